@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Rebuilds templates/fonts/ from released packages: `tools/fonts.sh` (needs npm, apt-get, dpkg-deb and the development environment).
+#
+# IBM Plex comes unmodified, one file for each style, with Latin, Latin Extended, Greek and Cyrillic in it. What Plex lacks
+# (names of people and places anywhere in the world) comes from three fallbacks with a range of their own each:
+# DejaVu Sans (Arabic, Hebrew, Armenian, Georgian, signs), Droid Sans Fallback (Chinese, Japanese, Korean) and Unifont, plain
+# to look at, for every other script of the Basic Multilingual Plane.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+here=$PWD
+subset=$here/.venv/bin/pyftsubset
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+for package in @ibm/plex-sans@1.1.0 @ibm/plex-serif@2.0.0 @ibm/plex-mono@2.5.0; do
+  name=$(basename "${package%@*}")
+  mkdir "$name"
+  npm pack --silent "$package" >/dev/null
+  tar -xzf ibm-"$name"-*.tgz -C "$name"
+done
+apt-get download -qq fonts-dejavu-core fonts-droid-fallback fonts-unifont
+for package in *.deb; do dpkg-deb -x "$package" debian; done
+
+out=$here/templates/fonts
+mkdir -p "$out"
+rm -f "$out"/*.woff2
+for file in plex-sans/IBMPlexSans-Regular plex-sans/IBMPlexSans-Italic plex-sans/IBMPlexSans-SemiBold \
+  plex-serif/IBMPlexSerif-SemiBold plex-mono/IBMPlexMono-Regular plex-mono/IBMPlexMono-SemiBold; do
+  cp "${file%/*}/package/fonts/complete/woff2/${file##*/}.woff2" "$out/"
+done
+cp plex-sans/package/LICENSE.txt "$out/LICENSE-IBMPlex.txt"
+chmod 644 "$out"/*
+
+compress() { "$subset" "$1" --unicodes="$2" --layout-features='*' --no-hinting --flavor=woff2 --output-file="$out/$3" 2>&1 | { grep -v "don't know how to subset" || true; }; }
+compress debian/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf '*' DejaVuSans.woff2
+compress debian/usr/share/fonts-droid-fallback/truetype/DroidSansFallback.ttf \
+  'U+1100-11FF,U+3000-30FF,U+3130-318F,U+31F0-31FF,U+4E00-9FFF,U+AC00-D7A3,U+FF00-FFEF' DroidSansFallback.woff2
+compress debian/usr/share/fonts/opentype/unifont/unifont.otf \
+  'U+0020-10FF,U+1200-2FFF,U+3100-312F,U+A640-ABFF,U+FB00-FDFF,U+FE00-FEFF,U+FFFC-FFFD' Unifont.woff2
+for name in dejavu-core droid-fallback unifont; do
+  cp "debian/usr/share/doc/fonts-$name/copyright" "$out/LICENSE-$name.txt"
+done
+ls -l "$out"
