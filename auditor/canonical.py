@@ -1,0 +1,59 @@
+"""Canonical JSON (RFC 8785) and SHA-256: the one byte form in which values are stored and hashed. Touches no file."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+
+from auditor.period import rfc3339
+
+_SAFE_INTEGER = 2**53 - 1
+"""RFC 8785 numbers are IEEE 754 doubles; larger integers are kept as text."""
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the RFC 8785 bytes of a JSON value, with a closing newline so that text tools are content.
+
+    Raises:
+        ValueError: the value holds something JSON cannot carry (NaN, lone surrogates).
+    """
+    return rfc8785.dumps(value) + b"\n"
+
+
+def plain(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind of value
+    """Turn a value parsed by the SDK into plain JSON.
+
+    Times become RFC 3339 in UTC; bytes become text where they are UTF-8 and ``{"base64": ...}`` otherwise; integers
+    beyond 2**53 become text; lone surrogates become the replacement character.
+    """
+    match value:
+        case None | bool() | float():
+            return value
+        case str():
+            return value.encode("utf-8", "replace").decode("utf-8")
+        case int():
+            return value if -_SAFE_INTEGER <= value <= _SAFE_INTEGER else str(value)
+        case datetime():
+            return rfc3339(value)
+        case bytes():
+            return _plain_bytes(value)
+        case Mapping():
+            return {plain(str(key)): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _plain_bytes(value: bytes) -> Any:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value).decode("ascii")}
+
+
+def sha256_hex(data: bytes) -> str:
+    """Return the SHA-256 of ``data`` in lower-case hexadecimal."""
+    return hashlib.sha256(data).hexdigest()

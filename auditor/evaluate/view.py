@@ -1,0 +1,286 @@
+"""What a check may see: the evidence of one account, and nothing else. Every read is noted, so that results cite it.
+
+A read of something that is missing raises ``EvidenceMissing``; the engine turns that into NOT_ASSESSED. Checks may thus
+assume that what they were handed is there, and an absent answer can never look like an empty list.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import jmespath
+
+from auditor.canonical import canonical_json, plain
+from auditor.evidence import Evidence, Record, pointer_to
+from auditor.model import AccountScope, Citation, Verdict
+from auditor.operations import Call, Operation, Pages, expand
+from auditor.period import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One call whose answer is not there. ``ref`` is empty when nothing at all was stored for it."""
+
+    operation: str
+    region: str
+    code: str
+    message: str
+    action: str
+    ref: str
+
+
+class EvidenceMissing(Exception):  # noqa: N818 - a signal to the engine, not an error of the product
+    """A check asked for evidence that does not exist, is incomplete or malformed."""
+
+    def __init__(self, missing: Missing) -> None:
+        super().__init__(f"{missing.operation} in {missing.region}: {missing.code}")
+        self.missing = missing
+
+
+class Library:
+    """All evidence of one account, with the calls that were due. Shared by all views of that account.
+
+    Args:
+        evidence: the closed evidence folder.
+        account: whose evidence.
+        operations: the catalogue's operations by name.
+    """
+
+    def __init__(self, evidence: Evidence, account: AccountScope, operations: Mapping[str, Operation]) -> None:
+        self._evidence = evidence
+        self._operations = operations
+        self._due: dict[str, tuple[Call, ...] | Missing] = {}
+        self._found: dict[tuple[str, str, bytes], Record] = {
+            _identity(record.call): record for record in evidence.records if record.account == account.id
+        }
+        self.account = account
+        self.period = evidence.run.period
+        self.as_of = evidence.run.as_of
+
+    def due(self, operation: str) -> tuple[Call, ...]:
+        """Return the calls that this operation stands for.
+
+        Raises:
+            EvidenceMissing: an answer that the list itself depends on is missing.
+        """
+        if operation not in self._due:
+            self._due[operation] = self._expand(operation)
+        due = self._due[operation]
+        if isinstance(due, Missing):
+            raise EvidenceMissing(due)
+        return due
+
+    def _expand(self, name: str) -> tuple[Call, ...] | Missing:
+        operation = self._operations[name]
+        if name not in self._evidence.run.operations:
+            return Missing(
+                name, "global", "NotCollected", "this operation was not part of the run", operation.action, ""
+            )
+        if operation.produced:
+            return tuple(record.call for record in self._evidence.of(self.account.id, name))
+        try:
+            return expand(
+                operation, account=self.account.id, regions=self.account.regions, answers=self._complete_answers
+            )
+        except EvidenceMissing as signal:
+            return signal.missing
+        except jmespath.exceptions.JMESPathError as error:
+            return Missing(
+                name, "global", "Malformed", f"its list of calls cannot be made: {error}", operation.action, ""
+            )
+
+    def _complete_answers(self, operation: str) -> Pages:
+        return [(call.region, self.pages(self.record(call))) for call in self.due(operation)]
+
+    def record(self, call: Call, *, absent_ok: bool = False) -> Record:
+        """Return the stored, complete record of a call.
+
+        Raises:
+            EvidenceMissing: it is not there, ended in an error, or lacks a key that every page must have.
+        """
+        operation = self._operations[call.operation]
+        record = self._found.get(_identity(call))
+        if record is None:
+            raise EvidenceMissing(
+                Missing(call.operation, call.region, "NotCollected", "no answer was stored", operation.action, "")
+            )
+        if record.absent and absent_ok:
+            return record
+        if record.error is not None or not record.complete:
+            error = record.error
+            raise EvidenceMissing(
+                Missing(
+                    call.operation,
+                    call.region,
+                    error.code if error else "Incomplete",
+                    error.message if error else "the answer is not complete",
+                    operation.action,
+                    record.ref,
+                )
+            )
+        self._check_shape(record, operation)
+        return record
+
+    def _check_shape(self, record: Record, operation: Operation) -> None:
+        pages = self.pages(record)
+        lacking = next(
+            (key for page in pages for key in operation.required if not isinstance(page, dict) or key not in page), None
+        )
+        if lacking is not None or not pages:
+            message = f"the answer has no {lacking}" if pages else "the answer has no page"
+            raise EvidenceMissing(
+                Missing(operation.name, record.call.region, "Malformed", message, operation.action, record.ref)
+            )
+
+    def pages(self, record: Record) -> tuple[Any, ...]:
+        """Return the pages of a record, hash checked."""
+        return self._evidence.pages(record)
+
+    def malformed(self, record: Record, message: str) -> EvidenceMissing:
+        """Build the signal for an answer that is there but cannot be understood."""
+        action = self._operations[record.call.operation].action
+        return EvidenceMissing(
+            Missing(record.call.operation, record.call.region, "Malformed", message, action, record.ref)
+        )
+
+
+def _identity(call: Call) -> tuple[str, str, bytes]:
+    return (call.region, call.operation, canonical_json(plain(dict(call.parameters))))
+
+
+class View:
+    """One subject's window on the evidence. Reads are noted in the order in which they happen."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._read: dict[str, Record] = {}
+        self._cited: dict[Citation, None] = {}
+
+    @property
+    def read(self) -> tuple[Record, ...]:
+        """The records read so far."""
+        return tuple(self._read.values())
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """What a result that was reached through this view should cite."""
+        pointed = {citation.ref for citation in self._cited}
+        return (*self._cited, *(Citation(ref) for ref in self._read if ref not in pointed))
+
+    def _note(self, record: Record) -> Record:
+        self._read.setdefault(record.ref, record)
+        return record
+
+    def cite(self, record: Record, pointer: str = "") -> None:
+        """Add a citation of our own making."""
+        self._note(record)
+        self._cited.setdefault(Citation(record.ref, pointer))
+
+    def point(self, value: Any, *, suffix: str = "") -> None:
+        """Cite the place where a value that was read stands; the very object, as ``items`` or ``page`` gave it."""
+        for record in self._read.values():
+            if pointer := pointer_to(self._library.pages(record), value):
+                self.cite(record, f"/pages{pointer}{suffix}")
+                return
+
+    def calls(self, operation: str, *, region: str | None = None) -> tuple[Call, ...]:
+        """Return the calls that were due, of one Region or all."""
+        return tuple(call for call in self._library.due(operation) if region in (None, call.region))
+
+    def find(self, operation: str, *, region: str | None = None, **parameters: Any) -> Mapping[str, Any] | None:
+        """Return the single page of one call, or None when AWS said that there is no such thing.
+
+        Raises:
+            EvidenceMissing: there is no complete answer to that call.
+            ValueError: the question fits several calls.
+        """
+        record = self._note(self._library.record(self._one(operation, region, parameters), absent_ok=True))
+        if record.absent:
+            return None
+        pages = self._library.pages(record)
+        if len(pages) != 1 or not isinstance(pages[0], dict):
+            raise self._library.malformed(record, "expected one page")
+        return pages[0]
+
+    def page(self, operation: str, *, region: str | None = None, **parameters: Any) -> Mapping[str, Any]:
+        """Return the single page of one call; that AWS knows no such thing counts as missing here."""
+        found = self.find(operation, region=region, **parameters)
+        if found is None:
+            record = self._library.record(self._one(operation, region, parameters), absent_ok=True)
+            raise EvidenceMissing(
+                Missing(operation, record.call.region, "Absent", "AWS knows no such thing", "", record.ref)
+            )
+        return found
+
+    def _one(self, operation: str, region: str | None, parameters: Mapping[str, Any]) -> Call:
+        fitting = [
+            call for call in self.calls(operation, region=region) if parameters.items() <= dict(call.parameters).items()
+        ]
+        if not fitting:
+            detail = ", ".join(f"{key}={value}" for key, value in parameters.items())
+            raise EvidenceMissing(Missing(operation, region or "global", "NotCollected", f"not asked {detail}", "", ""))
+        if len(fitting) > 1:
+            raise ValueError(f"{operation} {parameters} fits {len(fitting)} calls")
+        return fitting[0]
+
+    def items(self, operation: str, path: str, *, region: str | None = None) -> tuple[Any, ...]:
+        """Return what a JMESPath finds on all pages of all calls of an operation, of one Region or all.
+
+        Raises:
+            EvidenceMissing: any of the calls has no complete answer.
+        """
+        return tuple(item for _, item in self.located(operation, path, region=region))
+
+    def located(self, operation: str, path: str, *, region: str | None = None) -> tuple[tuple[Record, Any], ...]:
+        """Like ``items``, each with the record that it stands in."""
+        found: list[tuple[Record, Any]] = []
+        for call in self.calls(operation, region=region):
+            record = self._note(self._library.record(call))
+            for page in self._library.pages(record):
+                found.extend((record, item) for item in _listed(jmespath.search(path, page), record, self._library))
+        return tuple(found)
+
+    def answers(
+        self, operation: str, *, region: str | None = None
+    ) -> tuple[tuple[Record, Mapping[str, Any] | None], ...]:
+        """Return each call's record with its single page; None where AWS said that there is no such thing."""
+        found: list[tuple[Record, Mapping[str, Any] | None]] = []
+        for call in self.calls(operation, region=region):
+            record = self._note(self._library.record(call, absent_ok=True))
+            found.append((record, None if record.absent else self._library.pages(record)[0]))
+        return tuple(found)
+
+
+def _listed(found: Any, record: Record, library: Library) -> Sequence[Any]:
+    if found is None:
+        raise library.malformed(record, "the list that was expected is not there")
+    return found if isinstance(found, list) else (found,)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What one check call judges.
+
+    Args:
+        account: the account, with its partition and Regions.
+        region: the Region of the resource, or ``global``.
+        resource: what the population's ``identify`` gave; the account id or Region otherwise.
+        item: the population item, keys as AWS spells them; empty for account and Region controls.
+        evidence: the window on this account's evidence.
+        as_of: the run's moment, aware UTC; ages are measured against it, never against "now".
+        period: the audited period.
+        parameters: the control's parameters, with the edition's overrides.
+    """
+
+    account: AccountScope
+    region: str
+    resource: str
+    item: Mapping[str, Any]
+    evidence: View
+    as_of: datetime
+    period: Period
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+Check = Callable[[Subject], Verdict]

@@ -1,0 +1,374 @@
+"""The evidence store: each answer written once, with who gave it, when and its hash; read back only when that holds.
+
+Layout below the evidence folder (see docs/architecture.md):
+
+    scope.json                                         what was asked: ``RunInfo``
+    raw/<account>/<region>/<service>.<Operation>[.<hash of parameters>].json   {"pages": [...]}
+    meta/EV-0001.json                                  one per raw file
+
+References are numbered in sorted order when the store is closed, so they do not depend on which call finished first.
+Judges nothing.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import orjson
+
+from auditor.canonical import canonical_json, plain, sha256_hex
+from auditor.errors import IntegrityError
+from auditor.model import AccountScope, RunInfo
+from auditor.operations import Call
+from auditor.period import Period, parse_time, rfc3339
+
+_ACCOUNT = re.compile(r"\d{12}")
+_REGION = re.compile(r"[a-z0-9-]{2,40}")
+_OPERATION = re.compile(r"[a-z0-9-]{2,40}:[A-Za-z0-9]{2,80}")
+_REF = re.compile(r"EV-\d{4,8}")
+_MAX_META_BYTES = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CallError:
+    """Why there is no answer.
+
+    Args:
+        code: AWS's error code, or one of ours: ``Malformed``, ``Incomplete``, ``ConnectionError`` ...
+        message: what AWS or the network said, one line.
+        action: the IAM action that the call needs.
+    """
+
+    code: str
+    message: str
+    action: str
+
+    def document(self) -> dict[str, str]:
+        """Return the JSON form."""
+        return {"code": self.code, "message": self.message, "action": self.action}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one call, before it is stored.
+
+    Args:
+        account: twelve digits.
+        call: operation, Region and parameters.
+        pages: the parsed pages without ``ResponseMetadata``; what had arrived, when the call then failed.
+        principal: ARN that asked.
+        request_ids: one per page, as AWS gave them.
+        http_status: of the last page; 0 when there was none.
+        collected_at: when the last page arrived, aware UTC.
+        error: set when the answer is not complete.
+        absent: True when AWS said that the thing asked for does not exist; ``error`` then carries its code.
+    """
+
+    account: str
+    call: Call
+    pages: tuple[Any, ...]
+    principal: str
+    request_ids: tuple[str, ...]
+    http_status: int
+    collected_at: datetime
+    error: CallError | None = None
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored answer: everything about it but its pages."""
+
+    ref: str
+    account: str
+    call: Call
+    principal: str
+    request_ids: tuple[str, ...]
+    http_status: int
+    collected_at: datetime
+    pages: int
+    items: int
+    complete: bool
+    absent: bool
+    error: CallError | None
+    sha256: str
+    path: str
+    """Relative to the evidence folder."""
+    redactions: tuple[Mapping[str, str], ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form, as stored under ``meta/``."""
+        return {
+            "ref": self.ref,
+            "operation": self.call.operation,
+            "service": self.call.operation.partition(":")[0],
+            "parameters": plain(dict(self.call.parameters)),
+            "account": self.account,
+            "region": self.call.region,
+            "principal": self.principal,
+            "request_ids": list(self.request_ids),
+            "http_status": self.http_status,
+            "collected_at": rfc3339(self.collected_at),
+            "pages": self.pages,
+            "items": self.items,
+            "complete": self.complete,
+            "absent": self.absent,
+            "error": self.error.document() if self.error else None,
+            "sha256": self.sha256,
+            "path": self.path,
+            "redactions": [dict(item) for item in self.redactions],
+        }
+
+
+Redact = Callable[[str, Any], tuple[Any, tuple[Mapping[str, str], ...]]]
+"""Takes an operation and its plain page list; returns the list to store and what was taken out."""
+
+
+def keep_all(_operation: str, pages: Any) -> tuple[Any, tuple[Mapping[str, str], ...]]:
+    """Redact nothing."""
+    return pages, ()
+
+
+class EvidenceWriter:
+    """Stores answers, each once. Safe to call from several threads.
+
+    Args:
+        folder: the evidence folder; made when missing.
+        redact: what may not be stored is taken out before anything is written.
+    """
+
+    def __init__(self, folder: Path, *, redact: Redact = keep_all) -> None:
+        self._folder = folder
+        self._redact = redact
+        self._records: dict[tuple[str, str, str, bytes], Record] = {}
+        self._lock = Lock()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, answer: Answer) -> None:
+        """Write one answer.
+
+        Raises:
+            IntegrityError: the same call was stored before.
+            ValueError: account, Region or operation is no such name; nothing is written.
+        """
+        key = (answer.account, *answer.call.key)
+        path = _raw_path(answer)
+        pages, redactions = self._redact(answer.call.operation, plain(list(answer.pages)))
+        data = canonical_json({"pages": pages})
+        record = Record(
+            ref="",
+            account=answer.account,
+            call=answer.call,
+            principal=answer.principal,
+            request_ids=answer.request_ids,
+            http_status=answer.http_status,
+            collected_at=answer.collected_at,
+            pages=len(answer.pages),
+            items=sum(_items(page) for page in pages),
+            complete=answer.error is None,
+            absent=answer.absent,
+            error=answer.error,
+            sha256=sha256_hex(data),
+            path=path,
+            redactions=redactions,
+        )
+        with self._lock:
+            if key in self._records:
+                raise IntegrityError(f"{answer.call.operation} was already stored for {answer.account}")
+            self._records[key] = record
+        target = self._folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            file.write(data)
+
+    def close(self, run: RunInfo) -> None:
+        """Number the records, write their metadata and the scope. Nothing can be added afterwards."""
+        meta = self._folder / "meta"
+        meta.mkdir()
+        for number, key in enumerate(sorted(self._records), start=1):
+            ref = f"EV-{number:04d}"
+            document = {**self._records[key].document(), "ref": ref}
+            (meta / f"{ref}.json").write_bytes(canonical_json(document))
+        (self._folder / "scope.json").write_bytes(canonical_json(run.document()))
+
+
+def _raw_path(answer: Answer) -> str:
+    operation, region = answer.call.operation, answer.call.region
+    if not (_ACCOUNT.fullmatch(answer.account) and _REGION.fullmatch(region) and _OPERATION.fullmatch(operation)):
+        raise ValueError(f"not an account, Region and operation: {answer.account!r} {region!r} {operation!r}")
+    parameters = plain(dict(answer.call.parameters))
+    suffix = f".{sha256_hex(canonical_json(parameters))[:12]}" if parameters else ""
+    return f"raw/{answer.account}/{region}/{operation.replace(':', '.')}{suffix}.json"
+
+
+def _items(page: Any) -> int:
+    """Count the members of a page's lists; a page without lists is one item."""
+    lists = [value for value in page.values() if isinstance(value, list)] if isinstance(page, dict) else []
+    return sum(len(value) for value in lists) if lists else 1
+
+
+class Evidence:
+    """A closed evidence folder, read lazily; every file's hash is checked before its content is believed.
+
+    Args:
+        folder: the evidence folder.
+
+    Raises:
+        IntegrityError: a metadata file is malformed, points outside the folder, or stands twice.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pages: dict[str, tuple[Any, ...]] = {}
+        self.run = _run_info(_read_json(folder / "scope.json"))
+        self.records = tuple(self._records())
+        self._by_operation: dict[tuple[str, str], tuple[Record, ...]] = {}
+        for record in self.records:
+            key = (record.account, record.call.operation)
+            self._by_operation[key] = (*self._by_operation.get(key, ()), record)
+
+    def _records(self) -> Iterator[Record]:
+        seen: set[tuple[str, str, str, bytes]] = set()
+        for path in sorted((self._folder / "meta").glob("*.json")):
+            record = _record(_read_json(path), path)
+            key = (record.account, *record.call.key)
+            if key in seen or record.ref != path.stem:
+                raise IntegrityError(f"{path.name} repeats or misnames another record")
+            seen.add(key)
+            yield record
+
+    def of(self, account: str, operation: str) -> tuple[Record, ...]:
+        """Return the records of one operation in one account, in the order of their references."""
+        return self._by_operation.get((account, operation), ())
+
+    def pages(self, record: Record) -> tuple[Any, ...]:
+        """Return the stored pages of a record.
+
+        Raises:
+            IntegrityError: the raw file is missing or its hash differs from the metadata.
+        """
+        if record.ref not in self._pages:
+            data = _read_bytes(self._folder / record.path)
+            if sha256_hex(data) != record.sha256:
+                raise IntegrityError(f"{record.path} does not have the SHA-256 that {record.ref} states")
+            document = _parse(data, record.path)
+            pages = document.get("pages") if isinstance(document, dict) else None
+            if not isinstance(pages, list):
+                raise IntegrityError(f"{record.path} holds no pages")
+            self._pages[record.ref] = tuple(pages)
+        return self._pages[record.ref]
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise IntegrityError(f"evidence file {path.name} cannot be read: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
+
+
+def _parse(data: bytes, name: str) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise IntegrityError(f"{name} is not JSON: {error}") from error
+
+
+def _read_json(path: Path) -> Any:
+    data = _read_bytes(path)
+    if len(data) > _MAX_META_BYTES:
+        raise IntegrityError(f"{path.name} is larger than {_MAX_META_BYTES} bytes")
+    return _parse(data, path.name)
+
+
+def _record(document: Any, path: Path) -> Record:
+    try:
+        error = document["error"]
+        record = Record(
+            ref=document["ref"],
+            account=document["account"],
+            call=Call(document["operation"], document["region"], tuple(sorted(document["parameters"].items()))),
+            principal=document["principal"],
+            request_ids=tuple(document["request_ids"]),
+            http_status=document["http_status"],
+            collected_at=parse_time(document["collected_at"]),
+            pages=document["pages"],
+            items=document["items"],
+            complete=document["complete"] is True and error is None,
+            absent=document["absent"] is True,
+            error=CallError(error["code"], error["message"], error["action"]) if error else None,
+            sha256=document["sha256"],
+            path=document["path"],
+            redactions=tuple(document["redactions"]),
+        )
+        answer = Answer(record.account, record.call, (), "", (), 0, record.collected_at)
+        named_well = _REF.fullmatch(record.ref) is not None and record.path == _raw_path(answer)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IntegrityError(f"evidence metadata {path.name} is malformed: {error}") from error
+    if not named_well:
+        raise IntegrityError(f"evidence metadata {path.name} does not fit its reference or raw file")
+    return record
+
+
+def _run_info(document: Any) -> RunInfo:
+    try:
+        period = document["period"]
+        return RunInfo(
+            entity=document["entity"],
+            title=document["title"],
+            accounts=tuple(
+                AccountScope(item["id"], item["partition"], tuple(item["regions"]), item["alias"])
+                for item in document["accounts"]
+            ),
+            period=Period(parse_time(period["start"]), parse_time(period["end"]), period["label"]),
+            as_of=parse_time(document["as_of"]),
+            started=parse_time(document["started"]),
+            ended=parse_time(document["ended"]),
+            frameworks=tuple(document["frameworks"]),
+            principal=document["principal"],
+            tool=document["tool"],
+            skipped=tuple(document["skipped"]),
+            operations=tuple(document["operations"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IntegrityError(f"scope.json is malformed: {error}") from error
+
+
+def pointer_to(document: Any, target: Any) -> str:
+    """Return the JSON pointer (RFC 6901) of ``target`` inside ``document``, by identity; empty when it is not in it."""
+    stack: list[tuple[str, Any]] = [("", document)]
+    while stack:
+        where, value = stack.pop()
+        if value is target:
+            return where
+        if isinstance(value, dict):
+            stack.extend((f"{where}/{_escape(key)}", item) for key, item in value.items())
+        elif isinstance(value, list | tuple):
+            stack.extend((f"{where}/{index}", item) for index, item in enumerate(value))
+    return ""
+
+
+def _escape(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def resolve(document: Any, pointer: str) -> Any:
+    """Return what a JSON pointer points to.
+
+    Raises:
+        KeyError: it points to nothing.
+    """
+    value = document
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        try:
+            value = value[int(name)] if isinstance(value, Sequence) and not isinstance(value, str) else value[name]
+        except (IndexError, TypeError, ValueError) as error:
+            raise KeyError(pointer) from error
+    return value

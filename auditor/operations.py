@@ -1,0 +1,235 @@
+"""The AWS operations that evidence is made of, as data: where and how each is asked, and what counts as an answer.
+
+``controls/operations.yaml`` holds them. The collector expands them into calls; evaluation expands them again to
+notice a call whose answer is missing. Knows no SDK and no network.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import jmespath
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from auditor.canonical import canonical_json
+from auditor.errors import CatalogError
+from auditor.yamlfile import YamlError, first_problem, load_yaml
+
+GLOBAL = "global"
+"""Stands where a Region's name would, for operations that are asked once per account."""
+
+
+class Where(StrEnum):
+    """How often an operation is asked per account."""
+
+    GLOBAL = "global"
+    REGION = "region"
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """One call per item of another operation's answers."""
+
+    operation: str
+    items: str
+    """JMESPath over one page of that operation."""
+    parameters: Mapping[str, str]
+    """Parameter name -> JMESPath over the item; an item that lacks the value is not asked about."""
+    region: str
+    """JMESPath over the item for the Region to ask; empty means the Region of the page."""
+    where: str
+    """JMESPath over the item; only items for which it is true are asked about. Empty means all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One read operation of one service."""
+
+    name: str
+    where: Where
+    parameters: Mapping[str, Any]
+    for_each: tuple[ForEach, ...]
+    required: tuple[str, ...]
+    """Keys that every page must have; an answer without them is malformed, never an empty list."""
+    absent: tuple[str, ...]
+    """Error codes by which AWS says that the thing asked for does not exist: an answer, not a gap."""
+    action: str
+    """The IAM action that allows it."""
+    produced: bool
+    """True for records that a room of ours writes (``trail:VerifyDigests``); nothing is called for them."""
+
+    @property
+    def service(self) -> str:
+        """The SDK's client name."""
+        return self.name.partition(":")[0]
+
+    @property
+    def api(self) -> str:
+        """The operation's name as AWS writes it."""
+        return self.name.partition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation with everything it is asked with. ``region`` is ``global`` for account-wide ones."""
+
+    operation: str
+    region: str
+    parameters: tuple[tuple[str, Any], ...]
+
+    @property
+    def key(self) -> tuple[str, str, bytes]:
+        """Identity and sort order."""
+        return (self.region, self.operation, canonical_json(dict(self.parameters)))
+
+
+Pages = Iterable[tuple[str, Sequence[Any]]]
+"""Answers of one operation in one account: Region and pages, each."""
+
+
+def expand(
+    operation: Operation, *, account: str, regions: Sequence[str], answers: Callable[[str], Pages]
+) -> tuple[Call, ...]:
+    """List the calls that an operation stands for in one account, sorted and each once.
+
+    Args:
+        operation: what to ask.
+        account: twelve digits; replaces ``{account}`` in fixed parameters.
+        regions: the Regions of the account that are part of the run.
+        answers: gives the complete answers of another operation, by its name.
+    """
+    fixed = tuple(
+        sorted(
+            (key, value.replace("{account}", account) if isinstance(value, str) else value)
+            for key, value in operation.parameters.items()
+        )
+    )
+    if not operation.for_each:
+        places = (GLOBAL,) if operation.where is Where.GLOBAL else tuple(regions)
+        return tuple(Call(operation.name, region, fixed) for region in places)
+    calls: dict[tuple[str, str, bytes], Call] = {}
+    for source in operation.for_each:
+        for call in _from_items(operation, source, fixed, regions, answers):
+            calls.setdefault(call.key, call)
+    return tuple(calls[key] for key in sorted(calls))
+
+
+def _from_items(
+    operation: Operation,
+    source: ForEach,
+    fixed: tuple[tuple[str, Any], ...],
+    regions: Sequence[str],
+    answers: Callable[[str], Pages],
+) -> Iterable[Call]:
+    for region, pages in answers(source.operation):
+        for page in pages:
+            for item in jmespath.search(source.items, page) or ():
+                if source.where and jmespath.search(source.where, item) is not True:
+                    continue
+                found = {name: jmespath.search(path, item) for name, path in source.parameters.items()}
+                if any(value is None for value in found.values()):
+                    continue
+                place = _place(operation, source, region, item)
+                if place == GLOBAL or place in regions:
+                    yield Call(operation.name, place, tuple(sorted([*fixed, *found.items()], key=lambda pair: pair[0])))
+
+
+def _place(operation: Operation, source: ForEach, region: str, item: Any) -> str:
+    if operation.where is Where.GLOBAL:
+        return GLOBAL
+    if not source.region:
+        return region
+    return str(jmespath.search(source.region, item) or region)
+
+
+class _ForEachFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    operation: str
+    items: str
+    parameters: dict[str, str]
+    region: str = ""
+    where: str = ""
+
+
+class _OperationFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    where: Where = Where.REGION
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    for_each: list[_ForEachFile] = Field(default_factory=list)
+    required: list[str] = Field(default_factory=list)
+    absent: list[str] = Field(default_factory=list)
+    action: str = ""
+    produced: bool = False
+
+
+def load_operations(path: Path) -> dict[str, Operation]:
+    """Read ``operations.yaml``.
+
+    Raises:
+        CatalogError: with file and line.
+    """
+    try:
+        file = load_yaml(path)
+    except YamlError as error:
+        raise CatalogError(str(error)) from error
+    if not isinstance(file.data, dict):
+        raise CatalogError(f"{file.at()}: expected a mapping of operations")
+    operations: dict[str, Operation] = {}
+    for name, entry in file.data.items():
+        try:
+            parsed = _OperationFile.model_validate(entry or {})
+        except ValidationError as error:
+            raise first_problem(error, file, CatalogError, prefix=(name,)) from error
+        operations[name] = _operation(name, parsed)
+    for name, operation in operations.items():
+        for source in operation.for_each:
+            if source.operation not in operations:
+                raise CatalogError(f"{file.at(name)}: {name} is asked for each {source.operation}, which is not listed")
+            for expression in (source.items, source.region, source.where, *source.parameters.values()):
+                _compile(expression, file.at(name))
+    return operations
+
+
+def _compile(expression: str, at: str) -> None:
+    if not expression:
+        return
+    try:
+        jmespath.compile(expression)
+    except jmespath.exceptions.JMESPathError as error:
+        raise CatalogError(f"{at}: {expression!r} is not JMESPath: {error}") from error
+
+
+def _operation(name: str, parsed: _OperationFile) -> Operation:
+    service, _, api = name.partition(":")
+    return Operation(
+        name=name,
+        where=parsed.where,
+        parameters=parsed.parameters,
+        for_each=tuple(
+            ForEach(item.operation, item.items, item.parameters, item.region, item.where) for item in parsed.for_each
+        ),
+        required=tuple(parsed.required),
+        absent=tuple(parsed.absent),
+        action="" if parsed.produced else parsed.action or f"{service}:{api}",
+        produced=parsed.produced,
+    )
+
+
+def needed(operations: Mapping[str, Operation], wanted: Iterable[str]) -> tuple[Operation, ...]:
+    """Return the wanted operations and those they depend on, parents first."""
+    ordered: dict[str, Operation] = {}
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            raise CatalogError(f"operations ask for each other in a circle: {' > '.join((*above, name))}")
+        for source in operations[name].for_each:
+            visit(source.operation, (*above, name))
+        ordered.setdefault(name, operations[name])
+
+    for name in sorted(set(wanted)):
+        visit(name, ())
+    return tuple(ordered.values())

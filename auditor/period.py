@@ -1,0 +1,106 @@
+"""Audit periods: half-open spans ``[start, end)`` in UTC. Reads no clock; callers hand in what "now" is."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from auditor.errors import UsageError
+
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_QUARTER = re.compile(r"(\d{4})-Q([1-4])")
+_YEAR = re.compile(r"(\d{4})")
+_SPAN = re.compile(r"(\d{1,5})([hd])")
+_HINT = "use last-month, 2026-10, 2026-Q3, 2026, 24h, 7d or START/END as RFC 3339 dates or times"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The span an audit speaks about.
+
+    Args:
+        start: first instant that belongs to the period, aware UTC.
+        end: first instant after the period, aware UTC; later than ``start``.
+        label: how the period was asked for; names the folder of the pack.
+    """
+
+    start: datetime
+    end: datetime
+    label: str
+
+    def __post_init__(self) -> None:
+        for moment in (self.start, self.end):
+            if moment.utcoffset() != timedelta(0):
+                raise ValueError("a period is stated in UTC")
+        if self.start >= self.end:
+            raise UsageError(f"the period {self.label} ends before it starts", hint=_HINT)
+
+    @property
+    def length(self) -> timedelta:
+        """How long the period is."""
+        return self.end - self.start
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+    def document(self) -> dict[str, str]:
+        """Return the JSON form: start, end (RFC 3339, UTC), tz and label."""
+        return {"start": rfc3339(self.start), "end": rfc3339(self.end), "tz": "UTC", "label": self.label}
+
+
+def rfc3339(moment: datetime) -> str:
+    """Write an aware time as RFC 3339 in UTC, with a fraction only where there is one."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone cannot be written down")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Read an RFC 3339 time or date as aware UTC; an offset is converted, a missing one means UTC.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    moment = datetime.fromisoformat(text)
+    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+
+
+def parse_period(text: str, now: datetime) -> Period:
+    """Read a period as written on the command line.
+
+    Args:
+        text: ``last-month``, a month, quarter or year, ``24h``/``7d`` back from ``now``, or ``START/END``.
+        now: the run's as-of time, aware UTC.
+
+    Raises:
+        UsageError: the text names no period.
+    """
+    try:
+        return _parse(text.strip(), now.astimezone(UTC))
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"cannot read the period {text!r}: {error}", hint=_HINT) from error
+
+
+def _parse(text: str, now: datetime) -> Period:
+    if text == "last-month":
+        last = now.replace(day=1) - timedelta(days=1)
+        return _months(last.year, last.month, 1, f"{last:%Y-%m}")
+    if match := _MONTH.fullmatch(text):
+        return _months(int(match[1]), int(match[2]), 1, text)
+    if match := _QUARTER.fullmatch(text):
+        return _months(int(match[1]), 3 * int(match[2]) - 2, 3, text)
+    if match := _YEAR.fullmatch(text):
+        return _months(int(match[1]), 1, 12, text)
+    if match := _SPAN.fullmatch(text):
+        end = now.replace(minute=0, second=0, microsecond=0)
+        length = timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
+        return Period(end - length, end, text)
+    if "/" in text:
+        start, end = (parse_time(part) for part in text.split("/", 1))
+        return Period(start, end, f"{start:%Y%m%dT%H%MZ}-{end:%Y%m%dT%H%MZ}")
+    raise ValueError("no such form")
+
+
+def _months(year: int, month: int, count: int, label: str) -> Period:
+    start = datetime(year, month, 1, tzinfo=UTC)
+    following = year * 12 + month - 1 + count
+    return Period(start, datetime(following // 12, following % 12 + 1, 1, tzinfo=UTC), label)

@@ -1,0 +1,118 @@
+"""Reads YAML that people wrote, safely and with line numbers. Knows nothing about what it means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from auditor.errors import AuditorError
+
+_MAX_BYTES = 4_000_000
+"""Larger than any catalogue or waiver file by two orders of magnitude."""
+
+
+class YamlError(ValueError):
+    """The file cannot be read as plain YAML; the message begins with file and line."""
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """A parsed file.
+
+    Args:
+        path: where it was read, for messages.
+        data: plain values: mappings, lists, text, numbers, booleans, None; dates stay text.
+        lines: path of keys and indexes -> line, counted from 1.
+    """
+
+    path: Path
+    data: Any
+    lines: Mapping[tuple[str | int, ...], int]
+
+    def at(self, *where: str | int) -> str:
+        """Say where a value stands, as ``file:line``; the nearest known parent when it is not there."""
+        for length in range(len(where), -1, -1):
+            if (line := self.lines.get(tuple(where[:length]))) is not None:
+                return f"{self.path}:{line}"
+        return str(self.path)
+
+
+class _Loader(yaml.SafeLoader):
+    """Dates and times stay text: JSON has neither, and an audit file should not depend on a parser's guess."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load_yaml(path: Path) -> YamlFile:
+    """Read one YAML document.
+
+    Raises:
+        YamlError: not readable, too large, not YAML, a duplicate key, an alias or a tag.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise YamlError(f"{path}: larger than {_MAX_BYTES} bytes")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise YamlError(f"{path}: cannot be read: {error}") from error
+    loader = _Loader(text)
+    try:
+        _refuse_aliases(text, path)
+        node = loader.get_single_node()
+        lines: dict[tuple[str | int, ...], int] = {}
+        data = _build(loader, node, (), lines, path) if node is not None else None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise YamlError(f"{path}{line}: {problem}") from error
+    except RecursionError as error:
+        raise YamlError(f"{path}: nested too deeply") from error
+    finally:
+        loader.dispose()
+    return YamlFile(path, data, lines)
+
+
+def _refuse_aliases(text: str, path: Path) -> None:
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise YamlError(f"{path}:{event.start_mark.line + 1 if event.start_mark else 0}: aliases are not allowed")
+
+
+def _build(
+    loader: yaml.SafeLoader,
+    node: yaml.Node,
+    where: tuple[str | int, ...],
+    lines: dict[tuple[str | int, ...], int],
+    path: Path,
+) -> Any:
+    lines[where] = node.start_mark.line + 1
+    match node:
+        case yaml.MappingNode():
+            built: dict[str, Any] = {}
+            for key_node, value_node in node.value:
+                key = str(loader.construct_object(key_node, deep=True))
+                if key in built:
+                    raise YamlError(f"{path}:{key_node.start_mark.line + 1}: the key {key!r} stands twice")
+                built[key] = _build(loader, value_node, (*where, key), lines, path)
+                lines[(*where, key)] = key_node.start_mark.line + 1
+            return built
+        case yaml.SequenceNode():
+            return [_build(loader, item, (*where, index), lines, path) for index, item in enumerate(node.value)]
+    return loader.construct_object(node)
+
+
+def first_problem(
+    error: Any, file: YamlFile, kind: type[AuditorError], *, prefix: tuple[str | int, ...] = ()
+) -> AuditorError:
+    """Turn a pydantic ``ValidationError`` into one error of ours that names file and line."""
+    problem = error.errors()[0]
+    where = (*prefix, *problem["loc"])
+    name = ".".join(str(part) for part in where) or "the file"
+    return kind(f"{file.at(*where)}: {name}: {problem['msg']}")
