@@ -1,0 +1,63 @@
+# Everything here sets up what it needs by itself, on a fresh Debian or Ubuntu with git, make and Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := auditor tests benchmarks tools
+
+# Without a browser the browser tests are left out and said so; in CI the set-up has already failed by then.
+BROWSER = $(shell command -v chromedriver)
+MARKED = $(if $(BROWSER),,-m "not browser")
+
+.DEFAULT_GOAL := help
+.PHONY: help demo-ready dev lint format test demo sample check readme check-readme package lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+dev: ## Set up everything that lint and tests need
+	@$(PYTHON) tools/setup.py dev
+
+demo-ready:
+	@$(PYTHON) tools/setup.py demo
+
+lint: dev ## Check style, types and spelling
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/codespell
+	bash -n .ci/run tools/*.sh
+
+format: dev ## Rewrite the sources in the project's style
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+test: dev ## Run all tests, browser tests included
+	$(BIN)/pytest -n auto $(MARKED)
+
+demo: demo-ready ## Audit a simulated AWS account and write a pack
+	@$(BIN)/auditor demo; code=$$?; \
+	case $$code in \
+	  0|1|3|4) echo "auditor demo answered $$code; the findings are the simulated account's, so make is content." ;; \
+	  *) exit $$code ;; \
+	esac
+
+sample: dev ## Rebuild the committed sample pack in reports/sample
+	$(BIN)/python tools/sample.py
+
+check: dev ## Fail when reports/sample is not what the sources produce
+	$(BIN)/python tools/sample.py --check
+
+readme: dev ## Rewrite the generated parts of README.md
+	$(BIN)/python tools/readme.py
+
+check-readme: dev ## Fail when the generated parts of README.md are out of date
+	$(BIN)/python tools/readme.py --check
+
+package: dev ## Build the wheel into dist/
+	$(BIN)/hatchling build -t wheel
+
+lock: ## Rewrite the lock files from pyproject.toml (UPGRADE=1 takes newer releases)
+	tools/lock.sh $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove caches and build results, not the environment
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
