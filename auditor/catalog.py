@@ -4,7 +4,7 @@ The catalogue is the registry: an unknown key, operation, check, severity or con
 does not compile stops the load with file and line.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -133,20 +133,19 @@ class _FrameworkFile(BaseModel):
     requirements: dict[str, _RequirementFile]
 
 
-def load_catalog(folder: Path, *, own: Sequence[Path] = (), checks: Iterable[str] = ()) -> Catalog:
+def load_catalog(folder: Path, *, own: Sequence[Path] = (), has_check: Callable[[str], bool]) -> Catalog:
     """Load the catalogue.
 
     Args:
         folder: the product's ``controls/`` folder.
         own: folders of the user's controls and ``frameworks/``; they may add, never replace.
-        checks: names that ``check`` may refer to, such as ``cloudtrail.multi_region_trail``.
+        has_check: says whether a name such as ``cloudtrail.multi_region_trail`` is a check.
 
     Raises:
         CatalogError: something in the files is wrong; the message names file and line.
     """
     operations_path = folder / "operations.yaml"
     operations = load_operations(operations_path)
-    known_checks = frozenset(checks)
     files = [operations_path]
     controls: dict[str, Control] = {}
     frameworks: dict[str, Framework] = {}
@@ -155,7 +154,7 @@ def load_catalog(folder: Path, *, own: Sequence[Path] = (), checks: Iterable[str
             if path == operations_path:
                 continue
             files.append(path)
-            for control in _controls(_load(path), operations, known_checks):
+            for control in _controls(_load(path), operations, has_check):
                 if control.id in controls:
                     raise CatalogError(
                         f"{control.origin}: {control.id} is already defined at {controls[control.id].origin}"
@@ -178,7 +177,9 @@ def _load(path: Path) -> YamlFile:
         raise CatalogError(str(error)) from error
 
 
-def _controls(file: YamlFile, operations: Mapping[str, Operation], checks: frozenset[str]) -> Iterable[Control]:
+def _controls(
+    file: YamlFile, operations: Mapping[str, Operation], has_check: Callable[[str], bool]
+) -> Iterable[Control]:
     if not isinstance(file.data, list):
         raise CatalogError(f"{file.at()}: expected a list of controls")
     for index, entry in enumerate(file.data):
@@ -189,7 +190,7 @@ def _controls(file: YamlFile, operations: Mapping[str, Operation], checks: froze
         for name in parsed.evidence:
             if name not in operations:
                 raise CatalogError(f"{file.at(index, 'evidence')}: {name} is not in operations.yaml")
-        if parsed.check and parsed.check not in checks:
+        if parsed.check and not has_check(parsed.check):
             raise CatalogError(f"{file.at(index, 'check')}: there is no check named {parsed.check}")
         for key in ("population", "identify", "home_region", "exclude_when", "pass_when"):
             _compile(getattr(parsed, key), file.at(index, key))

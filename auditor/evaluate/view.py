@@ -168,13 +168,14 @@ class View:
         pointed = {citation.ref for citation in self._cited}
         return (*self._cited, *(Citation(ref) for ref in self._read if ref not in pointed))
 
-    def _note(self, record: Record) -> Record:
+    def note(self, record: Record) -> Record:
+        """Count a record as read."""
         self._read.setdefault(record.ref, record)
         return record
 
     def cite(self, record: Record, pointer: str = "") -> None:
         """Add a citation of our own making."""
-        self._note(record)
+        self.note(record)
         self._cited.setdefault(Citation(record.ref, pointer))
 
     def point(self, value: Any, *, suffix: str = "") -> None:
@@ -195,7 +196,7 @@ class View:
             EvidenceMissing: there is no complete answer to that call.
             ValueError: the question fits several calls.
         """
-        record = self._note(self._library.record(self._one(operation, region, parameters), absent_ok=True))
+        record = self.note(self._library.record(self._one(operation, region, parameters), absent_ok=True))
         if record.absent:
             return None
         pages = self._library.pages(record)
@@ -236,9 +237,9 @@ class View:
         """Like ``items``, each with the record that it stands in."""
         found: list[tuple[Record, Any]] = []
         for call in self.calls(operation, region=region):
-            record = self._note(self._library.record(call))
+            record = self.note(self._library.record(call))
             for page in self._library.pages(record):
-                found.extend((record, item) for item in _listed(jmespath.search(path, page), record, self._library))
+                found.extend((record, item) for item in _listed(path, page, record, self._library))
         return tuple(found)
 
     def answers(
@@ -247,12 +248,16 @@ class View:
         """Return each call's record with its single page; None where AWS said that there is no such thing."""
         found: list[tuple[Record, Mapping[str, Any] | None]] = []
         for call in self.calls(operation, region=region):
-            record = self._note(self._library.record(call, absent_ok=True))
+            record = self.note(self._library.record(call, absent_ok=True))
             found.append((record, None if record.absent else self._library.pages(record)[0]))
         return tuple(found)
 
 
-def _listed(found: Any, record: Record, library: Library) -> Sequence[Any]:
+def _listed(path: str, page: Any, record: Record, library: Library) -> Sequence[Any]:
+    try:
+        found = jmespath.search(path, page)
+    except jmespath.exceptions.JMESPathError as error:
+        raise library.malformed(record, f"{path} cannot be read: {error}") from error
     if found is None:
         raise library.malformed(record, "the list that was expected is not there")
     return found if isinstance(found, list) else (found,)

@@ -1,0 +1,156 @@
+"""What a run amounts to: its headline, its exit code and the ``results.json`` document. Prints and exits nothing."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from auditor.canonical import canonical_json
+from auditor.model import ControlResult, Framework, Results, Severity, State, worst
+
+SCHEMA = "auditor.results/1"
+
+EXIT_MEANING = {
+    0: "every selected criterion was met or is waived",
+    1: "at least one criterion was not met",
+    2: "wrong usage or configuration",
+    3: "no criterion was found unmet, but something could not be assessed",
+    4: "integrity: a digest, log file, chain or pack did not verify",
+    5: "the run itself broke",
+    130: "interrupted",
+}
+
+_ALLOW = "not-assessed:"
+
+
+def exit_code(
+    results: Results,
+    *,
+    fail_on: Severity = Severity.INFORMATIONAL,
+    allow: Collection[str] = (),
+    known: Collection[str] = (),
+) -> int:
+    """Return the exit code of a run; when several hold, integrity goes before failures and failures before gaps.
+
+    Args:
+        results: the whole judgement.
+        fail_on: the lowest severity whose failure counts.
+        allow: gaps accepted by name, each ``not-assessed:<control>``.
+        known: controls whose failure a baseline already shows; only new failures count.
+    """
+    if any(document.get("verdict") == "fail" for document in results.integrity):
+        return 4
+    failing = [
+        item
+        for item in results.controls
+        if item.state is State.FAIL and item.control.severity.rank <= fail_on.rank and item.control.id not in known
+    ]
+    if failing:
+        return 1
+    accepted = {name.removeprefix(_ALLOW) for name in allow}
+    if any(_has_gap(item) and item.control.id not in accepted for item in results.controls):
+        return 3
+    if any(document.get("verdict") == "incomplete" for document in results.integrity) and "trail" not in accepted:
+        return 3
+    return 0
+
+
+def _has_gap(item: ControlResult) -> bool:
+    """A manual result without an attestation was not seen by anybody, so it is a gap too."""
+    return any(
+        result.state is State.NOT_ASSESSED or (result.state is State.MANUAL and "attestation" not in result.details)
+        for result in item.results
+    )
+
+
+def headline(results: Results) -> str:
+    """Sum the run up in neutral sentences; never an all-clear while something could not be assessed."""
+    counts = results.counts
+    total = len(results.controls)
+    parts = [f"{counts['PASS']} of {_number(total, 'criterion', 'criteria')} met"]
+    for state, words in (
+        (State.FAIL, "not met"),
+        (State.NOT_ASSESSED, "could not be assessed"),
+        (State.MANUAL, "left to a person"),
+        (State.WAIVED, "waived"),
+        (State.NOT_APPLICABLE, "not applicable"),
+    ):
+        if counts[state.value]:
+            parts.append(f"{counts[state.value]} {words}")
+    return f"{', '.join(parts)}. {_integrity(results)}"
+
+
+def _integrity(results: Results) -> str:
+    if not results.integrity:
+        return "Log integrity was not examined."
+    words = {
+        "fail": "alteration, deletion or forgery shown",
+        "incomplete": "nothing altered, but part of the period is not vouched for",
+        "note": "proved, with something to read",
+        "pass": "proved for the whole period",
+    }
+    verdicts = {str(document.get("verdict")) for document in results.integrity}
+    found = next((verdict for verdict in words if verdict in verdicts), "incomplete")
+    return f"Log integrity over {_number(len(results.integrity), 'trail', 'trails')}: {words[found]}."
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def results_document(results: Results) -> dict[str, Any]:
+    """Return the JSON form of the whole judgement; its schema is ``controls/schemas/results.schema.json``."""
+    return {
+        "schema": SCHEMA,
+        "run": results.run.document(),
+        "headline": headline(results),
+        "counts": results.counts,
+        "frameworks": [_framework(framework, results.controls) for framework in results.frameworks],
+        "controls": [item.document() for item in results.controls],
+        "gaps": [gap.document() for gap in results.gaps],
+        "integrity": [dict(document) for document in results.integrity],
+        "events": [dict(document) for document in results.events],
+        "waivers": [dict(waiver) for waiver in results.waivers],
+        "attestations": [dict(attestation) for attestation in results.attestations],
+    }
+
+
+def results_json(results: Results) -> bytes:
+    """Return ``results.json``: canonical, so that the same judgement has the same bytes."""
+    return canonical_json(results_document(results))
+
+
+def _framework(framework: Framework, controls: Sequence[ControlResult]) -> dict[str, Any]:
+    by_id = {item.control.id: item for item in controls}
+    return {
+        "id": framework.id,
+        "title": framework.title,
+        "edition": framework.edition,
+        "publisher": framework.publisher,
+        "url": framework.url,
+        "requirements": [
+            {
+                "id": requirement.id,
+                "title": requirement.title or _title(requirement.controls, by_id),
+                "level": requirement.level,
+                "assessment": requirement.assessment,
+                "controls": list(requirement.controls),
+                "suggested": list(requirement.suggested),
+                "covered": bool(requirement.controls),
+                "state": _state(framework.id, requirement.controls, by_id),
+            }
+            for requirement in framework.requirements
+        ],
+    }
+
+
+def _title(names: Sequence[str], by_id: Mapping[str, ControlResult]) -> str:
+    return by_id[names[0]].control.title if len(names) == 1 else ""
+
+
+def _state(framework: str, names: Sequence[str], by_id: Mapping[str, ControlResult]) -> str | None:
+    """Return a requirement's state in one edition; None when no control bears on it."""
+    if not names:
+        return None
+    return worst(
+        worst(result.state for result in by_id[name].results if not result.frameworks or framework in result.frameworks)
+        for name in names
+    ).value
