@@ -1,7 +1,7 @@
 # Everything here sets up what it needs by itself, on a fresh Debian or Ubuntu with git, make and Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := auditor tests benchmarks tools
+SOURCES := $(foreach folder,auditor tests benchmarks tools,$(if $(wildcard $(folder)/*.py),$(folder)))
 
 # Without a browser the browser tests are left out and said so; in CI the set-up has already failed by then.
 BROWSER = $(shell command -v chromedriver)
@@ -22,7 +22,7 @@ demo-ready:
 lint: dev ## Check style, types and spelling
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/mypy
+	$(BIN)/mypy $(SOURCES)
 	$(BIN)/codespell
 	bash -n .ci/run tools/*.sh
 

@@ -1,0 +1,203 @@
+"""The house rules that a reader cannot see in one file: who may import whom, and what stays at the borders."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "auditor"
+
+ROOMS = frozenset({"collect", "evaluate", "trail", "render", "seal", "simulator"})
+"""Each room talks to the others through files and values only."""
+
+AWS_BORDER = ("auditor.collect", "auditor.trail.fetch", "auditor.seal.kms", "auditor.simulator")
+BORDERS = {
+    "boto3": AWS_BORDER,
+    "botocore": AWS_BORDER,
+    "moto": ("auditor.simulator",),
+    "weasyprint": ("auditor.render.pdf",),
+}
+"""Third-party packages and the only modules (or packages) that may import them."""
+
+OUTSIDE_WORLD = frozenset(
+    {
+        "http",
+        "obstore",
+        "os",
+        "random",
+        "requests",
+        "secrets",
+        "shutil",
+        "socket",
+        "subprocess",
+        "tempfile",
+        "time",
+        "urllib",
+    }
+)
+"""What evaluation must not even import: the same evidence gives the same results on any machine, years later."""
+
+
+def module_name(path: Path) -> str:
+    """Return the dotted name of a source file of the package."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in MODULES.items()}
+
+
+def imports(module: str) -> Iterator[str]:
+    """Yield the dotted names that a module imports, wherever in it, relative ones resolved."""
+    package = module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, *packages: str) -> bool:
+    """Tell whether a dotted name is one of the packages or stands inside one."""
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def part(name: str) -> str:
+    """Return the first name below ``auditor``: a room, a shared module, ``run`` or ``cli``; empty for none."""
+    return name.split(".")[1] if "." in name else ""
+
+
+def calls(module: str) -> Iterator[str]:
+    """Yield every called name of a module as it is written, such as ``print`` or ``datetime.now``."""
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            yield ast.unparse(node.func)
+
+
+def allowed_parts(importer: str) -> frozenset[str]:
+    """Return the parts of the package that ``importer`` (a part as well) may use."""
+    shared = frozenset(part(name) for name in MODULES) - ROOMS - {"run", "cli", "__main__"}
+    if importer == "cli":
+        return shared | ROOMS | {"run", "cli"}
+    if importer == "run":
+        return shared | ROOMS | {"run"}
+    if importer == "__main__":
+        return frozenset({"", "cli"})
+    return shared | ({importer} if importer in ROOMS else frozenset())
+
+
+def test_rooms_meet_only_in_run_and_only_the_command_line_knows_run() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module in MODULES
+        for name in imports(module)
+        if within(name, "auditor") and part(name) in ROOMS | {"run", "cli", "__main__"}
+        if part(name) not in allowed_parts(part(module))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", BORDERS)
+def test_heavy_packages_stay_at_their_border(package: str) -> None:
+    users = {module for module in MODULES if any(within(name, package) for name in imports(module))}
+    assert {module for module in users if not within(module, *BORDERS[package])} == set()
+
+
+def test_evaluation_cannot_see_the_outside_world() -> None:
+    rooms = [module for module in MODULES if within(module, "auditor.evaluate")]
+    wrong = [f"{module} imports {name}" for module in rooms for name in imports(module) if within(name, *OUTSIDE_WORLD)]
+    wrong += [
+        f"{module} calls {name}"
+        for module in rooms
+        for name in calls(module)
+        if name in {"open", "input"} or name.endswith((".now", ".utcnow", ".today", ".read_text", ".read_bytes"))
+    ]
+    assert wrong == []
+
+
+def test_only_the_command_line_prints_and_exits() -> None:
+    forbidden = {"print", "exit", "quit", "sys.exit", "os._exit", "SystemExit"}
+    wrong = [
+        f"{module} calls {name}"
+        for module in MODULES
+        if part(module) not in {"cli", "__main__"}
+        for name in calls(module)
+        if name in forbidden
+    ]
+    assert wrong == []
+
+
+def test_every_package_says_what_it_is_for() -> None:
+    assert [module for module, tree in TREES.items() if not ast.get_docstring(tree)] == []
+
+
+def test_start_up_imports_nothing_heavy() -> None:
+    program = "import sys, auditor.cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    heavy = {
+        "boto3",
+        "botocore",
+        "weasyprint",
+        "obstore",
+        "moto",
+        "cryptography",
+        "pyhanko",
+        "jinja2",
+        "pydantic",
+        "duckdb",
+    }
+    assert heavy & set(outcome.stdout.split()) == set()
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel and install it, without its dependencies, into a folder far from the checkout."""
+    folder = tmp_path_factory.mktemp("installation")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    target = folder / "site"
+    subprocess.run([*install, "--target", str(target), str(wheel)], cwd=folder, check=True, capture_output=True)
+    return target
+
+
+def elsewhere(installation: Path, *arguments: str) -> str:
+    """Run the installed package outside the checkout; return what it prints."""
+    environment = {**os.environ, "PYTHONPATH": str(installation), "NO_COLOR": "1"}
+    outcome = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=installation.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    return outcome.stdout
+
+
+def test_a_wheel_finds_its_own_catalogue_and_templates(installation: Path) -> None:
+    program = "from auditor import locate; print(locate.controls_folder(), locate.templates_folder())"
+    folders = [Path(folder) for folder in elsewhere(installation, "-c", program).split()]
+    assert folders == [installation / "auditor/_data/controls", installation / "auditor/_data/templates"]
+
+
+@pytest.mark.parametrize("name", ["controls", "templates"])
+def test_a_wheel_holds_every_data_file_of_the_checkout(installation: Path, name: str) -> None:
+    def files(folder: Path) -> dict[str, bytes]:
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    assert files(installation / "auditor" / "_data" / name) == files(ROOT / name)
+
+
+def test_a_wheel_answers_on_the_command_line(installation: Path) -> None:
+    assert "run" in elsewhere(installation, "-m", "auditor", "--help")
