@@ -1,0 +1,111 @@
+"""The command line: arguments in, exit code out. The only place that prints and exits.
+
+Commands are imported when they are called, so that ``auditor --help`` stays quick.
+"""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, cast
+
+import click
+
+from auditor import __version__
+from auditor.errors import AuditorError
+from auditor.outcome import EXIT_MEANING
+
+_COMMANDS = {
+    "run": ("auditor.cli.audit:run", "Audit an account and write an evidence pack."),
+    "demo": ("auditor.cli.audit:demo", "Audit a simulated account on this machine; no AWS account needed."),
+    "collect": ("auditor.cli.rooms:collect", "Collect evidence only."),
+    "evaluate": ("auditor.cli.rooms:evaluate", "Judge stored evidence; needs no network."),
+    "render": ("auditor.cli.rooms:render", "Render the pages of a pack from evidence and results."),
+    "seal": ("auditor.cli.seal:seal", "Write manifest, checksums and signature of a pack."),
+    "verify": ("auditor.cli.seal:verify", "Check somebody's pack offline."),
+    "keygen": ("auditor.cli.seal:keygen", "Make a self-signed signing identity."),
+    "trail": ("auditor.cli.trail:command", "Verify CloudTrail digests and log files."),
+    "controls": ("auditor.cli.controls:command", "List, show and check the control catalogue."),
+    "pattern": ("auditor.cli.pattern:command", "Judge metric filter and EventBridge patterns by meaning."),
+    "policy": ("auditor.cli.policy:command", "Print the least-privilege IAM policy."),
+}
+
+
+class _Commands(click.Group):
+    """Commands by name, imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        return cast("click.Command", getattr(importlib.import_module(module), name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in _COMMANDS.items()])
+
+
+def _exit_codes() -> str:
+    return "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_MEANING.items())
+
+
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"\b\nExit codes:\n{_exit_codes()}",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def auditor() -> None:
+    """Audit AWS accounts over a whole period and write evidence packs that a stranger can verify offline."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its code; every error becomes one message, one hint and one code."""
+    sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way to end
+    try:
+        code = auditor.main(args=arguments, prog_name="auditor", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except AuditorError as error:
+        return _fail(error.message, error.hint, error.exit_code, as_json="--json" in arguments)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", "", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 5
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}", "check the path, its permissions and the free space", 5)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, hint: str, code: int, *, as_json: bool = False) -> int:
+    click.echo(f"auditor: {printable(message)}", err=True)
+    if hint:
+        click.echo(f"  hint: {printable(hint)}", err=True)
+    if as_json:
+        echo_json({"exit_code": code, "error": message, "hint": hint})
+    return code
+
+
+def printable(text: str) -> str:
+    """Return text that a terminal shows as it is: control and direction-changing characters are escaped."""
+    return "".join(mark if mark.isprintable() or mark in "\n\t" else f"\\x{ord(mark):02x}" for mark in text)
+
+
+def echo_json(document: Any) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=True))

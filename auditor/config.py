@@ -1,0 +1,123 @@
+"""``auditor.yaml``: the settings of a run, checked, with file and line for every mistake."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from auditor.errors import UsageError
+from auditor.model import Severity
+from auditor.yamlfile import YamlError, first_problem, load_yaml
+
+_Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+_Allowed = Annotated[str, Field(pattern=r"^not-assessed:[a-z0-9-]+$")]
+
+
+class Branding(BaseModel):
+    """How the pages present themselves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    accent: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", description="Accent colour of the report.")] = "#14324f"
+    logo: Annotated[str, Field(description="Path of a PNG or SVG file, relative to auditor.yaml.")] = ""
+    classification: Annotated[str, Field(max_length=80, description="Such as Confidential.")] = ""
+    distribution: Annotated[str, Field(max_length=200, description="Who may receive the report.")] = ""
+    paper: Literal["A4", "Letter"] = "A4"
+
+
+class Signing(BaseModel):
+    """How the pack is signed. Passwords come from the environment or a prompt, never from this file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: Annotated[str, Field(description="PEM or PKCS#12 file with the private key.")] = ""
+    certificate: Annotated[str, Field(description="PEM file with the signer's certificate chain.")] = ""
+    kms_key: Annotated[str, Field(description="ARN of an asymmetric KMS key for SIGN_VERIFY.")] = ""
+    tsa: Annotated[str, Field(description="URL of an RFC 3161 time-stamping authority.")] = ""
+
+
+class Config(BaseModel):
+    """Everything that ``auditor.yaml`` may say. Options on the command line go before it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    entity: Annotated[str, Field(max_length=200, description="Whom the report is about.")] = ""
+    title: Annotated[str, Field(max_length=200)] = "AWS control evidence report"
+    frameworks: Annotated[list[str], Field(description="Framework ids, see auditor controls list.")] = []
+    period: Annotated[str, Field(description="last-month, 2026-10, 2026-Q3, 24h, 7d or START/END.")] = "last-month"
+    profile: str = ""
+    region: str = ""
+    regions: Annotated[list[_Region], Field(description="Regions to audit; empty means all enabled ones.")] = []
+    role_name: str = ""
+    account: Annotated[str, Field(pattern=r"^(\d{12})?$")] = ""
+    controls: Annotated[list[str], Field(description="Folders with own controls.")] = []
+    waivers: str = ""
+    attestations: str = ""
+    fail_on: Severity = Severity.INFORMATIONAL
+    allow: Annotated[list[_Allowed], Field(description="Gaps accepted by name.")] = []
+    skip: list[Literal["trail", "events"]] = []
+    out: str = "reports"
+    branding: Branding = Branding()
+    signing: Signing = Signing()
+
+
+def load_config(path: Path | None, options: Mapping[str, Any]) -> Config:
+    """Read a configuration file and put command-line options on top.
+
+    Args:
+        path: the file; None looks for ``auditor.yaml`` in the working folder and does without when there is none.
+        options: values given on the command line, by the names of ``Config``; absent ones are left out.
+
+    Raises:
+        UsageError: the file cannot be read, has an unknown key or a wrong value; the message names file and line.
+    """
+    chosen = path if path is not None else Path("auditor.yaml")
+    data: dict[str, Any] = {}
+    file = None
+    if path is not None or chosen.is_file():
+        try:
+            file = load_yaml(chosen)
+        except YamlError as error:
+            raise UsageError(str(error)) from error
+        if file.data is not None and not isinstance(file.data, dict):
+            raise UsageError(f"{file.at()}: expected a mapping of settings")
+        data = _beside(chosen, file.data or {})
+        try:
+            Config.model_validate(data)
+        except ValidationError as error:
+            raise _problem(error, first_problem(error, file, UsageError)) from error
+    try:
+        return Config.model_validate({**data, **options})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise UsageError(f"--{str(problem['loc'][0]).replace('_', '-')}: {problem['msg']}") from error
+
+
+def _problem(error: ValidationError, found: Any) -> UsageError:
+    problem = error.errors()[0]
+    hint = ""
+    if problem["type"] == "extra_forbidden":
+        parents: dict[str, type[BaseModel]] = {"branding": Branding, "signing": Signing}
+        model = parents.get(str(problem["loc"][0]), Config)
+        hint = f"known settings: {', '.join(model.model_fields)}"
+    return UsageError(found.message, hint=hint)
+
+
+def _beside(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Read file names in a configuration file relative to that file."""
+    folder = path.parent
+
+    def beside(value: Any) -> Any:
+        return str(folder / value) if isinstance(value, str) and value else value
+
+    moved = dict(data)
+    for key in ("waivers", "attestations"):
+        if key in moved:
+            moved[key] = beside(moved[key])
+    if isinstance(moved.get("controls"), list):
+        moved["controls"] = [beside(item) for item in moved["controls"]]
+    for section, keys in (("branding", ("logo",)), ("signing", ("key", "certificate"))):
+        if isinstance(moved.get(section), dict):
+            moved[section] = {key: beside(value) if key in keys else value for key, value in moved[section].items()}
+    return moved

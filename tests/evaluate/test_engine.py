@@ -1,0 +1,376 @@
+"""The engine's own laws, on a catalogue and an evidence folder made for each test."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auditor.catalog import Catalog, load_catalog
+from auditor.errors import CatalogError, IntegrityError, UsageError
+from auditor.evaluate.checks import find_check
+from auditor.evaluate.engine import evaluate
+from auditor.evidence import Answer, CallError, Evidence, EvidenceWriter
+from auditor.model import AccountScope, ControlResult, Result, RunInfo, State
+from auditor.operations import Call
+from auditor.outcome import exit_code, headline, results_document, results_json
+from auditor.period import parse_period
+
+AS_OF = datetime(2026, 11, 2, 6, tzinfo=UTC)
+ACCOUNT = "111122223333"
+REGIONS = ("eu-central-1", "us-east-1")
+
+OPERATIONS = """
+ec2:DescribeVpcs: {required: [Vpcs]}
+cloudtrail:DescribeTrails: {required: [trailList]}
+cloudtrail:GetTrailStatus:
+  for_each: [{operation: "cloudtrail:DescribeTrails", items: "trailList[]", parameters: {Name: TrailARN},
+              region: HomeRegion}]
+  required: [IsLogging]
+iam:GetAccountPasswordPolicy: {where: global, required: [PasswordPolicy], absent: [NoSuchEntity]}
+"""
+
+CONTROLS = """
+- id: vpc-is-tagged
+  title: Every VPC is tagged
+  severity: low
+  service: ec2
+  objective: Owners can be found.
+  criterion: The VPC has the tag state true.
+  evidence: ["ec2:DescribeVpcs"]
+  population: Vpcs[]
+  identify: VpcId
+  exclude_when: IsDefault == `true`
+  exclude_reason: Default VPCs are looked after elsewhere.
+  pass_when: Tagged == `true`
+- id: trail-is-validated
+  title: Trails are validated
+  severity: high
+  service: cloudtrail
+  objective: Changes can be noticed.
+  criterion: Log file validation is on.
+  evidence: ["cloudtrail:DescribeTrails"]
+  population: trailList[]
+  identify: TrailARN
+  home_region: HomeRegion
+  pass_when: LogFileValidationEnabled == `true`
+  when_empty: fail
+  empty_reason: There is no trail.
+- id: password-is-long
+  title: Passwords are long
+  severity: medium
+  service: iam
+  scope: account
+  objective: Guessing takes long.
+  criterion: At least 14 characters.
+  evidence: ["iam:GetAccountPasswordPolicy"]
+  pass_when: PasswordPolicy.MinimumPasswordLength >= `14`
+  when_empty: fail
+  empty_reason: The account has no password policy of its own.
+- id: people-are-trained
+  title: People are trained
+  severity: low
+  service: account
+  objective: People know what to do.
+  criterion: Training happened.
+  manual: true
+"""
+
+FRAMEWORK = """
+id: test-1
+title: Test
+requirements:
+  "1": {controls: [vpc-is-tagged]}
+  "2": {controls: [trail-is-validated]}
+  "3": {controls: [password-is-long]}
+"""
+
+
+@dataclass
+class World:
+    """Answers to be stored; every test changes one thing of it."""
+
+    folder: Path
+    answers: dict[tuple[str, str, tuple[tuple[str, Any], ...]], dict[str, Any]] = field(default_factory=dict)
+
+    def answer(self, operation: str, region: str, page: Any, **parameters: Any) -> None:
+        self.answers[operation, region, tuple(parameters.items())] = {"pages": (page,)}
+
+    def fail(self, operation: str, region: str, code: str, *, absent: bool = False, **parameters: Any) -> None:
+        error = CallError(code, "not today", operation)
+        self.answers[operation, region, tuple(parameters.items())] = {"pages": (), "error": error, "absent": absent}
+
+    def drop(self, operation: str, region: str) -> None:
+        del self.answers[operation, region, ()]
+
+    def evidence(self, order: Callable[[Iterable[Any]], Iterable[Any]] = list) -> Evidence:
+        writer = EvidenceWriter(self.folder / "evidence")
+        for (operation, region, parameters), content in order(self.answers.items()):
+            writer.add(
+                Answer(
+                    account=ACCOUNT,
+                    call=Call(operation, region, parameters),
+                    principal="arn:aws:sts::111122223333:assumed-role/auditor/test",
+                    request_ids=("r-1",),
+                    http_status=200,
+                    collected_at=AS_OF,
+                    **content,
+                )
+            )
+        writer.close(
+            RunInfo(
+                entity="Example",
+                title="Test",
+                accounts=(AccountScope(ACCOUNT, "aws", REGIONS),),
+                period=parse_period("2026-10", AS_OF),
+                as_of=AS_OF,
+                started=AS_OF,
+                ended=AS_OF,
+                frameworks=("test-1",),
+                principal="arn:aws:sts::111122223333:assumed-role/auditor/test",
+                tool="auditor test",
+                operations=(
+                    "cloudtrail:DescribeTrails",
+                    "cloudtrail:GetTrailStatus",
+                    "ec2:DescribeVpcs",
+                    "iam:GetAccountPasswordPolicy",
+                ),
+            )
+        )
+        return Evidence(self.folder / "evidence")
+
+
+TRAIL = {"TrailARN": "arn:aws:cloudtrail:eu-central-1:111122223333:trail/t", "HomeRegion": "eu-central-1"}
+
+
+def vpc(name: str, **fields: Any) -> dict[str, Any]:
+    return {"VpcId": name, "IsDefault": False, "Tagged": True, **fields}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    for region in REGIONS:
+        made.answer("ec2:DescribeVpcs", region, {"Vpcs": [vpc(f"vpc-{region}")]})
+        made.answer("cloudtrail:DescribeTrails", region, {"trailList": [{**TRAIL, "LogFileValidationEnabled": True}]})
+    made.answer("iam:GetAccountPasswordPolicy", "global", {"PasswordPolicy": {"MinimumPasswordLength": 14}})
+    return made
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    return build_catalog(tmp_path / "controls")
+
+
+def build_catalog(folder: Path, *, controls: str = CONTROLS, framework: str = FRAMEWORK) -> Catalog:
+    (folder / "frameworks").mkdir(parents=True)
+    (folder / "operations.yaml").write_text(OPERATIONS)
+    (folder / "test.yaml").write_text(controls)
+    (folder / "frameworks" / "test-1.yaml").write_text(framework)
+    return load_catalog(folder, has_check=lambda name: find_check(name) is not None)
+
+
+def control(results: Sequence[ControlResult], name: str) -> ControlResult:
+    return next(item for item in results if item.control.id == name)
+
+
+def by_resource(item: ControlResult) -> Mapping[str, Result]:
+    return {result.resource: result for result in item.results}
+
+
+def test_everything_right_passes_and_exits_with_zero(world: World, catalog: Catalog) -> None:
+    results = evaluate(world.evidence(), catalog)
+    assert {item.control.id: item.state for item in results.controls} == {
+        "vpc-is-tagged": State.PASS,
+        "trail-is-validated": State.PASS,
+        "password-is-long": State.PASS,
+    }
+    assert exit_code(results) == 0
+
+
+def test_one_bad_resource_among_several_fails_the_control_and_cites_the_deciding_field(
+    world: World, catalog: Catalog
+) -> None:
+    world.answer("ec2:DescribeVpcs", "us-east-1", {"Vpcs": [vpc("vpc-good"), vpc("vpc-bad", Tagged=False)]})
+    found = control(evaluate(world.evidence(), catalog).controls, "vpc-is-tagged")
+    bad = by_resource(found)["vpc-bad"]
+    assert (found.state, bad.state, bad.region, bad.observed) == (
+        State.FAIL,
+        State.FAIL,
+        "us-east-1",
+        "Tagged is false",
+    )
+    assert bad.evidence[0].pointer == "/pages/0/Vpcs/1/Tagged"
+    assert by_resource(found)["vpc-good"].state is State.PASS
+
+
+def test_a_refused_region_is_not_assessed_and_named_while_others_keep_their_result(
+    world: World, catalog: Catalog
+) -> None:
+    world.fail("ec2:DescribeVpcs", "us-east-1", "UnauthorizedOperation")
+    results = evaluate(world.evidence(), catalog)
+    found = control(results.controls, "vpc-is-tagged")
+    states = {result.region: result.state for result in found.results}
+    assert states == {"eu-central-1": State.PASS, "us-east-1": State.NOT_ASSESSED}
+    assert "UnauthorizedOperation" in found.results[-1].reason
+    assert "ec2:DescribeVpcs" in found.results[-1].reason
+    assert [(gap.operation, gap.region, gap.controls) for gap in results.gaps] == [
+        ("ec2:DescribeVpcs", "us-east-1", ("vpc-is-tagged",))
+    ]
+    assert exit_code(results) == 3
+    assert exit_code(results, allow=["not-assessed:vpc-is-tagged"]) == 0
+    assert "could not be assessed" in headline(results)
+
+
+def test_an_answer_that_was_never_stored_is_a_gap_not_an_empty_list(world: World, catalog: Catalog) -> None:
+    world.drop("ec2:DescribeVpcs", "us-east-1")
+    found = control(evaluate(world.evidence(), catalog).controls, "vpc-is-tagged")
+    assert found.state is State.NOT_ASSESSED
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param({}, id="no-list"),
+        pytest.param({"Vpcs": None}, id="null-list"),
+        pytest.param({"Vpcs": [{"IsDefault": False, "Tagged": True}]}, id="no-identity"),
+        pytest.param({"Vpcs": [{"VpcId": "vpc-1", "IsDefault": False}]}, id="no-deciding-field"),
+        pytest.param({"Vpcs": ["vpc-1"]}, id="no-object"),
+        pytest.param({"Vpcs": [{"VpcId": 7, "Tagged": True}]}, id="identity-of-another-type"),
+        pytest.param([], id="no-mapping"),
+    ],
+)
+def test_malformed_answers_are_not_assessed(world: World, catalog: Catalog, page: Any) -> None:
+    world.answer("ec2:DescribeVpcs", "us-east-1", page)
+    found = control(evaluate(world.evidence(), catalog).controls, "vpc-is-tagged")
+    assert [result.state for result in found.results if result.region == "us-east-1"] == [State.NOT_ASSESSED]
+
+
+def test_excluded_items_are_counted_and_populations_reconcile(world: World, catalog: Catalog) -> None:
+    world.answer("ec2:DescribeVpcs", "us-east-1", {"Vpcs": [vpc("vpc-a"), vpc("vpc-b", IsDefault=True)]})
+    world.fail("ec2:DescribeVpcs", "eu-central-1", "Throttling")
+    found = control(evaluate(world.evidence(), catalog).controls, "vpc-is-tagged")
+    counted = {item.region: (item.source, item.tested, item.excluded, item.not_assessed) for item in found.populations}
+    assert counted == {"us-east-1": (2, 1, 1, 0), "eu-central-1": (1, 0, 0, 1)}
+
+
+def test_a_trail_seen_from_two_regions_is_judged_once_from_its_home_region(world: World, catalog: Catalog) -> None:
+    found = control(evaluate(world.evidence(), catalog).controls, "trail-is-validated")
+    assert [(result.region, result.resource) for result in found.results] == [("eu-central-1", TRAIL["TrailARN"])]
+
+
+def test_an_empty_population_follows_when_empty_and_cites_the_empty_answers(world: World, catalog: Catalog) -> None:
+    for region in REGIONS:
+        world.answer("cloudtrail:DescribeTrails", region, {"trailList": []})
+        world.answer("ec2:DescribeVpcs", region, {"Vpcs": []})
+    results = evaluate(world.evidence(), catalog)
+    trails = control(results.controls, "trail-is-validated")
+    assert (trails.state, trails.results[0].reason) == (State.FAIL, "There is no trail.")
+    assert len(trails.results[0].evidence) == 2
+    assert trails.populations == ()
+    assert control(results.controls, "vpc-is-tagged").state is State.NOT_APPLICABLE
+
+
+def test_an_absent_account_setting_fails_but_a_refused_one_is_not_assessed(tmp_path: Path, catalog: Catalog) -> None:
+    states = {}
+    for code, absent in (("NoSuchEntity", True), ("AccessDenied", False)):
+        world = World(tmp_path / code)
+        for region in REGIONS:
+            world.answer("ec2:DescribeVpcs", region, {"Vpcs": []})
+            world.answer("cloudtrail:DescribeTrails", region, {"trailList": []})
+        world.fail("iam:GetAccountPasswordPolicy", "global", code, absent=absent)
+        states[code] = control(evaluate(world.evidence(), catalog).controls, "password-is-long").state
+    assert states == {"NoSuchEntity": State.FAIL, "AccessDenied": State.NOT_ASSESSED}
+
+
+def test_a_manual_control_is_a_gap_until_somebody_attests(tmp_path: Path, world: World) -> None:
+    framework = "id: test-1\ntitle: Test\nrequirements:\n  '1': {controls: [people-are-trained]}\n"
+    results = evaluate(world.evidence(), build_catalog(tmp_path / "own", framework=framework))
+    assert results.controls[0].state is State.MANUAL
+    assert exit_code(results) == 3
+
+
+def test_changed_evidence_is_refused(world: World, catalog: Catalog) -> None:
+    evidence = world.evidence()
+    path = world.folder / "evidence" / evidence.of(ACCOUNT, "ec2:DescribeVpcs")[0].path
+    path.write_bytes(path.read_bytes().replace(b"true", b"null"))
+    with pytest.raises(IntegrityError, match="SHA-256"):
+        evaluate(Evidence(world.folder / "evidence"), catalog)
+
+
+def test_the_order_in_which_answers_arrive_changes_no_byte(tmp_path: Path, catalog: Catalog, world: World) -> None:
+    forth = results_json(evaluate(world.evidence(), catalog))
+    world.folder = tmp_path / "back"
+    back = results_json(evaluate(world.evidence(lambda items: reversed(list(items))), catalog))
+    assert forth == back
+
+
+def test_an_unknown_framework_is_a_usage_error_that_lists_the_known_ones(world: World, catalog: Catalog) -> None:
+    with pytest.raises(UsageError) as caught:
+        evaluate(world.evidence(), catalog, ["cis-99"])
+    assert caught.value.hint == "known ones: test-1"
+
+
+def test_the_results_document_counts_agree_with_its_controls(world: World, catalog: Catalog) -> None:
+    world.fail("iam:GetAccountPasswordPolicy", "global", "AccessDenied")
+    document = results_document(evaluate(world.evidence(), catalog))
+    assert document["counts"] == {
+        "FAIL": 0,
+        "NOT_ASSESSED": 1,
+        "MANUAL": 0,
+        "WAIVED": 0,
+        "PASS": 2,
+        "NOT_APPLICABLE": 0,
+    }
+    assert [item["state"] for item in document["frameworks"][0]["requirements"]] == ["PASS", "PASS", "NOT_ASSESSED"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(lost=st.sets(st.integers(min_value=0, max_value=4)), good=st.booleans())
+def test_losing_an_answer_never_produces_a_pass(
+    tmp_path_factory: pytest.TempPathFactory, lost: set[int], good: bool
+) -> None:
+    catalog = build_catalog(tmp_path_factory.mktemp("catalog") / "controls")
+
+    def states(dropped: set[int]) -> dict[str, State]:
+        world = World(tmp_path_factory.mktemp("world"))
+        for region in REGIONS:
+            world.answer("ec2:DescribeVpcs", region, {"Vpcs": [vpc("vpc-1", Tagged=good)]})
+            world.answer(
+                "cloudtrail:DescribeTrails", region, {"trailList": [{**TRAIL, "LogFileValidationEnabled": good}]}
+            )
+        world.answer("iam:GetAccountPasswordPolicy", "global", {"PasswordPolicy": {"MinimumPasswordLength": 6}})
+        for number, key in enumerate(sorted(world.answers)):
+            if number in dropped:
+                del world.answers[key]
+        return {item.control.id: item.state for item in evaluate(world.evidence(), catalog).controls}
+
+    whole, partial = states(set()), states(lost)
+    assert all(partial[name] is not State.PASS or whole[name] is State.PASS for name in whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("- id: vpc-is-tagged\n  titel: x\n", "titel|Field required", id="unknown-key"),
+        pytest.param(CONTROLS.replace("severity: low", "severity: lowest", 1), "severity", id="unknown-severity"),
+        pytest.param(
+            CONTROLS.replace("ec2:DescribeVpcs", "ec2:DescribeMoon"), "operations.yaml", id="unknown-operation"
+        ),
+        pytest.param(CONTROLS.replace("Tagged == `true`", "Tagged == = "), "JMESPath", id="bad-jmespath"),
+        pytest.param(CONTROLS + CONTROLS, "already defined", id="duplicate"),
+        pytest.param(
+            CONTROLS.replace("  pass_when: Tagged == `true`", "  check: nowhere.nothing"),
+            "no check",
+            id="unknown-check",
+        ),
+    ],
+)
+def test_a_wrong_catalogue_stops_the_load_with_file_and_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(CatalogError, match=message) as caught:
+        build_catalog(tmp_path / "controls", controls=text)
+    assert "test.yaml:" in caught.value.message
