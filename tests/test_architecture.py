@@ -128,7 +128,7 @@ def test_only_the_command_line_prints_and_exits() -> None:
     wrong = [
         f"{module} calls {name}"
         for module in MODULES
-        if part(module) not in {"cli", "__main__"}
+        if part(module) != "cli" and not module.endswith("__main__")
         for name in calls(module)
         if name in forbidden
     ]
