@@ -111,8 +111,11 @@ def _build(
 def first_problem(
     error: Any, file: YamlFile, kind: type[AuditorError], *, prefix: tuple[str | int, ...] = ()
 ) -> AuditorError:
-    """Turn a pydantic ``ValidationError`` into one error of ours that names file and line."""
-    problem = error.errors()[0]
+    """Turn a pydantic ``ValidationError`` into one error of ours that names file and line.
+
+    An unknown key goes first: a typing error in a key also makes the right key look missing.
+    """
+    problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     where = (*prefix, *problem["loc"])
     name = ".".join(str(part) for part in where) or "the file"
     return kind(f"{file.at(*where)}: {name}: {problem['msg']}")

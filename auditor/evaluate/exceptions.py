@@ -1,0 +1,141 @@
+"""Applies waivers and attestations to results. A waiver never hides a failure; an attestation never becomes a PASS."""
+
+import fnmatch
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from auditor.model import ControlResult, Population, Result, Results, State
+from auditor.period import rfc3339
+from auditor.waivers import Attestation, Waiver
+
+SOON = timedelta(days=30)
+"""A waiver or attestation that ends within this time of the as-of moment is shown as ending soon."""
+
+
+def apply_exceptions(
+    results: Results, waivers: Sequence[Waiver] = (), attestations: Sequence[Attestation] = ()
+) -> Results:
+    """Return results in which accepted failures are WAIVED and answered manual controls carry their attestation.
+
+    Expired and over-wide waivers, and expired attestations, change nothing; every one given is listed with what became
+    of it.
+    """
+    as_of = results.run.as_of
+    in_force = [item for item in waivers if not item.over_wide and item.expires > as_of]
+    answering = [item for item in attestations if item.date <= as_of < item.valid_until]
+    used: set[int] = set()
+    controls = tuple(_control(item, in_force, answering, used) for item in results.controls)
+    return replace(
+        results,
+        controls=controls,
+        waivers=tuple(_waiver(item, as_of, used=id(item) in used) for item in waivers),
+        attestations=tuple(_attestation(item, as_of, used=id(item) in used) for item in attestations),
+    )
+
+
+def _control(
+    item: ControlResult, waivers: Sequence[Waiver], attestations: Sequence[Attestation], used: set[int]
+) -> ControlResult:
+    changed = tuple(_apply(item, result, waivers, attestations, used) for result in item.results)
+    answered = Counter(
+        (after.account, after.region)
+        for before, after in zip(item.results, changed, strict=True)
+        if before.state is State.MANUAL and after.state is not State.MANUAL
+    )
+    populations = tuple(_answered(population, answered) for population in item.populations)
+    return replace(item, results=changed, populations=populations)
+
+
+def _answered(population: Population, answered: Counter[tuple[str, str]]) -> Population:
+    """Move what a person found not met from "not assessed" to "tested", so that populations still reconcile."""
+    count = answered[population.account, population.region]
+    return replace(population, tested=population.tested + count, not_assessed=population.not_assessed - count)
+
+
+def _apply(
+    item: ControlResult,
+    result: Result,
+    waivers: Sequence[Waiver],
+    attestations: Sequence[Attestation],
+    used: set[int],
+) -> Result:
+    if result.state is State.FAIL:
+        for waiver in waivers:
+            if _fits(waiver.control, waiver.account, item, result) and fnmatch.fnmatchcase(
+                result.resource, _literal_brackets(waiver.resource)
+            ):
+                used.add(id(waiver))
+                return replace(result, state=State.WAIVED, waiver=_terms(waiver))
+    if result.state is State.MANUAL:
+        for attestation in attestations:
+            if _fits(attestation.control, attestation.account, item, result):
+                used.add(id(attestation))
+                state = State.MANUAL if attestation.met else State.FAIL
+                return replace(result, state=state, details={**result.details, "attestation": _statement(attestation)})
+    return result
+
+
+def _fits(control: str, account: str, item: ControlResult, result: Result) -> bool:
+    return control == item.control.id and account in ("", result.account)
+
+
+def _literal_brackets(pattern: str) -> str:
+    """Only ``*`` and ``?`` are wildcards here; a bracket in an ARN means itself."""
+    return pattern.replace("[", "[[]")
+
+
+def _terms(waiver: Waiver) -> dict[str, Any]:
+    return {
+        "control": waiver.control,
+        "resource": waiver.resource,
+        "account": waiver.account,
+        "justification": waiver.justification,
+        "owner": waiver.owner,
+        "approver": waiver.approver,
+        "ticket": waiver.ticket,
+        "expires": rfc3339(waiver.expires),
+        "origin": waiver.origin,
+    }
+
+
+def _waiver(waiver: Waiver, as_of: datetime, *, used: bool) -> dict[str, Any]:
+    notes = []
+    if waiver.over_wide:
+        notes.append("over-wide: it covers a whole control and names no owner, so it was not applied")
+    if waiver.expires <= as_of:
+        notes.append("expired: it was not applied")
+    elif waiver.expires - as_of <= SOON:
+        notes.append("ends within 30 days")
+    if not notes and not used:
+        notes.append("unused: no failure fits it")
+    return {**_terms(waiver), "used": used, "notes": notes}
+
+
+def _statement(attestation: Attestation) -> dict[str, Any]:
+    return {
+        "control": attestation.control,
+        "account": attestation.account,
+        "statement": attestation.statement,
+        "criterion": "met" if attestation.met else "not met",
+        "person": attestation.person,
+        "date": f"{attestation.date:%Y-%m-%d}",
+        "valid_until": rfc3339(attestation.valid_until),
+        "attachments": [{"name": item.name, "sha256": item.sha256} for item in attestation.attachments],
+        "origin": attestation.origin,
+    }
+
+
+def _attestation(attestation: Attestation, as_of: datetime, *, used: bool) -> dict[str, Any]:
+    notes = []
+    if attestation.valid_until <= as_of:
+        notes.append("expired: it was not applied")
+    elif attestation.date > as_of:
+        notes.append("dated after the audit: it was not applied")
+    elif attestation.valid_until - as_of <= SOON:
+        notes.append("ends within 30 days")
+    if not notes and not used:
+        notes.append("unused: no manual result fits it")
+    return {**_statement(attestation), "used": used, "notes": notes}

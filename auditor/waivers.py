@@ -1,0 +1,216 @@
+"""Waivers and attestations as people write them: YAML in, checked values out. Decides about no result.
+
+A waiver accepts a failure for a while; an attestation is a person's dated answer to a manual control. Both are kept
+with the pack's rules, and files attached to an attestation go into the pack with their hash.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from datetime import date as day
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from auditor.canonical import sha256_hex
+from auditor.errors import UsageError
+from auditor.yamlfile import YamlError, YamlFile, first_problem, load_yaml
+
+_MAX_ATTACHMENT_BYTES = 25_000_000
+_Text = Annotated[str, Field(min_length=1, max_length=4000)]
+_Model = TypeVar("_Model", bound=BaseModel)
+_Control = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]+$", max_length=80)]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """An accepted failure.
+
+    Args:
+        control: control id.
+        resource: pattern over the result's resource; ``*`` and ``?`` as in a shell.
+        account: twelve digits, or empty for every account.
+        justification: why it is accepted.
+        owner: who answers for it; empty makes a waiver of everything over-wide.
+        approver: who allowed it.
+        ticket: where that is written down.
+        expires: the first instant at which it no longer holds, aware UTC.
+        origin: file and line.
+    """
+
+    control: str
+    resource: str
+    account: str
+    justification: str
+    owner: str
+    approver: str
+    ticket: str
+    expires: datetime
+    origin: str
+
+    @property
+    def over_wide(self) -> bool:
+        """True for everything of a control with nobody to answer for it."""
+        return not self.resource.strip("*?") and not self.owner
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that supports an attestation. ``data`` goes into the pack under its hash."""
+
+    name: str
+    sha256: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A person's dated answer to a manual control.
+
+    Args:
+        control: control id.
+        account: twelve digits, or empty for every account.
+        statement: what the person states.
+        met: whether the criterion is met, in their judgement.
+        person: who states it, with their function.
+        date: when it was stated (start of that day, UTC).
+        valid_until: the first instant at which it no longer holds, aware UTC.
+        attachments: supporting files.
+        origin: file and line.
+    """
+
+    control: str
+    account: str
+    statement: str
+    met: bool
+    person: str
+    date: datetime
+    valid_until: datetime
+    attachments: tuple[Attachment, ...]
+    origin: str
+
+
+class WaiverEntry(BaseModel):
+    """One waiver as written. ``expires`` is the last day on which it holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    control: _Control
+    resource: Annotated[str, Field(min_length=1, max_length=2048, description="Pattern with * and ?.")]
+    account: Annotated[str, Field(pattern=r"^(\d{12})?$")] = ""
+    justification: _Text
+    owner: Annotated[str, Field(max_length=200)] = ""
+    approver: _Text
+    ticket: _Text
+    expires: day
+
+
+class WaiverFile(BaseModel):
+    """A waiver file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    waivers: list[WaiverEntry]
+
+
+class AttestationEntry(BaseModel):
+    """One attestation as written. ``valid_until`` is the last day on which it holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    control: _Control
+    account: Annotated[str, Field(pattern=r"^(\d{12})?$")] = ""
+    statement: _Text
+    criterion: Literal["met", "not met"]
+    person: _Text
+    date: day
+    valid_until: day
+    attachments: list[str] = []
+
+
+class AttestationFile(BaseModel):
+    """An attestation file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attestations: list[AttestationEntry]
+
+
+def load_waivers(path: Path) -> tuple[Waiver, ...]:
+    """Read a waiver file.
+
+    Raises:
+        UsageError: with file and line.
+    """
+    file, parsed = _read(path, WaiverFile)
+    return tuple(
+        Waiver(
+            control=item.control,
+            resource=item.resource,
+            account=item.account,
+            justification=item.justification,
+            owner=item.owner.strip(),
+            approver=item.approver,
+            ticket=item.ticket,
+            expires=_after(item.expires),
+            origin=f"{path.name}:{_line(file, 'waivers', index)}",
+        )
+        for index, item in enumerate(parsed.waivers)
+    )
+
+
+def load_attestations(path: Path) -> tuple[Attestation, ...]:
+    """Read an attestation file and the files attached to it.
+
+    Raises:
+        UsageError: with file and line; also when an attached file is missing, too large or outside the file's folder.
+    """
+    file, parsed = _read(path, AttestationFile)
+    return tuple(
+        Attestation(
+            control=item.control,
+            account=item.account,
+            statement=item.statement,
+            met=item.criterion == "met",
+            person=item.person,
+            date=_after(item.date) - timedelta(days=1),
+            valid_until=_after(item.valid_until),
+            attachments=tuple(
+                _attachment(path.parent, name, file.at("attestations", index)) for name in item.attachments
+            ),
+            origin=f"{path.name}:{_line(file, 'attestations', index)}",
+        )
+        for index, item in enumerate(parsed.attestations)
+    )
+
+
+def _read(path: Path, model: type[_Model]) -> tuple[YamlFile, _Model]:
+    try:
+        file = load_yaml(path)
+    except YamlError as error:
+        raise UsageError(str(error)) from error
+    try:
+        return file, model.model_validate(file.data)
+    except ValidationError as error:
+        raise first_problem(error, file, UsageError) from error
+
+
+def _line(file: YamlFile, section: str, index: int) -> str:
+    return file.at(section, index).rpartition(":")[2]
+
+
+def _after(last: day) -> datetime:
+    return datetime.combine(last, time(), UTC) + timedelta(days=1)
+
+
+def _attachment(folder: Path, name: str, at: str) -> Attachment:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()) or path.is_symlink():
+        raise UsageError(f"{at}: the attachment {name!r} is not inside the folder of the attestation file")
+    try:
+        if path.stat().st_size > _MAX_ATTACHMENT_BYTES:
+            raise UsageError(f"{at}: the attachment {name!r} is larger than {_MAX_ATTACHMENT_BYTES} bytes")
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{at}: the attachment {name!r} cannot be read: {error.strerror}") from error
+    return Attachment(path.name, sha256_hex(data), data)

@@ -1,0 +1,150 @@
+"""Waivers and attestations over results."""
+
+from pathlib import Path
+
+import pytest
+
+from auditor.catalog import Catalog
+from auditor.errors import UsageError
+from auditor.evaluate.engine import evaluate
+from auditor.evaluate.exceptions import apply_exceptions
+from auditor.model import Results, State
+from auditor.outcome import exit_code
+from auditor.waivers import load_attestations, load_waivers
+from tests.evaluate.test_engine import REGIONS, World, build_catalog, control, vpc
+
+FRAMEWORK = """
+id: test-1
+title: Test
+requirements:
+  "1": {controls: [vpc-is-tagged]}
+  "2": {controls: [people-are-trained]}
+"""
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    world = World(tmp_path)
+    for region in REGIONS:
+        world.answer("ec2:DescribeVpcs", region, {"Vpcs": [vpc(f"vpc-{region}", Tagged=False), vpc("vpc-good")]})
+    catalog: Catalog = build_catalog(tmp_path / "controls", framework=FRAMEWORK)
+    return evaluate(world.evidence(), catalog)
+
+
+def waiver(folder: Path, **changes: str) -> Path:
+    entry = {
+        "control": "vpc-is-tagged",
+        "resource": "vpc-eu-*",
+        "justification": "Goes away with the old network.",
+        "owner": "Network team",
+        "approver": "Head of IT",
+        "ticket": "SEC-17",
+        "expires": "2027-01-31",
+        **changes,
+    }
+    lines = "".join(f"    {key}: {value!r}\n" for key, value in entry.items() if value)
+    path = folder / "waivers.yaml"
+    path.write_text(f"waivers:\n  -\n{lines}")
+    return path
+
+
+def attestation(folder: Path, **changes: str) -> Path:
+    entry = {
+        "control": "people-are-trained",
+        "statement": "Everybody took the course.",
+        "criterion": "met",
+        "person": "Head of IT",
+        "date": "2026-10-20",
+        "valid_until": "2027-10-19",
+        **changes,
+    }
+    path = folder / "attestations.yaml"
+    lines = "".join(f"    {key}: {value!r}\n" for key, value in entry.items())
+    path.write_text(f"attestations:\n  -\n{lines}    attachments: [list.txt]\n")
+    (folder / "list.txt").write_text("A. Smith\n")
+    return path
+
+
+def test_a_waived_failure_stays_visible_and_others_still_fail(results: Results, tmp_path: Path) -> None:
+    waived = apply_exceptions(results, load_waivers(waiver(tmp_path)))
+    found = control(waived.controls, "vpc-is-tagged")
+    states = {(item.region, item.resource): item.state for item in found.results}
+    assert states["eu-central-1", "vpc-eu-central-1"] is State.WAIVED
+    assert states["us-east-1", "vpc-us-east-1"] is State.FAIL
+    assert found.state is State.FAIL
+    assert waived.waivers[0]["used"] is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        pytest.param({"expires": "2026-11-01"}, "expired", id="expired"),
+        pytest.param({"resource": "*", "owner": ""}, "over-wide", id="over-wide"),
+        pytest.param({"resource": "vpc-nowhere"}, "unused", id="unused"),
+        pytest.param({"resource": "vpc-[e]u-*"}, "unused", id="brackets-are-not-wildcards"),
+        pytest.param({"account": "999999999999"}, "unused", id="another-account"),
+    ],
+)
+def test_a_waiver_that_does_not_hold_changes_nothing_and_is_listed(
+    results: Results, tmp_path: Path, changes: dict[str, str], note: str
+) -> None:
+    after = apply_exceptions(results, load_waivers(waiver(tmp_path, **changes)))
+    assert [item.results for item in after.controls] == [item.results for item in results.controls]
+    assert note in after.waivers[0]["notes"][0]
+
+
+def test_a_waiver_holds_until_the_end_of_its_last_day(results: Results, tmp_path: Path) -> None:
+    after = apply_exceptions(results, load_waivers(waiver(tmp_path, expires="2026-11-02")))
+    assert after.waivers[0]["used"] is True
+    assert after.waivers[0]["notes"] == ["ends within 30 days"]
+
+
+def test_an_attested_manual_control_is_no_gap_and_carries_its_attachment(results: Results, tmp_path: Path) -> None:
+    waivers = load_waivers(waiver(tmp_path, resource="*"))
+    after = apply_exceptions(results, waivers, load_attestations(attestation(tmp_path)))
+    found = control(after.controls, "people-are-trained").results[0]
+    assert found.state is State.MANUAL
+    assert found.details["attestation"]["attachments"][0]["name"] == "list.txt"
+    assert exit_code(after) == 0
+
+
+def test_an_attestation_of_a_criterion_not_met_is_a_failure_and_counts_as_tested(
+    results: Results, tmp_path: Path
+) -> None:
+    after = apply_exceptions(results, (), load_attestations(attestation(tmp_path, criterion="not met")))
+    found = control(after.controls, "people-are-trained")
+    assert found.state is State.FAIL
+    assert [(item.tested, item.not_assessed) for item in found.populations] == [(1, 0)]
+
+
+@pytest.mark.parametrize("date", [{"valid_until": "2026-11-01"}, {"date": "2026-11-03"}], ids=["expired", "future"])
+def test_an_attestation_outside_its_validity_answers_nothing(
+    results: Results, tmp_path: Path, date: dict[str, str]
+) -> None:
+    after = apply_exceptions(results, (), load_attestations(attestation(tmp_path, **date)))
+    assert "attestation" not in control(after.controls, "people-are-trained").results[0].details
+    assert "not applied" in after.attestations[0]["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param("waivers:\n- control: x-y\n  resorce: a\n", ":3", id="typo"),
+        pytest.param("waivers:\n- control: x-y\n  control: x-z\n", ":3", id="duplicate-key"),
+        pytest.param("waivers: [\n", ":2", id="not-yaml"),
+        pytest.param("waivers: &a [*a]\n", ":1", id="alias"),
+    ],
+)
+def test_a_wrong_waiver_file_is_refused_with_file_and_line(tmp_path: Path, text: str, line: str) -> None:
+    path = tmp_path / "waivers.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        load_waivers(path)
+    assert f"waivers.yaml{line}" in caught.value.message
+
+
+def test_an_attachment_outside_the_folder_is_refused(tmp_path: Path) -> None:
+    path = attestation(tmp_path)
+    path.write_text(path.read_text().replace("list.txt", "../secret.txt"))
+    with pytest.raises(UsageError, match="not inside"):
+        load_attestations(path)
