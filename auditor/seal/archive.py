@@ -1,0 +1,57 @@
+"""One zip per pack, byte for byte the same for the same files; and the way back, which writes only lawful names."""
+
+import os
+import zipfile
+from pathlib import Path
+
+from auditor.errors import IntegrityError, SealError
+from auditor.seal.contents import FolderFiles, PackFiles
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest date a zip can carry: files in a pack have no dates of their own."""
+
+_UNIX = 3
+_PLAIN_FILE = 0o100644 << 16
+_LEVEL = 6
+
+
+def pack_zip(folder: Path, file: Path) -> None:
+    """Write the files of ``folder`` into ``file``, below a folder of the same name.
+
+    Sorted names, one date, one mode and one compression level: the bytes depend on the files (and on zlib) alone.
+
+    Raises:
+        SealError: the folder holds something that no pack may hold.
+    """
+    pack = FolderFiles(folder)
+    if pack.problems:
+        raise SealError(f"{pack.problems[0].path} {pack.problems[0].message}")
+    partial = file.with_name(f".{file.name}.partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+        for path, size in pack.sizes.items():
+            info = zipfile.ZipInfo(f"{folder.name}/{path}", _EPOCH)
+            info.create_system = _UNIX
+            info.external_attr = _PLAIN_FILE
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.file_size = size
+            with archive.open(info, "w") as target:
+                for chunk in pack.chunks(path):
+                    target.write(chunk)
+    os.replace(partial, file)  # noqa: PTH105 - atomic: nobody sees half a zip
+
+
+def unpack(pack: PackFiles, folder: Path) -> None:
+    """Write the lawful files of a pack below ``folder``, which must be new or empty.
+
+    Raises:
+        IntegrityError: a file cannot be read, or two names differ only in case on a system that cannot keep them apart.
+    """
+    for path in pack.sizes:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with target.open("xb") as file:
+                for chunk in pack.chunks(path):
+                    file.write(chunk)
+        except FileExistsError as error:
+            raise IntegrityError(f"{path} stands twice in the pack") from error

@@ -1,0 +1,397 @@
+"""``manifest.json``: what a pack is, and every file of it that exists before its pages are made.
+
+The pages print the SHA-256 of the manifest, so the manifest cannot list the pages. It lists everything that the
+judgement consists of; ``SHA256SUMS`` lists all files, pages included (docs/decisions/manifest-and-pages.md).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from auditor.canonical import canonical_json, sha256_hex
+from auditor.errors import IntegrityError, SealError
+from auditor.model import RunInfo
+from auditor.period import rfc3339
+from auditor.seal.contents import SUMS, PackFiles, hash_file, read_small
+from auditor.seal.names import is_portable
+from auditor.seal.sums import UNSUMMED
+
+MANIFEST = "manifest.json"
+README = "README.txt"
+VERIFY = "VERIFY.md"
+PDF = "report.pdf"
+HTML = "report.html"
+TRUST = "trust/"
+SEAL_RECORD = "trust/seal.json"
+RESULTS = "results/results.json"
+RULES = "rules/"
+META = "evidence/meta/"
+SCHEMA = "auditor.manifest/1"
+
+_LATER = frozenset({MANIFEST, VERIFY, PDF, HTML, *UNSUMMED})
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+_ROLES = (
+    ("evidence/raw/", "evidence"),
+    (META, "evidence-metadata"),
+    ("evidence/events/", "events"),
+    ("evidence/integrity/", "integrity"),
+    ("evidence/", "scope"),
+    ("results/", "results"),
+    (RULES, "rules"),
+)
+
+_MEDIA_TYPES = {
+    "csv": "text/csv",
+    "gz": "application/gzip",
+    "html": "text/html",
+    "json": "application/json",
+    "md": "text/markdown",
+    "ndjson": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+    "pdf": "application/pdf",
+    "pem": "application/x-pem-file",
+    "sarif": "application/sarif+json",
+    "sql": "application/sql",
+    "txt": "text/plain",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xml": "application/xml",
+    "yaml": "application/yaml",
+    "yml": "application/yaml",
+}
+"""Fixed here, because ``mimetypes`` answers differently from machine to machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Which program made the pack."""
+
+    name: str
+    version: str
+    commit: str = ""
+    lockfile_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousPack:
+    """The pack before this one, by id and by the SHA-256 of its ``manifest.json``."""
+
+    id: str
+    manifest_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The newest digest file of one digest chain that this pack has seen.
+
+    The next pack must have seen it too: whoever deletes history between two packs breaks that.
+
+    Args:
+        chain: which chain, such as ``111122223333/us-east-1/arn:aws:cloudtrail:...``.
+        object: S3 key of the digest file.
+        sha256: of the digest file, lower-case hexadecimal.
+        end: ``digestEndTime``, RFC 3339 in UTC.
+    """
+
+    chain: str
+    object: str
+    sha256: str
+    end: str
+
+    def document(self) -> dict[str, str]:
+        """Return the JSON form."""
+        return {"chain": self.chain, "object": self.object, "sha256": self.sha256, "end": self.end}
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestInfo:
+    """What the run knows about its pack; the rest of the manifest is read from the files.
+
+    Args:
+        pack_id: letters, digits, ``.``, ``_`` and ``-``; names the folder.
+        report_id: printed on every page.
+        run: scope, period, principal and times of the run.
+        tool: the program.
+        ruleset: name and version of the catalogue; its hash is computed from ``rules/``.
+        planned: calls planned.
+        done: calls answered completely.
+        counts: controls by state.
+        session_name: of the assumed role; empty without one.
+        clock_offset_ms: our clock minus AWS's; None when it was not measured.
+        previous: None for the first pack of a series.
+        anchors: newest digest per chain.
+        sampling: seed and sizes; empty because everything is tested.
+        retention: until when the pack has to be kept, and on what ground.
+    """
+
+    pack_id: str
+    report_id: str
+    run: RunInfo
+    tool: Tool
+    ruleset: tuple[str, str]
+    planned: int
+    done: int
+    counts: Mapping[str, int]
+    session_name: str = ""
+    clock_offset_ms: int | None = None
+    previous: PreviousPack | None = None
+    anchors: tuple[Anchor, ...] = ()
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    retention: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of the manifest."""
+
+    path: str
+    sha256: str
+    size: int
+    media_type: str
+    role: str
+    evidence_ref: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "path": self.path,
+            "sha256": self.sha256,
+            "size": self.size,
+            "media_type": self.media_type,
+            "role": self.role,
+            "evidence_ref": self.evidence_ref,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest as written or read.
+
+    Args:
+        data: the exact bytes of ``manifest.json``.
+        document: the same, parsed.
+        files: its ``files``.
+    """
+
+    data: bytes
+    document: Mapping[str, Any]
+    files: tuple[FileEntry, ...]
+
+    @property
+    def sha256(self) -> str:
+        """The hash that the pages print and the next pack names."""
+        return sha256_hex(self.data)
+
+    @property
+    def pack_id(self) -> str:
+        """The pack's id."""
+        return str(self.document["pack_id"])
+
+    @property
+    def previous(self) -> PreviousPack | None:
+        """The pack that this one says it follows."""
+        item = self.document["previous_pack"]
+        return None if item is None else PreviousPack(item["id"], item["manifest_sha256"])
+
+    @property
+    def anchors(self) -> tuple[Anchor, ...]:
+        """The newest digest per chain."""
+        return tuple(
+            Anchor(item["chain"], item["object"], item["sha256"], item["end"]) for item in self.document["anchors"]
+        )
+
+
+def belongs_in_manifest(path: str) -> bool:
+    """Say whether a file exists before the pages do, so that the manifest vouches for it."""
+    return path not in _LATER and not path.startswith(TRUST)
+
+
+def build_manifest(pack: PackFiles, info: ManifestInfo) -> Manifest:
+    """Describe the files of a pack that is about to get its pages. Same files and info, same bytes.
+
+    Raises:
+        SealError: the id is none, the folder holds something that no pack may hold, or results or rules are missing.
+    """
+    if not _ID.fullmatch(info.pack_id):
+        raise SealError(f"{info.pack_id!r} cannot be a pack id", hint="use letters, digits, dots and dashes")
+    if pack.problems:
+        problem = pack.problems[0]
+        raise SealError(f"{problem.path} {problem.message}", hint="rename or remove it before sealing")
+    references = _references(pack)
+    files = tuple(_entry(pack, path, references) for path in pack.sizes if belongs_in_manifest(path))
+    hashes = {entry.path: entry.sha256 for entry in files}
+    if RESULTS not in hashes:
+        raise SealError(f"{RESULTS} is missing; a pack is sealed after it was judged")
+    document = {**_described(info), **_computed(pack, info, hashes), "files": [entry.document() for entry in files]}
+    return Manifest(canonical_json(document), document, files)
+
+
+def _described(info: ManifestInfo) -> dict[str, Any]:
+    run = info.run
+    return {
+        "schema": SCHEMA,
+        "schema_version": 1,
+        "pack_id": info.pack_id,
+        "report_id": info.report_id,
+        "previous_pack": None
+        if info.previous is None
+        else {"id": info.previous.id, "manifest_sha256": info.previous.manifest_sha256},
+        "entity": run.entity,
+        "scope": {
+            "accounts": [account.document() for account in run.accounts],
+            "skipped": list(run.skipped),
+            "as_of": rfc3339(run.as_of),
+        },
+        "period": run.period.document(),
+        "collection": {
+            "started": rfc3339(run.started),
+            "ended": rfc3339(run.ended),
+            "principal_arn": run.principal,
+            "session_name": info.session_name,
+            "clock_offset_ms": info.clock_offset_ms,
+        },
+        "tool": {
+            "name": info.tool.name,
+            "version": info.tool.version,
+            "commit": info.tool.commit,
+            "lockfile_sha256": info.tool.lockfile_sha256,
+        },
+        "frameworks": list(run.frameworks),
+        "sampling": dict(info.sampling),
+        "counts": dict(info.counts),
+        "completeness": {
+            "planned": info.planned,
+            "done": info.done,
+            "not_assessed": info.counts.get("NOT_ASSESSED", 0),
+        },
+        "anchors": [anchor.document() for anchor in sorted(info.anchors, key=lambda item: item.chain)],
+        "retention": dict(info.retention),
+        "signing": {"sums": SUMS, "record": SEAL_RECORD},
+    }
+
+
+def _computed(pack: PackFiles, info: ManifestInfo, hashes: Mapping[str, str]) -> dict[str, Any]:
+    name, version = info.ruleset
+    return {
+        "ruleset": {"name": name, "version": version, "sha256": ruleset_sha256(hashes)},
+        "redaction": _redactions(pack),
+        "results_sha256": hashes[RESULTS],
+    }
+
+
+def ruleset_sha256(hashes: Mapping[str, str]) -> str:
+    """Return one hash for all files below ``rules/``: of their ``SHA256SUMS`` lines, sorted."""
+    lines = (f"{hashes[path]}  {path}\n" for path in sorted(hashes) if path.startswith(RULES))
+    return sha256_hex("".join(lines).encode())
+
+
+def _metas(pack: PackFiles) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    for path in pack.sizes:
+        if path.startswith(META):
+            try:
+                yield path, orjson.loads(read_small(pack, path))
+            except orjson.JSONDecodeError as error:
+                raise SealError(f"{path} is not JSON: {error}") from error
+
+
+def _references(pack: PackFiles) -> dict[str, str]:
+    """Map raw and metadata paths of the evidence to their references."""
+    references: dict[str, str] = {}
+    for path, meta in _metas(pack):
+        references[path] = meta["ref"]
+        references[f"evidence/{meta['path']}"] = meta["ref"]
+    return references
+
+
+def _redactions(pack: PackFiles) -> list[dict[str, Any]]:
+    """List what was taken out of the evidence, by reference; the metadata file of each tells where and why."""
+    return [
+        {"evidence_ref": meta["ref"], "items": len(meta["redactions"])}
+        for _, meta in _metas(pack)
+        if meta.get("redactions")
+    ]
+
+
+def _entry(pack: PackFiles, path: str, references: Mapping[str, str]) -> FileEntry:
+    return FileEntry(
+        path=path,
+        sha256=hash_file(pack, path),
+        size=pack.sizes[path],
+        media_type=_MEDIA_TYPES.get(path.rpartition(".")[2], "application/octet-stream"),
+        role=next((role for prefix, role in _ROLES if path.startswith(prefix)), "guide"),
+        evidence_ref=references.get(path, ""),
+    )
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """Read a manifest that anybody may have written.
+
+    Only RFC 8785 bytes are accepted: they have one reading, so no parser sees other members than ours.
+
+    Raises:
+        IntegrityError: the bytes are no canonical JSON, or a member that verification rests on is missing or malformed.
+    """
+    try:
+        document = orjson.loads(data)
+        _check_canonical(document, data)
+        _check(document)
+        files = tuple(FileEntry(**item) for item in document["files"])
+        manifest = Manifest(data, document, files)
+        _check_files(files)
+        _check_chain(manifest)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)[:300]
+        raise IntegrityError(f"{MANIFEST} is malformed: {reason}") from error
+    return manifest
+
+
+def _check_canonical(document: Any, data: bytes) -> None:
+    fast = orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+    if fast != data and canonical_json(document) != data:
+        raise ValueError("its bytes are not canonical JSON (RFC 8785)")
+
+
+def _check(document: Any) -> None:
+    if document["schema"] != SCHEMA:
+        raise ValueError(f"its schema is not {SCHEMA}")
+    _each(_ID, document["pack_id"], "pack_id")
+    _each(_SHA256, document["results_sha256"], "results_sha256")
+    _each(_SHA256, document["ruleset"]["sha256"], "ruleset.sha256")
+    for name in ("counts", "period", "collection", "tool", "scope"):
+        if not isinstance(document[name], dict):
+            raise TypeError(f"{name} is not an object")
+
+
+def _each(pattern: re.Pattern[str], value: Any, name: str) -> None:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError(f"{name} is not of its form")
+
+
+def _check_files(files: tuple[FileEntry, ...]) -> None:
+    last = ""
+    for entry in files:
+        _each(_SHA256, entry.sha256, "sha256 of a file")
+        texts = (entry.path, entry.media_type, entry.role, entry.evidence_ref)
+        if not all(isinstance(text, str) for text in texts) or type(entry.size) is not int:
+            raise TypeError("a file entry has members of another type")
+        if not is_portable(entry.path) or entry.path <= last or not belongs_in_manifest(entry.path):
+            raise ValueError("its files are not sorted, stand twice or have names that do not belong there")
+        last = entry.path
+
+
+def _check_chain(manifest: Manifest) -> None:
+    if (previous := manifest.previous) is not None:
+        _each(_ID, previous.id, "previous_pack.id")
+        _each(_SHA256, previous.manifest_sha256, "previous_pack.manifest_sha256")
+    for anchor in manifest.anchors:
+        _each(_SHA256, anchor.sha256, "sha256 of an anchor")
+        if not all(isinstance(text, str) for text in (anchor.chain, anchor.object, anchor.end)):
+            raise TypeError("an anchor has members of another type")
+
+
+Pages = Callable[[Manifest], None]
+"""Writes ``report.pdf`` and ``report.html`` into the pack's folder; they must carry the manifest's hash."""

@@ -1,0 +1,45 @@
+"""``SHA256SUMS``: one line per file in the format of coreutils' ``sha256sum``, sorted by bytes. Opens nothing."""
+
+import re
+from collections.abc import Mapping
+
+from auditor.errors import IntegrityError
+from auditor.seal.contents import SUMS
+from auditor.seal.names import is_portable, shown
+
+SIGNATURE = f"{SUMS}.p7s"
+TOKEN = f"{SIGNATURE}.tsr"
+UNSUMMED = frozenset({SUMS, SIGNATURE, TOKEN})
+"""Files that cannot stand in ``SHA256SUMS``: itself and what vouches for it."""
+
+_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+
+
+def sums_text(hashes: Mapping[str, str]) -> bytes:
+    """Return the file's bytes for path -> SHA-256."""
+    return "".join(f"{hashes[path]}  {path}\n" for path in sorted(hashes)).encode("ascii")
+
+
+def parse_sums(data: bytes) -> dict[str, str]:
+    """Return path -> SHA-256 of a file that reads the same for everybody.
+
+    Raises:
+        IntegrityError: a line is not of that form, names are not sorted or stand twice, or a name is none a pack uses.
+    """
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise IntegrityError(f"{SUMS} is not plain ASCII at byte {error.start}") from error
+    if not text.endswith("\n"):
+        raise IntegrityError(f"{SUMS} does not end with a line end")
+    hashes: dict[str, str] = {}
+    last = ""
+    for number, line in enumerate(text[:-1].split("\n"), start=1):
+        match = _LINE.fullmatch(line)
+        if match is None or not is_portable(match[2]) or match[2] in UNSUMMED:
+            raise IntegrityError(f"{SUMS} line {number} is not a SHA-256 and a file name: {shown(line)}")
+        if match[2] <= last:
+            raise IntegrityError(f"{SUMS} line {number} is out of order or repeated: {shown(match[2])}")
+        last = match[2]
+        hashes[last] = match[1]
+    return hashes

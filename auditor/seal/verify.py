@@ -1,0 +1,227 @@
+"""The read side: what holds of a pack that somebody else sent. Changes nothing, asks no network.
+
+Order, and what each step rests on:
+
+1. the files are plain files with lawful names (``contents.py``);
+2. ``SHA256SUMS`` lists each of them with its hash, and no other;
+3. ``manifest.json`` agrees, and describes the evidence, results and rules that are there;
+4. the pages name that manifest;
+5. the signature over ``SHA256SUMS``, its time stamp, its certificate, the signature in the PDF;
+6. what others hand in: digests checked again, evidence judged again;
+7. the pack before this one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from auditor.errors import IntegrityError, UsageError
+from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits, PackFiles, hash_file, open_pack, read_small
+from auditor.seal.manifest import (
+    HTML,
+    MANIFEST,
+    META,
+    PDF,
+    RESULTS,
+    Manifest,
+    belongs_in_manifest,
+    parse_manifest,
+    ruleset_sha256,
+)
+from auditor.seal.names import shown, skeleton
+from auditor.seal.pages import manifests_named
+from auditor.seal.report import Check, Finding, Outcome, VerifyReport, concluded
+from auditor.seal.sums import UNSUMMED, parse_sums
+
+
+@dataclass(frozen=True, slots=True)
+class _Pack:
+    """A pack while it is verified: its storage, and what was made of it so far."""
+
+    files: PackFiles
+    limits: Limits
+    hashes: Mapping[str, str]
+    """Actual SHA-256 of every readable file."""
+    stated: Mapping[str, str]
+    """What ``SHA256SUMS`` says; empty when it is missing or malformed."""
+    manifest: Manifest | None
+
+    def read(self, path: str) -> bytes:
+        return read_small(self.files, path, self.limits)
+
+
+def verify_pack(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> VerifyReport:
+    """Verify a pack, folder or zip.
+
+    Args:
+        path: where it is.
+        limits: what may be spent on it.
+
+    Raises:
+        UsageError: there is no pack at ``path`` at all.
+        IntegrityError: the pack cannot be read within ``limits``, or is no readable zip.
+    """
+    with open_pack(path, limits) as files:
+        if SUMS not in files.sizes and MANIFEST not in files.sizes:
+            raise UsageError(f"{path} is no pack: it holds neither {SUMS} nor {MANIFEST}")
+        return _verify(path, files, limits)
+
+
+def _verify(path: Path, files: PackFiles, limits: Limits) -> VerifyReport:
+    # 1 and 2: files
+    findings = [Finding("files", item.kind, item.path, item.message) for item in files.problems]
+    hashes, unreadable = _hash_all(files)
+    findings += unreadable
+    stated: Mapping[str, str] = {}
+    manifest: Manifest | None = None
+    try:
+        stated = parse_sums(read_small(files, SUMS, limits))
+    except IntegrityError as error:
+        findings.append(Finding("files", "malformed", SUMS, error.message))
+    broken: list[Finding] = []
+    try:
+        manifest = parse_manifest(read_small(files, MANIFEST, limits))
+    except IntegrityError as error:
+        broken.append(Finding("manifest", "malformed", MANIFEST, error.message))
+    pack = _Pack(files, limits, hashes, stated, manifest)
+    findings += _file_findings(pack)
+    checks = [concluded("files", findings, f"all {len(stated)} files are those that {SUMS} lists")]
+    # 3: manifest
+    found = [*broken, *(_manifest_findings(pack, manifest) if manifest else ())]
+    listed = len(manifest.files) if manifest else 0
+    checks.append(concluded("manifest", found, f"the manifest describes the {listed} files it was made over"))
+    findings += found
+    # 4: pages
+    check, found = _pages(pack)
+    checks.append(check)
+    findings += found
+    return VerifyReport(
+        pack=str(path),
+        pack_id=manifest.pack_id if manifest else "",
+        manifest_sha256=hashes.get(MANIFEST, ""),
+        files=len(hashes),
+        signer="",
+        sealed_at="",
+        checks=tuple(checks),
+        findings=tuple(findings),
+    )
+
+
+def _hash_all(files: PackFiles) -> tuple[dict[str, str], list[Finding]]:
+    hashes: dict[str, str] = {}
+    unreadable: list[Finding] = []
+    for name in files.sizes:
+        try:
+            hashes[name] = hash_file(files, name)
+        except IntegrityError as error:
+            unreadable.append(Finding("files", "unreadable", shown(name), error.message))
+    return hashes, unreadable
+
+
+def _file_findings(pack: _Pack) -> Iterator[Finding]:
+    """Compare files with ``SHA256SUMS``; nothing is said when there is no readable list."""
+    if not pack.stated:
+        return
+    vouched = {entry.path: entry.sha256 for entry in pack.manifest.files} if pack.manifest else {}
+    for name, sha256 in pack.stated.items():
+        actual = pack.hashes.get(name)
+        if name not in pack.files.sizes:
+            yield Finding("files", "missing", name, f"is listed in {SUMS} but is not there")
+        elif actual is not None and actual != sha256:
+            if vouched.get(name) == actual:
+                message = f"states another SHA-256 for {name} than {MANIFEST} and the file itself"
+                yield Finding("files", "changed", SUMS, message)
+            else:
+                yield Finding("files", "changed", name, f"does not have the SHA-256 that {SUMS} states")
+    known = {skeleton(name): name for name in (*pack.stated, *UNSUMMED)}
+    for name in pack.files.sizes:
+        if name not in pack.stated and name not in UNSUMMED:
+            yield Finding("files", "added", name, f"is not listed in {SUMS}{_mistaken(name, known)}")
+    yield from _case_twins(pack.files)
+
+
+def _mistaken(name: str, known: Mapping[str, str]) -> str:
+    twin = known.get(skeleton(name))
+    return f" and is easily mistaken for {twin}" if twin is not None and twin != name else ""
+
+
+def _case_twins(files: PackFiles) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for name in files.sizes:
+        twin = seen.setdefault(name.casefold(), name)
+        if twin != name:
+            yield Finding("files", "duplicate", name, f"differs from {twin} only in case; many systems keep just one")
+
+
+def _manifest_findings(pack: _Pack, manifest: Manifest) -> Iterator[Finding]:
+    listed = {entry.path: entry for entry in manifest.files}
+    for name, entry in listed.items():
+        if name not in pack.files.sizes:
+            yield Finding("manifest", "missing", name, f"is listed in {MANIFEST} but is not there")
+        elif (pack.hashes.get(name), pack.files.sizes[name]) != (entry.sha256, entry.size):
+            yield Finding("manifest", "changed", name, f"is not the file that {MANIFEST} lists")
+    for name in pack.files.sizes:
+        if belongs_in_manifest(name) and name not in listed:
+            yield Finding("manifest", "added", name, f"is not listed in {MANIFEST}")
+    hashes = {name: entry.sha256 for name, entry in listed.items()}
+    if manifest.document["results_sha256"] != hashes.get(RESULTS):
+        yield Finding("manifest", "mismatch", RESULTS, "is not the file that results_sha256 names")
+    if manifest.document["ruleset"]["sha256"] != ruleset_sha256(hashes):
+        yield Finding("manifest", "mismatch", MANIFEST, "names another ruleset than the files below rules/")
+    yield from _results_findings(pack, manifest)
+    yield from _meta_findings(pack, hashes)
+
+
+def _results_findings(pack: _Pack, manifest: Manifest) -> Iterator[Finding]:
+    if RESULTS not in pack.files.sizes:
+        return
+    results = _json(pack, RESULTS)
+    if not isinstance(results, dict):
+        yield Finding("manifest", "malformed", RESULTS, "is not a JSON object")
+    elif results.get("counts") != manifest.document["counts"]:
+        yield Finding("manifest", "mismatch", RESULTS, f"counts other states than {MANIFEST}")
+
+
+def _meta_findings(pack: _Pack, hashes: Mapping[str, str]) -> Iterator[Finding]:
+    """Compare the hash that each evidence reference records with the file it points to."""
+    for name in pack.files.sizes:
+        if not name.startswith(META):
+            continue
+        meta = _json(pack, name)
+        raw = f"evidence/{meta.get('path')}" if isinstance(meta, dict) else ""
+        if not isinstance(meta, dict) or not isinstance(meta.get("sha256"), str):
+            yield Finding("manifest", "malformed", name, "is no evidence metadata")
+        elif hashes.get(raw) != meta["sha256"]:
+            yield Finding("manifest", "mismatch", name, f"records another SHA-256 for {shown(raw)} than {MANIFEST}")
+
+
+def _json(pack: _Pack, name: str) -> Any:
+    try:
+        return orjson.loads(pack.read(name))
+    except (orjson.JSONDecodeError, IntegrityError):
+        return None
+
+
+def _pages(pack: _Pack) -> tuple[Check, list[Finding]]:
+    present = [name for name in (PDF, HTML) if name in pack.files.sizes]
+    if not present:
+        return Check("pages", Outcome.SKIPPED, "the pack has no report.pdf and no report.html"), []
+    expected = pack.hashes.get(MANIFEST, "")
+    found: list[Finding] = []
+    for name in present:
+        named = _named(pack, name)
+        if not named:
+            found.append(Finding("pages", "mismatch", name, f"does not say which {MANIFEST} it was printed from"))
+        elif named != {expected}:
+            found.append(Finding("pages", "mismatch", name, f"was printed from another {MANIFEST}"))
+    return concluded("pages", found, f"{' and '.join(present)} name this {MANIFEST}"), found
+
+
+def _named(pack: _Pack, name: str) -> frozenset[str]:
+    try:
+        return manifests_named(pack.read(name))
+    except IntegrityError:
+        return frozenset()

@@ -1,0 +1,93 @@
+"""Small packs with real evidence files, built the way a run builds them."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pikepdf
+
+from auditor.canonical import canonical_json
+from auditor.evidence import Answer, EvidenceWriter
+from auditor.model import AccountScope, RunInfo, State
+from auditor.operations import Call
+from auditor.period import parse_period
+from auditor.seal.manifest import HTML, PDF, Anchor, Manifest, ManifestInfo, PreviousPack, Tool
+from auditor.seal.pack import seal_pack
+
+NOW = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
+ACCOUNT = "111122223333"
+COUNTS = {state.value: 0 for state in State} | {"PASS": 1, "FAIL": 1}
+
+RUN = RunInfo(
+    entity="Example Ltd",
+    title="AWS evidence pack",
+    accounts=(AccountScope(ACCOUNT, "aws", ("eu-central-1", "us-east-1")),),
+    period=parse_period("2026-10", NOW),
+    as_of=NOW,
+    started=NOW,
+    ended=NOW + timedelta(minutes=3),
+    frameworks=("cis-aws-5.0.0",),
+    principal=f"arn:aws:sts::{ACCOUNT}:assumed-role/auditor/session",
+    tool="auditor 0.1.0",
+)
+
+
+def info(
+    pack_id: str = "2026-10-example", *, previous: PreviousPack | None = None, anchors: tuple[Anchor, ...] = ()
+) -> ManifestInfo:
+    """Return what a run would say about its pack."""
+    return ManifestInfo(
+        pack_id=pack_id,
+        report_id="R-2026-10",
+        run=RUN,
+        tool=Tool("auditor", "0.1.0"),
+        ruleset=("auditor", "0.1.0"),
+        planned=2,
+        done=2,
+        counts=COUNTS,
+        previous=previous,
+        anchors=anchors,
+    )
+
+
+def judged_folder(folder: Path) -> Path:
+    """Write evidence, results and rules of a tiny run."""
+    evidence = EvidenceWriter(folder / "evidence")
+    for region in ("eu-central-1", "us-east-1"):
+        call = Call("cloudtrail:DescribeTrails", region, ())
+        evidence.add(Answer(ACCOUNT, call, ({"trailList": []},), RUN.principal, ("r-1",), 200, NOW))
+    evidence.close(RUN)
+    for name, data in {
+        "results/results.json": canonical_json({"schema": "auditor.results/1", "counts": COUNTS, "integrity": []}),
+        "results/controls.csv": b"id,state\r\na,PASS\r\nb,FAIL\r\n",
+        "rules/controls/cloudtrail.yaml": b"- id: a\n- id: b\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def blank_pdf(keywords: str) -> bytes:
+    """Return the smallest PDF that carries keywords in its XMP metadata."""
+    with pikepdf.new() as document:
+        document.add_blank_page()
+        with document.open_metadata(set_pikepdf_as_editor=False) as metadata:
+            metadata["pdf:Keywords"] = keywords
+        output = io.BytesIO()
+        document.save(output, deterministic_id=True)
+    return output.getvalue()
+
+
+def write_pages(folder: Path, manifest: Manifest) -> None:
+    """Write pages that name their manifest, as the rendered ones do."""
+    keyword = f"manifest-sha256:{manifest.sha256}"
+    (folder / PDF).write_bytes(blank_pdf(keyword))
+    html = f'<!doctype html><html lang="en"><title>Pack</title><meta name="keywords" content="{keyword}">'
+    (folder / HTML).write_text(html, encoding="utf-8")
+
+
+def sealed_pack(folder: Path, what: ManifestInfo | None = None) -> Path:
+    """Return a small pack, sealed but not signed."""
+    judged_folder(folder)
+    seal_pack(folder, what or info(), pages=lambda manifest: write_pages(folder, manifest))
+    return folder
