@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from auditor.errors import UsageError
 from auditor.model import Severity
-from auditor.yamlfile import YamlError, first_problem, load_yaml
+from auditor.yamlfile import YamlError, first_problem, gravest, load_yaml
 
 _Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 _Allowed = Annotated[str, Field(pattern=r"^not-assessed:[a-z0-9-]+$")]
@@ -90,12 +90,12 @@ def load_config(path: Path | None, options: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate({**data, **options})
     except ValidationError as error:
-        problem = error.errors()[0]
+        problem = gravest(error)
         raise UsageError(f"--{str(problem['loc'][0]).replace('_', '-')}: {problem['msg']}") from error
 
 
 def _problem(error: ValidationError, found: Any) -> UsageError:
-    problem = error.errors()[0]
+    problem = gravest(error)
     hint = ""
     if problem["type"] == "extra_forbidden":
         parents: dict[str, type[BaseModel]] = {"branding": Branding, "signing": Signing}

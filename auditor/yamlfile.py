@@ -108,14 +108,19 @@ def _build(
     return loader.construct_object(node)
 
 
+def gravest(error: Any) -> Any:
+    """Return the problem of a pydantic ``ValidationError`` to tell first.
+
+    An unknown key goes before all others: a typing error in a key also makes the right key look missing.
+    """
+    return min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+
+
 def first_problem(
     error: Any, file: YamlFile, kind: type[AuditorError], *, prefix: tuple[str | int, ...] = ()
 ) -> AuditorError:
-    """Turn a pydantic ``ValidationError`` into one error of ours that names file and line.
-
-    An unknown key goes first: a typing error in a key also makes the right key look missing.
-    """
-    problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    """Turn a pydantic ``ValidationError`` into one error of ours that names file and line."""
+    problem = gravest(error)
     where = (*prefix, *problem["loc"])
     name = ".".join(str(part) for part in where) or "the file"
     return kind(f"{file.at(*where)}: {name}: {problem['msg']}")

@@ -1,0 +1,42 @@
+"""Canonical JSON."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.canonical import canonical_json, plain
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.binary()
+    | st.datetimes(timezones=st.just(UTC))
+)
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+
+
+@given(values)
+def test_every_sdk_value_has_a_canonical_form_that_reads_back(value: Any) -> None:
+    stored = plain(value)
+    assert json.loads(canonical_json(stored)) == stored
+
+
+@given(st.dictionaries(st.text(), st.integers(min_value=0, max_value=9), min_size=2))
+def test_the_order_of_keys_does_not_matter(value: dict[str, int]) -> None:
+    assert canonical_json(value) == canonical_json(dict(reversed(value.items())))
+
+
+def test_sdk_values_become_readable_json() -> None:
+    value = {"Text": b"plain", "Key": b"\x30\x82", "At": datetime(2026, 10, 1, tzinfo=UTC), "Big": 2**60}
+    assert plain(value) == {
+        "Text": "plain",
+        "Key": {"base64": "MII="},
+        "At": "2026-10-01T00:00:00Z",
+        "Big": str(2**60),
+    }
