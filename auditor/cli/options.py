@@ -1,0 +1,77 @@
+"""Options that several commands share, turned into a ``Config``."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from auditor.config import Config, load_config
+from auditor.errors import UsageError
+from auditor.model import Severity
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_FORMATS = ("pdf", "html")
+
+
+def _chain(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    def decorate(command: _Command) -> _Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def what_to_judge(command: _Command) -> _Command:
+    """Add the options that say what is judged and what is accepted."""
+    return _chain(
+        click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable."),
+        click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable."),
+        click.option("--waivers", metavar="FILE", help="Accepted failures."),
+        click.option("--attestations", metavar="FILE", help="Answers to manual controls."),
+        click.option(
+            "--fail-on",
+            type=click.Choice([item.value for item in Severity]),
+            help="Lowest severity that fails the run.",
+        ),
+        click.option("--allow", multiple=True, metavar="not-assessed:CONTROL", help="Accept a gap; repeatable."),
+        click.option(
+            "--config", "config_file", type=click.Path(path_type=Path), help="Settings; default auditor.yaml."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
+        click.option("--quiet", is_flag=True, help="No progress."),
+    )(command)
+
+
+def whom_to_ask(command: _Command) -> _Command:
+    """Add the options that say which account is asked, about when."""
+    return _chain(
+        click.option("--profile", metavar="NAME", help="Profile of the AWS configuration."),
+        click.option("--region", metavar="REGION", help="Region where the caller is identified."),
+        click.option("--regions", metavar="R1,R2", help="Regions to audit; default: all enabled ones."),
+        click.option("--account", metavar="ID", help="Account to audit through --role-name."),
+        click.option("--role-name", metavar="NAME", help="Role to assume in that account."),
+        click.option("--period", metavar="PERIOD", help="last-month, 2026-10, 2026-Q3, 24h, 7d or START/END."),
+        click.option("--skip", metavar="trail,events", help="Parts to leave out."),
+        click.option("--as-of", metavar="TIME", help="Moment that ages are measured against; default: now."),
+        click.option("--entity", metavar="NAME", help="Whom the report is about."),
+    )(command)
+
+
+def config_of(given: Mapping[str, Any]) -> Config:
+    """Build the configuration from options as click hands them over; what was not given is left to the file.
+
+    Raises:
+        UsageError: a value that no option takes, or a wrong configuration file.
+    """
+    options = {name: value for name, value in given.items() if name in Config.model_fields and value not in (None, ())}
+    for name in ("regions", "skip"):
+        if isinstance(options.get(name), str):
+            options[name] = [part.strip() for part in options[name].split(",") if part.strip()]
+    for name in ("frameworks", "controls", "allow"):
+        if name in options:
+            options[name] = list(options[name])
+    if bool(options.get("account")) != bool(options.get("role_name")):
+        raise UsageError("--account and --role-name go together")
+    return load_config(given.get("config_file"), options)
