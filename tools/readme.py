@@ -22,7 +22,9 @@ PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end: (?P=n
 
 def help_text() -> str:
     """Return what ``auditor --help`` prints, up to the exit codes, which have a table of their own."""
-    text = auditor.get_help(click.Context(auditor, info_name="auditor", terminal_width=100, max_content_width=100))
+    text = auditor.get_help(
+        click.Context(auditor, info_name="auditor", **{**auditor.context_settings, "terminal_width": 100})
+    )
     return f"```\n{text.partition('Exit codes:')[0].rstrip()}\n```"
 
 
