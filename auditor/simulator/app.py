@@ -1,0 +1,176 @@
+"""The simulated AWS as one function from request to answer: control path, faults, objects, overlay, moto."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from auditor.simulator import calls, clock
+from auditor.simulator.calls import Call
+from auditor.simulator.faults import Faults
+from auditor.simulator.objects import ObjectStore
+from auditor.simulator.web import Answer, Request
+
+CONTROL: Final = "/_simulator/"
+
+
+class Refused(Exception):  # noqa: N818 - AWS's word for it, not an error of ours
+    """An overlay handler answers with an AWS error."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+Handler = Callable[[Call], dict[str, Any] | None]
+"""Returns the operation's output, or None to leave the call to moto; raises :class:`Refused`."""
+
+
+@dataclass(slots=True)
+class Application:
+    """Everything one simulated account consists of while it runs.
+
+    ``overlay`` answers operations before moto; ``amendments`` change what moto answered.
+    """
+
+    account: str
+    about: Mapping[str, Any]
+    objects: ObjectStore = field(default_factory=ObjectStore)
+    faults: Faults = field(default_factory=Faults)
+    overlay: dict[str, Handler] = field(default_factory=dict)
+    amendments: dict[str, Callable[[Call, dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
+    _moto: Any = None
+    _frozen: set[str] = field(default_factory=set)
+
+    def __call__(self, request: Request) -> Answer:
+        """Answer one request."""
+        if request.path.startswith(CONTROL):
+            return self._control(request)
+        held = self.objects.operation(request)
+        if held is not None:
+            operation, bucket, key = held
+            call = _object_call(operation, request)
+            return self.faults.answer(call, lambda call: self._object(call, bucket.name, key))
+        return self.faults.answer(calls.identify(request), self.proceed)
+
+    def _object(self, call: Call, bucket: str, key: str) -> Answer:
+        answer = self.objects.serve(call.api, self.objects.buckets[bucket], key, call.request)
+        answer.headers["x-amz-request-id"] = call.request_id
+        return answer
+
+    def proceed(self, call: Call) -> Answer:
+        """Answer a call without faults."""
+        handler = self.overlay.get(call.operation)
+        try:
+            if handler is not None and (output := handler(call)) is not None:
+                return calls.answer(call, output)
+            answer = self._ask_moto(call)
+            amend = self.amendments.get(call.operation)
+            if amend is not None and answer.status < 300:  # noqa: PLR2004 - HTTP success
+                return calls.answer(call, amend(call, calls.read_answer(call, answer)))
+        except Refused as refused:
+            return calls.refusal(call, refused.code, refused.message, refused.status)
+        return answer
+
+    def below(self, call: Call) -> dict[str, Any]:
+        """Return moto's own output for a call.
+
+        Raises:
+            Refused: moto answered with an error.
+        """
+        answer = self._ask_moto(call)
+        if answer.status >= 300:  # noqa: PLR2004 - not a success
+            parsed = calls.read_answer(call, answer).get("Error", {})
+            raise Refused(str(parsed.get("Code", "InternalError")), str(parsed.get("Message", "")), answer.status)
+        return calls.read_answer(call, answer)
+
+    def _ask_moto(self, call: Call) -> Answer:
+        from werkzeug.test import run_wsgi_app
+
+        if call.operation.endswith(":Unknown"):
+            return calls.refusal(
+                call, "InvalidAction", f"The simulator does not know {call.request.method} {call.request.path}"
+            )
+        try:
+            chunks, status, headers = run_wsgi_app(self._application(call.service), calls.environ(call.request))
+            body = b"".join(chunks)
+        except Exception as error:  # noqa: BLE001 - whatever moto trips over is "not implemented" to the client
+            return calls.refusal(
+                call, "NotImplemented", f"{call.operation} is not simulated: {type(error).__name__}: {error}"
+            )
+        code = int(status.split(" ", 1)[0])
+        if code >= 500:  # noqa: PLR2004 - moto's "not implemented"; SDKs would retry a 500 four times
+            return calls.refusal(call, "NotImplemented", f"{call.operation} is not simulated")
+        kept = {name: value for name, value in headers.items() if not name.lower().startswith("access-control-")}
+        length = int(kept.pop("Content-Length", len(body))) if call.request.method == "HEAD" else None
+        return Answer(code, kept | calls.ids(call), _with_request_id(body, call.request_id), length=length)
+
+    def _application(self, service: str) -> Any:
+        if self._moto is None:
+            from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+            self._moto = DomainDispatcherApplication(create_backend_app)
+        if service not in self._frozen:
+            self._frozen.add(service)
+            _load(service)
+            clock.freeze_moto()
+        return self._moto
+
+    def _control(self, request: Request) -> Answer:
+        order = request.path.removeprefix(CONTROL)
+        message = json.loads(request.body) if request.body else {}
+        try:
+            result = self._obey(order, message)
+        except (ValueError, TypeError, KeyError) as error:
+            return _json(400, {"error": str(error)})
+        return _json(404, {"error": f"no such control path: {order}"}) if result is None else _json(200, result)
+
+    def _obey(self, order: str, message: Mapping[str, Any]) -> dict[str, Any] | None:
+        if order == "fault":
+            self.faults.arm(message)
+        elif order == "latency":
+            self.faults.latency = float(message["ms"]) / 1000
+        elif order == "allow":
+            self.faults.allowed = tuple(str(name) for name in message["actions"])
+        elif order == "clear":
+            self.faults.clear()
+        elif order == "calls":
+            return dict(sorted(self.faults.counts.items()))
+        elif order == "about":
+            return dict(self.about)
+        else:
+            return None
+        return {}
+
+
+def _json(status: int, value: Mapping[str, Any]) -> Answer:
+    return Answer(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+
+def _object_call(operation: str, request: Request) -> Call:
+    return Call(f"s3:{operation}", "", "", request, calls.model_of(f"s3:{operation}"))
+
+
+def _load(service: str) -> None:
+    import importlib
+
+    module = {"lambda": "awslambda", "sso-admin": "ssoadmin", "resourcegroupstaggingapi": "resourcegroupstaggingapi"}
+    name = module.get(service, service.replace("-", ""))
+    for part in ("models", "responses"):
+        try:
+            importlib.import_module(f"moto.{name}.{part}")
+        except ImportError:
+            return
+
+
+_REQUEST_ID: Final = re.compile(rb"<(RequestId|requestId|RequestID)>[^<]*</")
+
+
+def _with_request_id(body: bytes, request_id: str) -> bytes:
+    """Replace the request id in XML answers: moto draws it at random."""
+    if body.lstrip()[:1] != b"<":
+        return body
+    return _REQUEST_ID.sub(rb"<\1>" + request_id.encode() + rb"</", body)

@@ -1,0 +1,211 @@
+"""What a trail has delivered: log files and digests of every Region, made when first looked at, and the tampering.
+
+A Region's chain takes a few tenths of a second to sign, and eighteen of them several seconds: nobody pays for what
+nobody reads. One or two Regions are made on the spot; when more are wanted, worker processes make the rest.
+"""
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from multiprocessing import get_context
+from typing import Any, Final
+
+from auditor.simulator.delivery import Chain, DeliveredTrail, Keyring, StoredObject, deliver
+from auditor.simulator.objects import Bucket
+from auditor.simulator.worlds import events
+from auditor.simulator.worlds.builder import REGIONS
+from auditor.simulator.worlds.events import ACCOUNT, BEGIN, END, HOME, STOPPED, Happening
+
+KEYS: Final = Keyring("northwind", since=datetime(2026, 9, 10, tzinfo=UTC))
+TRAIL: Final = DeliveredTrail("management-events", HOME, "northwind-trail-logs", ACCOUNT)
+GATHERED: Final = {HOME: timedelta(minutes=30)}
+"""How long records are gathered into one log file; an hour where nothing is said."""
+
+TAMPERED_AT: Final = datetime(2026, 10, 24, 3, 2, 11, tzinfo=UTC)
+ALTERED_HOUR: Final = datetime(2026, 10, 12, 10, 0, tzinfo=UTC)
+"""The home Region's log file with the records of the half hour from here was altered."""
+PLANTED_AT: Final = TAMPERED_AT + timedelta(seconds=171)
+PLANTED_KEY: Final = (
+    f"AWSLogs/{ACCOUNT}/CloudTrail/eu-west-1/2026/10/18/"
+    f"{ACCOUNT}_CloudTrail_eu-west-1_20261018T1205Z_Q3ZfK8mN2xVb7TgR.json.gz"
+)
+"""A log file that no digest vouches for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a trail delivers. ``eventful`` adds October's story: the pause and the tampering."""
+
+    trail: DeliveredTrail
+    eventful: bool
+
+    def deliver(self, region: str) -> list[StoredObject]:
+        """Return everything the trail delivered from a Region, as CloudTrail wrote it."""
+        return list(
+            deliver(
+                self.trail,
+                region=region,
+                keys=KEYS,
+                start=BEGIN,
+                end=END,
+                records=trail_records(region, eventful=self.eventful),
+                stopped=[STOPPED] if self.eventful else [],
+                every=GATHERED.get(region, timedelta(hours=1)),
+            )
+        )
+
+
+@lru_cache(maxsize=64)
+def trail_records(region: str, *, eventful: bool) -> tuple[dict[str, Any], ...]:
+    """Return the records of a Region including data events, oldest first."""
+    records = list(events.records(region, with_story=eventful))
+    if eventful and region == HOME:
+        keys = tampered_keys()
+        records += [
+            _object_event(TAMPERED_AT, "PutObject", keys["altered"]).record(),
+            _object_event(TAMPERED_AT + timedelta(seconds=89), "DeleteObject", keys["deleted"]).record(),
+            _object_event(PLANTED_AT, "PutObject", PLANTED_KEY).record(),
+        ]
+        records.sort(key=lambda record: str(record["eventTime"]))
+    return tuple(records)
+
+
+def _object_event(at: datetime, name: str, key: str) -> Happening:
+    bucket = TRAIL.bucket
+    return Happening(
+        at,
+        events.THIEF,
+        "s3",
+        name,
+        HOME,
+        {"bucketName": bucket, "Host": f"{bucket}.s3.{HOME}.amazonaws.com", "key": key},
+        category="Data",
+        extra={
+            "resources": [
+                {"type": "AWS::S3::Object", "ARN": f"arn:aws:s3:::{bucket}/{key}"},
+                {"accountId": ACCOUNT, "type": "AWS::S3::Bucket", "ARN": f"arn:aws:s3:::{bucket}"},
+            ]
+        },
+    )
+
+
+@lru_cache(maxsize=1)
+def tampered_keys() -> Mapping[str, str]:
+    """Return the keys of the log files that were ``altered`` and ``deleted``."""
+    return {
+        "altered": _log_of(HOME, ALTERED_HOUR, BEGIN).key,
+        "deleted": _log_of("us-east-1", events.FAILED_BURST[0], STOPPED[1]).key,
+    }
+
+
+def _log_of(region: str, moment: datetime, begun: datetime) -> StoredObject:
+    """Return the log file that holds a moment of a Region, counted from the start of logging before it."""
+    every = GATHERED.get(region, timedelta(hours=1))
+    first = begun + ((moment - begun) // every) * every
+    held = [
+        record
+        for record in events.records(region)
+        if first <= datetime.fromisoformat(str(record["eventTime"])) < first + every
+    ]
+    chain = Chain(TRAIL, region, KEYS)
+    return chain.log(first + every + timedelta(minutes=5), held, listed=False)
+
+
+def _altered(body: bytes) -> bytes:
+    """Put another address into every record: who really called can no longer be read."""
+    document = json.loads(gzip.decompress(body))
+    for record in document["Records"]:
+        record["sourceIPAddress"] = events.OFFICE
+    return gzip.compress(json.dumps(document, separators=(",", ":")).encode(), mtime=0)
+
+
+def _planted() -> bytes:
+    """Records of calls that never happened, to put the blame on somebody."""
+    at = datetime(2026, 10, 18, 11, 58, 20, tzinfo=UTC)
+    call = Happening(
+        at, events.BOB, "s3", "DeleteBucketPolicy", "eu-west-1", {"bucketName": "northwind-ledger-statements"}
+    )
+    return gzip.compress(json.dumps({"Records": [call.record()]}, separators=(",", ":")).encode(), mtime=0)
+
+
+def _tamper(bucket: Bucket, region: str) -> None:
+    """Do to the bucket what the thief did."""
+    keys = tampered_keys()
+    if region == HOME:
+        held = bucket.objects[keys["altered"]][-1]
+        bucket.put(held.key, _altered(held.body), {}, TAMPERED_AT)
+    elif region == "us-east-1":
+        bucket.delete(keys["deleted"], TAMPERED_AT + timedelta(seconds=89))
+    elif region == "eu-west-1":
+        bucket.put(PLANTED_KEY, _planted(), {}, PLANTED_AT)
+
+
+def produce(plan: Plan, region: str) -> list[StoredObject]:
+    """Deliver one Region. A function of its own, so that a worker process can be handed it."""
+    return plan.deliver(region)
+
+
+_REGION_IN_KEY: Final = re.compile(r"/CloudTrail(?:-Digest)?/([a-z]{2}(?:-[a-z]+)+-\d)/")
+ON_THE_SPOT: Final = 2
+"""So many Regions are made in the server itself before worker processes are started."""
+
+
+@dataclass(slots=True)
+class Archive:
+    """Fills a trail bucket Region by Region, as it is read."""
+
+    plan: Plan
+    produce: Callable[[Plan, str], list[StoredObject]] = produce
+    _done: set[str] = field(default_factory=set)
+    _running: dict[str, "Future[list[StoredObject]]"] = field(default_factory=dict)
+
+    def attach(self, bucket: Bucket) -> None:
+        """Make this archive the source of the bucket's objects."""
+        bucket.source = self.fill
+
+    def fill(self, bucket: Bucket, wanted: str) -> None:
+        """Make sure that everything under a key or prefix is in the bucket."""
+        if len(self._done) == len(REGIONS):
+            return
+        found = _REGION_IN_KEY.search(f"{wanted}/" if wanted.count("/") == 3 else wanted)  # noqa: PLR2004 - .../region
+        if found:
+            if found[1] in REGIONS:
+                self._ensure(bucket, found[1])
+            return
+        if wanted.endswith(".json.gz"):
+            return  # a single object elsewhere; not one of the archive's
+        for region in REGIONS:
+            self._start_workers()
+            self._ensure(bucket, region)
+
+    def _ensure(self, bucket: Bucket, region: str) -> None:
+        if region in self._done:
+            return
+        if len(self._done) >= ON_THE_SPOT:
+            self._start_workers()
+        running = self._running.pop(region, None)
+        made = running.result() if running is not None else self.produce(self.plan, region)
+        self._done.add(region)
+        for stored in made:
+            bucket.put(stored.key, stored.body, stored.metadata, stored.last_modified)
+        if self.plan.eventful:
+            _tamper(bucket, region)
+
+    def _start_workers(self) -> None:
+        if self._running or len(self._done) + 1 >= len(REGIONS):
+            return
+        pool = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+        for region in sorted(REGIONS, key=lambda name: (name not in events.LOG_REGIONS, name)):
+            if region not in self._done:
+                self._running[region] = pool.submit(self.produce, self.plan, region)
+        pool.shutdown(wait=False)
+
+
+def keys_between(region: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """Return ListPublicKeys' answer for a Region."""
+    return [key.published() for key in KEYS.public_keys(region, start, end)]
