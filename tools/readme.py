@@ -10,11 +10,9 @@ from pathlib import Path
 
 import click
 
-from auditor.catalog import Catalog, load_catalog
 from auditor.cli import auditor
-from auditor.evaluate.checks import find_check
-from auditor.locate import controls_folder
 from auditor.outcome import EXIT_MEANING
+from auditor.run import open_catalog
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
@@ -38,7 +36,7 @@ def frameworks() -> str:
     """Return one row for each framework edition."""
     rows = [
         f"| `{item.id}` | {item.title} | {item.edition} | {len(item.requirements)} | {len(item.controls)} |"
-        for item in _catalog().frameworks.values()
+        for item in open_catalog().frameworks.values()
     ]
     return "\n".join(["| id | title | edition | requirements | controls |", "|---|---|---|---:|---:|", *rows])
 
@@ -46,13 +44,10 @@ def frameworks() -> str:
 def controls() -> str:
     """Return one row for each control of the catalogue."""
     rows = [
-        f"| `{item.id}` | {item.title} | {item.severity} | {item.test_type} |" for item in _catalog().controls.values()
+        f"| `{item.id}` | {item.title} | {item.severity} | {item.test_type} |"
+        for item in open_catalog().controls.values()
     ]
     return "\n".join(["| id | criterion, in short | severity | test |", "|---|---|---|---|", *rows])
-
-
-def _catalog() -> Catalog:
-    return load_catalog(controls_folder(), has_check=lambda name: find_check(name) is not None)
 
 
 PARTS: dict[str, Callable[[], str]] = {
