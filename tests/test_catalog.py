@@ -1,15 +1,27 @@
 """Laws over the whole catalogue: what a newcomer's control has to keep without being asked."""
 
+import ast
+import re
 from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
 
+from auditor.catalog import load_catalog
+from auditor.evaluate.checks import find_check
+from auditor.model import Control
 from auditor.operations import Operation, load_operations, needed
 
 CONTROLS = Path(__file__).parent.parent / "controls"
+CATALOG = load_catalog(CONTROLS, has_check=lambda name: find_check(name) is not None)
 OPERATIONS = load_operations(CONTROLS / "operations.yaml")
+CHECKS = CONTROLS.parent / "auditor" / "evaluate" / "checks"
+JUDGED = [control for control in CATALOG.controls.values() if control.evidence]
+NEVER_SAID = re.compile(
+    r"\b(complian\w*|certif\w+ (?:to|for|against)|certified|guarantee\w*|in place|effective|secure)\b", re.IGNORECASE
+)
+"""Words that are the auditor's to say, or that promise more than was seen."""
 CALLED = sorted(name for name, operation in OPERATIONS.items() if not operation.produced)
 READS = ("Describe", "Get", "List", "GenerateCredentialReport")
 UNMODELLED = {"s3"}
@@ -61,3 +73,43 @@ def test_operations_depend_on_each_other_without_circles() -> None:
     for operation in OPERATIONS.values():
         for source in operation.for_each:
             assert ordered.index(source.operation) < ordered.index(operation.name)
+
+
+@pytest.mark.parametrize("control", CATALOG.controls.values(), ids=lambda control: control.id)
+def test_every_control_explains_itself_in_neutral_words(control: Control) -> None:
+    sentences = (control.objective, control.criterion, control.why, control.remediation, control.side_effects)
+    assert all(sentences)
+    assert control.test or not control.evidence
+    for sentence in (control.title, control.test, control.empty_reason, *sentences):
+        assert not NEVER_SAID.search(sentence), sentence
+
+
+@pytest.mark.parametrize("control", JUDGED, ids=lambda control: control.id)
+def test_a_control_over_resources_reads_its_population_from_its_first_operation(control: Control) -> None:
+    if control.population:
+        first = re.findall(r"[A-Za-z]+", control.population)[0]
+        assert first in OPERATIONS[control.evidence[0]].required
+
+
+def test_every_check_is_asked_for_by_a_control() -> None:
+    named = {control.check for control in CATALOG.controls.values()}
+    public = {
+        f"{path.stem}.{node.name}"
+        for path in CHECKS.glob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and _is_check(node)
+    }
+    assert public == named - {""}
+
+
+def _is_check(node: ast.FunctionDef) -> bool:
+    takes_a_subject = [ast.unparse(item.annotation) for item in node.args.args if item.annotation] == ["Subject"]
+    gives_a_verdict = node.returns is not None and ast.unparse(node.returns) == "Verdict"
+    return takes_a_subject and gives_a_verdict and not node.name.startswith("_")
+
+
+def test_no_framework_repeats_a_number_or_asks_twice_for_a_control() -> None:
+    for framework in CATALOG.frameworks.values():
+        for requirement in framework.requirements:
+            asked = (*requirement.controls, *requirement.suggested)
+            assert len(set(asked)) == len(asked), f"{framework.id} {requirement.id}"

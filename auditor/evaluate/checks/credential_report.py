@@ -1,0 +1,296 @@
+"""Judges IAM users and root by the IAM credential report, which is a CSV table inside an API answer.
+
+The report is read in this one place. A table that is not of the documented form raises ``ValueError``, which the engine
+turns into NOT_ASSESSED. Source: IAM User Guide, "Getting credential reports for your AWS account".
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from auditor.evaluate.checks.fields import integer, mapping, text, time_of
+from auditor.evaluate.view import Subject
+from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
+
+_ROOT = "<root_account>"
+_NEVER = frozenset({"N/A", "no_information", "not_supported", ""})
+_COLUMNS = (
+    "user",
+    "arn",
+    "user_creation_time",
+    "password_enabled",
+    "password_last_used",
+    "password_last_changed",
+    "mfa_active",
+    "access_key_1_active",
+    "access_key_1_last_rotated",
+    "access_key_1_last_used_date",
+    "access_key_2_active",
+    "access_key_2_last_rotated",
+    "access_key_2_last_used_date",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """One of the two key slots of a user. Times are aware UTC; None means never."""
+
+    slot: int
+    active: bool
+    rotated: datetime | None
+    used: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the credential report. Times are aware UTC; None means never or not supported."""
+
+    user: str
+    arn: str
+    created: datetime
+    password_enabled: bool
+    password_used: datetime | None
+    password_changed: datetime | None
+    mfa_active: bool
+    keys: tuple[AccessKey, AccessKey]
+
+    @property
+    def active_keys(self) -> tuple[AccessKey, ...]:
+        """The keys that work."""
+        return tuple(key for key in self.keys if key.active)
+
+
+@lru_cache(maxsize=8)
+def read_report(content: str) -> Mapping[str, Row]:
+    """Read a credential report.
+
+    Args:
+        content: the CSV text.
+
+    Returns:
+        Rows by ARN, root included.
+
+    Raises:
+        ValueError: a column or value is missing or malformed, or a user stands twice.
+    """
+    try:
+        lines = list(csv.DictReader(content.splitlines(), strict=True))
+    except csv.Error as error:
+        raise ValueError(f"the credential report is not CSV: {error}") from error
+    rows: dict[str, Row] = {}
+    for line in lines:
+        row = _row(line)
+        if row.arn in rows:
+            raise ValueError("a user stands twice in the credential report")
+        rows[row.arn] = row
+    if sum(row.user == _ROOT for row in rows.values()) != 1:
+        raise ValueError("the credential report does not have exactly one row for root")
+    return rows
+
+
+def _row(line: Mapping[str, str | None]) -> Row:
+    values: dict[str, str] = {}
+    for name in _COLUMNS:
+        value = line.get(name)
+        if value is None:
+            raise ValueError(f"the credential report has no {name} in one of its rows")
+        values[name] = value
+    if None in line:
+        raise ValueError("a row of the credential report has more values than columns")
+    return Row(
+        user=values["user"],
+        arn=values["arn"],
+        created=time_of(values["user_creation_time"]),
+        password_enabled=_flag(values, "password_enabled"),
+        password_used=_time(values, "password_last_used"),
+        password_changed=_time(values, "password_last_changed"),
+        mfa_active=_flag(values, "mfa_active"),
+        keys=(_key(values, 1), _key(values, 2)),
+    )
+
+
+def _key(values: Mapping[str, str], slot: int) -> AccessKey:
+    return AccessKey(
+        slot=slot,
+        active=_flag(values, f"access_key_{slot}_active"),
+        rotated=_time(values, f"access_key_{slot}_last_rotated"),
+        used=_time(values, f"access_key_{slot}_last_used_date"),
+    )
+
+
+def _flag(values: Mapping[str, str], name: str) -> bool:
+    match values[name].lower():
+        case "true":
+            return True
+        case "false" | "not_supported":  # root's password column says so in older reports
+            return False
+    raise ValueError(f"{name} in the credential report is neither true nor false")
+
+
+def _time(values: Mapping[str, str], name: str) -> datetime | None:
+    return None if values[name] in _NEVER else time_of(values[name])
+
+
+def _rows(subject: Subject) -> Mapping[str, Row]:
+    return read_report(text(subject.evidence.page("iam:GetCredentialReport"), "Content"))
+
+
+def _root(subject: Subject) -> Row:
+    return next(row for row in _rows(subject).values() if row.user == _ROOT)
+
+
+def _user(subject: Subject) -> Row | None:
+    """Return the row of the user judged; None when the report, up to four hours old, does not list them yet."""
+    return _rows(subject).get(text(subject.item, "Arn"))
+
+
+_NOT_LISTED = "The credential report does not list this user; it is refreshed at most every four hours."
+
+
+def root_access_keys(subject: Subject) -> Verdict:
+    """Judge whether root has access keys: the account summary decides, the credential report is compared.
+
+    Evidence: ``iam:GetAccountSummary``, ``iam:GetCredentialReport``.
+    """
+    summary = mapping(subject.evidence.page("iam:GetAccountSummary"), "SummaryMap")
+    present = integer(summary, "AccountAccessKeysPresent")
+    if present:
+        return failed("The account summary counts an access key of the root user.", observed="root has an access key")
+    if _root(subject).active_keys:
+        return passed(
+            "The account summary, which is live, counts no access key of the root user; the credential report, "
+            "which may be hours old, still shows an active one."
+        )
+    return passed("The account summary counts no access key of the root user, and the credential report shows none.")
+
+
+def root_not_used(subject: Subject) -> Verdict:
+    """Judge whether root was used within the last ``window_days`` days, by password or either key.
+
+    Evidence: ``iam:GetCredentialReport``.
+    """
+    window = timedelta(days=integer(subject.parameters, "window_days"))
+    row = _root(subject)
+    uses = [moment for moment in (row.password_used, *(key.used for key in row.keys)) if moment is not None]
+    if not uses:
+        return passed("The credential report records no use of the root user's password or keys.")
+    last = max(uses)
+    sentence = f"The root user's credentials were last used on {last:%Y-%m-%d %H:%M} UTC"
+    if subject.as_of - last <= window:
+        return failed(f"{sentence}, within the last {window.days} days.", observed=f"last use {last:%Y-%m-%d}")
+    return passed(f"{sentence}, more than {window.days} days ago.", observed=f"last use {last:%Y-%m-%d}")
+
+
+def console_user_has_mfa(subject: Subject) -> Verdict:
+    """Judge one IAM user: a console password asks for MFA.
+
+    Evidence: ``iam:ListUsers`` (population), ``iam:GetCredentialReport``.
+    """
+    row = _user(subject)
+    if row is None:
+        return not_assessed(_NOT_LISTED)
+    if not row.password_enabled:
+        return not_applicable("The user has no console password.")
+    if row.mfa_active:
+        return passed("The user has a console password and an active MFA device.", observed="MFA active")
+    return failed("The user has a console password and no MFA device.", observed="no MFA")
+
+
+def credentials_in_use(subject: Subject) -> Verdict:
+    """Judge one IAM user: no enabled credential was unused for ``days`` full days or longer.
+
+    Evidence: ``iam:ListUsers`` (population), ``iam:GetCredentialReport``.
+    """
+    limit = timedelta(days=integer(subject.parameters, "days"))
+    row = _user(subject)
+    if row is None:
+        return not_assessed(_NOT_LISTED)
+    credentials = _last_uses(row)
+    if not credentials:
+        return not_applicable("The user has neither a console password nor an active access key.")
+    idle = [f"{name} since {since:%Y-%m-%d}" for name, since in credentials if subject.as_of - since >= limit]
+    if idle:
+        return failed(
+            f"Enabled and unused for {limit.days} days or longer: {', '.join(idle)}.", observed="; ".join(idle)
+        )
+    names = " and ".join(name for name, _ in credentials)
+    return passed(f"Used, or made, less than {limit.days} days ago: {names}.", observed=f"in use: {names}")
+
+
+def _last_uses(row: Row) -> list[tuple[str, datetime]]:
+    """Return each enabled credential with its last use, or with its making when it was never used."""
+    found: list[tuple[str, datetime]] = []
+    if row.password_enabled:
+        found.append(("the console password", _since(row.password_used, row.password_changed)))
+    found.extend((f"access key {key.slot}", _since(key.used, key.rotated)) for key in row.active_keys)
+    return found
+
+
+def _since(used: datetime | None, made: datetime | None) -> datetime:
+    if used is not None:
+        return used
+    if made is None:
+        raise ValueError("an enabled credential has neither a time of use nor of making in the credential report")
+    return made
+
+
+def single_active_key(subject: Subject) -> Verdict:
+    """Judge one IAM user: at most one access key is active.
+
+    Evidence: ``iam:ListUsers`` (population), ``iam:GetCredentialReport``.
+    """
+    row = _user(subject)
+    if row is None:
+        return not_assessed(_NOT_LISTED)
+    active = len(row.active_keys)
+    if active > 1:
+        return failed("Both access keys of the user are active.", observed="2 active access keys")
+    return passed(f"The user has {active or 'no'} active access key.", observed=f"{active} active access keys")
+
+
+def keys_rotated(subject: Subject) -> Verdict:
+    """Judge one IAM user: no active access key is older than ``days`` days.
+
+    Evidence: ``iam:ListUsers`` (population), ``iam:GetCredentialReport``.
+    """
+    limit = timedelta(days=integer(subject.parameters, "days"))
+    row = _user(subject)
+    if row is None:
+        return not_assessed(_NOT_LISTED)
+    if not row.active_keys:
+        return not_applicable("The user has no active access key.")
+    ages = {key.slot: _age(key, subject.as_of) for key in row.active_keys}
+    observed = ", ".join(f"key {slot}: {age.days} days old" for slot, age in ages.items())
+    if any(age > limit for age in ages.values()):
+        return failed(f"An active access key is older than {limit.days} days ({observed}).", observed=observed)
+    return passed(f"No active access key is older than {limit.days} days ({observed}).", observed=observed)
+
+
+def _age(key: AccessKey, as_of: datetime) -> timedelta:
+    if key.rotated is None:
+        raise ValueError(f"access key {key.slot} is active but has no time of making in the credential report")
+    return as_of - key.rotated
+
+
+def no_initial_access_key(subject: Subject) -> Verdict:
+    """Judge one IAM user: no active access key was made within ``tolerance_minutes`` of a console user and never used.
+
+    Evidence: ``iam:ListUsers`` (population), ``iam:GetCredentialReport``.
+    """
+    tolerance = timedelta(minutes=integer(subject.parameters, "tolerance_minutes"))
+    row = _user(subject)
+    if row is None:
+        return not_assessed(_NOT_LISTED)
+    if not row.password_enabled:
+        return not_applicable("The user has no console password.")
+    with_user = [key for key in row.active_keys if abs(_age(key, row.created)) <= tolerance]
+    if not with_user:
+        return passed("No active access key was made together with this console user.")
+    if any(key.used is None for key in with_user):
+        return failed("An access key was made together with this console user and was never used.")
+    return manual(
+        "An access key was made together with this console user and has been used since; "
+        "somebody has to say whether it was asked for at creation."
+    )

@@ -1,0 +1,140 @@
+"""Reads single fields of AWS answers strictly: what is missing or of a wrong type raises, and becomes NOT_ASSESSED."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from auditor.period import parse_time
+
+_Kind = TypeVar("_Kind")
+_MAX_NAME = 200
+"""Characters of one name in a sentence; AWS names are shorter, hostile evidence need not be."""
+
+
+def flag(item: Mapping[str, Any], name: str) -> bool:
+    """Return a boolean field.
+
+    Raises:
+        KeyError: it is missing.
+        TypeError: it is no boolean.
+    """
+    return _typed(item[name], name, bool)
+
+
+def integer(item: Mapping[str, Any], name: str) -> int:
+    """Return a whole number; booleans are none.
+
+    Raises:
+        KeyError: it is missing.
+        TypeError: it is no whole number.
+    """
+    if isinstance(item[name], bool):
+        raise TypeError(f"{name} is not a number")
+    return _typed(item[name], name, int)
+
+
+def text(item: Mapping[str, Any], name: str) -> str:
+    """Return a text field.
+
+    Raises:
+        KeyError: it is missing.
+        TypeError: it is no text.
+    """
+    return _typed(item[name], name, str)
+
+
+def optional_text(item: Mapping[str, Any], name: str) -> str:
+    """Return a text field that AWS leaves out when it is unset; empty then.
+
+    Raises:
+        TypeError: it is there and no text.
+    """
+    return text(item, name) if item.get(name) is not None else ""
+
+
+def listed(item: Mapping[str, Any], name: str) -> Sequence[Any]:
+    """Return a list field.
+
+    Raises:
+        KeyError: it is missing.
+        TypeError: it is no list.
+    """
+    return _typed(item[name], name, list)
+
+
+def optional_list(item: Mapping[str, Any], name: str) -> Sequence[Any]:
+    """Return a list field that AWS leaves out when it is empty.
+
+    Raises:
+        TypeError: it is there and no list.
+    """
+    return listed(item, name) if item.get(name) is not None else ()
+
+
+def mapping(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a structure field.
+
+    Raises:
+        KeyError: it is missing.
+        TypeError: it is no structure.
+    """
+    return _typed(item[name], name, dict)
+
+
+def optional_mapping(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a structure that AWS leaves out when it is unset; empty then.
+
+    Raises:
+        TypeError: it is there and no structure.
+    """
+    return mapping(item, name) if item.get(name) is not None else {}
+
+
+def moment(item: Mapping[str, Any], name: str) -> datetime:
+    """Return a time field as aware UTC.
+
+    Raises:
+        KeyError: it is missing.
+        TypeError: it is no text.
+        ValueError: it is no RFC 3339 time.
+    """
+    return time_of(text(item, name))
+
+
+def time_of(value: str) -> datetime:
+    """Read an RFC 3339 time as aware UTC.
+
+    Raises:
+        ValueError: it is none, or lies outside the years that exist.
+    """
+    try:
+        return parse_time(value)
+    except OverflowError as error:
+        raise ValueError(f"{value[:40]} is not a time") from error
+
+
+def optional_moment(item: Mapping[str, Any], name: str) -> datetime | None:
+    """Return a time field that AWS leaves out when there is none.
+
+    Raises:
+        TypeError: it is there and no text.
+        ValueError: it is there and no RFC 3339 time.
+    """
+    return moment(item, name) if item.get(name) is not None else None
+
+
+def _typed(value: Any, name: str, kind: type[_Kind]) -> _Kind:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is not of the documented type")
+    return value
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Write a number with its noun: 1 trail, 2 trails."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def some(names: Sequence[str], *, limit: int = 5) -> str:
+    """List the first few names of a list that may be long or hostile."""
+    shown = ", ".join(name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]} (shortened)" for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

@@ -1,0 +1,183 @@
+"""What a trail's event selectors let through, classic and advanced ones alike.
+
+Source: CloudTrail User Guide, "Logging management events", "Logging data events" and "Advanced event selectors".
+Selectors of a trail add up; the fields of one advanced selector narrow each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.evaluate.checks.fields import flag, listed, optional_list, text
+
+READ = "read"
+WRITE = "write"
+_BOTH = frozenset({READ, WRITE})
+_CLASSIC = {"All": _BOTH, "ReadOnly": frozenset({READ}), "WriteOnly": frozenset({WRITE})}
+_BY_READ_ONLY = {"true": frozenset({READ}), "false": frozenset({WRITE})}
+_MANAGEMENT_FIELDS = frozenset({"eventCategory", "readOnly", "eventSource"})
+_S3_FIELDS = frozenset({"eventCategory", "readOnly", "resources.type", "resources.ARN"})
+_OPERATORS = ("Equals", "NotEquals", "StartsWith", "NotStartsWith", "EndsWith", "NotEndsWith")
+
+
+@dataclass(frozen=True, slots=True)
+class Management:
+    """What one selector records of management events.
+
+    Args:
+        access: ``read`` and ``write``, as far as recorded.
+        excluded: event sources left out, such as ``kms.amazonaws.com``.
+        narrowed_by: fields of an advanced selector that leave out events in another way.
+    """
+
+    access: frozenset[str]
+    excluded: frozenset[str] = frozenset()
+    narrowed_by: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectEvents:
+    """What one selector records of events on S3 objects.
+
+    Args:
+        access: ``read`` and ``write``, as far as recorded.
+        only: prefixes of object ARNs that are recorded; None for all.
+        but: prefixes of object ARNs that are left out.
+        narrowed_by: fields that leave out events in another way; such a selector covers no bucket as a whole.
+    """
+
+    access: frozenset[str]
+    only: tuple[str, ...] | None
+    but: tuple[str, ...] = ()
+    narrowed_by: frozenset[str] = frozenset()
+
+    def covers_all(self) -> bool:
+        """Say whether objects of every bucket, present and future, are recorded."""
+        return not self.narrowed_by and self.only is None and not self.but
+
+    def covers(self, bucket_arn: str) -> bool:
+        """Say whether all objects of one bucket are recorded."""
+        objects = f"{bucket_arn}/"
+        if self.narrowed_by or any(_overlap(prefix, objects) for prefix in self.but):
+            return False
+        return self.only is None or any(prefix in (bucket_arn, objects) for prefix in self.only)
+
+
+def _overlap(prefix: str, objects: str) -> bool:
+    return prefix.startswith(objects) or objects.startswith(prefix)
+
+
+def management(answer: Mapping[str, Any]) -> tuple[Management, ...]:
+    """Return what each selector of a ``GetEventSelectors`` answer records of management events.
+
+    Raises:
+        KeyError, TypeError, ValueError: the answer is not of the documented form.
+    """
+    found = [_classic_management(selector) for selector in _classic(answer)]
+    found.extend(_advanced_management(fields) for fields in _advanced(answer, "Management"))
+    return tuple(item for item in found if item.access)
+
+
+def object_events(answer: Mapping[str, Any], *, partition: str) -> tuple[ObjectEvents, ...]:
+    """Return what each selector of a ``GetEventSelectors`` answer records of events on S3 objects.
+
+    Raises:
+        KeyError, TypeError, ValueError: the answer is not of the documented form.
+    """
+    every = (f"arn:{partition}:s3", f"arn:{partition}:s3:::")
+    found: list[ObjectEvents] = []
+    for selector in _classic(answer):
+        for resource in optional_list(selector, "DataResources"):
+            if text(resource, "Type") == "AWS::S3::Object":
+                values = tuple(map(str, optional_list(resource, "Values")))
+                only = None if any(value in every for value in values) else values
+                found.append(ObjectEvents(_CLASSIC[text(selector, "ReadWriteType")], only))
+    found.extend(
+        _advanced_objects(fields)
+        for fields in _advanced(answer, "Data")
+        if "AWS::S3::Object" in _values(fields, "resources.type", "Equals")
+    )
+    return tuple(found)
+
+
+def data_event_types(answer: Mapping[str, Any]) -> frozenset[str]:
+    """Return the resource types, such as ``AWS::Lambda::Function``, for which any data event is recorded.
+
+    Raises:
+        KeyError, TypeError, ValueError: the answer is not of the documented form.
+    """
+    classic = {
+        text(resource, "Type")
+        for selector in _classic(answer)
+        for resource in optional_list(selector, "DataResources")
+        if optional_list(resource, "Values")
+    }
+    advanced = {kind for fields in _advanced(answer, "Data") for kind in _values(fields, "resources.type", "Equals")}
+    return frozenset(classic | advanced)
+
+
+def _classic(answer: Mapping[str, Any]) -> Sequence[Any]:
+    _check_present(answer)
+    return optional_list(answer, "EventSelectors")
+
+
+Fields = Mapping[str, Mapping[str, Any]]
+
+
+def _advanced(answer: Mapping[str, Any], category: str) -> tuple[Fields, ...]:
+    """Return the field selectors, by field name, of each advanced selector of one event category."""
+    _check_present(answer)
+    selectors = [
+        {text(item, "Field"): item for item in listed(selector, "FieldSelectors")}
+        for selector in optional_list(answer, "AdvancedEventSelectors")
+    ]
+    return tuple(fields for fields in selectors if category in _values(fields, "eventCategory", "Equals"))
+
+
+def _check_present(answer: Mapping[str, Any]) -> None:
+    if "EventSelectors" not in answer and "AdvancedEventSelectors" not in answer:
+        raise KeyError("EventSelectors")
+
+
+def _values(fields: Fields, name: str, operator: str) -> tuple[str, ...]:
+    return tuple(map(str, optional_list(fields[name], operator))) if name in fields else ()
+
+
+def _classic_management(selector: Mapping[str, Any]) -> Management:
+    if not flag(selector, "IncludeManagementEvents"):
+        return Management(frozenset())
+    excluded = frozenset(map(str, optional_list(selector, "ExcludeManagementEventSources")))
+    return Management(_CLASSIC[text(selector, "ReadWriteType")], excluded)
+
+
+def _advanced_management(fields: Fields) -> Management:
+    narrowed = {name for name in fields if name not in _MANAGEMENT_FIELDS}
+    excluded = frozenset(_values(fields, "eventSource", "NotEquals"))
+    if "eventSource" in fields and _other_operators(fields["eventSource"], "NotEquals"):
+        narrowed.add("eventSource")
+    return Management(_access(fields), excluded, frozenset(narrowed))
+
+
+def _advanced_objects(fields: Fields) -> ObjectEvents:
+    narrowed = {name for name in fields if name not in _S3_FIELDS}
+    only: tuple[str, ...] | None = None
+    but: tuple[str, ...] = ()
+    if arn := fields.get("resources.ARN"):
+        if _other_operators(arn, "StartsWith", "NotStartsWith"):
+            narrowed.add("resources.ARN")
+        only = _values(fields, "resources.ARN", "StartsWith") or None
+        but = _values(fields, "resources.ARN", "NotStartsWith")
+    return ObjectEvents(_access(fields), only, but, frozenset(narrowed))
+
+
+def _access(fields: Fields) -> frozenset[str]:
+    if "readOnly" not in fields:
+        return _BOTH
+    values = _values(fields, "readOnly", "Equals")
+    if _other_operators(fields["readOnly"], "Equals") or not values:
+        raise ValueError("readOnly in an advanced event selector knows Equals only")
+    return frozenset().union(*(_BY_READ_ONLY[value.lower()] for value in values))
+
+
+def _other_operators(field: Mapping[str, Any], *known: str) -> bool:
+    return any(optional_list(field, operator) for operator in _OPERATORS if operator not in known)
