@@ -19,7 +19,7 @@ def verify(pack: Path, *, as_json: bool) -> int:
 
     Answers 0 when everything holds, 4 when something does not, 3 when something could not be checked.
     """
-    from auditor.seal.verify import verify_pack  # noqa: PLC0415 - cryptography is imported when it is needed
+    from auditor.seal.verify import verify_pack
 
     report = verify_pack(pack)
     if as_json:

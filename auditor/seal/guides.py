@@ -49,7 +49,7 @@ def verify_text(manifest: Manifest, record: Mapping[str, Any]) -> bytes:
 
 
 def _render(name: str, context: Mapping[str, Any]) -> bytes:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 - slow import
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
     environment = Environment(
         loader=FileSystemLoader(templates_folder() / "pack"),

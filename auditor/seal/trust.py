@@ -1,0 +1,105 @@
+"""Whether a certificate leads to one that the verifier trusts, at a given time (RFC 5280). Fetches nothing.
+
+Path building and checking are ``cryptography``'s; only what the two uses ask of a certificate is said here.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import Enum
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    Policy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
+
+from auditor.errors import IntegrityError
+
+_DEEPEST = 6
+
+
+class Use(Enum):
+    """What a certificate is used for."""
+
+    SIGNING = "signing"
+    TIME_STAMPING = "time stamping"
+
+
+def check_path(
+    leaf: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    trusted: Sequence[x509.Certificate],
+    *,
+    at: datetime,
+    use: Use,
+) -> tuple[x509.Certificate, ...]:
+    """Return the path from ``leaf`` to a trusted certificate.
+
+    Args:
+        leaf: the certificate in question; it may itself be trusted.
+        others: certificates to try on the way, not trusted.
+        trusted: where the path may end.
+        at: when all of them have to be valid, aware UTC.
+        use: what the leaf was used for.
+
+    Raises:
+        IntegrityError: there is no such path.
+    """
+    if not trusted:
+        raise IntegrityError(f"no trusted certificate vouches for {name_of(leaf)}: none was given")
+    builder = PolicyBuilder().store(Store(list(trusted))).time(at.astimezone(UTC).replace(tzinfo=None))
+    builder = builder.max_chain_depth(_DEEPEST).extension_policies(ca_policy=_issuers(), ee_policy=_leaf(use))
+    try:
+        return tuple(builder.build_client_verifier().verify(leaf, list(others)).chain)
+    except (VerificationError, ValueError) as error:
+        reason = str(error).removeprefix("validation failed: ").partition(" (encountered")[0]
+        raise IntegrityError(f"no trusted certificate vouches for {name_of(leaf)}: {reason[:200]}") from error
+
+
+def _issuers() -> ExtensionPolicy:
+    policy = ExtensionPolicy.permit_all()
+    policy = policy.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_authority)
+    return policy.may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
+
+
+def _is_authority(_policy: Policy, _certificate: x509.Certificate, value: x509.BasicConstraints) -> None:
+    if not value.ca:
+        raise ValueError("an issuer is no certificate authority")
+
+
+def _signs_certificates(_policy: Policy, _certificate: x509.Certificate, value: x509.KeyUsage | None) -> None:
+    if value is not None and not value.key_cert_sign:
+        raise ValueError("an issuer may not sign certificates")
+
+
+def _leaf(use: Use) -> ExtensionPolicy:
+    policy = ExtensionPolicy.permit_all().may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs)
+    if use is Use.SIGNING:
+        return policy
+    return policy.require_present(x509.ExtendedKeyUsage, Criticality.CRITICAL, _stamps_only)
+
+
+def _signs(_policy: Policy, _certificate: x509.Certificate, value: x509.KeyUsage | None) -> None:
+    if value is not None and not (value.digital_signature or value.content_commitment):
+        raise ValueError("its key usage allows no signatures")
+
+
+def _stamps_only(_policy: Policy, _certificate: x509.Certificate, value: x509.ExtendedKeyUsage) -> None:
+    """RFC 3161 section 2.3: one purpose, time stamping, and critical."""
+    if list(value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
+        raise ValueError("it is not a certificate for time stamping alone")
+
+
+def is_valid_at(certificate: x509.Certificate, at: datetime) -> bool:
+    """Say whether a time lies within a certificate's validity."""
+    return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
+
+
+def name_of(certificate: x509.Certificate) -> str:
+    """Return a certificate's subject in one line (RFC 4514)."""
+    return certificate.subject.rfc4514_string()[:300] or f"serial number {certificate.serial_number:x}"
