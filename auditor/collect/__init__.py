@@ -1,0 +1,1 @@
+"""Asks AWS, read-only, and writes down each answer once. Judges nothing."""

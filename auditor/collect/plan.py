@@ -1,0 +1,106 @@
+"""Which calls are to be made, and when: each operation once per place and parameters, parents before their children.
+
+An operation is due as soon as every operation it is asked for has answered; nothing waits for anything else. Sends
+nothing and keeps no clock, so that the same answers always lead to the same calls.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jmespath
+
+from auditor.errors import UsageError
+from auditor.operations import GLOBAL, Call, Operation, Pages, expand, needed
+
+_Key = tuple[str, str, bytes]
+"""A call's own key: Region, operation, parameters."""
+
+
+class Plan:
+    """The calls of one account.
+
+    Args:
+        operations: the catalogue's operations by name.
+        wanted: names of the operations that evidence is needed of; what they depend on is added.
+        account: twelve digits.
+        regions: the Regions that are part of the run.
+
+    Raises:
+        UsageError: a wanted operation is not in the catalogue.
+    """
+
+    def __init__(
+        self, operations: Mapping[str, Operation], wanted: Iterable[str], *, account: str, regions: Sequence[str]
+    ) -> None:
+        names = tuple(wanted)
+        if unknown := sorted(set(names) - set(operations)):
+            raise UsageError(f"the catalogue has no operation {unknown[0]!r}")
+        self.operations = {item.name: item for item in needed(operations, names) if not item.produced}
+        self._account = account
+        self._regions = tuple(regions)
+        self._parents = {source.operation for item in self.operations.values() for source in item.for_each}
+        self._answers: dict[str, dict[_Key, Sequence[Any]]] = {name: {} for name in self._parents}
+        self._open: dict[str, set[_Key]] = {}
+        self._planned = 0
+
+    @property
+    def planned(self) -> int:
+        """How many calls are known so far."""
+        return self._planned
+
+    def is_parent(self, operation: str) -> bool:
+        """Say whether other operations are asked for each item of this one's answers."""
+        return operation in self._parents
+
+    def start(self) -> tuple[Call, ...]:
+        """Return the calls that need no other's answer."""
+        return self._release()
+
+    def done(self, call: Call, pages: Sequence[Any] | None) -> tuple[Call, ...]:
+        """Take note of an answer and return the calls that are due now.
+
+        Args:
+            call: what was asked.
+            pages: its complete pages, exactly as they were stored; None when there is no complete answer. What an
+                incomplete answer leads to is not asked: evaluation will not look at it either.
+        """
+        waiting = self._open[call.operation]
+        waiting.remove(call.key)
+        if pages is not None and self.is_parent(call.operation):
+            self._answers[call.operation][call.key] = pages
+        return () if waiting else self._release()
+
+    def _release(self) -> tuple[Call, ...]:
+        """Plan every operation whose parents have all answered; one without calls may release others in turn."""
+        released: list[Call] = []
+        while ready := [item for item in self.operations.values() if item.name not in self._open and self._due(item)]:
+            for operation in ready:
+                calls = self._expand(operation)
+                self._open[operation.name] = {call.key for call in calls}
+                released.extend(calls)
+        self._planned += len(released)
+        return tuple(sorted(released, key=_order))
+
+    def _due(self, operation: Operation) -> bool:
+        return all(
+            source.operation in self._open and not self._open[source.operation]
+            for source in operation.for_each
+            if source.operation in self.operations
+        )
+
+    def _expand(self, operation: Operation) -> tuple[Call, ...]:
+        try:
+            return expand(operation, account=self._account, regions=self._regions, answers=self._pages_of)
+        except (jmespath.exceptions.JMESPathError, TypeError, AttributeError, ValueError):
+            # The parent's answer has a shape that no list of calls can be read from. Evaluation meets the same
+            # obstacle and says so; there is nothing to ask.
+            return ()
+
+    def _pages_of(self, operation: str) -> Pages:
+        answers = self._answers.get(operation, {})
+        return [(key[0], answers[key]) for key in sorted(answers)]
+
+
+def _order(call: Call) -> tuple[bool, _Key]:
+    """Account-wide calls go first: few, but the slowest (the credential report) and the parents of many."""
+    return (call.region != GLOBAL, call.key)
