@@ -58,6 +58,18 @@ class Config(BaseModel):
     allow: Annotated[list[_Allowed], Field(description="Gaps accepted by name.")] = []
     skip: list[Literal["trail", "events"]] = []
     out: str = "reports"
+    formats: Annotated[list[str], Field(description="pdf, html, and exports of the results.")] = [
+        "pdf",
+        "html",
+        "csv",
+        "results-csv",
+        "oscal",
+        "ocsf",
+        "asff",
+        "sarif",
+        "junit",
+        "markdown",
+    ]
     branding: Branding = Branding()
     signing: Signing = Signing()
 

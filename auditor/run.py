@@ -4,35 +4,45 @@ A pack is written to a folder of its own below the output folder and renamed whe
 half a pack and two runs never mix.
 """
 
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from auditor import __version__
+from auditor import config as config_module
 from auditor.canonical import canonical_json, sha256_hex
 from auditor.catalog import Catalog, load_catalog
+from auditor.collect import accounts
+from auditor.collect.accounts import Caller
+from auditor.collect.collection import Collected, collect_account
+from auditor.collect.guard import CallLog
+from auditor.collect.redact import Redactor
 from auditor.config import Config
 from auditor.errors import UsageError
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
-from auditor.evidence import Evidence
+from auditor.evidence import Evidence, EvidenceWriter
+from auditor.layout import CALLS, EVIDENCE, RESULTS, write_rules
 from auditor.locate import controls_folder
-from auditor.model import Results
-from auditor.outcome import exit_code, results_json
+from auditor.model import Results, RunInfo
+from auditor.outcome import exit_code, results_document, results_json
+from auditor.period import parse_period
+from auditor.render import html, pdf
+from auditor.render.context import Branding, Context, build
+from auditor.render.exports import Source, export
+from auditor.seal.manifest import Manifest, ManifestInfo, Tool
+from auditor.seal.pack import seal_pack
 from auditor.waivers import load_attestations, load_waivers
 
-RESULTS = "results/results.json"
-EVIDENCE = "evidence"
-RULES = "rules"
 TOOL = f"auditor {__version__}"
-
-Clock = Callable[[], datetime]
+PAGES: dict[str, Callable[[Context], bytes]] = {"html": html.render, "pdf": pdf.render}
 
 
 class Progress(Protocol):
@@ -40,6 +50,23 @@ class Progress(Protocol):
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a run is asked to do, and everything it would otherwise take from its surroundings.
+
+    Args:
+        config: the settings.
+        as_of: the run's one moment, aware UTC.
+        now: the clock, aware UTC; a simulated one makes two runs write the same bytes.
+        salt: secret of this run's redactions.
+    """
+
+    config: Config
+    as_of: datetime
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    salt: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +100,159 @@ def open_catalog(own: Sequence[str] = (), *, folder: Path | None = None) -> Cata
     return load_catalog(folder or controls_folder(), own=folders, has_check=lambda name: find_check(name) is not None)
 
 
+def audit(request: Request, progress: Progress) -> Finished:
+    """Audit an account and leave a pack.
+
+    Raises:
+        AuditorError: anything that ends the run; no part of a pack is left behind then.
+    """
+    config = request.config
+    catalog = open_catalog(config.controls)
+    catalog.select(config.frameworks)
+    parse_period(config.period, request.as_of)
+    with _unfinished(Path(config.out)) as folder:
+        collect(request, catalog, folder / EVIDENCE, progress)
+        progress("Evaluate", 0, 0)
+        results = judge(folder / EVIDENCE, catalog, config)
+        code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
+        _write(folder / RESULTS, results_json(results))
+        write_rules(folder, catalog, config)
+        report_id = _report_id(results)
+        manifest = publish(folder, results, config, report_id, progress)
+        pack = _settle(folder, Path(config.out), results, report_id)
+    return Finished(pack, results, manifest, code)
+
+
+def collect(request: Request, catalog: Catalog, folder: Path, progress: Progress) -> None:
+    """Collect the evidence of one account, the verified trails included, and close the evidence folder."""
+    config = request.config
+    started = request.now()
+    log = CallLog()
+    caller = _caller(config, log)
+    redactor = Redactor(request.salt)
+    writer = EvidenceWriter(folder, redact=redactor)
+    wanted = catalog.operations_of(catalog.controls_of(catalog.select(config.frameworks)))
+    collected = collect_account(
+        caller,
+        operations=catalog.operations,
+        wanted=wanted,
+        regions=config.regions,
+        writer=writer,
+        redactor=redactor,
+        log=log,
+        now=request.now,
+        progress=lambda done, total, note: progress("Collect", done, total, note),
+    )
+    _write(folder.parent / CALLS, canonical_json(log.document()))
+    writer.close(_run_info(request, caller, collected, started))
+
+
+def _caller(config: Config, log: CallLog) -> Caller:
+    session = accounts.open_session(profile=config.profile or None, region=config.region or None, log=log)
+    caller = accounts.identify(session)
+    if config.role_name:
+        return accounts.take_role(caller, account=config.account, role_name=config.role_name, log=log)
+    return caller
+
+
+def _run_info(request: Request, caller: Caller, collected: Collected, started: datetime) -> RunInfo:
+    config = request.config
+    return RunInfo(
+        entity=config.entity or f"AWS account {caller.account}",
+        title=config.title,
+        accounts=(collected.scope,),
+        period=parse_period(config.period, request.as_of),
+        as_of=request.as_of,
+        started=started,
+        ended=request.now(),
+        frameworks=tuple(config.frameworks),
+        principal=caller.principal,
+        tool=TOOL,
+        skipped=tuple(config.skip),
+        operations=collected.operations,
+    )
+
+
 def judge(folder: Path, catalog: Catalog, config: Config) -> Results:
     """Judge a stored evidence folder with the waivers and attestations of the configuration; needs no network."""
     results = evaluate(Evidence(folder), catalog, config.frameworks)
     waivers = load_waivers(Path(config.waivers)) if config.waivers else ()
     attestations = load_attestations(Path(config.attestations)) if config.attestations else ()
     return apply_exceptions(results, waivers, attestations)
+
+
+def publish(folder: Path, results: Results, config: Config, report_id: str, progress: Progress) -> str:
+    """Render and seal a judged folder; return the manifest's hash, which every page prints."""
+    evidence = Evidence(folder / EVIDENCE)
+    document = results_document(results)
+    formats = [name for name in config.formats if name not in PAGES]
+    records = {record.ref: record.document() for record in evidence.records}
+    for name, data in export(Source(document, records, report_id, __version__), formats).items():
+        _write(folder / "results" / name, data)
+
+    def pages(manifest: Manifest) -> None:
+        context = build(
+            document, evidence, manifest_hash=manifest.sha256, report_id=report_id, branding=_branding(config.branding)
+        )
+        for name, render in PAGES.items():
+            if name in config.formats:
+                progress(f"Render {name.upper()}", 0, 0)
+                _write(folder / f"report.{name}", render(context))
+
+    return seal_pack(folder, _manifest_info(folder, results, report_id), pages=pages).sha256
+
+
+def _branding(branding: config_module.Branding) -> Branding:
+    return Branding(
+        accent=branding.accent,
+        classification=branding.classification,
+        distribution=branding.distribution,
+        paper=branding.paper,
+    )
+
+
+def _manifest_info(folder: Path, results: Results, report_id: str) -> ManifestInfo:
+    records = Evidence(folder / EVIDENCE).records
+    return ManifestInfo(
+        pack_id=report_id,
+        report_id=report_id,
+        run=results.run,
+        tool=Tool("auditor", __version__),
+        ruleset=("auditor-controls", __version__),
+        planned=len(records),
+        done=sum(record.complete or record.absent for record in records),
+        counts=results.counts,
+    )
+
+
+@contextmanager
+def _unfinished(out: Path) -> Iterator[Path]:
+    """Give a folder that vanishes unless it was renamed; beside the packs, so that renaming is one step."""
+    out.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settle(folder: Path, out: Path, results: Results, report_id: str) -> Path:
+    """Move a finished pack to its place; an older pack of the same name stays where it is."""
+    owner = results.run.accounts[0].id if len(results.run.accounts) == 1 else "organization"
+    parent = out / owner / results.run.period.label
+    parent.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    for number in range(1, 10_000):
+        target = parent / (report_id if number == 1 else f"{report_id}.{number}")
+        if not target.exists():
+            return folder.rename(target)
+    raise UsageError(f"{parent} already holds 9,999 packs named {report_id}")
+
+
+def _report_id(results: Results) -> str:
+    return f"{results.run.as_of:%Y%m%dT%H%M%SZ}-{sha256_hex(results_json(results))[:8]}"
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

@@ -66,7 +66,7 @@ def config_of(given: Mapping[str, Any]) -> Config:
         UsageError: a value that no option takes, or a wrong configuration file.
     """
     options = {name: value for name, value in given.items() if name in Config.model_fields and value not in (None, ())}
-    for name in ("regions", "skip"):
+    for name in ("regions", "skip", "formats"):
         if isinstance(options.get(name), str):
             options[name] = [part.strip() for part in options[name].split(",") if part.strip()]
     for name in ("frameworks", "controls", "allow"):

@@ -1,0 +1,42 @@
+"""Machine-readable forms of the results, one module each. All start from the same document and agree on every count."""
+
+from collections.abc import Callable, Iterable
+
+from auditor.errors import UsageError
+from auditor.render.exports.asff import asff
+from auditor.render.exports.junit import junit
+from auditor.render.exports.markdown import markdown
+from auditor.render.exports.ocsf import ocsf
+from auditor.render.exports.oscal import oscal
+from auditor.render.exports.sarif import sarif
+from auditor.render.exports.source import Finding, Source
+from auditor.render.exports.tables import controls_csv, results_csv
+from auditor.render.exports.workbook import workbook
+
+__all__ = ["EXPORTS", "Finding", "Source", "export"]
+
+EXPORTS: dict[str, tuple[str, Callable[[Source], bytes]]] = {
+    "csv": ("controls.csv", controls_csv),
+    "results-csv": ("results.csv", results_csv),
+    "xlsx": ("evidence.xlsx", workbook),
+    "oscal": ("oscal-ar.json", oscal),
+    "ocsf": ("ocsf.ndjson", ocsf),
+    "asff": ("asff.json", asff),
+    "sarif": ("results.sarif", sarif),
+    "junit": ("junit.xml", junit),
+    "markdown": ("summary.md", markdown),
+}
+"""Format -> file name below ``results/`` and the function that writes it."""
+
+
+def export(source: Source, formats: Iterable[str]) -> dict[str, bytes]:
+    """Return file name -> bytes for the chosen formats.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    chosen = list(dict.fromkeys(formats))
+    for name in chosen:
+        if name not in EXPORTS:
+            raise UsageError(f"there is no format {name!r}", hint=f"known ones: pdf, html, json, {', '.join(EXPORTS)}")
+    return {EXPORTS[name][0]: EXPORTS[name][1](source) for name in chosen}

@@ -1,0 +1,80 @@
+"""AWS Security Finding Format (schema 2018-10-08), ready for ``BatchImportFindings``: batches hold at most 100."""
+
+import re
+from typing import Any
+
+from auditor.canonical import canonical_json
+from auditor.model import State
+from auditor.operations import GLOBAL
+from auditor.render.exports.source import PRODUCT, Finding, Source, shortened
+
+BATCH = 100
+"""Most findings that one ``BatchImportFindings`` call takes."""
+
+_COMPLIANCE = {
+    State.PASS: "PASSED",
+    State.FAIL: "FAILED",
+    State.WAIVED: "FAILED",
+    State.NOT_ASSESSED: "NOT_AVAILABLE",
+    State.NOT_APPLICABLE: "NOT_AVAILABLE",
+    State.MANUAL: "NOT_AVAILABLE",
+}
+_HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+_REQUIREMENTS = 32
+
+
+def asff(source: Source) -> bytes:
+    """Return the results as a JSON array of findings."""
+    return canonical_json([_finding(source, finding) for finding in source.findings()])
+
+
+def _finding(source: Source, finding: Finding) -> dict[str, Any]:
+    control, result = finding.control, finding.result
+    region = _HOME.get(source.partition, "us-east-1") if result["region"] == GLOBAL else result["region"]
+    account = result["account"]
+    found: dict[str, Any] = {
+        "SchemaVersion": "2018-10-08",
+        "Id": f"auditor/{control['id']}/{source.identifier('asff', *finding.key)}",
+        "ProductArn": f"arn:{source.partition}:securityhub:{region}:{account}:product/{account}/default",
+        "ProductName": PRODUCT,
+        "GeneratorId": f"auditor/{control['id']}",
+        "AwsAccountId": account,
+        "Types": ["Software and Configuration Checks/Industry and Regulatory Standards"],
+        "CreatedAt": source.as_of,
+        "UpdatedAt": source.as_of,
+        "Severity": {"Label": control["severity"].upper()},
+        "Title": shortened(control["title"], 256),
+        "Description": shortened(result["reason"], 1024),
+        "Resources": [
+            {
+                "Type": "Other",
+                "Id": shortened(result["resource"], 512),
+                "Partition": source.partition,
+                "Region": region,
+            }
+        ],
+        "Compliance": _compliance(finding),
+        "Workflow": {"Status": _workflow(finding.state)},
+        "RecordState": "ACTIVE",
+        "ProductFields": {"auditor/report": source.report_id, "auditor/state": finding.state.value},
+    }
+    if control["remediation"]:
+        found["Remediation"] = {"Recommendation": {"Text": shortened(control["remediation"], 512)}}
+    return found
+
+
+def _workflow(state: State) -> str:
+    if state is State.WAIVED:
+        return "SUPPRESSED"
+    return "RESOLVED" if state is State.PASS else "NEW"
+
+
+def _compliance(finding: Finding) -> dict[str, Any]:
+    compliance: dict[str, Any] = {"Status": _COMPLIANCE[finding.state]}
+    if numbers := [shortened(item, 64) for item in finding.requirements[:_REQUIREMENTS]]:
+        compliance["RelatedRequirements"] = numbers
+    if compliance["Status"] == "NOT_AVAILABLE":
+        code = re.sub(r"[^A-Z0-9]+", "_", finding.state.value)
+        reason = shortened(finding.result["reason"], 1024)
+        compliance["StatusReasons"] = [{"ReasonCode": code, "Description": reason}]
+    return compliance

@@ -1,0 +1,62 @@
+"""JUnit XML, as build servers read it (the Jenkins junit-10 schema): one suite per control, one case per result."""
+
+from xml.etree import ElementTree as ET
+
+from auditor.model import State
+from auditor.render.exports.source import Finding, Source, xml_safe
+
+
+def junit(source: Source) -> bytes:
+    """Return the run as a JUnit report."""
+    root = ET.Element("testsuites", name="auditor")
+    suites: dict[str, list[Finding]] = {}
+    for finding in source.findings():
+        suites.setdefault(finding.control["id"], []).append(finding)
+    for name, findings in suites.items():
+        root.append(_suite(name, findings))
+    ET.indent(root)
+    data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return data + b"\n"
+
+
+def _suite(name: str, findings: list[Finding]) -> ET.Element:
+    states = [finding.state for finding in findings]
+    suite = ET.Element(
+        "testsuite",
+        name=name,
+        tests=str(len(states)),
+        failures=str(states.count(State.FAIL)),
+        errors=str(states.count(State.NOT_ASSESSED)),
+        skipped=str(sum(state in (State.WAIVED, State.NOT_APPLICABLE, State.MANUAL) for state in states)),
+        time="0",
+    )
+    for finding in findings:
+        suite.append(_case(finding))
+    return suite
+
+
+def _case(finding: Finding) -> ET.Element:
+    result = finding.result
+    editions = f" ({', '.join(result['frameworks'])})" if result["frameworks"] else ""
+    case = ET.Element(
+        "testcase",
+        classname=f"{result['account']}.{result['region']}.{finding.control['id']}",
+        name=xml_safe(f"{result['resource']}{editions}"),
+        time="0",
+    )
+    reason = xml_safe(result["reason"])
+    match finding.state:
+        case State.FAIL:
+            ET.SubElement(case, "failure", message=reason, type=finding.control["severity"]).text = xml_safe(
+                f"expected: {result['expected']}\nobserved: {result['observed']}\n"
+                f"evidence: {', '.join(finding.references)}"
+            )
+        case State.NOT_ASSESSED:
+            ET.SubElement(case, "error", message=reason, type="not-assessed")
+        case State.WAIVED:
+            ET.SubElement(case, "skipped", message=xml_safe(f"waived: {result['waiver']['justification']} ({reason})"))
+        case State.NOT_APPLICABLE | State.MANUAL:
+            ET.SubElement(case, "skipped", message=f"{finding.state.value.lower().replace('_', ' ')}: {reason}")
+        case State.PASS:
+            pass
+    return case

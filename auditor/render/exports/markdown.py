@@ -1,0 +1,85 @@
+"""A Markdown summary that fits a job page: headline, counts, what was not met, what could not be assessed."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from auditor.model import State
+from auditor.render.exports.source import Finding, Source, shortened
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$@:-])")
+_LISTED = 20
+_CELL = 160
+_WORDS = {
+    State.FAIL: "not met",
+    State.NOT_ASSESSED: "not assessed",
+    State.MANUAL: "left to a person",
+    State.WAIVED: "waived",
+    State.PASS: "met",
+    State.NOT_APPLICABLE: "not applicable",
+}
+
+
+def markdown(source: Source) -> bytes:
+    """Return the summary; links go to files of the pack, relative to its ``results`` folder."""
+    document = source.document
+    run = document["run"]
+    lines = [
+        f"# {literal(run['title'])}",
+        "",
+        (
+            f"**{literal(run['entity'])}**, {literal(run['period']['start'])} to {literal(run['period']['end'])} (UTC), "
+            f"report {literal(source.report_id)}"
+        ),
+        "",
+        literal(document["headline"]),
+        "",
+        "| " + " | ".join(_WORDS[state] for state in State) + " |",
+        "|" + " ---: |" * len(State),
+        "| " + " | ".join(str(document["counts"][state.value]) for state in State) + " |",
+        "",
+        *_section("Not met", (item for item in source.findings() if item.state is State.FAIL)),
+        *_section("Could not be assessed", (item for item in source.findings() if item.state is State.NOT_ASSESSED)),
+        *_integrity(document["integrity"]),
+        (
+            "[Report (HTML)](../report.html), [report (PDF)](../report.pdf), [results](results.json), "
+            "[how to verify this pack](../VERIFY.md)"
+        ),
+        "",
+        "Evidence summary. Not an audit opinion.",
+        "",
+    ]
+    return "\n".join(lines).encode("utf-8", "replace")
+
+
+def literal(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def _section(title: str, findings: Iterable[Finding]) -> list[str]:
+    rows = sorted(findings, key=lambda item: (_rank(item), item.key))
+    if not rows:
+        return []
+    lines = [f"## {title}", "", "| control | severity | resource | reason |", "| --- | --- | --- | --- |"]
+    for item in rows[:_LISTED]:
+        link = f"[{literal(item.control['id'])}](../report.html#{item.control['id']})"
+        resource = literal(shortened(item.result["resource"], _CELL))
+        reason = literal(shortened(item.result["reason"], _CELL))
+        lines.append(f"| {link} | {item.control['severity']} | {resource} | {reason} |")
+    if len(rows) > _LISTED:
+        lines += ["", f"{len(rows) - _LISTED} more stand in [results.csv](results.csv)."]
+    return [*lines, ""]
+
+
+def _rank(finding: Finding) -> int:
+    return ("critical", "high", "medium", "low", "informational").index(finding.control["severity"])
+
+
+def _integrity(documents: Iterable[Mapping[str, Any]]) -> list[str]:
+    lines = [
+        f"- {literal(document.get('trail', document['ref']))}: {literal(document.get('verdict', 'incomplete'))}, "
+        f"{len(document.get('findings', ()))} findings"
+        for document in documents
+    ]
+    return ["## Log integrity", "", *lines, ""] if lines else []

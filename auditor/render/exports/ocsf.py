@@ -1,0 +1,134 @@
+"""OCSF 1.8.0 Compliance Findings (class 2003), one JSON object per line."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from auditor.model import State
+from auditor.period import parse_time
+from auditor.render.exports.source import PRODUCT, Finding, Source
+
+VERSION = "1.8.0"
+
+_COMPLIANCE = {
+    State.PASS: (1, "Pass"),
+    State.FAIL: (3, "Fail"),
+    State.WAIVED: (3, "Fail"),
+    State.NOT_ASSESSED: (0, "Unknown"),
+    State.NOT_APPLICABLE: (99, "Not applicable"),
+    State.MANUAL: (99, "Manual"),
+}
+_STATUS = {
+    State.PASS: (4, "Resolved"),
+    State.FAIL: (1, "New"),
+    State.WAIVED: (3, "Suppressed"),
+    State.NOT_ASSESSED: (1, "New"),
+}
+_SEVERITY = {
+    "informational": (1, "Informational"),
+    "low": (2, "Low"),
+    "medium": (3, "Medium"),
+    "high": (4, "High"),
+    "critical": (5, "Critical"),
+}
+_CATEGORY, _CLASS, _CREATE = 2, 2003, 1
+_AWS_ACCOUNT = 10
+_SHA256 = 3
+_REGULAR_FILE = 1
+
+
+def ocsf(source: Source) -> bytes:
+    """Return the results as newline-delimited OCSF events."""
+    return b"".join(
+        orjson.dumps(_event(source, finding), option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+        for finding in source.findings()
+    )
+
+
+def milliseconds(text: str) -> int:
+    """Return an RFC 3339 time as OCSF wants it: milliseconds since 1970, UTC."""
+    return int((parse_time(text) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
+
+
+def _event(source: Source, finding: Finding) -> dict[str, Any]:
+    control, result = finding.control, finding.result
+    severity_id, severity = _SEVERITY[control["severity"]]
+    status_id, status = _COMPLIANCE[finding.state]
+    time = milliseconds(source.as_of)
+    event: dict[str, Any] = {
+        "activity_id": _CREATE,
+        "activity_name": "Create",
+        "category_uid": _CATEGORY,
+        "category_name": "Findings",
+        "class_uid": _CLASS,
+        "class_name": "Compliance Finding",
+        "type_uid": _CLASS * 100 + _CREATE,
+        "severity_id": severity_id,
+        "severity": severity,
+        "time": time,
+        "message": result["reason"],
+        "metadata": {
+            "version": VERSION,
+            "profiles": ["cloud"],
+            "product": {"name": PRODUCT, "vendor_name": PRODUCT, "version": source.version},
+            "uid": source.identifier("ocsf", *finding.key),
+        },
+        "cloud": {
+            "provider": "AWS",
+            "region": result["region"],
+            "account": {"uid": result["account"], "type_id": _AWS_ACCOUNT, "type": "AWS Account"},
+        },
+        "finding_info": {
+            "uid": source.identifier("finding", *finding.key),
+            "title": control["title"],
+            "desc": control["objective"],
+            "created_time": time,
+            "analytic": {"uid": control["id"], "name": control["title"], "type_id": 1, "type": "Rule"},
+        },
+        "compliance": {
+            "control": control["id"],
+            "desc": control["criterion"],
+            "standards": list(control["requirements"]),
+            "requirements": finding.requirements,
+            "status_id": status_id,
+            "status": status,
+            "status_detail": result["reason"],
+        },
+        "resources": [
+            {
+                "uid": result["resource"],
+                "name": result["resource"],
+                "region": result["region"],
+                "cloud_partition": source.partition,
+                "owner": {"account": {"uid": result["account"], "type_id": _AWS_ACCOUNT}},
+            }
+        ],
+        "evidences": [_evidence(source, ref) for ref in finding.references if ref in source.records],
+        "unmapped": {"auditor": {"state": finding.state.value, "expected": result["expected"]}},
+    }
+    if not event["evidences"]:
+        del event["evidences"]
+    if finding.state in _STATUS:
+        event["status_id"], event["status"] = _STATUS[finding.state]
+    if control["remediation"]:
+        event["remediation"] = {"desc": control["remediation"]}
+    return event
+
+
+def _evidence(source: Source, ref: str) -> dict[str, Any]:
+    record = source.records[ref]
+    return {
+        "uid": ref,
+        "api": {
+            "operation": record["operation"].partition(":")[2],
+            "service": {"name": record["service"]},
+            "request": {"uid": record["request_ids"][0] if record["request_ids"] else ref},
+        },
+        "file": {
+            "name": record["path"].rpartition("/")[2],
+            "path": f"evidence/{record['path']}",
+            "type_id": _REGULAR_FILE,
+            "hashes": [{"algorithm_id": _SHA256, "algorithm": "SHA-256", "value": record["sha256"]}],
+        },
+    }

@@ -1,0 +1,103 @@
+"""What every export starts from: the results document, flattened, and stable identifiers. Decides nothing."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.model import State
+
+_NAMESPACE = uuid.UUID("6b1f7d0e-6c5a-5e0e-9a57-0a4d41554449")
+"""Ours alone; identifiers are derived from it (RFC 9562 version 5), so that the same run has the same ones."""
+
+PRODUCT = "Auditor"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The material of all exports.
+
+    Args:
+        document: the results document, see ``auditor.outcome.results_document``.
+        records: evidence metadata documents by reference.
+        report_id: printed on every page; makes identifiers unique to this run.
+        version: of the tool.
+    """
+
+    document: Mapping[str, Any]
+    records: Mapping[str, Mapping[str, Any]]
+    report_id: str
+    version: str
+
+    @property
+    def as_of(self) -> str:
+        """The run's moment, RFC 3339."""
+        return str(self.document["run"]["as_of"])
+
+    @property
+    def partition(self) -> str:
+        """The AWS partition of the run's accounts."""
+        accounts = self.document["run"]["accounts"]
+        return str(accounts[0]["partition"]) if accounts else "aws"
+
+    def findings(self) -> Iterator["Finding"]:
+        """Yield every result with its control, in the order of the document."""
+        for control in self.document["controls"]:
+            for result in control["results"]:
+                yield Finding(control, result, State(result["state"]))
+
+    def identifier(self, *parts: str) -> str:
+        """Return a UUID that the same run gives the same thing."""
+        return str(uuid.uuid5(_NAMESPACE, "\x1f".join((self.report_id, *parts))))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result and the control it belongs to, as documents."""
+
+    control: Mapping[str, Any]
+    result: Mapping[str, Any]
+    state: State
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells this result from every other of the run."""
+        result = self.result
+        return (
+            self.control["id"],
+            result["account"],
+            result["region"],
+            result["resource"],
+            ",".join(result["frameworks"]),
+        )
+
+    @property
+    def requirements(self) -> list[str]:
+        """Requirements this result speaks for, such as ``cis-aws-5.0.0 3.1``."""
+        chosen = self.result["frameworks"]
+        return [
+            f"{framework} {number}"
+            for framework, numbers in self.control["requirements"].items()
+            if not chosen or framework in chosen
+            for number in numbers
+        ]
+
+    @property
+    def references(self) -> list[str]:
+        """Evidence references, each once."""
+        return list(dict.fromkeys(citation["ref"] for citation in self.result["evidence"]))
+
+
+def shortened(text: str, limit: int) -> str:
+    """Cut text to a format's own limit; the whole stands in ``results.json``."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def xml_safe(text: str) -> str:
+    """Replace what XML 1.0 cannot carry (section 2.2, Char)."""
+    return "".join(mark if _is_xml(mark) else "\ufffd" for mark in text)
+
+
+def _is_xml(mark: str) -> bool:
+    code = ord(mark)
+    return mark in "\t\n\r" or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000  # noqa: PLR2004

@@ -1,0 +1,112 @@
+"""An XLSX workbook: one sheet per table, frozen heads, filters, widths. Every text cell is written as text."""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+
+from auditor.errors import RenderError
+from auditor.period import parse_time
+from auditor.render.exports.source import Source, xml_safe
+from auditor.render.exports.tables import CONTROL_HEADS, RESULT_HEADS, control_rows, result_rows
+
+_CELL_LIMIT = 32_767
+"""Characters that one cell holds (Excel specifications and limits)."""
+_ROW_LIMIT = 1_048_576
+_WIDE = 60
+
+_EVIDENCE_HEADS = (
+    "reference",
+    "operation",
+    "account",
+    "region",
+    "collected at",
+    "pages",
+    "items",
+    "complete",
+    "error",
+    "sha256",
+    "path",
+)
+_GAP_HEADS = ("account", "region", "operation", "error", "IAM action", "evidence", "controls")
+_Row = Sequence[str | int]
+
+
+def workbook(source: Source) -> bytes:
+    """Return the workbook.
+
+    Raises:
+        RenderError: XlsxWriter is not installed.
+    """
+    try:
+        import xlsxwriter
+    except ImportError as error:
+        raise RenderError("evidence.xlsx needs XlsxWriter", hint="install auditor[excel]") from error
+    buffer = io.BytesIO()
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    book = xlsxwriter.Workbook(buffer, options)
+    # Without a fixed date the bytes would differ in every run.
+    book.set_properties({"created": parse_time(source.as_of).replace(tzinfo=None), "title": "Auditor evidence"})
+    head = book.add_format({"bold": True, "bottom": 2, "text_wrap": True, "valign": "top"})
+    body = book.add_format({"valign": "top", "num_format": "@"})
+    number = book.add_format({"valign": "top", "num_format": "0"})
+    for name, heads, rows in _sheets(source):
+        sheet = book.add_worksheet(name)
+        widths = [len(title) + 2 for title in heads]
+        last = 0
+        sheet.write_row(0, 0, heads, head)
+        for last, row in enumerate(_bounded(rows), start=1):
+            for column, cell in enumerate(row):
+                if isinstance(cell, int):
+                    sheet.write_number(last, column, cell, number)
+                else:
+                    sheet.write_string(last, column, xml_safe(cell)[:_CELL_LIMIT], body)
+                    widths[column] = min(_WIDE, max(widths[column], len(cell) + 1))
+        for column, width in enumerate(widths):
+            sheet.set_column(column, column, width)
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, last, len(heads) - 1)
+    book.close()
+    return buffer.getvalue()
+
+
+def _bounded(rows: Iterable[_Row]) -> Iterator[_Row]:
+    for count, row in enumerate(rows, start=1):
+        if count >= _ROW_LIMIT:
+            raise RenderError("a sheet holds at most 1,048,575 rows", hint="use results.csv instead of xlsx")
+        yield row
+
+
+def _sheets(source: Source) -> Iterator[tuple[str, Sequence[str], Iterable[_Row]]]:
+    yield "Controls", CONTROL_HEADS, control_rows(source)
+    yield "Results", RESULT_HEADS, result_rows(source)
+    yield "Evidence", _EVIDENCE_HEADS, _evidence(source)
+    yield "Not assessed", _GAP_HEADS, _gaps(source)
+
+
+def _evidence(source: Source) -> Iterator[_Row]:
+    for ref, record in source.records.items():
+        yield (
+            ref,
+            record["operation"],
+            record["account"],
+            record["region"],
+            record["collected_at"],
+            record["pages"],
+            record["items"],
+            "yes" if record["complete"] else "no",
+            record["error"]["code"] if record["error"] else "",
+            record["sha256"],
+            record["path"],
+        )
+
+
+def _gaps(source: Source) -> Iterator[_Row]:
+    for gap in source.document["gaps"]:
+        yield (
+            gap["account"],
+            gap["region"],
+            gap["operation"],
+            gap["error"],
+            gap["action"],
+            gap["ref"],
+            "; ".join(gap["controls"]),
+        )
