@@ -87,9 +87,9 @@ class World:
         return changed.refuses(operation, code)
 
     def changed(self, operation: str, *pages: Any) -> "World":
-        """Replace the pages of every successful answer of one operation."""
+        """Replace every answer of one operation by these pages."""
         kept = {
-            key: (call, _Said(pages) if call.operation == operation and not said.error else said)
+            key: (call, _Said(pages) if call.operation == operation else said)
             for key, (call, said) in self.answers.items()
         }
         return replace(self, answers=kept)

@@ -11,7 +11,7 @@ def public_access_blocked(subject: Subject) -> Verdict:
 
     Evidence: ``s3:ListBuckets`` (population), ``s3control:GetPublicAccessBlock``, ``s3:GetPublicAccessBlock``.
     """
-    blocked = effective_block(subject, text(subject.item, "Name"))
+    blocked = effective_block(subject.evidence, text(subject.item, "Name"))
     off = [name for name in PUBLIC_ACCESS_FLAGS if not blocked[name]]
     if off:
         return failed(f"Neither the account nor the bucket sets {', '.join(off)}.", observed=f"off: {', '.join(off)}")

@@ -23,7 +23,7 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.checks.selectors import READ, WRITE, Management, ObjectEvents
 from auditor.evaluate.view import EvidenceMissing, Subject, View
-from auditor.model import Verdict, failed, passed
+from auditor.model import Verdict, failed, not_assessed, passed
 
 _PUBLIC_GROUPS = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
 _DELIVERY_LIMIT = timedelta(hours=24)
@@ -195,25 +195,32 @@ def object_events_recorded(subject: Subject) -> Verdict:
 def bucket_not_public(subject: Subject) -> Verdict:
     """Judge the bucket of a trail: neither its ACL nor its policy opens it to everybody.
 
-    Block Public Access, of the account for its own buckets or of the bucket, neutralises either.
+    Block Public Access, of the account or of the bucket, makes either void; it is only known for the account's own
+    buckets.
 
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetBucketAcl``, ``s3:GetBucketPolicyStatus``,
     ``s3:GetPublicAccessBlock``, ``s3control:GetPublicAccessBlock``, ``s3:ListBuckets``.
     """
     view, bucket = subject.evidence, text(subject.item, "S3BucketName")
-    blocked = effective_block(subject, bucket)
+    own = bucket in {text(item, "Name") for item in view.items("s3:ListBuckets", "Buckets[]")}
+    blocked = effective_block(view, bucket) if own else dict.fromkeys(PUBLIC_ACCESS_FLAGS, False)
     grants = listed(view.page("s3:GetBucketAcl", Bucket=bucket), "Grants")
     status = view.find("s3:GetBucketPolicyStatus", Bucket=bucket)
     opened = [grant for grant in grants if _to_everybody(grant)]
+    public = status is not None and flag(mapping(status, "PolicyStatus"), "IsPublic")
+    if not opened and not public:
+        return passed("Neither the bucket's ACL nor its policy grants access to the public.")
+    if not own:
+        return not_assessed(
+            "The bucket belongs to another account and has a public grant; whether Block Public Access makes it void "
+            "was not seen."
+        )
     if opened and not blocked["IgnorePublicAcls"]:
         view.point(opened[0])
         return failed("The bucket's ACL grants access to everybody or to every AWS account.", observed="public ACL")
-    public = status is not None and flag(mapping(status, "PolicyStatus"), "IsPublic")
     if public and not blocked["RestrictPublicBuckets"]:
         return failed("AWS rates the bucket's policy as public.", observed="public policy")
-    if opened or public:
-        return passed("A public grant exists, but Block Public Access makes it void.")
-    return passed("Neither the bucket's ACL nor its policy grants access to the public.")
+    return passed("A public grant exists, but Block Public Access makes it void.")
 
 
 def _to_everybody(grant: Mapping[str, Any]) -> bool:
@@ -223,16 +230,14 @@ def _to_everybody(grant: Mapping[str, Any]) -> bool:
 PUBLIC_ACCESS_FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
-def effective_block(subject: Subject, bucket: str) -> Mapping[str, bool]:
-    """Return the Block Public Access flags that hold for a bucket: the account's, for its own buckets, or the bucket's.
+def effective_block(view: View, bucket: str) -> Mapping[str, bool]:
+    """Return the Block Public Access flags that hold for one of the account's own buckets: the account's or its own.
 
-    Evidence: ``s3control:GetPublicAccessBlock``, ``s3:GetPublicAccessBlock``, ``s3:ListBuckets``.
+    Evidence: ``s3control:GetPublicAccessBlock``, ``s3:GetPublicAccessBlock``.
     """
-    view = subject.evidence
-    own = bucket in {text(item, "Name") for item in view.items("s3:ListBuckets", "Buckets[]")}
     account = _flags(view.find("s3control:GetPublicAccessBlock"))
     single = _flags(view.find("s3:GetPublicAccessBlock", Bucket=bucket))
-    return {name: (own and account[name]) or single[name] for name in PUBLIC_ACCESS_FLAGS}
+    return {name: account[name] or single[name] for name in PUBLIC_ACCESS_FLAGS}
 
 
 def _flags(answer: Mapping[str, Any] | None) -> Mapping[str, bool]:

@@ -1,0 +1,214 @@
+"""Controls over Config, KMS, flow logs and Block Public Access."""
+
+from typing import Any
+
+import pytest
+
+from auditor.model import State
+from tests.evaluate.checks.worlds import (
+    BLOCKED,
+    KEY,
+    LOGS,
+    buckets,
+    flow_log,
+    keys,
+    kms_key,
+    recorder,
+    recorder_status,
+    recording,
+    vpcs,
+)
+from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, reasons, states
+
+
+def config(operation: str, page: Any, *, region: str = HOME) -> World:
+    return recording().says(f"config:Describe{operation}", page, region=region)
+
+
+SERVICE_LINKED = {
+    "ConfigurationRecorders": [{"name": "x", "servicePrincipal": "securityhub.amazonaws.com", "recordingGroup": {}}]
+}
+
+
+@pytest.mark.parametrize(
+    ("world", "expected", "words"),
+    [
+        pytest.param(
+            config("ConfigurationRecorders", {"ConfigurationRecorders": []}), State.FAIL, "no customer-made", id="none"
+        ),
+        pytest.param(
+            config("ConfigurationRecorders", SERVICE_LINKED), State.FAIL, "no customer-made", id="service-linked"
+        ),
+        pytest.param(
+            config("ConfigurationRecorders", recorder(allSupported=False)), State.FAIL, "chosen", id="some-types"
+        ),
+        pytest.param(
+            config(
+                "ConfigurationRecorders",
+                recorder(
+                    allSupported=False,
+                    recordingStrategy={"useOnly": "EXCLUSION_BY_RESOURCE_TYPES"},
+                    exclusionByResourceTypes={"resourceTypes": ["AWS::EC2::Instance"]},
+                ),
+            ),
+            State.FAIL,
+            "AWS::EC2::Instance",
+            id="exclusions",
+        ),
+        pytest.param(
+            config(
+                "ConfigurationRecorders",
+                recorder(
+                    allSupported=False,
+                    recordingStrategy={"useOnly": "ALL_SUPPORTED_RESOURCE_TYPES"},
+                    includeGlobalResourceTypes=True,
+                ),
+            ),
+            State.PASS,
+            "all supported",
+            id="strategy-all",
+        ),
+        pytest.param(
+            config("ConfigurationRecorderStatus", recorder_status(recording=False)), State.FAIL, "stopped", id="stopped"
+        ),
+        pytest.param(
+            config("ConfigurationRecorderStatus", recorder_status(lastStatus="FAILURE")),
+            State.FAIL,
+            "FAILURE",
+            id="failing",
+        ),
+        pytest.param(
+            config("ConfigurationRecorderStatus", recorder_status(lastStatus="PENDING")),
+            State.MANUAL,
+            "pending",
+            id="pending",
+        ),
+        pytest.param(
+            config("ConfigurationRecorderStatus", {"ConfigurationRecordersStatus": []}),
+            State.NOT_ASSESSED,
+            "status of the configuration recorder",
+            id="status-missing",
+        ),
+        pytest.param(
+            config("DeliveryChannels", {"DeliveryChannels": []}), State.FAIL, "no delivery channel", id="no-channel"
+        ),
+        pytest.param(
+            config("ConfigurationRecorders", {"ConfigurationRecorders": ["x"]}),
+            State.NOT_ASSESSED,
+            "form",
+            id="hostile",
+        ),
+    ],
+)
+def test_config_in_one_region_of_two(world: World, expected: State, words: str) -> None:
+    result = world.judge("config-recorder-all-regions")
+    found = states(result)
+    assert found[HOME] is expected
+    assert words in reasons(result)
+
+
+def test_global_types_nobody_records_are_one_finding() -> None:
+    result = config("ConfigurationRecorders", recorder()).judge("config-recorder-all-regions")
+    assert states(result) == {HOME: State.PASS, FAR: State.FAIL}
+    assert "global resource types" in reasons(result)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param({"KeyManager": "AWS"}, State.NOT_APPLICABLE, id="aws-managed"),
+        pytest.param({"KeyState": "PendingDeletion"}, State.NOT_APPLICABLE, id="pending-deletion"),
+        pytest.param({"KeySpec": "RSA_2048"}, State.NOT_APPLICABLE, id="asymmetric"),
+        pytest.param({"KeyUsage": "GENERATE_VERIFY_MAC"}, State.NOT_APPLICABLE, id="hmac"),
+        pytest.param({"Origin": "EXTERNAL"}, State.NOT_APPLICABLE, id="imported"),
+        pytest.param(
+            {"MultiRegionConfiguration": {"MultiRegionKeyType": "REPLICA"}}, State.NOT_APPLICABLE, id="replica"
+        ),
+        pytest.param({"MultiRegionConfiguration": {"MultiRegionKeyType": "PRIMARY"}}, State.PASS, id="primary"),
+        pytest.param({"KeyState": None}, State.NOT_ASSESSED, id="hostile"),
+    ],
+)
+def test_which_keys_have_to_rotate(change: dict[str, Any], expected: State) -> None:
+    assert states(keys(kms_key(**change)).judge("kms-key-rotation"))[KEY] is expected
+
+
+def test_one_key_of_two_does_not_rotate() -> None:
+    world = keys(kms_key(), kms_key(KeyId="2222", Arn="arn:2")).says(
+        "kms:GetKeyRotationStatus", {"KeyRotationEnabled": False}, region=HOME, KeyId="2222"
+    )
+    assert states(world.judge("kms-key-rotation")) == {KEY: State.PASS, "arn:2": State.FAIL}
+
+
+def test_without_keys_or_vpcs_there_is_nothing_to_judge() -> None:
+    assert keys().judge("kms-key-rotation").state is State.NOT_APPLICABLE
+    assert World().says("ec2:DescribeVpcs", {"Vpcs": []}).judge("vpc-flow-logs").state is State.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("logs", "expected", "words"),
+    [
+        pytest.param([], State.FAIL, "no flow log", id="none"),
+        pytest.param([flow_log("subnet-1")], State.FAIL, "no flow log", id="of-a-subnet"),
+        pytest.param(
+            [flow_log("vpc-2", TrafficType="ACCEPT")], State.FAIL, "accepted traffic only", id="accepted-only"
+        ),
+        pytest.param([flow_log("vpc-2", TrafficType="REJECT")], State.PASS, "REJECT", id="refused"),
+        pytest.param([flow_log("vpc-2", DeliverLogsStatus="FAILED")], State.FAIL, "fails to deliver", id="failing"),
+        pytest.param([flow_log("vpc-2", FlowLogStatus="ERROR")], State.FAIL, "not active", id="inactive"),
+        pytest.param(
+            [flow_log("vpc-2", TrafficType="ACCEPT"), flow_log("vpc-2")],
+            State.PASS,
+            "ALL traffic",
+            id="one-of-two-is-enough",
+        ),
+        pytest.param([{}], State.NOT_ASSESSED, "ResourceId", id="hostile"),
+    ],
+)
+def test_flow_logs_in_one_region_of_two(logs: list[Any], expected: State, words: str) -> None:
+    result = vpcs().says("ec2:DescribeFlowLogs", {"FlowLogs": logs}, region=FAR).judge("vpc-flow-logs")
+    assert states(result) == {"vpc-1": State.PASS, "vpc-2": expected}
+    assert words in reasons(result)
+
+
+def test_a_shared_vpc_belongs_to_its_owner() -> None:
+    shared = {"Vpcs": [{"VpcId": "vpc-2", "OwnerId": "999988887777"}]}
+    result = vpcs().says("ec2:DescribeVpcs", shared, region=FAR).judge("vpc-flow-logs")
+    assert states(result)["vpc-2"] is State.NOT_APPLICABLE
+    assert ACCOUNT not in reasons(result)
+
+
+def block(**flags: Any) -> dict[str, Any]:
+    return {"PublicAccessBlockConfiguration": {**dict.fromkeys(BLOCKED, False), **flags}}
+
+
+HALF = {"BlockPublicAcls": True, "IgnorePublicAcls": True}
+OTHER_HALF = {"BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+
+
+@pytest.mark.parametrize(
+    ("account", "bucket", "expected"),
+    [
+        pytest.param(None, None, State.FAIL, id="nothing-set"),
+        pytest.param(None, block(**BLOCKED), State.PASS, id="on-the-bucket"),
+        pytest.param(block(**BLOCKED), None, State.PASS, id="on-the-account"),
+        pytest.param(block(**HALF), block(**OTHER_HALF), State.PASS, id="half-and-half"),
+        pytest.param(block(**HALF), block(**HALF), State.FAIL, id="the-same-half-twice"),
+        pytest.param(block(BlockPublicAcls="true"), block(), State.NOT_ASSESSED, id="hostile"),
+    ],
+)
+def test_public_access_block(account: Any, bucket: Any, expected: State) -> None:
+    world = buckets(World(), LOGS, "closed").says("s3:GetPublicAccessBlock", block(**BLOCKED), Bucket="closed")
+    world = _answer(world, "s3control:GetPublicAccessBlock", account)
+    world = _answer(world, "s3:GetPublicAccessBlock", bucket, Bucket=LOGS)
+    found = states(world.judge("s3-block-public-access"))
+    assert found[LOGS] is expected
+    if expected is not State.NOT_ASSESSED:
+        assert found["closed"] is State.PASS
+
+
+def _answer(world: World, operation: str, page: Any, **parameters: str) -> World:
+    return world.lacks(operation, **parameters) if page is None else world.says(operation, page, **parameters)
+
+
+def test_without_buckets_there_is_nothing_to_block() -> None:
+    assert buckets(World()).judge("s3-block-public-access").state is State.NOT_APPLICABLE
