@@ -101,7 +101,6 @@ def _event(source: Source, finding: Finding) -> dict[str, Any]:
                 "name": result["resource"],
                 "region": result["region"],
                 "cloud_partition": source.partition,
-                "owner": {"account": {"uid": result["account"], "type_id": _AWS_ACCOUNT}},
             }
         ],
         "evidences": [_evidence(source, ref) for ref in finding.references if ref in source.records],

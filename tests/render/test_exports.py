@@ -1,0 +1,253 @@
+"""Every export of the same results: counts agree, required fields are there, others' tools accept them."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import junitparser
+import openpyxl
+import pytest
+from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
+from trestle.oscal.assessment_results import AssessmentResults
+
+from auditor.errors import UsageError
+from auditor.evaluate.engine import evaluate
+from auditor.evaluate.exceptions import apply_exceptions
+from auditor.model import State
+from auditor.outcome import results_document
+from auditor.render.exports import EXPORTS, Source, export
+from auditor.waivers import load_waivers
+from tests.evaluate.test_engine import REGIONS, World, build_catalog, vpc
+from tests.evaluate.test_exceptions import waiver
+
+FRAMEWORK = """
+id: test-1
+title: Test
+requirements:
+  "1": {controls: [vpc-is-tagged]}
+  "2": {controls: [trail-is-validated]}
+  "3": {controls: [password-is-long]}
+  "4": {controls: [people-are-trained]}
+"""
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "=cmd|' /C calc'!A0",
+    "../../x",
+    "x" * 10_000,
+    "\u202egnp.exe",
+    "a\x00b\x1bc|d`",
+)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """A run in which every state occurs, some of it with hostile names."""
+    folder = tmp_path_factory.mktemp("exports")
+    world = World(folder)
+    names = [vpc(name, Tagged=False) for name in HOSTILE]
+    world.answer("ec2:DescribeVpcs", "eu-central-1", {"Vpcs": [*names, vpc("vpc-eu-old", Tagged=False)]})
+    world.answer("ec2:DescribeVpcs", "us-east-1", {"Vpcs": [vpc("vpc-good"), vpc("vpc-default", IsDefault=True)]})
+    for region in REGIONS:
+        world.fail("cloudtrail:DescribeTrails", region, "AccessDenied")
+    world.answer("iam:GetAccountPasswordPolicy", "global", {"PasswordPolicy": {"MinimumPasswordLength": 14}})
+    evidence = world.evidence()
+    results = evaluate(evidence, build_catalog(folder / "controls", framework=FRAMEWORK))
+    results = apply_exceptions(results, load_waivers(waiver(folder)))
+    records = {record.ref: record.document() for record in evidence.records}
+    return Source(results_document(results), records, "20261102T060000Z-0123abcd", "0.1.0")
+
+
+@pytest.fixture(scope="module")
+def exported(source: Source) -> dict[str, bytes]:
+    return export(source, EXPORTS)
+
+
+@pytest.fixture(scope="module")
+def expected(source: Source) -> Counter[State]:
+    counts = Counter(finding.state for finding in source.findings())
+    assert set(counts) == set(State)
+    return counts
+
+
+def test_same_results_give_the_same_bytes(source: Source, exported: dict[str, bytes]) -> None:
+    assert export(source, EXPORTS) == exported
+
+
+def test_an_unknown_format_is_a_usage_error(source: Source) -> None:
+    with pytest.raises(UsageError, match="docx"):
+        export(source, ["docx"])
+
+
+def test_the_counts_of_all_formats_agree(exported: dict[str, bytes], expected: Counter[State]) -> None:
+    rows = list(csv.DictReader(io.StringIO(exported["results.csv"].decode())))
+    assert Counter(State(row["state"]) for row in rows) == expected
+
+    findings = json.loads(exported["asff.json"])
+    assert Counter(State(item["ProductFields"]["auditor/state"]) for item in findings) == expected
+
+    events = [json.loads(line) for line in exported["ocsf.ndjson"].splitlines()]
+    assert Counter(State(item["unmapped"]["auditor"]["state"]) for item in events) == expected
+
+    run = json.loads(exported["results.sarif"])["runs"][0]
+    kinds = Counter((item["kind"], "suppressions" in item) for item in run["results"])
+    assert kinds == {
+        ("pass", False): expected[State.PASS],
+        ("fail", False): expected[State.FAIL],
+        ("fail", True): expected[State.WAIVED],
+        ("open", False): expected[State.NOT_ASSESSED],
+        ("notApplicable", False): expected[State.NOT_APPLICABLE],
+        ("review", False): expected[State.MANUAL],
+    }
+
+    report = junitparser.JUnitXml.fromstring(exported["junit.xml"])
+    report.update_statistics()  # type: ignore[no-untyped-call]
+    skipped = expected[State.WAIVED] + expected[State.NOT_APPLICABLE] + expected[State.MANUAL]
+    assert (report.tests, report.failures, report.errors, report.skipped) == (
+        expected.total(),
+        expected[State.FAIL],
+        expected[State.NOT_ASSESSED],
+        skipped,
+    )
+
+    oscal = json.loads(exported["oscal-ar.json"])["assessment-results"]["results"][0]
+    concluded = Counter(item["target"]["status"]["reason"] for item in oscal["findings"])
+    assert concluded == {
+        "pass": expected[State.PASS],
+        "fail": expected[State.FAIL],
+        "other": expected[State.WAIVED],
+    }
+    assert len(oscal["observations"]) == expected.total()
+
+    sheet = openpyxl.load_workbook(io.BytesIO(exported["evidence.xlsx"]))["Results"]
+    assert Counter(State(row[4]) for row in sheet.iter_rows(min_row=2, values_only=True)) == expected
+
+
+def test_the_sarif_level_is_none_unless_something_failed(exported: dict[str, bytes]) -> None:
+    for item in json.loads(exported["results.sarif"])["runs"][0]["results"]:
+        assert (item["level"] == "none") == (item["kind"] != "fail")
+        assert item["locations"][0]["physicalLocation"]["region"]["startLine"] == 1
+
+
+def test_sarif_rules_carry_what_code_scanning_asks_for(exported: dict[str, bytes]) -> None:
+    for rule in json.loads(exported["results.sarif"])["runs"][0]["tool"]["driver"]["rules"]:
+        assert all(rule[key]["text"] for key in ("shortDescription", "fullDescription", "help"))
+
+
+OCSF_REQUIRED: dict[str, dict[str, type]] = {
+    "": {
+        "activity_id": int,
+        "category_uid": int,
+        "class_uid": int,
+        "type_uid": int,
+        "severity_id": int,
+        "time": int,
+        "metadata": dict,
+        "finding_info": dict,
+        "compliance": dict,
+        "cloud": dict,
+    },
+    "metadata": {"version": str, "product": dict, "profiles": list},
+    "finding_info": {"uid": str},
+    "cloud": {"provider": str},
+    "compliance": {"status_id": int, "control": str},
+}
+
+
+def test_ocsf_events_have_every_required_field_of_1_8_0(exported: dict[str, bytes]) -> None:
+    for line in exported["ocsf.ndjson"].splitlines():
+        event: dict[str, Any] = json.loads(line)
+        for parent, fields in OCSF_REQUIRED.items():
+            holder = event[parent] if parent else event
+            assert {name: type(holder.get(name)) for name in fields} == fields
+        assert event["type_uid"] == event["class_uid"] * 100 + event["activity_id"]
+        assert event["metadata"]["version"] == "1.8.0"
+        for evidence in event.get("evidences", ()):
+            assert evidence["api"]["operation"]
+            assert len(evidence["file"]["hashes"][0]["value"]) == 64
+
+
+def test_ocsf_events_are_accepted_by_an_independent_model(exported: dict[str, bytes]) -> None:
+    for line in exported["ocsf.ndjson"].splitlines():
+        event = json.loads(line)
+        for evidence in event.get("evidences", ()):
+            # That model is of 1.5.0 and asks a service for more than the schema does.
+            evidence["api"]["service"] |= {"uid": "x", "version": "x"}
+        ComplianceFinding.model_validate(event)
+
+
+ASFF_STATUS = {"PASSED", "FAILED", "WARNING", "NOT_AVAILABLE"}
+
+
+def test_asff_findings_keep_every_documented_limit(exported: dict[str, bytes]) -> None:
+    findings = json.loads(exported["asff.json"])
+    assert len({item["Id"] for item in findings}) == len(findings)
+    for item in findings:
+        assert item["SchemaVersion"] == "2018-10-08"
+        assert item["ProductArn"].startswith("arn:aws:securityhub:")
+        assert item["Compliance"]["Status"] in ASFF_STATUS
+        assert item["Severity"]["Label"] in {"INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"}
+        limits = (
+            (item["Title"], 256),
+            (item["Description"], 1024),
+            (item["Resources"][0]["Id"], 512),
+            (item["Id"], 512),
+        )
+        for text, limit in limits:
+            assert 1 <= len(text) <= limit
+        assert ("StatusReasons" in item["Compliance"]) == (item["Compliance"]["Status"] == "NOT_AVAILABLE")
+
+
+def test_a_waived_failure_is_suppressed_but_still_failed(exported: dict[str, bytes]) -> None:
+    waived = [
+        item
+        for item in json.loads(exported["asff.json"])
+        if item["ProductFields"]["auditor/state"] == State.WAIVED.value
+    ]
+    assert [(item["Compliance"]["Status"], item["Workflow"]["Status"]) for item in waived] == [("FAILED", "SUPPRESSED")]
+
+
+def test_oscal_is_accepted_by_trestle(exported: dict[str, bytes]) -> None:
+    document = json.loads(exported["oscal-ar.json"])
+    AssessmentResults(**document["assessment-results"])
+
+
+def test_oscal_is_accepted_by_the_schema_of_its_version(exported: dict[str, bytes], tmp_path: Path) -> None:
+    """That library unpacks its schemas into the working folder, so it gets one of its own."""
+    document = json.loads(exported["oscal-ar.json"])
+    (tmp_path / "good.json").write_text(json.dumps(document))
+    del document["assessment-results"]["results"][0]["findings"][0]["target"]["status"]
+    (tmp_path / "bad.json").write_text(json.dumps(document))
+    script = "import oscal; print([bool(oscal.OSCAL.load(name)) for name in ('good.json', 'bad.json')])"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[True, False]"
+
+
+@pytest.mark.parametrize("name", ["controls.csv", "results.csv"])
+def test_no_csv_cell_begins_like_a_formula(exported: dict[str, bytes], name: str) -> None:
+    for row in csv.reader(io.StringIO(exported[name].decode())):
+        for cell in row:
+            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+            assert "\x00" not in cell
+
+
+def test_no_workbook_cell_is_a_formula_and_heads_are_frozen(exported: dict[str, bytes]) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(exported["evidence.xlsx"]))
+    assert book.sheetnames == ["Controls", "Results", "Evidence", "Not assessed"]
+    for sheet in book:
+        assert sheet.freeze_panes == "A2"
+        assert sheet.auto_filter.ref
+        assert all(cell.data_type in {"s", "n"} for row in sheet.iter_rows() for cell in row)
+
+
+def test_markdown_shows_hostile_names_as_text(exported: dict[str, bytes]) -> None:
+    text = exported["summary.md"].decode()
+    assert "<script" not in text.replace("\\<", "")
+    rows = [line for line in text.splitlines() if line.startswith("| [")]
+    assert rows
+    for row in rows:
+        assert row.replace("\\|", "").count("|") == 5
