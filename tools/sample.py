@@ -1,0 +1,70 @@
+"""Rebuilds the committed sample pack, or compares it: ``python tools/sample.py [--check]``.
+
+The sample is the pack of ``auditor demo``. The simulated account stands still at a fixed moment, so the same
+sources give the same bytes. The line breaks of the PDF also depend on the system's Pango; the sample is made with Debian 12's.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "reports" / "sample"
+AUDITED = (0, 1, 3, 4)
+"""Exit codes after which there is a pack."""
+
+
+def build(folder: Path) -> Path:
+    """Run the demo; return the pack that it wrote below ``folder``.
+
+    Raises:
+        SystemExit: the demo broke.
+    """
+    command = [sys.executable, "-m", "auditor", "demo", "--quiet", "--json", "--out", str(folder)]
+    outcome = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if outcome.returncode not in AUDITED:
+        raise SystemExit(f"auditor demo ended with {outcome.returncode}; there is no pack to keep")
+    return Path(json.loads(outcome.stdout)["pack"])
+
+
+def files(pack: Path) -> dict[str, bytes]:
+    """Return the files of a pack by relative name."""
+    return {str(path.relative_to(pack)): path.read_bytes() for path in sorted(pack.rglob("*")) if path.is_file()}
+
+
+def differences(kept: dict[str, bytes], made: dict[str, bytes]) -> Iterator[str]:
+    """Yield one line for each file that is missing, new or different."""
+    for name in sorted({*kept, *made}):
+        if name not in made:
+            yield f"no longer made: {name}"
+        elif name not in kept:
+            yield f"not committed: {name}"
+        elif kept[name] != made[name]:
+            yield f"different: {name}"
+
+
+def main(arguments: list[str]) -> int:
+    """Rebuild or compare; return 1 when a comparison found a difference."""
+    with tempfile.TemporaryDirectory(prefix="auditor-sample-") as folder:
+        pack = build(Path(folder))
+        if "--check" not in arguments:
+            shutil.rmtree(SAMPLE, ignore_errors=True)
+            shutil.copytree(pack, SAMPLE)
+            print(f"{len(files(SAMPLE))} files in {SAMPLE.relative_to(ROOT)}")
+            return 0
+        found = list(differences(files(SAMPLE), files(pack)))
+    for line in found:
+        print(line, file=sys.stderr)
+    if found:
+        print(
+            "reports/sample is not what the sources produce: run `make sample`, look at it, commit it", file=sys.stderr
+        )
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
