@@ -1,19 +1,32 @@
 """Where things stand in a pack, and how the rules that judged it get there."""
 
+import re
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+
+import orjson
 
 from auditor.canonical import canonical_json
 from auditor.catalog import Catalog
 from auditor.config import Config
+from auditor.errors import CatalogError
 from auditor.locate import controls_folder
+from auditor.model import Severity
+from auditor.yamlfile import load_yaml
 
 EVIDENCE = "evidence"
 CALLS = "evidence/calls.json"
 RESULTS = "results/results.json"
 RULES = "rules"
+WAIVERS = "waivers.yaml"
+ATTESTATIONS = "attestations/attestations.yaml"
+REQUEST = "request.json"
 REPLAY = "replay.txt"
+
+_OWN = re.compile(r"own-[1-9][0-9]?")
+_MAX_REQUEST_BYTES = 100_000
 
 _REPLAY = """\
 To judge the evidence of this pack again, without AWS and without a network:
@@ -38,25 +51,59 @@ def write_rules(folder: Path, catalog: Catalog, config: Config) -> None:
         number = roots.index(root)
         _copy(path, rules / ("controls" if number == 0 else f"own-{number}") / path.relative_to(root))
     if config.waivers:
-        _copy(Path(config.waivers), rules / "waivers.yaml")
+        _copy(Path(config.waivers), rules / WAIVERS)
     if config.attestations:
         source = Path(config.attestations)
-        _copy(source, rules / "attestations" / "attestations.yaml")
+        _copy(source, rules / ATTESTATIONS)
         for name in _attached(source):
             _copy(source.parent / name, rules / "attestations" / name)
     request = {
+        "schema": "auditor.request/1",
         "frameworks": list(config.frameworks),
         "fail_on": config.fail_on.value,
         "allow": list(config.allow),
         "own": [f"own-{number}" for number in range(1, len(roots))],
     }
-    (rules / "request.json").write_bytes(canonical_json(request))
+    (rules / REQUEST).write_bytes(canonical_json(request))
     (folder / REPLAY).write_text(_REPLAY, encoding="utf-8")
 
 
-def _attached(path: Path) -> Iterable[str]:
-    from auditor.yamlfile import load_yaml
+@dataclass(frozen=True, slots=True)
+class JudgedAs:
+    """How a pack was judged: ``rules/request.json``."""
 
+    frameworks: tuple[str, ...]
+    fail_on: Severity
+    allow: tuple[str, ...]
+    own: tuple[str, ...]
+    """Folders of own controls, inside ``rules``."""
+
+
+def read_request(rules: Path) -> JudgedAs:
+    """Read how a pack was judged; it comes from strangers, so nothing in it may lead outside its folder.
+
+    Raises:
+        CatalogError: the file is missing or malformed.
+    """
+    path = rules / REQUEST
+    try:
+        if path.is_symlink() or path.stat().st_size > _MAX_REQUEST_BYTES:
+            raise ValueError("it is no small file")
+        document = orjson.loads(path.read_bytes())
+        own = tuple(str(name) for name in document["own"])
+        if not all(_OWN.fullmatch(name) for name in own):
+            raise ValueError("own controls lie outside the rules")
+        return JudgedAs(
+            frameworks=tuple(str(name) for name in document["frameworks"]),
+            fail_on=Severity(document["fail_on"]),
+            allow=tuple(str(name) for name in document["allow"]),
+            own=own,
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise CatalogError(f"{path.name} does not say how the pack was judged: {error}") from error
+
+
+def _attached(path: Path) -> Iterable[str]:
     data = load_yaml(path).data
     return {name for item in data["attestations"] for name in item.get("attachments", ())}
 

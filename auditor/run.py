@@ -29,7 +29,7 @@ from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
 from auditor.evidence import Evidence, EvidenceWriter
-from auditor.layout import CALLS, EVIDENCE, RESULTS, write_rules
+from auditor.layout import ATTESTATIONS, CALLS, EVIDENCE, RESULTS, WAIVERS, read_request, write_rules
 from auditor.locate import controls_folder
 from auditor.model import Results, RunInfo
 from auditor.outcome import exit_code, results_document, results_json
@@ -100,6 +100,25 @@ def open_catalog(own: Sequence[str] = (), *, folder: Path | None = None) -> Cata
     return load_catalog(folder or controls_folder(), own=folders, has_check=lambda name: find_check(name) is not None)
 
 
+def open_rules(rules: Path) -> tuple[Catalog, Config]:
+    """Open the rules that a pack was judged by.
+
+    Raises:
+        CatalogError: they are not complete.
+    """
+    request = read_request(rules)
+    own = [str(rules / name) for name in request.own]
+    config = Config(
+        frameworks=list(request.frameworks),
+        controls=own,
+        waivers=str(rules / WAIVERS) if (rules / WAIVERS).exists() else "",
+        attestations=str(rules / ATTESTATIONS) if (rules / ATTESTATIONS).exists() else "",
+        fail_on=request.fail_on,
+        allow=list(request.allow),
+    )
+    return open_catalog(own, folder=rules / "controls"), config
+
+
 def audit(request: Request, progress: Progress) -> Finished:
     """Audit an account and leave a pack.
 
@@ -111,19 +130,22 @@ def audit(request: Request, progress: Progress) -> Finished:
     catalog.select(config.frameworks)
     parse_period(config.period, request.as_of)
     with _unfinished(Path(config.out)) as folder:
-        collect(request, catalog, folder / EVIDENCE, progress)
-        progress("Evaluate", 0, 0)
-        results = judge(folder / EVIDENCE, catalog, config)
-        code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
-        _write(folder / RESULTS, results_json(results))
-        write_rules(folder, catalog, config)
-        report_id = _report_id(results)
-        manifest = publish(folder, results, config, report_id, progress)
-        pack = _settle(folder, Path(config.out), results, report_id)
-    return Finished(pack, results, manifest, code)
+        collect_evidence(request, catalog, folder / EVIDENCE, progress)
+        results, manifest = complete(folder, catalog, config, progress)
+        pack = _settle(folder, Path(config.out), results)
+    return Finished(pack, results, manifest, exit_code(results, fail_on=config.fail_on, allow=config.allow))
 
 
-def collect(request: Request, catalog: Catalog, folder: Path, progress: Progress) -> None:
+def complete(folder: Path, catalog: Catalog, config: Config, progress: Progress) -> tuple[Results, str]:
+    """Judge, render and seal a folder with evidence; return the results and the manifest's hash."""
+    progress("Evaluate", 0, 0)
+    results = judge(folder / EVIDENCE, catalog, config)
+    _write(folder / RESULTS, results_json(results))
+    write_rules(folder, catalog, config)
+    return results, publish(folder, results, config, progress)
+
+
+def collect_evidence(request: Request, catalog: Catalog, folder: Path, progress: Progress) -> None:
     """Collect the evidence of one account, the verified trails included, and close the evidence folder."""
     config = request.config
     started = request.now()
@@ -181,8 +203,9 @@ def judge(folder: Path, catalog: Catalog, config: Config) -> Results:
     return apply_exceptions(results, waivers, attestations)
 
 
-def publish(folder: Path, results: Results, config: Config, report_id: str, progress: Progress) -> str:
+def publish(folder: Path, results: Results, config: Config, progress: Progress) -> str:
     """Render and seal a judged folder; return the manifest's hash, which every page prints."""
+    report_id = _report_id(results)
     evidence = Evidence(folder / EVIDENCE)
     document = results_document(results)
     formats = [name for name in config.formats if name not in PAGES]
@@ -236,8 +259,9 @@ def _unfinished(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settle(folder: Path, out: Path, results: Results, report_id: str) -> Path:
+def _settle(folder: Path, out: Path, results: Results) -> Path:
     """Move a finished pack to its place; an older pack of the same name stays where it is."""
+    report_id = _report_id(results)
     owner = results.run.accounts[0].id if len(results.run.accounts) == 1 else "organization"
     parent = out / owner / results.run.period.label
     parent.mkdir(parents=True, exist_ok=True)

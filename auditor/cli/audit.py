@@ -2,16 +2,15 @@
 
 import os
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from auditor.cli import echo_json, printable
-from auditor.cli.options import config_of, what_to_judge, whom_to_ask
+from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask
 from auditor.config import Config
-from auditor.errors import UsageError
 from auditor.outcome import EXIT_MEANING, headline
 from auditor.period import parse_time
 
@@ -28,16 +27,7 @@ def run(*, as_json: bool, quiet: bool, **given: Any) -> int:
     """
     as_of = given.pop("as_of")
     config = config_of(given)
-    return audit_and_tell(config, _moment(as_of), as_json=as_json, quiet=quiet)
-
-
-def _moment(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC).replace(microsecond=0)
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise UsageError(f"--as-of: {text!r} is no RFC 3339 time", hint="such as 2026-11-02T06:00:00Z") from error
+    return audit_and_tell(config, moment_of(as_of), as_json=as_json, quiet=quiet)
 
 
 def audit_and_tell(

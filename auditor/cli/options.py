@@ -1,6 +1,7 @@
 """Options that several commands share, turned into a ``Config``."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ import click
 from auditor.config import Config, load_config
 from auditor.errors import UsageError
 from auditor.model import Severity
+from auditor.period import parse_time
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _FORMATS = ("pdf", "html")
@@ -57,6 +59,20 @@ def whom_to_ask(command: _Command) -> _Command:
         click.option("--as-of", metavar="TIME", help="Moment that ages are measured against; default: now."),
         click.option("--entity", metavar="NAME", help="Whom the report is about."),
     )(command)
+
+
+def moment_of(text: str | None) -> datetime:
+    """Return what ``--as-of`` says, or now; aware UTC, whole seconds.
+
+    Raises:
+        UsageError: the text is no time.
+    """
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise UsageError(f"--as-of: {text!r} is no RFC 3339 time", hint="such as 2026-11-02T06:00:00Z") from error
 
 
 def config_of(given: Mapping[str, Any]) -> Config:

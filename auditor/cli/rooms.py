@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from auditor.cli import echo_json, printable
-from auditor.cli.options import config_of, what_to_judge
+from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask
 from auditor.errors import UsageError
+from auditor.layout import EVIDENCE, RESULTS
 from auditor.outcome import EXIT_MEANING, exit_code, headline, results_json
-from auditor.run import EVIDENCE, judge, open_catalog
 
 
 def evidence_folder(path: Path) -> Path:
@@ -25,24 +25,79 @@ def evidence_folder(path: Path) -> Path:
 
 
 @click.command()
+@whom_to_ask
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder for the evidence.")
+@what_to_judge
+def collect(out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
+    """Collect evidence without judging it; `auditor evaluate` and `auditor render` go on from there."""
+    from auditor.cli.progress import progress
+    from auditor.evidence import Evidence
+    from auditor.run import Request, collect_evidence, open_catalog
+
+    as_of = moment_of(given.pop("as_of"))
+    config = config_of(given)
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty", hint="evidence is written once; name a new folder")
+    with progress(silent=quiet) as show:
+        collect_evidence(Request(config, as_of), open_catalog(config.controls), out / EVIDENCE, show)
+    records = Evidence(out / EVIDENCE).records
+    gaps = [record for record in records if record.error is not None and not record.absent]
+    if as_json:
+        echo_json({"exit_code": 3 if gaps else 0, "evidence": str(out), "records": len(records), "gaps": len(gaps)})
+    else:
+        click.echo(f"{len(records)} answers in {out}, {len(gaps)} without what was asked for")
+    return 3 if gaps else 0
+
+
+@click.command()
 @click.argument("evidence", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write results.json; default: not at all.")
+@click.option("--rules", type=click.Path(path_type=Path), help="Judge by a pack's own rules folder.")
 @what_to_judge
-def evaluate(evidence: Path, out: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
+def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Judge stored evidence again; needs neither AWS nor a network."""
+    from auditor.run import judge, open_catalog, open_rules
+
     del quiet
     config = config_of(given)
-    results = judge(evidence_folder(evidence), open_catalog(config.controls), config)
-    data = results_json(results)
+    if rules is not None:
+        catalog, config = open_rules(rules)
+    else:
+        catalog = open_catalog(config.controls)
+    results = judge(evidence_folder(evidence), catalog, config)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(data)
+        out.write_bytes(results_json(results))
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
     if as_json:
         echo_json({"exit_code": code, "headline": headline(results), "counts": results.counts})
+        return code
+    for item in results.controls:
+        click.echo(f"{item.state.value:<15} {item.control.id:<45} {printable(item.control.title)}")
+    click.echo(printable(headline(results)))
+    click.echo(f"exit code {code}: {EXIT_MEANING[code]}")
+    return code
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--format", "formats", metavar="F1,F2", help="pdf, html, csv, xlsx, oscal, ocsf, asff, sarif, junit ...")
+@what_to_judge
+def render(folder: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
+    """Judge a folder written by `auditor collect`, render its pages and seal it: it becomes a pack."""
+    from auditor.cli.progress import progress
+    from auditor.run import complete, open_catalog
+
+    config = config_of(given)
+    if (folder / RESULTS).exists():
+        raise UsageError(f"{folder} is a pack already", hint="a pack is never written again")
+    evidence_folder(folder / EVIDENCE)
+    with progress(silent=quiet) as show:
+        results, manifest = complete(folder, open_catalog(config.controls), config, show)
+    code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
+    if as_json:
+        echo_json({"exit_code": code, "pack": str(folder), "headline": headline(results), "counts": results.counts})
     else:
-        click.echo(headline(results))
-        for item in results.controls:
-            click.echo(f"{item.state.value:<15} {item.control.id:<45} {printable(item.control.title)}")
-        click.echo(f"exit code {code}: {EXIT_MEANING[code]}")
+        click.echo(f"{folder} is sealed; its manifest is {manifest}")
+        click.echo(printable(headline(results)))
     return code
