@@ -1,7 +1,7 @@
 """Rebuilds the committed sample pack, or compares it: ``python tools/sample.py [--check]``.
 
-The sample is the pack of ``auditor demo``. The simulated account stands still at a fixed moment, so the same
-sources give the same bytes. The line breaks of the PDF also depend on the system's Pango; the sample is made with Debian 12's.
+The sample is the pack of ``auditor demo``. The simulated account stands still at a fixed moment, so the same sources
+give the same bytes. Where lines of the PDF break also depends on the system's Pango; the sample is made on Debian 12.
 """
 
 import json
