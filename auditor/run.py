@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+import orjson
+
 from auditor import __version__
 from auditor import config as config_module
 from auditor.canonical import canonical_json, sha256_hex
@@ -29,7 +31,7 @@ from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
 from auditor.evidence import Evidence, EvidenceWriter
-from auditor.layout import ATTESTATIONS, CALLS, EVIDENCE, RESULTS, WAIVERS, read_request, write_rules
+from auditor.layout import ATTESTATIONS, CALLS, EVIDENCE, RESULTS, RULES, WAIVERS, read_request, write_rules
 from auditor.locate import controls_folder
 from auditor.model import Results, RunInfo
 from auditor.outcome import exit_code, results_document, results_json
@@ -37,6 +39,7 @@ from auditor.period import parse_period
 from auditor.render import html, pdf
 from auditor.render.context import Branding, Context, build
 from auditor.render.exports import Source, export
+from auditor.replay import differences
 from auditor.seal.manifest import Manifest, ManifestInfo, Tool
 from auditor.seal.pack import seal_pack
 from auditor.waivers import load_attestations, load_waivers
@@ -246,6 +249,24 @@ def _manifest_info(folder: Path, results: Results, report_id: str) -> ManifestIn
         done=sum(record.complete or record.absent for record in records),
         counts=results.counts,
     )
+
+
+def replay(pack: Path) -> tuple[str, ...]:
+    """Judge a pack's evidence again by the pack's own rules; return what differs from what the pack says.
+
+    Raises:
+        AuditorError: evidence or rules are not usable.
+    """
+    catalog, config = open_rules(pack / RULES)
+    again = results_json(judge(pack / EVIDENCE, catalog, config))
+    recorded = (pack / RESULTS).read_bytes()
+    if again == recorded:
+        return ()
+    try:
+        document = orjson.loads(recorded)
+    except orjson.JSONDecodeError:
+        return (f"{RESULTS} is not JSON",)
+    return differences(document, orjson.loads(again)) or (f"{RESULTS} is not in canonical form",)
 
 
 @contextmanager
