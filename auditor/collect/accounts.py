@@ -17,9 +17,10 @@ from urllib.parse import urlsplit, urlunsplit
 import boto3
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
-from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.credentials import AssumeRoleCredentialFetcher, RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from auditor.collect.guard import CallLog, is_read
@@ -177,11 +178,11 @@ def take_role(caller: Caller, *, account: str, role_name: str, log: CallLog, ext
             extra_args={"RoleSessionName": _SESSION_NAME, **({"ExternalId": external_id} if external_id else {})},
         )
         core = Session(profile=own.profile_name if own.profile_name in own.available_profiles else None)
-        core._credentials = DeferredRefreshableCredentials(  # noqa: SLF001 - as the SDK's own assume-role provider does
-            method="assume-role", refresh_using=fetcher.fetch_credentials
+        core._credentials = RefreshableCredentials.create_from_metadata(  # noqa: SLF001 - as the SDK's own provider does
+            fetcher.fetch_credentials(), refresh_using=fetcher.fetch_credentials, method="assume-role"
         )
         session = boto3.Session(botocore_session=core, region_name=own.region_name)
-        taken = identify(_guarded(session, log))
+    taken = identify(_guarded(session, log))
     if taken.account != account:
         raise CollectionError(f"{role} leads to account {taken.account}, not to {account}")
     return taken
@@ -289,7 +290,7 @@ def _explained(doing: str) -> Iterator[None]:
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", "Unknown"))
         raise CollectionError(f"cannot {doing}: AWS answered {code}", hint=_hint_for_code(code)) from error
-    except (BotoCoreError, ValueError) as error:
+    except (BotoCoreError, ResponseParserError, ValueError) as error:
         name = type(error).__name__
         message = _HIDDEN.sub("...", " ".join(str(error).split()))[:300]
         raise CollectionError(f"cannot {doing}: {message.rstrip('.')}", hint=_HINTS.get(name, "")) from error
