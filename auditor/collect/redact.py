@@ -63,6 +63,7 @@ _PRIVATE_MAPS: Final[Mapping[str, str]] = {
     "EnvironmentVariables": "environment variable",
     "HeaderParameters": "secret",
     "QueryStringParameters": "secret",
+    "UserData": "user data",
     "Variables": "environment variable",
     "environmentVariables": "environment variable",
     "stageVariables": "stage variable",
