@@ -33,7 +33,8 @@ Handler = Callable[[Call], dict[str, Any] | None]
 class Application:
     """Everything one simulated account consists of while it runs.
 
-    ``overlay`` answers operations before moto; ``amendments`` change what moto answered.
+    ``declared`` holds fixed answers by operation and Region, ``overlay`` computes answers before moto is asked, and
+    ``amendments`` change what moto answered.
     """
 
     account: str
@@ -42,6 +43,7 @@ class Application:
     faults: Faults = field(default_factory=Faults)
     overlay: dict[str, Handler] = field(default_factory=dict)
     amendments: dict[str, Callable[[Call, dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
+    declared: dict[tuple[str, str], Any] = field(default_factory=dict)
     _moto: Any = None
     _frozen: set[str] = field(default_factory=set)
 
@@ -54,7 +56,12 @@ class Application:
             operation, bucket, key = held
             call = _object_call(operation, request)
             return self.faults.answer(call, lambda call: self._object(call, bucket.name, key))
-        return self.faults.answer(calls.identify(request), self.proceed)
+        call = calls.identify(request)
+        try:
+            return self.faults.answer(call, self.proceed)
+        except Exception as error:  # noqa: BLE001 - a slip of ours must not look like a broken network
+            why = f"the simulator failed at {call.operation}: {type(error).__name__}: {error}"
+            return calls.refusal(call, "SimulatorFailure", why)
 
     def _object(self, call: Call, bucket: str, key: str) -> Answer:
         answer = self.objects.serve(call.api, self.objects.buckets[bucket], key, call.request)
@@ -64,6 +71,11 @@ class Application:
     def proceed(self, call: Call) -> Answer:
         """Answer a call without faults."""
         handler = self.overlay.get(call.operation)
+        fixed = self.declared.get((call.operation, call.region)) or self.declared.get((call.operation, "*"))
+        if isinstance(fixed, Refused):
+            return calls.refusal(call, fixed.code, fixed.message, fixed.status)
+        if fixed is not None:
+            return calls.answer(call, fixed)
         try:
             if handler is not None and (output := handler(call)) is not None:
                 return calls.answer(call, output)
@@ -74,6 +86,14 @@ class Application:
         except Refused as refused:
             return calls.refusal(call, refused.code, refused.message, refused.status)
         return answer
+
+    def declare(self, operation: str, output: dict[str, Any], *, region: str = "*") -> None:
+        """Fix the output of an operation, in one Region or (``*``) wherever nothing else is declared."""
+        self.declared[operation, region] = output
+
+    def refuse(self, operation: str, code: str, message: str, *, status: int = 400, region: str = "*") -> None:
+        """Fix an AWS error as the answer of an operation."""
+        self.declared[operation, region] = Refused(code, message, status)
 
     def below(self, call: Call) -> dict[str, Any]:
         """Return moto's own output for a call.
@@ -102,9 +122,10 @@ class Application:
                 call, "NotImplemented", f"{call.operation} is not simulated: {type(error).__name__}: {error}"
             )
         code = int(status.split(" ", 1)[0])
-        if code >= 500:  # noqa: PLR2004 - moto's "not implemented"; SDKs would retry a 500 four times
+        unknown_path = code == 404 and headers.get("Content-Type", "").startswith("text/html")  # noqa: PLR2004
+        if code >= 500 or unknown_path:  # noqa: PLR2004 - moto does not know it; SDKs would retry a 500 four times
             return calls.refusal(call, "NotImplemented", f"{call.operation} is not simulated")
-        kept = {name: value for name, value in headers.items() if not name.lower().startswith("access-control-")}
+        kept = {name: value for name, value in headers.items() if not name.lower().startswith(_DROPPED)}
         length = int(kept.pop("Content-Length", len(body))) if call.request.method == "HEAD" else None
         return Answer(code, kept | calls.ids(call), _with_request_id(body, call.request_id), length=length)
 
@@ -165,6 +186,16 @@ def _load(service: str) -> None:
         except ImportError:
             return
 
+
+_DROPPED: Final = (
+    "access-control-",
+    "x-amz-crc32",
+    "x-amzn-requestid",
+    "x-amz-request-id",
+    "x-amz-id-2",
+    "x-amzn-request-id",
+)
+"""Headers of moto's that are not passed on: request ids are drawn at random there."""
 
 _REQUEST_ID: Final = re.compile(rb"<(RequestId|requestId|RequestID)>[^<]*</")
 

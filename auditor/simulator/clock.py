@@ -70,6 +70,10 @@ class FrozenDatetime(datetime, metaclass=_IsDatetime):
         return _moment.replace(tzinfo=None)
 
 
+def _seconds() -> float:
+    return _moment.timestamp()
+
+
 def _no_wait(_seconds: float) -> None:
     """Nothing in a simulated account takes time."""
 
@@ -81,10 +85,10 @@ class _FrozenTime(ModuleType):
         super().__init__("time")
         self.__dict__.update({name: value for name, value in vars(time).items() if not name.startswith("__")})
         self.__dict__.update(
-            time=lambda: _moment.timestamp(),
+            time=_seconds,
             time_ns=lambda: int(_moment.timestamp()) * 1_000_000_000,
             gmtime=lambda seconds=None: time.gmtime(_moment.timestamp() if seconds is None else seconds),
-            mktime=lambda fields: float(timegm(fields)),
+            mktime=timegm,
             sleep=_no_wait,
         )
 

@@ -1,10 +1,11 @@
 """What the simulated AWS answers by itself, because moto does not know it or answers differently from AWS."""
 
 from auditor.simulator.app import Application
-from auditor.simulator.overlay import cloudtrail
+from auditor.simulator.overlay import cloudtrail, defaults, iam, monitoring, network, storage
 from auditor.simulator.overlay.state import State
 
 
 def install(application: Application, state: State) -> None:
     """Put the overlay in front of moto."""
-    cloudtrail.install(application, state)
+    for part in (cloudtrail, defaults, iam, monitoring, network, storage):
+        part.install(application, state)

@@ -7,33 +7,31 @@ from auditor.simulator.worlds.archive import Plan
 
 
 @dataclass(slots=True)
-class State:
-    """Answers that the overlay gives by itself.
+class UserFacts:
+    """What the credential report says about a user beyond moto: texts as the report writes them."""
 
-    ``declared`` maps ``(operation, region)`` to an output, or to an error as ``(code, message, status)``; the Region
-    ``*`` stands for every Region.
-    """
+    password_last_used: str = "no_information"  # noqa: S105 - a report value
+    password_last_changed: str = ""
+    """Empty: when the user was created."""
+    key_used: tuple[str, ...] = ()
+    """When each access key was last used; ``N/A`` for never."""
+
+
+@dataclass(slots=True)
+class State:
+    """The facts that the overlay's answers depend on."""
 
     plan: Plan | None = None
-    declared: dict[tuple[str, str], Any] = field(default_factory=dict)
-    events: bool = True
-    """Whether LookupEvents knows the plan's records."""
+    """What the trail delivered and the event history knows; None for an account without a trail."""
     caller: str = "assumed-role/AuditorReadOnly/auditor"
-    root: dict[str, str] = field(default_factory=dict)
-    """Fields of the root row of the credential report that differ from an untouched account."""
+    root_created: str = "2023-02-14T10:31:07+00:00"
+    root_last_used: str = "no_information"
     summary: dict[str, int] = field(default_factory=dict)
     """Fields of the account summary that differ from moto's."""
-    pending: list[dict[str, str]] = field(default_factory=list)
-    """E-mail subscriptions nobody confirmed: keys as SNS spells them."""
-    composites: list[dict[str, Any]] = field(default_factory=list)
-    """Composite alarms, as DescribeAlarms shows them."""
-    account_block: dict[str, bool] | None = None
-    """The account's S3 public access block; None when there is none."""
-
-    def declare(self, operation: str, output: Any, *, region: str = "*") -> None:
-        """Set the output of an operation."""
-        self.declared[(operation, region)] = output
-
-    def refuse(self, operation: str, code: str, message: str, *, status: int = 400, region: str = "*") -> None:
-        """Let an operation answer with an AWS error."""
-        self.declared[(operation, region)] = (code, message, status)
+    users: dict[str, UserFacts] = field(default_factory=dict)
+    unconfirmed: set[str] = field(default_factory=set)
+    """Endpoints of e-mail subscriptions that nobody confirmed."""
+    composites: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Region -> composite alarms, as DescribeAlarms shows them."""
+    mfa_delete: set[str] = field(default_factory=set)
+    """Buckets that ask for MFA before a deletion."""

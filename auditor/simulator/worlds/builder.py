@@ -156,7 +156,19 @@ def frame(world: str, account: str, home: str, about: dict[str, Any]) -> Builder
         "period": "2026-10",
         **about,
     }
-    return Builder(Application(account, told), home)
+    builder = Builder(Application(account, told), home)
+    _create_backends(account)
+    return builder
+
+
+def _create_backends(account: str) -> None:
+    """Create what moto would create on first use, in a fixed order: default VPCs draw identifiers."""
+    from moto.ec2.models import ec2_backends
+
+    with clock.at(datetime(2023, 2, 14, 10, 31, 7, tzinfo=UTC)):
+        clock.freeze_moto()
+        for region in REGIONS:
+            _ = ec2_backends[account][region]
 
 
 def _seed(label: str) -> None:

@@ -1,0 +1,62 @@
+"""EC2 and KMS beyond moto: which Regions are on, and keys as AWS shows them."""
+
+from typing import Any, Final
+
+from auditor.simulator.app import Application
+from auditor.simulator.calls import Call
+from auditor.simulator.overlay.state import State
+from auditor.simulator.worlds.builder import DEFAULT_REGIONS, NOT_OPTED_IN, OPTED_IN, REGIONS
+
+_AWS_ALIASES: Final = ("alias/aws/ebs", "alias/aws/rds", "alias/aws/s3", "alias/aws/sns")
+
+
+def install(application: Application, state: State) -> None:  # noqa: ARG001 - all parts are installed alike
+    """Add EC2's and KMS's overlay."""
+    application.overlay |= {
+        "ec2:DescribeRegions": _regions,
+        "kms:ListAliases": lambda call: _aliases(application, call),
+    }
+    application.amendments["kms:GetKeyRotationStatus"] = _rotation
+
+
+def _regions(call: Call) -> dict[str, Any]:
+    names = REGIONS
+    if call.parameters.get("AllRegions"):
+        names = tuple(sorted(REGIONS + NOT_OPTED_IN))
+    wanted = call.parameters.get("RegionNames") or names
+    return {
+        "Regions": [
+            {"RegionName": name, "Endpoint": f"ec2.{name}.amazonaws.com", "OptInStatus": _status(name)}
+            for name in names
+            if name in wanted
+        ]
+    }
+
+
+def _status(name: str) -> str:
+    if name in DEFAULT_REGIONS:
+        return "opt-in-not-required"
+    return "opted-in" if name in OPTED_IN else "not-opted-in"
+
+
+def _aliases(application: Application, call: Call) -> dict[str, Any]:
+    """List a Region's aliases without moto's habit of making keys while it lists."""
+    from moto.kms.models import kms_backends
+
+    asked = call.parameters.get("KeyId")
+    found = [
+        {"AliasName": alias.alias_name, "AliasArn": alias.alias_arn, "TargetKeyId": alias.target_key_id}
+        for alias in kms_backends[application.account][call.region].list_aliases(key_id=None)
+        if asked is None or asked == alias.target_key_id
+    ]
+    if asked is None:
+        prefix = f"arn:aws:kms:{call.region}:{application.account}:"
+        found += [{"AliasName": name, "AliasArn": prefix + name} for name in _AWS_ALIASES]
+    return {"Aliases": sorted(found, key=lambda alias: str(alias["AliasName"])), "Truncated": False}
+
+
+def _rotation(call: Call, output: dict[str, Any]) -> dict[str, Any]:
+    if output.get("KeyRotationEnabled"):
+        output.setdefault("RotationPeriodInDays", 365)
+    output.setdefault("KeyId", call.parameters.get("KeyId"))
+    return output

@@ -1,0 +1,56 @@
+"""S3 beyond moto: the defaults that every bucket has had since 2023, bucket Regions, MFA delete."""
+
+from typing import Any
+
+from auditor.simulator.app import Application, Refused
+from auditor.simulator.calls import Call
+from auditor.simulator.overlay.state import State
+
+
+def install(application: Application, state: State) -> None:
+    """Add S3's overlay."""
+    application.overlay |= {
+        "s3:GetBucketEncryption": lambda call: _encryption(application, call),
+        "s3:GetBucketOwnershipControls": lambda call: _ownership(application, call),
+    }
+    application.amendments |= {
+        "s3:ListBuckets": lambda _call, output: _with_regions(application, output),
+        "s3:GetBucketVersioning": lambda call, output: _mfa_delete(call, output, state),
+    }
+
+
+def _encryption(application: Application, call: Call) -> dict[str, Any]:
+    """Objects are encrypted with SSE-S3 unless something else was asked for (since January 2023)."""
+    try:
+        return application.below(call)
+    except Refused as refused:
+        if refused.code != "ServerSideEncryptionConfigurationNotFoundError":
+            raise
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}
+    return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
+
+
+def _ownership(application: Application, call: Call) -> dict[str, Any]:
+    """ACLs are off in new buckets (since April 2023)."""
+    try:
+        return application.below(call)
+    except Refused as refused:
+        if refused.code != "OwnershipControlsNotFoundError":
+            raise
+    return {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
+
+
+def _with_regions(application: Application, output: dict[str, Any]) -> dict[str, Any]:
+    from moto.s3.models import s3_backends
+
+    held = s3_backends[application.account]["aws"].buckets
+    for bucket in output.get("Buckets") or []:
+        bucket["BucketRegion"] = held[bucket["Name"]].region_name
+    output["Owner"] = {"ID": "7f2a1e1f6a0c4d6b8e9d0c1b2a3f4e5d6c7b8a9f0e1d2c3b4a5f6e7d8c9b0a1f"}
+    return {"Buckets": [], **output}
+
+
+def _mfa_delete(call: Call, output: dict[str, Any], state: State) -> dict[str, Any]:
+    if str(call.parameters.get("Bucket")) in state.mfa_delete:
+        output["MFADelete"] = "Enabled"
+    return output

@@ -1,0 +1,357 @@
+"""Building blocks that several worlds share."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from moto.iam.models import iam_backends
+
+from auditor.simulator import clock
+from auditor.simulator.worlds.builder import REGIONS, Builder
+from auditor.simulator.worlds.events import principal_id
+
+BLOCK_ALL: Final = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+ROLE_TRUST: Final = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+def policy(*statements: Mapping[str, Any]) -> str:
+    """Return a policy document as text."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def tls_only(bucket: str) -> dict[str, Any]:
+    """Return the statement that refuses plain HTTP."""
+    return {
+        "Sid": "RefusePlainHttp",
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def trail_delivery(bucket: str, account: str) -> list[dict[str, Any]]:
+    """Return the statements that let CloudTrail write to its bucket."""
+    service = {"Service": "cloudtrail.amazonaws.com"}
+    return [
+        {
+            "Sid": "AclCheck",
+            "Effect": "Allow",
+            "Principal": service,
+            "Action": "s3:GetBucketAcl",
+            "Resource": f"arn:aws:s3:::{bucket}",
+        },
+        {
+            "Sid": "Write",
+            "Effect": "Allow",
+            "Principal": service,
+            "Action": "s3:PutObject",
+            "Resource": f"arn:aws:s3:::{bucket}/AWSLogs/{account}/*",
+            "Condition": {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}},
+        },
+    ]
+
+
+def bucket(
+    aws: Builder,
+    name: str,
+    *,
+    region: str = "",
+    versioning: bool = False,
+    statements: Sequence[Mapping[str, Any]] = (),
+    public_block: Mapping[str, bool] | None = BLOCK_ALL,
+    logs_to: str = "",
+    lock: bool = False,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Create a bucket with its settings."""
+    s3 = aws.client("s3", region)
+    place = region or aws.home
+    request: dict[str, Any] = {"Bucket": name, "ObjectLockEnabledForBucket": lock}
+    if place != "us-east-1":
+        request["CreateBucketConfiguration"] = {"LocationConstraint": place}
+    s3.create_bucket(**request)
+    if versioning and not lock:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    if statements:
+        s3.put_bucket_policy(Bucket=name, Policy=policy(*statements))
+    if public_block:
+        s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=dict(public_block))
+    if lock:
+        s3.put_object_lock_configuration(
+            Bucket=name,
+            ObjectLockConfiguration={
+                "ObjectLockEnabled": "Enabled",
+                "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 400}},
+            },
+        )
+    if logs_to:
+        s3.put_bucket_logging(
+            Bucket=name,
+            BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": logs_to, "TargetPrefix": f"{name}/"}},
+        )
+    if tags:
+        s3.put_bucket_tagging(
+            Bucket=name, Tagging={"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        )
+
+
+def access_log_bucket(aws: Builder, name: str) -> None:
+    """Create a bucket that S3 may write access logs to."""
+    write = {
+        "Sid": "AccessLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{name}/*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": aws.account}},
+    }
+    bucket(aws, name, statements=[write, tls_only(name)])
+
+
+def account_public_block(aws: Builder, flags: Mapping[str, bool]) -> None:
+    """Set the account's S3 Block Public Access."""
+    aws.client("s3control").put_public_access_block(AccountId=aws.account, PublicAccessBlockConfiguration=dict(flags))
+
+
+def role(aws: Builder, name: str, *policies: str, trust: Mapping[str, Any] = ROLE_TRUST, path: str = "/") -> str:
+    """Create a role with managed policies attached and return its ARN."""
+    iam = aws.client("iam")
+    made = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(trust))
+    for arn in policies:
+        iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+    roles = iam_backends[aws.account]["aws"].roles
+    held = roles.pop(made["Role"]["RoleId"])
+    held.id = principal_id("AROA", name)
+    roles[held.id] = held
+    return str(made["Role"]["Arn"])
+
+
+def service_trust(service: str) -> dict[str, Any]:
+    """Return a trust policy for an AWS service."""
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def topic(aws: Builder, name: str, subscribers: Iterable[tuple[str, str]], *, region: str = "") -> str:
+    """Create a topic that CloudWatch and EventBridge may publish to, and return its ARN."""
+    sns = aws.client("sns", region)
+    arn = str(sns.create_topic(Name=name)["TopicArn"])
+    for protocol, endpoint in subscribers:
+        sns.subscribe(TopicArn=arn, Protocol=protocol, Endpoint=endpoint)
+    allow = {
+        "Sid": "Alarms",
+        "Effect": "Allow",
+        "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
+        "Action": "SNS:Publish",
+        "Resource": arn,
+        "Condition": {"StringEquals": {"AWS:SourceAccount": aws.account}},
+    }
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy(allow))
+    return arn
+
+
+def contact(aws: Builder, *, security: bool) -> None:
+    """Fill in the account's contact details."""
+    aws.application.declare(
+        "account:GetContactInformation",
+        {
+            "ContactInformation": {
+                "FullName": "Northwind Ledger GmbH",
+                "AddressLine1": "Beispielstrasse 12",
+                "City": "Frankfurt am Main",
+                "PostalCode": "60311",
+                "CountryCode": "DE",
+                "PhoneNumber": "+49 69 5550100",
+                "CompanyName": "Northwind Ledger GmbH",
+            }
+        },
+    )
+    if security:
+        aws.client("account", "us-east-1").put_alternate_contact(
+            AlternateContactType="SECURITY",
+            EmailAddress="security@northwind-ledger.example",
+            Name="Security desk",
+            PhoneNumber="+49 69 5550199",
+            Title="Security",
+        )
+
+
+def config_recorder(aws: Builder, region: str, *, recording: bool = True, since: datetime) -> None:
+    """Declare a Region's AWS Config recorder."""
+    name = "default"
+    started = since
+    recorder = {
+        "arn": f"arn:aws:config:{region}:{aws.account}:configuration-recorder/{name}/k3p5r7t9v1x3z5b7",
+        "name": name,
+        "roleARN": f"arn:aws:iam::{aws.account}:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig",
+        "recordingGroup": {
+            "allSupported": True,
+            "includeGlobalResourceTypes": region == aws.home,
+            "resourceTypes": [],
+            "exclusionByResourceTypes": {"resourceTypes": []},
+            "recordingStrategy": {"useOnly": "ALL_SUPPORTED_RESOURCE_TYPES"},
+        },
+        "recordingMode": {"recordingFrequency": "CONTINUOUS"},
+    }
+    status: dict[str, Any] = {
+        "name": name,
+        "recording": recording,
+        "lastStartTime": started,
+        "lastStatus": "SUCCESS",
+        "lastStatusChangeTime": clock.now(),
+    }
+    channel = {"name": "default", "s3BucketName": "northwind-config-history"}
+    delivered = {"lastStatus": "SUCCESS", "lastAttemptTime": clock.now(), "lastSuccessfulTime": clock.now()}
+    declare = aws.application.declare
+    declare("config:DescribeConfigurationRecorders", {"ConfigurationRecorders": [recorder]}, region=region)
+    declare("config:DescribeConfigurationRecorderStatus", {"ConfigurationRecordersStatus": [status]}, region=region)
+    declare("config:DescribeDeliveryChannels", {"DeliveryChannels": [channel]}, region=region)
+    declare(
+        "config:DescribeDeliveryChannelStatus",
+        {
+            "DeliveryChannelsStatus": [
+                {
+                    "name": "default",
+                    "configSnapshotDeliveryInfo": delivered,
+                    "configHistoryDeliveryInfo": delivered,
+                    "configStreamDeliveryInfo": {"lastStatus": "SUCCESS", "lastStatusChangeTime": clock.now()},
+                }
+            ]
+        },
+        region=region,
+    )
+
+
+def security_hub(aws: Builder, region: str, since: datetime) -> None:
+    """Declare Security Hub as on."""
+    hub = f"arn:aws:securityhub:{region}:{aws.account}:hub/default"
+    aws.application.declare(
+        "securityhub:DescribeHub",
+        {"HubArn": hub, "SubscribedAt": f"{since:%Y-%m-%dT%H:%M:%S.000Z}", "AutoEnableControls": True},
+        region=region,
+    )
+    standard = "standards/aws-foundational-security-best-practices/v/1.0.0"
+    aws.application.declare(
+        "securityhub:GetEnabledStandards",
+        {
+            "StandardsSubscriptions": [
+                {
+                    "StandardsSubscriptionArn": hub.replace(":hub/default", f":subscription/{standard[10:]}"),
+                    "StandardsArn": f"arn:aws:securityhub:{region}::{standard}",
+                    "StandardsInput": {},
+                    "StandardsStatus": "READY",
+                }
+            ]
+        },
+        region=region,
+    )
+
+
+def guard_duty(aws: Builder, region: str, since: datetime) -> None:
+    """Declare GuardDuty as on."""
+    detector = f"{abs(hash_text(region)):032x}"[:32]
+    stamp = f"{since:%Y-%m-%dT%H:%M:%S.000Z}"
+    aws.application.declare("guardduty:ListDetectors", {"DetectorIds": [detector]}, region=region)
+    aws.application.declare(
+        "guardduty:GetDetector",
+        {
+            "CreatedAt": stamp,
+            "UpdatedAt": stamp,
+            "Status": "ENABLED",
+            "ServiceRole": f"arn:aws:iam::{aws.account}:role/aws-service-role/guardduty.amazonaws.com/AWSServiceRole",
+            "FindingPublishingFrequency": "FIFTEEN_MINUTES",
+        },
+        region=region,
+    )
+
+
+def hash_text(text: str) -> int:
+    """Return a number that depends on the text alone; Python's own hash differs between runs."""
+    from hashlib import sha256
+
+    return int(sha256(text.encode()).hexdigest()[:30], 16)
+
+
+def access_analyzer(aws: Builder, region: str, since: datetime) -> None:
+    """Declare an external access analyzer."""
+    aws.application.declare(
+        "accessanalyzer:ListAnalyzers",
+        {
+            "analyzers": [
+                {
+                    "arn": f"arn:aws:access-analyzer:{region}:{aws.account}:analyzer/external",
+                    "name": "external",
+                    "type": "ACCOUNT",
+                    "createdAt": since,
+                    "status": "ACTIVE",
+                }
+            ]
+        },
+        region=region,
+    )
+
+
+def macie(aws: Builder, region: str, since: datetime) -> None:
+    """Declare Macie with automated discovery as on."""
+    declare = aws.application.declare
+    session = {"createdAt": since, "updatedAt": since, "status": "ENABLED", "findingPublishingFrequency": "ONE_HOUR"}
+    declare("macie2:GetMacieSession", session, region=region)
+    declare(
+        "macie2:GetAutomatedDiscoveryConfiguration",
+        {"status": "ENABLED", "firstEnabledAt": since, "lastUpdatedAt": since, "autoEnableOrganizationMembers": "NONE"},
+        region=region,
+    )
+    declare("macie2:ListClassificationJobs", {"items": []}, region=region)
+
+
+def ebs_encryption(aws: Builder, regions: Iterable[str] = REGIONS) -> None:
+    """Switch EBS encryption by default on."""
+    from moto.ec2.models import ec2_backends
+
+    for region in regions:
+        ec2_backends[aws.account][region].ebs_encryption_by_default = True
+
+
+def drop_default_vpcs(aws: Builder, regions: Iterable[str]) -> None:
+    """Remove the default VPC and everything in it, as hardened accounts do."""
+    from moto.ec2.models import ec2_backends
+
+    for region in regions:
+        backend = ec2_backends[aws.account][region]
+        for name in ("vpcs", "subnets", "groups", "network_acls", "route_tables", "internet_gateways"):
+            held = getattr(backend, name, None)
+            if held is not None:
+                held.clear()
+
+
+def close_default_groups(aws: Builder, region: str) -> None:
+    """Take all rules out of the default security groups of a Region."""
+    from moto.ec2.models import ec2_backends
+
+    for groups in ec2_backends[aws.account][region].groups.values():
+        for group in groups.values():
+            if group.name == "default":
+                group.ingress_rules.clear()
+                group.egress_rules.clear()
+
+
+def flow_log(aws: Builder, vpc: str, target: str, *, region: str = "", traffic: str = "ALL") -> None:
+    """Switch flow logs of a VPC on, to an S3 bucket."""
+    aws.client("ec2", region).create_flow_logs(
+        ResourceIds=[vpc],
+        ResourceType="VPC",
+        TrafficType=traffic,
+        LogDestinationType="s3",
+        LogDestination=f"arn:aws:s3:::{target}",
+    )
