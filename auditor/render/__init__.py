@@ -1,0 +1,1 @@
+"""Turns results and evidence into pages. Decides nothing: what a state means was settled before."""

@@ -1,0 +1,140 @@
+"""Prepares monitoring chains for drawing: seven links from a trail to people, and the event that a filter misses."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.render.charts import Box
+from auditor.render.charts import chain as place
+from auditor.render.text import NAME_LIMIT, visible
+
+LINKS = ("trail", "log group", "metric filter", "metric", "alarm", "action", "people")
+"""The links in order; a detection that goes another way names its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLink:
+    """One link: what it is, what it is called, whether it holds and why not."""
+
+    kind: str
+    name: str
+    verdict: str
+    word: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a pattern or event. ``key`` is a field's name or empty; ``deciding`` pieces are underlined."""
+
+    key: str
+    value: str
+    deciding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """An event that should raise the alarm and does not."""
+
+    pattern: tuple[Part, ...]
+    event: tuple[Part, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One way from a trail to people."""
+
+    title: str
+    links: tuple[ChainLink, ...]
+    boxes: tuple[Box, ...]
+    holds: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """All ways found for one control, the best first."""
+
+    paths: tuple[Path, ...]
+    missed: tuple[Missed, ...]
+    left_out: int
+
+
+_PATHS = 3
+"""Ways drawn for one control; further ones are counted."""
+
+_WORDS = {"holds": "holds", "broken": "broken", "unknown": "not reached"}
+
+
+def chains_of(results: Sequence[Mapping[str, Any]]) -> Chain | None:
+    """Collect the chains that a control's results carry in their details; None when there are none."""
+    paths: list[Path] = []
+    missed: list[Missed] = []
+    for result in results:
+        details = result["details"]
+        where = f"{visible(result['account'], 40)}, {visible(result['region'], 40)}"
+        paths.extend(_path(where, path) for path in _listed(details, "chains", "chain"))
+        missed.extend(_missed(item) for item in _listed(details, "missed"))
+    if not paths and not missed:
+        return None
+    return Chain(tuple(paths[:_PATHS]), tuple(missed[:_PATHS]), max(0, len(paths) - _PATHS))
+
+
+def _listed(details: Mapping[str, Any], *names: str) -> list[Mapping[str, Any]]:
+    for name in names:
+        value = details.get(name)
+        if isinstance(value, Mapping):
+            return [value]
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [item for item in value if isinstance(item, Mapping)]
+    return []
+
+
+def _path(where: str, document: Mapping[str, Any]) -> Path:
+    links = tuple(_link(item) for item in document["links"])
+    boxes = place([(link.kind, link.name, link.verdict) for link in links])
+    holds = all(link.verdict == "holds" for link in links)
+    spoken = "; ".join(
+        f"{link.kind} {link.name or 'none'}: {link.word}{f', {link.reason}' if link.reason else ''}" for link in links
+    )
+    return Path(visible(document.get("title", where)), links, boxes, holds, f"{spoken}.")
+
+
+def _link(document: Mapping[str, Any]) -> ChainLink:
+    holds = document.get("holds")
+    verdict = "unknown" if holds is None else "holds" if holds else "broken"
+    return ChainLink(
+        kind=visible(document["kind"], 30),
+        name=visible(document.get("name", ""), NAME_LIMIT),
+        verdict=verdict,
+        word=_WORDS[verdict],
+        reason=visible(document.get("reason", "")),
+    )
+
+
+def _missed(document: Mapping[str, Any]) -> Missed:
+    pattern = visible(document.get("pattern", ""), 1100)
+    clause = visible(document.get("clause", ""), 1100)
+    fields = set(document.get("fields", ()))
+    event = tuple(
+        Part(visible(key, 120), visible(value, 200), key in fields) for key, value in flat(document.get("event", {}))
+    )
+    return Missed(_split(pattern, clause), event, visible(document.get("sentence", "")))
+
+
+def _split(pattern: str, clause: str) -> tuple[Part, ...]:
+    before, found, after = pattern.partition(clause) if clause else (pattern, "", "")
+    return tuple(Part("", text, bool(found) and text is found) for text in (before, found, after) if text)
+
+
+def flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Write nested members as ``userIdentity.type``, the way filter patterns name them."""
+    pairs: list[tuple[str, str]] = []
+    for key, item in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(item, Mapping):
+            pairs.extend(flat(item, f"{name}."))
+        else:
+            pairs.append((name, "null" if item is None else str(item)))
+    return pairs

@@ -1,0 +1,149 @@
+"""Geometry of the drawings: numbers in, coordinates out. Templates draw them as inline SVG; nothing here is markup."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_LABEL_FITS = 24.0
+"""A segment narrower than this many units carries no number inside."""
+
+CELL = 14.0
+"""Side of one cell of a coverage strip, in SVG units."""
+
+BOX_WIDTH = 88.0
+BOX_GAP = 14.0
+_BOX_LINE = 17
+"""Characters of a chain box's line; names longer than two lines stand whole in the text below the drawing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One part of a stacked bar. ``key`` names its colour and pattern."""
+
+    key: str
+    x: float
+    width: float
+    count: int
+    labelled: bool
+
+
+def stacked_bar(counts: Sequence[tuple[str, int]], width: float) -> tuple[Segment, ...]:
+    """Lay out counts side by side; those of zero are left out."""
+    total = sum(count for _, count in counts)
+    segments: list[Segment] = []
+    x = 0.0
+    for key, count in counts:
+        if count:
+            share = width * count / total
+            segments.append(Segment(key, round(x, 2), round(share, 2), count, share >= _LABEL_FITS))
+            x += share
+    return tuple(segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One day of one Region in a coverage strip.
+
+    Args:
+        kind: ``full``, ``part``, ``none`` or ``blank``.
+        hours: verified hours, shown in cells that are ``part``.
+        wrong: True when an hour of the day has something altered, deleted or unvouched.
+    """
+
+    kind: str
+    x: float
+    hours: int
+    wrong: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StripRow:
+    """One Region's line of a strip."""
+
+    region: str
+    y: float
+    cells: tuple[Cell, ...]
+    verified: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Days across, Regions down, for at most one month."""
+
+    label: str
+    days: tuple[tuple[float, str], ...]
+    rows: tuple[StripRow, ...]
+    width: float
+    height: float
+    left: float
+    top: float
+
+
+def strip(label: str, days: Sequence[str], regions: Sequence[tuple[str, Sequence[tuple[int, int, int]]]]) -> Strip:
+    """Lay out a coverage strip.
+
+    Args:
+        label: the month, such as ``October 2026``.
+        days: day numbers as text, in order.
+        regions: per Region its name and, per day, verified hours, hours asked for and hours with a finding.
+    """
+    left, top = 108.0, 18.0
+    rows = []
+    for number, (name, hours) in enumerate(regions):
+        cells = tuple(
+            Cell(_cell_kind(verified, asked), left + index * CELL, verified, wrong > 0)
+            for index, (verified, asked, wrong) in enumerate(hours)
+        )
+        verified, asked = sum(item[0] for item in hours), sum(item[1] for item in hours)
+        rows.append(StripRow(name, top + number * CELL, cells, verified, asked))
+    columns = tuple((left + index * CELL + CELL / 2, day) for index, day in enumerate(days))
+    width = left + len(days) * CELL + 58
+    return Strip(label, columns, tuple(rows), width, top + len(rows) * CELL + 4, left, top)
+
+
+def _cell_kind(verified: int, asked: int) -> str:
+    if asked == 0:
+        return "blank"
+    if verified >= asked:
+        return "full"
+    return "part" if verified else "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One link of an alarm chain, placed.
+
+    Args:
+        kind: what the link is, such as ``metric filter``.
+        lines: its name in at most two short lines.
+        verdict: ``holds``, ``broken`` or ``unknown``.
+        reached: False for links after the broken one; they are drawn pale.
+    """
+
+    kind: str
+    lines: tuple[str, ...]
+    verdict: str
+    reached: bool
+    x: float
+    line_from: float
+    dashed: bool
+
+
+def chain(links: Sequence[tuple[str, str, str]]) -> tuple[Box, ...]:
+    """Place the links of a chain: kind, name and verdict of each, in order."""
+    boxes: list[Box] = []
+    reached = True
+    for index, (kind, name, verdict) in enumerate(links):
+        x = index * (BOX_WIDTH + BOX_GAP)
+        boxes.append(Box(kind, short_lines(name), verdict, reached, x, x - BOX_GAP, verdict != "holds" or not reached))
+        reached = reached and verdict == "holds"
+    return tuple(boxes)
+
+
+def short_lines(name: str) -> tuple[str, ...]:
+    """Fold a name into at most two lines; a longer one keeps its beginning and end, as ARNs differ there."""
+    if len(name) <= _BOX_LINE:
+        return (name,)
+    if len(name) <= 2 * _BOX_LINE:
+        return (name[:_BOX_LINE], name[_BOX_LINE:])
+    return (name[: _BOX_LINE - 1] + "…", "…" + name[1 - _BOX_LINE :])

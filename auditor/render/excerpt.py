@@ -1,0 +1,100 @@
+"""Cuts the few lines out of an answer that show why a result says what it says, with the deciding value set apart."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.evidence import resolve
+from auditor.render.text import visible
+
+_LINES = 7
+"""Members shown around the deciding one."""
+
+_VALUE_LIMIT = 150
+
+_INLINE = 8
+"""A list or object with more members than this is only counted."""
+
+_TELLING = ("name", "arn", "id", "user", "state", "status", "enabled", "key")
+"""Parts of member names that say which thing an object is; such members come first when not all fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an excerpt. ``value`` is what is set in bold when ``deciding``."""
+
+    key: str
+    value: str
+    deciding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A place in an answer. ``where`` is its JSON pointer, ``left_out`` how many members are not shown."""
+
+    where: str
+    lines: tuple[Line, ...]
+    left_out: int
+
+
+def excerpt(document: Any, pointer: str) -> Excerpt:
+    """Show the value at a JSON pointer among its neighbours.
+
+    A pointer that leads nowhere gives an excerpt without lines: the verdict may rest on an absent member.
+    """
+    parent, _, last = pointer.rpartition("/")
+    try:
+        target = resolve(document, pointer)
+    except KeyError:
+        return _absent(document, parent, last)
+    if isinstance(target, Mapping) and target:
+        return _members(visible(pointer), target, "")
+    if parent and _is_scalar(target):
+        around = resolve(document, parent)
+        if isinstance(around, Mapping):
+            return _members(visible(parent), around, last.replace("~1", "/").replace("~0", "~"))
+    return Excerpt(visible(pointer), (Line("", _short(target), deciding=bool(pointer)),), 0)
+
+
+def _absent(document: Any, parent: str, last: str) -> Excerpt:
+    line = Line(visible(last), "is not in the answer", deciding=True)
+    try:
+        around = resolve(document, parent)
+    except KeyError:
+        around = None
+    if not isinstance(around, Mapping):
+        return Excerpt(visible(parent), (line,), 0)
+    found = _members(visible(parent), around, "")
+    return Excerpt(found.where, (*found.lines, line), found.left_out)
+
+
+def _members(where: str, value: Mapping[str, Any], deciding: str) -> Excerpt:
+    names = list(value)
+    chosen = set(_chosen(names, deciding))
+    lines = tuple(
+        Line(visible(name, 60), _short(value[name]), deciding=name == deciding) for name in names if name in chosen
+    )
+    return Excerpt(where, lines, len(names) - len(lines))
+
+
+def _chosen(names: Sequence[str], deciding: str) -> list[str]:
+    if len(names) <= _LINES:
+        return list(names)
+    telling = [name for name in names if any(part in name.lower() for part in _TELLING)]
+    ordered = dict.fromkeys([*([deciding] if deciding in names else []), *telling, *names])
+    return list(ordered)[:_LINES]
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, str | bool | int | float)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str):
+        value = visible(value, _VALUE_LIMIT)
+    elif isinstance(value, Mapping | list | tuple) and len(value) > _INLINE:
+        kind = "members" if isinstance(value, Mapping) else "items"
+        return f"{len(value):,} {kind}"
+    text = json.dumps(value, ensure_ascii=False)
+    return visible(text, _VALUE_LIMIT + 40)

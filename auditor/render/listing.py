@@ -1,0 +1,80 @@
+"""Plans how long a document gets: which results stand line by line, and which are folded with their number."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from auditor.render.context import EXCEPTIONS, Control, Row
+from auditor.render.marks import Mark
+from auditor.render.text import plural
+
+_WHOLE = 12
+"""A control with at most this many results is listed whole; of longer ones only the exceptions stand line by line."""
+
+_LEAST = 6
+"""Exceptions of one control that are listed however short the space is."""
+
+_GROUPS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Results folded into one line."""
+
+    mark: Mark
+    count: int
+    what: str
+    places: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a document shows of one control's results."""
+
+    rows: tuple[Row, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def folded(self) -> int:
+        """Results that do not stand line by line."""
+        return sum(group.count for group in self.groups)
+
+
+def listings(controls: Sequence[Control], budget: int) -> Mapping[str, Listing]:
+    """Divide ``budget`` lines among the controls, exceptions first; by control id."""
+    wanted = {control.id: _exceptions(control) for control in controls}
+    total = sum(len(rows) for rows in wanted.values())
+    share = min(1.0, budget / total) if total else 1.0
+    found = {}
+    for control in controls:
+        rows = wanted[control.id]
+        room = len(rows) if share == 1 else max(_LEAST, int(len(rows) * share))
+        shown = control.rows if len(control.rows) <= _WHOLE else rows[:room]
+        kept = {id(row) for row in shown}
+        found[control.id] = Listing(shown, _fold([row for row in control.rows if id(row) not in kept]))
+    return found
+
+
+def _exceptions(control: Control) -> tuple[Row, ...]:
+    return tuple(row for row in control.rows if row.mark.state in EXCEPTIONS)
+
+
+def _fold(rows: Sequence[Row]) -> tuple[Group, ...]:
+    keys = Counter((row.mark, row.observed) for row in rows)
+    common = {key for key, _ in keys.most_common(_GROUPS)}
+    groups: dict[tuple[Mark, str], list[Row]] = {}
+    for row in rows:
+        key = (row.mark, row.observed)
+        groups.setdefault(key if key in common else (row.mark, ""), []).append(row)
+    return tuple(
+        Group(mark, len(members), observed, _where(members), tuple(row.resource for row in members[:3]))
+        for (mark, observed), members in groups.items()
+    )
+
+
+def _where(rows: Sequence[Row]) -> str:
+    accounts, regions = {row.account for row in rows}, {row.region for row in rows}
+    account = next(iter(accounts)) if len(accounts) == 1 else plural(len(accounts), "account")
+    region = next(iter(regions)) if len(regions) == 1 else plural(len(regions), "Region")
+    return f"{account}, {region}"

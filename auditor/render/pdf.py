@@ -1,0 +1,168 @@
+"""The report on paper: PDF/A-3a and PDF/UA-1 in one file, laid out by WeasyPrint. Fetches nothing, reads no clock."""
+
+import hashlib
+import logging
+import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from auditor.errors import RenderError
+from auditor.period import rfc3339
+from auditor.render import fonts, sections
+from auditor.render.context import Context
+from auditor.render.pages import ACCENT, page, source
+
+ROW_BUDGET = 900
+"""Results that stand line by line; at 1,000 rows a layout takes some 3 s and 100 MiB (docs/decisions)."""
+
+_LIMITS = sections.Limits(rows=ROW_BUDGET, accounts=120, places=120, events=25, gaps=150, evidence=700, uses=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that travels inside the PDF.
+
+    Args:
+        name: path inside the pack; becomes the name of the embedded file.
+        data: its bytes.
+        description: one sentence for the reader's list of attachments.
+        media_type: such as ``application/json``.
+        modified: date shown by readers, aware UTC.
+        relationship: ``Data``, ``Source``, ``Supplement`` or ``Alternative`` (ISO 32000-2, 7.11.3).
+    """
+
+    name: str
+    data: bytes
+    description: str
+    media_type: str
+    modified: datetime
+    relationship: str = "Data"
+
+
+def render(context: Context, attachments: Sequence[Attachment] = ()) -> bytes:
+    """Lay the report out.
+
+    Raises:
+        RenderError: Pango is missing, or WeasyPrint complains about anything at all.
+    """
+    weasyprint = _weasyprint()
+    html = page("paper.html", **sections.values(context, "pdf", _LIMITS), created=rfc3339(context.as_of_time))
+    with _complaints() as complaints:
+        document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint)).render(
+            font_config=(configuration := weasyprint.text.fonts.FontConfiguration()),
+            stylesheets=[_style(weasyprint, style, configuration) for style in _styles(context, html)],
+        )
+        document.metadata.attachments = [_attach(weasyprint, item) for item in attachments]
+        data = _write(document, _identifier(context))
+    if complaints:
+        raise RenderError(f"the PDF's layout failed: {complaints[0]}")
+    return data
+
+
+def _write(document: Any, identifier: bytes) -> bytes:
+    with warnings.catch_warnings():
+        # WeasyPrint 70 leaves the file of its colour profile to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        data: bytes = document.write_pdf(pdf_variant="pdf/a-3a", pdf_identifier=identifier, finisher=_finish)
+    return data
+
+
+def _weasyprint() -> Any:
+    """Import WeasyPrint: a second of start-up that only this format pays."""
+    try:
+        import weasyprint
+        import weasyprint.text.fonts
+    except OSError as error:
+        raise RenderError(
+            f"the PDF needs Pango, which is not installed: {error}",
+            hint="on Debian and Ubuntu: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0",
+        ) from error
+    return weasyprint
+
+
+def _fetcher(weasyprint: Any) -> Any:
+    return weasyprint.urls.URLFetcher(allowed_protocols={"data"}, fail_on_errors=True)
+
+
+def _style(weasyprint: Any, text: str, configuration: Any) -> Any:
+    return weasyprint.CSS(string=text, font_config=configuration, url_fetcher=_fetcher(weasyprint))
+
+
+def _styles(context: Context, html: str) -> tuple[str, ...]:
+    accent = context.branding.accent
+    if not ACCENT.fullmatch(accent):
+        raise RenderError(f"the accent colour {accent!r} is not written as #rrggbb")
+    settings = f":root{{--accent:{accent}}}"
+    if context.branding.paper == "Letter":
+        settings += "@page{size:Letter}section.cover{height:279.4mm}"
+    return (fonts.faces(html), source("paper.css"), settings)
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """Collect WeasyPrint's warnings and errors; it says there, and only there, that something was not laid out."""
+    found: list[str] = []
+
+    class _Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record.getMessage())
+
+    handler = _Collector(logging.WARNING)
+    logger = logging.getLogger("weasyprint")
+    logger.addHandler(handler)
+    try:
+        yield found
+    finally:
+        logger.removeHandler(handler)
+
+
+def _attach(weasyprint: Any, item: Attachment) -> Any:
+    return weasyprint.Attachment(
+        string=item.data,
+        name=item.name,
+        description=item.description,
+        created=item.modified,
+        modified=item.modified,
+        relationship=item.relationship,
+    )
+
+
+def _identifier(context: Context) -> bytes:
+    """Identify the document by what it is about, so that the same pack gives the same file."""
+    text = f"{context.report_id}\n{context.manifest_hash}".encode()
+    return hashlib.sha256(text).hexdigest()[:32].encode("ascii")
+
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_UA = "http://www.aiim.org/pdfua/ns/id/"
+
+_UA_METADATA = f"""
+<rdf:Description xmlns:rdf="{_RDF}" rdf:about="" xmlns:pdfuaid="{_UA}"><pdfuaid:part>1</pdfuaid:part></rdf:Description>
+<rdf:Description xmlns:rdf="{_RDF}" rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/"
+ xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">
+<pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource">
+<pdfaSchema:schema>PDF/UA identification schema</pdfaSchema:schema>
+<pdfaSchema:namespaceURI>{_UA}</pdfaSchema:namespaceURI><pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix>
+<pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource">
+<pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>
+<pdfaProperty:category>internal</pdfaProperty:category>
+<pdfaProperty:description>Part of ISO 14289 that the document conforms to</pdfaProperty:description>
+</rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description>
+"""
+"""PDF/UA identifier and its PDF/A extension schema (ISO 19005-3, 6.6.2.3): PDF/A allows no undescribed property."""
+
+
+def _finish(_document: Any, pdf: Any) -> None:
+    """Say PDF/UA-1 beside PDF/A-3a: WeasyPrint writes one variant, the other's marker joins its metadata here."""
+    number = int(pdf.catalog["Metadata"].split()[0])
+    stream = pdf.objects[number]
+    xml = b"".join(stream.stream)
+    end = b"</rdf:RDF>"
+    if xml.count(end) != 1:
+        raise RenderError("the PDF's metadata does not have the expected form")
+    ET.fromstring(f"<root>{_UA_METADATA}</root>")  # noqa: S314 - our own constant, checked for being well-formed
+    stream.stream = [xml.replace(end, _UA_METADATA.encode() + end)]

@@ -1,0 +1,142 @@
+// What the page gains with scripts: filters, search, sorting, copying. Without them it is complete all the same.
+// Nothing is fetched, stored or written into the page as markup: only textContent and attributes are set.
+"use strict";
+(() => {
+  const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
+  const form = document.getElementById("filters");
+  const found = document.getElementById("found");
+  const root = document.documentElement;
+
+  const controls = all("article.control").map((node) => ({
+    node,
+    state: node.dataset.state,
+    severity: node.dataset.severity,
+    frameworks: node.dataset.frameworks.split(" "),
+    text: null,
+    rows: all("table.results > tbody > tr", node).map((row) => ({
+      node: row, state: row.dataset.state, account: row.dataset.account, region: row.dataset.region, text: null,
+    })),
+  }));
+  const services = all("section.service").map((node) => ({ node, articles: all("article.control", node) }));
+  const words = (item) => (item.text ??= item.node.textContent.toLowerCase());
+  const own = (control) => {
+    if (control.head === undefined) {
+      const table = control.node.querySelector("table.results");
+      const parts = Array.from(control.node.children).filter((child) => child !== table);
+      control.head = parts.map((child) => child.textContent).join(" ").toLowerCase();
+    }
+    return control.head;
+  };
+
+  const count = (number, one) => `${number.toLocaleString("en")} ${one}${number === 1 ? "" : "s"}`;
+
+  const apply = () => {
+    const data = new FormData(form);
+    const states = new Set(data.getAll("state"));
+    const [severity, framework, account, region] = ["severity", "framework", "account", "region"].map((name) => data.get(name) || "");
+    const terms = (data.get("text") || "").toLowerCase().split(/\s+/).filter(Boolean);
+    const narrow = states.size || account || region || terms.length;
+    let shownControls = 0;
+    let shownRows = 0;
+    for (const control of controls) {
+      const fits = (!severity || control.severity === severity) && (!framework || control.frameworks.includes(framework));
+      const headHit = terms.length > 0 && terms.every((term) => own(control).includes(term));
+      let hits = 0;
+      for (const row of control.rows) {
+        const hit = fits && (!states.size || states.has(row.state)) && (!account || row.account === account) &&
+          (!region || row.region === region) && (headHit || terms.every((term) => words(row).includes(term)));
+        row.node.hidden = !hit;
+        hits += hit ? 1 : 0;
+      }
+      const bare = control.rows.length === 0 && (!states.size || states.has(control.state)) && !account && !region && (!terms.length || headHit);
+      const show = fits && (hits > 0 || bare || !narrow);
+      control.node.hidden = !show;
+      shownControls += show ? 1 : 0;
+      shownRows += hits;
+    }
+    for (const service of services) service.node.hidden = service.articles.every((article) => article.hidden);
+    const any = narrow || severity || framework;
+    found.textContent = any ? `${count(shownControls, "control")} and ${count(shownRows, "result")} match.` : `${count(controls.length, "control")}, nothing filtered.`;
+  };
+
+  if (form) {
+    form.hidden = false;
+    form.addEventListener("input", apply);
+    form.addEventListener("change", apply);
+    form.addEventListener("reset", () => setTimeout(apply));
+    form.addEventListener("submit", (event) => event.preventDefault());
+    apply();
+  }
+
+  // A link into a filtered-out or folded part shows that part.
+  const reveal = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    if (target.closest("[hidden]") && form) { form.reset(); apply(); }
+    for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
+
+  // Sorting: a button in each head of a simple table; numbers as numbers.
+  const value = (row, index) => {
+    const text = (row.cells[index]?.textContent || "").trim();
+    const number = Number(text.replace(/[, %]/g, ""));
+    return text !== "" && !Number.isNaN(number) ? number : text.toLowerCase();
+  };
+  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en"));
+  for (const table of all("table:not(.numbers):not(.places):not(.states)")) {
+    if (table.tBodies.length !== 1 || table.tBodies[0].rows.length < 3) continue;
+    all("thead th", table).forEach((head, index) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const down = head.getAttribute("aria-sort") === "ascending";
+        for (const other of all("th[aria-sort]", table)) other.removeAttribute("aria-sort");
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const rows = Array.from(table.tBodies[0].rows);
+        const last = rows.filter((row) => row.classList.contains("sum"));
+        const sorted = rows.filter((row) => !row.classList.contains("sum"))
+          .map((row) => [value(row, index), row]).sort((a, b) => compare(a[0], b[0]) * (down ? -1 : 1)).map((pair) => pair[1]);
+        table.tBodies[0].append(...sorted, ...last);
+      });
+    });
+  }
+
+  // Copying: beside commands, names and hashes; made when the part comes near the screen.
+  const withCopy = (node) => {
+    if (node.dataset.copy) return;
+    node.dataset.copy = "1";
+    const text = node.textContent.replace(/\u200b/g, "");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "copy";
+    button.setAttribute("aria-label", `Copy ${text.slice(0, 80)}`);
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+        button.textContent = "copied";
+      } catch {
+        getSelection().selectAllChildren(node);
+        button.textContent = "selected";
+      }
+      setTimeout(() => { button.textContent = "copy"; }, 1500);
+    });
+    node.after(button);
+  };
+  const near = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) { near.unobserve(entry.target); withCopy(entry.target); }
+  }, { rootMargin: "300px" });
+  for (const node of all("table.results bdi.name, pre.shell, .remedy .pre, .evidence .hash code:first-of-type")) near.observe(node);
+
+  const look = document.getElementById("look");
+  if (look) {
+    look.form.hidden = false;
+    look.addEventListener("change", () => { look.value ? (root.dataset.look = look.value) : delete root.dataset.look; });
+  }
+  addEventListener("beforeprint", () => { for (const node of all("details")) node.open = true; });
+})();

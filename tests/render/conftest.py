@@ -1,0 +1,41 @@
+"""One sample run, its context and its pages, made once for all tests of this folder."""
+
+from pathlib import Path
+
+import pytest
+
+from auditor.render import context, html, pdf
+from auditor.render.context import Context
+from tests.render.sample import Sample, build
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    return build(
+        tmp_path_factory.mktemp("sample") / "evidence", regions=("eu-central-1", "eu-north-1", "us-east-1"), resources=4
+    )
+
+
+@pytest.fixture(scope="session")
+def report(sample: Sample) -> Context:
+    return context.build(sample.results, sample.evidence, manifest_hash="9f2c" * 16, report_id="AUD-2026-10-7c1f")
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    made = build(
+        tmp_path_factory.mktemp("hostile") / "evidence", regions=("eu-north-1", "us-east-1"), resources=4, hostile=True
+    )
+    return context.build(made.results, made.evidence, manifest_hash="00" * 32, report_id="AUD-hostile")
+
+
+@pytest.fixture(scope="session")
+def screen(report: Context) -> str:
+    return html.render(report).decode("utf-8")
+
+
+@pytest.fixture(scope="session")
+def paper(report: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("paper") / "report.pdf"
+    path.write_bytes(pdf.render(report))
+    return path
