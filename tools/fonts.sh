@@ -35,7 +35,7 @@ chmod 644 "$out"/*
 compress() { "$subset" "$1" --unicodes="$2" --layout-features='*' --no-hinting --flavor=woff2 --output-file="$out/$3" 2>&1 | { grep -v "don't know how to subset" || true; }; }
 compress debian/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf '*' DejaVuSans.woff2
 compress debian/usr/share/fonts-droid-fallback/truetype/DroidSansFallback.ttf \
-  'U+1100-11FF,U+3000-30FF,U+3130-318F,U+31F0-31FF,U+4E00-9FFF,U+AC00-D7A3,U+FF00-FFEF' DroidSansFallback.woff2
+  'U+0020,U+1100-11FF,U+3000-30FF,U+3130-318F,U+31F0-31FF,U+4E00-9FFF,U+AC00-D7A3,U+FF00-FFEF' DroidSansFallback.woff2
 compress debian/usr/share/fonts/opentype/unifont/unifont.otf \
   'U+0020-10FF,U+1200-2FFF,U+3100-312F,U+A640-ABFF,U+FB00-FDFF,U+FE00-FEFF,U+FFFC-FFFD' Unifont.woff2
 for name in dejavu-core droid-fallback unifont; do
