@@ -1,0 +1,176 @@
+"""Operations are data: read with file and line, ordered parents first, expanded the same way every time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.loaders import Loader
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.errors import CatalogError
+from auditor.locate import controls_folder
+from auditor.operations import GLOBAL, Call, Operation, Pages, expand, load_operations, needed
+
+REGIONS = ("eu-west-1", "us-east-1")
+CATALOGUE = load_operations(controls_folder() / "operations.yaml")
+FILE = """
+cloudtrail:DescribeTrails:
+  required: [trailList]
+cloudtrail:GetTrailStatus:
+  for_each:
+    - operation: cloudtrail:DescribeTrails
+      items: trailList[]
+      parameters: {Name: TrailARN}
+      region: HomeRegion
+kms:GetKeyRotationStatus:
+  for_each:
+    - operation: kms:ListKeys
+      items: Keys[]
+      parameters: {KeyId: KeyId}
+      where: Enabled == `true`
+kms:ListKeys:
+s3control:GetPublicAccessBlock:
+  where: global
+  parameters: {AccountId: "{account}", Deep: {a: [1]}}
+  action: s3:GetAccountPublicAccessBlock
+  absent: [NoSuchPublicAccessBlockConfiguration]
+trail:VerifyDigests:
+  produced: true
+"""
+
+
+@pytest.fixture
+def operations(tmp_path: Path) -> dict[str, Operation]:
+    return load(tmp_path, FILE)
+
+
+def load(folder: Path, text: str) -> dict[str, Operation]:
+    path = folder / "operations.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_operations(path)
+
+
+def nothing(_operation: str) -> Pages:
+    return ()
+
+
+def answering(**answers: Sequence[tuple[str, Sequence[Any]]]) -> Any:
+    return lambda operation: answers[operation.partition(":")[2]]
+
+
+def test_an_operation_without_parents_is_asked_once_per_place(operations: dict[str, Operation]) -> None:
+    calls = expand(operations["cloudtrail:DescribeTrails"], account="1", regions=REGIONS, answers=nothing)
+    assert [(call.region, call.parameters) for call in calls] == [("eu-west-1", ()), ("us-east-1", ())]
+
+
+def test_the_account_stands_in_fixed_parameters(operations: dict[str, Operation]) -> None:
+    (call,) = expand(
+        operations["s3control:GetPublicAccessBlock"], account="111122223333", regions=REGIONS, answers=nothing
+    )
+    assert call.region == GLOBAL
+    assert dict(call.parameters) == {"AccountId": "111122223333", "Deep": {"a": [1]}}
+
+
+def test_a_child_is_asked_once_per_item_in_the_items_region(operations: dict[str, Operation]) -> None:
+    trails = [
+        {"TrailARN": "b", "HomeRegion": "us-east-1"},
+        {"TrailARN": "a"},
+        {"HomeRegion": "us-east-1"},
+        {"TrailARN": "c", "HomeRegion": "mars-1"},
+    ]
+    answers = answering(DescribeTrails=[(region, [{"trailList": trails}]) for region in REGIONS])
+    calls = expand(operations["cloudtrail:GetTrailStatus"], account="1", regions=REGIONS, answers=answers)
+    assert [(call.region, dict(call.parameters)["Name"]) for call in calls] == [
+        ("eu-west-1", "a"),
+        ("us-east-1", "a"),
+        ("us-east-1", "b"),
+    ]
+
+
+def test_a_condition_on_the_item_holds_only_when_it_is_true(operations: dict[str, Operation]) -> None:
+    keys = [{"KeyId": "a", "Enabled": True}, {"KeyId": "b", "Enabled": "true"}, {"KeyId": "c"}]
+    answers = answering(ListKeys=[("eu-west-1", [{"Keys": keys}])])
+    calls = expand(operations["kms:GetKeyRotationStatus"], account="1", regions=REGIONS, answers=answers)
+    assert [dict(call.parameters)["KeyId"] for call in calls] == ["a"]
+
+
+@pytest.mark.parametrize("page", [{}, {"Keys": None}, {"Keys": []}, {"Keys": [None, 5, "x", [], {}]}, None, []])
+def test_items_that_are_none_lead_to_no_call(operations: dict[str, Operation], page: Any) -> None:
+    answers = answering(ListKeys=[("eu-west-1", [page])])
+    assert expand(operations["kms:GetKeyRotationStatus"], account="1", regions=REGIONS, answers=answers) == ()
+
+
+@given(st.lists(st.tuples(st.sampled_from(REGIONS), st.sampled_from("abcde")), max_size=12), st.randoms())
+def test_the_order_of_items_and_pages_does_not_matter(items: list[tuple[str, str]], order: Any) -> None:
+    def calls(found: list[tuple[str, str]]) -> tuple[Call, ...]:
+        pages = [(region, [{"trailList": [{"TrailARN": name, "HomeRegion": region}]}]) for region, name in found]
+        return expand(CATALOGUE["cloudtrail:GetTrailStatus"], account="1", regions=REGIONS, answers=lambda _: pages)
+
+    shuffled = list(items)
+    order.shuffle(shuffled)
+    assert calls(items) == calls(shuffled)
+    assert len(calls(items)) == len(set(items))
+
+
+def test_parents_come_before_their_children(operations: dict[str, Operation]) -> None:
+    names = [item.name for item in needed(operations, ["kms:GetKeyRotationStatus", "cloudtrail:GetTrailStatus"])]
+    assert sorted(names) == sorted(set(names))
+    assert names.index("kms:ListKeys") < names.index("kms:GetKeyRotationStatus")
+    assert names.index("cloudtrail:DescribeTrails") < names.index("cloudtrail:GetTrailStatus")
+
+
+def test_a_circle_is_an_error(tmp_path: Path) -> None:
+    child = "x:{}: {{for_each: [{{operation: 'x:{}', items: i, parameters: {{}}}}]}}\n"
+    text = child.format("a", "b") + child.format("b", "a")
+    with pytest.raises(CatalogError, match="in a circle"):
+        needed(load(tmp_path, text), ["x:a"])
+
+
+def test_the_action_is_the_operation_unless_it_is_named(operations: dict[str, Operation]) -> None:
+    assert operations["kms:ListKeys"].action == "kms:ListKeys"
+    assert operations["s3control:GetPublicAccessBlock"].action == "s3:GetAccountPublicAccessBlock"
+    assert operations["trail:VerifyDigests"].action == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("- a", "expected a mapping", id="no-mapping"),
+        pytest.param("a:B: {wher: global}", "wher", id="unknown-key"),
+        pytest.param("a:B: {where: moon}", "where", id="unknown-place"),
+        pytest.param("a:B:\na:B:\n", "stands twice", id="twice"),
+        pytest.param("a:B: {for_each: [{operation: 'a:C', items: x, parameters: {}}]}", "not listed", id="no-parent"),
+        pytest.param(
+            "a:B:\na:C: {for_each: [{operation: 'a:B', items: 'x[', parameters: {}}]}", "not JMESPath", id="no-jmespath"
+        ),
+        pytest.param("a:B: [", "", id="no-yaml"),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(CatalogError, match=r"operations\.yaml") as caught:
+        load(tmp_path, text)
+    assert message in str(caught.value)
+
+
+CALLED = [pytest.param(item, id=item.name) for item in CATALOGUE.values() if not item.produced]
+
+
+@pytest.fixture(scope="module")
+def models() -> Any:
+    loader: Loader = botocore.session.get_session().get_component("data_loader")
+    return lambda service: loader.load_service_model(service, "service-2")
+
+
+@pytest.mark.parametrize("operation", CALLED)
+def test_every_operation_exists_with_its_keys_and_parameters(operation: Operation, models: Any) -> None:
+    model = models(operation.service)
+    assert operation.api in model["operations"]
+    known = model["operations"][operation.api]
+    members = model["shapes"][known["output"]["shape"]]["members"] if "output" in known else {}
+    assert set(operation.required) <= set(members)
+    asked = {*operation.parameters, *(name for source in operation.for_each for name in source.parameters)}
+    if asked:
+        assert asked <= set(model["shapes"][known["input"]["shape"]]["members"])
