@@ -1,0 +1,1 @@
+"""CloudTrail digest and log verification: ``fetch`` collects, ``digest`` and ``chain`` judge, ``verify`` joins them."""

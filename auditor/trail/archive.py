@@ -1,0 +1,67 @@
+"""Writes what a later, offline verification needs: the digests as stored, their metadata, the keys, the object list.
+
+The folder is one that ``auditor trail verify --dir`` reads. All files are sorted and free of times of their own: equal
+input gives equal bytes.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from auditor.trail.fetch import DIGEST_ZIP, KEY_FILE, METADATA_FILE
+from auditor.trail.keys import KeyBook
+from auditor.trail.spool import Spool
+
+OBJECT_LIST: Final = "objects.csv"
+_EARLIEST: Final = (1980, 1, 1, 0, 0, 0)
+"""The earliest date zip knows; a fixed one keeps the bytes reproducible."""
+
+
+class Archive:
+    """The material of one run, still in its scratch file: write it before the run is closed.
+
+    Args:
+        spool: the run's records.
+        keys: the keys that were available.
+    """
+
+    def __init__(self, spool: Spool, keys: KeyBook) -> None:
+        self._spool = spool
+        self._keys = keys
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``digests.zip``, ``metadata.json``, ``public-keys.json`` and ``objects.csv``; return their paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / name for name in (DIGEST_ZIP, METADATA_FILE, KEY_FILE, OBJECT_LIST)]
+        metadata: dict[str, Any] = {}
+        with zipfile.ZipFile(paths[0], "w", zipfile.ZIP_STORED) as archive:
+            for key, body, values in self._spool.digests():
+                info = zipfile.ZipInfo(key, _EARLIEST)
+                info.create_system = 3
+                info.external_attr = 0o644 << 16
+                archive.writestr(info, body)
+                metadata[key] = values
+        paths[1].write_text(_json(metadata), "utf-8")
+        paths[2].write_text(_json(self._keys.document()), "utf-8")
+        with paths[3].open("w", encoding="utf-8", newline="") as file:
+            file.writelines(_lines(self._spool.objects()))
+        return paths
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
+
+
+def _lines(rows: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
+    yield "bucket,key,sha256,state\n"
+    for row in rows:
+        yield ",".join(_cell(text) for text in row) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Quote a cell; a leading formula character is defused, as a spreadsheet may open this."""
+    if text[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+        text = "'" + text
+    return '"' + text.replace('"', '""') + '"' if any(letter in text for letter in ',"\r\n') else text

@@ -1,0 +1,149 @@
+"""The trails of one audited account: who they are, from what CloudTrail said of them, and the verification of each.
+
+This is the room's front door for ``auditor.run``; ``auditor trail verify`` has one of its own.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from auditor.errors import CollectionError
+from auditor.period import Period
+from auditor.trail.fetch import S3Source, fetch_public_keys
+from auditor.trail.keys import KeyBook, PublicKey
+from auditor.trail.names import Location
+from auditor.trail.report import Anchor, TrailReport, TrailScope
+from auditor.trail.verify import KeySource, Progress, verify_trail
+
+_KEY_THREADS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTrails:
+    """What is known about an account's trails before any object is read.
+
+    Args:
+        account: twelve digits.
+        regions: the Regions of the audit.
+        organization: id of the organization, empty when unknown.
+        trails: items of ``DescribeTrails`` answers, keys as AWS spells them; shadow copies may stand among them.
+    """
+
+    account: str
+    regions: tuple[str, ...]
+    organization: str
+    trails: tuple[Mapping[str, Any], ...]
+
+    def scopes(self, period: Period, anchors: Mapping[str, Sequence[Anchor]]) -> tuple[TrailScope, ...]:
+        """Return what has to be verified, each trail once, sorted by ARN.
+
+        Args:
+            period: the audited period.
+            anchors: by trail ARN, the newest digests that an earlier report had seen.
+        """
+        distinct = {str(trail["TrailARN"]): trail for trail in self.trails if _usable(trail)}
+        without = {_place(trail) for trail in distinct.values() if trail.get("LogFileValidationEnabled") is False}
+        return tuple(
+            self._scope(arn, trail, period, tuple(anchors.get(arn, ())), _place(trail) in without)
+            for arn, trail in sorted(distinct.items())
+        )
+
+    def _scope(
+        self, arn: str, trail: Mapping[str, Any], period: Period, anchors: tuple[Anchor, ...], shared: bool
+    ) -> TrailScope:
+        home = str(trail["HomeRegion"])
+        organization = self.organization if trail.get("IsOrganizationTrail") else ""
+        return TrailScope(
+            trail=str(trail["Name"]),
+            home_region=home,
+            location=Location(
+                str(trail["S3BucketName"]), str(trail.get("S3KeyPrefix") or "").strip("/"), organization or None
+            ),
+            start=period.start,
+            end=period.end,
+            account=arn.split(":")[4],
+            accounts=(self.account,),
+            regions=self.regions if trail.get("IsMultiRegionTrail") else (home,),
+            arn=arn,
+            validation_enabled=trail.get("LogFileValidationEnabled"),
+            anchors=anchors,
+            shared_without_digests=shared and trail.get("LogFileValidationEnabled") is True,
+        )
+
+
+def _usable(trail: Mapping[str, Any]) -> bool:
+    names = ("TrailARN", "HomeRegion", "Name", "S3BucketName")
+    return all(isinstance(trail.get(name), str) for name in names) and str(trail["TrailARN"]).count(":") >= 5  # noqa: PLR2004
+
+
+def _place(trail: Mapping[str, Any]) -> tuple[str, str]:
+    return (str(trail["S3BucketName"]), str(trail.get("S3KeyPrefix") or ""))
+
+
+def audit_trails(
+    trails: AccountTrails,
+    session: Any,
+    *,
+    period: Period,
+    now: datetime,
+    archive: Path,
+    endpoint_url: str | None = None,
+    anchors: Mapping[str, Sequence[Anchor]] | None = None,
+    progress: Callable[[str, Progress], None] = lambda _trail, _progress: None,
+) -> Iterator[TrailReport]:
+    """Verify each trail of an account and read its records for notable events; one report per trail.
+
+    Args:
+        trails: whose trails.
+        session: a ``boto3.Session``.
+        period: the audited period.
+        now: the run's as-of time, aware UTC.
+        archive: a folder; each trail's material for an offline verification goes into one below it.
+        endpoint_url: overrides the endpoint of CloudTrail and S3.
+        anchors: by trail ARN, the newest digests that an earlier report had seen.
+        progress: told the trail's name and how far it is.
+    """
+    for number, scope in enumerate(trails.scopes(period, anchors or {}), start=1):
+        yield verify_trail(
+            S3Source(session, endpoint_url=endpoint_url),
+            key_source(session, endpoint_url=endpoint_url),
+            scope,
+            now=now,
+            progress=_named(progress, scope.trail),
+            events=True,
+            archive=archive / f"trail-{number}",
+        )
+
+
+def _named(progress: Callable[[str, Progress], None], trail: str) -> Callable[[Progress], None]:
+    return lambda item: progress(trail, item)
+
+
+def key_source(session: Any, *, endpoint_url: str | None = None) -> KeySource:
+    """Return a source of public keys that asks CloudTrail, several Regions at once."""
+
+    def keys(regions: Sequence[str], start: datetime, end: datetime) -> KeyBook:
+        if session.get_credentials() is None:
+            raise CollectionError("no AWS credentials were found", hint="set AWS_PROFILE or pass --profile")
+
+        def of(region: str) -> tuple[list[PublicKey], str]:
+            return fetch_public_keys(session, region, start, end, endpoint_url=endpoint_url)
+
+        with ThreadPoolExecutor(_KEY_THREADS) as pool:
+            answers = list(pool.map(of, regions))
+        return _book(zip(regions, answers, strict=True))
+
+    return keys
+
+
+def _book(answers: Iterable[tuple[str, tuple[list[PublicKey], str]]]) -> KeyBook:
+    found: list[PublicKey] = []
+    failed: list[tuple[str, str]] = []
+    for region, (keys, error) in answers:
+        found += keys
+        if error:
+            failed.append((region, error))
+    return KeyBook(tuple(found), tuple(failed))
