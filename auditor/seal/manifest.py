@@ -91,7 +91,7 @@ class Anchor:
     The next pack must have seen it too: whoever deletes history between two packs breaks that.
 
     Args:
-        chain: which chain, such as ``111122223333/us-east-1/arn:aws:cloudtrail:...``.
+        chain: account, Region and bucket of the chain, such as ``111122223333/us-east-1/s3://trail-bucket``.
         object: S3 key of the digest file.
         sha256: of the digest file, lower-case hexadecimal.
         end: ``digestEndTime``, RFC 3339 in UTC.
@@ -105,6 +105,25 @@ class Anchor:
     def document(self) -> dict[str, str]:
         """Return the JSON form."""
         return {"chain": self.chain, "object": self.object, "sha256": self.sha256, "end": self.end}
+
+
+def anchors_in(results: Any) -> tuple[Anchor, ...]:
+    """Return the anchors that the trail reports inside a results document state, sorted by chain.
+
+    Raises:
+        ValueError: the document is not of that shape.
+    """
+    try:
+        found = [
+            Anchor(
+                f"{item['account']}/{item['region']}/s3://{item['bucket']}", item["key"], item["sha256"], item["end"]
+            )
+            for report in results.get("integrity", ())
+            for item in report.get("anchors", ())
+        ]
+        return tuple(sorted(set(found), key=lambda anchor: (anchor.chain, anchor.end, anchor.object)))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("its trail reports are not of their shape") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +142,6 @@ class ManifestInfo:
         session_name: of the assumed role; empty without one.
         clock_offset_ms: our clock minus AWS's; None when it was not measured.
         previous: None for the first pack of a series.
-        anchors: newest digest per chain.
         sampling: seed and sizes; empty because everything is tested.
         retention: until when the pack has to be kept, and on what ground.
     """
@@ -139,7 +157,6 @@ class ManifestInfo:
     session_name: str = ""
     clock_offset_ms: int | None = None
     previous: PreviousPack | None = None
-    anchors: tuple[Anchor, ...] = ()
     sampling: Mapping[str, Any] = field(default_factory=dict)
     retention: Mapping[str, Any] = field(default_factory=dict)
 
@@ -268,7 +285,6 @@ def _described(info: ManifestInfo) -> dict[str, Any]:
             "done": info.done,
             "not_assessed": info.counts.get("NOT_ASSESSED", 0),
         },
-        "anchors": [anchor.document() for anchor in sorted(info.anchors, key=lambda item: item.chain)],
         "retention": dict(info.retention),
         "signing": {"sums": SUMS, "record": SEAL_RECORD},
     }
@@ -279,8 +295,16 @@ def _computed(pack: PackFiles, info: ManifestInfo, hashes: Mapping[str, str]) ->
     return {
         "ruleset": {"name": name, "version": version, "sha256": ruleset_sha256(hashes)},
         "redaction": _redactions(pack),
+        "anchors": [anchor.document() for anchor in anchors_in(_results(pack))],
         "results_sha256": hashes[RESULTS],
     }
+
+
+def _results(pack: PackFiles) -> Any:
+    try:
+        return orjson.loads(read_small(pack, RESULTS))
+    except orjson.JSONDecodeError as error:
+        raise SealError(f"{RESULTS} is not JSON: {error}") from error
 
 
 def ruleset_sha256(hashes: Mapping[str, str]) -> str:

@@ -12,15 +12,23 @@ Order, because each step covers the ones before it:
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from auditor.canonical import canonical_json
+import orjson
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from auditor.canonical import canonical_json, sha256_hex
 from auditor.errors import IntegrityError, SealError
+from auditor.period import rfc3339
+from auditor.seal import cms
 from auditor.seal.contents import SUMS, FolderFiles, hash_file, read_small
 from auditor.seal.guides import readme_text, verify_text
 from auditor.seal.manifest import (
     MANIFEST,
+    PDF,
     README,
     SEAL_RECORD,
     VERIFY,
@@ -30,26 +38,54 @@ from auditor.seal.manifest import (
     build_manifest,
     parse_manifest,
 )
-from auditor.seal.sums import UNSUMMED, sums_text
+from auditor.seal.pades import sign_pdf
+from auditor.seal.signer import Signer, is_self_signed, key_kind, pem
+from auditor.seal.sums import SIGNATURE, TOKEN, UNSUMMED, sums_text
+from auditor.seal.timestamp import StampError, Tsa, fetch_stamp
+from auditor.seal.trust import name_of
 
-UNSIGNED: Mapping[str, Any] = {"schema": "auditor.seal/1", "signature": None, "timestamp": None, "pdf": None}
+RECORD_SCHEMA = "auditor.seal/1"
+SIGNER_PEM = "trust/signer.pem"
+CHAIN_PEM = "trust/chain.pem"
+TSA_PEM = "trust/tsa-chain.pem"
+_OURS = (SIGNER_PEM, CHAIN_PEM, TSA_PEM)
 
 
-def seal_pack(folder: Path, info: ManifestInfo, *, pages: Pages | None = None) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """How a pack is signed.
+
+    Args:
+        signer: who signs.
+        at: now, aware UTC; the signing time that is claimed.
+        tsa: who states the time; None for a signature that expires with its certificate.
+        sign_pdf: whether ``report.pdf`` gets a signature of its own (needs the extra ``sign``).
+    """
+
+    signer: Signer
+    at: datetime
+    tsa: Tsa | None = None
+    sign_pdf: bool = True
+
+
+def seal_pack(
+    folder: Path, info: ManifestInfo, *, pages: Pages | None = None, sealing: Sealing | None = None
+) -> Manifest:
     """Seal a folder that holds evidence, results and rules.
 
     Args:
         folder: not yet seen by any reader; the caller renames it when this returns.
         info: what the run knows.
         pages: called between manifest and seal to write the pages into ``folder``.
+        sealing: how to sign; None leaves the pack unsigned.
 
     Raises:
-        SealError: the folder cannot become a pack.
+        SealError: the folder cannot become a pack, or cannot be signed as asked.
     """
     manifest = write_manifest(folder, info)
     if pages is not None:
         pages(manifest)
-    finish_pack(folder, manifest)
+    finish_pack(folder, manifest, sealing)
     return manifest
 
 
@@ -65,38 +101,145 @@ def write_manifest(folder: Path, info: ManifestInfo) -> Manifest:
     return manifest
 
 
-def finish_pack(folder: Path, manifest: Manifest) -> Mapping[str, Any]:
+def finish_pack(folder: Path, manifest: Manifest, sealing: Sealing | None = None) -> Mapping[str, Any]:
     """Seal a folder whose pages are there (steps 3 to 7); returns the document of ``trust/seal.json``.
+
+    A time stamp that cannot be had ends this with an error, unless ``sealing.tsa`` is not required: then the pack is
+    signed without one and says so.
 
     Raises:
         SealError: a signature or time stamp cannot be had; the folder is then not a sealed pack.
     """
-    for name in UNSUMMED:
+    pdf = _rendered_pdf(folder)
+    try:
+        return _finish(folder, manifest, pdf, sealing, "")
+    except StampError as error:
+        if sealing is None or sealing.tsa is None or sealing.tsa.required:
+            raise
+        return _finish(folder, manifest, pdf, sealing, error.message)
+
+
+def _finish(
+    folder: Path, manifest: Manifest, pdf: bytes | None, sealing: Sealing | None, stamp_failure: str
+) -> Mapping[str, Any]:
+    for name in (*UNSUMMED, *_OURS):
         (folder / name).unlink(missing_ok=True)
-    record = UNSIGNED
+    tsa = sealing.tsa if sealing is not None and not stamp_failure else None
+    # 3. the PDF
+    pdf_record = _seal_pdf(folder, pdf, sealing, tsa)
+    # 4. how this pack is sealed
+    record = {
+        "schema": RECORD_SCHEMA,
+        "signature": _signature_record(sealing.signer) if sealing else None,
+        "timestamp": _stamp_record(sealing.tsa, stamp_failure) if sealing and sealing.tsa else None,
+        "pdf": pdf_record,
+    }
+    if sealing is not None:
+        leaf, *issuers = sealing.signer.chain
+        _write(folder / SIGNER_PEM, pem(leaf))
+        _write(folder / CHAIN_PEM, pem(*(issuers or [leaf])))
+    if tsa is not None:
+        _write(folder / TSA_PEM, pem(*tsa.trusted))
     _write(folder / SEAL_RECORD, canonical_json(record))
     _write(folder / VERIFY, verify_text(manifest, record))
-    _write(folder / SUMS, _sums(folder))
+    # 5. every file
+    sums = _sums(folder)
+    _write(folder / SUMS, sums)
+    # 6. and 7. the signature and its time
+    if sealing is not None:
+        signature = _sign(sums, sealing)
+        _write(folder / SIGNATURE, signature)
+        if tsa is not None:
+            _write(folder / TOKEN, fetch_stamp(signature, tsa, at=sealing.at))
     return record
 
 
-def reseal_pack(folder: Path) -> Mapping[str, Any]:
+def _sign(sums: bytes, sealing: Sealing) -> bytes:
+    signature = cms.sign(sums, sealing.signer, at=sealing.at)
+    try:
+        cms.verify(signature, sums)
+    except IntegrityError as error:
+        raise SealError(
+            f"the signature just made does not hold: {error.message}", hint="do key and certificate belong together?"
+        ) from error
+    return signature
+
+
+def _rendered_pdf(folder: Path) -> bytes | None:
+    """Return ``report.pdf`` as it was rendered, without the signature of an earlier seal; None when there is none."""
+    path = folder / PDF
+    if not path.exists():
+        return None
+    data, record = path.read_bytes(), folder / SEAL_RECORD
+    if not record.exists():
+        return data
+    try:
+        before = orjson.loads(record.read_bytes())["pdf"]
+        if before is None:
+            return data
+        data = data[: before["unsigned_bytes"]]
+        intact = sha256_hex(data) == before["unsigned_sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SealError(f"{SEAL_RECORD} of an earlier seal is malformed: {error}") from error
+    if not intact:
+        raise SealError(f"{PDF} is not the file that {SEAL_RECORD} of an earlier seal speaks about")
+    return data
+
+
+def _seal_pdf(folder: Path, pdf: bytes | None, sealing: Sealing | None, tsa: Tsa | None) -> dict[str, Any] | None:
+    if pdf is None:
+        return None
+    if sealing is None or not sealing.sign_pdf:
+        _write(folder / PDF, pdf)
+        return None
+    signed = sign_pdf(pdf, sealing.signer, ask=tsa.ask if tsa else None, stamp_roots=tsa.trusted if tsa else ())
+    _write(folder / PDF, signed.data)
+    return {
+        "level": signed.level,
+        "note": signed.note,
+        "unsigned_bytes": len(pdf),
+        "unsigned_sha256": sha256_hex(pdf),
+    }
+
+
+def _signature_record(signer: Signer) -> dict[str, Any]:
+    leaf = signer.chain[0]
+    return {
+        "file": SIGNATURE,
+        "format": "CMS detached, DER",
+        "algorithm": key_kind(leaf),
+        "subject": name_of(leaf),
+        "issuer": leaf.issuer.rfc4514_string()[:300],
+        "serial": f"{leaf.serial_number:x}",
+        "sha256": leaf.fingerprint(SHA256()).hex(),
+        "not_before": rfc3339(leaf.not_valid_before_utc),
+        "not_after": rfc3339(leaf.not_valid_after_utc),
+        "self_signed": is_self_signed(leaf),
+        "complete": is_self_signed(signer.chain[-1]),
+    }
+
+
+def _stamp_record(tsa: Tsa, failure: str) -> dict[str, str]:
+    return {"status": "failed" if failure else "requested", "url": tsa.url, "reason": failure}
+
+
+def reseal_pack(folder: Path, sealing: Sealing | None = None) -> Mapping[str, Any]:
     """Seal anew a pack whose manifest still holds, for instance to sign what was made unsigned.
 
     Raises:
-        SealError: a file of the manifest is missing or changed, or there is no manifest.
+        SealError: a file of the manifest is missing or changed, there is no manifest, or signing fails.
     """
     files = _files(folder)
+    if files.problems:
+        raise SealError(f"{files.problems[0].path} {files.problems[0].message}")
     try:
         manifest = parse_manifest(read_small(files, MANIFEST))
     except IntegrityError as error:
-        raise SealError(
-            error.message, hint="only a folder written by `auditor run` or `auditor render` can be sealed"
-        ) from error
+        raise SealError(error.message, hint="only a folder that `auditor run` wrote can be sealed anew") from error
     for entry in manifest.files:
         if entry.path not in files.sizes or hash_file(files, entry.path) != entry.sha256:
             raise SealError(f"{entry.path} is not what the manifest says; a changed pack is not sealed again")
-    return finish_pack(folder, manifest)
+    return finish_pack(folder, manifest, sealing)
 
 
 def _sums(folder: Path) -> bytes:

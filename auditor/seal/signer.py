@@ -161,6 +161,14 @@ def check_public_key(key: object) -> None:
     raise SealError("the signing key has to be ECDSA on P-256 or P-384, or RSA of at least 3072 bits")
 
 
+def key_kind(certificate: x509.Certificate) -> str:
+    """Return algorithm and size of a certificate's key, for people."""
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size} with SHA-256"
+    return f"ECDSA {key.curve.name} with SHA-256" if isinstance(key, ec.EllipticCurvePublicKey) else "another kind"
+
+
 def order_chain(key: object, certificates: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
     """Return the certificate of ``key`` followed by its issuers, as far as they are among ``certificates``.
 

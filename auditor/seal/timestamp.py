@@ -37,12 +37,26 @@ class Tsa:
         trusted: certificates under which its tokens are checked before a pack is called sealed.
         required: whether a pack without a time stamp is no sealed pack; otherwise the failure is recorded in the pack.
         timeout_seconds: for connecting and for each read.
+        post: how queries are sent; None for HTTP.
     """
 
     url: str
     trusted: tuple[x509.Certificate, ...]
     required: bool = True
     timeout_seconds: float = 20.0
+    post: Post | None = None
+
+    def ask(self, query: bytes) -> bytes:
+        """Send a TimeStampReq and return the reply, not yet checked.
+
+        Raises:
+            StampError: there is no reply.
+        """
+        return (self.post or _http_post(self.timeout_seconds))(self.url, query)
+
+
+class StampError(SealError):
+    """A time stamp cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +69,24 @@ class Stamp:
     serial: int
 
 
-def fetch_stamp(data: bytes, tsa: Tsa, *, at: datetime, post: Post | None = None) -> bytes:
+def fetch_stamp(data: bytes, tsa: Tsa, *, at: datetime) -> bytes:
     """Return a service's reply (DER of a TimeStampResp) for ``data``, checked against ``tsa.trusted``.
 
     Args:
         data: what is stamped; only its SHA-256 is sent.
         tsa: the service.
         at: now, aware UTC; when the service's certificate has to be valid.
-        post: how to send; HTTP unless a test says otherwise.
 
     Raises:
-        SealError: there is no reply, or none that holds.
+        StampError: there is no reply, or none that holds.
     """
     nonce = secrets.randbits(_NONCE_BITS)
-    query = encode_query(data, nonce)
-    reply = (post or _http_post(tsa.timeout_seconds))(tsa.url, query)
+    reply = tsa.ask(encode_query(data, nonce))
     try:
         stamp = verify_stamp(reply, data, nonce=nonce)
         check_stamp_path(stamp, tsa.trusted, at=at)
     except IntegrityError as error:
-        raise SealError(
+        raise StampError(
             f"the time stamp of {tsa.url} does not hold: {error.message}",
             hint="--tsa-ca has to name the certificates that the service publishes",
         ) from error
@@ -102,7 +114,7 @@ def _imprint(data: bytes) -> bytes:
 def _http_post(timeout: float) -> Post:
     def post(url: str, query: bytes) -> bytes:
         if urlsplit(url).scheme not in {"http", "https"}:
-            raise SealError(f"{url} is no http or https address")
+            raise StampError(f"{url} is no http or https address")
         headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
         request = urllib.request.Request(url, query, headers)  # noqa: S310 - the scheme was checked above
         try:
@@ -110,11 +122,11 @@ def _http_post(timeout: float) -> Post:
                 body: bytes = answer.read(_MOST_BYTES + 1)
         except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
-            raise SealError(
+            raise StampError(
                 f"the time-stamping service {url} did not answer: {reason}", hint="seal again when it is back"
             ) from error
         if len(body) > _MOST_BYTES:
-            raise SealError(f"the time-stamping service {url} answered with more than {_MOST_BYTES:,} bytes")
+            raise StampError(f"the time-stamping service {url} answered with more than {_MOST_BYTES:,} bytes")
         return body
 
     return post

@@ -11,14 +11,21 @@ Order, and what each step rests on:
 7. the pack before this one.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
+from cryptography import x509
 
-from auditor.errors import IntegrityError, UsageError
+from auditor.errors import AuditorError, IntegrityError, UsageError
+from auditor.period import rfc3339
+from auditor.seal.archive import unpack
+from auditor.seal.authenticity import check_authenticity
 from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits, PackFiles, hash_file, open_pack, read_small
 from auditor.seal.manifest import (
     HTML,
@@ -26,7 +33,9 @@ from auditor.seal.manifest import (
     META,
     PDF,
     RESULTS,
+    Anchor,
     Manifest,
+    anchors_in,
     belongs_in_manifest,
     parse_manifest,
     ruleset_sha256,
@@ -35,6 +44,30 @@ from auditor.seal.names import shown, skeleton
 from auditor.seal.pages import manifests_named
 from auditor.seal.report import Check, Finding, Outcome, VerifyReport, concluded
 from auditor.seal.sums import UNSUMMED, parse_sums
+
+Recheck = Callable[[Path], Sequence[str]]
+"""Examines an unpacked pack and returns one sentence for each thing that differs; nothing means agreement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What is asked of a pack beyond being whole.
+
+    Args:
+        at: now, aware UTC.
+        trusted: certificates that vouch for signers and time-stamping services; with any, a pack has to be signed.
+        previous: the pack that this one has to follow.
+        recheck_trail: verifies the recorded digests and log hashes again from the keys in the pack.
+        replay: judges the evidence again with the rules in the pack.
+        limits: what may be spent on each pack.
+    """
+
+    at: datetime
+    trusted: tuple[x509.Certificate, ...] = ()
+    previous: Path | None = None
+    recheck_trail: Recheck | None = None
+    replay: Recheck | None = None
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,61 +86,85 @@ class _Pack:
         return read_small(self.files, path, self.limits)
 
 
-def verify_pack(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> VerifyReport:
+def verify_pack(path: Path, demands: Demands) -> VerifyReport:
     """Verify a pack, folder or zip.
 
     Args:
         path: where it is.
-        limits: what may be spent on it.
+        demands: what is asked of it.
 
     Raises:
         UsageError: there is no pack at ``path`` at all.
-        IntegrityError: the pack cannot be read within ``limits``, or is no readable zip.
+        IntegrityError: the pack cannot be read within the limits, or is no readable zip.
     """
-    with open_pack(path, limits) as files:
+    with open_pack(path, demands.limits) as files:
         if SUMS not in files.sizes and MANIFEST not in files.sizes:
             raise UsageError(f"{path} is no pack: it holds neither {SUMS} nor {MANIFEST}")
-        return _verify(path, files, limits)
+        return _verify(path, files, demands)
 
 
-def _verify(path: Path, files: PackFiles, limits: Limits) -> VerifyReport:
+def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     # 1 and 2: files
-    findings = [Finding("files", item.kind, item.path, item.message) for item in files.problems]
-    hashes, unreadable = _hash_all(files)
-    findings += unreadable
-    stated: Mapping[str, str] = {}
-    manifest: Manifest | None = None
-    try:
-        stated = parse_sums(read_small(files, SUMS, limits))
-    except IntegrityError as error:
-        findings.append(Finding("files", "malformed", SUMS, error.message))
-    broken: list[Finding] = []
-    try:
-        manifest = parse_manifest(read_small(files, MANIFEST, limits))
-    except IntegrityError as error:
-        broken.append(Finding("manifest", "malformed", MANIFEST, error.message))
-    pack = _Pack(files, limits, hashes, stated, manifest)
-    findings += _file_findings(pack)
-    checks = [concluded("files", findings, f"all {len(stated)} files are those that {SUMS} lists")]
+    pack, findings = _open(files, demands.limits)
+    checks = [concluded("files", findings, f"all {len(pack.stated)} files are those that {SUMS} lists")]
     # 3: manifest
-    found = [*broken, *(_manifest_findings(pack, manifest) if manifest else ())]
-    listed = len(manifest.files) if manifest else 0
+    found = [*_broken_manifest(pack), *(_manifest_findings(pack, pack.manifest) if pack.manifest else ())]
+    listed = len(pack.manifest.files) if pack.manifest else 0
     checks.append(concluded("manifest", found, f"the manifest describes the {listed} files it was made over"))
     findings += found
     # 4: pages
     check, found = _pages(pack)
     checks.append(check)
     findings += found
+    # 5: who and when
+    who = check_authenticity(files, trusted=demands.trusted, at=demands.at, limits=demands.limits)
+    checks += who.checks
+    findings += who.findings
+    # 6: what others hand in
+    for name, recheck in (("trail", demands.recheck_trail), ("replay", demands.replay)):
+        if recheck is not None:
+            check, found = _recheck(name, recheck, path, files, sound=not findings)
+            checks.append(check)
+            findings += found
+    # 7: the pack before
+    if demands.previous is not None:
+        found = list(_previous_findings(pack, demands))
+        checks.append(concluded("previous", found, "it follows the pack given, and no digest chain lost its history"))
+        findings += found
     return VerifyReport(
         pack=str(path),
-        pack_id=manifest.pack_id if manifest else "",
-        manifest_sha256=hashes.get(MANIFEST, ""),
-        files=len(hashes),
-        signer="",
-        sealed_at="",
+        pack_id=pack.manifest.pack_id if pack.manifest else "",
+        manifest_sha256=pack.hashes.get(MANIFEST, ""),
+        files=len(pack.hashes),
+        signer=who.signer,
+        sealed_at=rfc3339(who.sealed_at) if who.sealed_at else "",
         checks=tuple(checks),
         findings=tuple(findings),
     )
+
+
+def _open(files: PackFiles, limits: Limits) -> tuple[_Pack, list[Finding]]:
+    findings = [Finding("files", item.kind, item.path, item.message) for item in files.problems]
+    hashes, unreadable = _hash_all(files)
+    findings += unreadable
+    stated: Mapping[str, str] = {}
+    try:
+        stated = parse_sums(read_small(files, SUMS, limits))
+    except IntegrityError as error:
+        findings.append(Finding("files", "malformed", SUMS, error.message))
+    manifest: Manifest | None = None
+    with suppress(IntegrityError):  # said by _broken_manifest
+        manifest = parse_manifest(read_small(files, MANIFEST, limits))
+    pack = _Pack(files, limits, hashes, stated, manifest)
+    return pack, [*findings, *_file_findings(pack)]
+
+
+def _broken_manifest(pack: _Pack) -> Iterator[Finding]:
+    if pack.manifest is None:
+        try:
+            parse_manifest(pack.read(MANIFEST))
+        except IntegrityError as error:
+            yield Finding("manifest", "malformed", MANIFEST, error.message)
 
 
 def _hash_all(files: PackFiles) -> tuple[dict[str, str], list[Finding]]:
@@ -181,8 +238,16 @@ def _results_findings(pack: _Pack, manifest: Manifest) -> Iterator[Finding]:
     results = _json(pack, RESULTS)
     if not isinstance(results, dict):
         yield Finding("manifest", "malformed", RESULTS, "is not a JSON object")
-    elif results.get("counts") != manifest.document["counts"]:
+        return
+    if results.get("counts") != manifest.document["counts"]:
         yield Finding("manifest", "mismatch", RESULTS, f"counts other states than {MANIFEST}")
+    try:
+        anchors = anchors_in(results)
+    except ValueError as error:
+        yield Finding("manifest", "malformed", RESULTS, f"cannot be read: {error}")
+        return
+    if anchors != manifest.anchors:
+        yield Finding("manifest", "mismatch", RESULTS, f"names other newest digests than {MANIFEST}")
 
 
 def _meta_findings(pack: _Pack, hashes: Mapping[str, str]) -> Iterator[Finding]:
@@ -225,3 +290,69 @@ def _named(pack: _Pack, name: str) -> frozenset[str]:
         return manifests_named(pack.read(name))
     except IntegrityError:
         return frozenset()
+
+
+def _recheck(name: str, recheck: Recheck, path: Path, files: PackFiles, *, sound: bool) -> tuple[Check, list[Finding]]:
+    """Let others examine the content; only of a pack in which nothing was found so far, because they read paths."""
+    if not sound:
+        return Check(name, Outcome.UNKNOWN, "not done, because the pack does not hold"), []
+    try:
+        if path.is_dir():
+            differences = recheck(path)
+        else:
+            with TemporaryDirectory(prefix="auditor-verify-") as folder:
+                unpack(files, Path(folder))
+                differences = recheck(Path(folder))
+    except AuditorError as error:
+        differences = (error.message,)
+    findings = [Finding(name, "mismatch", "", shown(difference)) for difference in differences]
+    return concluded(name, findings, _AGREEMENT[name]), findings
+
+
+_AGREEMENT = {
+    "trail": "the recorded digests and log hashes hold under the keys in the pack",
+    "replay": "judging the evidence again with the rules in the pack gives the same results, byte for byte",
+}
+
+
+def _previous_findings(pack: _Pack, demands: Demands) -> Iterator[Finding]:
+    assert demands.previous is not None  # noqa: S101 - asked by the only caller
+    with open_pack(demands.previous, demands.limits) as files:
+        report = _verify(demands.previous, files, replace(demands, previous=None, recheck_trail=None, replay=None))
+        before, _ = _open(files, demands.limits)
+    for finding in report.findings:
+        yield Finding("previous", finding.kind, finding.path, f"of the previous pack {finding.message}")
+    if pack.manifest is None or before.manifest is None:
+        yield Finding("previous", "mismatch", MANIFEST, "cannot be compared with that of the previous pack")
+        return
+    named = pack.manifest.previous
+    if named is None:
+        yield Finding("previous", "mismatch", MANIFEST, "names no previous pack")
+    elif (named.id, named.manifest_sha256) != (before.manifest.pack_id, before.manifest.sha256):
+        yield Finding("previous", "mismatch", MANIFEST, f"follows the pack {named.id}, which is not the one given")
+    yield from _lost_history(_json(pack, RESULTS), before.manifest.anchors)
+
+
+def _lost_history(results: Any, anchors: Sequence[Anchor]) -> Iterator[Finding]:
+    """Find chains whose newest digest of the previous pack is unknown to, or missed by, this pack's trail reports."""
+    records = list(_records(results.get("integrity"))) if isinstance(results, dict) else []
+    for anchor in anchors:
+        about = [record for record in records if anchor.object in record.values()]
+        missed = [record for record in about if str(record.get("kind", "")).startswith("anchor_")]
+        seen = any(anchor.sha256 in record.values() for record in about)
+        if missed or not seen:
+            message = f"shows no trace of the digest {shown(anchor.object)} that ended the chain {shown(anchor.chain)}"
+            yield Finding("previous", "missing", RESULTS, message)
+
+
+def _records(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield every object inside a JSON value, however deep."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            # Only what can be compared with a text: members that are lists or objects come later on their own.
+            yield {key: inner for key, inner in item.items() if isinstance(inner, str)}
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)

@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 
@@ -11,8 +12,10 @@ from auditor.evidence import Answer, EvidenceWriter
 from auditor.model import AccountScope, RunInfo, State
 from auditor.operations import Call
 from auditor.period import parse_period
-from auditor.seal.manifest import HTML, PDF, Anchor, Manifest, ManifestInfo, PreviousPack, Tool
-from auditor.seal.pack import seal_pack
+from auditor.seal.contents import FolderFiles, hash_file
+from auditor.seal.manifest import HTML, PDF, Manifest, ManifestInfo, PreviousPack, Tool
+from auditor.seal.pack import Sealing, seal_pack
+from auditor.seal.sums import UNSUMMED, sums_text
 
 NOW = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 ACCOUNT = "111122223333"
@@ -32,9 +35,7 @@ RUN = RunInfo(
 )
 
 
-def info(
-    pack_id: str = "2026-10-example", *, previous: PreviousPack | None = None, anchors: tuple[Anchor, ...] = ()
-) -> ManifestInfo:
+def info(pack_id: str = "2026-10-example", *, previous: PreviousPack | None = None) -> ManifestInfo:
     """Return what a run would say about its pack."""
     return ManifestInfo(
         pack_id=pack_id,
@@ -46,11 +47,10 @@ def info(
         done=2,
         counts=COUNTS,
         previous=previous,
-        anchors=anchors,
     )
 
 
-def judged_folder(folder: Path) -> Path:
+def judged_folder(folder: Path, integrity: tuple[dict[str, Any], ...] = ()) -> Path:
     """Write evidence, results and rules of a tiny run."""
     evidence = EvidenceWriter(folder / "evidence")
     for region in ("eu-central-1", "us-east-1"):
@@ -58,7 +58,9 @@ def judged_folder(folder: Path) -> Path:
         evidence.add(Answer(ACCOUNT, call, ({"trailList": []},), RUN.principal, ("r-1",), 200, NOW))
     evidence.close(RUN)
     for name, data in {
-        "results/results.json": canonical_json({"schema": "auditor.results/1", "counts": COUNTS, "integrity": []}),
+        "results/results.json": canonical_json(
+            {"schema": "auditor.results/1", "counts": COUNTS, "integrity": list(integrity)}
+        ),
         "results/controls.csv": b"id,state\r\na,PASS\r\nb,FAIL\r\n",
         "rules/controls/cloudtrail.yaml": b"- id: a\n- id: b\n",
     }.items():
@@ -86,8 +88,21 @@ def write_pages(folder: Path, manifest: Manifest) -> None:
     (folder / HTML).write_text(html, encoding="utf-8")
 
 
-def sealed_pack(folder: Path, what: ManifestInfo | None = None) -> Path:
-    """Return a small pack, sealed but not signed."""
-    judged_folder(folder)
-    seal_pack(folder, what or info(), pages=lambda manifest: write_pages(folder, manifest))
+def sealed_pack(
+    folder: Path,
+    what: ManifestInfo | None = None,
+    *,
+    sealing: Sealing | None = None,
+    integrity: tuple[dict[str, Any], ...] = (),
+) -> Path:
+    """Return a small pack, sealed, and signed when it is said how."""
+    judged_folder(folder, integrity)
+    seal_pack(folder, what or info(), pages=lambda manifest: write_pages(folder, manifest), sealing=sealing)
     return folder
+
+
+def rewrite_sums(pack: Path) -> None:
+    """Do what a forger without a key does last."""
+    files = FolderFiles(pack)
+    sums = {name: hash_file(files, name) for name in files.sizes if name not in UNSUMMED}
+    (pack / "SHA256SUMS").write_bytes(sums_text(sums))

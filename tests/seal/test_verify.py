@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from auditor.canonical import canonical_json
 from auditor.errors import IntegrityError, UsageError
 from auditor.seal.archive import pack_zip, unpack
-from auditor.seal.contents import FolderFiles, Limits, hash_file, open_pack
+from auditor.seal.contents import DEFAULT_LIMITS, FolderFiles, Limits, open_pack
 from auditor.seal.report import Outcome, VerifyReport
-from auditor.seal.sums import UNSUMMED, sums_text
-from auditor.seal.verify import verify_pack
-from tests.seal.packs import sealed_pack
+from auditor.seal.verify import Demands
+from auditor.seal.verify import verify_pack as verify
+from tests.seal.packs import NOW, rewrite_sums, sealed_pack
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,10 @@ def pack(tmp_path: Path, original: Path) -> Path:
     """A copy to spoil."""
     unpack(FolderFiles(original), tmp_path / "pack")
     return tmp_path / "pack"
+
+
+def verify_pack(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> VerifyReport:
+    return verify(path, Demands(at=NOW, limits=limits))
 
 
 def found(report: VerifyReport) -> set[tuple[str, str, str]]:
@@ -110,13 +114,6 @@ def test_counts_that_differ_from_the_results_are_recognised(pack: Path) -> None:
     (pack / "manifest.json").write_bytes(canonical_json(document))
     rewrite_sums(pack)
     assert ("manifest", "mismatch", "results/results.json") in found(verify_pack(pack))
-
-
-def rewrite_sums(pack: Path) -> None:
-    """Do what a forger without a key does last."""
-    files = FolderFiles(pack)
-    sums = {name: hash_file(files, name) for name in files.sizes if name not in UNSUMMED}
-    (pack / "SHA256SUMS").write_bytes(sums_text(sums))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
