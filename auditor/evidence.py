@@ -186,6 +186,17 @@ class EvidenceWriter:
         with target.open("xb") as file:
             file.write(data)
 
+    def stored(self, account: str, operation: str) -> tuple[Any, ...]:
+        """Return the stored pages of an operation's complete answers so far, in the order of the calls."""
+        with self._lock:
+            records = [self._records[key] for key in sorted(self._records) if key[0] == account and key[2] == operation]
+        return tuple(
+            page
+            for record in records
+            if record.complete
+            for page in orjson.loads((self._folder / record.path).read_bytes())["pages"]
+        )
+
     def close(self, run: RunInfo) -> None:
         """Number the records, write their metadata and the scope. Nothing can be added afterwards."""
         meta = self._folder / "meta"

@@ -30,10 +30,11 @@ from auditor.errors import UsageError
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
-from auditor.evidence import Evidence, EvidenceWriter
+from auditor.evidence import Answer, Evidence, EvidenceWriter
 from auditor.layout import ATTESTATIONS, CALLS, EVIDENCE, RESULTS, RULES, WAIVERS, read_request, write_rules
 from auditor.locate import controls_folder
 from auditor.model import Results, RunInfo
+from auditor.operations import Call
 from auditor.outcome import exit_code, results_document, results_json
 from auditor.period import parse_period
 from auditor.render import html, pdf
@@ -42,6 +43,8 @@ from auditor.render.exports import Source, export
 from auditor.replay import differences
 from auditor.seal.manifest import Manifest, ManifestInfo, Tool
 from auditor.seal.pack import seal_pack
+from auditor.trail.audit import AccountTrails, audit_trails
+from auditor.trail.verify import Progress as TrailProgress
 from auditor.waivers import load_attestations, load_waivers
 
 TOOL = f"auditor {__version__}"
@@ -168,8 +171,47 @@ def collect_evidence(request: Request, catalog: Catalog, folder: Path, progress:
         now=request.now,
         progress=lambda done, total, note: progress("Collect", done, total, note),
     )
+    produced: tuple[str, ...] = ()
+    if "trail" not in config.skip:
+        produced = (DIGESTS, EVENTS)
+        _verify_trails(request, caller, collected, writer, folder / INTEGRITY, progress)
     _write(folder.parent / CALLS, canonical_json(log.document()))
-    writer.close(_run_info(request, caller, collected, started))
+    writer.close(_run_info(request, caller, collected, started, produced))
+
+
+def _verify_trails(
+    request: Request, caller: Caller, collected: Collected, writer: EvidenceWriter, folder: Path, progress: Progress
+) -> None:
+    """Verify what the account's trails delivered in the period; reports become evidence like any answer."""
+    pages = writer.stored(caller.account, "cloudtrail:DescribeTrails")
+    trails = AccountTrails(
+        account=caller.account,
+        regions=collected.scope.regions,
+        organization="",
+        trails=tuple(item for page in pages for item in page.get("trailList") or ()),
+    )
+
+    def show(trail: str, state: TrailProgress) -> None:
+        progress(f"Verify {trail}: {state.stage}", state.done, state.total or 0)
+
+    for report in audit_trails(
+        trails,
+        caller.session,
+        period=parse_period(request.config.period, request.as_of),
+        now=request.as_of,
+        archive=folder,
+        progress=show,
+    ):
+        for operation, document in ((DIGESTS, report.document()), (EVENTS, report.notable)):
+            if document is not None:
+                call = Call(operation, report.scope.home_region, (("Name", report.scope.arn),))
+                writer.add(
+                    Answer(caller.account, call, (document,), caller.principal, (), 0, collected_at=request.now())
+                )
+
+
+INTEGRITY = "integrity"
+DIGESTS, EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
 
 
 def _caller(config: Config, log: CallLog) -> Caller:
@@ -180,7 +222,9 @@ def _caller(config: Config, log: CallLog) -> Caller:
     return caller
 
 
-def _run_info(request: Request, caller: Caller, collected: Collected, started: datetime) -> RunInfo:
+def _run_info(
+    request: Request, caller: Caller, collected: Collected, started: datetime, produced: tuple[str, ...]
+) -> RunInfo:
     config = request.config
     return RunInfo(
         entity=config.entity or f"AWS account {caller.account}",
@@ -194,7 +238,7 @@ def _run_info(request: Request, caller: Caller, collected: Collected, started: d
         principal=caller.principal,
         tool=TOOL,
         skipped=tuple(config.skip),
-        operations=collected.operations,
+        operations=tuple(sorted({*collected.operations, *produced})),
     )
 
 
