@@ -11,6 +11,10 @@ def build(world: str) -> Application:
     """
     if world == "demo":
         from auditor.simulator.worlds.demo import build as build_world
+    elif world == "clean":
+        from auditor.simulator.worlds.clean import build as build_world
+    elif world == "hostile":
+        from auditor.simulator.worlds.hostile import build as build_world
     elif world == "empty":
         from auditor.simulator.worlds.empty import build as build_world
     else:

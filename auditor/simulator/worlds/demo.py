@@ -1,6 +1,5 @@
 """Northwind Ledger: a believable account with a believable month in it. ``docs/simulator.md`` tells the story."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -29,7 +28,12 @@ LONG_TAG: Final = "long " * 50
 
 def build() -> Application:
     """Build the demo world."""
-    aws = frame("demo", ACCOUNT, HOME, {"trail": TRAIL_ARN, "name": "Northwind Ledger"})
+    return construct("demo").application
+
+
+def construct(world: str) -> Builder:
+    """Build the demo account under a world's name, for other worlds to go on with."""
+    aws = frame(world, ACCOUNT, HOME, {"trail": TRAIL_ARN, "name": "Northwind Ledger"})
     plan = Plan(TRAIL, eventful=True)
     state = State(
         plan=plan,
@@ -50,7 +54,7 @@ def build() -> Application:
     _users(aws, state)
     _services(aws)
     Archive(plan).attach(aws.application.objects.add(TRAIL.bucket, versioned=True))
-    return aws.application
+    return aws
 
 
 def _storage(aws: Builder) -> None:
@@ -179,53 +183,13 @@ def _trail(aws: Builder, key: str) -> None:
 
 def _functions(aws: Builder) -> None:
     logs = aws.client("logs")
+    parts.function(aws, "sg-remediator", "sg-remediator-role", "Closes security groups that were opened to the world")
+    parts.function(aws, "ledger-invoice", "sg-remediator-role", "Invoices")
     for name in ("sg-remediator", "ledger-invoice"):
-        _function(aws, name)
         logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
     logs.create_log_group(logGroupName="/ledger/api/access")
     logs.put_retention_policy(logGroupName="/ledger/api/access", retentionInDays=7)
-    rules = aws.client("events")
-    arn = aws.arn("lambda", "function:sg-remediator")
-    rules.put_rule(
-        Name="detect-open-ssh",
-        Description="A security group lets everybody in: sg-remediator takes the rule out again",
-        State="ENABLED",
-        EventPattern=json.dumps(
-            {
-                "source": ["aws.ec2"],
-                "detail-type": ["AWS API Call via CloudTrail"],
-                "detail": {
-                    "eventSource": ["ec2.amazonaws.com"],
-                    "eventName": ["AuthorizeSecurityGroupIngress", "ModifySecurityGroupRules"],
-                },
-            }
-        ),
-    )
-    rules.put_targets(Rule="detect-open-ssh", Targets=[{"Id": "remediate", "Arn": arn}])
-    aws.client("lambda").add_permission(
-        FunctionName="sg-remediator",
-        StatementId="detect-open-ssh",
-        Action="lambda:InvokeFunction",
-        Principal="events.amazonaws.com",
-        SourceArn=aws.arn("events", "rule/detect-open-ssh"),
-    )
-
-
-def _function(aws: Builder, name: str) -> None:
-    import io
-    import zipfile
-
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as packed:
-        packed.writestr(zipfile.ZipInfo("handler.py", (2024, 3, 4, 9, 12, 0)), "def handle(event, context): ...\n")
-    aws.client("lambda").create_function(
-        FunctionName=name,
-        Runtime="python3.12",
-        Role=aws.arn("iam", "role/sg-remediator-role", ""),
-        Handler="handler.handle",
-        Code={"ZipFile": archive.getvalue()},
-        Description="Closes security groups that were opened to the world" if name == "sg-remediator" else "Invoices",
-    )
+    parts.remediation_rule(aws, "detect-open-ssh", "sg-remediator")
 
 
 def _monitoring(aws: Builder) -> None:

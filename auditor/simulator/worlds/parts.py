@@ -1,6 +1,8 @@
 """Building blocks that several worlds share."""
 
+import io
 import json
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -354,4 +356,49 @@ def flow_log(aws: Builder, vpc: str, target: str, *, region: str = "", traffic: 
         TrafficType=traffic,
         LogDestinationType="s3",
         LogDestination=f"arn:aws:s3:::{target}",
+    )
+
+
+def function(
+    aws: Builder, name: str, role_name: str, description: str, *, variables: Mapping[str, str] | None = None
+) -> None:
+    """Create a Lambda function."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr(zipfile.ZipInfo("handler.py", (2024, 3, 4, 9, 12, 0)), "def handle(event, context): ...\n")
+    aws.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=aws.arn("iam", f"role/{role_name}", ""),
+        Handler="handler.handle",
+        Code={"ZipFile": archive.getvalue()},
+        Description=description,
+        Environment={"Variables": dict(variables or {})},
+    )
+
+
+def remediation_rule(aws: Builder, name: str, function_name: str) -> None:
+    """Create the EventBridge rule that hands opened security groups to a function."""
+    rules = aws.client("events")
+    pattern = {
+        "source": ["aws.ec2"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {
+            "eventSource": ["ec2.amazonaws.com"],
+            "eventName": ["AuthorizeSecurityGroupIngress", "ModifySecurityGroupRules"],
+        },
+    }
+    rules.put_rule(
+        Name=name,
+        Description="A security group was opened: the rule is taken out again",
+        State="ENABLED",
+        EventPattern=json.dumps(pattern),
+    )
+    rules.put_targets(Rule=name, Targets=[{"Id": "remediate", "Arn": aws.arn("lambda", f"function:{function_name}")}])
+    aws.client("lambda").add_permission(
+        FunctionName=function_name,
+        StatementId=name,
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=aws.arn("events", f"rule/{name}"),
     )

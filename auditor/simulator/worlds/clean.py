@@ -1,0 +1,253 @@
+"""Northwind Ledger as it should be: the same account with every benchmark control met, and a quiet month."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from moto.iam.models import iam_backends
+
+from auditor.simulator import clock
+from auditor.simulator.app import Application
+from auditor.simulator.overlay import install
+from auditor.simulator.overlay.state import State, UserFacts
+from auditor.simulator.worlds import alarms, parts
+from auditor.simulator.worlds.archive import TRAIL, Archive, Plan
+from auditor.simulator.worlds.builder import AS_OF, REGIONS, Builder, frame
+from auditor.simulator.worlds.events import ACCOUNT, HOME, TRAIL_ARN, principal_id
+
+SETTLED: Final = datetime(2024, 3, 4, 9, 12, tzinfo=UTC)
+LOG_GROUP: Final = "/aws/cloudtrail/management-events"
+BUCKETS: Final = ("northwind-config-history", "northwind-flow-logs", "northwind-ledger-statements")
+
+
+def build() -> Application:
+    """Build the clean world."""
+    aws = frame("clean", ACCOUNT, HOME, {"trail": TRAIL_ARN, "name": "Northwind Ledger"})
+    plan = Plan(TRAIL, eventful=False)
+    state = State(
+        plan=plan,
+        summary={"AccountMFAEnabled": 1},
+        mfa_delete={TRAIL.bucket, "northwind-access-logs", *BUCKETS},
+    )
+    install(aws.application, state)
+    with clock.at(SETTLED):
+        _account(aws)
+        _storage(aws)
+        key = _key(aws)
+        _trail(aws, key)
+        _monitoring(aws)
+        _databases(aws, key, *_network(aws))
+    _deployer(aws, state)
+    _services(aws)
+    Archive(plan).attach(aws.application.objects.add(TRAIL.bucket, versioned=True))
+    return aws.application
+
+
+def _account(aws: Builder) -> None:
+    parts.contact(aws, security=True)
+    parts.account_public_block(aws, parts.BLOCK_ALL)
+    iam = aws.client("iam")
+    iam.update_account_password_policy(
+        MinimumPasswordLength=14,
+        RequireSymbols=True,
+        RequireNumbers=True,
+        RequireUppercaseCharacters=True,
+        RequireLowercaseCharacters=True,
+        PasswordReusePrevention=24,
+        MaxPasswordAge=90,
+    )
+    metadata = '<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://idp.example"/>'
+    provider = iam.create_saml_provider(Name="company-directory", SAMLMetadataDocument=metadata.ljust(1000))
+    federated = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": provider["SAMLProviderArn"]},
+                "Action": "sts:AssumeRoleWithSAML",
+                "Condition": {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}},
+            }
+        ],
+    }
+    managed = "arn:aws:iam::aws:policy"
+    parts.role(aws, "support-contact", f"{managed}/AWSSupportAccess", trust=federated)
+    parts.role(aws, "operators", f"{managed}/PowerUserAccess", trust=federated)
+    parts.role(aws, "security-audit", f"{managed}/SecurityAudit", trust=federated)
+    parts.role(aws, "cloudtrail-to-logs", trust=parts.service_trust("cloudtrail.amazonaws.com"))
+    parts.role(aws, "sg-remediator-role", trust=parts.service_trust("lambda.amazonaws.com"))
+    parts.role(aws, "orders-queue-worker", f"{managed}/AmazonSSMManagedInstanceCore")
+    iam.create_instance_profile(InstanceProfileName="orders-queue-worker")
+    iam.add_role_to_instance_profile(InstanceProfileName="orders-queue-worker", RoleName="orders-queue-worker")
+
+
+def _storage(aws: Builder) -> None:
+    parts.access_log_bucket(aws, "northwind-access-logs")
+    aws.client("s3").put_bucket_versioning(
+        Bucket="northwind-access-logs", VersioningConfiguration={"Status": "Enabled"}
+    )
+    parts.bucket(
+        aws,
+        TRAIL.bucket,
+        statements=[*parts.trail_delivery(TRAIL.bucket, ACCOUNT), parts.tls_only(TRAIL.bucket)],
+        logs_to="northwind-access-logs",
+        lock=True,
+    )
+    for name in BUCKETS:
+        parts.bucket(aws, name, versioning=True, statements=[parts.tls_only(name)])
+
+
+def _key(aws: Builder) -> str:
+    kms = aws.client("kms")
+    key = str(kms.create_key(Description="Everything at rest")["KeyMetadata"]["KeyId"])
+    kms.create_alias(AliasName="alias/ledger", TargetKeyId=key)
+    kms.enable_key_rotation(KeyId=key)
+    return key
+
+
+def _trail(aws: Builder, key: str) -> None:
+    logs = aws.client("logs")
+    for name in (LOG_GROUP, "/aws/lambda/sg-remediator"):
+        logs.create_log_group(logGroupName=name, kmsKeyId=aws.arn("kms", f"key/{key}"))
+        logs.put_retention_policy(logGroupName=name, retentionInDays=400)
+    trail = aws.client("cloudtrail")
+    trail.create_trail(
+        Name=TRAIL.name,
+        S3BucketName=TRAIL.bucket,
+        IsMultiRegionTrail=True,
+        EnableLogFileValidation=True,
+        KmsKeyId=aws.arn("kms", f"key/{key}"),
+        CloudWatchLogsLogGroupArn=aws.arn("logs", f"log-group:{LOG_GROUP}:*"),
+        CloudWatchLogsRoleArn=aws.arn("iam", "role/cloudtrail-to-logs", ""),
+    )
+    trail.put_event_selectors(
+        TrailName=TRAIL.name,
+        AdvancedEventSelectors=[
+            {
+                "Name": "All management events",
+                "FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}],
+            },
+            {
+                "Name": "All object reads and writes",
+                "FieldSelectors": [
+                    {"Field": "eventCategory", "Equals": ["Data"]},
+                    {"Field": "resources.type", "Equals": ["AWS::S3::Object"]},
+                ],
+            },
+        ],
+    )
+    trail.put_insight_selectors(
+        TrailName=TRAIL.name,
+        InsightSelectors=[{"InsightType": "ApiCallRateInsight"}, {"InsightType": "ApiErrorRateInsight"}],
+    )
+    trail.start_logging(Name=TRAIL.name)
+
+
+def _monitoring(aws: Builder) -> None:
+    queue = aws.arn("sqs", "security-inbox")
+    aws.client("sqs").create_queue(QueueName="security-inbox")
+    topic = parts.topic(aws, "security-alerts", [("email", "security@northwind-ledger.example"), ("sqs", queue)])
+    alarms.install(aws, LOG_GROUP, list(alarms.all_right(topic).values()))
+    aws.client("cloudwatch").put_composite_alarm(
+        AlarmName="security-composite",
+        AlarmRule='ALARM("cis-cloudtrail-changes") OR ALARM("cis-root-usage")',
+        ActionsEnabled=True,
+        AlarmActions=[topic],
+    )
+    parts.function(aws, "sg-remediator", "sg-remediator-role", "Closes security groups that were opened to the world")
+    parts.remediation_rule(aws, "detect-open-ssh", "sg-remediator")
+
+
+def _network(aws: Builder) -> tuple[str, str]:
+    """Build the one network and return its subnet and its security group."""
+    parts.drop_default_vpcs(aws, REGIONS)
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.4.0/24")["Subnet"]["SubnetId"]
+    parts.flow_log(aws, vpc, "northwind-flow-logs")
+    parts.close_default_groups(aws, HOME)
+    parts.ebs_encryption(aws)
+    (acl,) = ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["NetworkAcls"]
+    for number, port in ((10, 22), (11, 3389)):
+        for protocol, offset in (("6", 0), ("17", 20)):
+            ec2.create_network_acl_entry(
+                NetworkAclId=acl["NetworkAclId"],
+                RuleNumber=number + offset,
+                Protocol=protocol,
+                RuleAction="deny",
+                Egress=False,
+                CidrBlock="0.0.0.0/0",
+                PortRange={"From": port, "To": port},
+            )
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+    for service in ("s3", "dynamodb"):
+        ec2.create_vpc_endpoint(
+            VpcId=vpc,
+            ServiceName=f"com.amazonaws.{HOME}.{service}",
+            VpcEndpointType="Gateway",
+            RouteTableIds=[table["RouteTableId"] for table in tables],
+        )
+    group = ec2.create_security_group(GroupName="orders", Description="Orders workers", VpcId=vpc)["GroupId"]
+    ec2.run_instances(
+        ImageId="ami-0c1ac8a41498c1a9c",
+        InstanceType="t3.medium",
+        MinCount=1,
+        MaxCount=1,
+        SubnetId=subnet,
+        SecurityGroupIds=[group],
+        IamInstanceProfile={"Name": "orders-queue-worker"},
+        MetadataOptions={"HttpTokens": "required"},
+        Monitoring={"Enabled": True},
+    )
+    return str(subnet), str(group)
+
+
+def _databases(aws: Builder, key: str, subnet: str, group: str) -> None:
+    rds = aws.client("rds")
+    rds.create_db_subnet_group(
+        DBSubnetGroupName="ledger", DBSubnetGroupDescription="Ledger databases", SubnetIds=[subnet]
+    )
+    rds.create_db_instance(
+        DBSubnetGroupName="ledger",
+        VpcSecurityGroupIds=[group],
+        DBInstanceIdentifier="ledger-primary",
+        DBInstanceClass="db.m6g.large",
+        Engine="postgres",
+        AllocatedStorage=100,
+        MasterUsername="ledger",
+        MasterUserPassword="not-a-real-password",
+        StorageEncrypted=True,
+        KmsKeyId=aws.arn("kms", f"key/{key}"),
+        MultiAZ=True,
+        PubliclyAccessible=False,
+        AutoMinorVersionUpgrade=True,
+    )
+    aws.client("efs").create_file_system(CreationToken="ledger-shared", Encrypted=True)
+
+
+def _deployer(aws: Builder, state: State) -> None:
+    iam = aws.client("iam")
+    backend = iam_backends[ACCOUNT]["aws"]
+    with clock.at(SETTLED):
+        iam.create_group(GroupName="deployers")
+        iam.attach_group_policy(GroupName="deployers", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+        iam.create_user(UserName="ci-deployer")
+        iam.add_user_to_group(GroupName="deployers", UserName="ci-deployer")
+    backend.users["ci-deployer"].id = principal_id("AIDA", "ci-deployer")
+    with clock.at(AS_OF - timedelta(days=30)):
+        iam.create_access_key(UserName="ci-deployer")
+    backend.users["ci-deployer"].access_keys[0].access_key_id = principal_id("AKIA", "ci-deployer")[:20]
+    state.users["ci-deployer"] = UserFacts(key_used=("2026-11-02T05:11:00+00:00",))
+
+
+def _services(aws: Builder) -> None:
+    for region in REGIONS:
+        parts.config_recorder(aws, region, since=SETTLED)
+        parts.security_hub(aws, region, SETTLED)
+        parts.guard_duty(aws, region, SETTLED)
+        parts.access_analyzer(aws, region, SETTLED)
+        parts.macie(aws, region, SETTLED)
+        aws.application.declare(
+            "ec2:GetInstanceMetadataDefaults",
+            {"AccountLevel": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2}},
+            region=region,
+        )
+        aws.application.declare("ec2:GetSnapshotBlockPublicAccessState", {"State": "block-all-sharing"}, region=region)
