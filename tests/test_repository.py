@@ -1,6 +1,7 @@
 """What the repository as a whole promises: no machine named, nothing unfinished, locks and fonts in order."""
 
 import json
+import os
 import re
 import subprocess
 import tomllib
@@ -90,7 +91,9 @@ def test_the_documents_a_newcomer_looks_for_are_there() -> None:
 def test_every_make_target_is_explained_by_make_help() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE)) - {"demo-ready"}
-    listing = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    alone = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "--no-print-directory", "help"]
+    listing = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=True).stdout
     assert {line.split()[0] for line in listing.splitlines()} == targets
 
 

@@ -195,7 +195,12 @@ def system_parts(profile: str) -> tuple[SystemPart, ...]:
         packages=("chromium", "chromium-driver"),
         other_names=("chromium-browser", "chromium-chromedriver"),
     )
-    return (pango, browser) if profile == "dev" else (pango,)
+    poppler = SystemPart(
+        purpose="the tests that read the PDF",
+        present=lambda: shutil.which("pdftotext") is not None,
+        packages=("poppler-utils",),
+    )
+    return (pango, poppler, browser) if profile == "dev" else (pango,)
 
 
 def loads(*libraries: str) -> bool:
