@@ -529,7 +529,7 @@ class _Library:
         return EvidenceBox(self.items[ref], shown, max(0, len(places) - _EXCERPTS_PER_BOX))
 
 
-_BOXES = 5
+_BOXES = 6
 """Evidence boxes of one control; further references are listed and stand in the appendix and the evidence folder."""
 
 

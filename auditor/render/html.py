@@ -10,7 +10,19 @@ from auditor.render import fonts, sections
 from auditor.render.context import Context
 from auditor.render.pages import ACCENT, page, source
 
-_LIMITS = sections.Limits(rows=6000, accounts=10_000, places=10_000, events=1000, gaps=5000, evidence=20_000, uses=1000)
+_LIMITS = sections.Limits(
+    rows=6000,
+    whole=1_000_000,
+    boxes=6,
+    quiet_boxes=6,
+    refs=200,
+    accounts=10_000,
+    places=10_000,
+    events=1000,
+    gaps=5000,
+    evidence=20_000,
+    uses=1000,
+)
 
 
 def render(context: Context) -> bytes:

@@ -8,9 +8,6 @@ from auditor.render.context import EXCEPTIONS, Control, Row
 from auditor.render.marks import Mark
 from auditor.render.text import plural
 
-_WHOLE = 12
-"""A control with at most this many results is listed whole; of longer ones only the exceptions stand line by line."""
-
 _LEAST = 6
 """Exceptions of one control that are listed however short the space is."""
 
@@ -41,8 +38,12 @@ class Listing:
         return sum(group.count for group in self.groups)
 
 
-def listings(controls: Sequence[Control], budget: int) -> Mapping[str, Listing]:
-    """Divide ``budget`` lines among the controls, exceptions first; by control id."""
+def listings(controls: Sequence[Control], budget: int, whole: int) -> Mapping[str, Listing]:
+    """Divide ``budget`` lines among the controls, by control id.
+
+    Exceptions come first. A control with at most ``whole`` results is listed whole; of a longer one only the
+    exceptions stand line by line.
+    """
     wanted = {control.id: _exceptions(control) for control in controls}
     total = sum(len(rows) for rows in wanted.values())
     share = min(1.0, budget / total) if total else 1.0
@@ -50,7 +51,7 @@ def listings(controls: Sequence[Control], budget: int) -> Mapping[str, Listing]:
     for control in controls:
         rows = wanted[control.id]
         room = len(rows) if share == 1 else max(_LEAST, int(len(rows) * share))
-        shown = control.rows if len(control.rows) <= _WHOLE else rows[:room]
+        shown = control.rows if len(control.rows) <= whole else rows[:room]
         kept = {id(row) for row in shown}
         found[control.id] = Listing(shown, _fold([row for row in control.rows if id(row) not in kept]))
     return found

@@ -2,10 +2,11 @@
 
 import base64
 import re
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from auditor.locate import templates_folder
@@ -21,23 +22,44 @@ _WORD_LIMIT = 26
 """A hyphenated piece longer than this may break at its hyphens all the same, or a column would overflow."""
 
 
+Medium = Literal["pdf", "html"]
+
+_ISOLATED = re.compile(r"<bdi>(.*?)</bdi>", re.DOTALL)
+
+
 @cache
-def environment() -> Environment:
-    """Return the environment; templates are read once per process."""
+def environment(medium: Medium) -> Environment:
+    """Return the environment of a medium; templates are read once per process."""
     made = Environment(
-        loader=FileSystemLoader(templates_folder() / "report"),
+        loader=_Loader(medium),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(breakable=breakable, thousands=thousands, plural=plural)
+    breaks = breakable if medium == "html" else breakable_on_paper
+    made.filters.update(breakable=breaks, thousands=thousands, plural=plural)
     return made
 
 
+class _Loader(BaseLoader):
+    """Reads our templates. For paper, bare ``<bdi>`` goes: WeasyPrint ignores it, and each one costs a box.
+
+    What could turn the reading direction was spelt out before (``auditor.render.text``).
+    """
+
+    def __init__(self, medium: Medium) -> None:
+        self._files = FileSystemLoader(templates_folder() / "report")
+        self._medium = medium
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        text, path, fresh = self._files.get_source(environment, template)
+        return (_ISOLATED.sub(r"\1", text) if self._medium == "pdf" else text), path, fresh
+
+
 def page(name: str, **values: Any) -> str:
-    """Render one template."""
-    return environment().get_template(name).render(**values)
+    """Render one template; ``medium`` among the values says for what."""
+    return environment(values["medium"]).get_template(name).render(**values)
 
 
 def source(name: str) -> str:
@@ -48,6 +70,11 @@ def source(name: str) -> str:
 def breakable(text: str) -> Markup:
     """Escape a name and allow line breaks after its separators only."""
     return Markup("<wbr>").join(_piece(part) for part in _AFTER.split(text) if part)
+
+
+def breakable_on_paper(text: str) -> Markup:
+    """Do the same with a zero-width space: in a layout for print each ``<wbr>`` would be a box of its own."""
+    return Markup("\u200b").join(_piece(part) for part in _AFTER.split(text) if part)
 
 
 def _piece(part: str) -> Markup:

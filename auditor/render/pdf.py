@@ -19,7 +19,19 @@ from auditor.render.pages import ACCENT, page, source
 ROW_BUDGET = 900
 """Results that stand line by line; at 1,000 rows a layout takes some 3 s and 100 MiB (docs/decisions)."""
 
-_LIMITS = sections.Limits(rows=ROW_BUDGET, accounts=120, places=120, events=25, gaps=150, evidence=700, uses=6)
+_LIMITS = sections.Limits(
+    rows=ROW_BUDGET,
+    whole=6,
+    boxes=3,
+    quiet_boxes=1,
+    refs=24,
+    accounts=120,
+    places=60,
+    events=25,
+    gaps=60,
+    evidence=1200,
+    uses=8,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,16 @@
 """The chapters in their order, and how much of each a format shows."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from auditor.model import State
 from auditor.render.charts import stacked_bar
-from auditor.render.context import Context
-from auditor.render.listing import listings
+from auditor.render.context import EXCEPTIONS, Context, Control, EvidenceItem, Link
+from auditor.render.listing import Listing, listings
 from auditor.render.marks import MARKS, Mark
-
-Medium = Literal["pdf", "html"]
+from auditor.render.pages import Medium
+from auditor.render.text import plural
 
 CHAPTERS = (
     ("verify", "How to verify this document"),
@@ -39,9 +40,27 @@ BAR_WIDTH = 640
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many lines each long list gets before it is summarised with its number."""
+    """How much each long list gets before it is summarised with its number.
+
+    Args:
+        rows: results that stand line by line, over all controls.
+        whole: a control with at most this many results is listed whole.
+        boxes: evidence boxes of a control with exceptions.
+        quiet_boxes: evidence boxes of one without.
+        refs: further references named at a control.
+        accounts: lines of coverage by account.
+        places: lines of coverage by account and Region.
+        events: events of one kind.
+        gaps: calls without an answer, and gaps between digests.
+        evidence: lines of the list of evidence.
+        uses: controls named at a piece of evidence.
+    """
 
     rows: int
+    whole: int
+    boxes: int
+    quiet_boxes: int
+    refs: int
     accounts: int
     places: int
     events: int
@@ -50,9 +69,32 @@ class Limits:
     uses: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReferenceLine:
+    """One stored answer as a line of fixed width, and what does not fit into it."""
+
+    anchor: str
+    text: str
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceGroup:
+    """The stored answers of one operation."""
+
+    operation: str
+    folder: str
+    used_by: tuple[Link, ...]
+    lines: tuple[ReferenceLine, ...]
+
+
 def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
     """Return what the templates of a format are rendered with."""
     meanings: list[tuple[Mark, str]] = [(MARKS[state], words) for state, words in MEANINGS.items()]
+    lists = listings(context.controls, limits.rows, limits.whole)
+    boxed = {control.id: _boxes(control, limits) for control in context.controls}
+    further = {control.id: _further(control, boxed[control.id]) for control in context.controls}
+    listed = _listed(context, lists, further, limits)
     return {
         "c": context,
         "medium": medium,
@@ -61,11 +103,82 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
         "parts": [f"{anchor}.html" for anchor, _ in CHAPTERS],
         "meanings": meanings,
         "bar": stacked_bar([(item.mark.key, item.count) for item in context.tally], BAR_WIDTH),
-        "lists": listings(context.controls, limits.rows),
+        "lists": lists,
+        "boxed": boxed,
+        "further": further,
+        "evidence": listed,
+        "sources": _sources(listed) if medium == "pdf" else (),
+        "unlisted": len(context.evidence) - len(listed),
+        "ref_limit": limits.refs,
         "account_limit": limits.accounts,
         "place_limit": limits.places,
         "event_limit": limits.events,
         "gap_limit": limits.gaps,
-        "evidence_limit": limits.evidence,
         "use_limit": limits.uses,
     }
+
+
+def _boxes(control: Control, limits: Limits) -> int:
+    return limits.boxes if control.mark.state in EXCEPTIONS else limits.quiet_boxes
+
+
+def _further(control: Control, boxes: int) -> tuple[str, ...]:
+    return (*(box.item.ref for box in control.boxes[boxes:]), *control.other_refs)
+
+
+ROW_REFS = 4
+"""References named in one result's line; the template has the same number."""
+
+
+def _listed(
+    context: Context, lists: Mapping[str, Listing], further: Mapping[str, Sequence[str]], limits: Limits
+) -> tuple[EvidenceItem, ...]:
+    """Choose the evidence that gets a line: all of it where it fits, else everything that the document points to."""
+    if len(context.evidence) <= limits.evidence:
+        return context.evidence
+    named = set(_named(context, lists, further, limits))
+    return tuple(item for item in context.evidence if item.ref in named)
+
+
+def _named(
+    context: Context, lists: Mapping[str, Listing], further: Mapping[str, Sequence[str]], limits: Limits
+) -> Iterator[str]:
+    yield context.evidence[0].ref
+    for control in context.controls:
+        yield from (box.item.ref for box in control.boxes)
+        yield from further[control.id][: limits.refs]
+        for row in lists[control.id].rows:
+            yield from row.refs[:ROW_REFS]
+    yield from (gap.ref for gap in context.gaps)
+    yield from (trail.ref for trail in context.trails)
+    yield from (table.ref for table in context.events)
+
+
+def _sources(items: Sequence[EvidenceItem]) -> tuple[SourceGroup, ...]:
+    groups: dict[str, list[EvidenceItem]] = {}
+    for item in items:
+        groups.setdefault(item.operation, []).append(item)
+    return tuple(
+        SourceGroup(
+            operation,
+            _folder(members),
+            tuple(dict.fromkeys(link for item in members for link in item.used_by)),
+            tuple(_line(item) for item in members),
+        )
+        for operation, members in sorted(groups.items())
+    )
+
+
+def _folder(items: Sequence[EvidenceItem]) -> str:
+    if len(items) == 1:
+        return items[0].path
+    accounts = {item.account for item in items}
+    account = next(iter(accounts)) if len(accounts) == 1 else "<account>"
+    return f"evidence/raw/{account}/<Region>/{items[0].operation.replace(':', '.')}*.json"
+
+
+def _line(item: EvidenceItem) -> ReferenceLine:
+    count = plural(item.items, "item") if item.outcome == "answered" else item.outcome
+    text = f"{item.ref:<8} {item.account} {item.region:<14} {item.collected[:19]} {count[:16]:>16}  {item.sha256}"
+    more = f"{item.parameters}: {item.path}" if item.parameters else ""
+    return ReferenceLine(item.anchor, text, more)
