@@ -35,6 +35,8 @@ class Signing(BaseModel):
     certificate: Annotated[str, Field(description="PEM file with the signer's certificate chain.")] = ""
     kms_key: Annotated[str, Field(description="ARN of an asymmetric KMS key for SIGN_VERIFY.")] = ""
     tsa: Annotated[str, Field(description="URL of an RFC 3161 time-stamping authority.")] = ""
+    tsa_ca: Annotated[str, Field(description="PEM file with the certificates that the authority publishes.")] = ""
+    tsa_optional: Annotated[bool, Field(description="Go on without a time stamp, and say so, when it fails.")] = False
 
 
 class Config(BaseModel):
@@ -129,7 +131,7 @@ def _beside(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
             moved[key] = beside(moved[key])
     if isinstance(moved.get("controls"), list):
         moved["controls"] = [beside(item) for item in moved["controls"]]
-    for section, keys in (("branding", ("logo",)), ("signing", ("key", "certificate"))):
+    for section, keys in (("branding", ("logo",)), ("signing", ("key", "certificate", "tsa_ca"))):
         if isinstance(moved.get(section), dict):
             moved[section] = {key: beside(value) if key in keys else value for key, value in moved[section].items()}
     return moved

@@ -17,7 +17,10 @@ from auditor.model import Severity
 from auditor.yamlfile import load_yaml
 
 EVIDENCE = "evidence"
-CALLS = "evidence/calls.json"
+CALLS = "calls.json"
+"""Our own calls; inside the evidence folder."""
+INTEGRITY = "integrity"
+"""Material for an offline verification of the trails; inside the evidence folder."""
 RESULTS = "results/results.json"
 RULES = "rules"
 WAIVERS = "waivers.yaml"

@@ -57,7 +57,7 @@ def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, text: str, line: i
 def test_a_typo_is_answered_with_the_known_settings(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load_config(write(tmp_path, "signing: {kei: a}\n"), {})
-    assert caught.value.hint == "known settings: key, certificate, kms_key, tsa"
+    assert caught.value.hint == "known settings: key, certificate, kms_key, tsa, tsa_ca, tsa_optional"
 
 
 def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:

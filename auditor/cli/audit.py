@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask
 from auditor.config import Config
 from auditor.outcome import EXIT_MEANING, headline
 from auditor.period import parse_time
+
+if TYPE_CHECKING:
+    from auditor.seal.pack import Sealing
 
 
 @click.command()
@@ -43,7 +46,7 @@ def audit_and_tell(
     from auditor.cli.progress import progress
     from auditor.run import Request, audit
 
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"sealing": _sealing(config)}
     if now is not None:
         options["now"] = now
     if salt is not None:
@@ -67,6 +70,24 @@ def audit_and_tell(
     click.echo(printable(headline(finished.results)))
     click.echo(f"exit code {finished.code}: {EXIT_MEANING[finished.code]}")
     return finished.code
+
+
+def _sealing(config: Config) -> "Sealing | None":
+    from auditor.cli.seal import sealing_of
+
+    signing = config.signing
+    options: dict[str, Any] = {
+        "key": Path(signing.key) if signing.key else None,
+        "kms_key": signing.kms_key or None,
+        "certificate": Path(signing.certificate) if signing.certificate else None,
+        "tsa": signing.tsa or None,
+        "tsa_ca": Path(signing.tsa_ca) if signing.tsa_ca else None,
+        "tsa_optional": signing.tsa_optional,
+        "no_pdf_signature": False,
+        "profile": config.profile or None,
+        "region": config.region or None,
+    }
+    return sealing_of(options, at=datetime.now(UTC))
 
 
 @click.command()

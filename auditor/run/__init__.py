@@ -1,0 +1,59 @@
+"""The rooms joined: collect, verify the trails, evaluate, render, seal. Knows the order and nothing else.
+
+A pack is written to a folder of its own below the output folder and renamed when it is complete, so that no reader sees
+half a pack and two runs never mix.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from auditor.layout import EVIDENCE
+from auditor.outcome import exit_code
+from auditor.run.gather import collect_evidence
+from auditor.run.judging import judge, open_catalog, open_rules, replay
+from auditor.run.publishing import complete, settle
+from auditor.run.request import Finished, Progress, Request
+
+__all__ = [
+    "Finished",
+    "Progress",
+    "Request",
+    "audit",
+    "collect_evidence",
+    "complete",
+    "judge",
+    "open_catalog",
+    "open_rules",
+    "replay",
+]
+
+
+def audit(request: Request, progress: Progress) -> Finished:
+    """Audit an account and leave a pack.
+
+    Raises:
+        AuditorError: anything that ends the run; no part of a pack is left behind then.
+    """
+    config, out = request.config, Path(request.config.out)
+    catalog = open_catalog(config.controls)
+    catalog.select(config.frameworks)
+    request.period  # noqa: B018 - a wrong period is told before anything is asked
+    with _unfinished(out) as folder:
+        series = collect_evidence(request, catalog, folder / EVIDENCE, progress, previous=out)
+        results, manifest = complete(folder, catalog, config, progress, sealing=request.sealing, previous=series.pack)
+        pack = settle(folder, out, results)
+    return Finished(pack, results, manifest, exit_code(results, fail_on=config.fail_on, allow=config.allow))
+
+
+@contextmanager
+def _unfinished(out: Path) -> Iterator[Path]:
+    """Give a folder that vanishes unless it was renamed; beside the packs, so that renaming is one step."""
+    out.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

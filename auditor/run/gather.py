@@ -1,0 +1,139 @@
+"""The first half of a run: collect an account's evidence, verify its trails, close the evidence folder."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from auditor.canonical import canonical_json
+from auditor.catalog import Catalog
+from auditor.collect import accounts
+from auditor.collect.accounts import Caller
+from auditor.collect.collection import Collected, collect_account
+from auditor.collect.guard import CallLog
+from auditor.collect.redact import Redactor
+from auditor.config import Config
+from auditor.evidence import Answer, EvidenceWriter
+from auditor.layout import CALLS, INTEGRITY
+from auditor.model import RunInfo
+from auditor.operations import Call
+from auditor.run.request import TOOL, Progress, Request
+from auditor.run.series import Previous, find_previous
+from auditor.trail.audit import AccountTrails, audit_trails
+from auditor.trail.report import Anchor
+from auditor.trail.verify import Progress as TrailProgress
+
+DIGESTS, EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
+"""What the trail room contributes to the evidence."""
+
+Anchors = Mapping[str, Sequence[Anchor]]
+"""Trail ARN -> the newest digests that the previous pack had seen."""
+
+
+def collect_evidence(
+    request: Request, catalog: Catalog, folder: Path, progress: Progress, *, previous: Path | None = None
+) -> Previous:
+    """Collect the evidence of one account into a new folder and close it.
+
+    Args:
+        request: what is asked.
+        catalog: the controls.
+        folder: the evidence folder.
+        progress: shown how far it is.
+        previous: where older packs stand; the newest of this account gives the anchors.
+
+    Returns:
+        The pack before this one.
+
+    Raises:
+        AuditorError: the account cannot be asked at all, or the evidence cannot be written.
+    """
+    config = request.config
+    started = request.now()
+    log = CallLog()
+    caller = _caller(config, log)
+    series = find_previous(previous, caller.account, request.as_of) if previous else Previous()
+    redactor = Redactor(request.salt)
+    writer = EvidenceWriter(folder, redact=redactor)
+    collected = collect_account(
+        caller,
+        operations=catalog.operations,
+        wanted=catalog.operations_of(catalog.controls_of(catalog.select(config.frameworks))),
+        regions=config.regions,
+        writer=writer,
+        redactor=redactor,
+        log=log,
+        now=request.now,
+        progress=lambda done, total, note: progress("Collect", done, total, note),
+    )
+    produced: tuple[str, ...] = ()
+    if "trail" not in config.skip:
+        produced = (DIGESTS, EVENTS)
+        _verify_trails(request, caller, collected, writer, folder, progress, series.anchors)
+    (folder / CALLS).write_bytes(canonical_json(log.document()))
+    writer.close(_run_info(request, caller, collected, started, produced))
+    return series
+
+
+def _caller(config: Config, log: CallLog) -> Caller:
+    session = accounts.open_session(profile=config.profile or None, region=config.region or None, log=log)
+    caller = accounts.identify(session)
+    if config.role_name:
+        return accounts.take_role(caller, account=config.account, role_name=config.role_name, log=log)
+    return caller
+
+
+def _verify_trails(
+    request: Request,
+    caller: Caller,
+    collected: Collected,
+    writer: EvidenceWriter,
+    folder: Path,
+    progress: Progress,
+    anchors: Anchors,
+) -> None:
+    """Verify what the account's trails delivered in the period; the reports become evidence like any answer."""
+    pages = writer.stored(caller.account, "cloudtrail:DescribeTrails")
+    trails = AccountTrails(
+        account=caller.account,
+        regions=collected.scope.regions,
+        organization="",
+        trails=tuple(item for page in pages for item in page.get("trailList") or ()),
+    )
+
+    def show(trail: str, state: TrailProgress) -> None:
+        progress(f"Verify {trail}: {state.stage}", state.done, state.total or 0)
+
+    reports = audit_trails(
+        trails,
+        caller.session,
+        period=request.period,
+        now=request.as_of,
+        archive=folder / INTEGRITY,
+        anchors=anchors,
+        progress=show,
+    )
+    for report in reports:
+        for operation, document in ((DIGESTS, report.document()), (EVENTS, report.notable)):
+            if document is not None:
+                call = Call(operation, report.scope.home_region, (("Name", report.scope.arn),))
+                writer.add(Answer(caller.account, call, (document,), caller.principal, (), 0, request.now()))
+
+
+def _run_info(
+    request: Request, caller: Caller, collected: Collected, started: datetime, produced: tuple[str, ...]
+) -> RunInfo:
+    config = request.config
+    return RunInfo(
+        entity=config.entity or f"AWS account {caller.account}",
+        title=config.title,
+        accounts=(collected.scope,),
+        period=request.period,
+        as_of=request.as_of,
+        started=started,
+        ended=request.now(),
+        frameworks=tuple(config.frameworks),
+        principal=caller.principal,
+        tool=TOOL,
+        skipped=tuple(config.skip),
+        operations=tuple(sorted({*collected.operations, *produced})),
+    )

@@ -1,0 +1,84 @@
+"""Judging stored evidence: with the installed rules, or again with those of a pack. Needs no network."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+
+from auditor.catalog import Catalog, load_catalog
+from auditor.config import Config
+from auditor.errors import UsageError
+from auditor.evaluate.checks import find_check
+from auditor.evaluate.engine import evaluate
+from auditor.evaluate.exceptions import apply_exceptions
+from auditor.evidence import Evidence
+from auditor.layout import ATTESTATIONS, EVIDENCE, RESULTS, RULES, WAIVERS, read_request
+from auditor.locate import controls_folder
+from auditor.model import Results
+from auditor.outcome import results_json
+from auditor.replay import differences
+from auditor.waivers import load_attestations, load_waivers
+
+
+def open_catalog(own: Sequence[str] = (), *, folder: Path | None = None) -> Catalog:
+    """Load the catalogue with the user's own controls.
+
+    Raises:
+        CatalogError: a file is wrong.
+        UsageError: a folder does not exist.
+    """
+    folders = [Path(name) for name in own]
+    for path in folders:
+        if not path.is_dir():
+            raise UsageError(f"there is no folder {path} with own controls")
+    return load_catalog(folder or controls_folder(), own=folders, has_check=lambda name: find_check(name) is not None)
+
+
+def open_rules(rules: Path) -> tuple[Catalog, Config]:
+    """Open the rules that a pack was judged by.
+
+    Raises:
+        CatalogError: they are not complete.
+    """
+    request = read_request(rules)
+    own = [str(rules / name) for name in request.own]
+    config = Config(
+        frameworks=list(request.frameworks),
+        controls=own,
+        waivers=str(rules / WAIVERS) if (rules / WAIVERS).exists() else "",
+        attestations=str(rules / ATTESTATIONS) if (rules / ATTESTATIONS).exists() else "",
+        fail_on=request.fail_on,
+        allow=list(request.allow),
+    )
+    return open_catalog(own, folder=rules / "controls"), config
+
+
+def judge(folder: Path, catalog: Catalog, config: Config) -> Results:
+    """Judge an evidence folder with the waivers and attestations of the configuration.
+
+    Raises:
+        IntegrityError: an evidence file does not have its hash.
+        UsageError: an unknown framework, or a wrong waiver or attestation file.
+    """
+    results = evaluate(Evidence(folder), catalog, config.frameworks)
+    waivers = load_waivers(Path(config.waivers)) if config.waivers else ()
+    attestations = load_attestations(Path(config.attestations)) if config.attestations else ()
+    return apply_exceptions(results, waivers, attestations)
+
+
+def replay(pack: Path) -> tuple[str, ...]:
+    """Judge a pack's evidence again by the pack's own rules; return what differs from what the pack says.
+
+    Raises:
+        AuditorError: evidence or rules are not usable.
+    """
+    catalog, config = open_rules(pack / RULES)
+    again = results_json(judge(pack / EVIDENCE, catalog, config))
+    recorded = (pack / RESULTS).read_bytes()
+    if again == recorded:
+        return ()
+    try:
+        document = orjson.loads(recorded)
+    except orjson.JSONDecodeError:
+        return (f"{RESULTS} is not JSON",)
+    return differences(document, orjson.loads(again)) or (f"{RESULTS} is not in canonical form",)

@@ -1,0 +1,112 @@
+"""The second half of a run: judge, export, render and seal; put the finished pack in its place."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from auditor import __version__
+from auditor.canonical import sha256_hex
+from auditor.catalog import Catalog
+from auditor.config import Config
+from auditor.errors import UsageError
+from auditor.evidence import Evidence
+from auditor.layout import EVIDENCE, RESULTS, write_rules
+from auditor.model import Results
+from auditor.outcome import results_document, results_json
+from auditor.render import html, pdf
+from auditor.render.context import Branding, Context, build
+from auditor.render.exports import Source, export
+from auditor.run.judging import judge
+from auditor.run.request import Progress
+from auditor.seal.manifest import Manifest, ManifestInfo, PreviousPack, Tool
+from auditor.seal.pack import Sealing, seal_pack
+
+PAGES: dict[str, Callable[[Context], bytes]] = {"html": html.render, "pdf": pdf.render}
+
+
+def complete(
+    folder: Path,
+    catalog: Catalog,
+    config: Config,
+    progress: Progress,
+    *,
+    sealing: Sealing | None = None,
+    previous: PreviousPack | None = None,
+) -> tuple[Results, str]:
+    """Make a pack of a folder with evidence; return the results and the manifest's hash, which every page prints."""
+    progress("Evaluate", 0, 0)
+    results = judge(folder / EVIDENCE, catalog, config)
+    _write(folder / RESULTS, results_json(results))
+    write_rules(folder, catalog, config)
+    evidence = Evidence(folder / EVIDENCE)
+    document = results_document(results)
+    report_id = report_id_of(results)
+    records = {record.ref: record.document() for record in evidence.records}
+    formats = [name for name in config.formats if name not in PAGES]
+    for name, data in export(Source(document, records, report_id, __version__), formats).items():
+        _write(folder / "results" / name, data)
+
+    def pages(manifest: Manifest) -> None:
+        context = build(
+            document,
+            evidence,
+            manifest_hash=manifest.sha256,
+            report_id=report_id,
+            branding=_branding(config),
+            signer=sealing.signer.chain[0].subject.rfc4514_string() if sealing else "",
+        )
+        for name, render in PAGES.items():
+            if name in config.formats:
+                progress(f"Render {name.upper()}", 0, 0)
+                _write(folder / f"report.{name}", render(context))
+
+    info = ManifestInfo(
+        pack_id=report_id,
+        report_id=report_id,
+        run=results.run,
+        tool=Tool("auditor", __version__),
+        ruleset=("auditor-controls", __version__),
+        planned=len(evidence.records),
+        done=sum(record.complete or record.absent for record in evidence.records),
+        counts=results.counts,
+        previous=previous,
+    )
+    return results, seal_pack(folder, info, pages=pages, sealing=sealing).sha256
+
+
+def _branding(config: Config) -> Branding:
+    branding = config.branding
+    return Branding(
+        accent=branding.accent,
+        classification=branding.classification,
+        distribution=branding.distribution,
+        paper=branding.paper,
+    )
+
+
+def place_of(results: Results, out: Path) -> Path:
+    """Return the folder in which the packs of this account and period stand."""
+    accounts = results.run.accounts
+    return out / (accounts[0].id if len(accounts) == 1 else "organization") / results.run.period.label
+
+
+def settle(folder: Path, out: Path, results: Results) -> Path:
+    """Move a finished pack to its place; an older pack of the same name stays where it is."""
+    report_id = report_id_of(results)
+    parent = place_of(results, out)
+    parent.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    for number in range(1, 10_000):
+        target = parent / (report_id if number == 1 else f"{report_id}.{number}")
+        if not target.exists():
+            return folder.rename(target)
+    raise UsageError(f"{parent} already holds 9,999 packs named {report_id}")
+
+
+def report_id_of(results: Results) -> str:
+    """Return what names the report on every page: its moment and the first digits of the hash of its results."""
+    return f"{results.run.as_of:%Y%m%dT%H%M%SZ}-{sha256_hex(results_json(results))[:8]}"
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

@@ -1,0 +1,64 @@
+"""What a run is asked to do, and what it leaves behind."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from auditor import __version__
+from auditor.config import Config
+from auditor.model import Results
+from auditor.period import Period, parse_period
+from auditor.seal.pack import Sealing
+
+TOOL = f"auditor {__version__}"
+
+
+class Progress(Protocol):
+    """Told how far a stage is; ``total`` is 0 while it is not known."""
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a run is asked to do, and everything it would otherwise take from its surroundings.
+
+    Args:
+        config: the settings.
+        as_of: the run's one moment, aware UTC.
+        now: the clock, aware UTC; a simulated one makes two runs write the same bytes.
+        salt: secret of this run's redactions.
+        sealing: who signs; None leaves the pack unsigned.
+    """
+
+    config: Config
+    as_of: datetime
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    salt: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    sealing: Sealing | None = None
+
+    @property
+    def period(self) -> Period:
+        """The audited period."""
+        return parse_period(self.config.period, self.as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a run left behind.
+
+    Args:
+        pack: the finished folder.
+        results: the judgement.
+        manifest_sha256: printed on every page.
+        code: the exit code that the results deserve.
+    """
+
+    pack: Path
+    results: Results
+    manifest_sha256: str
+    code: int
