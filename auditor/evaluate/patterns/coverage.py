@@ -29,7 +29,6 @@ from auditor.evaluate.patterns.formula import (
     Truth,
     evaluate,
     holds,
-    necessary_values,
     tests_of,
 )
 from auditor.evaluate.patterns.language import divide
@@ -62,19 +61,21 @@ MAX_WORK = 150_000
 """Tests that one question may ask; ordinary ones need some hundreds. About half a second at the bound."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Detector:
-    """A filter or rule whose events reach somebody.
+    """A filter or rule; each is only itself, whatever another one says.
 
     Args:
         name: what people call it.
         pattern: as it was read.
         formula: what it says about the CloudTrail record; None for patterns that look at the text.
+        names: the only event names that it can match; None for any.
     """
 
     name: str
     pattern: Pattern
     formula: Formula | None
+    names: frozenset[str] | None = None
 
     def catches(self, record: Mapping[str, Any], rules: Rules) -> bool:
         """Say whether it matches a complete record."""
@@ -187,10 +188,9 @@ class Detectors:
         self._named: dict[str, list[Detector]] = defaultdict(list)
         self._any: list[Detector] = []
         for detector in self.all:
-            names = None if detector.formula is None else necessary_values(detector.formula, EVENT_NAME)
-            if names is None:
+            if detector.names is None:
                 self._any.append(detector)
-            for name in names or ():
+            for name in detector.names or ():
                 self._named[name].append(detector)
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ delivered via AWS CloudTrail".
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from auditor.evaluate.patterns.coverage import Detector
@@ -23,9 +24,10 @@ from auditor.evaluate.patterns.formula import (
     Probes,
     Test,
     conjoin,
+    necessary_values,
 )
 from auditor.evaluate.patterns.pattern import Dialect, Pattern
-from auditor.evaluate.patterns.records import ACCOUNT, EVENT_SOURCE, EVENT_TYPE, READ_ONLY, REGION, Keys
+from auditor.evaluate.patterns.records import ACCOUNT, EVENT_NAME, EVENT_SOURCE, EVENT_TYPE, READ_ONLY, REGION, Keys
 from auditor.evaluate.patterns.rules import RULES, Rules
 
 DETAIL_TYPES = {
@@ -78,7 +80,7 @@ def _source(event_source: str) -> str:
 
 def detector_of_filter(name: str, pattern: Pattern) -> Detector:
     """Make a detector of a metric filter's pattern."""
-    return Detector(name, pattern, pattern.formula)
+    return Detector(name, pattern, pattern.formula, _names(pattern))
 
 
 def detector_of_rule(name: str, pattern: Pattern, *, region: str = "", reads: bool = True) -> Detector:
@@ -95,7 +97,15 @@ def detector_of_rule(name: str, pattern: Pattern, *, region: str = "", reads: bo
         parts.append(Test(Path(REGION, "region"), OneOf((Exactly(region),)), f"only events of {region} arrive"))
     if not reads:
         parts.append(Test(Path(READ_ONLY, "readOnly"), _Write(), "read-only events do not arrive in state ENABLED"))
-    return Detector(name, pattern, conjoin(*parts))
+    return Detector(name, pattern, conjoin(*parts), _names(pattern))
+
+
+@lru_cache(maxsize=4096)
+def _names(pattern: Pattern) -> frozenset[str] | None:
+    if pattern.formula is None:
+        return None
+    path = ("detail", *EVENT_NAME) if pattern.dialect is Dialect.EVENT else EVENT_NAME
+    return necessary_values(pattern.formula, path)
 
 
 def detector_of(name: str, pattern: Pattern) -> Detector:

@@ -31,7 +31,6 @@ from auditor.evaluate.patterns.formula import (
     Test,
     ask,
     holds,
-    necessary_values,
     tests_of,
     values_at,
 )
@@ -273,8 +272,7 @@ def _resting_on_doubts(
 def _relevant(detector: Detector, requirement: Requirement) -> bool:
     if detector.formula is None:
         return False
-    names = necessary_values(detector.formula, EVENT_NAME)
-    return names is not None and bool(names & set(requirement.events))
+    return detector.names is not None and bool(detector.names & set(requirement.events))
 
 
 def _touches(detectors: Sequence[Detector], case: Case, other: Rules) -> bool:
@@ -358,7 +356,7 @@ def _blamed(detector: Detector, record: Mapping[str, Any], rules: Rules) -> list
     failing = _failing(detector.formula, record, rules)
     if any(test.path.keys == EVENT_NAME for test in failing):
         return []
-    names = necessary_values(detector.formula, EVENT_NAME)
+    names = detector.names
     about_any_name = names is None and len(failing) <= _FEW
     return failing if about_any_name or (names is not None and record["eventName"] in names) else []
 

@@ -1,10 +1,8 @@
 """The parser and the evaluator of CloudWatch Logs filter patterns."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -13,8 +11,7 @@ from auditor.evaluate.patterns.filter_pattern import parse_json_filter, write_fi
 from auditor.evaluate.patterns.formula import Formula
 from auditor.evaluate.patterns.pattern import Dialect, matches, parse_filter, parse_pattern
 from auditor.evaluate.patterns.rules import RULES, turned
-
-PUBLISHED: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "published.yaml").read_text())
+from tests.evaluate.patterns.published import PUBLISHED
 
 
 def says(pattern: str, record: Any) -> bool:

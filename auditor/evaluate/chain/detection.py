@@ -1,0 +1,377 @@
+"""Joins patterns and paths: would somebody be told of every event that a control names, and what breaks first?
+
+1. Metric filters whose whole path works are judged together. If they catch everything, the control passes.
+2. If EventBridge rules that work fill the gap, it passes too, and says that an alternative detector does it.
+3. If links that are unknown could fill it, nothing is concluded, and the first unknown link is named.
+4. Otherwise it fails, and the first broken link is named: trail, log group, filter (with an event that is missed), or
+what
+   comes after a filter that would catch everything.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from auditor.evaluate.chain.facts import Alarm, Facts, Filter, Trail
+from auditor.evaluate.chain.link import Link, Links, State, completed, first_broken, reached, state_of
+from auditor.evaluate.chain.paths import Path, Paths, records, trail_links
+from auditor.evaluate.chain.rules import RulePath, rule_path
+from auditor.evaluate.patterns.coverage import Detector, Detectors, World
+from auditor.evaluate.patterns.delivery import detector_of_filter
+from auditor.evaluate.patterns.errors import PatternError, TooComplexError
+from auditor.evaluate.patterns.judge import Coverage, judge
+from auditor.evaluate.patterns.pattern import parse_filter
+from auditor.evaluate.patterns.records import is_read
+from auditor.evaluate.patterns.requirement import Requirement
+
+TRAIL_DELIVERY_SECONDS = 300
+"""CloudTrail User Guide: on average within about five minutes of the call; not guaranteed."""
+
+RULE_DELIVERY_SECONDS = 60
+"""Our estimate for an event that CloudTrail hands to EventBridge; AWS promises nothing."""
+
+MAX_LISTED = 20
+"""Filters named in the details of one result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """The answer for one requirement.
+
+    Args:
+        state: ok, broken (not detected) or unknown.
+        reason: one sentence.
+        chain: every link from trail to subscriber of the way that the answer rests on.
+        coverage: what the filters behind the answer catch.
+        details: all of it as plain JSON, for the report.
+    """
+
+    state: State
+    reason: str
+    chain: Links
+    coverage: Coverage
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A filter on a trail's log group: how the events come to it, what it catches, where its hits go."""
+
+    head: Links
+    path: Path
+    detector: Detector | None
+    problem: str = ""
+    undecided: bool = False
+
+    @property
+    def state(self) -> State:
+        return state_of((*self.head, *self.path.links))
+
+
+class Account:
+    """One account's means of detection, prepared once and asked for each requirement."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self._paths = Paths(facts)
+        self._known: dict[Filter, tuple[Path, Detector | None, str, bool]] = {}
+        self._rules = [path for rule in facts.rules if (path := rule_path(rule, facts)) is not None]
+        self._by_group: dict[tuple[str, str], list[Filter]] = {}
+        for one in facts.filters:
+            self._by_group.setdefault((one.group, one.region), []).append(one)
+
+    def detect(self, requirement: Requirement) -> Detection:
+        """Judge one requirement."""
+        reads = not requirement.events or any(map(is_read, requirement.events))
+        heads = self._heads(requirement, reads=reads)
+        candidates = [one for trail, head in heads for one in self._candidates(trail, head)]
+        rules = self._rules if any(records(trail, reads=reads) for trail in self.facts.trails) else []
+        return _Judgement(self.facts, requirement, heads, candidates, rules).answer()
+
+    def _heads(self, requirement: Requirement, *, reads: bool) -> list[tuple[Trail, Links]]:
+        sources = frozenset(filter(None, (requirement.source, *(source for _, source in requirement.sources))))
+        judged = [(trail, trail_links(trail, self.facts, reads=reads, sources=sources)) for trail in self.facts.trails]
+        return sorted(judged, key=lambda pair: (state_of(pair[1]) is State.OK, *reached(pair[1])), reverse=True)
+
+    def _candidates(self, trail: Trail, head: Links) -> Iterable[_Candidate]:
+        parts = trail.group_arn.split(":")
+        if len(parts) < 7 or parts[4] != self.facts.account:  # noqa: PLR2004 - arn:partition:logs:region:account:log-group:name
+            return
+        for one in self._by_group.get((parts[6], parts[3]), ()):
+            if one not in self._known:
+                self._known[one] = (self._paths.of(one), *_read(one))
+            path, detector, problem, undecided = self._known[one]
+            yield _Candidate(head, path, detector, problem, undecided)
+
+
+def _read(one: Filter) -> tuple[Detector | None, str, bool]:
+    try:
+        return detector_of_filter(one.name, parse_filter(one.pattern)), "", False
+    except PatternError as error:
+        return None, f"Its pattern is not valid and never matches: {error.message}.", False
+    except TooComplexError as error:
+        return None, f"Not assessed, because its pattern is too complex: {error}.", True
+
+
+class _Judgement:
+    """One requirement's way through the four steps."""
+
+    def __init__(
+        self,
+        facts: Facts,
+        requirement: Requirement,
+        heads: Sequence[tuple[Trail, Links]],
+        candidates: Sequence[_Candidate],
+        rules: Sequence[RulePath],
+    ) -> None:
+        self.facts = facts
+        self.requirement = requirement
+        self.heads = heads
+        self.candidates = candidates
+        self.rules = rules
+        own = bool(heads) and not any(trail.organization for trail, _ in heads)
+        self.world = World(facts.partition, facts.account if own else "")
+
+    def answer(self) -> Detection:
+        """Take the steps in order."""
+        working = [one for one in self.candidates if one.state is State.OK]
+        coverage = self._judge(working)
+        if coverage.covers is True:
+            return self._passed(working, coverage)
+        if any(one.state is State.OK for one in self.rules):
+            together = self._judge(working, State.OK)
+            if together.covers is True:
+                return self._alternative(working, together)
+        return self._unknown(working, coverage) or self._failed(coverage)
+
+    def _judge(self, candidates: Sequence[_Candidate], *rule_states: State) -> Coverage:
+        detectors = [one.detector for one in candidates if one.detector is not None]
+        world = self.world
+        rules = [one.detector for one in self.rules if one.state in rule_states and one.detector is not None]
+        if rules:
+            world = replace(world, regions=self.facts.regions)
+        return judge(self.requirement, Detectors([*detectors, *rules]), world)
+
+    # -- step 1
+
+    def _passed(self, working: Sequence[_Candidate], coverage: Coverage) -> Detection:
+        used = [one for one in working if one.detector is not None and one.detector.name in coverage.used]
+        best = used[0]
+        names = _names([one.path.filter.name for one in used])
+        sentence = f"{names} {'catches' if len(used) == 1 else 'together catch'} every required event."
+        link = Link("filter", State.OK, names, sentence, tuple(dict.fromkeys(one.path.filter.ref for one in used)))
+        chain = completed((*best.head, link, *best.path.links))
+        reason = f"{sentence} {chain[-1].sentence}"
+        if coverage.adds:
+            reason += f" It also fires at other events, for example when {coverage.adds[0].words}."
+        return self._detection(State.OK, reason, chain, coverage, best.path.alarm)
+
+    # -- step 2
+
+    def _alternative(self, working: Sequence[_Candidate], coverage: Coverage) -> Detection:
+        rules = [
+            one
+            for one in self.rules
+            if one.state is State.OK and one.detector is not None and one.detector.name in coverage.used
+        ]
+        names = _names([f"{one.rule.name} ({one.rule.region})" for one in rules])
+        beside = " beside metric filters" if any(one.path.filter.name in coverage.used for one in working) else ""
+        reason = f"An alternative detector catches every required event{beside}: the EventBridge rule {names}."
+        link = Link("filter", State.OK, names, reason, tuple(dict.fromkeys(one.rule.ref for one in rules)))
+        trail = Link("trail", State.OK, "EventBridge", "EventBridge gets management events from CloudTrail directly.")
+        group = Link("log group", State.OK, "event bus", "Events arrive on the default event bus of each Region.")
+        no_metric = [Link(kind, State.OK, "", "Not needed by a rule.") for kind in ("metric", "alarm")]
+        chain = completed((trail, group, link, *no_metric, *rules[0].links))
+        return self._detection(State.OK, f"{reason} {chain[-1].sentence}", chain, coverage, None)
+
+    # -- step 3
+
+    def _unknown(self, working: Sequence[_Candidate], coverage: Coverage) -> Detection | None:
+        elsewhere = next((head for trail, head in self.heads if _is_elsewhere(trail, head, self.facts)), None)
+        possible = [one for one in self.candidates if one.state is not State.BROKEN]
+        rules = [one for one in self.rules if one.state is not State.BROKEN]
+        hopeful = self._judge(possible, State.OK, State.UNKNOWN)
+        undecided = any(one.undecided and one.state is not State.BROKEN for one in self.candidates)
+        if elsewhere is None and hopeful.covers is False and not undecided:
+            return None
+        if elsewhere is not None:
+            chain = completed(elsewhere)
+        elif hopeful.covers is None or undecided:
+            said = [one.problem for one in self.candidates if one.undecided]
+            said += [note for note in hopeful.notes if note.startswith("Not assessed")]
+            note = said[0] if said else "Whether every event is caught could not be decided."
+            chain = completed((*self._best_head(), Link("filter", State.UNKNOWN, "", note)))
+        else:
+            chain = self._unknown_chain([one for one in possible if one not in working], rules, hopeful)
+        link = first_broken(chain)
+        reason = link.sentence if link is not None else "It could not be decided whether every event is caught."
+        return self._detection(State.UNKNOWN, reason, chain, coverage, None)
+
+    def _unknown_chain(self, possible: Sequence[_Candidate], rules: Sequence[RulePath], coverage: Coverage) -> Links:
+        for one in possible:
+            if one.detector is not None and one.detector.name in coverage.used:
+                sentence = f"{one.path.filter.name} catches required events."
+                link = Link("filter", State.OK, one.path.filter.name, sentence, (one.path.filter.ref,))
+                return completed((*one.head, link, *one.path.links))
+        for rule in rules:
+            if rule.state is State.UNKNOWN and rule.detector is not None and rule.detector.name in coverage.used:
+                return completed((*self._best_head(), *rule.links))
+        return completed(self._best_head())
+
+    def _best_head(self) -> Links:
+        if self.heads:
+            return self.heads[0][1]
+        return (Link("trail", State.BROKEN, "", "There is no trail."), Link.not_reached("log group"))
+
+    # -- step 4
+
+    def _failed(self, working: Coverage) -> Detection:
+        head = self._best_head()
+        if state_of(head) is not State.OK:
+            broken = first_broken(head)
+            reason = broken.sentence if broken is not None else ""
+            return self._detection(State.BROKEN, reason, completed(head), working, None)
+        reachable = [one for one in self.candidates if state_of(one.head) is State.OK]
+        everything = self._judge(reachable)
+        if everything.covers is not True:
+            return self._filter_misses(head, reachable, everything)
+        blocked = [
+            one
+            for one in reachable
+            if one.state is not State.OK and one.detector is not None and one.detector.name in everything.used
+        ]
+        worst = max(blocked, key=lambda one: reached(one.path.links))
+        name = worst.path.filter.name
+        link = Link("filter", State.OK, name, f"{name} catches required events.", (worst.path.filter.ref,))
+        chain = completed((*worst.head, link, *worst.path.links))
+        broken = first_broken(chain)
+        reason = f"The filter {name} would catch the events, but nobody is told. {broken.sentence if broken else ''}"
+        return self._detection(State.BROKEN, reason, chain, everything, None)
+
+    def _filter_misses(self, head: Links, reachable: Sequence[_Candidate], coverage: Coverage) -> Detection:
+        if coverage.missed:
+            first = coverage.missed[0]
+            names = _names(list(dict.fromkeys(missed.name for missed in coverage.missed)))
+            about = [one for one in reachable if one.detector is not None and one.detector.name in coverage.used]
+            who = _names([one.path.filter.name for one in about]) if about else "No metric filter"
+            verb = ("misses" if len(about) == 1 else "miss") if about else "catches"
+            hint = f" {first.hint[:1].upper()}{first.hint[1:]}" if first.hint else ""
+            sentence = f"{who} {verb} {names}; for example, {first.words}.{hint}"
+            if not self.requirement.events:
+                sentence = f"{who} {verb} every required event; for example, {first.words}.{hint}"
+                if about:
+                    sentence = f"{who} {verb} required events; for example, {first.words}.{hint}"
+        else:
+            who, sentence = "", "No metric filter catches the required events."
+        refs = tuple(dict.fromkeys(one.path.filter.ref for one in reachable))[:1]
+        link = Link("filter", State.BROKEN, who, sentence, refs)
+        return self._detection(State.BROKEN, sentence, completed((*head, link)), coverage, None)
+
+    # -- all steps
+
+    def _detection(self, state: State, reason: str, chain: Links, coverage: Coverage, alarm: Alarm | None) -> Detection:
+        missed = coverage.missed[0] if coverage.missed and state is not State.OK else None
+        details: dict[str, Any] = {
+            "chain": [link.document() for link in chain],
+            "filters": [_filter_document(one) for one in self._shown(coverage)],
+            "coverage": coverage.document(),
+            "detection_time": detection_time(alarm) if state is State.OK else None,
+            "alternatives": self._alternatives(),
+        }
+        if missed is not None:
+            details["missed"] = missed.document()
+        return Detection(state, reason, chain, coverage, details)
+
+    def _shown(self, coverage: Coverage) -> list[_Candidate]:
+        """Return the filters that have to do with the requirement, those that catch something first."""
+        used = [one for one in self.candidates if one.detector is not None and one.detector.name in coverage.used]
+        named = {narrowed.pattern for narrowed in coverage.narrowed_by}
+        near = [
+            one for one in self.candidates if one not in used and (one.path.filter.name in named or _about(one, self))
+        ]
+        return [*used, *near][:MAX_LISTED]
+
+    def _alternatives(self) -> list[dict[str, Any]]:
+        found = []
+        for one in self.rules:
+            if one.detector is None:
+                continue
+            alone = judge(self.requirement, [one.detector], replace(self.world, regions=(one.rule.region,)))
+            if alone.used:
+                found.append(
+                    {
+                        "kind": "EventBridge rule",
+                        "name": one.rule.name,
+                        "region": one.rule.region,
+                        "state": one.state.value,
+                        "covers": alone.covers,
+                        "sentence": one.links[-1].sentence
+                        if one.state is State.OK
+                        else next((link.sentence for link in one.links if link.state is not State.OK), ""),
+                        "detection_seconds": RULE_DELIVERY_SECONDS,
+                        "evidence": [one.rule.ref] if one.rule.ref else [],
+                    }
+                )
+        return found[:MAX_LISTED]
+
+
+def _about(one: _Candidate, judgement: _Judgement) -> bool:
+    """Say whether a filter names an event of the requirement, or cannot be read at all."""
+    names = one.detector.names if one.detector is not None else None
+    if names is not None:
+        return bool(names & set(judgement.requirement.events))
+    return one.detector is None and any(name in one.path.filter.pattern for name in judgement.requirement.events)
+
+
+def _is_elsewhere(trail: Trail, head: Links, facts: Facts) -> bool:
+    """Say whether a trail delivers to a log group that this account's evidence does not show."""
+    parts = trail.group_arn.split(":")
+    here = len(parts) > 6 and parts[4] == facts.account and parts[3] in facts.regions  # noqa: PLR2004 - parts of an ARN
+    return not here and any(link.kind == "log group" and link.state is State.UNKNOWN for link in head)
+
+
+def _names(names: Sequence[str], limit: int = 4) -> str:
+    shown = list(names[:limit])
+    if len(names) > limit:
+        return f"{', '.join(shown)} and {len(names) - limit} more"
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+def _filter_document(one: _Candidate) -> dict[str, Any]:
+    broken = first_broken(one.path.links)
+    valid = one.detector is not None
+    return {
+        "name": one.path.filter.name,
+        "log_group": one.path.filter.group,
+        "region": one.path.filter.region,
+        "pattern": one.path.filter.pattern,
+        "valid": valid,
+        "state": one.path.state.value if valid else State.BROKEN.value,
+        "sentence": one.problem or (broken.sentence if broken is not None else one.path.links[-1].sentence),
+        "metric": f"{one.path.filter.namespace}/{one.path.filter.metric}",
+        "alarm": one.path.alarm.name if one.path.alarm is not None else "",
+        "evidence": [one.path.filter.ref] if one.path.filter.ref else [],
+    }
+
+
+def detection_time(alarm: Alarm | None) -> dict[str, Any]:
+    """Estimate how long after an event somebody is told.
+
+    With an alarm: delivery to the log group, then at the latest one full period. The figures are what AWS calls
+    usual.
+    """
+    if alarm is None:
+        seconds = RULE_DELIVERY_SECONDS
+        sentence = "About a minute: EventBridge gets the event from CloudTrail directly."
+        return {"seconds": seconds, "way": "EventBridge", "sentence": sentence, "eventbridge_seconds": seconds}
+    seconds = TRAIL_DELIVERY_SECONDS + alarm.period * alarm.datapoints
+    sentence = (
+        f"About {round(seconds / 60)} minutes: some {TRAIL_DELIVERY_SECONDS // 60} for the delivery to the log group "
+        f"and up to {round(alarm.period / 60) or 1} for the alarm's period. An EventBridge rule takes about a minute."
+    )
+    return {
+        "seconds": seconds,
+        "way": "metric filter and alarm",
+        "sentence": sentence,
+        "eventbridge_seconds": RULE_DELIVERY_SECONDS,
+    }

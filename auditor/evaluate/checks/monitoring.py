@@ -1,0 +1,327 @@
+"""Judges monitoring: would somebody be told of the events that a control names? Reads the chain from evidence.
+
+What is read here is turned into the plain values of ``auditor.evaluate.chain``, which decides.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from auditor.evaluate.chain.detection import Account, Detection
+from auditor.evaluate.chain.facts import (
+    Alarm,
+    Composite,
+    Facts,
+    Filter,
+    Group,
+    Rule,
+    Series,
+    Subscription,
+    Topic,
+    Trail,
+)
+from auditor.evaluate.chain.link import State as LinkState
+from auditor.evaluate.chain.metric_math import NotASum, read_sum
+from auditor.evaluate.checks import selectors
+from auditor.evaluate.checks.cloudtrail import trail_items, trail_selectors, trail_status
+from auditor.evaluate.checks.fields import (
+    flag,
+    integer,
+    listed,
+    mapping,
+    optional_list,
+    optional_mapping,
+    optional_moment,
+    optional_text,
+    text,
+)
+from auditor.evaluate.patterns.requirement import requirement_from
+from auditor.evaluate.view import EvidenceMissing, Subject, View
+from auditor.model import Verdict, failed, not_assessed, passed
+
+
+def detection_chain(subject: Subject) -> Verdict:
+    """Judge whether every event of a requirement reaches a person.
+
+    Follows each trail to its log group, metric filters, metrics, alarms, actions and confirmed subscribers, and
+    decides by
+    meaning whether the filters whose way is whole catch every event; EventBridge rules are counted as alternatives.
+    The parameters are the requirement (``auditor.evaluate.patterns.requirement``).
+
+    Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetTrailStatus``, ``cloudtrail:GetEventSelectors``,
+    ``logs:DescribeLogGroups``, ``logs:DescribeMetricFilters``, ``cloudwatch:DescribeAlarms``, ``sns:ListTopics``,
+    ``sns:ListSubscriptionsByTopic``, ``sns:GetTopicAttributes``, ``events:ListRules``, ``events:ListTargetsByRule``.
+    """
+    requirement = requirement_from("requirement", subject.parameters)
+    found = Account(facts_of(subject)).detect(requirement)
+    _cite(subject.evidence, found)
+    if found.state is LinkState.OK:
+        return passed(found.reason, details=found.details)
+    if found.state is LinkState.UNKNOWN:
+        return not_assessed(found.reason, details=found.details)
+    return failed(found.reason, details=found.details)
+
+
+def _cite(view: View, found: Detection) -> None:
+    """Cite the records of the chain first; the rest of what was read follows."""
+    wanted = {ref for link in found.chain for ref in link.evidence}
+    for record in view.read:
+        if record.ref in wanted:
+            view.cite(record)
+
+
+def facts_of(subject: Subject) -> Facts:
+    """Read all means of detection of an account from evidence.
+
+    Raises:
+        EvidenceMissing: any of the answers is missing.
+        KeyError, TypeError, ValueError: an answer does not have the documented form.
+    """
+    view = subject.evidence
+    return Facts(
+        account=subject.account.id,
+        partition=subject.account.partition,
+        regions=subject.account.regions,
+        as_of=subject.as_of,
+        trails=tuple(_trail(view, item) for item in trail_items(view)),
+        groups=tuple(
+            Group(
+                text(item, "logGroupName"),
+                record.call.region,
+                optional_text(item, "logGroupClass") or "STANDARD",
+                record.ref,
+            )
+            for record, item in view.located("logs:DescribeLogGroups", "logGroups[]")
+        ),
+        filters=tuple(
+            one
+            for record, item in view.located("logs:DescribeMetricFilters", "metricFilters[]")
+            for one in _filters(item, record.call.region, record.ref)
+        ),
+        alarms=tuple(
+            alarm_from(item, record.call.region, record.ref)
+            for record, item in view.located("cloudwatch:DescribeAlarms", "MetricAlarms[]")
+        ),
+        composites=tuple(
+            composite_from(item, record.call.region, record.ref)
+            for record, item in view.located("cloudwatch:DescribeAlarms", "CompositeAlarms[]")
+        ),
+        topics={topic.arn: topic for topic in _topics(view)},
+        rules=tuple(_rules(view)),
+    )
+
+
+def _trail(view: View, item: Mapping[str, Any]) -> Trail:
+    base = Trail(
+        arn=text(item, "TrailARN"),
+        home_region=text(item, "HomeRegion"),
+        multi_region=flag(item, "IsMultiRegionTrail") and flag(item, "IncludeGlobalServiceEvents"),
+        organization=item.get("IsOrganizationTrail") is True,
+        group_arn=optional_text(item, "CloudWatchLogsLogGroupArn"),
+    )
+    try:
+        status, selected = trail_status(view, item), trail_selectors(view, item)
+    except EvidenceMissing as signal:
+        if base.account == view_account(view):
+            raise
+        # members of an organization may often not ask about the organization's trail; that must not hide their own
+        unread = f"{signal.missing.operation} was refused here; account {base.account} can answer"
+        return Trail(
+            base.arn, base.home_region, base.multi_region, base.organization, base.group_arn, None, unread=unread
+        )
+    management = [one for one in selectors.management(selected) if not one.narrowed_by]
+    excluded = [one.excluded for one in management]
+    return Trail(
+        arn=base.arn,
+        home_region=base.home_region,
+        multi_region=base.multi_region,
+        organization=base.organization,
+        group_arn=base.group_arn,
+        logging=flag(status, "IsLogging"),
+        delivery_error=optional_text(status, "LatestCloudWatchLogsDeliveryError"),
+        delivered=optional_moment(status, "LatestCloudWatchLogsDeliveryTime"),
+        reads=any(selectors.READ in one.access for one in management),
+        writes=any(selectors.WRITE in one.access for one in management),
+        excluded=frozenset.intersection(*excluded) if excluded else frozenset(),
+        ref=next((record.ref for record in view.read if record.call.operation == "cloudtrail:DescribeTrails"), ""),
+    )
+
+
+def view_account(view: View) -> str:
+    """Return the account whose evidence a view shows."""
+    return next((record.account for record in view.read), "")
+
+
+def _filters(item: Mapping[str, Any], region: str, ref: str) -> list[Filter]:
+    return [
+        Filter(
+            name=text(item, "filterName"),
+            group=text(item, "logGroupName"),
+            region=region,
+            pattern=optional_text(item, "filterPattern"),
+            namespace=text(change, "metricNamespace"),
+            metric=text(change, "metricName"),
+            value=text(change, "metricValue"),
+            default=float(change["defaultValue"]) if change.get("defaultValue") is not None else None,
+            unit=optional_text(change, "unit").removesuffix("None"),
+            dimensions=frozenset(optional_mapping(change, "dimensions"))
+            | frozenset(map(str, optional_list(item, "emitSystemFieldDimensions"))),
+            selection=optional_text(item, "fieldSelectionCriteria"),
+            transformed=item.get("applyOnTransformedLogs") is True,
+            ref=ref,
+        )
+        for change in listed(item, "metricTransformations")
+    ]
+
+
+def alarm_from(item: Mapping[str, Any], region: str, ref: str = "") -> Alarm:
+    """Read one entry of ``MetricAlarms``.
+
+    Raises:
+        KeyError, TypeError, ValueError: it does not have the documented form.
+    """
+    series, statistic, period, fills, unread = _series(item)
+    periods = integer(item, "EvaluationPeriods")
+    return Alarm(
+        name=text(item, "AlarmName"),
+        arn=optional_text(item, "AlarmArn"),
+        region=region,
+        series=series,
+        unread=unread,
+        statistic=statistic,
+        period=period,
+        periods=periods,
+        datapoints=integer(item, "DatapointsToAlarm") if item.get("DatapointsToAlarm") is not None else periods,
+        threshold=float(item["Threshold"]) if item.get("Threshold") is not None else None,
+        comparison=text(item, "ComparisonOperator"),
+        missing_data=optional_text(item, "TreatMissingData") or "missing",
+        fills=fills,
+        actions_enabled=flag(item, "ActionsEnabled"),
+        actions=tuple(map(str, optional_list(item, "AlarmActions"))),
+        state=optional_text(item, "StateValue"),
+        since=optional_moment(item, "StateTransitionedTimestamp") or optional_moment(item, "StateUpdatedTimestamp"),
+        ref=ref,
+    )
+
+
+_Reading = tuple[tuple[Series, ...], str, int, bool, str]
+_DEFAULT_PERIOD = 300
+
+
+def _series(item: Mapping[str, Any]) -> _Reading:
+    """Return the metrics that an alarm adds up, statistic, period, whether gaps are filled, what is unclear."""
+    queries = optional_list(item, "Metrics")
+    if not queries:
+        if not optional_text(item, "MetricName"):
+            return (), "", _DEFAULT_PERIOD, False, "it watches something else than metrics"
+        series = Series(
+            text(item, "Namespace"), text(item, "MetricName"), _dimensions(item), optional_text(item, "Unit")
+        )
+        period = integer(item, "Period") if item.get("Period") is not None else _DEFAULT_PERIOD
+        return (series,), optional_text(item, "Statistic"), period, False, ""
+    returned = [query for query in queries if query.get("ReturnData") is not False]
+    if len(returned) != 1:
+        return (), "", _DEFAULT_PERIOD, False, "it returns several results"
+    stats = {text(query, "Id"): query for query in queries if query.get("MetricStat")}
+    expression = optional_text(returned[0], "Expression")
+    if not expression:
+        return _stat_series([returned[0]], fills=False)
+    try:
+        total = read_sum(expression, stats)
+    except NotASum as error:
+        return (), "", _DEFAULT_PERIOD, False, f"its expression is no plain sum ({error})"
+    return _stat_series([stats[name] for name in sorted(total.ids)], fills=total.fills)
+
+
+def _stat_series(queries: list[Mapping[str, Any]], *, fills: bool) -> _Reading:
+    series, statistics, periods = [], set(), set()
+    for query in queries:
+        stat = mapping(query, "MetricStat")
+        metric = mapping(stat, "Metric")
+        account = optional_text(query, "AccountId")
+        series.append(
+            Series(
+                text(metric, "Namespace"),
+                text(metric, "MetricName"),
+                _dimensions(metric),
+                optional_text(stat, "Unit"),
+                account,
+            )
+        )
+        statistics.add(text(stat, "Stat"))
+        periods.add(integer(stat, "Period"))
+    if len(statistics) != 1:
+        return (), "", _DEFAULT_PERIOD, fills, "it adds up different statistics"
+    return tuple(series), statistics.pop(), max(periods), fills, ""
+
+
+def _dimensions(item: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((text(one, "Name"), text(one, "Value")) for one in optional_list(item, "Dimensions")))
+
+
+def composite_from(item: Mapping[str, Any], region: str, ref: str = "") -> Composite:
+    """Read one entry of ``CompositeAlarms``.
+
+    Raises:
+        KeyError, TypeError: it does not have the documented form.
+    """
+    return Composite(
+        name=text(item, "AlarmName"),
+        arn=optional_text(item, "AlarmArn"),
+        region=region,
+        rule=text(item, "AlarmRule"),
+        actions_enabled=flag(item, "ActionsEnabled"),
+        actions=tuple(map(str, optional_list(item, "AlarmActions"))),
+        suppressor=optional_text(item, "ActionsSuppressor"),
+        ref=ref,
+    )
+
+
+def _topics(view: View) -> list[Topic]:
+    subscriptions: dict[str, list[Subscription]] = {}
+    for _, item in view.located("sns:ListSubscriptionsByTopic", "Subscriptions[]"):
+        one = Subscription(text(item, "SubscriptionArn"), text(item, "Protocol"))
+        subscriptions.setdefault(text(item, "TopicArn"), []).append(one)
+    attributes = {
+        text(mapping(page, "Attributes"), "TopicArn"): mapping(page, "Attributes")
+        for _, page in view.answers("sns:GetTopicAttributes")
+        if page is not None
+    }
+    return [
+        Topic(
+            arn=arn,
+            policy=_policy(attributes[arn]) if arn in attributes else None,
+            key=optional_text(attributes[arn], "KmsMasterKeyId") if arn in attributes else "",
+            subscriptions=tuple(subscriptions.get(arn, ())),
+            ref=record.ref,
+        )
+        for record, item in view.located("sns:ListTopics", "Topics[]")
+        for arn in (text(item, "TopicArn"),)
+    ]
+
+
+def _policy(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    try:
+        policy = json.loads(optional_text(attributes, "Policy") or "null")
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return policy if isinstance(policy, dict) else None
+
+
+def _rules(view: View) -> list[Rule]:
+    targets: dict[tuple[str, str], list[str]] = {}
+    for record, item in view.located("events:ListTargetsByRule", "Targets[]"):
+        name = str(dict(record.call.parameters).get("Rule", ""))
+        targets.setdefault((record.call.region, name), []).append(text(item, "Arn"))
+    return [
+        Rule(
+            name=text(item, "Name"),
+            region=record.call.region,
+            pattern=optional_text(item, "EventPattern"),
+            state=text(item, "State"),
+            targets=tuple(targets.get((record.call.region, text(item, "Name")), ())),
+            ref=record.ref,
+        )
+        for record, item in view.located("events:ListRules", "Rules[]")
+        if optional_text(item, "EventBusName") in {"", "default"}
+    ]
