@@ -507,3 +507,51 @@ def fetch_public_keys(
         response = getattr(error, "response", None) or {}
         return keys, str(response.get("Error", {}).get("Code") or type(error).__name__)
     return keys, ""
+
+
+# ---------------------------------------------------------------------------------------------------------- trails
+
+
+def describe_trail(session: Any, trail: str, *, endpoint_url: str | None = None) -> Mapping[str, Any]:
+    """Ask CloudTrail about one trail, by ARN or by a name in the session's Region.
+
+    Raises:
+        CollectionError: there is no such trail, or CloudTrail does not answer.
+    """
+    region = trail.split(":")[3] if trail.startswith("arn:") and trail.count(":") > 3 else session.region_name  # noqa: PLR2004
+    answer = _ask(
+        session, "cloudtrail", region, endpoint_url, "describe_trails", trailNameList=[trail], includeShadowTrails=True
+    )
+    trails = answer.get("trailList") or []
+    if not trails:
+        raise CollectionError(
+            f"there is no trail {trail} in {region}", hint="give its ARN, or its home Region with --region"
+        )
+    first = trails[0]
+    return first if isinstance(first, Mapping) else {}
+
+
+def enabled_regions(session: Any, *, endpoint_url: str | None = None) -> tuple[str, ...]:
+    """Ask EC2 which Regions the account can use.
+
+    Raises:
+        CollectionError: EC2 does not answer.
+    """
+    answer = _ask(session, "ec2", session.region_name, endpoint_url, "describe_regions")
+    return tuple(sorted(str(row["RegionName"]) for row in answer.get("Regions") or ()))
+
+
+def _ask(session: Any, service: str, region: str, endpoint_url: str | None, operation: str, **request: Any) -> Any:
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    config = Config(retries={"mode": "adaptive", "max_attempts": 5}, connect_timeout=10, read_timeout=30)
+    try:
+        client = session.client(service, region_name=region, endpoint_url=endpoint_url, config=config)
+        return getattr(client, operation)(**request)
+    except (ClientError, BotoCoreError) as error:
+        response = getattr(error, "response", None) or {}
+        code = str(response.get("Error", {}).get("Code") or type(error).__name__)
+        raise CollectionError(
+            f"{service}:{operation} was not answered in {region} ({code})", hint="see `auditor policy` for permissions"
+        ) from error
