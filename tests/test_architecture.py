@@ -37,7 +37,7 @@ OUTSIDE_WORLD = frozenset(
         "subprocess",
         "tempfile",
         "time",
-        "urllib",
+        "urllib.request",
     }
 )
 """What evaluation must not even import: the same evidence gives the same results on any machine, years later."""
