@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from auditor.errors import CatalogError, UsageError
 from auditor.model import Control, Framework, Requirement, Scope, Severity, State, TestType
-from auditor.operations import Operation, load_operations
+from auditor.operations import Operation, parse_operations
 from auditor.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 
 _ID = r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$"
@@ -29,13 +29,13 @@ class Catalog:
         controls: by id, in the order of the files.
         frameworks: by id.
         operations: by name.
-        files: every file that was read, for the pack's ``rules/`` folder.
+        files: every file with the bytes that were read, for the pack's ``rules/`` folder.
     """
 
     controls: Mapping[str, Control]
     frameworks: Mapping[str, Framework]
     operations: Mapping[str, Operation]
-    files: tuple[Path, ...]
+    files: Mapping[Path, bytes]
 
     def select(self, framework_ids: Sequence[str]) -> tuple[Framework, ...]:
         """Return frameworks by id.
@@ -144,17 +144,22 @@ def load_catalog(folder: Path, *, own: Sequence[Path] = (), has_check: Callable[
     Raises:
         CatalogError: something in the files is wrong; the message names file and line.
     """
+    files: dict[Path, bytes] = {}
+
+    def read(path: Path) -> YamlFile:
+        file = _load(path)
+        files[path] = file.source
+        return file
+
     operations_path = folder / "operations.yaml"
-    operations = load_operations(operations_path)
-    files = [operations_path]
+    operations = parse_operations(read(operations_path))
     controls: dict[str, Control] = {}
     frameworks: dict[str, Framework] = {}
     for parent in (folder, *own):
         for path in sorted(parent.glob("*.yaml")):
             if path == operations_path:
                 continue
-            files.append(path)
-            for control in _controls(_load(path), operations, has_check):
+            for control in _controls(read(path), operations, has_check):
                 if control.id in controls:
                     raise CatalogError(
                         f"{control.origin}: {control.id} is already defined at {controls[control.id].origin}"
@@ -162,12 +167,11 @@ def load_catalog(folder: Path, *, own: Sequence[Path] = (), has_check: Callable[
                 controls[control.id] = control
     for parent in (folder, *own):
         for path in sorted((parent / "frameworks").glob("*.yaml")):
-            files.append(path)
-            framework = _framework(_load(path), controls)
+            framework = _framework(read(path), controls)
             if framework.id in frameworks:
                 raise CatalogError(f"{framework.origin}: {framework.id} is already defined")
             frameworks[framework.id] = framework
-    return Catalog(controls, frameworks, operations, tuple(files))
+    return Catalog(controls, frameworks, operations, files)
 
 
 def _load(path: Path) -> YamlFile:

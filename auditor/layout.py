@@ -49,10 +49,11 @@ def write_rules(folder: Path, catalog: Catalog, config: Config) -> None:
     """Copy everything that the judgement depended on, byte for byte, into ``rules/``."""
     rules = folder / RULES
     roots = [controls_folder(), *(Path(name) for name in config.controls)]
-    for path in catalog.files:
-        root = next(item for item in roots if path.is_relative_to(item))
-        number = roots.index(root)
-        _copy(path, rules / ("controls" if number == 0 else f"own-{number}") / path.relative_to(root))
+    for path, data in catalog.files.items():
+        number, root = next((number, root) for number, root in enumerate(roots) if path.is_relative_to(root))
+        target = rules / ("controls" if number == 0 else f"own-{number}") / path.relative_to(root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
     if config.waivers:
         _copy(Path(config.waivers), rules / WAIVERS)
     if config.attestations:

@@ -5,7 +5,7 @@ notice a call whose answer is missing. Knows no SDK and no network.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from auditor.canonical import canonical_json
 from auditor.errors import CatalogError
-from auditor.yamlfile import YamlError, first_problem, load_yaml
+from auditor.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 
 GLOBAL = "global"
 """Stands where a Region's name would, for operations that are asked once per account."""
@@ -40,7 +40,10 @@ class ForEach:
     region: str
     """JMESPath over the item for the Region to ask; empty means the Region of the page."""
     where: str
-    """JMESPath over the item; only items for which it is true are asked about. Empty means all."""
+    """JMESPath over the item; only items for which it is true are asked about. Empty means all.
+
+    ``{account}`` stands for the account's id.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def expand(
 
     Args:
         operation: what to ask.
-        account: twelve digits; replaces ``{account}`` in fixed parameters.
+        account: twelve digits; replaces ``{account}`` in fixed parameters and in ``where``.
         regions: the Regions of the account that are part of the run.
         answers: gives the complete answers of another operation, by its name.
     """
@@ -111,7 +114,8 @@ def expand(
         return tuple(Call(operation.name, region, fixed) for region in places)
     calls: dict[tuple[str, str, bytes], Call] = {}
     for source in operation.for_each:
-        for call in _from_items(operation, source, fixed, regions, answers):
+        narrowed = replace(source, where=source.where.replace("{account}", account))
+        for call in _from_items(operation, narrowed, fixed, regions, answers):
             calls.setdefault(call.key, call)
     return tuple(calls[key] for key in sorted(calls))
 
@@ -173,9 +177,17 @@ def load_operations(path: Path) -> dict[str, Operation]:
         CatalogError: with file and line.
     """
     try:
-        file = load_yaml(path)
+        return parse_operations(load_yaml(path))
     except YamlError as error:
         raise CatalogError(str(error)) from error
+
+
+def parse_operations(file: YamlFile) -> dict[str, Operation]:
+    """Check the content of ``operations.yaml``.
+
+    Raises:
+        CatalogError: with file and line.
+    """
     if not isinstance(file.data, dict):
         raise CatalogError(f"{file.at()}: expected a mapping of operations")
     operations: dict[str, Operation] = {}

@@ -25,11 +25,13 @@ class YamlFile:
         path: where it was read, for messages.
         data: plain values: mappings, lists, text, numbers, booleans, None; dates stay text.
         lines: path of keys and indexes -> line, counted from 1.
+        source: the bytes as they were read.
     """
 
     path: Path
     data: Any
     lines: Mapping[tuple[str | int, ...], int]
+    source: bytes
 
     def at(self, *where: str | int) -> str:
         """Say where a value stands, as ``file:line``; the nearest known parent when it is not there."""
@@ -58,7 +60,8 @@ def load_yaml(path: Path) -> YamlFile:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise YamlError(f"{path}: larger than {_MAX_BYTES} bytes")
-        text = path.read_text(encoding="utf-8")
+        source = path.read_bytes()
+        text = source.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise YamlError(f"{path}: cannot be read: {error}") from error
     loader = _Loader(text)
@@ -76,7 +79,7 @@ def load_yaml(path: Path) -> YamlFile:
         raise YamlError(f"{path}: nested too deeply") from error
     finally:
         loader.dispose()
-    return YamlFile(path, data, lines)
+    return YamlFile(path, data, lines, source)
 
 
 def _refuse_aliases(text: str, path: Path) -> None:
