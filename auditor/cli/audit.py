@@ -93,11 +93,21 @@ def _sealing(config: Config) -> "Sealing | None":
 @click.command()
 @click.option("--out", default="reports", show_default=True, metavar="DIR", help="Where the pack is written.")
 @click.option("--world", default="demo", show_default=True, metavar="NAME", help="demo, clean, empty or hostile.")
+@click.option("--regions", metavar="R1,R2", help="Regions to audit; default: all enabled ones.")
 @click.option("--format", "formats", metavar="F1,F2", help="As in auditor run.")
 @click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def demo(*, out: str, world: str, formats: str | None, frameworks: tuple[str, ...], as_json: bool, quiet: bool) -> int:
+def demo(
+    *,
+    out: str,
+    world: str,
+    regions: str | None,
+    formats: str | None,
+    frameworks: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+) -> int:
     """Audit a simulated AWS account on this machine; needs no AWS account and no network."""
     from auditor.simulator import Simulator
 
@@ -107,6 +117,7 @@ def demo(*, out: str, world: str, formats: str | None, frameworks: tuple[str, ..
             "frameworks": frameworks or DEMO_FRAMEWORKS,
             "period": aws.about["period"],
             "out": out,
+            "regions": regions,
             "formats": formats,
             "config_file": Path(os.devnull),
         }
