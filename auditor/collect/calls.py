@@ -214,7 +214,7 @@ class Asker:
             http_status=received.status,
             collected_at=self._now(),
             error=received.error,
-            absent=received.error is not None and received.error.code in operation.absent and not received.pages,
+            absent=received.error is not None and not received.pages and _says_absent(operation, received.error),
         )
 
     def _received(
@@ -333,6 +333,15 @@ _CODES: Final[tuple[tuple[type[Exception], str], ...]] = (
 def _code(error: Exception) -> str:
     fitting = next((code for kind, code in _CODES if isinstance(error, kind)), "")
     return fitting or (type(error).__name__ if isinstance(error, BotoCoreError) else MALFORMED)
+
+
+def _says_absent(operation: Operation, error: CallError) -> bool:
+    """Say whether an error means that the thing asked for does not exist.
+
+    An entry of ``absent`` is a code, or a code with the beginning of a message where AWS uses one code for two things:
+    ``AccessDeniedException: Macie is not enabled``.
+    """
+    return any(entry == error.code or f"{error.code}: {error.message}".startswith(entry) for entry in operation.absent)
 
 
 def _one_line(text: str) -> str:

@@ -160,6 +160,22 @@ def test_that_there_is_no_such_thing_is_an_answer(aws: FakeAws, collection: Coll
     assert (record.absent, record.complete, code(record), record.http_status) == (True, False, "NoSuchEntity", 404)
 
 
+@pytest.mark.parametrize(
+    ("message", "absent"),
+    [
+        pytest.param("Macie is not enabled.", True, id="off"),
+        pytest.param("User is not authorized", False, id="denied"),
+    ],
+)
+def test_one_code_for_two_things_is_told_apart_by_its_message(
+    aws: FakeAws, collection: Collection, message: str, absent: bool
+) -> None:
+    groups = operation("logs:DescribeLogGroups", absent=("AccessDeniedException: Macie is not enabled",))
+    aws.script("logs:DescribeLogGroups", refused("AccessDeniedException", message))
+    collection.collect(groups, regions=("eu-west-1",))
+    assert the(collection, "logs:DescribeLogGroups").absent is absent
+
+
 def test_truncated_xml_is_malformed(aws: FakeAws, collection: Collection) -> None:
     summary = operation("iam:GetAccountSummary", where=Where.GLOBAL, required=("SummaryMap",))
     aws.script("iam:GetAccountSummary", Reply(b"<GetAccountSummaryResponse><GetAccountSumm"))

@@ -1,0 +1,133 @@
+"""``auditor policy``: what a run may need to read, as an IAM policy; and whether the caller may."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditor.cli import echo_json, printable
+from auditor.cli.options import config_of
+from auditor.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditor.catalog import Catalog
+    from auditor.collect.preflight import Permission
+    from auditor.config import Config
+    from auditor.model import Control
+    from auditor.operations import Operation
+
+
+@click.command()
+@click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable.")
+@click.option("--control", "control_ids", multiple=True, metavar="ID", help="Single control; repeatable.")
+@click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable.")
+@click.option("--skip", metavar="trail,events", help="Parts that will be left out.")
+@click.option("--partition", default="aws", show_default=True, help="aws, aws-cn, aws-us-gov ...")
+@click.option("--for-account", metavar="ID", default="*", help="Narrow resources to an account; default: any.")
+@click.option("--trail-bucket", "buckets", multiple=True, metavar="NAME", help="Bucket of a trail; default: any.")
+@click.option("--kms-key", "keys", multiple=True, metavar="ARN", help="Key that encrypts a trail's files; repeatable.")
+@click.option("--check", is_flag=True, help="Ask AWS what the caller may not do, and what that costs.")
+@click.option("--profile", metavar="NAME", help="With --check: profile of the AWS configuration.")
+@click.option("--region", metavar="REGION", help="With --check: the Region to ask.")
+@click.option("--account", metavar="ID", help="With --check: account to ask through --role-name.")
+@click.option("--role-name", metavar="NAME", help="With --check: role to assume in that account.")
+@click.option("--config", "config_file", type=click.Path(), help="Settings; default auditor.yaml.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def command(*, check: bool, as_json: bool, control_ids: Sequence[str], **given: Any) -> int:
+    """Print the least-privilege IAM policy for a run, or check it against what the caller may do.
+
+    Without --framework and --control, the policy covers the whole catalogue.
+    """
+    from pathlib import Path
+
+    from auditor.policy import operations_for
+    from auditor.run import open_catalog
+
+    if given["config_file"] is not None:
+        given["config_file"] = Path(given["config_file"])
+    config = config_of(given)
+    catalog = open_catalog(config.controls)
+    controls = _chosen(catalog, config.frameworks, control_ids)
+    operations = operations_for(catalog, controls, trail="trail" not in config.skip)
+    if check:
+        return _check(catalog, controls, operations, config, as_json=as_json)
+    return _print(operations, given, as_json=as_json)
+
+
+def _chosen(catalog: "Catalog", frameworks: Sequence[str], control_ids: Sequence[str]) -> tuple["Control", ...]:
+    if unknown := [name for name in control_ids if name not in catalog.controls]:
+        raise UsageError(f"there is no control {unknown[0]!r}", hint="see `auditor controls list`")
+    if not frameworks and not control_ids:
+        return tuple(catalog.controls.values())
+    chosen = {control.id: control for control in catalog.controls_of(catalog.select(frameworks))}
+    chosen |= {name: catalog.controls[name] for name in control_ids}
+    return tuple(chosen.values())
+
+
+def _print(operations: Sequence["Operation"], given: Mapping[str, Any], *, as_json: bool) -> int:
+    from auditor.policy import TRAIL_EVIDENCE, Scope, documents, size, statements
+
+    scope = Scope(given["partition"], given["for_account"], tuple(given["buckets"]), tuple(given["keys"]))
+    found = documents(statements(operations, scope))
+    if as_json:
+        echo_json({"exit_code": 0, "policies": list(found), "characters": [size(item) for item in found]})
+        return 0
+    for document in found:
+        click.echo(json.dumps(document, indent=2))
+    if len(found) > 1:
+        click.echo(f"note: {len(found)} policies, as one would be larger than IAM allows; attach them all", err=True)
+    if not scope.kms_keys and any(item.name in TRAIL_EVIDENCE for item in operations):
+        click.echo(
+            "note: trails encrypted with a KMS key also need kms:Decrypt on it; name it with --kms-key", err=True
+        )
+    return 0
+
+
+def _check(
+    catalog: "Catalog",
+    controls: Sequence["Control"],
+    operations: Sequence["Operation"],
+    config: "Config",
+    *,
+    as_json: bool,
+) -> int:
+    from auditor.collect.accounts import identify, open_session, take_role
+    from auditor.collect.guard import CallLog
+    from auditor.collect.preflight import May, check_permissions
+    from auditor.policy import costs
+
+    log = CallLog()
+    caller = identify(open_session(profile=config.profile or None, region=config.region or None, log=log))
+    if config.role_name:
+        caller = take_role(caller, account=config.account, role_name=config.role_name, log=log)
+    permissions = check_permissions(
+        caller,
+        operations=catalog.operations,
+        wanted=[item.name for item in operations],
+        region=caller.session.region_name,
+        now=lambda: datetime.now(UTC),
+    )
+    lost = {
+        item.operation: costs(catalog, controls, item.operation) for item in permissions if item.may is not May.ALLOWED
+    }
+    code = 3 if any(item.may is May.DENIED for item in permissions) else 0
+    if as_json:
+        rows = [item.document() | {"controls": list(lost.get(item.operation, ()))} for item in permissions]
+        echo_json({"exit_code": code, "principal": caller.principal, "operations": rows})
+    else:
+        _tell(caller.principal, permissions, lost)
+    return code
+
+
+def _tell(principal: str, permissions: Sequence["Permission"], lost: Mapping[str, Sequence[str]]) -> None:
+    click.echo(f"{printable(principal)} was asked about {len(permissions)} operations:")
+    for kind in ("denied", "unknown"):
+        for item in permissions:
+            if item.may.value != kind:
+                continue
+            click.echo(f"{kind:<8} {item.operation} (needs {item.action}): {printable(item.reason)}")
+            click.echo(f"         controls that need it: {', '.join(lost[item.operation]) or 'none'}")
+    counts = {kind: sum(item.may.value == kind for item in permissions) for kind in ("allowed", "denied", "unknown")}
+    click.echo(", ".join(f"{count} {kind}" for kind, count in counts.items()))

@@ -1,0 +1,133 @@
+"""Asks AWS before a run which of its operations the caller may not do: one call each, first page only. Stores nothing.
+
+Asking is surer than simulating policies: boundaries, organization policies, resource policies and key policies all
+answer together. What there is nothing to ask about is said to be unknown, never to be allowed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from auditor.canonical import plain
+from auditor.collect.accounts import Caller
+from auditor.collect.calls import Asker, Limits, Progress, silent
+from auditor.collect.guard import refuse_mutation
+from auditor.collect.plan import Plan
+from auditor.evidence import Answer
+from auditor.operations import Call, Operation
+
+_DENIED: Final = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "Forbidden",
+        "NotAuthorized",
+        "NotAuthorizedException",
+        "UnauthorizedAccess",
+        "UnauthorizedAccessException",
+        "UnauthorizedException",
+        "UnauthorizedOperation",
+    }
+)
+_ALLOWED_ALL_THE_SAME: Final = frozenset({"ReportInProgress", "ReportNotPresent", "ReportExpired"})
+
+
+class May(StrEnum):
+    """Whether the caller may call an operation."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What one question said.
+
+    Args:
+        operation: ``service:Operation``.
+        action: the IAM action that allows it.
+        may: the answer.
+        region: where it was asked; empty when it was not.
+        reason: the error, or why it was not asked; empty when it is allowed.
+    """
+
+    operation: str
+    action: str
+    may: May
+    region: str
+    reason: str
+
+    def document(self) -> dict[str, str]:
+        """Return the JSON form."""
+        return {
+            "operation": self.operation,
+            "action": self.action,
+            "may": self.may.value,
+            "region": self.region,
+            "reason": self.reason,
+        }
+
+
+def check_permissions(
+    caller: Caller,
+    *,
+    operations: Mapping[str, Operation],
+    wanted: Sequence[str],
+    region: str,
+    now: Callable[[], datetime],
+    limits: Limits | None = None,
+    progress: Progress = silent,
+) -> tuple[Permission, ...]:
+    """Ask each operation once, in one Region, about the first thing there is to ask about.
+
+    Args:
+        caller: whose permissions.
+        operations: the catalogue's operations by name.
+        wanted: names of the operations to ask; those they depend on are asked too.
+        region: where operations of a Region are asked.
+        now: the clock, aware UTC.
+        limits: how hard AWS is asked.
+        progress: told after each answer.
+
+    Raises:
+        UsageError: an operation is not in the catalogue.
+        MutationRefusedError: an operation is no read.
+    """
+    plan = Plan(operations, wanted, account=caller.account, regions=(region,))
+    for name in plan.operations:
+        refuse_mutation(name)
+    asker = Asker(caller, now=now, limits=replace(limits or Limits(), report_seconds=0))
+    found: dict[str, Permission] = {}
+    due = list(plan.start())
+    while due:
+        call = due.pop(0)
+        pages: Sequence[Any] | None = None
+        if call.operation not in found:
+            operation = plan.operations[call.operation]
+            answer = asker.ask(operation, call, parameters=dict(call.parameters), first_page=True)
+            found[call.operation] = _permission(operation, call, answer)
+            pages = plain(list(answer.pages)) if answer.pages else None
+            progress(len(found), len(plan.operations), call.operation)
+        due.extend(plan.done(call, pages))
+    return tuple(found.get(item.name) or _not_asked(item, found) for item in plan.operations.values())
+
+
+def _permission(operation: Operation, call: Call, answer: Answer) -> Permission:
+    error = answer.error
+    if error is None or answer.absent or error.code in _ALLOWED_ALL_THE_SAME:
+        return Permission(operation.name, operation.action, May.ALLOWED, call.region, "")
+    may = May.DENIED if error.code in _DENIED else May.UNKNOWN
+    reason = f"{error.code}: {error.message}" if error.message else error.code
+    return Permission(operation.name, operation.action, may, call.region, reason)
+
+
+def _not_asked(operation: Operation, found: Mapping[str, Permission]) -> Permission:
+    parents = [source.operation for source in operation.for_each]
+    denied = [name for name in parents if name in found and found[name].may is not May.ALLOWED]
+    reason = f"depends on {denied[0]}" if denied else f"there is nothing to ask about: {' and '.join(parents)} is empty"
+    return Permission(operation.name, operation.action, May.UNKNOWN, "", reason)

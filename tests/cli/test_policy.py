@@ -1,0 +1,115 @@
+"""``auditor policy`` prints what a run needs; under exactly that policy the simulated AWS refuses nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.catalog import Catalog
+from auditor.collect.accounts import identify, open_session
+from auditor.collect.collection import collect_account
+from auditor.collect.guard import CallLog
+from auditor.collect.redact import Redactor
+from auditor.evidence import EvidenceWriter
+from auditor.policy import Scope, operations_for, statements
+from auditor.run import open_catalog
+from auditor.simulator import Simulator
+from tests.collect.conftest import NOW, QUICK
+
+
+def auditor(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "auditor", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+
+
+def test_the_policy_is_json_and_needs_no_credentials() -> None:
+    outcome = auditor("policy", "--control", "kms-key-rotation", "--skip", "trail", "--for-account", "111122223333")
+    policy = json.loads(outcome.stdout)
+    assert outcome.returncode == 0
+    assert policy["Statement"][1]["Resource"] == "arn:aws:kms:*:111122223333:key/*"
+    assert outcome.stderr == ""
+
+
+def test_the_key_that_trails_may_need_is_not_forgotten() -> None:
+    outcome = auditor("policy", "--control", "kms-key-rotation")
+    assert "kms:Decrypt" in outcome.stderr
+
+
+def test_unknown_controls_and_frameworks_are_usage_errors() -> None:
+    for arguments in (("--control", "no-such-control"), ("--framework", "no-such-framework")):
+        outcome = auditor("policy", *arguments)
+        assert outcome.returncode == 2
+        assert "no-such" in outcome.stderr
+        assert outcome.stdout == ""
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator("demo") as aws:
+        yield aws
+
+
+@pytest.mark.simulator
+def test_a_check_names_what_is_denied_and_which_controls_that_costs(simulator: Simulator) -> None:
+    simulator.clear()
+    simulator.deny("iam:GetAccountSummary")
+    arguments = ("policy", "--check", "--json", "--control", "iam-root-mfa", "--skip", "trail")
+    outcome = auditor(*arguments, environment=simulator.environment())
+    document = json.loads(outcome.stdout)
+    assert (outcome.returncode, document["exit_code"]) == (3, 3)
+    rows = {row["operation"]: row for row in document["operations"]}
+    assert rows["iam:GetAccountSummary"]["may"] == "denied"
+    assert rows["iam:GetAccountSummary"]["controls"] == ["iam-root-mfa"]
+    assert rows["ec2:DescribeRegions"]["may"] == "allowed"
+    told = auditor("policy", "--check", "--control", "iam-root-mfa", environment=simulator.environment()).stdout
+    assert "denied   iam:GetAccountSummary (needs iam:GetAccountSummary): AccessDenied" in told
+
+
+@pytest.mark.simulator
+def test_under_exactly_this_policy_nothing_is_denied(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in simulator.environment().items():
+        monkeypatch.setenv(name, value)
+    catalog = open_catalog()
+    operations = operations_for(catalog, catalog.controls.values())
+    simulator.clear()
+    simulator.allow_only([action for item in statements(operations, Scope()) for action in item.actions])
+    denied = codes(tmp_path / "allowed", catalog, [item.name for item in operations])
+    assert {code for code in denied.values() if "not authorized" in code} == set()
+
+    simulator.allow_only(["ec2:DescribeRegions"])
+    denied = codes(tmp_path / "denied", catalog, ["kms:ListKeys", "iam:GetAccountSummary"])
+    assert set(denied) == {"kms:ListKeys", "iam:GetAccountSummary"}
+    simulator.clear()
+
+
+def codes(folder: Path, catalog: Catalog, wanted: list[str]) -> dict[str, Any]:
+    log, redactor = CallLog(), Redactor(b"a salt for tests")
+    writer = EvidenceWriter(folder, redact=redactor)
+    collect_account(
+        identify(open_session(log=log)),
+        operations=catalog.operations,
+        wanted=wanted,
+        regions=("eu-central-1",),
+        writer=writer,
+        redactor=redactor,
+        log=log,
+        now=lambda: NOW,
+        limits=QUICK,
+    )
+    found = {}
+    for record in writer._records.values():
+        if record.error is not None and not record.absent:
+            found[record.call.operation] = f"{record.error.code}: {record.error.message}"
+    return found
