@@ -19,7 +19,8 @@ OPERATIONS = load_operations(CONTROLS / "operations.yaml")
 CHECKS = CONTROLS.parent / "auditor" / "evaluate" / "checks"
 JUDGED = [control for control in CATALOG.controls.values() if control.evidence]
 NEVER_SAID = re.compile(
-    r"\b(complian\w*|certif\w+ (?:to|for|against)|certified|guarantee\w*|in place|effective|secure)\b", re.IGNORECASE
+    r"\b(complian(?!ce mode)\w*|certif\w+ (?:to|for|against)|certified|guarantee\w*|in place|effective|secure)\b",
+    re.IGNORECASE,
 )
 """Words that are the auditor's to say, or that promise more than was seen."""
 CALLED = sorted(name for name, operation in OPERATIONS.items() if not operation.produced)
@@ -64,7 +65,7 @@ def test_every_absent_code_is_an_error_that_aws_documents(sdk: Any, name: str) -
 def test_every_operation_only_reads(name: str) -> None:
     operation = OPERATIONS[name]
     assert operation.api.startswith(READS)
-    assert operation.action.partition(":")[2].startswith((*READS, "List", "Get"))
+    assert operation.action.partition(":")[2].startswith((*READS, "GET"))
 
 
 def test_operations_depend_on_each_other_without_circles() -> None:
@@ -113,3 +114,31 @@ def test_no_framework_repeats_a_number_or_asks_twice_for_a_control() -> None:
         for requirement in framework.requirements:
             asked = (*requirement.controls, *requirement.suggested)
             assert len(set(asked)) == len(asked), f"{framework.id} {requirement.id}"
+
+
+COUNTS = {"1.4.0": 58, "1.5.0": 63, "2.0.0": 64, "3.0.0": 62, "4.0.1": 64, "5.0.0": 63, "6.0.0": 63, "7.0.0": 70}
+"""Recommendations per edition of the CIS AWS Foundations Benchmark."""
+
+
+@pytest.mark.parametrize(("edition", "count"), COUNTS.items())
+def test_each_benchmark_edition_is_complete(edition: str, count: int) -> None:
+    framework = CATALOG.frameworks[f"cis-aws-{edition}"]
+    assert len(framework.requirements) == count
+    assert len(framework.controls) == count
+    assert all(item.controls and item.level in (1, 2) and item.assessment for item in framework.requirements)
+    numbers = [[int(part) for part in item.id.split(".")] for item in framework.requirements]
+    assert numbers == sorted(numbers)
+
+
+def test_where_the_benchmark_grew_the_older_editions_ask_for_less() -> None:
+    asked = {
+        edition: {key for item in CATALOG.frameworks[f"cis-aws-{edition}"].requirements for key in item.parameters}
+        for edition in COUNTS
+    }
+    assert {edition for edition, keys in asked.items() if "events" in keys} == {
+        "1.4.0",
+        "1.5.0",
+        "2.0.0",
+        "3.0.0",
+        "4.0.1",
+    }

@@ -1,9 +1,13 @@
 """Judges buckets: who can reach them, how they are encrypted and kept."""
 
+from auditor.evaluate.checks import policies
 from auditor.evaluate.checks.cloudtrail import PUBLIC_ACCESS_FLAGS, effective_block
-from auditor.evaluate.checks.fields import text
-from auditor.evaluate.view import Subject
-from auditor.model import Verdict, failed, passed
+from auditor.evaluate.checks.fields import listed, mapping, optional_text, some, text
+from auditor.evaluate.view import EvidenceMissing, Subject
+from auditor.model import Verdict, failed, manual, not_applicable, passed
+
+_JOB_GOES_ON = ("RUNNING", "IDLE")
+"""States of a Macie job that will look again."""
 
 
 def public_access_blocked(subject: Subject) -> Verdict:
@@ -16,3 +20,107 @@ def public_access_blocked(subject: Subject) -> Verdict:
     if off:
         return failed(f"Neither the account nor the bucket sets {', '.join(off)}.", observed=f"off: {', '.join(off)}")
     return passed("All four Block Public Access settings hold for the bucket.", observed="all four settings on")
+
+
+def default_encryption(subject: Subject) -> Verdict:
+    """Judge one bucket: a rule for server-side encryption is set.
+
+    Evidence: ``s3:ListBuckets`` (population), ``s3:GetBucketEncryption``.
+    """
+    answer = subject.evidence.find("s3:GetBucketEncryption", Bucket=text(subject.item, "Name"))
+    rules = listed(mapping(answer, "ServerSideEncryptionConfiguration"), "Rules") if answer is not None else ()
+    if not rules:
+        return failed("The bucket has no rule for default encryption.", observed="no rule")
+    kinds = [text(mapping(rule, "ApplyServerSideEncryptionByDefault"), "SSEAlgorithm") for rule in rules]
+    return passed(f"New objects are encrypted by default with {some(kinds)}.", observed=some(kinds))
+
+
+def insecure_transport_denied(subject: Subject) -> Verdict:
+    """Judge one bucket's policy: plain HTTP is denied to everybody, for the bucket and all its objects.
+
+    A Deny counts when ``aws:SecureTransport`` false is its only condition. A minimum TLS version does not match plain
+    HTTP, and a further condition leaves a way in.
+
+    Evidence: ``s3:ListBuckets`` (population), ``s3:GetBucketPolicy``.
+    """
+    name = text(subject.item, "Name")
+    answer = subject.evidence.find("s3:GetBucketPolicy", Bucket=name)
+    if answer is None:
+        return failed("The bucket has no policy.", observed="no bucket policy")
+    arn = f"arn:{subject.account.partition}:s3:::{name}"
+    denials = [item for item in policies.statements(text(answer, "Policy")) if _denies_plain_http(item)]
+    strict = [item for item in denials if _only_condition_is_transport(item)]
+    patterns = [pattern for item in strict for pattern in item.resources]
+    if policies.covers(patterns, arn) and any(_covers_all_objects(pattern, arn) for pattern in patterns):
+        return passed("A statement denies requests without TLS for the bucket and all its objects.")
+    if strict:
+        return failed("The statement that denies plain HTTP does not cover both the bucket and all its objects.")
+    if denials:
+        return failed("The statement that denies plain HTTP has further conditions, which narrow it.")
+    return failed("No statement denies plain HTTP to everybody for every action.")
+
+
+def _denies_plain_http(item: policies.Statement) -> bool:
+    every_action = item.every_action or "s3:*" in [action.lower() for action in item.actions]
+    plain = item.conditions.get("bool", {}).get("aws:securetransport", ())
+    return (
+        not item.allow
+        and item.every_principal
+        and every_action
+        and not item.not_actions
+        and not item.not_resources
+        and [value.lower() for value in plain] == ["false"]
+    )
+
+
+def _only_condition_is_transport(item: policies.Statement) -> bool:
+    return len(item.conditions) == 1 and len(item.conditions["bool"]) == 1
+
+
+def _covers_all_objects(pattern: str, bucket_arn: str) -> bool:
+    """Say whether a pattern takes in every key of a bucket: a fixed beginning of its name, then one asterisk."""
+    beginning = pattern.rstrip("*")
+    return pattern.endswith("*") and not set("*?") & set(beginning) and f"{bucket_arn}/".startswith(beginning)
+
+
+def mfa_delete(subject: Subject) -> Verdict:
+    """Judge one bucket: versioning and MFA delete are both enabled.
+
+    Evidence: ``s3:ListBuckets`` (population), ``s3:GetBucketVersioning``.
+    """
+    answer = subject.evidence.page("s3:GetBucketVersioning", Bucket=text(subject.item, "Name"))
+    versioning = optional_text(answer, "Status") or "never enabled"
+    protected = optional_text(answer, "MFADelete") or "not set"
+    observed = f"versioning {versioning}, MFA delete {protected}"
+    sentence = f"Versioning is {versioning} and MFA delete is {protected}."
+    return (passed if (versioning, protected) == ("Enabled", "Enabled") else failed)(sentence, observed=observed)
+
+
+def data_classified(subject: Subject) -> Verdict:
+    """Judge one Region that holds buckets: Macie is on and looks at them by itself or by a recurring job.
+
+    Another product may do the same, so the other answers are left to a person. Macie says "not enabled" with the same
+    error code as a missing permission, told apart by its message.
+
+    Evidence: ``s3:ListBuckets``, ``macie2:GetMacieSession``, ``macie2:GetAutomatedDiscoveryConfiguration``,
+    ``macie2:ListClassificationJobs``.
+    """
+    view, region = subject.evidence, subject.region
+    buckets = view.items("s3:ListBuckets", "Buckets[]")
+    if not any(text(item, "BucketRegion") == region for item in buckets):
+        return not_applicable("The Region holds no buckets.")
+    try:
+        status = text(view.page("macie2:GetMacieSession", region=region), "status")
+    except EvidenceMissing as signal:
+        if "not enabled" not in signal.missing.message:
+            raise
+        status = "not enabled"
+    if status != "ENABLED":
+        return manual(f"Macie is {status} in this Region; another product may classify the data.")
+    discovery = text(view.page("macie2:GetAutomatedDiscoveryConfiguration", region=region), "status")
+    jobs = view.items("macie2:ListClassificationJobs", "items[]", region=region)
+    recurring = [item for item in jobs if item["jobType"] == "SCHEDULED" and item["jobStatus"] in _JOB_GOES_ON]
+    if discovery == "ENABLED" or recurring:
+        how = "automated discovery" if discovery == "ENABLED" else "a recurring job"
+        return passed(f"Macie is enabled and looks at buckets by {how}.", observed=how)
+    return manual("Macie is enabled, but neither automated discovery nor a recurring job looks at buckets.")

@@ -57,6 +57,11 @@ class Row:
     keys: tuple[AccessKey, AccessKey]
 
     @property
+    def is_root(self) -> bool:
+        """True for the root user's row."""
+        return self.user == _ROOT
+
+    @property
     def active_keys(self) -> tuple[AccessKey, ...]:
         """The keys that work."""
         return tuple(key for key in self.keys if key.active)
@@ -85,7 +90,7 @@ def read_report(content: str) -> Mapping[str, Row]:
         if row.arn in rows:
             raise ValueError("a user stands twice in the credential report")
         rows[row.arn] = row
-    if sum(row.user == _ROOT for row in rows.values()) != 1:
+    if sum(row.is_root for row in rows.values()) != 1:
         raise ValueError("the credential report does not have exactly one row for root")
     return rows
 
@@ -138,7 +143,7 @@ def _rows(subject: Subject) -> Mapping[str, Row]:
 
 
 def _root(subject: Subject) -> Row:
-    return next(row for row in _rows(subject).values() if row.user == _ROOT)
+    return next(row for row in _rows(subject).values() if row.is_root)
 
 
 def _user(subject: Subject) -> Row | None:

@@ -1,8 +1,23 @@
-"""Judges the root user by the account summary and its MFA devices."""
+"""Judges root by the account summary and its MFA devices, and who holds which policies."""
 
-from auditor.evaluate.checks.fields import counted, integer, mapping, optional_mapping, text
-from auditor.evaluate.view import Subject
-from auditor.model import Verdict, failed, passed
+from typing import Any
+
+from auditor.evaluate.checks import policies
+from auditor.evaluate.checks.credential_report import read_report
+from auditor.evaluate.checks.fields import (
+    counted,
+    flag,
+    integer,
+    listed,
+    mapping,
+    moment,
+    optional_list,
+    optional_mapping,
+    some,
+    text,
+)
+from auditor.evaluate.view import Subject, View
+from auditor.model import Verdict, failed, manual, not_applicable, passed
 
 _NO_CREDENTIALS = "The root user has neither a password nor access keys, so there is nothing that MFA could protect."
 
@@ -53,3 +68,130 @@ def root_hardware_mfa(subject: Subject) -> Verdict:
 def _belongs_to_root(device: dict[str, object]) -> bool:
     user = optional_mapping(device, "User")
     return bool(user) and text(user, "Arn").endswith(":root")
+
+
+def _details(view: View, path: str) -> tuple[Any, ...]:
+    return view.items("iam:GetAccountAuthorizationDetails", path)
+
+
+def permissions_via_groups(subject: Subject) -> Verdict:
+    """Judge one IAM user: no policy is attached to it or written into it; a permissions boundary grants nothing.
+
+    Evidence: ``iam:GetAccountAuthorizationDetails`` (population).
+    """
+    attached = [text(policy, "PolicyName") for policy in listed(subject.item, "AttachedManagedPolicies")]
+    inline = [text(policy, "PolicyName") for policy in optional_list(subject.item, "UserPolicyList")]
+    if attached or inline:
+        return failed(
+            f"Policies of the user itself: {some([*attached, *inline])}.",
+            observed=f"{len(attached)} attached, {len(inline)} inline",
+            pointer="/AttachedManagedPolicies" if attached else "/UserPolicyList",
+        )
+    return passed("No policy is attached to the user itself or written into it.", observed="no policies of its own")
+
+
+def no_full_admin(subject: Subject) -> Verdict:
+    """Judge the default version of one attached managed policy: no statement allows everything on everything.
+
+    A condition, or everything but some actions, is left to a person.
+
+    Evidence: ``iam:GetAccountAuthorizationDetails`` (population).
+    """
+    version = next(item for item in listed(subject.item, "PolicyVersionList") if flag(item, "IsDefaultVersion"))
+    kind = "AWS managed" if ":iam::aws:policy/" in text(subject.item, "Arn") else "Customer managed"
+    review = ""
+    for statement in policies.statements(version["Document"]):
+        if not statement.allow or not statement.every_resource:
+            continue
+        if statement.every_action and not statement.conditions:
+            return failed(
+                f"{kind}: a statement allows every action on every resource.", observed="Allow * on *, unconditionally"
+            )
+        if statement.every_action:
+            review = "a statement allows every action on every resource under a condition"
+        elif statement.not_actions:
+            review = "a statement allows everything but some actions on every resource"
+    if review:
+        return manual(f"{kind}: {review}; somebody has to weigh it.", observed=review)
+    return passed(f"{kind}: no statement allows every action on every resource.", observed="no Allow * on *")
+
+
+def support_role(subject: Subject) -> Verdict:
+    """Judge whether a role (or what ``accept`` lists) holds the AWS support policy.
+
+    Evidence: ``iam:GetAccountAuthorizationDetails``.
+    """
+    holders = _holders(subject, "AWSSupportAccess")
+    accepted = [name for kind in listed(subject.parameters, "accept") for name in holders[kind]]
+    if accepted:
+        return passed(f"The support policy is attached to {some(accepted)}.", observed=f"held by {some(accepted)}")
+    return failed("The support policy is attached to no role.", observed="held by no role")
+
+
+def cloudshell_restricted(subject: Subject) -> Verdict:
+    """Judge whether nobody holds the CloudShell full access policy.
+
+    Evidence: ``iam:GetAccountAuthorizationDetails``.
+    """
+    holders = [name for names in _holders(subject, "AWSCloudShellFullAccess").values() for name in names]
+    if holders:
+        return failed(f"The policy is attached to {some(holders)}.", observed=f"held by {some(holders)}")
+    return passed("The policy is attached to no user, group or role.", observed="held by nobody")
+
+
+def _holders(subject: Subject, policy: str) -> dict[str, list[str]]:
+    """Return who holds an AWS managed policy: ``users``, ``groups`` and ``roles`` by name."""
+    arn = f"arn:{subject.account.partition}:iam::aws:policy/{policy}"
+    found: dict[str, list[str]] = {}
+    for kind, path, name in (
+        ("users", "UserDetailList[]", "UserName"),
+        ("groups", "GroupDetailList[]", "GroupName"),
+        ("roles", "RoleDetailList[]", "RoleName"),
+    ):
+        found[kind] = []
+        for item in _details(subject.evidence, path):
+            if arn in [text(attached, "PolicyArn") for attached in listed(item, "AttachedManagedPolicies")]:
+                found[kind].append(text(item, name))
+                subject.evidence.point(item)
+    return found
+
+
+def certificate_not_expired(subject: Subject) -> Verdict:
+    """Judge one server certificate kept in IAM: it is still valid.
+
+    Evidence: ``iam:ListServerCertificates`` (population).
+    """
+    expiry = moment(subject.item, "Expiration")
+    sentence = f"The certificate is valid until {expiry:%Y-%m-%d %H:%M} UTC."
+    if expiry < subject.as_of:
+        return failed(f"The certificate expired on {expiry:%Y-%m-%d}.", pointer="/Expiration")
+    return passed(sentence, pointer="/Expiration")
+
+
+def central_federation(subject: Subject) -> Verdict:
+    """Judge how people sign in: through an identity provider or IAM Identity Center, and not as IAM users.
+
+    Which users are people needs a person, so console users beside a provider are left to one.
+
+    Evidence: ``organizations:DescribeOrganization``, ``iam:ListSAMLProviders``, ``iam:ListOpenIDConnectProviders``,
+    ``sso-admin:ListInstances``, ``iam:GetCredentialReport``.
+    """
+    view = subject.evidence
+    organization = view.find("organizations:DescribeOrganization")
+    providers = (
+        len(view.items("iam:ListSAMLProviders", "SAMLProviderList[]")),
+        len(view.items("iam:ListOpenIDConnectProviders", "OpenIDConnectProviderList[]")),
+        len(view.items("sso-admin:ListInstances", "Instances[]")),
+    )
+    rows = read_report(text(view.page("iam:GetCredentialReport"), "Content")).values()
+    console = sorted(row.user for row in rows if row.password_enabled and not row.is_root)
+    if organization is None and not any(providers):
+        return not_applicable("The account stands alone, outside an organization.")
+    if not any(providers):
+        return failed("There is no SAML or OIDC provider and no IAM Identity Center instance.", observed="no provider")
+    if console:
+        return manual(
+            f"An identity provider exists, and {counted(len(console), 'IAM user')} can still sign in to the console: "
+            f"{some(console)}."
+        )
+    return passed("An identity provider exists, and no IAM user has a console password.")

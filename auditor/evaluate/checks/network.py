@@ -1,11 +1,27 @@
 """Judges VPCs and what guards them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from ipaddress import collapse_addresses, ip_network
 from typing import Any
 
-from auditor.evaluate.checks.fields import optional_text, text
+from auditor.evaluate.checks.fields import (
+    counted,
+    flag,
+    integer,
+    listed,
+    mapping,
+    optional_list,
+    optional_mapping,
+    optional_text,
+    some,
+    text,
+)
 from auditor.evaluate.view import Subject
-from auditor.model import Verdict, failed, not_applicable, passed
+from auditor.model import Verdict, failed, manual, not_applicable, passed
+
+_WORLD = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
+_NUMBERED = {"6": "tcp", "17": "udp"}
+_EVERY_PROTOCOL = "-1"
 
 
 def flow_logs(subject: Subject) -> Verdict:
@@ -39,3 +55,211 @@ def _shortcoming(log: Mapping[str, Any]) -> str:
     if optional_text(log, "DeliverLogsStatus") == "FAILED":
         return "fails to deliver"
     return ""
+
+
+def covers_world(cidrs: Iterable[str], version: int) -> bool:
+    """Say whether address ranges together are the whole internet of one IP version; two halves are.
+
+    Raises:
+        ValueError: a range is none.
+    """
+    ranges = [ip_network(cidr, strict=False) for cidr in cidrs]
+    merged: Iterable[Any] = collapse_addresses([item for item in ranges if item.version == version])
+    return _WORLD[version] in list(merged)
+
+
+def _opens(protocol: str, low: Any, high: Any, port: int) -> bool:
+    """Say whether a rule's protocol and port range take in a port; a missing range means all ports."""
+    name = _NUMBERED.get(protocol, protocol)
+    if name not in ("tcp", "udp", _EVERY_PROTOCOL):
+        return False
+    if name == _EVERY_PROTOCOL or low is None or high is None:
+        return True
+    if not isinstance(low, int) or not isinstance(high, int):
+        raise TypeError("a port is a number")
+    return low <= port <= high or (low, high) == (-1, -1)
+
+
+def no_open_ports(subject: Subject) -> Verdict:
+    """Judge one security group: none of ``ports`` is open to the whole internet of the IP ``versions``.
+
+    Managed prefix lists count with their entries.
+
+    Evidence: ``ec2:DescribeSecurityGroups`` (population), ``ec2:GetManagedPrefixListEntries``.
+    """
+    ports, versions = listed(subject.parameters, "ports"), listed(subject.parameters, "versions")
+    open_to: dict[int, list[str]] = {port: [] for port in ports}
+    for rule in listed(subject.item, "IpPermissions"):
+        taken = [
+            port for port in ports if _opens(text(rule, "IpProtocol"), rule.get("FromPort"), rule.get("ToPort"), port)
+        ]
+        sources = _sources(subject, rule) if taken else []
+        for port in taken:
+            open_to[port].extend(sources)
+    found = [
+        f"port {port} to {_WORLD[version]}"
+        for port, sources in open_to.items()
+        for version in versions
+        if covers_world(sources, version)
+    ]
+    if found:
+        return failed(f"The group opens {' and '.join(found)}.", observed="; ".join(found), pointer="/IpPermissions")
+    named = ", ".join(map(str, ports))
+    return passed(f"The group opens none of the ports {named} to the internet.", pointer="/IpPermissions")
+
+
+def _sources(subject: Subject, rule: Mapping[str, Any]) -> list[str]:
+    ranges = [text(item, "CidrIp") for item in optional_list(rule, "IpRanges")]
+    ranges.extend(text(item, "CidrIpv6") for item in optional_list(rule, "Ipv6Ranges"))
+    for item in optional_list(rule, "PrefixListIds"):
+        ranges.extend(_entries(subject, text(item, "PrefixListId")))
+    return ranges
+
+
+def _entries(subject: Subject, prefix_list: str) -> list[str]:
+    """Return the ranges of one prefix list.
+
+    Raises:
+        KeyError: its entries were not asked for.
+    """
+    asked = subject.evidence.calls("ec2:GetManagedPrefixListEntries", region=subject.region)
+    if prefix_list not in [dict(call.parameters)["PrefixListId"] for call in asked]:
+        raise KeyError(f"entries of {prefix_list}")
+    located = subject.evidence.located("ec2:GetManagedPrefixListEntries", "Entries[]", region=subject.region)
+    return [
+        text(item, "Cidr") for record, item in located if dict(record.call.parameters)["PrefixListId"] == prefix_list
+    ]
+
+
+def default_group_closed(subject: Subject) -> Verdict:
+    """Judge one default security group: it has no rule at all, not even the ones it is made with.
+
+    Evidence: ``ec2:DescribeSecurityGroups`` (population).
+    """
+    inbound, outbound = len(listed(subject.item, "IpPermissions")), len(listed(subject.item, "IpPermissionsEgress"))
+    observed = f"{counted(inbound, 'inbound rule')}, {counted(outbound, 'outbound rule')}"
+    if inbound or outbound:
+        return failed(f"The default security group has {observed}.", observed=observed, pointer="/IpPermissions")
+    return passed("The default security group has no rules.", observed=observed, pointer="/IpPermissions")
+
+
+def acl_closed(subject: Subject) -> Verdict:
+    """Judge one network ACL: none of ``ports`` is open to the internet, rules taken in order, the first match deciding.
+
+    Evidence: ``ec2:DescribeNetworkAcls`` (population).
+    """
+    entries = [item for item in listed(subject.item, "Entries") if not flag(item, "Egress")]
+    entries.sort(key=lambda item: integer(item, "RuleNumber"))
+    found = [
+        f"{protocol} port {port} to {_WORLD[version]}"
+        for port in listed(subject.parameters, "ports")
+        for protocol in ("tcp", "udp")
+        for version in (4, 6)
+        if _acl_opens(entries, protocol, port, version)
+    ]
+    unused = "" if listed(subject.item, "Associations") else " No subnet uses the ACL."
+    if found:
+        return failed(
+            f"The ACL opens {some(found, limit=2)}.{unused}", observed=some(found, limit=2), pointer="/Entries"
+        )
+    return passed(f"The ACL opens none of the ports to the internet.{unused}", pointer="/Entries")
+
+
+def _acl_opens(entries: Iterable[Mapping[str, Any]], protocol: str, port: int, version: int) -> bool:
+    allowed: list[str] = []
+    for entry in entries:
+        source = optional_text(entry, "CidrBlock" if version == 4 else "Ipv6CidrBlock")  # noqa: PLR2004 - IP version
+        if not source or not _acl_entry_speaks_of(entry, protocol, port):
+            continue
+        if text(entry, "RuleAction") == "allow":
+            allowed.append(source)
+        elif covers_world([source], version):
+            break
+    return covers_world(allowed, version)
+
+
+def _acl_entry_speaks_of(entry: Mapping[str, Any], protocol: str, port: int) -> bool:
+    stated = text(entry, "Protocol")
+    if stated != _EVERY_PROTOCOL and _NUMBERED.get(stated, stated) != protocol:
+        return False
+    ports = optional_mapping(entry, "PortRange")
+    return _opens(stated, ports.get("From"), ports.get("To"), port)
+
+
+def peering_routes(subject: Subject) -> Verdict:
+    """Judge the routes into one active peering connection: none is as wide as the peer's whole VPC.
+
+    Whether a wide route is needed is for a person.
+
+    Evidence: ``ec2:DescribeVpcPeeringConnections`` (population), ``ec2:DescribeRouteTables``.
+    """
+    peering = text(subject.item, "VpcPeeringConnectionId")
+    sides = {text(side, "VpcId"): _blocks(side) for side in _sides(subject.item)}
+    tables = subject.evidence.items("ec2:DescribeRouteTables", "RouteTables[]", region=subject.region)
+    wide: list[str] = []
+    count = 0
+    for table in tables:
+        for route in listed(table, "Routes"):
+            if optional_text(route, "VpcPeeringConnectionId") != peering:
+                continue
+            count += 1
+            peer = [block for vpc, blocks in sides.items() if vpc != text(table, "VpcId") for block in blocks]
+            target = optional_text(route, "DestinationCidrBlock") or optional_text(route, "DestinationIpv6CidrBlock")
+            if not target or not peer or any(_contains(target, block) for block in peer):
+                wide.append(target or "a prefix list")
+                subject.evidence.point(route)
+    if wide:
+        return manual(f"Routes as wide as the peer's VPC, or of unknown width: {some(wide)}; is that needed?")
+    return passed(f"{counted(count, 'route')} into the peering, none as wide as the peer's VPC.")
+
+
+def _sides(item: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    return mapping(item, "RequesterVpcInfo"), mapping(item, "AccepterVpcInfo")
+
+
+def _blocks(side: Mapping[str, Any]) -> list[str]:
+    single = [optional_text(side, "CidrBlock")]
+    several = [text(block, "CidrBlock") for block in optional_list(side, "CidrBlockSet")]
+    newer = [text(block, "Ipv6CidrBlock") for block in optional_list(side, "Ipv6CidrBlockSet")]
+    return [block for block in dict.fromkeys([*single, *several, *newer]) if block]
+
+
+def _contains(outer: str, inner: str) -> bool:
+    wide, narrow = ip_network(outer, strict=False), ip_network(inner, strict=False)
+    return wide.version == narrow.version and wide.supernet_of(narrow)  # type: ignore[arg-type]
+
+
+def service_endpoints(subject: Subject) -> Verdict:
+    """Judge one VPC: endpoints for each of ``services`` exist and are available.
+
+    Evidence: ``ec2:DescribeVpcs`` (population), ``ec2:DescribeVpcEndpoints``.
+    """
+    vpc = text(subject.item, "VpcId")
+    found = subject.evidence.items("ec2:DescribeVpcEndpoints", "VpcEndpoints[]", region=subject.region)
+    if optional_text(subject.item, "OwnerId") not in ("", subject.account.id):
+        return not_applicable("The VPC is shared into the account; its owner decides on its endpoints.")
+    there = {
+        text(item, "ServiceName").rpartition(".")[2]
+        for item in found
+        if text(item, "VpcId") == vpc and text(item, "State").lower() == "available"
+    }
+    missing = [name for name in listed(subject.parameters, "services") if name not in there]
+    if missing:
+        return failed(f"The VPC has no available endpoint for {some(missing)}.", observed=f"missing: {some(missing)}")
+    return passed("The VPC has an available endpoint for each expected service.", observed=some(sorted(there)))
+
+
+def instance_role(subject: Subject) -> Verdict:
+    """Judge one EC2 instance: it has an instance profile that holds a role.
+
+    Evidence: ``ec2:DescribeInstances`` (population), ``iam:ListInstanceProfiles``.
+    """
+    profiles = subject.evidence.items("iam:ListInstanceProfiles", "InstanceProfiles[]")
+    attached = optional_mapping(subject.item, "IamInstanceProfile")
+    if not attached:
+        return failed("The instance has no instance profile.", observed="no instance profile")
+    arn = text(attached, "Arn")
+    profile = next((item for item in profiles if text(item, "Arn") == arn), None)
+    if profile is None or not listed(profile, "Roles"):
+        return failed("The instance profile holds no role.", observed="empty profile", pointer="/IamInstanceProfile")
+    return passed("The instance has an instance profile with a role.", pointer="/IamInstanceProfile")

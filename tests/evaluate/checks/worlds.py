@@ -1,5 +1,6 @@
 """For each control a world in which everything is right; tests break one thing at a time."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ TRAIL = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/all"
 LOGS = "company-logs"
 GROUP = f"arn:aws:logs:{HOME}:{ACCOUNT}:log-group:trail:*"
 KEY = f"arn:aws:kms:{HOME}:{ACCOUNT}:key/1111"
+MANAGEMENT = "999988887777"
+ADMIN = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 ALL_EVENTS = {"ReadWriteType": "All", "IncludeManagementEvents": True, "ExcludeManagementEventSources": []}
 ALL_OBJECTS = {**ALL_EVENTS, "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}
 
@@ -224,6 +227,339 @@ def vpcs() -> World:
     return world
 
 
+def policy(*items: Mapping[str, Any]) -> str:
+    """Write a policy document with these statements."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(items)})
+
+
+def allow(**changes: Any) -> dict[str, Any]:
+    """Return a statement that allows one action on one resource."""
+    return {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/*"} | changes
+
+
+def managed_policy(name: str, *items: Mapping[str, Any], aws: bool = False, attached: int = 1) -> dict[str, Any]:
+    """Return a managed policy as ``GetAccountAuthorizationDetails`` lists it, with an older version that allows all."""
+    old = {"VersionId": "v1", "IsDefaultVersion": False, "Document": {"Statement": [ADMIN]}}
+    new = {"VersionId": "v2", "IsDefaultVersion": True, "Document": {"Statement": list(items)}}
+    arn = f"arn:aws:iam::{'aws' if aws else ACCOUNT}:policy/{name}"
+    return {"PolicyName": name, "Arn": arn, "AttachmentCount": attached, "PolicyVersionList": [old, new]}
+
+
+def principal(kind: str, name: str, *attached: str, **changes: Any) -> dict[str, Any]:
+    """Return a User, Group or Role of ``GetAccountAuthorizationDetails`` with AWS managed policies."""
+    held = [{"PolicyName": item, "PolicyArn": f"arn:aws:iam::aws:policy/{item}"} for item in attached]
+    arn = f"arn:aws:iam::{ACCOUNT}:{kind.lower()}/{name}"
+    return {f"{kind}Name": name, "Arn": arn, "AttachedManagedPolicies": held} | changes
+
+
+def authorization(
+    users: tuple[Any, ...] = (),
+    groups: tuple[Any, ...] = (),
+    roles: tuple[Any, ...] = (),
+    policies: tuple[Any, ...] = (),
+) -> World:
+    """Build a world from IAM's authorization details."""
+    page = {
+        "UserDetailList": list(users),
+        "GroupDetailList": list(groups),
+        "RoleDetailList": list(roles),
+        "Policies": list(policies),
+    }
+    return World().says("iam:GetAccountAuthorizationDetails", page)
+
+
+def federation() -> World:
+    """Build a world of an organization's member with a SAML provider and no console users."""
+    return (
+        users(row("robot"))
+        .says("organizations:DescribeOrganization", {"Organization": {"MasterAccountId": MANAGEMENT}})
+        .says("iam:ListSAMLProviders", {"SAMLProviderList": [{"Arn": "saml"}]})
+        .says("iam:ListOpenIDConnectProviders", {"OpenIDConnectProviderList": []})
+        .says("sso-admin:ListInstances", {"Instances": []})
+    )
+
+
+def http_denied(bucket: str) -> dict[str, Any]:
+    """Return the statement that refuses plain HTTP for one bucket."""
+    return {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def two_buckets() -> World:
+    """Build a world of two buckets, both as they should be."""
+    world = buckets(World(), "a", "b")
+    encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+    for name in ("a", "b"):
+        world = world.says("s3:GetBucketEncryption", {"ServerSideEncryptionConfiguration": encryption}, Bucket=name)
+        world = world.says("s3:GetBucketPolicy", {"Policy": policy(http_denied(name))}, Bucket=name)
+        world = world.says("s3:GetBucketVersioning", {"Status": "Enabled", "MFADelete": "Enabled"}, Bucket=name)
+    return world
+
+
+def macie() -> World:
+    """Build a world where Macie looks at buckets by itself."""
+    return (
+        two_buckets()
+        .says("macie2:GetMacieSession", {"status": "ENABLED"})
+        .says("macie2:GetAutomatedDiscoveryConfiguration", {"status": "ENABLED"})
+        .says("macie2:ListClassificationJobs", {"items": []})
+    )
+
+
+def database(name: str, **changes: Any) -> dict[str, Any]:
+    """Return a DB instance as it should be."""
+    return {
+        "DBInstanceIdentifier": name,
+        "DBInstanceArn": f"arn:aws:rds:{HOME}:{ACCOUNT}:db:{name}",
+        "DBInstanceStatus": "available",
+        "StorageEncrypted": True,
+        "AutoMinorVersionUpgrade": True,
+        "PubliclyAccessible": False,
+        "MultiAZ": True,
+        "MonitoringInterval": 60,
+    } | changes
+
+
+def databases(*instances: Mapping[str, Any], clusters: tuple[Any, ...] = ()) -> World:
+    """Build a world of DB instances in the home Region."""
+    return (
+        World()
+        .says("rds:DescribeDBInstances", {"DBInstances": []})
+        .says("rds:DescribeDBInstances", {"DBInstances": list(instances)}, region=HOME)
+        .says("rds:DescribeDBClusters", {"DBClusters": list(clusters)})
+    )
+
+
+PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/web"
+
+
+def instance(name: str, **changes: Any) -> dict[str, Any]:
+    """Return an EC2 instance as it should be."""
+    return {
+        "InstanceId": name,
+        "State": {"Name": "running"},
+        "IamInstanceProfile": {"Arn": PROFILE},
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        "Monitoring": {"State": "enabled"},
+    } | changes
+
+
+def instances(*listed: Mapping[str, Any]) -> World:
+    """Build a world of instances in the home Region."""
+    return (
+        World()
+        .says("ec2:DescribeInstances", {"Reservations": []})
+        .says("ec2:DescribeInstances", {"Reservations": [{"Instances": list(listed)}]}, region=HOME)
+        .says("iam:ListInstanceProfiles", {"InstanceProfiles": [{"Arn": PROFILE, "Roles": [{"RoleName": "web"}]}]})
+    )
+
+
+def rule(
+    *sources: str, low: int | None = 443, high: int | None = None, protocol: str = "tcp", **more: Any
+) -> dict[str, Any]:
+    """Return a security group rule for some sources."""
+    four, six = [item for item in sources if ":" not in item], [item for item in sources if ":" in item]
+    ports = {} if low is None else {"FromPort": low, "ToPort": low if high is None else high}
+    ranges = {"IpRanges": [{"CidrIp": item} for item in four], "Ipv6Ranges": [{"CidrIpv6": item} for item in six]}
+    return {"IpProtocol": protocol, **ports, **ranges, "PrefixListIds": [], "UserIdGroupPairs": []} | more
+
+
+def group(name: str, *rules: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return a security group."""
+    return {"GroupId": name, "GroupName": name, "IpPermissions": list(rules), "IpPermissionsEgress": []} | changes
+
+
+OFFICE = [{"PrefixListId": "pl-office"}]
+
+
+def groups(*listed: Mapping[str, Any], entries: tuple[str, ...] = ("192.0.2.0/24",)) -> World:
+    """Build a world of security groups in the home Region, and one prefix list."""
+    answer = {"Entries": [{"Cidr": item} for item in entries]}
+    return (
+        World()
+        .says("ec2:DescribeSecurityGroups", {"SecurityGroups": []})
+        .says("ec2:DescribeSecurityGroups", {"SecurityGroups": list(listed)}, region=HOME)
+        .says("ec2:GetManagedPrefixListEntries", answer, region=HOME, PrefixListId="pl-office")
+    )
+
+
+def office_group() -> World:
+    """Build a world with one group that opens admin and file ports to a prefix list of the office."""
+    return groups(group("sg-1", *(rule(low=port, PrefixListIds=OFFICE) for port in (22, 445))))
+
+
+def acl_entry(number: int, action: str, source: str, low: int = 0, high: int = 65535, **changes: Any) -> dict[str, Any]:
+    """Return an inbound entry of a network ACL."""
+    key = "Ipv6CidrBlock" if ":" in source else "CidrBlock"
+    base = {"RuleNumber": number, "RuleAction": action, "Egress": False, "Protocol": "6", key: source}
+    return {**base, "PortRange": {"From": low, "To": high}} | changes
+
+
+def acls(*entries: Mapping[str, Any], associations: int = 1) -> World:
+    """Build a world of one network ACL in the home Region."""
+    acl = {"NetworkAclId": "acl-1", "Entries": list(entries), "Associations": [{}] * associations}
+    return (
+        World()
+        .says("ec2:DescribeNetworkAcls", {"NetworkAcls": []})
+        .says("ec2:DescribeNetworkAcls", {"NetworkAcls": [acl]}, region=HOME)
+    )
+
+
+def peering(*routes: Mapping[str, Any], **changes: Any) -> World:
+    """Build a world of one peering connection and the routes of the local VPC."""
+    connection = {
+        "VpcPeeringConnectionId": "pcx-1",
+        "Status": {"Code": "active"},
+        "RequesterVpcInfo": {"VpcId": "vpc-1", "CidrBlock": "10.1.0.0/16"},
+        "AccepterVpcInfo": {"VpcId": "vpc-9", "CidrBlock": "10.9.0.0/16"},
+    } | changes
+    tables = {"RouteTables": [{"RouteTableId": "rtb-1", "VpcId": "vpc-1", "Routes": list(routes)}]}
+    return (
+        World()
+        .says("ec2:DescribeVpcPeeringConnections", {"VpcPeeringConnections": []})
+        .says("ec2:DescribeVpcPeeringConnections", {"VpcPeeringConnections": [connection]}, region=HOME)
+        .says("ec2:DescribeRouteTables", tables)
+    )
+
+
+def endpoints(*names: str, state: str = "available") -> World:
+    """Build a world of one VPC in the home Region with endpoints for these services."""
+    found = [{"VpcId": "vpc-1", "ServiceName": f"com.amazonaws.{HOME}.{name}", "State": state} for name in names]
+    return (
+        World()
+        .says("ec2:DescribeVpcs", {"Vpcs": []})
+        .says("ec2:DescribeVpcs", {"Vpcs": [{"VpcId": "vpc-1", "OwnerId": ACCOUNT}]}, region=HOME)
+        .says("ec2:DescribeVpcEndpoints", {"VpcEndpoints": found})
+    )
+
+
+def organization(*, management: str = ACCOUNT) -> World:
+    """Build a world of an organization seen from its management account, with one unit and one member in it."""
+    root_id, unit, member = "r-abcd", "ou-abcd-11111111", "444455556666"
+    services = [{"ServicePrincipal": "guardduty.amazonaws.com"}, {"ServicePrincipal": "unknown.amazonaws.com"}]
+    delegation = policy({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{member}:root"}, "Action": "x"})
+    types = [
+        {"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"},
+        {"Type": "TAG_POLICY", "Status": "PENDING_DISABLE"},
+    ]
+    own = {"Id": "p-own", "Name": "guard", "AwsManaged": False}
+    full = {"Id": "p-FullAWSAccess", "Name": "FullAWSAccess", "AwsManaged": True}
+    accounts = [
+        {"Id": ACCOUNT, "Name": "management", "Paths": [f"o-1/{root_id}/{ACCOUNT}"]},
+        {"Id": member, "Name": "member", "Paths": [f"o-1/{root_id}/{unit}/{member}"]},
+    ]
+    return (
+        World()
+        .says("organizations:DescribeOrganization", {"Organization": {"Id": "o-1", "MasterAccountId": management}})
+        .says("iam:ListOrganizationsFeatures", {"EnabledFeatures": ["RootCredentialsManagement"]})
+        .says("organizations:ListRoots", {"Roots": [{"Id": root_id, "PolicyTypes": types}]})
+        .says("organizations:ListPolicies", {"Policies": [own, full]}, Filter="SERVICE_CONTROL_POLICY")
+        .says("organizations:ListTargetsForPolicy", {"Targets": [{"TargetId": unit}]}, PolicyId="p-own")
+        .says("organizations:ListTargetsForPolicy", {"Targets": [{"TargetId": root_id}]}, PolicyId="p-FullAWSAccess")
+        .says("organizations:ListAccounts", {"Accounts": accounts})
+        .says("organizations:ListAccountsForParent", {"Accounts": accounts[:1]}, ParentId=root_id)
+        .says(
+            "organizations:ListOrganizationalUnitsForParent",
+            {"OrganizationalUnits": [{"Id": unit, "Name": "prod"}]},
+            ParentId=root_id,
+        )
+        .says("organizations:DescribeResourcePolicy", {"ResourcePolicy": {"Content": delegation}})
+        .says("organizations:ListAWSServiceAccessForOrganization", {"EnabledServicePrincipals": services})
+        .says("organizations:ListDelegatedAdministrators", {"DelegatedAdministrators": [{"Id": member}]})
+        .says("organizations:ListDelegatedServicesForAccount", {"DelegatedServices": services[:1]}, AccountId=member)
+        .says("resourcegroupstaggingapi:GetResources", {"ResourceTagMappingList": []})
+    )
+
+
+QUEUE, TOPIC = f"https://sqs.{HOME}.amazonaws.com/{ACCOUNT}/q", f"arn:aws:sns:{HOME}:{ACCOUNT}:t"
+SECRET, FUNCTION = f"arn:aws:secretsmanager:{HOME}:{ACCOUNT}:secret:s", f"arn:aws:lambda:{HOME}:{ACCOUNT}:function:f"
+
+
+def guarded(**changes: Any) -> str:
+    """Write a resource policy that trusts everyone of this account only."""
+    condition = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    return policy(
+        {"Effect": "Allow", "Principal": "*", "Action": "x:*", "Resource": "*", "Condition": condition} | changes
+    )
+
+
+def policies_everywhere() -> World:
+    """Build a world with one resource of each kind that can carry a policy, all of them guarded."""
+    world = buckets(keys(kms_key()), "a").says("s3:GetBucketPolicy", {"Policy": guarded()}, Bucket="a")
+    world = world.says("kms:GetKeyPolicy", {"Policy": guarded()}, region=HOME, KeyId="1111")
+    empty: dict[str, dict[str, Any]] = {
+        "sqs:ListQueues": {},
+        "sns:ListTopics": {"Topics": []},
+        "lambda:ListFunctions": {"Functions": []},
+        "secretsmanager:ListSecrets": {"SecretList": []},
+        "events:ListEventBuses": {"EventBuses": [{"Name": "default", "Arn": "bus", "Policy": guarded()}]},
+    }
+    for operation, page in empty.items():
+        world = world.says(operation, page)
+    return (
+        world.says("sqs:ListQueues", {"QueueUrls": [QUEUE]}, region=HOME)
+        .says("sqs:GetQueueAttributes", {"Attributes": {"Policy": guarded()}}, region=HOME, QueueUrl=QUEUE)
+        .says("sns:ListTopics", {"Topics": [{"TopicArn": TOPIC}]}, region=HOME)
+        .says("sns:GetTopicAttributes", {"Attributes": {"Policy": guarded()}}, region=HOME, TopicArn=TOPIC)
+        .says("lambda:ListFunctions", {"Functions": [{"FunctionArn": FUNCTION}]}, region=HOME)
+        .says("lambda:GetPolicy", {"Policy": guarded()}, region=HOME, FunctionName=FUNCTION)
+        .says("secretsmanager:ListSecrets", {"SecretList": [{"ARN": SECRET}]}, region=HOME)
+        .says(
+            "secretsmanager:GetResourcePolicy",
+            {"ARN": SECRET, "ResourcePolicy": guarded()},
+            region=HOME,
+            SecretId=SECRET,
+        )
+    )
+
+
+BALANCER = f"arn:aws:elasticloadbalancing:{HOME}:{ACCOUNT}:loadbalancer/app/a/1"
+DISTRIBUTION = f"arn:aws:cloudfront::{ACCOUNT}:distribution/E1"
+
+
+def front_ends(*, balancer: str = "true", rest: str = "log", http: str = "log", logging: bool = True) -> World:
+    """Build a world with one front end of each kind."""
+    return (
+        World()
+        .says("cloudfront:ListDistributions", {"DistributionList": {"Items": [{"Id": "E1", "ARN": DISTRIBUTION}]}})
+        .says("cloudfront:GetDistributionConfig", {"DistributionConfig": {"Logging": {"Enabled": logging}}}, Id="E1")
+        .says("elbv2:DescribeLoadBalancers", {"LoadBalancers": []})
+        .says(
+            "elbv2:DescribeLoadBalancers",
+            {"LoadBalancers": [{"LoadBalancerArn": BALANCER, "Type": "application"}]},
+            region=HOME,
+        )
+        .says(
+            "elbv2:DescribeLoadBalancerAttributes",
+            {"Attributes": [{"Key": "access_logs.s3.enabled", "Value": balancer}]},
+            region=HOME,
+            LoadBalancerArn=BALANCER,
+        )
+        .says("apigateway:GetRestApis", {"items": []})
+        .says("apigateway:GetRestApis", {"items": [{"id": "r1"}]}, region=HOME)
+        .says(
+            "apigateway:GetStages",
+            {"item": [{"stageName": "prod", "accessLogSettings": {"destinationArn": rest}}]},
+            region=HOME,
+            restApiId="r1",
+        )
+        .says("apigatewayv2:GetApis", {"Items": []})
+        .says("apigatewayv2:GetApis", {"Items": [{"ApiId": "h1"}]}, region=HOME)
+        .says(
+            "apigatewayv2:GetStages",
+            {"Items": [{"StageName": "$default", "AccessLogSettings": {"DestinationArn": http}}]},
+            region=HOME,
+            ApiId="h1",
+        )
+        .says("logs:DescribeDeliverySources", {"deliverySources": []})
+    )
+
+
 PASSWORD_POLICY = {"PasswordPolicy": {"MinimumPasswordLength": 14, "PasswordReusePrevention": 24}}
 GOOD_USER = row(
     "alice",
@@ -269,6 +605,53 @@ RIGHT: dict[str, World] = {
     "vpc-flow-logs": vpcs(),
     "s3-object-write-logging": log_bucket(),
     "s3-object-read-logging": log_bucket(),
+    "iam-user-permissions-via-groups": authorization(users=(principal("User", "alice"),)),
+    "iam-no-full-admin-policy": authorization(policies=(managed_policy("narrow", allow()),)),
+    "iam-support-role": authorization(roles=(principal("Role", "helpdesk", "AWSSupportAccess"),)),
+    "iam-cloudshell-full-access-restricted": authorization(roles=(principal("Role", "web", "ReadOnlyAccess"),)),
+    "iam-no-expired-server-certificates": World().says(
+        "iam:ListServerCertificates", {"ServerCertificateMetadataList": [{"Arn": "c", "Expiration": ago(days=-30)}]}
+    ),
+    "iam-central-federation": federation(),
+    "access-analyzer-external-all-regions": World().says(
+        "accessanalyzer:ListAnalyzers", {"analyzers": [{"name": "a", "type": "ACCOUNT", "status": "ACTIVE"}]}
+    ),
+    "s3-default-encryption": two_buckets(),
+    "s3-deny-insecure-transport": two_buckets(),
+    "s3-mfa-delete": two_buckets(),
+    "s3-data-classification": macie(),
+    "ebs-default-encryption": World().says("ec2:GetEbsEncryptionByDefault", {"EbsEncryptionByDefault": True}),
+    "rds-storage-encrypted": databases(database("one")),
+    "rds-auto-minor-upgrade": databases(database("one")),
+    "rds-not-public": databases(database("one")),
+    "rds-multi-az": databases(database("one")),
+    "efs-encrypted": World().says(
+        "efs:DescribeFileSystems", {"FileSystems": [{"FileSystemId": "fs-1", "Encrypted": True}]}
+    ),
+    "ec2-instance-role-attached": instances(instance("i-1")),
+    "ec2-imdsv2-only": instances(instance("i-1")),
+    "nacl-no-open-admin-ports": acls(acl_entry(100, "allow", "10.0.0.0/8"), acl_entry(32767, "deny", "0.0.0.0/0")),
+    "sg-no-open-admin-ports-ipv4": office_group(),
+    "sg-no-open-admin-ports-ipv6": office_group(),
+    "cifs-not-open": office_group(),
+    "default-sg-closed": groups(group("default")),
+    "vpc-peering-least-access": peering(
+        {"VpcPeeringConnectionId": "pcx-1", "DestinationCidrBlock": "10.9.1.0/24"},
+        {"DestinationCidrBlock": "0.0.0.0/0"},
+    ),
+    "vpc-endpoints-for-aws-services": endpoints("s3", "dynamodb"),
+    "securityhub-enabled": World().says("securityhub:DescribeHub", {"HubArn": "h", "SubscribedAt": ago(days=90)}),
+    "org-central-root-access": organization(),
+    "org-guardrail-policies": organization(),
+    "org-management-account-no-workloads": organization(),
+    "org-ou-structure": organization(),
+    "org-policy-delegated-admin": organization(),
+    "org-service-delegated-admins": organization(),
+    "resource-policies-no-open-principal": policies_everywhere(),
+    "web-front-ends-access-logging": front_ends(),
 }
-BEST = {"account-contact-details": "MANUAL"}
+BEST = dict.fromkeys(
+    ("account-contact-details", "org-guardrail-policies", "org-management-account-no-workloads", "org-ou-structure"),
+    "MANUAL",
+)
 """Controls whose best answer leaves something to a person."""

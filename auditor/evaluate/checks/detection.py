@@ -1,0 +1,27 @@
+"""Judges the services that look for trouble."""
+
+from auditor.evaluate.checks.fields import some, text
+from auditor.evaluate.view import Subject
+from auditor.model import Verdict, failed, passed
+
+_EXTERNAL = ("ACCOUNT", "ORGANIZATION")
+"""Analyzer types that look for access from outside; those for unused and internal access do not."""
+
+
+def external_analyzer(subject: Subject) -> Verdict:
+    """Judge one Region: an active analyzer looks for access from outside the account or organization.
+
+    An organization's analyzer in another account is not visible from here.
+
+    Evidence: ``accessanalyzer:ListAnalyzers``.
+    """
+    analyzers = subject.evidence.items("accessanalyzer:ListAnalyzers", "analyzers[]", region=subject.region)
+    external = [item for item in analyzers if text(item, "type") in _EXTERNAL]
+    active = next((item for item in external if text(item, "status") == "ACTIVE"), None)
+    if active is not None:
+        subject.evidence.point(active)
+        return passed(f"The external access analyzer {some([text(active, 'name')])} is active.")
+    if external:
+        subject.evidence.point(external[0])
+        return failed(f"The external access analyzer is {some([text(external[0], 'status')])}.")
+    return failed("The Region has no external access analyzer of this account.", observed="no external analyzer")

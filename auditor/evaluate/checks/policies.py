@@ -1,0 +1,191 @@
+"""Reads IAM policy documents: what their statements allow or deny, to whom, on what, under which conditions.
+
+Only what controls ask for; no simulation of AWS's whole evaluation. Source: IAM User Guide, "IAM JSON policy
+reference".
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+_ANYTHING = re.compile(r"\*+(:\*+)?")
+_MAX_DOCUMENT = 1_000_000
+"""Characters; the largest policy AWS accepts is two orders of magnitude smaller."""
+_CALLER_KEYS = frozenset(
+    {
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:principalarn",
+        "aws:principalaccount",
+        "aws:sourcearn",
+        "aws:sourceaccount",
+        "aws:sourceorgid",
+        "aws:sourceorgpaths",
+        "aws:sourceowner",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:vpceaccount",
+        "aws:vpceorgid",
+        "kms:calleraccount",
+        "s3:dataaccesspointaccount",
+    }
+)
+"""Condition keys that say who calls or for whom."""
+_EQUALITY = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"})
+"""Operators that demand a value; their ...IfExists forms let calls through that lack the key."""
+_FIXED_ACCOUNT = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9*-]*:\d{12}:.*")
+_FIXED_BUCKET = re.compile(r"arn:[a-z-]+:s3:::[^*?]+.*")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement; single values are lists of one.
+
+    ``conditions`` holds operator -> key -> values, with operators and keys in lower case.
+    """
+
+    allow: bool
+    principals: tuple[str, ...]
+    """``*`` for everybody, an ARN, account id or service name otherwise; empty in identity policies."""
+    not_principals: bool
+    actions: tuple[str, ...]
+    not_actions: bool
+    resources: tuple[str, ...]
+    not_resources: bool
+    conditions: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    @property
+    def every_principal(self) -> bool:
+        """True when it speaks to everybody."""
+        return "*" in self.principals and not self.not_principals
+
+    @property
+    def every_action(self) -> bool:
+        """True when it speaks about all actions of all services."""
+        return not self.not_actions and any(_ANYTHING.fullmatch(action) for action in self.actions)
+
+    @property
+    def every_resource(self) -> bool:
+        """True when it speaks about all resources."""
+        return not self.not_resources and any(set(resource) == {"*"} for resource in self.resources)
+
+
+def statements(document: Any) -> tuple[Statement, ...]:
+    """Read a policy document.
+
+    Args:
+        document: the parsed document, or its JSON text, URL-encoded or not.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no policy document.
+    """
+    parsed = _parsed(document)
+    if not isinstance(parsed, dict):
+        raise TypeError("a policy document is an object")
+    found = parsed["Statement"]
+    return tuple(_statement(item) for item in (found if isinstance(found, list) else [found]))
+
+
+def _parsed(document: Any) -> Any:
+    if not isinstance(document, str):
+        return document
+    if len(document) > _MAX_DOCUMENT:
+        raise ValueError("the policy document is larger than AWS allows")
+    text = unquote(document) if document.lstrip().startswith("%7B") else document
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("the policy document is nested too deeply") from error
+
+
+def _statement(item: Any) -> Statement:
+    if not isinstance(item, dict):
+        raise TypeError("a policy statement is an object")
+    effect = item["Effect"]
+    if effect not in ("Allow", "Deny"):
+        raise ValueError("a policy statement allows or denies")
+    return Statement(
+        allow=effect == "Allow",
+        principals=_principals(item.get("Principal", item.get("NotPrincipal"))),
+        not_principals="NotPrincipal" in item,
+        actions=_texts(item.get("Action", item.get("NotAction"))),
+        not_actions="NotAction" in item,
+        resources=_texts(item.get("Resource", item.get("NotResource"))),
+        not_resources="NotResource" in item,
+        conditions=_conditions(item.get("Condition")),
+    )
+
+
+def _principals(value: Any) -> tuple[str, ...]:
+    if isinstance(value, dict):
+        return tuple(name for names in value.values() for name in _texts(names))
+    return _texts(value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, str | int | bool) for item in values):
+        raise TypeError("a policy statement holds something else than text")
+    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
+
+
+def _conditions(value: Any) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(keys, dict) for keys in value.values()):
+        raise TypeError("the conditions of a policy statement are an object")
+    return {
+        str(operator).lower(): {str(key).lower(): _texts(values) for key, values in keys.items()}
+        for operator, keys in value.items()
+    }
+
+
+def pins_caller(statement: Statement) -> bool:
+    """Say whether a condition ties the statement to known callers, by fixed values throughout."""
+    return any(
+        operator.rpartition(":")[2] in _EQUALITY and key in _CALLER_KEYS and values and all(map(_is_fixed, values))
+        for operator, keys in statement.conditions.items()
+        for key, values in keys.items()
+    )
+
+
+def _is_fixed(value: str) -> bool:
+    """Say whether a value names one account, organization, endpoint or bucket; a pattern over accounts does not."""
+    if "*" not in value and "?" not in value:
+        return bool(value)
+    return bool(_FIXED_ACCOUNT.fullmatch(value) or _FIXED_BUCKET.fullmatch(value)) or bool(
+        re.fullmatch(r"o-[a-z0-9]{10,32}/.*", value)
+    )
+
+
+def open_statements(document: Any) -> tuple[Statement, ...]:
+    """Return the statements that allow something to everybody, tied to no known caller.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no policy document.
+    """
+    return tuple(
+        item
+        for item in statements(document)
+        if item.allow and (item.every_principal or item.not_principals) and not pins_caller(item)
+    )
+
+
+def covers(patterns: Sequence[str], sample: str) -> bool:
+    """Say whether one of the patterns, with ``*`` and ``?``, matches a sample."""
+    return any(_matches(pattern, sample) for pattern in patterns)
+
+
+def _matches(pattern: str, sample: str) -> bool:
+    parts = [re.escape(part).replace(r"\?", ".") for part in re.split(r"\*+", pattern)]
+    return re.fullmatch(".*".join(parts), sample, flags=re.DOTALL) is not None
+
+
+def covers_action(patterns: Sequence[str], action: str) -> bool:
+    """Say whether one of the action patterns names an action; case does not matter there."""
+    return covers([pattern.lower() for pattern in patterns], action.lower())
