@@ -6,7 +6,6 @@ for itself.
 
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +28,13 @@ from auditor.seal.signer import (
 
 _ECDSA_WITH_SHA256 = "1.2.840.10045.4.3.2"
 _RSA_WITH_SHA256 = "1.2.840.113549.1.1.11"
+_MOST_MESSAGE = 4096
+"""Bytes that ``kms:Sign`` takes as RAW; attributes have some 300, a certificate to be signed some 500."""
 
 
 @dataclass(frozen=True, slots=True)
 class KmsSigner:
-    """A signer whose key is in KMS; only hashes are sent there."""
+    """A signer whose key is in KMS. Sent there are only the signed attributes: hashes, a time, a fingerprint."""
 
     client: Any
     key_id: str
@@ -120,7 +121,9 @@ def _algorithm(key: object) -> str:
 
 
 def _sign(client: Any, key_id: str, algorithm: str, data: bytes) -> bytes:
-    arguments = {"KeyId": key_id, "Message": sha256(data).digest(), "MessageType": "DIGEST"}
+    if len(data) > _MOST_MESSAGE:
+        raise SealError(f"AWS KMS signs no message of {len(data):,} bytes")
+    arguments = {"KeyId": key_id, "Message": data, "MessageType": "RAW"}
     return bytes(_call(client.sign, "kms:Sign", key_id, SigningAlgorithm=algorithm, **arguments)["Signature"])
 
 

@@ -104,11 +104,9 @@ def _sign(pdf: bytes, signer: Signer, ask: Ask | None, roots: Sequence[x509.Cert
     writer = tools.PdfSigner(metadata, signer=_bridge(tools, signer), timestamper=ask and _stamper(tools, ask))
     try:
         output = asyncio.run(writer.async_sign_pdf(tools.IncrementalPdfFileWriter(io.BytesIO(pdf))))
-    except tools.certificate_errors as error:
-        if roots is None:
-            raise SealError(f"report.pdf cannot be signed: {error}") from error
-        raise _NoRevocationData(str(error)[:200]) from error
-    except (tools.SigningError, tools.PdfError, ValueError) as error:
+    except (*tools.certificate_errors, tools.SigningError, tools.PdfError, ValueError) as error:
+        if roots is not None:  # whatever else is wrong comes up again without revocation data
+            raise _NoRevocationData(str(error)[:200]) from error
         raise SealError(f"report.pdf cannot be signed: {error}") from error
     return bytes(output.getvalue())
 

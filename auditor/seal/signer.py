@@ -18,6 +18,9 @@ from auditor.errors import SealError
 SMALLEST_RSA = 3072
 """Bits; what NIST SP 800-57 part 1 asks for beyond 2030, and packs are kept for years."""
 
+_CLOCK_MARGIN = timedelta(hours=1)
+"""A new certificate is valid at once for those whose clock is behind ours."""
+
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
 _MOST_BYTES = 1 << 20
 
@@ -271,7 +274,7 @@ def certificate_template(
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         start = at.astimezone(UTC).replace(microsecond=0)
         builder = x509.CertificateBuilder(subject_name=subject, issuer_name=subject, public_key=key)
-        builder = builder.not_valid_before(start).not_valid_after(start + timedelta(days=days))
+        builder = builder.not_valid_before(start - _CLOCK_MARGIN).not_valid_after(start + timedelta(days=days))
     except (ValueError, OverflowError) as error:
         raise SealError(f"no certificate can be made for {name!r}: {error}") from error
     identifier = x509.SubjectKeyIdentifier.from_public_key(key)

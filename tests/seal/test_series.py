@@ -1,0 +1,147 @@
+"""Packs in a series: each names the one before, and no digest chain may lose its history in between."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.errors import IntegrityError
+from auditor.seal.archive import pack_zip
+from auditor.seal.contents import FolderFiles, read_small
+from auditor.seal.manifest import Manifest, PreviousPack, parse_manifest
+from auditor.seal.report import Outcome, VerifyReport
+from auditor.seal.verify import Demands, verify_pack
+from tests.seal.packs import info, sealed_pack
+
+DEMANDS = Demands(at=datetime(2026, 12, 1, tzinfo=UTC))
+DIGEST = {
+    "account": "111122223333",
+    "region": "us-east-1",
+    "bucket": "trail-bucket",
+    "key": "AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2026/10/31/newest.json.gz",
+    "end": "2026-11-01T00:00:00Z",
+    "sha256": "ab" * 32,
+    "signature": "cd" * 256,
+}
+LATER = {**DIGEST, "key": DIGEST["key"].replace("10/31", "11/30"), "end": "2026-12-01T00:00:00Z", "sha256": "ef" * 32}
+
+
+def manifest_of(pack: Path) -> Manifest:
+    return parse_manifest(read_small(FolderFiles(pack), "manifest.json"))
+
+
+def october(folder: Path) -> Path:
+    return sealed_pack(folder / "october", integrity=({"anchors": [DIGEST]},))
+
+
+def november(folder: Path, previous: Path, *reports: dict[str, Any], named: PreviousPack | None = None) -> Path:
+    before = manifest_of(previous)
+    named = named or PreviousPack(before.pack_id, before.sha256)
+    return sealed_pack(folder / "november", info("2026-11-example", previous=named), integrity=reports)
+
+
+def verified(pack: Path, previous: Path) -> VerifyReport:
+    return verify_pack(pack, replace(DEMANDS, previous=previous))
+
+
+def test_a_pack_that_follows_and_has_seen_every_anchor_holds(tmp_path: Path) -> None:
+    first = october(tmp_path)
+    second = november(tmp_path, first, {"anchors": [LATER], "earlier_anchors": [DIGEST]})
+    pack_zip(first, tmp_path / "october.zip")
+    for previous in (first, tmp_path / "october.zip"):
+        report = verified(second, previous)
+        assert report.findings == ()
+        assert report.outcome("previous") is Outcome.PASS
+
+
+def test_a_manifest_anchors_the_newest_digest_of_each_chain(tmp_path: Path) -> None:
+    (anchor,) = manifest_of(october(tmp_path)).anchors
+    assert anchor.chain == "111122223333/us-east-1/s3://trail-bucket"
+    assert (anchor.object, anchor.sha256, anchor.end) == (DIGEST["key"], DIGEST["sha256"], DIGEST["end"])
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        pytest.param({"anchors": [LATER]}, id="not-mentioned"),
+        pytest.param({"anchors": [LATER], "earlier_anchors": [{**DIGEST, "sha256": "00" * 32}]}, id="another-hash"),
+        pytest.param(
+            {
+                "anchors": [LATER],
+                "earlier_anchors": [DIGEST],
+                "findings": [{"kind": "anchor_missing", "object": DIGEST["key"]}],
+            },
+            id="looked-for-and-gone",
+        ),
+    ],
+)
+def test_history_that_disappeared_between_two_packs_is_found(tmp_path: Path, report: dict[str, Any]) -> None:
+    first = october(tmp_path)
+    outcome = verified(november(tmp_path, first, report), first)
+    assert outcome.exit_code == 4
+    assert any(DIGEST["key"] in finding.message for finding in outcome.findings)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [PreviousPack("2026-09-example", "0" * 64), PreviousPack("2026-10-example", "0" * 64)],
+    ids=["another-id", "another-manifest"],
+)
+def test_a_pack_that_follows_another_one_is_recognised(tmp_path: Path, named: PreviousPack) -> None:
+    first = october(tmp_path)
+    report = verified(november(tmp_path, first, {"earlier_anchors": [DIGEST]}, named=named), first)
+    assert any("which is not the one given" in finding.message for finding in report.findings)
+
+
+def test_a_pack_without_a_predecessor_follows_none(tmp_path: Path) -> None:
+    first = october(tmp_path)
+    second = sealed_pack(tmp_path / "other", integrity=({"earlier_anchors": [DIGEST]},))
+    assert any("names no previous pack" in finding.message for finding in verified(second, first).findings)
+
+
+def test_a_previous_pack_that_does_not_hold_itself_is_told(tmp_path: Path) -> None:
+    first = october(tmp_path)
+    second = november(tmp_path, first, {"earlier_anchors": [DIGEST]})
+    (first / "results/controls.csv").unlink()
+    report = verified(second, first)
+    assert ("previous", "missing", "results/controls.csv") in {
+        (finding.check, finding.kind, finding.path) for finding in report.findings
+    }
+
+
+def test_what_others_recheck_is_part_of_the_report(tmp_path: Path) -> None:
+    pack = october(tmp_path)
+    pack_zip(pack, tmp_path / "pack.zip")
+    seen: list[bool] = []
+
+    def replay(folder: Path) -> tuple[str, ...]:
+        seen.append((folder / "results/results.json").exists())
+        return ("control a: PASS is recorded, FAIL follows\x1b[2J",)
+
+    for path in (pack, tmp_path / "pack.zip"):
+        report = verify_pack(path, replace(DEMANDS, replay=replay, recheck_trail=lambda _: ()))
+        assert (report.outcome("replay"), report.outcome("trail")) == (Outcome.FAIL, Outcome.PASS)
+        assert [finding.message for finding in report.findings] == ["control a: PASS is recorded, FAIL follows\\x1b[2J"]
+    assert seen == [True, True]
+
+
+def test_nothing_is_rechecked_in_a_pack_that_does_not_hold(tmp_path: Path) -> None:
+    pack = october(tmp_path)
+    (pack / "results/link").symlink_to("/etc/passwd")
+
+    def never(folder: Path) -> tuple[str, ...]:
+        raise AssertionError(folder)
+
+    report = verify_pack(pack, replace(DEMANDS, replay=never))
+    assert report.outcome("replay") is Outcome.UNKNOWN
+    assert report.exit_code == 4
+
+
+def test_a_recheck_that_cannot_be_done_fails(tmp_path: Path) -> None:
+    def broken(folder: Path) -> tuple[str, ...]:
+        raise IntegrityError(f"no rules in {folder.name}")
+
+    report = verify_pack(october(tmp_path), replace(DEMANDS, replay=broken))
+    assert [finding.message for finding in report.findings] == ["no rules in october"]
