@@ -16,7 +16,7 @@ def install(application: Application, state: State) -> None:  # noqa: ARG001 - a
         "ec2:DescribeRegions": _regions,
         "kms:ListAliases": lambda call: _aliases(application, call),
     }
-    application.amendments["kms:GetKeyRotationStatus"] = _rotation
+    application.amendments |= {"kms:DescribeKey": _key, "kms:GetKeyRotationStatus": _rotation}
 
 
 def _regions(call: Call) -> dict[str, Any]:
@@ -53,6 +53,12 @@ def _aliases(application: Application, call: Call) -> dict[str, Any]:
         prefix = f"arn:aws:kms:{call.region}:{application.account}:"
         found += [{"AliasName": name, "AliasArn": prefix + name} for name in _AWS_ALIASES]
     return {"Aliases": sorted(found, key=lambda alias: str(alias["AliasName"])), "Truncated": False}
+
+
+def _key(_call: Call, output: dict[str, Any]) -> dict[str, Any]:
+    """What a key is for has a default that moto leaves out."""
+    output["KeyMetadata"].setdefault("KeyUsage", "ENCRYPT_DECRYPT")
+    return output
 
 
 def _rotation(call: Call, output: dict[str, Any]) -> dict[str, Any]:

@@ -205,6 +205,8 @@ class Happening:
             record |= {"errorCode": self.error[0], "errorMessage": self.error[1]}
         if self.error and not self.error[0]:
             del record["errorCode"]
+        if self.kind == "AwsConsoleSignIn":
+            _sign_in_identity(record["userIdentity"], failed=self.error is not None)
         record |= {
             "requestParameters": dict(self.request) if self.request is not None else None,
             "responseElements": dict(self.response) if self.response is not None else None,
@@ -225,6 +227,14 @@ class Happening:
                 "clientProvidedHostHeader": host,
             }
         return record
+
+
+def _sign_in_identity(identity: dict[str, Any], *, failed: bool) -> None:
+    """Leave out what sign-in records do not have: a key, and for a failed attempt the ARN."""
+    identity.pop("accessKeyId", None)
+    if failed:
+        identity.pop("arn", None)
+        identity["accessKeyId"] = ""
 
 
 # ------------------------------------------------------------------------------------------------- daily work

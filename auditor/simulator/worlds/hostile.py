@@ -109,6 +109,13 @@ def _identities(aws: Builder) -> None:
 
 def _canaries(aws: Builder) -> None:
     parts.function(aws, "canary", "sg-remediator-role", "Has a secret", variables={"PASSWORD": CANARIES["environment"]})
+    aws.client("ec2").run_instances(
+        ImageId="ami-0c1ac8a41498c1a9c",
+        InstanceType="t3.micro",
+        MinCount=1,
+        MaxCount=1,
+        UserData=f"#!/bin/sh\nexport TOKEN={CANARIES['user-data']}\n",
+    )
     contact = {
         "FullName": CANARIES["contact"],
         "AddressLine1": CANARIES["contact"],
