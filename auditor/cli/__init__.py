@@ -7,7 +7,9 @@ import importlib
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -89,7 +91,19 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way 
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _fail(f"{error.strerror or error}{where}", "check the path, its permissions and the free space", 5)
+    except Exception as error:  # noqa: BLE001 - an exit code of 1 would say that a control failed
+        return _broke(error)
     return code if isinstance(code, int) else 0
+
+
+def _broke(error: Exception) -> int:
+    """Tell of a mistake of ours without a wall of text; the whole of it when AUDITOR_DEBUG is set."""
+    if os.environ.get("AUDITOR_DEBUG"):
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    message = f"a mistake in auditor itself: {type(error).__name__}: {str(error)[:300]}"
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    return _fail(message, f"please report it with {place}; AUDITOR_DEBUG=1 prints all of it", 5)
 
 
 def _fail(message: str, hint: str, code: int, *, as_json: bool = False) -> int:

@@ -46,6 +46,8 @@ def complete(
         _write(folder / "results" / name, data)
 
     def pages(manifest: Manifest) -> None:
+        if not PAGES.keys() & set(config.formats):
+            return
         context = build(
             document,
             evidence,
