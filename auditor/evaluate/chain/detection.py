@@ -273,13 +273,16 @@ class _Judgement:
         missed = coverage.missed[0] if coverage.missed and state is not State.OK else None
         details: dict[str, Any] = {
             "chain": [link.document() for link in chain],
+            "chains": [{"links": [_drawn(link) for link in chain]}],
             "filters": [_filter_document(one) for one in self._shown(coverage)],
             "coverage": coverage.document(),
             "detection_time": detection_time(alarm) if state is State.OK else None,
             "alternatives": self._alternatives(),
         }
         if missed is not None:
-            details["missed"] = missed.document()
+            sentence = f"Missed: {missed.words}.{f' {missed.hint}' if missed.hint else ''}"
+            fields = [missed.field.removeprefix("$.")]
+            details["missed"] = {**missed.document(), "fields": fields, "sentence": sentence}
         return Detection(state, reason, chain, coverage, details)
 
     def _shown(self, coverage: Coverage) -> list[_Candidate]:
@@ -335,6 +338,21 @@ def _names(names: Sequence[str], limit: int = 4) -> str:
     if len(names) > limit:
         return f"{', '.join(shown)} and {len(names) - limit} more"
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+_DRAWN = {"filter": "metric filter", "subscriber": "people"}
+_HOLDS = {State.OK: True, State.BROKEN: False}
+
+
+def _drawn(link: Link) -> dict[str, Any]:
+    """Return the form that the report draws: whether the link holds, and the sentence where it does not."""
+    reason = link.sentence if link.state in {State.BROKEN, State.UNKNOWN} else ""
+    return {
+        "kind": _DRAWN.get(link.kind, link.kind),
+        "name": link.name,
+        "holds": _HOLDS.get(link.state),
+        "reason": reason,
+    }
 
 
 def _filter_document(one: _Candidate) -> dict[str, Any]:

@@ -18,6 +18,7 @@ Work is bounded; beyond the bound the answer is "undecided", which is never a pa
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -193,12 +194,24 @@ class Detectors:
             for name in detector.names or ():
                 self._named[name].append(detector)
 
-    def __len__(self) -> int:
-        return len(self.all)
+    def about(self, name: str) -> list[Detector]:
+        """Return those that can match events of this name."""
+        return [*self._named.get(name, ()), *self._any]
+
+    @cached_property
+    def written_names(self) -> Mapping[str, Detector]:
+        """Return every text that a pattern compares event names with, and one pattern that does."""
+        return {
+            text: one
+            for one in reversed(self.all)
+            for test in (tests_of(one.formula) if one.formula is not None else ())
+            if test.path.keys == EVENT_NAME
+            for text in test.predicate.probes.texts
+        }
 
     def catching(self, record: Mapping[str, Any], rules: Rules, budget: Budget) -> list[Detector]:
         """Return those that match a record."""
-        candidates = [*self._named.get(record["eventName"], ()), *self._any]
+        candidates = self.about(record["eventName"])
         budget.spend(len(candidates))
         return [detector for detector in candidates if detector.catches(record, rules)]
 

@@ -64,6 +64,8 @@ class Missed:
         event: the complete CloudTrail record.
         field: the field that decides, such as ``$.eventName``.
         hint: what may have been meant; empty when nothing comes close.
+        pattern: the pattern that comes closest to catching it; empty when none is about it.
+        clause: the part of its text that decides.
     """
 
     name: str
@@ -71,6 +73,8 @@ class Missed:
     event: Mapping[str, Any]
     field: str
     hint: str = ""
+    pattern: str = ""
+    clause: str = ""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -79,6 +83,8 @@ class Missed:
             "words": self.words,
             "field": self.field,
             "hint": self.hint,
+            "pattern": self.pattern,
+            "clause": self.clause,
             "event": dict(self.event),
         }
 
@@ -308,37 +314,36 @@ def _natural(miss: Miss, index: Detectors, rules: Rules) -> Miss:
 
 def _missed(miss: Miss, index: Detectors, rules: Rules) -> Missed:
     name = str(miss.record["eventName"])
-    field_text, hint = "$.eventName", _did_you_mean(name, index)
-    clauses = [clause for one in index.all for clause in _blamed(one, miss.record, rules)]
-    if clauses and not hint:
-        field_text = _path_text(clauses[0])
-        hint = _hint_for(clauses[0], miss.record)
-    elif not miss.case.requirement.events:
+    words = describe(miss.record)
+    if (written := _misspelt(name, index, miss.case.requirement)) is not None:
+        hint = f"{written} is written; did you mean {name}?"
+        return Missed(name, words, miss.record, "$.eventName", hint, index.written_names[written].pattern.text, written)
+    for one in index.about(name):
+        if failing := _blamed(one, miss.record, rules):
+            text, test = one.pattern.text, failing[0]
+            clause = next((part for part in (test.words, _path_text(test)) if part in text), "")
+            return Missed(name, words, miss.record, _path_text(test), _hint_for(test, miss.record), text, clause)
+    field_text = "$.eventName"
+    if not miss.case.requirement.events:
         field_text = "$.errorCode" if "errorCode" in miss.record else "$.userIdentity.type"
-    return Missed(name, describe(miss.record), miss.record, field_text, hint)
+    near = next((one for one in index.all if one.names and one.names & set(miss.case.requirement.events)), None)
+    return Missed(name, words, miss.record, field_text, pattern=near.pattern.text if near is not None else "")
 
 
 def _path_text(test: Test) -> str:
     return test.path.text if test.path.text.startswith("$") else f"$.{test.path.text.removeprefix('detail.')}"
 
 
-def _did_you_mean(name: str, index: Detectors) -> str:
-    """Find a name in the patterns that looks like a misspelling of the missed one."""
-    written = {
-        text
-        for one in index.all
-        for test in (tests_of(one.formula) if one.formula is not None else ())
-        if test.path.keys == EVENT_NAME
-        for text in test.predicate.probes.texts
-    }
-    for text in sorted(written - {name}):
+def _misspelt(name: str, index: Detectors, requirement: Requirement) -> str | None:
+    """Find a text in the patterns that looks like a misspelling of the missed name."""
+    for text in sorted(index.written_names.keys() - set(requirement.events)):
         if text.strip().lower() == name.lower() or _one_slip(text.strip(), name):
-            return f"{text} is written; did you mean {name}?"
-    return ""
+            return text
+    return None
 
 
 def _one_slip(written: str, meant: str) -> bool:
-    """Say whether two names differ by one letter too many, too few, wrong or swapped; numbers of letters count."""
+    """Say whether two names differ by one letter: too many, too few, wrong or swapped."""
     if abs(len(written) - len(meant)) > 1 or written == meant:
         return False
     start = next((at for at, pair in enumerate(zip(written, meant, strict=False)) if pair[0] != pair[1]), None)
@@ -380,7 +385,7 @@ def _failing(formula: Formula, record: Mapping[str, Any], rules: Rules) -> list[
 def _narrowed(misses: Sequence[Miss], index: Detectors, rules: Rules) -> tuple[Narrowed, ...]:
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for miss in misses:
-        for detector in index.all:
+        for detector in index.about(str(miss.record["eventName"])):
             for test in _blamed(detector, miss.record, rules):
                 key = (detector.name, test.words, _reason(test, miss.record))
                 found.setdefault(key, {})[str(miss.record["eventName"])] = None
