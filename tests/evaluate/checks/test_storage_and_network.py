@@ -1,0 +1,442 @@
+"""Controls over buckets, databases, instances, security groups, ACLs, peering, endpoints and front ends."""
+
+from typing import Any
+
+import pytest
+
+from auditor.evaluate.checks.network import covers_world
+from auditor.model import State
+from tests.evaluate.checks.worlds import (
+    BALANCER,
+    DISTRIBUTION,
+    OFFICE,
+    PROFILE,
+    RIGHT,
+    acl_entry,
+    acls,
+    database,
+    databases,
+    endpoints,
+    front_ends,
+    group,
+    groups,
+    instance,
+    instances,
+    macie,
+    peering,
+    rule,
+    two_buckets,
+)
+from tests.evaluate.kit import FAR, HOME, World, reasons, states
+
+
+def without(item: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("control", "change", "expected"),
+    [
+        ("rds-storage-encrypted", {"StorageEncrypted": False}, State.FAIL),
+        ("rds-storage-encrypted", {"StorageEncrypted": "true"}, State.FAIL),
+        ("rds-auto-minor-upgrade", {"AutoMinorVersionUpgrade": False}, State.FAIL),
+        (
+            "rds-auto-minor-upgrade",
+            {"AutoMinorVersionUpgrade": False, "DBInstanceStatus": "creating"},
+            State.NOT_APPLICABLE,
+        ),
+        ("rds-not-public", {"PubliclyAccessible": True}, State.FAIL),
+        ("rds-multi-az", {"MultiAZ": False}, State.FAIL),
+        ("rds-multi-az", {"MultiAZ": False, "DBClusterIdentifier": "spread"}, State.PASS),
+        ("rds-multi-az", {"DBClusterIdentifier": "single"}, State.FAIL),
+        ("rds-multi-az", {"DBClusterIdentifier": "unknown"}, State.NOT_ASSESSED),
+        ("rds-multi-az", {"MultiAZ": None}, State.NOT_ASSESSED),
+    ],
+)
+def test_one_database_of_two(control: str, change: dict[str, Any], expected: State) -> None:
+    clusters = ({"DBClusterIdentifier": "spread", "MultiAZ": True}, {"DBClusterIdentifier": "single", "MultiAZ": False})
+    found = databases(database("one"), database("two", **change), clusters=clusters).judge(control)
+    assert [item.state for item in found.results] == [State.PASS, expected]
+
+
+@pytest.mark.parametrize(
+    ("control", "field"),
+    [
+        ("rds-storage-encrypted", "StorageEncrypted"),
+        ("rds-auto-minor-upgrade", "AutoMinorVersionUpgrade"),
+        ("rds-not-public", "PubliclyAccessible"),
+    ],
+)
+def test_a_database_without_the_field_is_not_assessed(control: str, field: str) -> None:
+    assert databases(without(database("one"), field)).judge(control).state is State.NOT_ASSESSED
+
+
+EMPTY = [
+    *(("rds-storage-encrypted", databases()), ("rds-auto-minor-upgrade", databases()), ("rds-not-public", databases())),
+    ("rds-multi-az", databases()),
+    ("efs-encrypted", World().says("efs:DescribeFileSystems", {"FileSystems": []})),
+    ("ec2-instance-role-attached", instances()),
+    ("ec2-imdsv2-only", instances()),
+    *((name, groups()) for name in ("sg-no-open-admin-ports-ipv4", "sg-no-open-admin-ports-ipv6", "cifs-not-open")),
+    ("default-sg-closed", groups(group("web"))),
+    ("nacl-no-open-admin-ports", World().says("ec2:DescribeNetworkAcls", {"NetworkAcls": []})),
+    ("vpc-peering-least-access", World().says("ec2:DescribeVpcPeeringConnections", {"VpcPeeringConnections": []})),
+    ("vpc-endpoints-for-aws-services", World().says("ec2:DescribeVpcs", {"Vpcs": []})),
+    *((name, World().says("s3:ListBuckets", {"Buckets": []})) for name in ("s3-default-encryption", "s3-mfa-delete")),
+    ("s3-deny-insecure-transport", World().says("s3:ListBuckets", {"Buckets": []})),
+    ("s3-data-classification", macie().says("s3:ListBuckets", {"Buckets": []})),
+]
+
+
+@pytest.mark.parametrize(("control", "world"), EMPTY)
+def test_without_such_resources_there_is_nothing_to_judge(control: str, world: World) -> None:
+    assert world.judge(control).state is State.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("control", "operation", "page", "expected"),
+    [
+        ("s3-default-encryption", "s3:GetBucketEncryption", None, State.FAIL),
+        (
+            "s3-default-encryption",
+            "s3:GetBucketEncryption",
+            {"ServerSideEncryptionConfiguration": {"Rules": []}},
+            State.FAIL,
+        ),
+        (
+            "s3-default-encryption",
+            "s3:GetBucketEncryption",
+            {"ServerSideEncryptionConfiguration": {}},
+            State.NOT_ASSESSED,
+        ),
+        ("s3-deny-insecure-transport", "s3:GetBucketPolicy", None, State.FAIL),
+        ("s3-mfa-delete", "s3:GetBucketVersioning", {}, State.FAIL),
+        ("s3-mfa-delete", "s3:GetBucketVersioning", {"Status": "Enabled"}, State.FAIL),
+        ("s3-mfa-delete", "s3:GetBucketVersioning", {"Status": "Suspended", "MFADelete": "Enabled"}, State.FAIL),
+        ("s3-mfa-delete", "s3:GetBucketVersioning", {"Status": []}, State.NOT_ASSESSED),
+    ],
+)
+def test_one_bucket_of_two(control: str, operation: str, page: Any, expected: State) -> None:
+    world = two_buckets()
+    world = world.lacks(operation, Bucket="b") if page is None else world.says(operation, page, Bucket="b")
+    assert states(world.judge(control)) == {"a": State.PASS, "b": expected}
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        pytest.param(macie().says("macie2:GetMacieSession", {"status": "PAUSED"}), State.MANUAL, id="paused"),
+        pytest.param(
+            macie().refuses("macie2:GetMacieSession", "AccessDeniedException", "Macie is not enabled."),
+            State.MANUAL,
+            id="off",
+        ),
+        pytest.param(
+            macie().refuses("macie2:GetMacieSession", "AccessDeniedException", "no permission"),
+            State.NOT_ASSESSED,
+            id="denied",
+        ),
+        pytest.param(
+            macie().says("macie2:GetAutomatedDiscoveryConfiguration", {"status": "DISABLED"}),
+            State.MANUAL,
+            id="looks-at-nothing",
+        ),
+        pytest.param(
+            macie()
+            .says("macie2:GetAutomatedDiscoveryConfiguration", {"status": "DISABLED"})
+            .says("macie2:ListClassificationJobs", {"items": [{"jobType": "SCHEDULED", "jobStatus": "IDLE"}]}),
+            State.PASS,
+            id="recurring-job",
+        ),
+        pytest.param(
+            macie()
+            .says("macie2:GetAutomatedDiscoveryConfiguration", {"status": "DISABLED"})
+            .says("macie2:ListClassificationJobs", {"items": [{"jobType": "ONE_TIME", "jobStatus": "COMPLETE"}]}),
+            State.MANUAL,
+            id="one-job-long-ago",
+        ),
+    ],
+)
+def test_classification_where_the_buckets_are(world: World, expected: State) -> None:
+    assert states(world.judge("s3-data-classification")) == {HOME: expected, FAR: State.NOT_APPLICABLE}
+
+
+@pytest.mark.parametrize(
+    ("control", "operation", "page", "expected"),
+    [
+        ("ebs-default-encryption", "ec2:GetEbsEncryptionByDefault", {"EbsEncryptionByDefault": False}, State.FAIL),
+        ("ebs-default-encryption", "ec2:GetEbsEncryptionByDefault", {"EbsEncryptionByDefault": 1}, State.FAIL),
+        ("access-analyzer-external-all-regions", "accessanalyzer:ListAnalyzers", {"analyzers": []}, State.FAIL),
+        (
+            "access-analyzer-external-all-regions",
+            "accessanalyzer:ListAnalyzers",
+            {"analyzers": [{"name": "u", "type": "ACCOUNT_UNUSED_ACCESS", "status": "ACTIVE"}]},
+            State.FAIL,
+        ),
+        (
+            "access-analyzer-external-all-regions",
+            "accessanalyzer:ListAnalyzers",
+            {"analyzers": [{"name": "o", "type": "ORGANIZATION", "status": "CREATING"}]},
+            State.FAIL,
+        ),
+        (
+            "access-analyzer-external-all-regions",
+            "accessanalyzer:ListAnalyzers",
+            {"analyzers": [{}]},
+            State.NOT_ASSESSED,
+        ),
+        ("securityhub-enabled", "securityhub:DescribeHub", None, State.FAIL),
+        ("securityhub-enabled", "securityhub:DescribeHub", {"HubArn": "h", "SubscribedAt": ""}, State.FAIL),
+        ("securityhub-enabled", "securityhub:DescribeHub", {"HubArn": "h", "SubscribedAt": None}, State.NOT_ASSESSED),
+    ],
+)
+def test_one_region_of_two(control: str, operation: str, page: Any, expected: State) -> None:
+    world = RIGHT[control]
+    world = world.lacks(operation, region=FAR) if page is None else world.says(operation, page, region=FAR)
+    assert states(world.judge(control)) == {HOME: State.PASS, FAR: expected}
+
+
+@pytest.mark.parametrize(
+    "control", ["ebs-default-encryption", "access-analyzer-external-all-regions", "securityhub-enabled"]
+)
+def test_one_denied_region_leaves_the_other_its_verdict(control: str) -> None:
+    (operation,) = {call.operation for call, _ in RIGHT[control].answers.values()}
+    assert states(RIGHT[control].refuses(operation, region=FAR).judge(control)) == {
+        HOME: State.PASS,
+        FAR: State.NOT_ASSESSED,
+    }
+
+
+def test_one_file_system_of_two_is_plain() -> None:
+    listed = [{"FileSystemId": "fs-1", "Encrypted": True}, {"FileSystemId": "fs-2", "Encrypted": False}]
+    world = World().says("efs:DescribeFileSystems", {"FileSystems": listed}, region=HOME)
+    world = world.says("efs:DescribeFileSystems", {"FileSystems": []}, region=FAR)
+    assert states(world.judge("efs-encrypted")) == {"fs-1": State.PASS, "fs-2": State.FAIL}
+
+
+@pytest.mark.parametrize(
+    ("control", "change", "expected"),
+    [
+        ("ec2-instance-role-attached", {"IamInstanceProfile": None}, State.FAIL),
+        ("ec2-instance-role-attached", {"IamInstanceProfile": {"Arn": "unknown"}}, State.FAIL),
+        (
+            "ec2-instance-role-attached",
+            {"IamInstanceProfile": None, "State": {"Name": "terminated"}},
+            State.NOT_APPLICABLE,
+        ),
+        ("ec2-instance-role-attached", {"IamInstanceProfile": "x"}, State.NOT_ASSESSED),
+        ("ec2-imdsv2-only", {"MetadataOptions": {"HttpTokens": "optional", "HttpEndpoint": "enabled"}}, State.FAIL),
+        ("ec2-imdsv2-only", {"MetadataOptions": {"HttpTokens": "optional", "HttpEndpoint": "disabled"}}, State.PASS),
+        ("ec2-imdsv2-only", {"MetadataOptions": {}, "State": {"Name": "terminated"}}, State.NOT_APPLICABLE),
+        ("ec2-imdsv2-only", {"MetadataOptions": {}}, State.FAIL),
+    ],
+)
+def test_one_instance_of_two(control: str, change: dict[str, Any], expected: State) -> None:
+    assert states(instances(instance("i-1"), instance("i-2", **change)).judge(control)) == {
+        "i-1": State.PASS,
+        "i-2": expected,
+    }
+
+
+def test_a_profile_without_role_is_an_empty_one() -> None:
+    world = instances(instance("i-1")).says(
+        "iam:ListInstanceProfiles", {"InstanceProfiles": [{"Arn": PROFILE, "Roles": []}]}
+    )
+    assert world.judge("ec2-instance-role-attached").state is State.FAIL
+
+
+ANY4, ANY6 = "0.0.0.0/0", "::/0"
+V4, V6, SMB = "sg-no-open-admin-ports-ipv4", "sg-no-open-admin-ports-ipv6", "cifs-not-open"
+
+
+@pytest.mark.parametrize(
+    ("found", "failing"),
+    [
+        pytest.param(rule(ANY4, low=443), set(), id="web"),
+        pytest.param(rule(ANY4, low=22), {V4}, id="ssh"),
+        pytest.param(rule(ANY6, low=3389), {V6}, id="rdp-on-ipv6"),
+        pytest.param(rule("0:0::/0", low=22), {V6}, id="another-spelling"),
+        pytest.param(rule(ANY4, low=0, high=65535), {V4, SMB}, id="all-ports"),
+        pytest.param(rule(ANY4, ANY6, low=None, protocol="-1"), {V4, V6, SMB}, id="all-traffic"),
+        pytest.param(rule(ANY4, low=22, protocol="udp"), {V4}, id="udp"),
+        pytest.param(rule(ANY4, low=22, protocol="6"), {V4}, id="protocol-by-number"),
+        pytest.param(rule(ANY4, low=-1, protocol="icmp"), set(), id="icmp"),
+        pytest.param(rule(ANY4, low=440, high=450), {SMB}, id="range-around-445"),
+        pytest.param(rule("0.0.0.0/1", "128.0.0.0/1", low=22), {V4}, id="two-halves"),
+        pytest.param(rule("0.0.0.0/1", low=22), set(), id="one-half"),
+        pytest.param(rule("10.0.0.0/8", low=22), set(), id="private"),
+        pytest.param(rule(low=22, PrefixListIds=OFFICE), set(), id="narrow-prefix-list"),
+        pytest.param(rule(low=22, UserIdGroupPairs=[{"GroupId": "sg-2"}]), set(), id="another-group"),
+    ],
+)
+@pytest.mark.parametrize("control", [V4, V6, SMB])
+def test_open_ports_of_one_group_of_two(control: str, found: dict[str, Any], failing: set[str]) -> None:
+    expected = State.FAIL if control in failing else State.PASS
+    assert states(groups(group("sg-1"), group("sg-2", found)).judge(control)) == {"sg-1": State.PASS, "sg-2": expected}
+
+
+def test_two_rules_may_open_the_world_together() -> None:
+    halves = group("sg-1", rule("0.0.0.0/1", low=22), rule("128.0.0.0/1", low=0, high=1024))
+    assert groups(halves).judge(V4).state is State.FAIL
+
+
+def test_a_prefix_list_counts_with_its_entries() -> None:
+    world = groups(group("sg-1", rule(low=22, PrefixListIds=OFFICE)), entries=("192.0.2.0/24", ANY4))
+    assert world.judge(V4).state is State.FAIL
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        rule("here", low=22),
+        rule(ANY4, low=22, FromPort="x"),
+        rule(low=22, PrefixListIds=[{"PrefixListId": "pl-other"}]),
+    ],
+)
+def test_a_rule_nobody_understands_allows_no_conclusion(found: dict[str, Any]) -> None:
+    assert states(groups(group("sg-1", found)).judge(V4))["sg-1"] is State.NOT_ASSESSED
+
+
+@pytest.mark.parametrize(
+    ("cidrs", "version", "expected"),
+    [
+        (["0.0.0.0/0"], 4, True),
+        (["0.0.0.0/0"], 6, False),
+        (["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/1"], 4, True),
+        (["0.0.0.0/2", "128.0.0.0/1"], 4, False),
+        (["::/1", "8000::/1", "10.0.0.0/8"], 6, True),
+        ([], 4, False),
+    ],
+)
+def test_ranges_that_are_the_whole_internet(cidrs: list[str], version: int, expected: bool) -> None:
+    assert covers_world(cidrs, version) is expected
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(group("default", rule("10.0.0.0/8")), State.FAIL, id="inbound"),
+        pytest.param(group("default", IpPermissionsEgress=[{}]), State.FAIL, id="outbound"),
+        pytest.param(group("default", IpPermissionsEgress=None), State.NOT_ASSESSED, id="hostile"),
+    ],
+)
+def test_default_groups(found: dict[str, Any], expected: State) -> None:
+    other = group("other", GroupId="sg-9", GroupName="default")
+    assert states(groups(other, found).judge("default-sg-closed")) == {"sg-9": State.PASS, "default": expected}
+
+
+ALLOW_ALL = acl_entry(100, "allow", ANY4, Protocol="-1")
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        pytest.param([ALLOW_ALL], State.FAIL, id="default-acl"),
+        pytest.param([], State.PASS, id="no-entries"),
+        pytest.param([acl_entry(200, "allow", ANY4), acl_entry(100, "deny", ANY4, 22, 22)], State.FAIL, id="rdp-left"),
+        pytest.param(
+            [
+                acl_entry(200, "allow", ANY4),
+                acl_entry(100, "deny", ANY4, 22, 22),
+                acl_entry(90, "deny", ANY4, 3389, 3389),
+            ],
+            State.PASS,
+            id="denied-before",
+        ),
+        pytest.param(
+            [acl_entry(90, "allow", ANY4, 22, 22), acl_entry(100, "deny", ANY4)], State.FAIL, id="denied-after"
+        ),
+        pytest.param(
+            [acl_entry(90, "deny", "10.0.0.0/8"), acl_entry(100, "allow", ANY4)], State.FAIL, id="denied-in-part"
+        ),
+        pytest.param([acl_entry(90, "allow", ANY6, 22, 22)], State.FAIL, id="ipv6"),
+        pytest.param([acl_entry(90, "allow", ANY4, 443, 443)], State.PASS, id="web"),
+        pytest.param([acl_entry(90, "allow", ANY4, 22, 22, Protocol="17")], State.FAIL, id="udp"),
+        pytest.param([acl_entry(90, "allow", ANY4, 0, 0, Protocol="1")], State.PASS, id="icmp"),
+        pytest.param([acl_entry(90, "allow", ANY4, Egress=True)], State.PASS, id="outbound"),
+        pytest.param([{**ALLOW_ALL, "RuleNumber": "x"}], State.NOT_ASSESSED, id="hostile"),
+    ],
+)
+def test_network_acls_are_read_in_order(entries: list[dict[str, Any]], expected: State) -> None:
+    assert acls(*entries).judge("nacl-no-open-admin-ports").state is expected
+
+
+def test_an_unused_acl_is_named_as_such() -> None:
+    result = acls(ALLOW_ALL, associations=0).judge("nacl-no-open-admin-ports")
+    assert result.state is State.FAIL
+    assert "No subnet uses" in reasons(result)
+
+
+def route(target: str, name: str = "DestinationCidrBlock") -> dict[str, str]:
+    return {"VpcPeeringConnectionId": "pcx-1", name: target}
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        pytest.param(peering(route("10.9.0.0/16")), State.MANUAL, id="the-whole-peer"),
+        pytest.param(peering(route("0.0.0.0/0")), State.MANUAL, id="everything"),
+        pytest.param(peering(route("10.9.0.0/17")), State.PASS, id="half-of-the-peer"),
+        pytest.param(peering(route("10.1.0.0/16")), State.PASS, id="not-the-peer"),
+        pytest.param(peering(route("pl-1", "DestinationPrefixListId")), State.MANUAL, id="prefix-list"),
+        pytest.param(
+            peering(route("10.9.1.0/24"), AccepterVpcInfo={"VpcId": "vpc-9"}), State.MANUAL, id="peer-unknown"
+        ),
+        pytest.param(peering(), State.PASS, id="no-route"),
+        pytest.param(peering(route("x")), State.NOT_ASSESSED, id="hostile"),
+        pytest.param(peering(Status={"Code": "deleted"}), State.NOT_APPLICABLE, id="deleted"),
+    ],
+)
+def test_peering_routes(world: World, expected: State) -> None:
+    assert world.judge("vpc-peering-least-access").state is expected
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        pytest.param(endpoints("s3"), State.FAIL, id="one-of-two"),
+        pytest.param(endpoints("s3", "dynamodb", state="pending"), State.FAIL, id="not-yet"),
+        pytest.param(endpoints(), State.FAIL, id="none"),
+        pytest.param(endpoints("s3", "dynamodb", "ec2"), State.PASS, id="more"),
+    ],
+)
+def test_endpoints(world: World, expected: State) -> None:
+    assert world.judge("vpc-endpoints-for-aws-services").state is expected
+
+
+FRONTS = "web-front-ends-access-logging"
+
+
+@pytest.mark.parametrize(
+    ("world", "name"),
+    [
+        (front_ends(balancer="false"), BALANCER),
+        (front_ends(rest=""), "r1/prod"),
+        (front_ends(http=""), "h1/$default"),
+        (front_ends(logging=False), DISTRIBUTION),
+    ],
+)
+def test_one_front_end_of_four_without_logs_is_named(world: World, name: str) -> None:
+    result = world.judge(FRONTS)
+    assert result.state is State.FAIL
+    assert name in reasons(result)
+    assert "1 front end of 4" in reasons(result)
+
+
+def test_delivery_of_cloudfront_logs_counts_as_logging() -> None:
+    world = front_ends(logging=False).says(
+        "logs:DescribeDeliverySources", {"deliverySources": [{"resourceArns": [DISTRIBUTION]}]}
+    )
+    assert world.judge(FRONTS).state is State.PASS
+
+
+def test_the_kinds_of_front_end_are_a_parameter() -> None:
+    assert front_ends(rest="").judge(FRONTS, services=["cloudfront"]).state is State.PASS
+
+
+def test_a_load_balancer_that_does_not_say_is_not_assessed() -> None:
+    world = front_ends().says(
+        "elbv2:DescribeLoadBalancerAttributes", {"Attributes": []}, region=HOME, LoadBalancerArn=BALANCER
+    )
+    assert world.judge(FRONTS).state is State.NOT_ASSESSED
