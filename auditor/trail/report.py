@@ -234,6 +234,7 @@ class TrailReport:
             "findings_omitted": dict(sorted(self.omitted.items())),
             "keys": [key.document() for key in self.keys],
             "anchors": [anchor.document() for anchor in self.anchors],
+            "earlier_anchors": [anchor.document() for anchor in self.scope.anchors],
             "other_trails": list(self.other_trails),
         }
 

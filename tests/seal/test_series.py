@@ -1,7 +1,7 @@
 """Packs in a series: each names the one before, and no digest chain may lose its history in between."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,12 @@ from auditor.seal.contents import FolderFiles, read_small
 from auditor.seal.manifest import Manifest, PreviousPack, parse_manifest
 from auditor.seal.report import Outcome, VerifyReport
 from auditor.seal.verify import Demands, verify_pack
+from auditor.trail.report import TrailScope
 from tests.seal.packs import info, sealed_pack
+from tests.trail import bucket as trail_bucket
+from tests.trail.bucket import Bucket
 
+HOUR = timedelta(hours=1)
 DEMANDS = Demands(at=datetime(2026, 12, 1, tzinfo=UTC))
 DIGEST = {
     "account": "111122223333",
@@ -145,3 +149,26 @@ def test_a_recheck_that_cannot_be_done_fails(tmp_path: Path) -> None:
 
     report = verify_pack(october(tmp_path), replace(DEMANDS, replay=broken))
     assert [finding.message for finding in report.findings] == ["no rules in october"]
+
+
+def halves(bucket: Bucket) -> tuple[dict[str, Any], Bucket, TrailScope]:
+    """Verify the first hours of a bucket; return that report and what to ask about the rest."""
+    first = trail_bucket.verify(bucket, trail_bucket.scope(end=trail_bucket.START + 4 * HOUR))
+    rest = trail_bucket.scope(start=trail_bucket.START + 4 * HOUR, anchors=first.anchors)
+    return first.document(), bucket, rest
+
+
+def test_the_reports_of_the_trail_room_say_that_they_looked_for_the_anchors(tmp_path: Path) -> None:
+    before, bucket, rest = halves(trail_bucket.filled())
+    first = sealed_pack(tmp_path / "october", integrity=(before,))
+    assert manifest_of(first).anchors
+    second = november(tmp_path, first, trail_bucket.verify(bucket, rest).document())
+    assert verified(second, first).findings == ()
+
+
+def test_a_digest_deleted_between_two_runs_is_found_in_their_packs(tmp_path: Path) -> None:
+    before, bucket, rest = halves(trail_bucket.filled())
+    first = sealed_pack(tmp_path / "october", integrity=(before,))
+    bucket.delete(before["anchors"][0]["key"])
+    second = november(tmp_path, first, trail_bucket.verify(bucket, rest).document())
+    assert any(before["anchors"][0]["key"] in finding.message for finding in verified(second, first).findings)
