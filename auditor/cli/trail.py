@@ -155,7 +155,7 @@ def _open_s3(
     from auditor.trail.fetch import S3Source, describe_trail, enabled_regions, read_key_file
 
     session = open_session(profile=options["profile"], region=options["region"], log=CallLog())
-    source = S3Source(session, concurrency=options["concurrency"] or 128)
+    source = S3Source(session, concurrency=options["concurrency"] or 160)
     keys = key_source(session)
     if key_file := options["key_file"]:
         keys = lambda regions, *_: read_key_file(key_file, regions)  # noqa: E731 - one of two sources

@@ -269,7 +269,7 @@ class S3Source:
 
     remote = True
 
-    def __init__(self, session: Any, *, endpoint_url: str | None = None, concurrency: int = 64) -> None:
+    def __init__(self, session: Any, *, endpoint_url: str | None = None, concurrency: int = 160) -> None:
         self._session = session
         self._endpoint_url = endpoint_url
         self._concurrency = concurrency

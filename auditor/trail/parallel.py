@@ -17,8 +17,8 @@ Result = TypeVar("Result")
 
 REMOTE_START: Final = 16
 """Measured: obstore's synchronous calls are fastest with 16 threads where the store answers at once."""
-REMOTE_MOST: Final = 128
-RATE_PER_SECOND: Final = 6000
+REMOTE_MOST: Final = 160
+RATE_PER_SECOND: Final = 8000
 """What two cores digest at best; Little's law turns it and the latency into a number of requests under way."""
 
 
