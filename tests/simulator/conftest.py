@@ -22,6 +22,15 @@ def demo(running_demo: Simulator) -> Simulator:
     return running_demo
 
 
+def _same_host(endpoint: str) -> Callable[..., None]:
+    """Undo S3 Control's rule of putting the account id in front of the host, which resolves nowhere on loopback."""
+
+    def keep(request: Any, **_: Any) -> None:
+        request.url = endpoint + "/" + request.url.split("/", 3)[3]
+
+    return keep
+
+
 def clients_of(simulator: Simulator) -> Clients:
     """Return a factory of SDK clients that ask this simulator, without retries."""
     import boto3
@@ -33,7 +42,7 @@ def clients_of(simulator: Simulator) -> Clients:
     def client(service: str, region: str = "") -> Any:
         name = region or str(simulator.about["region"])
         if (service, name) not in held:
-            held[service, name] = session.client(
+            made = session.client(
                 service,
                 region_name=name,
                 endpoint_url=simulator.endpoint,
@@ -44,6 +53,8 @@ def clients_of(simulator: Simulator) -> Clients:
                     s3={"addressing_style": "path"},
                 ),
             )
+            made.meta.events.register("before-send.s3-control", _same_host(simulator.endpoint))
+            held[service, name] = made
         return held[service, name]
 
     return client
