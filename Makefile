@@ -8,7 +8,7 @@ BROWSER = $(shell command -v chromedriver)
 MARKED = $(if $(BROWSER),,-m "not browser")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo-ready dev lint format test demo sample check readme check-readme package lock clean
+.PHONY: help demo-ready dev lint format test demo sample check readme check-readme bench package lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ readme: dev ## Rewrite the generated parts of README.md
 
 check-readme: dev ## Fail when the generated parts of README.md are out of date
 	$(BIN)/python tools/readme.py --check
+
+bench: dev ## Measure speed and memory side by side with other tools
+	$(BIN)/python benchmarks/trail.py
 
 package: dev ## Build the wheel into dist/
 	$(BIN)/hatchling build -t wheel
