@@ -155,16 +155,35 @@ class _Judgement:
     # -- step 1
 
     def _passed(self, working: Sequence[_Candidate], coverage: Coverage) -> Detection:
-        used = [one for one in working if one.detector is not None and one.detector.name in coverage.used]
+        used = self._needed([one for one in working if one.detector is not None and one.detector.name in coverage.used])
+        coverage = self._judge(used)
         best = used[0]
         names = _names([one.path.filter.name for one in used])
-        sentence = f"{names} {'catches' if len(used) == 1 else 'together catch'} every required event."
+        sentence = (
+            f"The filter {names} catches every required event."
+            if len(used) == 1
+            else f"The filters {names} together catch every required event."
+        )
         link = Link("filter", State.OK, names, sentence, tuple(dict.fromkeys(one.path.filter.ref for one in used)))
         chain = completed((*best.head, link, *best.path.links))
-        reason = f"{sentence} {chain[-1].sentence}"
+        through = next((f"{link.sentence} " for link in chain if link.sentence.startswith("The composite alarm")), "")
+        reason = f"{sentence} {through}{chain[-1].sentence}"
         if coverage.adds:
             reason += f" It also fires at other events, for example when {coverage.adds[0].words}."
         return self._detection(State.OK, reason, chain, coverage, best.path.alarm)
+
+    def _needed(self, used: list[_Candidate]) -> list[_Candidate]:
+        """Leave out filters that the others make up for, if that is quickly found out."""
+        if len(used) > MAX_LISTED:
+            return used
+        for one in used:
+            if self._judge([one]).covers is True:
+                return [one]
+        for one in list(used):
+            rest = [other for other in used if other is not one]
+            if self._judge(rest).covers is True:
+                used = rest
+        return used
 
     # -- step 2
 
@@ -253,7 +272,10 @@ class _Judgement:
             first = coverage.missed[0]
             names = _names(list(dict.fromkeys(missed.name for missed in coverage.missed)))
             about = [one for one in reachable if one.detector is not None and one.detector.name in coverage.used]
-            who = _names([one.path.filter.name for one in about]) if about else "No metric filter"
+            who = "No metric filter"
+            if about:
+                names_of = _names([one.path.filter.name for one in about])
+                who = f"The filter{'s' if len(about) > 1 else ''} {names_of}"
             verb = ("misses" if len(about) == 1 else "miss") if about else "catches"
             hint = f" {first.hint[:1].upper()}{first.hint[1:]}" if first.hint else ""
             sentence = f"{who} {verb} {names}; for example, {first.words}.{hint}"

@@ -37,7 +37,7 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.patterns.requirement import requirement_from
 from auditor.evaluate.view import EvidenceMissing, Subject, View
-from auditor.model import Verdict, failed, not_assessed, passed
+from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 
 
 def detection_chain(subject: Subject) -> Verdict:
@@ -60,6 +60,20 @@ def detection_chain(subject: Subject) -> Verdict:
     if found.state is LinkState.UNKNOWN:
         return not_assessed(found.reason, details=found.details)
     return failed(found.reason, details=found.details)
+
+
+def organization_chain(subject: Subject) -> Verdict:
+    """Judge ``detection_chain`` where the events of an organization are seen: in its management account.
+
+    Evidence: ``organizations:DescribeOrganization`` and that of ``detection_chain``.
+    """
+    answer = subject.evidence.find("organizations:DescribeOrganization")
+    if answer is None:
+        return not_applicable("The account belongs to no organization.")
+    management = text(mapping(answer, "Organization"), "MasterAccountId")
+    if management != subject.account.id:
+        return not_applicable(f"The events of the organization are seen in its management account {management}.")
+    return detection_chain(subject)
 
 
 def _cite(view: View, found: Detection) -> None:
@@ -108,7 +122,16 @@ def facts_of(subject: Subject) -> Facts:
         ),
         topics={topic.arn: topic for topic in _topics(view)},
         rules=tuple(_rules(view)),
+        functions=_functions(view),
     )
+
+
+def _functions(view: View) -> frozenset[str] | None:
+    """Return the functions where they were listed; no control depends on it, so that a gap only leaves it open."""
+    try:
+        return frozenset(text(item, "FunctionArn") for item in view.items("lambda:ListFunctions", "Functions[]"))
+    except EvidenceMissing:
+        return None
 
 
 def _trail(view: View, item: Mapping[str, Any]) -> Trail:
@@ -283,8 +306,8 @@ def _topics(view: View) -> list[Topic]:
         one = Subscription(text(item, "SubscriptionArn"), text(item, "Protocol"))
         subscriptions.setdefault(text(item, "TopicArn"), []).append(one)
     attributes = {
-        text(mapping(page, "Attributes"), "TopicArn"): mapping(page, "Attributes")
-        for _, page in view.answers("sns:GetTopicAttributes")
+        str(dict(record.call.parameters).get("TopicArn", "")): mapping(page, "Attributes")
+        for record, page in view.answers("sns:GetTopicAttributes")
         if page is not None
     }
     return [
