@@ -25,7 +25,7 @@ Reason = Literal["missing", "denied", "archived", "throttled", "broken"]
 
 OBJECT_LIMIT: Final = 1 << 28
 """Stored bytes of one object: 256 MiB. CloudTrail's own files stay below a few dozen."""
-ATTEMPTS: Final = 4
+ATTEMPTS: Final = 3
 FIRST_PAUSE_SECONDS: Final = 0.2
 KEY_FILE: Final = "public-keys.json"
 METADATA_FILE: Final = "metadata.json"
@@ -265,12 +265,16 @@ class S3Source:
         session: a ``boto3.Session``: profile, SSO, role, environment.
         endpoint_url: overrides the endpoint; otherwise the SDK's own setting (``AWS_ENDPOINT_URL``) counts.
         concurrency: the most requests that will be under way at once.
+        retries: how often a refused or throttled request is repeated, with growing pauses.
     """
 
     remote = True
 
-    def __init__(self, session: Any, *, endpoint_url: str | None = None, concurrency: int = 160) -> None:
+    def __init__(
+        self, session: Any, *, endpoint_url: str | None = None, concurrency: int = 160, retries: int = 6
+    ) -> None:
         self._session = session
+        self._retries = retries
         self._endpoint_url = endpoint_url
         self._concurrency = concurrency
         self._stores: dict[str, Any] = {}
@@ -280,7 +284,7 @@ class S3Source:
     def _client(self) -> Any:
         from botocore.config import Config
 
-        config = Config(retries={"mode": "adaptive", "max_attempts": 8}, max_pool_connections=32)
+        config = Config(retries={"mode": "adaptive", "max_attempts": self._retries + 1}, max_pool_connections=32)
         region = self._session.region_name or "us-east-1"
         return self._session.client("s3", region_name=region, endpoint_url=self._endpoint_url, config=config)
 
@@ -312,7 +316,7 @@ class S3Source:
                 "pool_max_idle_per_host": str(self._concurrency),
             },
             retry_config={
-                "max_retries": 6,
+                "max_retries": self._retries,
                 "retry_timeout": timedelta(seconds=90),
                 "backoff": {
                     "init_backoff": timedelta(milliseconds=100),
@@ -394,7 +398,7 @@ class S3Source:
                 body = result.bytes()
             except (BaseError, OSError, ValueError) as error:
                 problem = classify(error)
-                if problem.reason not in {"broken", "throttled"} or attempt == ATTEMPTS - 1:
+                if problem.reason != "broken" or attempt == ATTEMPTS - 1:
                     raise problem from error
                 time.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
             else:

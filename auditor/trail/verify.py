@@ -79,6 +79,7 @@ LIST_PAGE: Final = 4000
 """Listing rows taken at a time from a remote store: memory stays flat on days with many log files."""
 BATCH: Final = 8
 """Log files per task: amortises what handing over a task costs."""
+BATCH_BYTES: Final = 1 << 20
 VERSION_LOOKUPS: Final = 50
 """Findings whose object versions are looked up."""
 DISCOVERY_CALLS: Final = 200
@@ -675,8 +676,7 @@ class _Run:
                     if item.id not in drop:
                         yield [item]
                 continue
-            for first in range(0, len(entries), BATCH):
-                yield entries[first : first + BATCH]
+            yield from _cut(entries)
 
     def _wanted(self, entry: Entry) -> bool:
         """Tell whether a file may hold the calls that explain a hole: home Region, near a hole's edge."""
@@ -1192,6 +1192,20 @@ class _Run:
 
 
 # ------------------------------------------------------------------------------------------------------- small parts
+
+
+def _cut(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Cut a list into batches of bounded number and size: many small files together, large ones alone."""
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        batch.append(entry)
+        size += entry.size or 0
+        if len(batch) >= BATCH or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 class _Counter(LogCounter):
