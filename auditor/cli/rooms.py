@@ -56,15 +56,12 @@ def collect(out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
 @what_to_judge
 def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Judge stored evidence again; needs neither AWS nor a network."""
-    from auditor.run import judge, open_catalog, open_rules
+    from auditor.run import judge, load_rules, open_rules
 
     del quiet
-    config = config_of(given)
-    if rules is not None:
-        catalog, config = open_rules(rules)
-    else:
-        catalog = open_catalog(config.controls)
-    results = judge(evidence_folder(evidence), catalog, config)
+    judged_by = load_rules(config_of(given)) if rules is None else open_rules(rules)
+    config = judged_by.config
+    results = judge(evidence_folder(evidence), judged_by)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(results_json(results))
@@ -86,14 +83,14 @@ def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: b
 def render(folder: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Judge a folder written by `auditor collect`, render its pages and seal it: it becomes a pack."""
     from auditor.cli.progress import progress
-    from auditor.run import complete, open_catalog
+    from auditor.run import complete, load_rules
 
     config = config_of(given)
     if (folder / RESULTS).exists():
         raise UsageError(f"{folder} is a pack already", hint="a pack is never written again")
     evidence_folder(folder / EVIDENCE)
     with progress(silent=quiet) as show:
-        results, manifest = complete(folder, open_catalog(config.controls), config, show)
+        results, manifest = complete(folder, load_rules(config), show)
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
     if as_json:
         echo_json({"exit_code": code, "pack": str(folder), "headline": headline(results), "counts": results.counts})

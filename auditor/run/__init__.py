@@ -13,18 +13,20 @@ from pathlib import Path
 from auditor.layout import EVIDENCE
 from auditor.outcome import exit_code
 from auditor.run.gather import collect_evidence
-from auditor.run.judging import judge, open_catalog, open_rules, replay
-from auditor.run.publishing import complete, settle
+from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules, replay
+from auditor.run.publishing import check_formats, complete, settle
 from auditor.run.request import Finished, Progress, Request
 
 __all__ = [
     "Finished",
     "Progress",
     "Request",
+    "Rules",
     "audit",
     "collect_evidence",
     "complete",
     "judge",
+    "load_rules",
     "open_catalog",
     "open_rules",
     "replay",
@@ -38,12 +40,12 @@ def audit(request: Request, progress: Progress) -> Finished:
         AuditorError: anything that ends the run; no part of a pack is left behind then.
     """
     config, out = request.config, Path(request.config.out)
-    catalog = open_catalog(config.controls)
-    catalog.select(config.frameworks)
+    rules = load_rules(config)
+    check_formats(config.formats)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
     with _unfinished(out) as folder:
-        series = collect_evidence(request, catalog, folder / EVIDENCE, progress, previous=out)
-        results, manifest = complete(folder, catalog, config, progress, sealing=request.sealing, previous=series.pack)
+        series = collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out)
+        results, manifest = complete(folder, rules, progress, sealing=request.sealing, previous=series.pack)
         pack = settle(folder, out, results)
     return Finished(pack, results, manifest, exit_code(results, fail_on=config.fail_on, allow=config.allow))
 

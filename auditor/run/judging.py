@@ -1,6 +1,7 @@
 """Judging stored evidence: with the installed rules, or again with those of a pack. Needs no network."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -17,7 +18,7 @@ from auditor.locate import controls_folder
 from auditor.model import Results
 from auditor.outcome import results_json
 from auditor.replay import differences
-from auditor.waivers import load_attestations, load_waivers
+from auditor.waivers import Attestation, Waiver, load_attestations, load_waivers
 
 
 def open_catalog(own: Sequence[str] = (), *, folder: Path | None = None) -> Catalog:
@@ -34,7 +35,41 @@ def open_catalog(own: Sequence[str] = (), *, folder: Path | None = None) -> Cata
     return load_catalog(folder or controls_folder(), own=folders, has_check=lambda name: find_check(name) is not None)
 
 
-def open_rules(rules: Path) -> tuple[Catalog, Config]:
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything that a judgement depends on, beside the evidence.
+
+    Args:
+        config: the settings; ``frameworks`` may be empty, which means those that the evidence was collected for.
+        catalog: controls, frameworks and operations.
+        waivers: accepted failures.
+        attestations: answers to manual controls.
+    """
+
+    config: Config
+    catalog: Catalog
+    waivers: tuple[Waiver, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
+
+
+def load_rules(config: Config, catalog: Catalog | None = None) -> Rules:
+    """Read all rules that a configuration names; nothing wrong in them is left for later.
+
+    Raises:
+        CatalogError: a control file is wrong.
+        UsageError: an unknown framework, or a wrong waiver or attestation file.
+    """
+    catalog = catalog or open_catalog(config.controls)
+    catalog.select(config.frameworks)
+    return Rules(
+        config,
+        catalog,
+        load_waivers(Path(config.waivers)) if config.waivers else (),
+        load_attestations(Path(config.attestations)) if config.attestations else (),
+    )
+
+
+def open_rules(rules: Path) -> Rules:
     """Open the rules that a pack was judged by.
 
     Raises:
@@ -50,20 +85,17 @@ def open_rules(rules: Path) -> tuple[Catalog, Config]:
         fail_on=request.fail_on,
         allow=list(request.allow),
     )
-    return open_catalog(own, folder=rules / "controls"), config
+    return load_rules(config, open_catalog(own, folder=rules / "controls"))
 
 
-def judge(folder: Path, catalog: Catalog, config: Config) -> Results:
-    """Judge an evidence folder with the waivers and attestations of the configuration.
+def judge(folder: Path, rules: Rules) -> Results:
+    """Judge an evidence folder.
 
     Raises:
         IntegrityError: an evidence file does not have its hash.
-        UsageError: an unknown framework, or a wrong waiver or attestation file.
     """
-    results = evaluate(Evidence(folder), catalog, config.frameworks)
-    waivers = load_waivers(Path(config.waivers)) if config.waivers else ()
-    attestations = load_attestations(Path(config.attestations)) if config.attestations else ()
-    return apply_exceptions(results, waivers, attestations)
+    results = evaluate(Evidence(folder), rules.catalog, rules.config.frameworks)
+    return apply_exceptions(results, rules.waivers, rules.attestations)
 
 
 def replay(pack: Path) -> tuple[str, ...]:
@@ -72,8 +104,7 @@ def replay(pack: Path) -> tuple[str, ...]:
     Raises:
         AuditorError: evidence or rules are not usable.
     """
-    catalog, config = open_rules(pack / RULES)
-    again = results_json(judge(pack / EVIDENCE, catalog, config))
+    again = results_json(judge(pack / EVIDENCE, open_rules(pack / RULES)))
     recorded = (pack / RESULTS).read_bytes()
     if again == recorded:
         return ()

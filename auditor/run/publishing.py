@@ -1,11 +1,10 @@
 """The second half of a run: judge, export, render and seal; put the finished pack in its place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from auditor import __version__
 from auditor.canonical import sha256_hex
-from auditor.catalog import Catalog
 from auditor.config import Config
 from auditor.errors import UsageError
 from auditor.evidence import Evidence
@@ -14,8 +13,8 @@ from auditor.model import Results
 from auditor.outcome import results_document, results_json
 from auditor.render import html, pdf
 from auditor.render.context import Branding, Context, build
-from auditor.render.exports import Source, export
-from auditor.run.judging import judge
+from auditor.render.exports import EXPORTS, Source, export
+from auditor.run.judging import Rules, judge
 from auditor.run.request import Progress
 from auditor.seal.manifest import Manifest, ManifestInfo, PreviousPack, Tool
 from auditor.seal.pack import Sealing, seal_pack
@@ -25,18 +24,18 @@ PAGES: dict[str, Callable[[Context], bytes]] = {"html": html.render, "pdf": pdf.
 
 def complete(
     folder: Path,
-    catalog: Catalog,
-    config: Config,
+    rules: Rules,
     progress: Progress,
     *,
     sealing: Sealing | None = None,
     previous: PreviousPack | None = None,
 ) -> tuple[Results, str]:
     """Make a pack of a folder with evidence; return the results and the manifest's hash, which every page prints."""
+    config = rules.config
     progress("Evaluate", 0, 0)
-    results = judge(folder / EVIDENCE, catalog, config)
+    results = judge(folder / EVIDENCE, rules)
     _write(folder / RESULTS, results_json(results))
-    write_rules(folder, catalog, config)
+    write_rules(folder, rules.catalog, config)
     evidence = Evidence(folder / EVIDENCE)
     document = results_document(results)
     report_id = report_id_of(results)
@@ -73,6 +72,18 @@ def complete(
         previous=previous,
     )
     return results, seal_pack(folder, info, pages=pages, sealing=sealing).sha256
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse a format that nobody knows, before anything is asked.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    known = [*PAGES, *EXPORTS]
+    for name in formats:
+        if name not in known:
+            raise UsageError(f"there is no format {name!r}", hint=f"known ones: {', '.join(known)}")
 
 
 def _branding(config: Config) -> Branding:
