@@ -1,0 +1,141 @@
+"""Verifies the digests that a pack carries once more, from the keys that it carries, and compares with its report.
+
+The log files themselves are not in a pack. What stands in their place is the object list: for each log file the hash
+that a verified digest vouches for, and what became of it. That list has to follow from the digests.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from auditor.errors import IntegrityError
+from auditor.period import parse_time
+from auditor.trail.archive import OBJECT_LIST
+from auditor.trail.fetch import FolderSource, Unavailable
+from auditor.trail.names import Location, parse_digest_key
+from auditor.trail.report import TrailReport, TrailScope
+from auditor.trail.verify import verify_trail
+
+_ABOUT_DIGESTS: Final = ("digest_", "link_", "signature_", "key_", "proved_", "backfill_")
+"""What kinds of findings begin with that rest on digests and keys alone."""
+
+_VOUCHED: Final = "unvouched"
+_LOG_STATES: Final = ("valid", "altered", "missing", "unreadable", "unchecked", "unvouched")
+_MOST_DIFFERENCES: Final = 100
+
+
+def archive_of(folder: Path, recorded: Mapping[str, Any]) -> Path | None:
+    """Find the archive of one trail below ``evidence/integrity``; None when no digest of that trail was archived.
+
+    Args:
+        folder: has one folder per trail.
+        recorded: the trail's report document.
+    """
+    trail = recorded.get("trail")
+    wanted = (trail.get("name"), trail.get("home_region")) if isinstance(trail, Mapping) else None
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            listed = (parse_digest_key(item.key) for item in FolderSource(path).objects("", "", ""))
+            name = next((found for found in listed if found is not None), None)
+            if name is not None and (name.trail, name.home_region) == wanted:
+                return path
+    return None
+
+
+def recheck(archive: Path, recorded: Mapping[str, Any]) -> tuple[str, ...]:
+    """Verify an archive's digests again and compare with the recorded report; return one sentence per difference.
+
+    Args:
+        archive: ``digests.zip``, ``metadata.json``, ``public-keys.json`` and ``objects.csv``; from strangers.
+        recorded: the report document that the pack holds; from strangers.
+
+    Raises:
+        IntegrityError: the archive or the report cannot be used.
+    """
+    try:
+        scope, now = _scope(recorded)
+        source = FolderSource(archive)
+        with TemporaryDirectory(prefix="auditor-recheck-") as scratch:
+            report = verify_trail(
+                source, lambda regions, *_: source.keys(regions), scope, now=now, archive=Path(scratch)
+            )
+            rebuilt = list(_objects(Path(scratch) / OBJECT_LIST))
+        kept = list(_objects(archive / OBJECT_LIST))
+        differences = [*_report_differences(recorded, report), *_object_differences(recorded, kept, rebuilt)]
+    except (KeyError, TypeError, ValueError, AttributeError, OSError, csv.Error, Unavailable) as error:
+        raise IntegrityError(f"the archived digests in {archive.name} cannot be verified again: {error}") from error
+    more = len(differences) - _MOST_DIFFERENCES
+    return tuple(differences[:_MOST_DIFFERENCES] + ([f"and {more} more differences"] if more > 0 else []))
+
+
+def _scope(recorded: Mapping[str, Any]) -> tuple[TrailScope, datetime]:
+    """Ask what the recorded report was asked."""
+    trail, period, chains = recorded["trail"], recorded["period"], recorded["coverage"]["chains"]
+    scope = TrailScope(
+        trail["name"],
+        trail["home_region"],
+        Location(trail["bucket"], trail["prefix"], trail["organization"]),
+        parse_time(period["start"]),
+        parse_time(period["end"]),
+        trail["account"],
+        accounts=tuple(sorted({chain["account"] for chain in chains})),
+        regions=tuple(sorted({chain["region"] for chain in chains})),
+        discover_regions=False,
+        arn=trail["arn"] or "",
+        validation_enabled=True,
+    )
+    return scope, parse_time(recorded["as_of"])
+
+
+def _report_differences(recorded: Mapping[str, Any], report: TrailReport) -> Iterator[str]:
+    again = report.document()
+    for name in ("counts", "keys", "anchors"):
+        before, after = recorded[name], again[name]
+        if name == "counts":
+            before, after = before["digests"], after["digests"]
+        if before != after:
+            yield f"{_NAMES[name]}: the report records something else than the archived digests show"
+    kinds, shown = _digest_findings(recorded), _digest_findings(again)
+    for kind in sorted(kinds.keys() | shown.keys()):
+        if kinds[kind] != shown[kind]:
+            yield f"{kind}: {kinds[kind]} recorded, {shown[kind]} when verified again"
+
+
+_NAMES: Final = {"counts": "numbers of digests", "keys": "public keys used", "anchors": "newest digests"}
+
+
+def _digest_findings(document: Mapping[str, Any]) -> Counter[str]:
+    kinds = [str(finding["kind"]) for finding in document["findings"]]
+    return Counter(kind for kind in kinds if kind.startswith(_ABOUT_DIGESTS))
+
+
+_Row = tuple[str, str, str, str]
+
+
+def _objects(path: Path) -> Iterator[_Row]:
+    """Read an object list: bucket, key, SHA-256 vouched for, state."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        if next(rows, None) != ["bucket", "key", "sha256", "state"]:
+            raise ValueError(f"{OBJECT_LIST} has no such head")
+        for row in rows:
+            bucket, key, sha256, state = row
+            yield bucket, key, sha256, state
+
+
+def _object_differences(recorded: Mapping[str, Any], kept: list[_Row], rebuilt: list[_Row]) -> Iterator[str]:
+    vouched = {row[:3] for row in kept if row[3] != _VOUCHED}
+    shown = {row[:3] for row in rebuilt if row[3] != _VOUCHED}
+    for _, key, _ in sorted(vouched - shown):
+        yield f"{key}: the object list names a hash that no archived digest vouches for"
+    for _, key, _ in sorted(shown - vouched):
+        yield f"{key}: an archived digest vouches for it, and the object list does not name that hash"
+    counts = Counter(row[3] for row in kept)
+    for state in _LOG_STATES:
+        if counts[state] != recorded["counts"]["logs"][state]:
+            number = recorded["counts"]["logs"][state]
+            yield f"log files {state}: {number} in the report, {counts[state]} in the object list"

@@ -1,0 +1,131 @@
+"""What a pack carries of a trail, verified again by somebody who has only the pack."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.errors import IntegrityError
+from auditor.trail.recheck import archive_of, recheck
+from tests.trail.bucket import Bucket, filled, scope, verify
+
+
+def archived(folder: Path, bucket: Bucket) -> dict[str, Any]:
+    """Verify a bucket, leave the archive of a pack, and return the report document."""
+    return verify(bucket, archive=folder / "trail-1").document()
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> dict[str, Any]:
+    return archived(tmp_path, filled())
+
+
+def test_an_untouched_archive_agrees_with_its_report(tmp_path: Path, report: dict[str, Any]) -> None:
+    assert archive_of(tmp_path, report) == tmp_path / "trail-1"
+    assert recheck(tmp_path / "trail-1", report) == ()
+
+
+def test_an_archive_of_a_trail_under_attack_agrees_with_its_report(tmp_path: Path) -> None:
+    bucket = filled()
+    bucket.delete(bucket.log_keys()[20])
+    bucket.delete(bucket.digest_keys()[5])
+    report = archived(tmp_path, bucket)
+    assert report["verdict"] == "fail"
+    assert recheck(tmp_path / "trail-1", report) == ()
+
+
+def test_the_archive_of_another_trail_is_not_taken(tmp_path: Path, report: dict[str, Any]) -> None:
+    assert archive_of(tmp_path, {**report, "trail": {**report["trail"], "name": "other"}}) is None
+    assert archive_of(tmp_path / "nothing", report) is None
+    assert archive_of(tmp_path, {}) is None
+
+
+def edit_digest(archive: Path) -> None:
+    source = archive / "digests.zip"
+    with zipfile.ZipFile(source) as old:
+        contents = {name: old.read(name) for name in old.namelist()}
+    name = sorted(contents)[4]
+    contents[name] = contents[name][:-1] + bytes([contents[name][-1] ^ 1])
+    with zipfile.ZipFile(source, "w") as new:
+        for key, data in contents.items():
+            new.writestr(key, data)
+
+
+def drop_digest(archive: Path) -> None:
+    source = archive / "digests.zip"
+    with zipfile.ZipFile(source) as old:
+        contents = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(source, "w") as new:
+        for key in sorted(contents)[:-3]:
+            new.writestr(key, contents[key])
+
+
+def lose_signature(archive: Path) -> None:
+    path = archive / "metadata.json"
+    metadata = json.loads(path.read_text())
+    key = max(metadata)
+    metadata[key]["signature"] = "00" * 256
+    path.write_text(json.dumps(metadata))
+
+
+def lose_keys(archive: Path) -> None:
+    (archive / "public-keys.json").write_text("{}")
+
+
+def edit_hash(archive: Path) -> None:
+    path = archive / "objects.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    cells = lines[3].split(",")
+    lines[3] = ",".join([*cells[:2], "0" * 64, cells[3]])
+    path.write_text("".join(lines))
+
+
+def drop_object(archive: Path) -> None:
+    path = archive / "objects.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:3] + lines[4:]))
+
+
+def whitewash(archive: Path) -> None:
+    path = archive / "objects.csv"
+    path.write_text(path.read_text().replace(",valid", ",altered", 1))
+
+
+@pytest.mark.parametrize(
+    "spoil", [edit_digest, drop_digest, lose_signature, lose_keys, edit_hash, drop_object, whitewash]
+)
+def test_each_way_to_spoil_an_archive_is_named(
+    tmp_path: Path, report: dict[str, Any], spoil: Callable[[Path], None]
+) -> None:
+    spoil(tmp_path / "trail-1")
+    assert recheck(tmp_path / "trail-1", report) != ()
+
+
+@pytest.mark.parametrize(("part", "name"), [("digests", "valid"), ("digests", "altered"), ("logs", "missing")])
+def test_a_report_with_other_numbers_is_named(tmp_path: Path, report: dict[str, Any], part: str, name: str) -> None:
+    report["counts"][part][name] += 1
+    assert recheck(tmp_path / "trail-1", report) != ()
+
+
+@pytest.mark.parametrize("member", ["trail", "period", "coverage", "counts", "as_of"])
+@pytest.mark.parametrize("value", [None, [], "x", {}])
+def test_a_report_of_another_shape_cannot_be_used(
+    tmp_path: Path, report: dict[str, Any], member: str, value: object
+) -> None:
+    with pytest.raises(IntegrityError, match="cannot be verified again"):
+        recheck(tmp_path / "trail-1", {**report, member: value})
+
+
+@pytest.mark.parametrize("text", ["", "bucket,key,sha256,state\na,b\n", "\0"])
+def test_an_object_list_of_another_shape_cannot_be_used(tmp_path: Path, report: dict[str, Any], text: str) -> None:
+    (tmp_path / "trail-1" / "objects.csv").write_text(text)
+    with pytest.raises(IntegrityError, match="cannot be verified again"):
+        recheck(tmp_path / "trail-1", report)
+
+
+def test_the_scope_of_a_report_survives_the_recheck(tmp_path: Path) -> None:
+    report = verify(filled(), scope(), archive=tmp_path / "trail-1").document()
+    assert recheck(tmp_path / "trail-1", report) == ()
