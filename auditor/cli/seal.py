@@ -142,8 +142,11 @@ def _print_record(pack: Path, record: Mapping[str, Any]) -> None:
 )
 @click.option("--previous", type=_PATH, metavar="PACK", help="The pack that this one has to follow.")
 @click.option("--replay", is_flag=True, help="Judge the evidence again with the rules in the pack, and compare.")
+@click.option("--digests", is_flag=True, help="Verify the digests again with the keys in the pack, and compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def verify(pack: Path, *, trust: tuple[Path, ...], previous: Path | None, replay: bool, as_json: bool) -> int:
+def verify(
+    pack: Path, *, trust: tuple[Path, ...], previous: Path | None, replay: bool, digests: bool, as_json: bool
+) -> int:
     """Check a pack, folder or zip, that somebody else made. Needs no network.
 
     Answers 0 when everything holds, 4 when something does not, 3 when something could not be checked.
@@ -156,7 +159,11 @@ def verify(pack: Path, *, trust: tuple[Path, ...], previous: Path | None, replay
     except SealError as error:
         raise UsageError(error.message, hint=error.hint) from error
     demands = Demands(
-        at=datetime.now(UTC), trusted=trusted, previous=previous, replay=_judge_again() if replay else None
+        at=datetime.now(UTC).replace(microsecond=0),
+        trusted=trusted,
+        previous=previous,
+        recheck_trail=_verify_digests() if digests else None,
+        replay=_judge_again() if replay else None,
     )
     report = verify_pack(pack, demands)
     if as_json:
@@ -170,6 +177,12 @@ def _judge_again() -> "Recheck":
     from auditor.run import replay
 
     return replay
+
+
+def _verify_digests() -> "Recheck":
+    from auditor.run.rechecking import recheck_digests
+
+    return recheck_digests
 
 
 def _print_report(report: "VerifyReport") -> None:
