@@ -98,6 +98,7 @@ def _verify_trails(
         regions=collected.scope.regions,
         organization="",
         trails=tuple(item for page in pages for item in page.get("trailList") or ()),
+        discover_regions=not request.config.regions,
     )
 
     def show(trail: str, state: TrailProgress) -> None:

@@ -30,12 +30,14 @@ class AccountTrails:
         regions: the Regions of the audit.
         organization: id of the organization, empty when unknown.
         trails: items of ``DescribeTrails`` answers, keys as AWS spells them; shadow copies may stand among them.
+        discover_regions: whether other Regions found in the bucket are verified, too; not when Regions were chosen.
     """
 
     account: str
     regions: tuple[str, ...]
     organization: str
     trails: tuple[Mapping[str, Any], ...]
+    discover_regions: bool = True
 
     def scopes(self, period: Period, anchors: Mapping[str, Sequence[Anchor]]) -> tuple[TrailScope, ...]:
         """Return what has to be verified, each trail once, sorted by ARN.
@@ -67,6 +69,7 @@ class AccountTrails:
             account=arn.split(":")[4],
             accounts=(self.account,),
             regions=self.regions if trail.get("IsMultiRegionTrail") else (home,),
+            discover_regions=self.discover_regions,
             arn=arn,
             validation_enabled=trail.get("LogFileValidationEnabled"),
             anchors=anchors,
