@@ -693,7 +693,7 @@ class _Run:
         for entry in batch:
             started = time.perf_counter()
             try:
-                body = self.source.get(entry.bucket, entry.key).body
+                body = self.source.read(entry.bucket, entry.key, entry.size)
             except Unavailable as problem:
                 outcome.problems.append(_unavailable(entry, problem))
                 continue

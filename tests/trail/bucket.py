@@ -223,6 +223,9 @@ class Source:
         self.reads.append(key)
         return self.bucket.get(bucket, key)
 
+    def read(self, bucket: str, key: str, size: int | None) -> bytes:  # noqa: ARG002
+        return self.get(bucket, key).body
+
     def versions(self, bucket: str, prefix: str) -> Sequence[Version]:
         return self.bucket.versions(bucket, prefix)
 
