@@ -229,6 +229,9 @@ class Asker:
                 if len(received.pages) >= self._limits.max_pages:
                     received.error = self._error(INCOMPLETE, f"no end after {self._limits.max_pages} pages", operation)
                     break
+            else:
+                if received.pages and _goes_on(received.pages[-1]):
+                    received.error = self._error(INCOMPLETE, "the last page says that there are more", operation)
         except (MutationRefusedError, StoppedError):
             raise
         except Exception as error:  # noqa: BLE001 - the SDK's parsers trip over hostile answers in many ways
@@ -333,6 +336,15 @@ _CODES: Final[tuple[tuple[type[Exception], str], ...]] = (
 def _code(error: Exception) -> str:
     fitting = next((code for kind, code in _CODES if isinstance(error, kind)), "")
     return fitting or (type(error).__name__ if isinstance(error, BotoCoreError) else MALFORMED)
+
+
+def _goes_on(page: Mapping[str, Any]) -> bool:
+    """Say whether a page calls itself truncated, as IAM's, KMS's and CloudFront's do.
+
+    The SDK's paginators stop in silence when such a page lacks the marker of the next one.
+    """
+    holders = [page, *(value for value in page.values() if isinstance(value, dict))]
+    return any(holder.get(key) is True for holder in holders for key in ("IsTruncated", "Truncated"))
 
 
 def _says_absent(operation: Operation, error: CallError) -> bool:

@@ -142,6 +142,13 @@ def test_a_page_without_its_list_is_malformed_though_others_follow(aws: FakeAws,
     assert (record.complete, code(record)) == (False, "Malformed")
 
 
+def test_a_truncated_answer_without_a_marker_is_incomplete(aws: FakeAws, collection: Collection) -> None:
+    aws.script("kms:ListKeys", ok({"Keys": [{"KeyId": "a"}], "Truncated": True}))
+    collection.collect(KEYS, regions=("eu-west-1",))
+    record = the(collection, "kms:ListKeys")
+    assert (record.complete, code(record)) == (False, "Incomplete")
+
+
 def test_ever_new_tokens_come_to_an_end(aws: FakeAws, collection: Collection) -> None:
     counter = iter(range(1_000_000))
     aws.script("logs:DescribeLogGroups", lambda _: ok({"logGroups": [], "nextToken": f"t{next(counter)}"}))
@@ -326,3 +333,25 @@ def test_progress_is_told_to_the_end(aws: FakeAws, collection: Collection) -> No
         progress=lambda done, total, name: told.append((done, total, name)),
     )
     assert [item[:2] for item in told] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_an_interrupted_run_sends_nothing_more(aws: FakeAws, collection: Collection) -> None:
+    def interrupt(_done: int, _total: int, _operation: str) -> None:
+        raise KeyboardInterrupt
+
+    aws.script("cloudtrail:DescribeTrails", NO_TRAILS)
+    with pytest.raises(KeyboardInterrupt):
+        collect_account(
+            collection.caller(),
+            operations={TRAILS.name: TRAILS},
+            wanted=[TRAILS.name],
+            writer=EvidenceWriter(collection.folder, redact=collection.redactor),
+            redactor=collection.redactor,
+            log=collection.log,
+            now=lambda: NOW,
+            limits=replace(QUICK, workers=1),
+            progress=interrupt,
+        )
+    asked = len(aws.asked)
+    time.sleep(0.1)
+    assert len(aws.asked) == asked == collection.log.requests
