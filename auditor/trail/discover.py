@@ -94,11 +94,15 @@ def _order(key: tuple[str, str, str, Location]) -> tuple[str, ...]:
 def _scope(
     source: ObjectSource, trail: str, home: str, location: Location, accounts: Sequence[str], wanted: Wanted
 ) -> TrailScope:
-    bucket = location.bucket or _signed_bucket(source, trail, home, location, accounts[0], wanted)
+    bucket, prefix = location.bucket, location.prefix
+    if not bucket:
+        bucket = _signed_bucket(source, trail, home, location, accounts[0], wanted)
+        if bucket and f"{prefix}/".startswith(f"{bucket}/"):
+            prefix = prefix[len(bucket) + 1 :]  # the folder holds one folder per bucket
     return TrailScope(
         trail,
         home,
-        Location(bucket, location.prefix, location.organization),
+        Location(bucket, prefix, location.organization),
         wanted.start,
         wanted.end,
         accounts[0],

@@ -165,10 +165,10 @@ class Spool:
         """Return how many log files are to be checked."""
         return int(self._db.execute("SELECT count(*) FROM entry").fetchone()[0])
 
-    def settle(self, first: int, last: int, problems: Sequence["Problem"]) -> None:
-        """Mark entries ``first`` to ``last`` valid, apart from those with a problem."""
+    def settle(self, entries: Sequence[int], problems: Sequence["Problem"]) -> None:
+        """Mark entries valid, apart from those with a problem."""
         with self._transaction():
-            self._db.execute("UPDATE entry SET state = 1 WHERE id BETWEEN ? AND ?", (first, last))
+            self._db.executemany("UPDATE entry SET state = 1 WHERE id = ?", ((entry,) for entry in entries))
             for item in problems:
                 self._db.execute("UPDATE entry SET state = ? WHERE id = ?", (STATES.index(item.state), item.entry))
                 self._db.execute(

@@ -80,6 +80,8 @@ LIST_PAGE: Final = 4000
 BATCH: Final = 8
 """Log files per task: amortises what handing over a task costs."""
 BATCH_BYTES: Final = 1 << 20
+CHECKPOINT_EVERY: Final = 400
+"""Verified log files between two writes to the checkpoint: a killed run loses at most these."""
 VERSION_LOOKUPS: Final = 50
 """Findings whose object versions are looked up."""
 DISCOVERY_CALLS: Final = 200
@@ -644,38 +646,36 @@ class _Run:
     def _check_logs(self) -> None:
         total = self.spool.entry_count()
         done = 0
-        skipped: list[tuple[int, int]] = []
+        known: list[int] = []
         saving: list[Entry] = []
-        for batch, checked in self._workers.map(self._check_batch, self._batches(skipped)):
-            self.spool.settle(batch[0].id, batch[-1].id, checked.problems)
-            self._note_checked(checked)
-            if self.checkpoint is not None:
-                saving += checked.valid
-                if len(saving) >= 50 * BATCH:
-                    self.checkpoint.add(saving)
+        try:
+            for batch, checked in self._workers.map(self._check_batch, self._batches(known)):
+                self.spool.settle([entry.id for entry in batch], checked.problems)
+                self._note_checked(checked)
+                saving += checked.valid if self.checkpoint is not None else ()
+                if len(saving) >= CHECKPOINT_EVERY:
+                    self._save(saving)
                     saving = []
-            done += len(batch)
-            self._tell("log files", done, total, force=done == total)
-        if self.checkpoint is not None:
-            self.checkpoint.add(saving)
-        self._settle_skipped(skipped)
+                done += len(batch)
+                self._tell("log files", done, total, force=done == total)
+        finally:
+            self._save(saving)
+            self.spool.settle(known, ())
 
-    def _settle_skipped(self, skipped: Sequence[tuple[int, int]]) -> None:
-        for first, last in skipped:
-            self.spool.settle(first, last, ())
+    def _save(self, entries: Sequence[Entry]) -> None:
+        if self.checkpoint is not None and entries:
+            self.checkpoint.add(entries)
 
-    def _batches(self, skipped: list[tuple[int, int]]) -> Iterator[list[Entry]]:
+    def _batches(self, known: list[int]) -> Iterator[list[Entry]]:
+        """Cut the entries into batches; those that an earlier run verified go to ``known`` instead."""
         reached = 0
         while entries := self.spool.entries(reached, 256 * BATCH):
             reached = entries[-1].id
-            if self.checkpoint is not None and not self.events and self.on_record is None:
-                known = [item for item in entries if self.checkpoint.knows(item) and not self._wanted(item)]
-                skipped += [(item.id, item.id) for item in known]
-                drop = {item.id for item in known}
-                for item in entries:
-                    if item.id not in drop:
-                        yield [item]
-                continue
+            checkpoint = self.checkpoint
+            if checkpoint is not None:
+                again = [item for item in entries if self._wanted(item) or not checkpoint.knows(item)]
+                known += sorted({item.id for item in entries} - {item.id for item in again})
+                entries = again
             yield from _cut(entries)
 
     def _wanted(self, entry: Entry) -> bool:

@@ -1,0 +1,227 @@
+"""Notable records are recognised by meaning; hostile ones are survived."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.canonical import canonical_json
+from auditor.trail.notable import Row, notable, notable_document, notable_row, trail_event
+
+from .bucket import ACCOUNT, START, TRAIL, record, trail_call
+from .scenarios import MINUTE
+
+ROOT: dict[str, Any] = {"type": "Root", "arn": f"arn:aws:iam::{ACCOUNT}:root"}
+ROLE = {"type": "AssumedRole", "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/r/s"}
+
+
+def sign_in(**fields: Any) -> dict[str, Any]:
+    base = {"eventName": "ConsoleLogin", "eventSource": "signin.amazonaws.com", "eventType": "AwsConsoleSignIn"}
+    return record(START, 1, **(base | {"responseElements": {"ConsoleLogin": "Success"}} | fields))
+
+
+def call(source: str, name: str, **fields: Any) -> dict[str, Any]:
+    return record(START, 2, eventSource=f"{source}.amazonaws.com", eventName=name, **fields)
+
+
+def ingress(
+    name: str, permission: dict[str, Any], at: Any = START, group: str = "sg-1", **fields: Any
+) -> dict[str, Any]:
+    parameters = {"groupId": group, "ipPermissions": {"items": [permission]}}
+    return record(
+        at, int(at.timestamp()), eventSource="ec2.amazonaws.com", eventName=name, requestParameters=parameters, **fields
+    )
+
+
+def open_to(address: str, first: int = 22, last: int = 22, protocol: str = "tcp") -> dict[str, Any]:
+    key, ranges = ("cidrIpv6", "ipv6Ranges") if ":" in address else ("cidrIp", "ipRanges")
+    return {"ipProtocol": protocol, "fromPort": first, "toPort": last, ranges: {"items": [{key: address}]}}
+
+
+@pytest.mark.parametrize(
+    ("given_record", "expected"),
+    [
+        pytest.param(record(START, 0), None, id="plain-read"),
+        pytest.param(trail_call(START, "StopLogging"), "trail_changed", id="stop-logging"),
+        pytest.param(trail_call(START, "PutEventSelectors"), "trail_changed", id="event-selectors"),
+        pytest.param(sign_in(userIdentity=ROOT), "root_sign_in", id="root-console"),
+        pytest.param(
+            sign_in(userIdentity=ROOT, additionalEventData={"MFAUsed": "Yes"}), "root_sign_in", id="root-with-mfa"
+        ),
+        pytest.param(call("s3", "ListBuckets", userIdentity=ROOT), "root_call", id="root-api"),
+        pytest.param(
+            call("s3", "ListBuckets", userIdentity=ROOT, eventType="AwsServiceEvent"), None, id="root-service-event"
+        ),
+        pytest.param(
+            call("s3", "ListBuckets", userIdentity=ROOT | {"invokedBy": "config.amazonaws.com"}), None, id="root-by-aws"
+        ),
+        pytest.param(sign_in(additionalEventData={"MFAUsed": "No"}), "sign_in_without_mfa", id="no-mfa"),
+        pytest.param(sign_in(additionalEventData={"MFAUsed": "Yes"}), None, id="with-mfa"),
+        pytest.param(sign_in(), "sign_in_without_mfa", id="mfa-not-stated"),
+        pytest.param(
+            sign_in(userIdentity=ROLE, additionalEventData={"MFAUsed": "No"}), "sign_in_federated", id="federated"
+        ),
+        pytest.param(
+            sign_in(responseElements={"ConsoleLogin": "Failure"}, errorMessage="Failed authentication"),
+            "sign_in_failed",
+            id="failed",
+        ),
+        pytest.param(call("s3", "DeleteBucket"), "bucket_deleted", id="bucket-deleted"),
+        pytest.param(call("s3", "PutBucketPolicy"), "bucket_changed", id="bucket-policy"),
+        pytest.param(call("kms", "ScheduleKeyDeletion"), "key_disabled", id="key-deletion"),
+        pytest.param(call("monitoring", "DeleteAlarms"), "alarm_changed", id="alarms-deleted"),
+        pytest.param(call("sns", "Unsubscribe"), "notice_removed", id="unsubscribed"),
+        pytest.param(call("evil", "DeleteBucket"), None, id="right-name-wrong-service"),
+        pytest.param(ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0")), "port_opened", id="ssh-to-all"),
+        pytest.param(
+            ingress("AuthorizeSecurityGroupIngress", open_to("::/0", 3389, 3389)), "port_opened", id="rdp-to-all-v6"
+        ),
+        pytest.param(
+            ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0", 0, 65535)), "port_opened", id="all-ports"
+        ),
+        pytest.param(
+            ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0", -1, -1, "-1")),
+            "port_opened",
+            id="any-protocol",
+        ),
+        pytest.param(ingress("AuthorizeSecurityGroupIngress", open_to("10.0.0.0/8")), None, id="private-range"),
+        pytest.param(ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0", 443, 443)), None, id="https"),
+        pytest.param(ingress("RevokeSecurityGroupIngress", open_to("0.0.0.0/0")), "port_closed", id="closed"),
+        pytest.param(
+            call(
+                "ec2",
+                "AuthorizeSecurityGroupIngress",
+                requestParameters={
+                    "groupId": "sg-1",
+                    "ipProtocol": "tcp",
+                    "fromPort": 22,
+                    "toPort": 22,
+                    "cidrIp": "0.0.0.0/0",
+                },
+            ),
+            "port_opened",
+            id="short-form",
+        ),
+        pytest.param(
+            call(
+                "ec2",
+                "ModifySecurityGroupRules",
+                requestParameters={
+                    "ModifySecurityGroupRulesRequest": {
+                        "GroupId": "sg-1",
+                        "SecurityGroupRule": {
+                            "SecurityGroupRule": {
+                                "IpProtocol": "tcp",
+                                "FromPort": 22,
+                                "ToPort": 22,
+                                "CidrIpv4": "0.0.0.0/0",
+                            }
+                        },
+                    }
+                },
+            ),
+            "port_opened",
+            id="modified-rule",
+        ),
+    ],
+)
+def test_records_are_recognised(given_record: dict[str, Any], expected: str | None) -> None:
+    assert notable(given_record) == expected
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_NAMES = st.sampled_from(
+    ["ConsoleLogin", "AuthorizeSecurityGroupIngress", "ModifySecurityGroupRules", "StopLogging", "DeleteBucket"]
+)
+_SOURCES = st.sampled_from(
+    ["signin.amazonaws.com", "ec2.amazonaws.com", "cloudtrail.amazonaws.com", "s3.amazonaws.com"]
+)
+
+
+@given(_JSON, _NAMES, _SOURCES, _JSON, _JSON, st.sampled_from(["2026-10-05T00:00:00Z", "", "9999999"]))
+def test_no_record_whatever_breaks_the_reader(
+    anything: Any, name: str, source: str, parameters: Any, identity: Any, moment: str
+) -> None:
+    hostile = {
+        "eventName": name,
+        "eventSource": source,
+        "eventTime": moment,
+        "requestParameters": parameters,
+        "userIdentity": identity,
+        "additionalEventData": anything,
+        "responseElements": anything,
+        "resources": anything,
+        "eventID": anything,
+    }
+    for value in (anything, hostile, {"eventName": anything, "eventSource": anything}):
+        row = notable_row(value)
+        trail_event(value, frozenset({"audit"}))
+        if row is not None:
+            canonical_json(notable_document([row], {}, log_files=1, records=1))
+
+
+def test_hostile_text_comes_out_short_and_on_one_line() -> None:
+    row = notable_row(call("s3", "DeleteBucket", userAgent="a\n\x1b[31m\u202e" + "x" * 10_000))
+    assert row is not None
+    assert len(row.user_agent) < 400
+    assert row.user_agent.isprintable()
+
+
+def rows(*records_: dict[str, Any]) -> list[Row]:
+    return [row for item in records_ if (row := notable_row(item, log_file="k", verified=True)) is not None]
+
+
+def test_an_opened_port_is_paired_with_the_call_that_closed_it() -> None:
+    found = rows(
+        ingress("RevokeSecurityGroupIngress", open_to("0.0.0.0/0"), START + 4 * MINUTE, userIdentity=ROLE),
+        ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0")),
+        ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0"), START + MINUTE, group="sg-2"),
+    )
+    document = notable_document(found, {}, log_files=1, records=3)
+    opened = {row["resource"]: row for row in document["rows"] if row["kind"] == "port_opened"}
+    assert (opened["sg-1"]["minutes_open"], opened["sg-1"]["closed_by"]) == (4.0, ROLE["arn"])
+    assert opened["sg-2"]["closed_at"] is None
+
+
+def test_a_refused_closing_closes_nothing() -> None:
+    found = rows(
+        ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0")),
+        ingress("RevokeSecurityGroupIngress", open_to("0.0.0.0/0"), START + MINUTE, errorCode="UnauthorizedOperation"),
+    )
+    document = notable_document(found, {}, log_files=1, records=2)
+    assert document["rows"][0]["closed_at"] is None
+    assert document["rows"][1]["outcome"] == "UnauthorizedOperation"
+
+
+def test_a_record_in_two_log_files_counts_once_and_as_verified() -> None:
+    twice = call("s3", "DeleteBucket")
+    found = [notable_row(twice, log_file="a"), notable_row(twice, log_file="b", verified=True)]
+    document = notable_document([row for row in found if row is not None], {}, log_files=2, records=2)
+    assert [(row["log_file"], row["verified"]) for row in document["rows"]] == [("b", True)]
+
+
+def test_rows_beyond_the_limit_are_counted() -> None:
+    found = [
+        row
+        for step in range(9)
+        if (row := notable_row(call("s3", "DeleteBucket") | {"eventID": str(step)})) is not None
+    ]
+    document = notable_document(found, {}, log_files=1, records=9, limit=4)
+    assert (len(document["rows"]), document["omitted"], document["counts"]) == (4, 5, {"bucket_deleted": 9})
+
+
+def test_only_successful_calls_on_this_trail_are_trail_events() -> None:
+    names = frozenset({TRAIL.name, TRAIL.arn})
+    event = trail_event(trail_call(START, "UpdateTrail", enableLogFileValidation=False), names)
+    assert event is not None
+    assert event.validation is False
+    assert event.time == START
+    assert trail_event(trail_call(START, "StopLogging", name="other"), names) is None
+    assert trail_event(trail_call(START, "StopLogging") | {"errorCode": "AccessDenied"}, names) is None
+    assert trail_event(trail_call(START + timedelta(), "LookupEvents"), names) is None
