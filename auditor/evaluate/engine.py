@@ -109,6 +109,7 @@ def _documents(evidence: Evidence, operation: str) -> tuple[Mapping[str, Any], .
         for record in evidence.records
         if record.call.operation == operation and record.complete
         for page in evidence.pages(record)
+        if isinstance(page, dict)
     )
 
 

@@ -13,7 +13,9 @@ KEY = f"arn:aws:kms:{HOME}:{ACCOUNT}:key/1111"
 MANAGEMENT = "999988887777"
 ADMIN = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 ALL_EVENTS = {"ReadWriteType": "All", "IncludeManagementEvents": True, "ExcludeManagementEventSources": []}
-ALL_OBJECTS = {**ALL_EVENTS, "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}
+OBJECT_EVENTS = {"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}
+LAMBDA_EVENTS = {"Type": "AWS::Lambda::Function", "Values": ["arn:aws:lambda"]}
+ALL_OBJECTS = {**ALL_EVENTS, "DataResources": [OBJECT_EVENTS]}
 
 _KEY_COLUMNS = ("active", "last_rotated", "last_used_date", "last_used_region", "last_used_service")
 COLUMNS = (
@@ -560,6 +562,131 @@ def front_ends(*, balancer: str = "true", rest: str = "log", http: str = "log", 
     )
 
 
+def hours(verified: int = 744, asked: int = 744, verdict: str = "pass", **changes: Any) -> dict[str, Any]:
+    """Return the document of a trail's verification over October."""
+    return {
+        "verdict": verdict,
+        "counts": {},
+        "coverage": {"hours_asked": asked, "hours_verified": verified},
+        "gaps": [],
+        "findings": [],
+    } | changes
+
+
+def event(name: str, **changes: Any) -> dict[str, Any]:
+    """Return a row of the notable-events document."""
+    return {
+        "kind": "trail_changed",
+        "event_name": name,
+        "event_time": "2026-10-14T03:00:00Z",
+        "region": HOME,
+        "actor": "mallory",
+        "outcome": "Success",
+        "resource": TRAIL,
+        "verified": True,
+    } | changes
+
+
+def notable(*rows: Mapping[str, Any], omitted: int = 0) -> dict[str, Any]:
+    """Return a notable-events document."""
+    return {"counts": {}, "rows": list(rows), "omitted": omitted}
+
+
+def verified(*rows: Mapping[str, Any], report: Mapping[str, Any] | None = None) -> World:
+    """Build a world with one trail, verified over the whole period, and these notable events."""
+    world = trails(trail()).says("trail:VerifyDigests", report or hours(), region=HOME, Name=TRAIL)
+    return world.says("trail:NotableEvents", notable(*rows), region=HOME, Name=TRAIL)
+
+
+INSIGHTS = {"InsightSelectors": [{"InsightType": "ApiCallRateInsight"}, {"InsightType": "ApiErrorRateInsight"}]}
+LOCKED = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 365}}}
+
+
+def kept_logs() -> World:
+    """Build a world whose one trail has everything that readiness asks for; its bucket is the account's own."""
+    write = {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudtrail.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{LOGS}/AWSLogs/*",
+    }
+    group = {"logGroupName": "trail", "arn": GROUP, "retentionInDays": 365, "kmsKeyId": KEY}
+    everything = {**ALL_EVENTS, "DataResources": [OBJECT_EVENTS, LAMBDA_EVENTS]}
+    world = keys(kms_key())
+    return (
+        World({**log_bucket().answers, **world.answers})
+        .says("cloudtrail:GetEventSelectors", selected(TRAIL, everything), region=HOME, TrailName=TRAIL)
+        .says("cloudtrail:GetInsightSelectors", INSIGHTS, region=HOME, TrailName=TRAIL)
+        .says("s3:GetBucketPolicy", {"Policy": policy(write)}, Bucket=LOGS)
+        .says("s3:GetBucketVersioning", {"Status": "Enabled"}, Bucket=LOGS)
+        .says("s3:GetObjectLockConfiguration", {"ObjectLockConfiguration": LOCKED}, Bucket=LOGS)
+        .says("s3:GetBucketLifecycleConfiguration", {"Rules": []}, Bucket=LOGS)
+        .says("logs:DescribeLogGroups", {"logGroups": []})
+        .says("logs:DescribeLogGroups", {"logGroups": [group]}, region=HOME)
+    )
+
+
+def alarm(namespace: str, metric: str, dimension: str, value: str, **changes: Any) -> dict[str, Any]:
+    """Return a metric alarm with an action."""
+    return {
+        "AlarmName": f"{metric}-{value}",
+        "ActionsEnabled": True,
+        "AlarmActions": [TOPIC],
+        "Namespace": namespace,
+        "MetricName": metric,
+        "Dimensions": [{"Name": dimension, "Value": value}],
+    } | changes
+
+
+def alarms(world: World, *listed: Mapping[str, Any]) -> World:
+    """Add metric alarms in the home Region to a world."""
+    world = world.says("cloudwatch:DescribeAlarms", {"MetricAlarms": [], "CompositeAlarms": []})
+    page = {"MetricAlarms": list(listed), "CompositeAlarms": []}
+    return world.says("cloudwatch:DescribeAlarms", page, region=HOME)
+
+
+def agent_metrics(*names: str) -> dict[str, Any]:
+    """Return a ``ListMetrics`` page of the agent on one instance."""
+    dimensions = [{"Name": "InstanceId", "Value": "i-1"}]
+    return {"Metrics": [{"Namespace": "CWAgent", "MetricName": name, "Dimensions": dimensions} for name in names]}
+
+
+def watched_instance() -> World:
+    """Build a world of one instance whose memory and disk are reported and watched."""
+    names = ("mem_used_percent", "disk_used_percent")
+    world = alarms(instances(instance("i-1")), *(alarm("CWAgent", name, "InstanceId", "i-1") for name in names))
+    return world.says("cloudwatch:ListMetrics", agent_metrics()).says(
+        "cloudwatch:ListMetrics", agent_metrics(*names), region=HOME
+    )
+
+
+def scaling_group() -> World:
+    """Build a world of one Auto Scaling group with an alarm."""
+    world = World().says("autoscaling:DescribeAutoScalingGroups", {"AutoScalingGroups": []})
+    page = {"AutoScalingGroups": [{"AutoScalingGroupName": "web"}]}
+    world = world.says("autoscaling:DescribeAutoScalingGroups", page, region=HOME)
+    return alarms(world, alarm("AWS/EC2", "CPUUtilization", "AutoScalingGroupName", "web"))
+
+
+def linked() -> World:
+    """Build a world of an organization's member with a link to a monitoring account."""
+    return (
+        World()
+        .says("organizations:DescribeOrganization", {"Organization": {"MasterAccountId": MANAGEMENT}})
+        .says("oam:ListSinks", {"Items": []})
+        .says("oam:ListLinks", {"Items": [{"Arn": "link"}]})
+    )
+
+
+def detectors(status: str = "ENABLED") -> World:
+    """Build a world with one GuardDuty detector per Region."""
+    return (
+        World()
+        .says("guardduty:ListDetectors", {"DetectorIds": ["d-1"]})
+        .says("guardduty:GetDetector", {"Status": status}, DetectorId="d-1")
+    )
+
+
 PASSWORD_POLICY = {"PasswordPolicy": {"MinimumPasswordLength": 14, "PasswordReusePrevention": 24}}
 GOOD_USER = row(
     "alice",
@@ -649,6 +776,48 @@ RIGHT: dict[str, World] = {
     "org-service-delegated-admins": organization(),
     "resource-policies-no-open-principal": policies_everywhere(),
     "web-front-ends-access-logging": front_ends(),
+    **dict.fromkeys(
+        (
+            "trail-selectors-exclude-nothing",
+            "trail-data-events-recorded",
+            "trail-insights-enabled",
+            "trail-delivery-current",
+            "cloudtrail-digest-delivery-current",
+            "trail-key-usable",
+            "trail-no-duplicate-copies",
+            "trail-bucket-object-lock",
+            "trail-logs-retained",
+            "trail-bucket-policy-guards-logs",
+            "trail-log-group-retention",
+            "log-group-expiry-decided",
+            "log-group-retention-minimum",
+            "log-group-encrypted",
+        ),
+        kept_logs(),
+    ),
+    "trail-bucket-in-another-account": buckets(trails(trail()), "unrelated"),
+    "ec2-detailed-monitoring": instances(instance("i-1")),
+    "rds-connections-alarm": alarms(
+        databases(database("one")), alarm("AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", "one")
+    ),
+    "autoscaling-alarm": scaling_group(),
+    "ec2-agent-alarms": watched_instance(),
+    "cloudwatch-dashboard-exists": World().says("cloudwatch:ListDashboards", {"DashboardEntries": [{}]}),
+    "cloudwatch-cross-account-observability": linked(),
+    "guardduty-enabled": detectors(),
+    **dict.fromkeys(
+        (
+            "trail-chain-verified",
+            "trail-logging-uninterrupted",
+            "trail-configuration-unchanged",
+            "trail-bucket-protection-unchanged",
+            "alarms-unweakened",
+            "detection-uninterrupted",
+            "root-unused-in-period",
+            "opened-admin-ports-closed",
+        ),
+        verified(),
+    ),
 }
 BEST = dict.fromkeys(
     ("account-contact-details", "org-guardrail-policies", "org-management-account-no-workloads", "org-ou-structure"),

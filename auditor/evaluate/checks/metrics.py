@@ -1,0 +1,135 @@
+"""Judges whether trouble in databases, groups and machines would be noticed: alarms, dashboards, observability."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from auditor.evaluate.checks.fields import counted, flag, mapping, optional_list, some, text
+from auditor.evaluate.view import Subject
+from auditor.model import Verdict, failed, not_applicable, passed
+
+
+def _alarms(subject: Subject) -> list[Mapping[str, Any]]:
+    """Return the Region's metric alarms that do something when they ring."""
+    found = subject.evidence.items("cloudwatch:DescribeAlarms", "MetricAlarms[]", region=subject.region)
+    return [item for item in found if flag(item, "ActionsEnabled") and optional_list(item, "AlarmActions")]
+
+
+def _watches(alarm: Mapping[str, Any], namespace: str, metrics: tuple[str, ...], dimension: tuple[str, str]) -> bool:
+    """Say whether an alarm looks at one of the metrics of one thing, by itself or inside a formula."""
+    series = [
+        alarm,
+        *(mapping(query, "MetricStat")["Metric"] for query in optional_list(alarm, "Metrics") if "MetricStat" in query),
+    ]
+    return any(
+        item.get("Namespace") == namespace
+        and str(item.get("MetricName")).startswith(metrics)
+        and dimension in [(text(part, "Name"), text(part, "Value")) for part in optional_list(item, "Dimensions")]
+        for item in series
+    )
+
+
+def _judge(alarms: list[Mapping[str, Any]], subject: Subject, what: str) -> Verdict:
+    if not alarms:
+        return failed(f"No alarm with an action watches {what}.", observed="no alarm")
+    subject.evidence.point(alarms[0])
+    return passed(
+        f"The alarm {some([text(alarms[0], 'AlarmName')])} watches {what}.", observed=counted(len(alarms), "alarm")
+    )
+
+
+def database_connections(subject: Subject) -> Verdict:
+    """Judge one DB instance: an alarm with an action watches its connections.
+
+    Evidence: ``rds:DescribeDBInstances`` (population), ``cloudwatch:DescribeAlarms``.
+    """
+    dimension = ("DBInstanceIdentifier", text(subject.item, "DBInstanceIdentifier"))
+    found = [item for item in _alarms(subject) if _watches(item, "AWS/RDS", ("DatabaseConnections",), dimension)]
+    return _judge(found, subject, "the connections of the database")
+
+
+def group_scaling(subject: Subject) -> Verdict:
+    """Judge one Auto Scaling group: an alarm with an action watches it, or its load.
+
+    Evidence: ``autoscaling:DescribeAutoScalingGroups`` (population), ``cloudwatch:DescribeAlarms``.
+    """
+    dimension = ("AutoScalingGroupName", text(subject.item, "AutoScalingGroupName"))
+    found = [
+        item
+        for item in _alarms(subject)
+        if any(_watches(item, namespace, ("",), dimension) for namespace in ("AWS/AutoScaling", "AWS/EC2"))
+    ]
+    return _judge(found, subject, "the scaling of the group")
+
+
+def agent_alarms(subject: Subject) -> Verdict:
+    """Judge one running instance: the CloudWatch agent reports memory and disk, and alarms watch both.
+
+    Evidence: ``ec2:DescribeInstances`` (population), ``cloudwatch:ListMetrics``, ``cloudwatch:DescribeAlarms``.
+    """
+    dimension = ("InstanceId", text(subject.item, "InstanceId"))
+    reported = subject.evidence.items("cloudwatch:ListMetrics", "Metrics[]", region=subject.region)
+    alarms = _alarms(subject)
+    kinds = {"memory": ("mem_", "Memory"), "disk": ("disk_", "LogicalDisk")}
+    silent = [
+        name
+        for name, starts in kinds.items()
+        if not any(_watches(item, "CWAgent", starts, dimension) for item in reported)
+    ]
+    if silent:
+        return failed(
+            f"The CloudWatch agent does not report {' and '.join(silent)} of the instance.", observed="not reported"
+        )
+    deaf = [
+        name
+        for name, starts in kinds.items()
+        if not any(_watches(item, "CWAgent", starts, dimension) for item in alarms)
+    ]
+    if deaf:
+        return failed(f"No alarm with an action watches {' and '.join(deaf)} of the instance.", observed="no alarm")
+    return passed("The agent reports memory and disk, and alarms with an action watch both.")
+
+
+def dashboard(subject: Subject) -> Verdict:
+    """Judge the account: a dashboard exists.
+
+    Evidence: ``cloudwatch:ListDashboards``.
+    """
+    found = subject.evidence.items("cloudwatch:ListDashboards", "DashboardEntries[]")
+    if not found:
+        return failed("The account has no dashboard.", observed="no dashboard")
+    return passed(f"The account has {counted(len(found), 'dashboard')}.", observed=counted(len(found), "dashboard"))
+
+
+def shared_observability(subject: Subject) -> Verdict:
+    """Judge an account of an organization: a sink or link connects its metrics and logs with other accounts.
+
+    Evidence: ``organizations:DescribeOrganization``, ``oam:ListSinks``, ``oam:ListLinks``.
+    """
+    view = subject.evidence
+    organization = view.find("organizations:DescribeOrganization")
+    sinks, links = view.items("oam:ListSinks", "Items[]"), view.items("oam:ListLinks", "Items[]")
+    if sinks or links:
+        return passed(
+            f"{counted(len(sinks), 'sink')} and {counted(len(links), 'link')} connect the account with others."
+        )
+    if organization is None:
+        return not_applicable("The account is not part of an organization.")
+    return failed("Neither a sink nor a link connects the account's metrics and logs with others.", observed="none")
+
+
+def threat_detection(subject: Subject) -> Verdict:
+    """Judge one Region: a GuardDuty detector is enabled.
+
+    Evidence: ``guardduty:ListDetectors``, ``guardduty:GetDetector``.
+    """
+    view = subject.evidence
+    names = view.items("guardduty:ListDetectors", "DetectorIds[]", region=subject.region)
+    if not names:
+        return failed("GuardDuty has no detector in this Region.", observed="no detector")
+    states = [
+        text(view.page("guardduty:GetDetector", region=subject.region, DetectorId=name), "Status") for name in names
+    ]
+    observed = f"detector {some(states)}"
+    if "ENABLED" in states:
+        return passed("GuardDuty is enabled in this Region.", observed=observed)
+    return failed("GuardDuty is suspended in this Region.", observed=observed)

@@ -1,0 +1,357 @@
+"""Judges what benchmarks leave out around trails: what selectors lose, whether deliveries arrive, how logs are kept."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from auditor.evaluate.checks import policies, selectors
+from auditor.evaluate.checks.cloudtrail import Trail, trail_selectors, trail_status, trails
+from auditor.evaluate.checks.fields import (
+    counted,
+    flag,
+    integer,
+    listed,
+    mapping,
+    optional_list,
+    optional_mapping,
+    optional_moment,
+    optional_text,
+    some,
+    text,
+)
+from auditor.evaluate.view import Subject
+from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
+
+_INSIGHTS = ("ApiCallRateInsight", "ApiErrorRateInsight")
+_COLD = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""Storage classes that have to be restored before they can be read; Glacier Instant Retrieval is none of them."""
+_DESTRUCTIVE = (
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:DeleteBucket",
+    "s3:PutLifecycleConfiguration",
+    "s3:PutBucketPolicy",
+    "s3:PutBucketVersioning",
+    "s3:BypassGovernanceRetention",
+)
+_READING = ("s3:GetObject", "s3:GetObjectVersion")
+_ACCOUNT_FIELD = 4
+"""Position of the account id in an ARN."""
+
+
+def selectors_leave_nothing_out(subject: Subject) -> Verdict:
+    """Judge one trail that records management events: no source is excluded and no field narrows them.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetEventSelectors``.
+    """
+    found = selectors.management(trail_selectors(subject.evidence, subject.item))
+    if not found:
+        return not_applicable("The trail records no management events.")
+    excluded = sorted({source for item in found for source in item.excluded})
+    narrowed = sorted({name for item in found for name in item.narrowed_by})
+    if excluded:
+        return failed(f"The trail leaves out management events of {some(excluded)}.", observed=some(excluded))
+    if narrowed:
+        return failed(f"Selectors narrow management events by {some(narrowed)}.", observed=some(narrowed))
+    return passed("The trail's selectors exclude no event source and narrow by no field.")
+
+
+def data_events(subject: Subject) -> Verdict:
+    """Judge whether logging multi-Region trails record data events of each of the resource ``types``.
+
+    Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetTrailStatus``, ``cloudtrail:GetEventSelectors``.
+    """
+    known, missing = trails(subject.evidence)
+    recorded: frozenset[str] = frozenset()
+    for trail in known:
+        if trail.multi_region and trail.logging:
+            recorded |= selectors.data_event_types(trail.selectors)
+    lacking = [str(kind) for kind in listed(subject.parameters, "types") if kind not in recorded]
+    if not lacking:
+        return passed("Data events of each expected resource type are recorded.", observed=some(sorted(recorded)))
+    if missing is not None:
+        raise missing
+    return failed(f"No data events are recorded for {some(lacking)}.", observed=f"missing: {some(lacking)}")
+
+
+def insights(subject: Subject) -> Verdict:
+    """Judge one trail: Insights on call rates and on error rates are enabled.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetInsightSelectors``.
+    """
+    arn, home = text(subject.item, "TrailARN"), text(subject.item, "HomeRegion")
+    answer = subject.evidence.find("cloudtrail:GetInsightSelectors", region=home, TrailName=arn)
+    chosen = [text(item, "InsightType") for item in listed(answer, "InsightSelectors")] if answer is not None else []
+    lacking = [name for name in _INSIGHTS if name not in chosen]
+    if lacking:
+        return failed(f"Insights are not enabled: {some(lacking)}.", observed=f"missing: {some(lacking)}")
+    return passed("Insights on call rates and error rates are enabled.", observed=some(chosen))
+
+
+def delivery_current(subject: Subject) -> Verdict:
+    """Judge one logging trail: the last log file arrived within ``max_hours`` and without error.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetTrailStatus``.
+    """
+    status = trail_status(subject.evidence, subject.item)
+    if not flag(status, "IsLogging"):
+        return failed("The trail is not logging.", observed="not logging")
+    limit = timedelta(hours=integer(subject.parameters, "max_hours"))
+    return _delivered(
+        "log file",
+        optional_moment(status, "LatestDeliveryTime"),
+        optional_text(status, "LatestDeliveryError"),
+        limit,
+        subject.as_of,
+    )
+
+
+def digest_delivery_current(subject: Subject) -> Verdict:
+    """Judge one validated trail: the last digest arrived within ``max_hours`` and without error.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetTrailStatus``. Digests come hourly
+    (CloudTrail User Guide, "CloudTrail digest file structure").
+    """
+    status = trail_status(subject.evidence, subject.item)
+    limit = timedelta(hours=integer(subject.parameters, "max_hours"))
+    return _delivered(
+        "digest file",
+        optional_moment(status, "LatestDigestDeliveryTime"),
+        optional_text(status, "LatestDigestDeliveryError"),
+        limit,
+        subject.as_of,
+    )
+
+
+def _delivered(what: str, last: datetime | None, error: str, limit: timedelta, as_of: datetime) -> Verdict:
+    if error:
+        return failed(f"The last delivery of a {what} failed with {some([error])}.", observed=some([error]))
+    if last is None:
+        return failed(f"No {what} was ever delivered.", observed="never delivered")
+    sentence = f"The last {what} arrived at {last:%Y-%m-%d %H:%M} UTC"
+    hours = int(limit.total_seconds() // 3600)
+    if as_of - last > limit:
+        return failed(f"{sentence}, more than {hours} hours before the audit.", observed=f"{last:%Y-%m-%d %H:%M} UTC")
+    return passed(f"{sentence}, within {hours} hours of the audit.", observed=f"{last:%Y-%m-%d %H:%M} UTC")
+
+
+def key_usable(subject: Subject) -> Verdict:
+    """Judge the KMS key of one trail: customer-made and enabled. A disabled key stops delivery.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``kms:DescribeKey``.
+    """
+    keys = subject.evidence.items("kms:DescribeKey", "KeyMetadata")
+    arn = optional_text(subject.item, "KmsKeyId")
+    if not arn:
+        return not_applicable("The trail uses no KMS key.")
+    key = next((item for item in keys if text(item, "Arn") == arn), None)
+    if key is None:
+        if _account_of(arn) != subject.account.id:
+            return not_assessed("The key belongs to another account and was not seen.")
+        return failed("The trail's KMS key does not exist in the Regions of the audit.", observed="no such key")
+    subject.evidence.point(key)
+    manager, state = text(key, "KeyManager"), text(key, "KeyState")
+    observed = f"{manager} key, {state}"
+    if manager != "CUSTOMER" or state != "Enabled":
+        return failed(f"The trail's key is managed by {manager} and its state is {state}.", observed=observed)
+    return passed("The trail's key is customer-made and enabled.", observed=observed)
+
+
+def _account_of(arn: str) -> str:
+    parts = arn.split(":")
+    return parts[_ACCOUNT_FIELD] if len(parts) > _ACCOUNT_FIELD else ""
+
+
+def no_duplicate_copies(subject: Subject) -> Verdict:
+    """Judge the account: no Region's management events are recorded by more than one logging trail.
+
+    Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetTrailStatus``, ``cloudtrail:GetEventSelectors``.
+    """
+    known, missing = trails(subject.evidence)
+    recording = [trail for trail in known if trail.logging and selectors.management(trail.selectors)]
+    repeated = _repeated(recording, subject.account.regions)
+    if repeated:
+        region, names = repeated[0]
+        return failed(
+            f"In {counted(len(repeated), 'Region')}, {region} among them, several trails record management events: "
+            f"{some(names)}.",
+            observed=some(names),
+        )
+    if missing is not None:
+        raise missing
+    if not recording:
+        return not_applicable("No trail records management events.")
+    return passed("No Region's management events are recorded more than once.")
+
+
+def _repeated(recording: list[Trail], regions: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+    """Return the Regions in which the same kind of event goes to more than one trail, with the trails' names."""
+    found = []
+    for region in regions:
+        here = [item for item in recording if item.multi_region or text(item.item, "HomeRegion") == region]
+        for access in (selectors.READ, selectors.WRITE):
+            names = [
+                item.name
+                for item in here
+                if any(access in selected.access for selected in selectors.management(item.selectors))
+            ]
+            if len(names) > 1:
+                found.append((region, names))
+                break
+    return found
+
+
+def bucket_elsewhere(subject: Subject) -> Verdict:
+    """Judge the bucket of a trail: it belongs to another account than the one that is recorded.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``.
+    """
+    own = {text(item, "Name") for item in subject.evidence.items("s3:ListBuckets", "Buckets[]")}
+    if text(subject.item, "S3BucketName") in own:
+        return failed("The bucket belongs to the account whose activity it records.", observed="same account")
+    return passed("The bucket belongs to another account.", observed="another account")
+
+
+def versions_protected(subject: Subject) -> Verdict:
+    """Judge the bucket of a trail: Object Lock keeps new objects by default, or MFA delete is on.
+
+    GOVERNANCE can be lifted by those with the permission for it, COMPLIANCE by nobody.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetObjectLockConfiguration``,
+    ``s3:GetBucketVersioning``.
+    """
+    bucket = text(subject.item, "S3BucketName")
+    lock = subject.evidence.find("s3:GetObjectLockConfiguration", Bucket=bucket)
+    versioning = subject.evidence.page("s3:GetBucketVersioning", Bucket=bucket)
+    retention = _default_retention(mapping(lock, "ObjectLockConfiguration")) if lock is not None else {}
+    if retention:
+        mode = text(retention, "Mode")
+        length = f"{retention['Days']} days" if "Days" in retention else f"{retention['Years']} years"
+        note = "; holders of s3:BypassGovernanceRetention can lift it" if mode == "GOVERNANCE" else ""
+        return passed(
+            f"Object Lock keeps each new object for {length} in {mode} mode{note}.", observed=f"{mode}, {length}"
+        )
+    if optional_text(versioning, "Status") == "Enabled" and optional_text(versioning, "MFADelete") == "Enabled":
+        return passed("Versioning and MFA delete are enabled.", observed="MFA delete")
+    without = "Object Lock has no default retention" if lock is not None else "Object Lock is off"
+    return failed(f"{without}, and MFA delete is not enabled.", observed=without)
+
+
+def _default_retention(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
+    if optional_text(configuration, "ObjectLockEnabled") != "Enabled":
+        return {}
+    return optional_mapping(optional_mapping(configuration, "Rule"), "DefaultRetention")
+
+
+def logs_retained(subject: Subject) -> Verdict:
+    """Judge the bucket of a trail: rules keep logs for ``keep_days`` and readable at once for ``at_hand_days``.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetBucketLifecycleConfiguration``.
+    """
+    answer = subject.evidence.find("s3:GetBucketLifecycleConfiguration", Bucket=text(subject.item, "S3BucketName"))
+    if answer is None:
+        return passed("The bucket has no lifecycle rules, so logs are kept and stay readable.", observed="no rules")
+    prefix = optional_text(subject.item, "S3KeyPrefix")
+    rules = [rule for rule in listed(answer, "Rules") if text(rule, "Status") == "Enabled" and _applies(rule, prefix)]
+    problems = [problem for rule in rules for problem in _shortens(rule, subject.parameters)]
+    if problems:
+        return failed(f"A lifecycle rule {problems[0]}.", observed=some(problems))
+    return passed(f"None of {counted(len(rules), 'lifecycle rule')} on the logs deletes or archives them too early.")
+
+
+def _applies(rule: Mapping[str, Any], trail_prefix: str) -> bool:
+    """Say whether a rule can reach log files; rules by tag or size are taken to."""
+    conditions = optional_mapping(rule, "Filter")
+    both = optional_mapping(conditions, "And")
+    prefix = optional_text(rule, "Prefix") or optional_text(conditions, "Prefix") or optional_text(both, "Prefix")
+    logs = f"{trail_prefix}/AWSLogs/" if trail_prefix else "AWSLogs/"
+    return prefix.startswith(logs) or logs.startswith(prefix)
+
+
+def _shortens(rule: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str]:
+    keep, at_hand = integer(parameters, "keep_days"), integer(parameters, "at_hand_days")
+    found = []
+    expiration = optional_mapping(rule, "Expiration")
+    if "Days" in expiration and integer(expiration, "Days") < keep:
+        found.append(f"deletes logs after {expiration['Days']} days; {keep} are asked for")
+    if "Date" in expiration:
+        found.append("deletes logs on a fixed date")
+    for transition in optional_list(rule, "Transitions"):
+        if text(transition, "StorageClass") not in _COLD:
+            continue
+        if "Date" in transition or integer(transition, "Days") < at_hand:
+            found.append(f"moves logs to {transition['StorageClass']} before {at_hand} days have passed")
+    return found
+
+
+def policy_guards_logs(subject: Subject) -> Verdict:
+    """Judge the policy of a trail's bucket: nobody may delete logs by it, and nobody outside the account read them.
+
+    Identity policies of the bucket's own account are not part of this. ``readers`` lists accounts that may read.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``, ``s3:GetBucketPolicy``.
+    """
+    view, bucket = subject.evidence, text(subject.item, "S3BucketName")
+    if bucket not in {text(item, "Name") for item in view.items("s3:ListBuckets", "Buckets[]")}:
+        return not_assessed("The bucket belongs to another account; its policy was not seen.")
+    answer = view.find("s3:GetBucketPolicy", Bucket=bucket)
+    if answer is None:
+        return passed("The bucket has no policy, so no statement of it grants access.", observed="no policy")
+    accepted = {subject.account.id, *map(str, listed(subject.parameters, "readers"))}
+    for statement in policies.statements(text(answer, "Policy")):
+        if not statement.allow:
+            continue
+        if granted := [action for action in _DESTRUCTIVE if _allows(statement, action)]:
+            return failed(f"The policy allows {granted[0]} to {some(_who(statement))}.", observed=some(granted))
+        outside = [name for name in _who(statement) if _outside(name, accepted)]
+        if outside and any(_allows(statement, action) for action in _READING):
+            return failed(f"The policy lets {some(outside)} read log files.", observed=f"readers: {some(outside)}")
+    return passed("The policy lets nobody delete logs and nobody outside the account read them.")
+
+
+def _allows(statement: policies.Statement, action: str) -> bool:
+    return policies.covers_action(statement.actions, action) is not statement.not_actions
+
+
+def _who(statement: policies.Statement) -> list[str]:
+    return ["everyone else" if statement.not_principals else name for name in statement.principals] or ["nobody named"]
+
+
+def _outside(name: str, accepted: set[str]) -> bool:
+    return (_account_of(name) or name) not in accepted
+
+
+def log_group_retention(subject: Subject) -> Verdict:
+    """Judge one log group: events are kept for ``keep_days`` at least; groups that never expire are.
+
+    Evidence: ``logs:DescribeLogGroups`` (population).
+    """
+    keep = integer(subject.parameters, "keep_days")
+    if subject.item.get("retentionInDays") is None:
+        return passed("Events of the log group never expire.", observed="never expires")
+    days = integer(subject.item, "retentionInDays")
+    sentence = f"The log group keeps events for {days} days; {keep} are asked for."
+    return (failed if days < keep else passed)(sentence, observed=f"{days} days", pointer="/retentionInDays")
+
+
+def trail_log_group_retention(subject: Subject) -> Verdict:
+    """Judge the log group of one trail: events are readable there for ``keep_days`` at least.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``logs:DescribeLogGroups``.
+    """
+    groups = subject.evidence.items("logs:DescribeLogGroups", "logGroups[]", region=text(subject.item, "HomeRegion"))
+    arn = optional_text(subject.item, "CloudWatchLogsLogGroupArn").removesuffix(":*")
+    if not arn:
+        return not_applicable("The trail delivers to no log group.")
+    group = next((item for item in groups if text(item, "arn").removesuffix(":*") == arn), None)
+    if group is None:
+        if _account_of(arn) != subject.account.id:
+            return not_assessed("The log group belongs to another account and was not seen.")
+        return failed("The trail's log group does not exist.", observed="no such log group")
+    subject.evidence.point(group)
+    keep = integer(subject.parameters, "keep_days")
+    if group.get("retentionInDays") is None:
+        return passed("Events of the trail's log group never expire.", observed="never expires")
+    days = integer(group, "retentionInDays")
+    sentence = f"The trail's log group keeps events for {days} days; {keep} are asked for."
+    return (failed if days < keep else passed)(sentence, observed=f"{days} days")

@@ -1,0 +1,492 @@
+"""Controls of trail-readiness over configuration."""
+
+from typing import Any
+
+import pytest
+
+from auditor.model import State
+from tests.evaluate.checks.worlds import (
+    ALL_EVENTS,
+    ALL_OBJECTS,
+    GROUP,
+    KEY,
+    LOGS,
+    MANAGEMENT,
+    RIGHT,
+    TRAIL,
+    agent_metrics,
+    alarm,
+    alarms,
+    buckets,
+    database,
+    databases,
+    detectors,
+    fields,
+    instance,
+    instances,
+    kept_logs,
+    kms_key,
+    linked,
+    other_trail,
+    policy,
+    scaling_group,
+    selected,
+    status,
+    trail,
+    trails,
+    watched_instance,
+)
+from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, ago, reasons, states
+
+SECOND = other_trail("second")
+OF_TRAILS = [name for name in RIGHT if name.startswith(("trail-", "cloudtrail-digest"))]
+AT_HOME = {"region": HOME, "Name": TRAIL}
+
+
+def says(operation: str, page: Any, **where: Any) -> World:
+    return kept_logs().says(operation, page, **where)
+
+
+def selecting(*classic: dict[str, Any], advanced: Any = None) -> World:
+    answer = selected(TRAIL, *classic, advanced=advanced)
+    return says("cloudtrail:GetEventSelectors", answer, region=HOME, TrailName=TRAIL)
+
+
+def lifecycle(**rule: Any) -> World:
+    return says(
+        "s3:GetBucketLifecycleConfiguration", {"Rules": [{"Status": "Enabled", "Prefix": "", **rule}]}, Bucket=LOGS
+    )
+
+
+def locked(**retention: Any) -> World:
+    rule = {"Rule": {"DefaultRetention": retention}} if retention else {}
+    return says(
+        "s3:GetObjectLockConfiguration",
+        {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled", **rule}},
+        Bucket=LOGS,
+    )
+
+
+def granting(action: Any, principal: Any, **more: Any) -> World:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*", **more}
+    return says("s3:GetBucketPolicy", {"Policy": policy(statement)}, Bucket=LOGS)
+
+
+def group(**changes: Any) -> World:
+    found = {"logGroupName": "trail", "arn": GROUP, **changes}
+    return says("logs:DescribeLogGroups", {"logGroups": [found]}, region=HOME)
+
+
+MANAGED = {"eventCategory": {"Equals": ["Management"]}}
+FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
+
+
+@pytest.mark.parametrize(
+    ("control", "world", "expected", "words"),
+    [
+        pytest.param(
+            "trail-selectors-exclude-nothing",
+            selecting({**ALL_EVENTS, "ExcludeManagementEventSources": ["kms.amazonaws.com"]}),
+            State.FAIL,
+            "kms.amazonaws.com",
+            id="kms-left-out",
+        ),
+        pytest.param(
+            "trail-selectors-exclude-nothing",
+            selecting(advanced=[fields(**MANAGED, eventSource={"NotEquals": ["rdsdata.amazonaws.com"]})]),
+            State.FAIL,
+            "rdsdata",
+            id="rds-data-left-out",
+        ),
+        pytest.param(
+            "trail-selectors-exclude-nothing",
+            selecting(advanced=[fields(**MANAGED, sessionCredentialFromConsole={"Equals": ["true"]})]),
+            State.FAIL,
+            "sessionCredentialFromConsole",
+            id="console-only",
+        ),
+        pytest.param(
+            "trail-selectors-exclude-nothing",
+            selecting({**ALL_EVENTS, "IncludeManagementEvents": False}),
+            State.NOT_APPLICABLE,
+            "no management events",
+            id="data-only-trail",
+        ),
+        pytest.param("trail-data-events-recorded", selecting(ALL_OBJECTS), State.FAIL, "Lambda", id="no-functions"),
+        pytest.param("trail-data-events-recorded", trails(), State.FAIL, "S3", id="no-trail"),
+        pytest.param(
+            "trail-insights-enabled",
+            kept_logs().lacks("cloudtrail:GetInsightSelectors", region=HOME, TrailName=TRAIL),
+            State.FAIL,
+            "ApiCallRateInsight",
+            id="no-insights",
+        ),
+        pytest.param(
+            "trail-insights-enabled",
+            says(
+                "cloudtrail:GetInsightSelectors",
+                {"InsightSelectors": [{"InsightType": "ApiCallRateInsight"}]},
+                region=HOME,
+                TrailName=TRAIL,
+            ),
+            State.FAIL,
+            "ApiErrorRateInsight",
+            id="one-insight-of-two",
+        ),
+        pytest.param(
+            "trail-delivery-current",
+            says("cloudtrail:GetTrailStatus", status(LatestDeliveryTime=ago(hours=24, seconds=1)), **AT_HOME),
+            State.FAIL,
+            "more than 24 hours",
+            id="a-day-old",
+        ),
+        pytest.param(
+            "trail-delivery-current",
+            says("cloudtrail:GetTrailStatus", status(LatestDeliveryError="AccessDenied"), **AT_HOME),
+            State.FAIL,
+            "AccessDenied",
+            id="delivery-error",
+        ),
+        pytest.param(
+            "trail-delivery-current",
+            says("cloudtrail:GetTrailStatus", status(IsLogging=False), **AT_HOME),
+            State.FAIL,
+            "not logging",
+            id="stopped",
+        ),
+        pytest.param(
+            "cloudtrail-digest-delivery-current",
+            says("cloudtrail:GetTrailStatus", status(LatestDigestDeliveryTime=ago(hours=2)), **AT_HOME),
+            State.PASS,
+            "within 2 hours",
+            id="digest-at-the-limit",
+        ),
+        pytest.param(
+            "cloudtrail-digest-delivery-current",
+            says("cloudtrail:GetTrailStatus", status(LatestDigestDeliveryTime=ago(hours=2, seconds=1)), **AT_HOME),
+            State.FAIL,
+            "more than 2 hours",
+            id="digest-one-second-late",
+        ),
+        pytest.param(
+            "cloudtrail-digest-delivery-current",
+            says("cloudtrail:GetTrailStatus", status(LatestDigestDeliveryTime=None), **AT_HOME),
+            State.FAIL,
+            "ever delivered",
+            id="no-digest",
+        ),
+        pytest.param(
+            "cloudtrail-digest-delivery-current",
+            says("cloudtrail:DescribeTrails", {"trailList": [trail(LogFileValidationEnabled=False)]}),
+            State.NOT_APPLICABLE,
+            "validation is off",
+            id="validation-off",
+        ),
+        pytest.param(
+            "trail-key-usable",
+            says("kms:DescribeKey", {"KeyMetadata": kms_key(KeyState="Disabled")}, region=HOME, KeyId="1111"),
+            State.FAIL,
+            "Disabled",
+            id="key-disabled",
+        ),
+        pytest.param(
+            "trail-key-usable",
+            says("cloudtrail:DescribeTrails", {"trailList": [trail(KmsKeyId=KEY.replace("1111", "9999", 2))]}),
+            State.NOT_ASSESSED,
+            "another account",
+            id="key-of-another-account",
+        ),
+        pytest.param(
+            "trail-key-usable",
+            says("cloudtrail:DescribeTrails", {"trailList": [trail(KmsKeyId=f"{KEY}9")]}),
+            State.FAIL,
+            "does not exist",
+            id="key-gone",
+        ),
+        pytest.param(
+            "trail-key-usable",
+            says("cloudtrail:DescribeTrails", {"trailList": [trail(KmsKeyId=None)]}),
+            State.NOT_APPLICABLE,
+            "no KMS key",
+            id="no-key",
+        ),
+        pytest.param("trail-no-duplicate-copies", trails(trail(), SECOND), State.FAIL, "all, second", id="two-copies"),
+        pytest.param(
+            "trail-no-duplicate-copies",
+            trails(trail(), other_trail("far", IsMultiRegionTrail=False)),
+            State.FAIL,
+            "1 Region",
+            id="one-region-twice",
+        ),
+        pytest.param(
+            "trail-no-duplicate-copies",
+            trails(trail(), SECOND).says(
+                "cloudtrail:GetTrailStatus", status(IsLogging=False), region=HOME, Name=SECOND["TrailARN"]
+            ),
+            State.PASS,
+            "more than once",
+            id="second-one-stopped",
+        ),
+        pytest.param("trail-no-duplicate-copies", trails(), State.NOT_APPLICABLE, "No trail", id="no-copies"),
+        pytest.param(
+            "trail-bucket-in-another-account",
+            buckets(trails(trail()), LOGS),
+            State.FAIL,
+            "belongs to the account",
+            id="own",
+        ),
+        pytest.param(
+            "trail-bucket-object-lock",
+            kept_logs().lacks("s3:GetObjectLockConfiguration", Bucket=LOGS),
+            State.FAIL,
+            "Object Lock is off",
+            id="no-lock",
+        ),
+        pytest.param(
+            "trail-bucket-object-lock", locked(), State.FAIL, "no default retention", id="lock-without-retention"
+        ),
+        pytest.param(
+            "trail-bucket-object-lock", locked(Mode="GOVERNANCE", Years=1), State.PASS, "can lift it", id="governance"
+        ),
+        pytest.param(
+            "trail-bucket-object-lock",
+            locked(Mode="COMPLIANCE"),
+            State.NOT_ASSESSED,
+            "Years",
+            id="retention-without-length",
+        ),
+        pytest.param(
+            "trail-bucket-object-lock",
+            kept_logs()
+            .lacks("s3:GetObjectLockConfiguration", Bucket=LOGS)
+            .says("s3:GetBucketVersioning", {"Status": "Enabled", "MFADelete": "Enabled"}, Bucket=LOGS),
+            State.PASS,
+            "MFA delete",
+            id="mfa-delete",
+        ),
+        pytest.param("trail-logs-retained", lifecycle(Expiration={"Days": 364}), State.FAIL, "364 days", id="364-days"),
+        pytest.param("trail-logs-retained", lifecycle(Expiration={"Days": 365}), State.PASS, "None of", id="365-days"),
+        pytest.param("trail-logs-retained", lifecycle(Expiration={"Date": ago()}), State.FAIL, "fixed date", id="date"),
+        pytest.param(
+            "trail-logs-retained", lifecycle(Transitions=FIVE_DAYS), State.FAIL, "GLACIER", id="glacier-early"
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            lifecycle(Transitions=[{"StorageClass": "GLACIER_IR", "Days": 1}, {"StorageClass": "GLACIER", "Days": 90}]),
+            State.PASS,
+            "None of",
+            id="instant-retrieval-and-glacier-late",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            lifecycle(Prefix="other/", Expiration={"Days": 1}),
+            State.PASS,
+            "None of",
+            id="elsewhere",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            lifecycle(Prefix=None, Filter={"And": {"Prefix": "AWSLogs/", "Tags": []}}, Expiration={"Days": 1}),
+            State.FAIL,
+            "1 days",
+            id="prefix-inside-and",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            lifecycle(Status="Disabled", Expiration={"Days": 1}),
+            State.PASS,
+            "None of",
+            id="disabled",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            kept_logs().lacks("s3:GetBucketLifecycleConfiguration", Bucket=LOGS),
+            State.PASS,
+            "no lifecycle rules",
+            id="no-rules",
+        ),
+        pytest.param(
+            "trail-logs-retained", lifecycle(Expiration={"Days": "x"}), State.NOT_ASSESSED, "Days", id="hostile"
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            granting("s3:DeleteObject", {"AWS": f"arn:aws:iam::{ACCOUNT}:role/x"}),
+            State.FAIL,
+            "s3:DeleteObject",
+            id="own-role-may-delete",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            granting("s3:*", {"AWS": MANAGEMENT}),
+            State.FAIL,
+            MANAGEMENT,
+            id="all-actions",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            granting("s3:Get*", {"AWS": f"arn:aws:iam::{MANAGEMENT}:root"}),
+            State.FAIL,
+            "read log files",
+            id="outsider-may-read",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            granting("s3:Get*", {"AWS": f"arn:aws:iam::{ACCOUNT}:role/reader"}),
+            State.PASS,
+            "nobody",
+            id="own-role-may-read",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            kept_logs().lacks("s3:GetBucketPolicy", Bucket=LOGS),
+            State.PASS,
+            "no policy",
+            id="no-policy",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            buckets(kept_logs(), "x"),
+            State.NOT_ASSESSED,
+            "another account",
+            id="not-seen",
+        ),
+        pytest.param("trail-log-group-retention", group(retentionInDays=89), State.FAIL, "89 days", id="89-days"),
+        pytest.param("trail-log-group-retention", group(), State.PASS, "never expire", id="never"),
+        pytest.param(
+            "trail-log-group-retention",
+            says("logs:DescribeLogGroups", {"logGroups": []}, region=HOME),
+            State.FAIL,
+            "does not exist",
+            id="group-gone",
+        ),
+        pytest.param(
+            "trail-log-group-retention",
+            says("cloudtrail:DescribeTrails", {"trailList": [trail(CloudWatchLogsLogGroupArn=None)]}),
+            State.NOT_APPLICABLE,
+            "no log group",
+            id="no-log-group",
+        ),
+        pytest.param("log-group-expiry-decided", group(), State.FAIL, "not set", id="never-decided"),
+        pytest.param("log-group-retention-minimum", group(retentionInDays=7), State.FAIL, "7 days", id="a-week"),
+        pytest.param("log-group-retention-minimum", group(), State.PASS, "never expire", id="for-ever"),
+        pytest.param("log-group-encrypted", group(), State.FAIL, "not set", id="no-kms-key"),
+    ],
+)
+def test_readiness(control: str, world: World, expected: State, words: str) -> None:
+    result = world.judge(control)
+    assert result.state is expected, reasons(result)
+    assert words in reasons(result)
+
+
+def test_readers_of_the_logs_are_a_parameter() -> None:
+    world = granting("s3:GetObject", {"AWS": f"arn:aws:iam::{MANAGEMENT}:root"})
+    assert world.judge("trail-bucket-policy-guards-logs", readers=[MANAGEMENT]).state is State.PASS
+
+
+@pytest.mark.parametrize("control", [name for name in OF_TRAILS if name != "trail-data-events-recorded"])
+def test_without_a_trail_there_is_nothing_to_keep_ready(control: str) -> None:
+    world = World({**kept_logs().answers, **trails().answers})
+    assert world.judge(control).state is State.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("control", ["log-group-expiry-decided", "log-group-retention-minimum", "log-group-encrypted"])
+def test_one_log_group_of_two_in_another_region(control: str) -> None:
+    weak = {"logGroupName": "weak", "arn": "x"} | ({"retentionInDays": 1} if "minimum" in control else {})
+    world = says("logs:DescribeLogGroups", {"logGroups": [weak]}, region=FAR)
+    assert states(world.judge(control)) == {"trail": State.PASS, "weak": State.FAIL}
+
+
+CONNECTIONS = alarm("AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", "two")
+MATHS = {
+    "AlarmName": "maths",
+    "ActionsEnabled": True,
+    "AlarmActions": ["x"],
+    "Metrics": [
+        {"Id": "e", "Expression": "m * 2"},
+        {
+            "Id": "m",
+            "MetricStat": {"Metric": {key: CONNECTIONS[key] for key in ("Namespace", "MetricName", "Dimensions")}},
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        pytest.param(CONNECTIONS, State.PASS, id="alarm"),
+        pytest.param({**CONNECTIONS, "ActionsEnabled": False}, State.FAIL, id="actions-disabled"),
+        pytest.param({**CONNECTIONS, "AlarmActions": []}, State.FAIL, id="no-actions"),
+        pytest.param({**CONNECTIONS, "Namespace": "Custom"}, State.FAIL, id="another-namespace"),
+        pytest.param({**CONNECTIONS, "MetricName": "CPUUtilization"}, State.FAIL, id="another-metric"),
+        pytest.param({**CONNECTIONS, "Dimensions": []}, State.FAIL, id="of-all-databases"),
+        pytest.param(MATHS, State.PASS, id="inside-a-formula"),
+    ],
+)
+def test_one_database_of_two_has_an_alarm(second: dict[str, Any], expected: State) -> None:
+    world = alarms(
+        databases(database("one"), database("two")),
+        alarm("AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", "one"),
+        second,
+    )
+    assert [item.state for item in world.judge("rds-connections-alarm").results] == [State.PASS, expected]
+
+
+@pytest.mark.parametrize(
+    ("control", "world", "expected"),
+    [
+        pytest.param("autoscaling-alarm", alarms(scaling_group()), State.FAIL, id="no-alarm-on-the-group"),
+        pytest.param(
+            "ec2-agent-alarms",
+            watched_instance().says("cloudwatch:ListMetrics", agent_metrics("mem_used_percent"), region=HOME),
+            State.FAIL,
+            id="disk-not-reported",
+        ),
+        pytest.param("ec2-agent-alarms", alarms(watched_instance()), State.FAIL, id="reported-but-not-watched"),
+        pytest.param(
+            "ec2-agent-alarms",
+            alarms(instances(instance("i-1", State={"Name": "stopped"}))),
+            State.NOT_APPLICABLE,
+            id="stopped",
+        ),
+        pytest.param(
+            "ec2-detailed-monitoring",
+            instances(instance("i-1", Monitoring={"State": "disabled"})),
+            State.FAIL,
+            id="basic",
+        ),
+        pytest.param("ec2-detailed-monitoring", instances(), State.NOT_APPLICABLE, id="no-instances"),
+        pytest.param(
+            "cloudwatch-dashboard-exists",
+            World().says("cloudwatch:ListDashboards", {"DashboardEntries": []}),
+            State.FAIL,
+            id="no-dashboard",
+        ),
+        pytest.param(
+            "cloudwatch-cross-account-observability",
+            linked().says("oam:ListLinks", {"Items": []}),
+            State.FAIL,
+            id="not-linked",
+        ),
+        pytest.param(
+            "cloudwatch-cross-account-observability",
+            linked().says("oam:ListLinks", {"Items": []}).lacks("organizations:DescribeOrganization"),
+            State.NOT_APPLICABLE,
+            id="alone",
+        ),
+        pytest.param("guardduty-enabled", detectors("DISABLED"), State.FAIL, id="suspended"),
+        pytest.param(
+            "guardduty-enabled",
+            detectors().says("guardduty:ListDetectors", {"DetectorIds": []}),
+            State.FAIL,
+            id="no-detector",
+        ),
+    ],
+)
+def test_metrics_and_detection(control: str, world: World, expected: State) -> None:
+    assert world.judge(control).state is expected
+
+
+def test_one_region_without_a_detector_is_one_finding() -> None:
+    world = detectors().says("guardduty:ListDetectors", {"DetectorIds": []}, region=FAR)
+    assert states(world.judge("guardduty-enabled")) == {HOME: State.PASS, FAR: State.FAIL}
