@@ -1,5 +1,6 @@
 """``auditor seal``, ``auditor verify`` and ``auditor keygen``."""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -57,7 +58,15 @@ def seal(pack: Path, *, zip_file: Path | None, as_json: bool, **options: Any) ->
         echo_json({"exit_code": 0, "pack": str(pack), "zip": str(zip_file) if zip_file else None, **record})
     else:
         _print_record(pack, record)
+    tell_missing_stamp(pack)
     return 0
+
+
+def tell_missing_stamp(pack: Path) -> None:
+    """Say on stderr when a pack was sealed without the time stamp that was asked for."""
+    stamp = json.loads((pack / "trust" / "seal.json").read_bytes())["timestamp"]
+    if stamp is not None and stamp["status"] != "requested":
+        click.echo(printable(f"auditor: NOT time-stamped: {stamp['reason']}"), err=True)
 
 
 def sealing_of(options: Mapping[str, Any], *, at: datetime) -> "Sealing | None":
@@ -125,8 +134,6 @@ def _print_record(pack: Path, record: Mapping[str, Any]) -> None:
     click.echo(f"  certificate SHA-256 {signature['sha256']}, valid until {signature['not_after']}")
     if stamp is not None and stamp["status"] == "requested":
         click.echo(printable(f"  time-stamped by {stamp['url']}"))
-    elif stamp is not None:
-        click.echo(printable(f"  NOT time-stamped: {stamp['reason']}"))
     if pdf is not None:
         click.echo(printable(f"  report.pdf signed, PAdES {pdf['level']}{pdf['note'] and '; '}{pdf['note']}"))
 

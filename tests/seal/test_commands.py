@@ -153,7 +153,7 @@ def test_a_service_that_is_away_fails_the_seal_unless_it_is_optional(
     assert auditor("seal", pack, *sealing, "--no-pdf-signature") == 5
     assert "did not answer" in capsys.readouterr().err
     assert auditor("seal", pack, *sealing, "--no-pdf-signature", "--tsa-optional") == 0
-    assert "NOT time-stamped" in capsys.readouterr().out
+    assert "NOT time-stamped" in capsys.readouterr().err
     assert auditor("verify", pack, "--trust", certificate) == 0
 
 
