@@ -44,6 +44,7 @@ def audit_and_tell(
 ) -> int:
     """Run an audit, say where the pack is and what it says, and return the exit code."""
     from auditor.cli.progress import progress
+    from auditor.cli.seal import tell_missing_stamp
     from auditor.run import Request, audit
 
     options: dict[str, Any] = {"sealing": _sealing(config)}
@@ -53,6 +54,8 @@ def audit_and_tell(
         options["salt"] = salt
     with progress(silent=quiet) as show:
         finished = audit(Request(config, as_of, **options), show)
+    if options["sealing"] is not None:
+        tell_missing_stamp(finished.pack)
     if as_json:
         document = {
             "exit_code": finished.code,
