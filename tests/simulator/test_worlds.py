@@ -28,7 +28,9 @@ def hostile() -> Iterator[Clients]:
 
 def test_clean_watches_all_fifteen_requirements(clean: Clients) -> None:
     alarms = {alarm["MetricName"]: alarm for alarm in clean("cloudwatch").describe_alarms()["MetricAlarms"]}
-    filters = clean("logs").describe_metric_filters()["metricFilters"]
+    filters = clean("logs").describe_metric_filters(
+        logGroupName="/aws/cloudtrail/management-events", filterNamePrefix="cis-"
+    )["metricFilters"]
     assert len(filters) == 15
     for held in filters:
         alarm = alarms[held["metricTransformations"][0]["metricName"]]

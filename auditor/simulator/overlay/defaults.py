@@ -6,7 +6,7 @@ from auditor.simulator.app import Application
 from auditor.simulator.overlay.state import State
 
 _NOT_IN_AN_ORGANIZATION: Final = "Your account is not a member of an organization."
-_ORGANIZATIONS: Final = (
+ORGANIZATIONS: Final = (
     "DescribeOrganization",
     "DescribePolicy",
     "DescribeResourcePolicy",
@@ -20,6 +20,7 @@ _ORGANIZATIONS: Final = (
     "ListRoots",
     "ListTargetsForPolicy",
 )
+"""What only an account in an organization may ask."""
 
 _OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "accessanalyzer:ListAnalyzers": {"analyzers": []},
@@ -47,7 +48,7 @@ _REFUSALS: Final[dict[str, tuple[str, str, int]]] = {
     "securityhub:GetEnabledStandards": ("InvalidAccessException", "Account is not subscribed to AWS Security Hub", 401),
     **{
         f"organizations:{name}": ("AWSOrganizationsNotInUseException", _NOT_IN_AN_ORGANIZATION, 400)
-        for name in _ORGANIZATIONS
+        for name in ORGANIZATIONS
     },
 }
 

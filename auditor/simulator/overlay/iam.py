@@ -38,34 +38,9 @@ COLUMNS: Final = (
     "cert_2_last_rotated",
 )
 
-WELL_KNOWN: Final = (
-    "AdministratorAccess",
-    "AWSCloudShellFullAccess",
-    "AWSSupportAccess",
-    "AmazonS3ReadOnlyAccess",
-    "CloudWatchReadOnlyAccess",
-    "IAMUserChangePassword",
-    "PowerUserAccess",
-    "ReadOnlyAccess",
-    "SecurityAudit",
-    "ViewOnlyAccess",
-    "AWSLambdaBasicExecutionRole",
-    "AmazonEC2RoleforSSM",
-    "AmazonSSMManagedInstanceCore",
-    "AWS_ConfigRole",
-)
-"""The AWS managed policies a world knows. moto would render all of its 1,200 in every full listing."""
-
 
 def install(application: Application, state: State) -> None:
     """Add IAM's overlay."""
-    backend = _backend(application)
-    for arn, policy in list(backend.managed_policies.items()):
-        if ":iam::aws:" in arn and policy.name not in WELL_KNOWN:
-            del backend.managed_policies[arn]
-    backend.aws_managed_policies[:] = [
-        policy for policy in backend.aws_managed_policies if policy.arn in backend.managed_policies
-    ]
     application.overlay |= {
         "iam:GenerateCredentialReport": lambda _call: {"State": "COMPLETE"},
         "iam:GetCredentialReport": lambda _call: {

@@ -1,4 +1,4 @@
-"""EC2 and KMS beyond moto: which Regions are on, and keys as AWS shows them."""
+"""EC2, load balancers and KMS beyond moto: which Regions are on, attributes and keys as AWS shows them."""
 
 from typing import Any, Final
 
@@ -11,12 +11,16 @@ _AWS_ALIASES: Final = ("alias/aws/ebs", "alias/aws/rds", "alias/aws/s3", "alias/
 
 
 def install(application: Application, state: State) -> None:  # noqa: ARG001 - all parts are installed alike
-    """Add EC2's and KMS's overlay."""
+    """Add the overlay of EC2, load balancers and KMS."""
     application.overlay |= {
         "ec2:DescribeRegions": _regions,
         "kms:ListAliases": lambda call: _aliases(application, call),
     }
-    application.amendments |= {"kms:DescribeKey": _key, "kms:GetKeyRotationStatus": _rotation}
+    application.amendments |= {
+        "elbv2:DescribeLoadBalancerAttributes": _balancer_attributes,
+        "kms:DescribeKey": _key,
+        "kms:GetKeyRotationStatus": _rotation,
+    }
 
 
 def _regions(call: Call) -> dict[str, Any]:
@@ -53,6 +57,13 @@ def _aliases(application: Application, call: Call) -> dict[str, Any]:
         prefix = f"arn:aws:kms:{call.region}:{application.account}:"
         found += [{"AliasName": name, "AliasArn": prefix + name} for name in _AWS_ALIASES]
     return {"Aliases": sorted(found, key=lambda alias: str(alias["AliasName"])), "Truncated": False}
+
+
+def _balancer_attributes(_call: Call, output: dict[str, Any]) -> dict[str, Any]:
+    """AWS names every attribute; moto only those that were set."""
+    held = {attribute["Key"]: attribute["Value"] for attribute in output.get("Attributes", [])}
+    named = {"access_logs.s3.enabled": "false", "access_logs.s3.bucket": "", "access_logs.s3.prefix": ""} | held
+    return {"Attributes": [{"Key": key, "Value": value} for key, value in sorted(named.items())]}
 
 
 def _key(_call: Call, output: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
-from auditor.simulator import ACCESS_KEY, SECRET_KEY, clock
+from auditor.simulator import ACCESS_KEY, SECRET_KEY, clock, quick
 from auditor.simulator.app import Application
 from auditor.simulator.web import Request
 
@@ -145,6 +145,7 @@ def frame(world: str, account: str, home: str, about: dict[str, Any]) -> Builder
             "AWS_DEFAULT_REGION": home,
         }
     )
+    quick.hurry()
     _seed(f"{world}/{account}")
     clock.set_now(AS_OF)
     told = {

@@ -36,6 +36,8 @@ def build() -> Application:
         _trail(aws, key)
         _monitoring(aws)
         _databases(aws, key, *_network(aws))
+        _beyond(aws)
+        parts.organization(aws, guarded=True)
     _deployer(aws, state)
     _services(aws)
     Archive(plan).attach(aws.application.objects.add(TRAIL.bucket, versioned=True))
@@ -70,7 +72,7 @@ def _account(aws: Builder) -> None:
     }
     managed = "arn:aws:iam::aws:policy"
     parts.role(aws, "support-contact", f"{managed}/AWSSupportAccess", trust=federated)
-    parts.role(aws, "operators", f"{managed}/PowerUserAccess", trust=federated)
+    parts.role(aws, "operators", f"{managed}/ReadOnlyAccess", trust=federated)
     parts.role(aws, "security-audit", f"{managed}/SecurityAudit", trust=federated)
     parts.role(aws, "cloudtrail-to-logs", trust=parts.service_trust("cloudtrail.amazonaws.com"))
     parts.role(aws, "sg-remediator-role", trust=parts.service_trust("lambda.amazonaws.com"))
@@ -91,6 +93,7 @@ def _storage(aws: Builder) -> None:
         logs_to="northwind-access-logs",
         lock=True,
     )
+    parts.lifecycle(aws, TRAIL.bucket, archive_after=120, storage="GLACIER_IR", expire_after=1100)
     for name in BUCKETS:
         parts.bucket(aws, name, versioning=True, statements=[parts.tls_only(name)])
 
@@ -156,6 +159,34 @@ def _monitoring(aws: Builder) -> None:
     parts.remediation_rule(aws, "detect-open-ssh", "sg-remediator")
 
 
+def _beyond(aws: Builder) -> None:
+    """Watch what no benchmark asks for: gateways, databases, memory and disk, scaling."""
+    topic = aws.arn("sns", "security-alerts")
+    names = ("CreateTransitGateway", "DeleteTransitGateway", "CreateTransitGatewayRoute", "DeleteTransitGatewayRoute")
+    watch = alarms.Watch("transit-gateway-changes", alarms.any_of(names, "ec2.amazonaws.com"), topic)
+    alarms.install(aws, LOG_GROUP, [watch])
+    cloudwatch = aws.client("cloudwatch")
+    for namespace, metric in (
+        ("AWS/RDS", "DatabaseConnections"),
+        ("AWS/AutoScaling", "GroupInServiceInstances"),
+        ("CWAgent", "mem_used_percent"),
+        ("CWAgent", "disk_used_percent"),
+    ):
+        cloudwatch.put_metric_alarm(
+            AlarmName=f"ledger-{metric}",
+            AlarmActions=[topic],
+            MetricName=metric,
+            Namespace=namespace,
+            Statistic="Average",
+            Period=300,
+            EvaluationPeriods=2,
+            Threshold=80.0,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+    body = '{"widgets": [{"type": "text", "properties": {"markdown": "Ledger"}}]}'
+    cloudwatch.put_dashboard(DashboardName="ledger", DashboardBody=body)
+
+
 def _network(aws: Builder) -> tuple[str, str]:
     """Build the one network and return its subnet and its security group."""
     parts.drop_default_vpcs(aws, REGIONS)
@@ -185,6 +216,8 @@ def _network(aws: Builder) -> tuple[str, str]:
             VpcEndpointType="Gateway",
             RouteTableIds=[table["RouteTableId"] for table in tables],
         )
+    second = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.5.0/24", AvailabilityZone=f"{HOME}b")["Subnet"]["SubnetId"]
+    parts.load_balancer(aws, "ledger", [subnet, second], logs_to="northwind-access-logs")
     group = ec2.create_security_group(GroupName="orders", Description="Orders workers", VpcId=vpc)["GroupId"]
     ec2.run_instances(
         ImageId="ami-0c1ac8a41498c1a9c",

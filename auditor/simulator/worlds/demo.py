@@ -51,6 +51,8 @@ def construct(world: str) -> Builder:
         _monitoring(aws)
         _network(aws)
         _databases(aws, keys["data"])
+        _front_ends(aws)
+        parts.organization(aws, guarded=False)
     _users(aws, state)
     _services(aws)
     Archive(plan).attach(aws.application.objects.add(TRAIL.bucket, versioned=True))
@@ -67,6 +69,7 @@ def _storage(aws: Builder) -> None:
         statements=[*parts.trail_delivery(TRAIL.bucket, ACCOUNT), parts.tls_only(TRAIL.bucket)],
         logs_to="northwind-access-logs",
     )
+    parts.lifecycle(aws, TRAIL.bucket, archive_after=60, storage="GLACIER", expire_after=180)
     partner = {
         "Sid": "PartnerRead",
         "Effect": "Allow",
@@ -253,9 +256,50 @@ def _network(aws: Builder) -> None:
             TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}],
             **extra,
         )
+    _peering(aws, vpc)
     _open_group(aws, "eu-west-1", "legacy-rdp", 3389, ipv4="0.0.0.0/0")
     _open_group(aws, "us-west-2", "build-agents", 22, ipv6="::/0")
     _open_group(aws, "us-east-1", "file-share", 445, ipv4="0.0.0.0/0")
+
+
+def _peering(aws: Builder, vpc: str) -> None:
+    """Connect a second network, with a route to the whole of it."""
+    ec2 = aws.client("ec2")
+    other = ec2.create_vpc(CidrBlock="10.30.0.0/16")["Vpc"]["VpcId"]
+    ec2.create_tags(Resources=[other], Tags=[{"Key": "Name", "Value": "analytics"}])
+    link = ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=other)["VpcPeeringConnection"]
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=link["VpcPeeringConnectionId"])
+    (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+    ec2.create_route(
+        RouteTableId=table["RouteTableId"],
+        DestinationCidrBlock="10.30.0.0/16",
+        VpcPeeringConnectionId=link["VpcPeeringConnectionId"],
+    )
+    parts.close_default_groups(aws, HOME)
+
+
+def _front_ends(aws: Builder) -> None:
+    """Create a load balancer and an API without access logs, a queue for everybody and a forgotten certificate."""
+    ec2 = aws.client("ec2")
+    vpc = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": ["ledger"]}])["Vpcs"][0]["VpcId"]
+    second = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.5.0/24", AvailabilityZone=f"{HOME}b")["Subnet"]["SubnetId"]
+    first = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]["SubnetId"]
+    parts.load_balancer(aws, "ledger-web", [first, second])
+    gateway = aws.client("apigatewayv2")
+    api = gateway.create_api(Name="ledger-api", ProtocolType="HTTP")["ApiId"]
+    gateway.create_stage(ApiId=api, StageName="live")
+    queue = aws.client("sqs").create_queue(QueueName="partner-inbox")["QueueUrl"]
+    everybody = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "sqs:SendMessage",
+        "Resource": aws.arn("sqs", "partner-inbox"),
+    }
+    aws.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": parts.policy(everybody)})
+    aws.client("iam").upload_server_certificate(
+        ServerCertificateName="ledger-2011", CertificateBody="expired long ago", PrivateKey="none"
+    )
+    aws.client("secretsmanager").create_secret(Name="ledger/db", SecretString="not-a-real-secret")
 
 
 def _bastion_group(aws: Builder, vpc: str) -> str:

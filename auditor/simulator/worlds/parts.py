@@ -402,3 +402,90 @@ def remediation_rule(aws: Builder, name: str, function_name: str) -> None:
         Principal="events.amazonaws.com",
         SourceArn=aws.arn("events", f"rule/{name}"),
     )
+
+
+def organization(aws: Builder, *, guarded: bool) -> None:
+    """Make the account the management account of an organization with two members.
+
+    ``guarded``: a unit for the members, a guardrail policy, central root access and delegated administrators.
+    """
+    from auditor.simulator.overlay.defaults import ORGANIZATIONS
+
+    for name in ORGANIZATIONS:
+        aws.application.declared.pop((f"organizations:{name}", "*"), None)
+    client = aws.client("organizations", "us-east-1")
+    made = client.create_organization(FeatureSet="ALL")["Organization"]
+    root = client.list_roots()["Roots"][0]["Id"]
+    client.enable_policy_type(RootId=root, PolicyType="SERVICE_CONTROL_POLICY")
+    members = [
+        client.create_account(AccountName=name, Email=f"{name}@northwind-ledger.example")["CreateAccountStatus"]
+        for name in ("log-archive", "sandbox")
+    ]
+    client.enable_aws_service_access(ServicePrincipal="guardduty.amazonaws.com")
+    features = ["RootCredentialsManagement", "RootSessions"] if guarded else []
+    aws.application.declare(
+        "iam:ListOrganizationsFeatures", {"OrganizationId": made["Id"], "EnabledFeatures": features}
+    )
+    if not guarded:
+        aws.application.refuse(
+            "organizations:DescribeResourcePolicy", "ResourcePolicyNotFoundException", "There is no resource policy."
+        )
+        return
+    first = members[0]["AccountId"]
+    unit = client.create_organizational_unit(ParentId=root, Name="production")["OrganizationalUnit"]["Id"]
+    for member in members:
+        client.move_account(AccountId=member["AccountId"], SourceParentId=root, DestinationParentId=unit)
+    stay = {"Sid": "Stay", "Effect": "Deny", "Action": "organizations:LeaveOrganization", "Resource": "*"}
+    rule = client.create_policy(
+        Name="guardrails", Description="What no account may do", Type="SERVICE_CONTROL_POLICY", Content=policy(stay)
+    )["Policy"]["PolicySummary"]["Id"]
+    client.attach_policy(PolicyId=rule, TargetId=root)
+    client.register_delegated_administrator(AccountId=first, ServicePrincipal="guardduty.amazonaws.com")
+    delegation = {
+        "Sid": "Delegate",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{first}:root"},
+        "Action": ["organizations:CreatePolicy", "organizations:AttachPolicy"],
+        "Resource": "*",
+    }
+    aws.application.declare(
+        "organizations:DescribeResourcePolicy",
+        {
+            "ResourcePolicy": {
+                "ResourcePolicySummary": {"Id": "rp-4tq7x2", "Arn": f"{made['Arn']}/rp-4tq7x2"},
+                "Content": policy(delegation),
+            }
+        },
+    )
+
+
+def load_balancer(aws: Builder, name: str, subnets: Sequence[str], *, logs_to: str = "") -> None:
+    """Create a load balancer, with access logs if there is a bucket for them."""
+    client = aws.client("elbv2")
+    made = client.create_load_balancer(Name=name, Subnets=list(subnets), Scheme="internal", Type="application")
+    if logs_to:
+        client.modify_load_balancer_attributes(
+            LoadBalancerArn=made["LoadBalancers"][0]["LoadBalancerArn"],
+            Attributes=[
+                {"Key": "access_logs.s3.enabled", "Value": "true"},
+                {"Key": "access_logs.s3.bucket", "Value": logs_to},
+            ],
+        )
+
+
+def lifecycle(aws: Builder, name: str, *, archive_after: int, storage: str, expire_after: int) -> None:
+    """Let a bucket's objects move to colder storage and go, after so many days."""
+    aws.client("s3").put_bucket_lifecycle_configuration(
+        Bucket=name,
+        LifecycleConfiguration={
+            "Rules": [
+                {
+                    "ID": "keep-and-go",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": ""},
+                    "Transitions": [{"Days": archive_after, "StorageClass": storage}],
+                    "Expiration": {"Days": expire_after},
+                }
+            ]
+        },
+    )
