@@ -154,3 +154,33 @@ def test_period_controls_read_what_trail_verification_wrote() -> None:
     assert periods
     for control in periods:
         assert "trail:VerifyDigests" in control.evidence
+
+
+CROSSWALK = ("pci-dss-4.0.1", "soc2-2017", "iso27001-2022", "hipaa-security-rule", "nist-800-53-r5", "nist-csf-2.0")
+NUMBERS = {
+    "pci-dss-4.0.1": r"\d{1,2}\.\d{1,2}(\.\d{1,2}){0,2}",
+    "soc2-2017": r"(CC[1-9]|A1|C1)\.\d",
+    "iso27001-2022": r"A\.[5-8]\.\d{1,2}",
+    "hipaa-security-rule": r"164\.3(08|12)(\([a-z]\))(\(\d\))?(\([ivx]+\))?(\([A-D]\))?",
+    "nist-800-53-r5": r"[A-Z]{2}-\d{1,2}(\(\d{1,2}\))?",
+    "nist-csf-2.0": r"(GV|ID|PR|DE|RS|RC)\.[A-Z]{2}-\d{2}",
+}
+
+
+@pytest.mark.parametrize("name", CROSSWALK)
+def test_crosswalk_numbers_have_the_form_of_their_standard(name: str) -> None:
+    framework = CATALOG.frameworks[name]
+    assert framework.controls
+    for requirement in framework.requirements:
+        assert re.fullmatch(NUMBERS[name], requirement.id), requirement.id
+        assert requirement.title
+        assert not NEVER_SAID.search(requirement.title)
+
+
+def test_requirements_that_nothing_bears_on_are_listed_all_the_same() -> None:
+    bare = {
+        requirement.id
+        for requirement in CATALOG.frameworks["pci-dss-4.0.1"].requirements
+        if not requirement.controls and not requirement.suggested
+    }
+    assert "10.6" in bare
