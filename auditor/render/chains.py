@@ -42,6 +42,15 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterText:
+    """A metric filter that has to do with the requirement, with its pattern and what became of it."""
+
+    name: str
+    pattern: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Path:
     """One way from a trail to people."""
 
@@ -50,6 +59,9 @@ class Path:
     boxes: tuple[Box, ...]
     holds: bool
     text: str
+    filters: tuple[FilterText, ...]
+    pace: str
+    others: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,17 @@ class Chain:
 _PATHS = 3
 """Ways drawn for one control; further ones are counted."""
 
+_FILTERS = 4
+"""Filters and other ways named for one control."""
+
+_PATTERN_LIMIT = 1100
+"""A metric filter's pattern has at most 1,024 characters (CloudWatch Logs quota)."""
+
+_FIELDS = 6
+"""Fields of an event shown beside a filter."""
+
+_TELLING = frozenset({"eventSource", "eventName", "userIdentity.type", "errorCode", "readOnly", "awsRegion"})
+
 _WORDS = {"holds": "holds", "broken": "broken", "unknown": "not reached"}
 
 
@@ -74,7 +97,7 @@ def chains_of(results: Sequence[Mapping[str, Any]]) -> Chain | None:
     for result in results:
         details = result["details"]
         where = f"{visible(result['account'], 40)}, {visible(result['region'], 40)}"
-        paths.extend(_path(where, path) for path in _listed(details, "chains", "chain"))
+        paths.extend(_path(where, path, details) for path in _listed(details, "chains"))
         missed.extend(_missed(item) for item in _listed(details, "missed"))
     if not paths and not missed:
         return None
@@ -91,14 +114,36 @@ def _listed(details: Mapping[str, Any], *names: str) -> list[Mapping[str, Any]]:
     return []
 
 
-def _path(where: str, document: Mapping[str, Any]) -> Path:
+def _path(where: str, document: Mapping[str, Any], details: Mapping[str, Any]) -> Path:
     links = tuple(_link(item) for item in document["links"])
     boxes = place([(link.kind, link.name, link.verdict) for link in links])
     holds = all(link.verdict == "holds" for link in links)
     spoken = "; ".join(
         f"{link.kind} {link.name or 'none'}: {link.word}{f', {link.reason}' if link.reason else ''}" for link in links
     )
-    return Path(visible(document.get("title", where)), links, boxes, holds, f"{spoken}.")
+    return Path(
+        title=visible(document.get("title", where)),
+        links=links,
+        boxes=boxes,
+        holds=holds,
+        text=f"{spoken}.",
+        filters=tuple(_filter(item) for item in _listed(details, "filters")[:_FILTERS]),
+        pace=visible((details.get("detection_time") or {}).get("sentence", "")),
+        others=tuple(_other(item) for item in _listed(details, "alternatives")[:_FILTERS]),
+    )
+
+
+def _filter(document: Mapping[str, Any]) -> FilterText:
+    return FilterText(
+        visible(document.get("name", ""), NAME_LIMIT),
+        visible(document.get("pattern", ""), _PATTERN_LIMIT),
+        visible(document.get("sentence", "")),
+    )
+
+
+def _other(document: Mapping[str, Any]) -> str:
+    kind, name = visible(document.get("kind", ""), 40), visible(document.get("name", ""), NAME_LIMIT)
+    return f"{kind} {name}, {visible(document.get('region', ''), 40)}: {visible(document.get('sentence', ''))}"
 
 
 def _link(document: Mapping[str, Any]) -> ChainLink:
@@ -114,12 +159,14 @@ def _link(document: Mapping[str, Any]) -> ChainLink:
 
 
 def _missed(document: Mapping[str, Any]) -> Missed:
-    pattern = visible(document.get("pattern", ""), 1100)
-    clause = visible(document.get("clause", ""), 1100)
+    pattern = visible(document.get("pattern", ""), _PATTERN_LIMIT)
+    clause = visible(document.get("clause", ""), _PATTERN_LIMIT)
     fields = set(document.get("fields", ()))
-    event = tuple(
-        Part(visible(key, 120), visible(value, 200), key in fields) for key, value in flat(document.get("event", {}))
-    )
+    pairs = flat(document.get("event", {}))
+    wanted = [*(pair for pair in pairs if pair[0] in fields or pair[0] in _TELLING), *pairs][:_FIELDS]
+    shown = {key for key, _ in wanted}
+    event = tuple(Part(visible(key, 120), visible(value, 200), key in fields) for key, value in pairs if key in shown)
+    event += tuple(Part(visible(key, 120), "not in the event", deciding=True) for key in sorted(fields - shown))
     return Missed(_split(pattern, clause), event, visible(document.get("sentence", "")))
 
 

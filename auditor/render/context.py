@@ -15,7 +15,7 @@ from auditor.evidence import Evidence, Record
 from auditor.model import Severity, State
 from auditor.period import parse_time
 from auditor.render.chains import Chain, chains_of
-from auditor.render.excerpt import Excerpt, excerpt
+from auditor.render.excerpt import Excerpt, excerpt, telling_place
 from auditor.render.marks import MARKS, Mark
 from auditor.render.text import NAME_LIMIT, moment, plural, prose_date, visible
 from auditor.render.trails import EventTable, Trail, event_table, trail_view
@@ -24,6 +24,32 @@ EXCEPTIONS = (State.FAIL, State.NOT_ASSESSED, State.MANUAL, State.WAIVED)
 """States that a page shows resource by resource however many there are."""
 
 _EXCERPTS_PER_BOX = 3
+
+SERVICES = {
+    "account": "Account",
+    "access-analyzer": "IAM Access Analyzer",
+    "accessanalyzer": "IAM Access Analyzer",
+    "cloudtrail": "CloudTrail",
+    "cloudwatch": "CloudWatch",
+    "config": "Config",
+    "ec2": "EC2",
+    "efs": "EFS",
+    "eventbridge": "EventBridge",
+    "events": "EventBridge",
+    "guardduty": "GuardDuty",
+    "iam": "IAM",
+    "kms": "KMS",
+    "logs": "CloudWatch Logs",
+    "macie": "Macie",
+    "monitoring": "Monitoring",
+    "organizations": "Organizations",
+    "rds": "RDS",
+    "s3": "S3",
+    "securityhub": "Security Hub",
+    "sns": "SNS",
+    "vpc": "VPC",
+}
+"""AWS's own names of the services, for headings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,7 +463,7 @@ def _sum(rows: Sequence[PopulationRow]) -> PopulationRow:
 def _services(controls: Sequence[Control]) -> tuple[tuple[str, tuple[Control, ...]], ...]:
     groups: dict[str, list[Control]] = defaultdict(list)
     for control in controls:
-        groups[control.service].append(control)
+        groups[SERVICES.get(control.service, control.service)].append(control)
     return tuple((service, tuple(members)) for service, members in groups.items())
 
 
@@ -490,7 +516,7 @@ def _item(record: Record, used_by: tuple[Link, ...]) -> EvidenceItem:
     parameters = plain(dict(record.call.parameters))
     outcome = "answered"
     if record.absent:
-        outcome = "no such thing"
+        outcome = f"no such thing ({visible(record.error.code, 60)})" if record.error else "no such thing"
     elif record.error:
         outcome = visible(record.error.code, 60)
     return EvidenceItem(
@@ -523,8 +549,11 @@ class _Library:
         self.items = items
 
     def box(self, ref: str, pointers: Sequence[str]) -> EvidenceBox:
-        document = {"pages": list(self._evidence.pages(self._records[ref]))}
-        places = list(dict.fromkeys(pointer for pointer in pointers if pointer)) or ["/pages/0"]
+        pages = self._evidence.pages(self._records[ref])
+        if not pages:
+            return EvidenceBox(self.items[ref], (), 0)
+        document = {"pages": list(pages)}
+        places = list(dict.fromkeys(pointer for pointer in pointers if pointer)) or [telling_place(document)]
         shown = tuple(excerpt(document, pointer) for pointer in places[:_EXCERPTS_PER_BOX])
         return EvidenceBox(self.items[ref], shown, max(0, len(places) - _EXCERPTS_PER_BOX))
 

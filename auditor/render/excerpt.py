@@ -1,6 +1,8 @@
 """Cuts the few lines out of an answer that show why a result says what it says, with the deciding value set apart."""
 
+import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 from auditor.evidence import resolve
 from auditor.render.text import visible
 
-_LINES = 7
+_LINES = 6
 """Members shown around the deciding one."""
 
 _VALUE_LIMIT = 150
@@ -37,6 +39,11 @@ class Excerpt:
     lines: tuple[Line, ...]
     left_out: int
 
+    @property
+    def deciding(self) -> bool:
+        """Whether one of the lines is what the result rests on."""
+        return any(line.deciding for line in self.lines)
+
 
 def excerpt(document: Any, pointer: str) -> Excerpt:
     """Show the value at a JSON pointer among its neighbours.
@@ -48,6 +55,10 @@ def excerpt(document: Any, pointer: str) -> Excerpt:
         target = resolve(document, pointer)
     except KeyError:
         return _absent(document, parent, last)
+    if isinstance(target, str) and _is_table(target):
+        return _table(visible(pointer), target)
+    if isinstance(target, Mapping) and isinstance(table := target.get("Content"), str) and _is_table(table):
+        return _table(visible(f"{pointer}/Content"), table)
     if isinstance(target, Mapping) and target:
         return _members(visible(pointer), target, "")
     if parent and _is_scalar(target):
@@ -55,6 +66,23 @@ def excerpt(document: Any, pointer: str) -> Excerpt:
         if isinstance(around, Mapping):
             return _members(visible(parent), around, last.replace("~1", "/").replace("~0", "~"))
     return Excerpt(visible(pointer), (Line("", _short(target), deciding=bool(pointer)),), 0)
+
+
+_DEPTH = 4
+
+
+def telling_place(document: Any) -> str:
+    """Return where to look in an answer that nobody pointed into: the first object with members worth showing."""
+    pointer, value = "/pages/0", document["pages"][0]
+    for _ in range(_DEPTH):
+        if isinstance(value, Mapping) and len(value) == 1:
+            name, value = next(iter(value.items()))
+            pointer = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+        elif isinstance(value, list) and value:
+            pointer, value = f"{pointer}/0", value[0]
+        else:
+            break
+    return pointer
 
 
 def _absent(document: Any, parent: str, last: str) -> Excerpt:
@@ -67,6 +95,30 @@ def _absent(document: Any, parent: str, last: str) -> Excerpt:
         return Excerpt(visible(parent), (line,), 0)
     found = _members(visible(parent), around, "")
     return Excerpt(found.where, (*found.lines, line), found.left_out)
+
+
+def _is_table(text: str) -> bool:
+    head, _, rest = text.partition("\n")
+    return bool(rest) and head.count(",") > 1 and _CSV_HEAD.fullmatch(head) is not None
+
+
+_CSV_HEAD = re.compile(r"[a-z0-9_]+(,[a-z0-9_]+)+\r?")
+_CSV_ROWS = 6
+_CSV_COLUMNS = ("user", "password_enabled", "password_last_used", "mfa_active", "access_key_1_active")
+"""Columns of the IAM credential report that most questions are about; the file has them all."""
+
+
+def _table(where: str, text: str) -> Excerpt:
+    rows = list(csv.DictReader(text.splitlines()))
+    lines = tuple(
+        Line(
+            visible(row.get("user") or "", 60),
+            visible(", ".join(f"{name} {row[name]}" for name in _CSV_COLUMNS[1:] if row.get(name)), _VALUE_LIMIT + 40),
+            deciding=False,
+        )
+        for row in rows[:_CSV_ROWS]
+    )
+    return Excerpt(where, lines, max(0, len(rows) - _CSV_ROWS))
 
 
 def _members(where: str, value: Mapping[str, Any], deciding: str) -> Excerpt:

@@ -58,7 +58,10 @@ def needed(text: str) -> tuple[Font, ...]:
 
 
 _IN_TEXT_FONTS = frozenset(
-    map(ord, "\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u2022\u2192\u2264\u2265\u2713\u2212\u2717\u261e\u2122\u200b")
+    map(
+        ord,
+        "\u2002\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u2022\u2192\u2264\u2265\u2713\u2212\u2717\u261e\u2122\u200b",
+    )
 )
 """Characters inside a fallback's range that Plex or the sign font has; they do not ask for the fallback."""
 

@@ -13,6 +13,29 @@ _LEAST = 6
 
 _GROUPS = 8
 
+_NAMED = 120
+"""Resources named in one line; a line of more than a page helps nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource and where it is."""
+
+    name: str
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of results: what is said, and of which resources. Each of them is named."""
+
+    row: Row
+    resources: tuple[Resource, ...]
+    refs: tuple[str, ...]
+    place: str
+    left_out: int
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -29,20 +52,21 @@ class Group:
 class Listing:
     """What a document shows of one control's results."""
 
-    rows: tuple[Row, ...]
+    entries: tuple[Entry, ...]
     groups: tuple[Group, ...]
 
-    @property
-    def folded(self) -> int:
-        """Results that do not stand line by line."""
-        return sum(group.count for group in self.groups)
 
-
-def listings(controls: Sequence[Control], budget: int, whole: int) -> Mapping[str, Listing]:
+def listings(controls: Sequence[Control], *, budget: int, whole: int, merge: bool) -> Mapping[str, Listing]:
     """Divide ``budget`` lines among the controls, by control id.
 
     Exceptions come first. A control with at most ``whole`` results is listed whole; of a longer one only the
     exceptions stand line by line.
+
+    Args:
+        controls: all of them.
+        budget: how many results may be listed.
+        whole: see above.
+        merge: whether results that say the very same share a line.
     """
     wanted = {control.id: _exceptions(control) for control in controls}
     total = sum(len(rows) for rows in wanted.values())
@@ -53,12 +77,33 @@ def listings(controls: Sequence[Control], budget: int, whole: int) -> Mapping[st
         room = len(rows) if share == 1 else max(_LEAST, int(len(rows) * share))
         shown = control.rows if len(control.rows) <= whole else rows[:room]
         kept = {id(row) for row in shown}
-        found[control.id] = Listing(shown, _fold([row for row in control.rows if id(row) not in kept]))
+        left = [row for row in control.rows if id(row) not in kept]
+        found[control.id] = Listing(_entries(shown, merge=merge), _fold(left))
     return found
 
 
 def _exceptions(control: Control) -> tuple[Row, ...]:
     return tuple(row for row in control.rows if row.mark.state in EXCEPTIONS)
+
+
+def _entries(rows: Sequence[Row], *, merge: bool) -> tuple[Entry, ...]:
+    if not merge:
+        return tuple(_entry([row]) for row in rows)
+    same: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        key = (row.mark, row.reason, row.observed, row.expected, row.frameworks, row.waiver)
+        same.setdefault(key, []).append(row)
+    return tuple(_entry(members) for members in same.values())
+
+
+def _entry(rows: Sequence[Row]) -> Entry:
+    return Entry(
+        row=rows[0],
+        resources=tuple(Resource(row.resource, row.account, row.region) for row in rows[:_NAMED]),
+        refs=tuple(dict.fromkeys(ref for row in rows for ref in row.refs)),
+        place=_where(rows),
+        left_out=max(0, len(rows) - _NAMED),
+    )
 
 
 def _fold(rows: Sequence[Row]) -> tuple[Group, ...]:

@@ -1,5 +1,6 @@
 """The report on paper: PDF/A-3a and PDF/UA-1 in one file, laid out by WeasyPrint. Fetches nothing, reads no clock."""
 
+import gc
 import hashlib
 import logging
 import warnings
@@ -22,9 +23,11 @@ ROW_BUDGET = 900
 _LIMITS = sections.Limits(
     rows=ROW_BUDGET,
     whole=6,
-    boxes=3,
+    boxes=2,
     quiet_boxes=1,
-    refs=24,
+    row_refs=3,
+    excerpts=1,
+    refs=8,
     accounts=120,
     places=60,
     events=25,
@@ -63,8 +66,8 @@ def render(context: Context, attachments: Sequence[Attachment] = ()) -> bytes:
     """
     weasyprint = _weasyprint()
     html = page("paper.html", **sections.values(context, "pdf", _LIMITS), created=rfc3339(context.as_of_time))
-    with _complaints() as complaints:
-        document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint)).render(
+    with _complaints() as complaints, _no_collector():
+        document = _parsed(weasyprint, html).render(
             font_config=(configuration := weasyprint.text.fonts.FontConfiguration()),
             stylesheets=[_style(weasyprint, style, configuration) for style in _styles(context, html)],
         )
@@ -96,6 +99,24 @@ def _weasyprint() -> Any:
     return weasyprint
 
 
+def _parsed(weasyprint: Any, html: str) -> Any:
+    """Hand WeasyPrint a tree. Our pages are well-formed XML, which parses twenty times faster than HTML has to.
+
+    Raises:
+        RenderError: a template, or a value in it, is not well-formed.
+    """
+    import cssselect2
+
+    try:
+        root = ET.fromstring(html.partition("<!DOCTYPE html>")[2])  # noqa: S314 - written by our templates, no DTD
+    except ET.ParseError as error:
+        raise RenderError(f"the page for the PDF is not well-formed: {error}") from error
+    made = weasyprint.HTML(string="<html></html>", url_fetcher=_fetcher(weasyprint))
+    made.wrapper_element = cssselect2.ElementWrapper.from_html_root(root, content_language=None)
+    made.etree_element = made.wrapper_element.etree_element
+    return made
+
+
 def _fetcher(weasyprint: Any) -> Any:
     return weasyprint.urls.URLFetcher(allowed_protocols={"data"}, fail_on_errors=True)
 
@@ -112,6 +133,21 @@ def _styles(context: Context, html: str) -> tuple[str, ...]:
     if context.branding.paper == "Letter":
         settings += "@page{size:Letter}section.cover{height:279.4mm}"
     return (fonts.faces(html), source("paper.css"), settings)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Spare the layout the cycle collector: it looks through a growing tree for garbage that is not there.
+
+    Measured on 100 pages: a quarter less CPU, the same peak of memory.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

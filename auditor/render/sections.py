@@ -47,6 +47,8 @@ class Limits:
         whole: a control with at most this many results is listed whole.
         boxes: evidence boxes of a control with exceptions.
         quiet_boxes: evidence boxes of one without.
+        row_refs: references named in one line of results.
+        excerpts: places shown of one answer.
         refs: further references named at a control.
         accounts: lines of coverage by account.
         places: lines of coverage by account and Region.
@@ -60,6 +62,8 @@ class Limits:
     whole: int
     boxes: int
     quiet_boxes: int
+    row_refs: int
+    excerpts: int
     refs: int
     accounts: int
     places: int
@@ -91,7 +95,7 @@ class SourceGroup:
 def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
     """Return what the templates of a format are rendered with."""
     meanings: list[tuple[Mark, str]] = [(MARKS[state], words) for state, words in MEANINGS.items()]
-    lists = listings(context.controls, limits.rows, limits.whole)
+    lists = listings(context.controls, budget=limits.rows, whole=limits.whole, merge=medium == "pdf")
     boxed = {control.id: _boxes(control, limits) for control in context.controls}
     further = {control.id: _further(control, boxed[control.id]) for control in context.controls}
     listed = _listed(context, lists, further, limits)
@@ -109,7 +113,10 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
         "evidence": listed,
         "sources": _sources(listed) if medium == "pdf" else (),
         "unlisted": len(context.evidence) - len(listed),
+        "limits": limits,
         "ref_limit": limits.refs,
+        "row_ref_limit": limits.row_refs,
+        "excerpt_limit": limits.excerpts,
         "account_limit": limits.accounts,
         "place_limit": limits.places,
         "event_limit": limits.events,
@@ -124,10 +131,6 @@ def _boxes(control: Control, limits: Limits) -> int:
 
 def _further(control: Control, boxes: int) -> tuple[str, ...]:
     return (*(box.item.ref for box in control.boxes[boxes:]), *control.other_refs)
-
-
-ROW_REFS = 4
-"""References named in one result's line; the template has the same number."""
 
 
 def _listed(
@@ -147,8 +150,8 @@ def _named(
     for control in context.controls:
         yield from (box.item.ref for box in control.boxes)
         yield from further[control.id][: limits.refs]
-        for row in lists[control.id].rows:
-            yield from row.refs[:ROW_REFS]
+        for entry in lists[control.id].entries:
+            yield from entry.refs[: limits.row_refs]
     yield from (gap.ref for gap in context.gaps)
     yield from (trail.ref for trail in context.trails)
     yield from (table.ref for table in context.events)

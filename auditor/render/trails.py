@@ -37,7 +37,7 @@ class GapRow:
     """A stretch of time that nothing vouches for."""
 
     account: str
-    region: str
+    regions: tuple[str, ...]
     start: str
     end: str
     hours: str
@@ -164,7 +164,7 @@ def trail_view(document: Mapping[str, Any]) -> Trail:
         regions=tuple(_chain(item) for item in chains),
         strips=_strips(chains),
         states=tuple((key, visible(words)) for key, words in coverage.get("states", {}).items() if key in used),
-        gaps=tuple(_gap(item) for item in document.get("gaps", ())),
+        gaps=_gaps(document.get("gaps", ())),
         findings=tuple(serious[:_FINDINGS]),
         notes=tuple(notes[:_FINDINGS]),
         more=max(0, len(serious) - _FINDINGS) + max(0, len(notes) - _FINDINGS) + left_out,
@@ -226,11 +226,21 @@ def _row_name(document: Mapping[str, Any], *, single: bool) -> str:
     return region if single else f"…{visible(document['account'], 40)[-4:]} {region}"
 
 
-def _gap(document: Mapping[str, Any]) -> GapRow:
+def _gaps(documents: Sequence[Mapping[str, Any]]) -> tuple[GapRow, ...]:
+    """Fold gaps that differ in nothing but their Region: a stopped trail is silent everywhere at once."""
+    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for item in documents:
+        key = tuple(str(item.get(name, "")) for name in ("account", "start", "end", "cause", "certainty", "events"))
+        groups.setdefault(key, []).append(item)
+    return tuple(_gap(members) for members in groups.values())
+
+
+def _gap(members: Sequence[Mapping[str, Any]]) -> GapRow:
+    document = members[0]
     events = document.get("events", ())
     return GapRow(
         account=visible(document.get("account", ""), 40),
-        region=visible(document.get("region", ""), 40),
+        regions=tuple(visible(item.get("region", ""), 40) for item in members),
         start=_time(document.get("start", "")),
         end=_time(document.get("end", "")),
         hours=f"{document.get('hours', 0):g}",
@@ -241,18 +251,25 @@ def _gap(document: Mapping[str, Any]) -> GapRow:
 
 
 def _finding(document: Mapping[str, Any]) -> FindingRow:
+    sentence = str(document.get("sentence", ""))
     return FindingRow(
         level=visible(document.get("level", ""), 20),
         kind=visible(document.get("kind", ""), 60).replace("_", " "),
         account=visible(document.get("account", ""), 40),
         region=visible(document.get("region", ""), 40),
         hour=_time(document.get("hour") or ""),
-        object=visible(document.get("object", ""), 1100),
-        expected=visible(document.get("expected", "")),
-        found=visible(document.get("found", "")),
+        object=_unsaid(document.get("object", ""), sentence),
+        expected=_unsaid(document.get("expected", ""), sentence),
+        found=_unsaid(document.get("found", ""), sentence),
         certainty=visible(document.get("certainty", ""), 20),
         sentence=visible(document.get("sentence", "")),
     )
+
+
+def _unsaid(text: str, sentence: str) -> str:
+    """Drop what the sentence says already: its last word is the object's key or the hash."""
+    last = text.rsplit(maxsplit=1)[-1] if text.strip() else ""
+    return "" if last and last.rstrip(".") in sentence else visible(text, 1100)
 
 
 def _time(text: str) -> str:
@@ -275,11 +292,14 @@ def event_table(document: Mapping[str, Any]) -> EventTable:
         sentence=f"{number:,} events of note among {source.get('records', 0):,} records "
         f"in {source.get('log_files', 0):,} log files.",
         groups=tuple(
-            EventGroup(kind, kind.replace("_", " ").capitalize(), counts.get(kind, len(rows)), tuple(rows))
-            for kind, rows in groups.items()
+            EventGroup(kind, _title(kind), counts.get(kind, len(rows)), tuple(rows)) for kind, rows in groups.items()
         ),
         omitted=omitted,
     )
+
+
+def _title(kind: str) -> str:
+    return kind.replace("_", " ").capitalize().replace("mfa", "MFA").replace("api", "API")
 
 
 def _event(document: Mapping[str, Any]) -> EventRow:
