@@ -16,10 +16,10 @@ from auditor.evaluate.chain.facts import Alarm, Facts, Filter, Trail
 from auditor.evaluate.chain.link import Link, Links, State, completed, first_broken, reached, state_of
 from auditor.evaluate.chain.paths import Path, Paths, records, trail_links
 from auditor.evaluate.chain.rules import RulePath, rule_path
-from auditor.evaluate.patterns.coverage import Detector, Detectors, World
+from auditor.evaluate.patterns.coverage import Detector, World
 from auditor.evaluate.patterns.delivery import detector_of_filter
 from auditor.evaluate.patterns.errors import PatternError, TooComplexError
-from auditor.evaluate.patterns.judge import Coverage, judge
+from auditor.evaluate.patterns.judge import Coverage, decide, judge
 from auditor.evaluate.patterns.pattern import parse_filter
 from auditor.evaluate.patterns.records import is_read
 from auditor.evaluate.patterns.requirement import Requirement
@@ -104,6 +104,16 @@ class Account:
             yield _Candidate(head, path, detector, problem, undecided)
 
 
+_prepared: list[Account] = []
+
+
+def account_of(facts: Facts) -> Account:
+    """Return the account prepared; the last one is kept, because controls are judged account by account."""
+    if not _prepared or _prepared[0].facts != facts:
+        _prepared[:] = [Account(facts)]
+    return _prepared[0]
+
+
 def _read(one: Filter) -> tuple[Detector | None, str, bool]:
     try:
         return detector_of_filter(one.name, parse_filter(one.pattern)), "", False
@@ -135,27 +145,35 @@ class _Judgement:
     def answer(self) -> Detection:
         """Take the steps in order."""
         working = [one for one in self.candidates if one.state is State.OK]
-        coverage = self._judge(working)
-        if coverage.covers is True:
-            return self._passed(working, coverage)
+        covers, used = self._decide(working)
+        if covers is True:
+            return self._passed([one for one in working if one.detector in used])
         if any(one.state is State.OK for one in self.rules):
-            together = self._judge(working, State.OK)
-            if together.covers is True:
-                return self._alternative(working, together)
-        return self._unknown(working, coverage) or self._failed(coverage)
+            covers, _ = self._decide(working, State.OK)
+            if covers is True:
+                return self._alternative(working)
+        return self._unknown(working) or self._failed()
+
+    def _detectors(
+        self, candidates: Sequence[_Candidate], rule_states: Sequence[State]
+    ) -> tuple[list[Detector], World]:
+        chosen = [one for one in self.rules if one.state in rule_states and one.detector is not None]
+        detectors = [one.detector for one in candidates if one.detector is not None]
+        detectors += [one.detector for one in chosen if one.detector is not None]
+        if any(one.rule.region for one in chosen):
+            return detectors, replace(self.world, regions=self.facts.regions)
+        return detectors, self.world
+
+    def _decide(self, candidates: Sequence[_Candidate], *rule_states: State) -> tuple[bool | None, frozenset[Detector]]:
+        return decide(self.requirement, *self._detectors(candidates, rule_states))
 
     def _judge(self, candidates: Sequence[_Candidate], *rule_states: State) -> Coverage:
-        detectors = [one.detector for one in candidates if one.detector is not None]
-        world = self.world
-        rules = [one.detector for one in self.rules if one.state in rule_states and one.detector is not None]
-        if rules:
-            world = replace(world, regions=self.facts.regions)
-        return judge(self.requirement, Detectors([*detectors, *rules]), world)
+        return judge(self.requirement, *self._detectors(candidates, rule_states))
 
     # -- step 1
 
-    def _passed(self, working: Sequence[_Candidate], coverage: Coverage) -> Detection:
-        used = self._needed([one for one in working if one.detector is not None and one.detector.name in coverage.used])
+    def _passed(self, helpful: list[_Candidate]) -> Detection:
+        used = self._needed(helpful)
         coverage = self._judge(used)
         best = used[0]
         names = _names([one.path.filter.name for one in used])
@@ -177,23 +195,24 @@ class _Judgement:
         if len(used) > MAX_LISTED:
             return used
         for one in used:
-            if self._judge([one]).covers is True:
+            if self._decide([one])[0] is True:
                 return [one]
         for one in list(used):
             rest = [other for other in used if other is not one]
-            if self._judge(rest).covers is True:
+            if self._decide(rest)[0] is True:
                 used = rest
         return used
 
     # -- step 2
 
-    def _alternative(self, working: Sequence[_Candidate], coverage: Coverage) -> Detection:
+    def _alternative(self, working: Sequence[_Candidate]) -> Detection:
+        coverage = self._judge(working, State.OK)
         rules = [
             one
             for one in self.rules
             if one.state is State.OK and one.detector is not None and one.detector.name in coverage.used
         ]
-        names = _names([f"{one.rule.name} ({one.rule.region})" for one in rules])
+        names = _names([one.detector.name for one in rules if one.detector is not None])
         beside = " beside metric filters" if any(one.path.filter.name in coverage.used for one in working) else ""
         reason = f"An alternative detector catches every required event{beside}: the EventBridge rule {names}."
         link = Link("filter", State.OK, names, reason, tuple(dict.fromkeys(one.rule.ref for one in rules)))
@@ -205,17 +224,18 @@ class _Judgement:
 
     # -- step 3
 
-    def _unknown(self, working: Sequence[_Candidate], coverage: Coverage) -> Detection | None:
+    def _unknown(self, working: Sequence[_Candidate]) -> Detection | None:
         elsewhere = next((head for trail, head in self.heads if _is_elsewhere(trail, head, self.facts)), None)
         possible = [one for one in self.candidates if one.state is not State.BROKEN]
         rules = [one for one in self.rules if one.state is not State.BROKEN]
-        hopeful = self._judge(possible, State.OK, State.UNKNOWN)
+        covers, _ = self._decide(possible, State.OK, State.UNKNOWN)
         undecided = any(one.undecided and one.state is not State.BROKEN for one in self.candidates)
-        if elsewhere is None and hopeful.covers is False and not undecided:
+        if elsewhere is None and covers is False and not undecided:
             return None
+        hopeful = self._judge(possible, State.OK, State.UNKNOWN)
         if elsewhere is not None:
             chain = completed(elsewhere)
-        elif hopeful.covers is None or undecided:
+        elif covers is None or undecided:
             said = [one.problem for one in self.candidates if one.undecided]
             said += [note for note in hopeful.notes if note.startswith("Not assessed")]
             note = said[0] if said else "Whether every event is caught could not be decided."
@@ -224,7 +244,7 @@ class _Judgement:
             chain = self._unknown_chain([one for one in possible if one not in working], rules, hopeful)
         link = first_broken(chain)
         reason = link.sentence if link is not None else "It could not be decided whether every event is caught."
-        return self._detection(State.UNKNOWN, reason, chain, coverage, None)
+        return self._detection(State.UNKNOWN, reason, chain, hopeful, None)
 
     def _unknown_chain(self, possible: Sequence[_Candidate], rules: Sequence[RulePath], coverage: Coverage) -> Links:
         for one in possible:
@@ -244,12 +264,12 @@ class _Judgement:
 
     # -- step 4
 
-    def _failed(self, working: Coverage) -> Detection:
+    def _failed(self) -> Detection:
         head = self._best_head()
         if state_of(head) is not State.OK:
             broken = first_broken(head)
             reason = broken.sentence if broken is not None else ""
-            return self._detection(State.BROKEN, reason, completed(head), working, None)
+            return self._detection(State.BROKEN, reason, completed(head), self._judge([]), None)
         reachable = [one for one in self.candidates if state_of(one.head) is State.OK]
         everything = self._judge(reachable)
         if everything.covers is not True:
@@ -309,11 +329,15 @@ class _Judgement:
 
     def _shown(self, coverage: Coverage) -> list[_Candidate]:
         """Return the filters that have to do with the requirement, those that catch something first."""
-        used = [one for one in self.candidates if one.detector is not None and one.detector.name in coverage.used]
+        events = frozenset(self.requirement.events)
+        caught = frozenset(coverage.used)
         named = {narrowed.pattern for narrowed in coverage.narrowed_by}
-        near = [
-            one for one in self.candidates if one not in used and (one.path.filter.name in named or _about(one, self))
-        ]
+        used, near = [], []
+        for one in self.candidates:
+            if one.path.filter.name in caught:
+                used.append(one)
+            elif one.path.filter.name in named or _about(one, events):
+                near.append(one)
         return [*used, *near][:MAX_LISTED]
 
     def _alternatives(self) -> list[dict[str, Any]]:
@@ -321,7 +345,8 @@ class _Judgement:
         for one in self.rules:
             if one.detector is None:
                 continue
-            alone = judge(self.requirement, [one.detector], replace(self.world, regions=(one.rule.region,)))
+            regions = (one.rule.region,) if one.rule.region else ()
+            alone = judge(self.requirement, [one.detector], replace(self.world, regions=regions))
             if alone.used:
                 found.append(
                     {
@@ -340,12 +365,11 @@ class _Judgement:
         return found[:MAX_LISTED]
 
 
-def _about(one: _Candidate, judgement: _Judgement) -> bool:
-    """Say whether a filter names an event of the requirement, or cannot be read at all."""
-    names = one.detector.names if one.detector is not None else None
-    if names is not None:
-        return bool(names & set(judgement.requirement.events))
-    return one.detector is None and any(name in one.path.filter.pattern for name in judgement.requirement.events)
+def _about(one: _Candidate, events: frozenset[str]) -> bool:
+    """Say whether a filter names an event of the requirement, or would if it could be read."""
+    if one.detector is None:
+        return any(name in one.path.filter.pattern for name in events)
+    return one.detector.names is not None and not events.isdisjoint(one.detector.names)
 
 
 def _is_elsewhere(trail: Trail, head: Links, facts: Facts) -> bool:

@@ -38,7 +38,7 @@ def rule_path(rule: Rule, facts: Facts) -> RulePath | None:
     """Judge a rule; None for rules on a schedule, which detect nothing."""
     if not rule.pattern:
         return None
-    name = f"{rule.name} ({rule.region})"
+    name = f"{rule.name} ({rule.region})" if rule.region else rule.name
     try:
         pattern = parse_rule(rule.pattern)
     except (PatternError, TooComplexError) as error:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.evaluate.chain.detection import Account, Detection
+from auditor.evaluate.chain.detection import Detection, account_of
 from auditor.evaluate.chain.facts import (
     Alarm,
     Composite,
@@ -53,7 +53,7 @@ def detection_chain(subject: Subject) -> Verdict:
     ``sns:ListSubscriptionsByTopic``, ``sns:GetTopicAttributes``, ``events:ListRules``, ``events:ListTargetsByRule``.
     """
     requirement = requirement_from("requirement", subject.parameters)
-    found = Account(facts_of(subject)).detect(requirement)
+    found = account_of(facts_of(subject)).detect(requirement)
     _cite(subject.evidence, found)
     if found.state is LinkState.OK:
         return passed(found.reason, details=found.details)

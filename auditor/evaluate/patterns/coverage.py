@@ -18,7 +18,7 @@ Work is bounded; beyond the bound the answer is "undecided", which is never a pa
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -32,7 +32,7 @@ from auditor.evaluate.patterns.formula import (
     holds,
     tests_of,
 )
-from auditor.evaluate.patterns.language import divide
+from auditor.evaluate.patterns.language import Language, divide
 from auditor.evaluate.patterns.pattern import Pattern, matches, serialized
 from auditor.evaluate.patterns.records import (
     ACCOUNT,
@@ -209,11 +209,13 @@ class Detectors:
             for text in test.predicate.probes.texts
         }
 
-    def catching(self, record: Mapping[str, Any], rules: Rules, budget: Budget) -> list[Detector]:
-        """Return those that match a record."""
-        candidates = self.about(record["eventName"])
-        budget.spend(len(candidates))
-        return [detector for detector in candidates if detector.catches(record, rules)]
+    def catching(self, record: Mapping[str, Any], rules: Rules, budget: Budget) -> Detector | None:
+        """Return the first one that matches a record."""
+        for detector in self.about(record["eventName"]):
+            budget.spend(1)
+            if detector.catches(record, rules):
+                return detector
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,9 +275,9 @@ def _catching_any_style(
         regions = case.field(REGION).samples
         record = build({REGION: regions[style % len(regions)], **assignment}, case.kind, style)
         catching = detectors.catching(record, rules, budget)
-        if not catching:
+        if catching is None:
             return Miss(case, assignment, record)
-        found.update(dict.fromkeys(catching))
+        found[catching] = None
     return list(found)
 
 
@@ -373,13 +375,19 @@ def _further_candidates(known: Field, tests: Sequence[Test]) -> Iterator[Any]:
     texts = list(dict.fromkeys(text for probe in probes for text in probe.texts))
     language = known.language
     yield from (text for text in texts if language.accepts(text))
-    languages = list(dict.fromkeys(one for probe in probes for one in probe.languages))
-    yield from divide(languages, language, unless=texts)
+    languages = tuple(dict.fromkeys(one for probe in probes for one in probe.languages))
+    if languages or not set(known.samples) - {*texts, ABSENT}:
+        yield from _divided(languages, language, frozenset(texts))
     if not known.texts_only:
         yield from _numbers(number for probe in probes for number in probe.numbers)
         yield from (True, False)
     if known.nullable:
         yield None
+
+
+@lru_cache(maxsize=512)
+def _divided(languages: tuple[Language, ...], within: Language, unless: frozenset[str]) -> tuple[str, ...]:
+    return tuple(divide(languages, within, unless))
 
 
 def _numbers(limits: Iterable[float]) -> Iterator[float]:

@@ -14,7 +14,7 @@ class PatternError(UsageError):
     """
 
     def __init__(self, message: str, text: str, position: int) -> None:
-        super().__init__(f"{message} (character {position + 1})", hint=point_at(text, position))
+        super().__init__(f"{message} (character {position + 1})", hint=f"\n{point_at(text, position)}")
         self.problem = message
         self.text = text
         self.position = position

@@ -24,6 +24,7 @@ from auditor.evaluate.patterns.coverage import (
 )
 from auditor.evaluate.patterns.delivery import detector_of
 from auditor.evaluate.patterns.errors import PatternError, TooComplexError
+from auditor.evaluate.patterns.filter_pattern import Compare, Glob
 from auditor.evaluate.patterns.formula import (
     ABSENT,
     All,
@@ -187,8 +188,7 @@ def judge(
     index = detectors if isinstance(detectors, Detectors) else Detectors(detectors)
     budget = Budget()
     try:
-        outcomes = [look(case, index, budget, rules) for case in cases(requirement, world)]
-        covers = _covers(requirement, outcomes)
+        outcomes, covers = _decided(requirement, index, world, budget, rules)
         helpful = list(dict.fromkeys(one for outcome in outcomes for one in outcome.helpful))
         misses = [_natural(outcome.miss, index, rules) for outcome in outcomes if outcome.miss is not None]
         notes = [*_notes(requirement, misses, helpful), *_tolerated(requirement, world, index, covers, budget, rules)]
@@ -208,6 +208,24 @@ def judge(
         notes=tuple(dict.fromkeys(notes)),
         used=tuple(one.name for one in helpful),
     )
+
+
+def decide(
+    requirement: Requirement, detectors: Iterable[Detector], world: World = ANYWHERE
+) -> tuple[bool | None, frozenset[Detector]]:
+    """Answer ``judge`` without the explanations: whether all is caught, and which detectors catch something of it."""
+    try:
+        outcomes, covers = _decided(requirement, Detectors(detectors), world, Budget(), RULES)
+    except TooComplexError:
+        return None, frozenset()
+    return covers, frozenset(one for outcome in outcomes for one in outcome.helpful)
+
+
+def _decided(
+    requirement: Requirement, index: Detectors, world: World, budget: Budget, rules: Rules
+) -> tuple[list[Outcome], bool | None]:
+    outcomes = [look(case, index, budget, rules) for case in cases(requirement, world)]
+    return outcomes, _covers(requirement, outcomes)
 
 
 _MANY = 5
@@ -285,15 +303,25 @@ def _touches(detectors: Sequence[Detector], case: Case, other: Rules) -> bool:
     """Say whether any test would answer differently for a value that real records carry."""
     for detector in detectors:
         for test in tests_of(detector.formula) if detector.formula is not None else ():
-            if test.path.keys in case.fixed:
-                values: tuple[Any, ...] = (case.fixed[test.path.keys],)
-            else:
-                values = options_for(test.path.keys, [test], case, RULES)
-            if any(test.predicate.holds(value, RULES) is not test.predicate.holds(value, other) for value in values):
-                return True
             if test.path.wild and not other.any_element_differs:
                 return True
+            if _is_certain(test, case):
+                continue
+            values = (
+                *options_for(test.path.keys, [test], case, RULES),
+                *options_for(test.path.keys, [test], case, other),
+            )
+            if any(test.predicate.holds(value, RULES) is not test.predicate.holds(value, other) for value in values):
+                return True
     return False
+
+
+def _is_certain(test: Test, case: Case) -> bool:
+    """Say whether a test compares a field that only holds texts with a text: no doubtful rule bears on that."""
+    known = case.field(test.path.keys)
+    predicate = test.predicate
+    plain = isinstance(predicate, Compare) and isinstance(predicate.value, Glob) and "*" not in predicate.value.text
+    return plain and known.texts_only and not known.nullable
 
 
 # ---------------------------------------------------------------- why an event is missed
@@ -309,7 +337,7 @@ def _natural(miss: Miss, index: Detectors, rules: Rules) -> Miss:
     record = build(assignment, miss.case.kind)
     requirement = miss.case.requirement
     required = holds(requirement.catches, record, rules) and not holds(requirement.spared, record, rules)
-    return Miss(miss.case, assignment, record) if required and not index.catching(record, rules, Budget()) else miss
+    return Miss(miss.case, assignment, record) if required and index.catching(record, rules, Budget()) is None else miss
 
 
 def _missed(miss: Miss, index: Detectors, rules: Rules) -> Missed:

@@ -1,0 +1,293 @@
+"""``auditor pattern check | test``: what filter patterns and EventBridge patterns mean, before anything is deployed."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditor.cli import echo_json, printable
+from auditor.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditor.catalog import Catalog
+    from auditor.evaluate.patterns.judge import Coverage
+    from auditor.evaluate.patterns.pattern import Pattern
+    from auditor.evaluate.patterns.requirement import Requirement
+
+COVERED, NOT_COVERED, INVALID, UNDECIDED = 0, 1, 2, 3
+MAX_BYTES = 20_000_000
+"""Size of a file that is read; plans of large set-ups have a few megabytes."""
+
+
+@click.group(name="pattern")
+def command() -> None:
+    """Judge metric filter and EventBridge patterns by meaning; needs no AWS account."""
+
+
+@command.command()
+@click.argument("patterns", metavar="[PATTERN]...", nargs=-1)
+@click.option("--control", "control_id", metavar="ID", help="Monitoring control, such as monitor-cloudtrail-changes.")
+@click.option("--framework", metavar="ID", help="Edition whose events count; default: the newest.")
+@click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable.")
+@click.option("--terraform", type=click.Path(path_type=Path), help="Judge a plan.json, or the *.tf files of a folder.")
+@click.option("--cloudformation", type=click.Path(path_type=Path), help="Judge a template, JSON or YAML.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def check(
+    patterns: tuple[str, ...],
+    control_id: str | None,
+    framework: str | None,
+    controls: tuple[str, ...],
+    terraform: Path | None,
+    cloudformation: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Say whether patterns together catch every event that a control names, and what they miss.
+
+    Several patterns count together. A pattern that is a JSON object is taken for an EventBridge pattern. Exit code 0:
+    covered; 1: not covered; 2: a pattern is not valid; 3: not decided.
+    """
+    catalog = _catalog(controls)
+    if terraform is not None or cloudformation is not None:
+        if patterns:
+            raise UsageError("give either patterns or infrastructure code")
+        return _check_code(catalog, terraform, cloudformation, control_id, framework, as_json=as_json)
+    if control_id is None or not patterns:
+        raise UsageError("give --control and at least one pattern", hint="auditor pattern check --help")
+    from auditor.evaluate.patterns.judge import judge_patterns
+
+    found = judge_patterns(_requirement(catalog, control_id, framework), patterns)
+    code = _code(found)
+    if as_json:
+        echo_json({"exit_code": code, "control": control_id, "framework": framework or "", **found.document()})
+    else:
+        _point_at_mistakes(patterns)
+        _tell(control_id, found)
+    return code
+
+
+def _point_at_mistakes(patterns: Sequence[str]) -> None:
+    from auditor.evaluate.patterns.errors import PatternError, TooComplexError
+    from auditor.evaluate.patterns.pattern import parse_pattern
+
+    for text in patterns:
+        try:
+            parse_pattern(text)
+        except PatternError as error:
+            say(f"{error.message}{error.hint}")
+        except TooComplexError as error:
+            say(f"too complex to be decided: {error}")
+
+
+def _catalog(own: Sequence[str]) -> "Catalog":
+    from auditor.catalog import load_catalog
+    from auditor.evaluate.checks import find_check
+    from auditor.locate import controls_folder
+
+    folders = [Path(name) for name in own]
+    if missing := [path for path in folders if not path.is_dir()]:
+        raise UsageError(f"there is no folder {missing[0]} with own controls")
+    return load_catalog(controls_folder(), own=folders, has_check=lambda name: find_check(name) is not None)
+
+
+def _requirement(catalog: "Catalog", control_id: str, framework: str | None) -> "Requirement":
+    from auditor.evaluate.patterns.requirement import requirement_from
+
+    parameters = _parameters(catalog, control_id, framework)
+    try:
+        return requirement_from(control_id, parameters)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def monitoring_controls(catalog: "Catalog") -> tuple[str, ...]:
+    """Return the ids of the controls that patterns can be judged for."""
+    return tuple(name for name, control in catalog.controls.items() if control.check.startswith("monitoring."))
+
+
+def _parameters(catalog: "Catalog", control_id: str, framework: str | None) -> Mapping[str, Any]:
+    known = monitoring_controls(catalog)
+    if control_id not in known:
+        raise UsageError(f"there is no monitoring control {control_id!r}", hint=f"known ones: {', '.join(known)}")
+    control = catalog.controls[control_id]
+    if framework is None:
+        return control.parameters
+    (chosen,) = catalog.select([framework])
+    for requirement in chosen.requirements:
+        if control_id in requirement.controls:
+            return {**control.parameters, **requirement.parameters}
+    raise UsageError(f"{framework} does not ask for {control_id}")
+
+
+def _code(found: "Coverage") -> int:
+    if not found.valid:
+        return INVALID
+    return UNDECIDED if found.covers is None else COVERED if found.covers else NOT_COVERED
+
+
+_VERDICTS = {
+    COVERED: "covered",
+    NOT_COVERED: "not covered",
+    INVALID: "not valid",
+    UNDECIDED: "not decided",
+}
+
+
+def _tell(title: str, found: "Coverage") -> None:
+    say(f"{title}: {_VERDICTS[_code(found)]}")
+    for note in found.notes:
+        say(f"  note         {note}")
+    for missed in found.missed:
+        hint = f"; {missed.hint}" if missed.hint else ""
+        say(f"  misses       {missed.name}: {missed.words}{hint}")
+    for narrowed in found.narrowed_by:
+        say(f"  narrowed by  {narrowed.clause}: {narrowed.reason}")
+    for added in found.adds:
+        say(f"  also catches {added.words}")
+    if found.missed:
+        say("An event that is missed:")
+        say(json.dumps(found.missed[0].event, indent=2, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """Print a line whose parts may come from a stranger's file."""
+    click.echo(printable(text))
+
+
+def _check_code(
+    catalog: "Catalog",
+    terraform: Path | None,
+    cloudformation: Path | None,
+    control_id: str | None,
+    framework: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    from auditor.evaluate.patterns.infrastructure import read_cloudformation, read_plan, read_terraform
+
+    if terraform is not None and cloudformation is not None:
+        raise UsageError("give either --terraform or --cloudformation")
+    if cloudformation is not None:
+        found = read_cloudformation(_text(cloudformation))
+    elif terraform is not None and terraform.is_dir():
+        found = read_terraform({path.name: _text(path) for path in sorted(terraform.glob("*.tf"))})
+    else:
+        found = read_plan(_text(terraform or Path()))
+    names = (control_id,) if control_id else _asked_by(catalog, framework)
+    rows = [(name, found.detect(_requirement(catalog, name, framework))) for name in names]
+    code = max(
+        (_detection_code(detection.state.value) for _, detection in rows), key=_WORST_LAST.index, default=COVERED
+    )
+    if found.invalid:
+        code = INVALID
+    if as_json:
+        echo_json(
+            {
+                "exit_code": code,
+                "framework": framework or "",
+                "invalid": list(found.invalid),
+                "notes": list(found.notes),
+                "controls": [
+                    {"control": name, "state": one.state.value, "reason": one.reason, **one.coverage.document()}
+                    for name, one in rows
+                ],
+            }
+        )
+        return code
+    for note in (*found.invalid, *found.notes):
+        say(f"note: {note}")
+    for name, one in rows:
+        say(f"{_VERDICTS[_detection_code(one.state.value)]:<12} {name}: {one.reason}")
+    return code
+
+
+_WORST_LAST = (COVERED, UNDECIDED, NOT_COVERED)
+
+
+def _detection_code(state: str) -> int:
+    return {"ok": COVERED, "broken": NOT_COVERED}.get(state, UNDECIDED)
+
+
+def _asked_by(catalog: "Catalog", framework: str | None) -> tuple[str, ...]:
+    known = monitoring_controls(catalog)
+    if framework is None:
+        asked = {name for chosen in catalog.frameworks.values() for name in chosen.controls}
+        return tuple(name for name in known if name in asked) or known
+    (chosen,) = catalog.select([framework])
+    return tuple(name for name in known if name in chosen.controls)
+
+
+def _text(path: Path) -> str:
+    try:
+        if str(path) == "-":
+            return sys.stdin.read(MAX_BYTES)
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{path} is larger than {MAX_BYTES} bytes")
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+
+
+@command.command(name="test")
+@click.argument("pattern")
+@click.argument("event", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def try_pattern(pattern: str, event: Path, *, as_json: bool) -> int:
+    """Say whether PATTERN matches the event in a file (- for stdin), and why or why not.
+
+    The file holds one CloudTrail record, a log file with Records, an EventBridge event, or any other text. Exit code 0:
+    it matches (of several records, at least one); 1: it does not; 2: the pattern is not valid.
+    """
+    from auditor.evaluate.patterns.errors import TooComplexError
+    from auditor.evaluate.patterns.pattern import parse_pattern
+
+    try:
+        read = parse_pattern(pattern)
+    except TooComplexError as error:
+        raise UsageError(f"the pattern is too complex: {error}") from error
+    answers = [_answer(read, one) for one in _events(_text(event))]
+    matched = any(answer["matches"] for answer in answers)
+    code = COVERED if matched else NOT_COVERED
+    if as_json:
+        echo_json({"exit_code": code, "dialect": read.dialect.value, "matches": matched, "events": answers})
+        return code
+    for number, answer in enumerate(answers, start=1):
+        which = f"event {number}: " if len(answers) > 1 else ""
+        say(f"{which}{'matches' if answer['matches'] else 'does not match'} ({read.dialect.value})")
+        for step in answer["tests"]:
+            say(f"  {'yes' if step['holds'] else 'no ':<4} {step['test']}   (the event has {step['seen']})")
+    return code
+
+
+def _events(text: str) -> list[Any]:
+    try:
+        data = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        return [text.rstrip("\n")]
+    if isinstance(data, dict) and isinstance(data.get("Records"), list):
+        return list(data["Records"])
+    return [data]
+
+
+def _answer(pattern: "Pattern", event: Any) -> dict[str, Any]:
+    from auditor.evaluate.patterns.delivery import envelope
+    from auditor.evaluate.patterns.formula import ABSENT
+    from auditor.evaluate.patterns.pattern import Dialect, explain, matches
+
+    if pattern.dialect is Dialect.EVENT and isinstance(event, dict) and "detail" not in event and "eventName" in event:
+        event = envelope(event)
+    steps = explain(pattern.formula, event) if pattern.formula is not None and pattern.words is None else ()
+    return {
+        "matches": matches(pattern, event),
+        "tests": [
+            {
+                "test": step.words,
+                "holds": step.holds,
+                "seen": "no such field" if step.seen is ABSENT else json.dumps(step.seen, ensure_ascii=False)[:200],
+            }
+            for step in steps
+        ],
+    }

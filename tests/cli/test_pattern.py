@@ -1,0 +1,137 @@
+"""``auditor pattern``: exit codes, JSON and sentences."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.cli import main
+from tests.evaluate.patterns.published import PRINTED
+
+CONTROL = "monitor-cloudtrail-changes"
+GROUPS = "monitor-security-group-changes"
+OLD_GROUPS = " || ".join(
+    f"($.eventName = {name})"
+    for name in (
+        "AuthorizeSecurityGroupIngress",
+        "AuthorizeSecurityGroupEgress",
+        "RevokeSecurityGroupIngress",
+        "RevokeSecurityGroupEgress",
+        "CreateSecurityGroup",
+        "DeleteSecurityGroup",
+    )
+)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main(["pattern", *arguments])
+    said = capsys.readouterr()
+    return int(left.value.code or 0), said.out, said.err
+
+
+def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    code, out, _ = run(capsys, *arguments, "--json")
+    return code, json.loads(out)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "code"),
+    [
+        pytest.param([PRINTED[CONTROL]], 0, id="covered"),
+        pytest.param(["{ $.eventName = *Trail }", "{ $.eventName = *Logging }"], 0, id="together"),
+        pytest.param(["{ $.eventName = StopLogging }"], 1, id="not-covered"),
+        pytest.param(["{ $.eventName == StopLogging }"], 2, id="not-valid"),
+        pytest.param([PRINTED[CONTROL], "{"], 2, id="one-of-them-not-valid"),
+        pytest.param(["{ $.eventName = %" + "a{999}" * 9 + "% }"], 3, id="not-decided"),
+        pytest.param(['{"detail": {"eventName": [{"suffix": "Trail"}, {"suffix": "Logging"}]}}'], 0, id="rule"),
+    ],
+)
+def test_check_answers_with_its_exit_code(
+    patterns: Sequence[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answered, document = as_json(capsys, "check", "--control", CONTROL, *patterns)
+    assert answered == document["exit_code"] == code
+    assert {"valid", "covers", "missed", "narrowed_by", "adds", "notes"} <= set(document)
+    assert document["valid"] is (code != 2)
+    told, out, _ = run(capsys, "check", "--control", CONTROL, *patterns)
+    assert told == code
+    assert out.count(CONTROL) == 1
+
+
+def test_missed_events_come_with_words_and_record(capsys: pytest.CaptureFixture[str]) -> None:
+    _, document = as_json(capsys, "check", "--control", CONTROL, PRINTED[CONTROL].replace("DeleteTrail", "DeleteTrial"))
+    (missed,) = document["missed"]
+    assert missed["name"] == "DeleteTrail"
+    assert missed["event"]["eventName"] == "DeleteTrail"
+    assert missed["hint"] == "DeleteTrial is written; did you mean DeleteTrail?"
+
+
+def test_the_newest_edition_counts_unless_one_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    pattern = f"{{ {OLD_GROUPS} }}"
+    assert run(capsys, "check", "--control", GROUPS, pattern)[0] == 1
+    assert run(capsys, "check", "--control", GROUPS, "--framework", "cis-aws-5.0.0", pattern)[0] == 1
+    assert run(capsys, "check", "--control", GROUPS, "--framework", "cis-aws-3.0.0", pattern)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["check"], id="nothing"),
+        pytest.param(["check", "--control", "monitor-nothing", "x"], id="unknown-control"),
+        pytest.param(["check", "--control", "cloudtrail-multi-region", "x"], id="no-monitoring-control"),
+        pytest.param(["check", "--control", CONTROL], id="no-pattern"),
+        pytest.param(["check", "--control", CONTROL, "--framework", "cis-aws-9", "x"], id="unknown-framework"),
+        pytest.param(["check", "--control", CONTROL, "--controls", "/nowhere", "x"], id="no-such-folder"),
+        pytest.param(["check", "--terraform", "/nowhere/plan.json"], id="no-such-plan"),
+        pytest.param(["test", "{ $.a = b }", "/nowhere/event.json"], id="no-such-event"),
+        pytest.param(["test", "{ $.a == b }", "/nowhere/event.json"], id="not-valid"),
+    ],
+)
+def test_wrong_usage_is_one_message_and_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert not out
+    assert err.startswith(("auditor: ", "Usage: "))
+    assert "Traceback" not in err
+
+
+def test_a_mistake_is_pointed_at(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "check", "--control", CONTROL, "{ $.eventName == x }")
+    lines = out.splitlines()
+    assert lines[1].index("==") + 1 == lines[2].index("^")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "event", "code", "words"),
+    [
+        pytest.param("{ $.eventName = StopLogging }", {"eventName": "StopLogging"}, 0, "matches", id="match"),
+        pytest.param("{ $.eventName = StopLogging }", {"eventName": "X"}, 1, "the event has", id="other-value"),
+        pytest.param("{ $.a != b }", {}, 1, "no such field", id="absent"),
+        pytest.param("{ $.a = 1 }", {"Records": [{"a": 1}, {"a": 2}]}, 0, "event 2: does not match", id="log-file"),
+        pytest.param("ERROR", "an ERROR happened", 0, "term filter pattern", id="terms"),
+        pytest.param(
+            '{"source": ["aws.s3"]}',
+            {"eventName": "X", "eventSource": "s3.amazonaws.com"},
+            0,
+            "EventBridge",
+            id="record",
+        ),
+        pytest.param('{"source": ["aws.s3"]}', {"source": "aws.ec2", "detail": {}}, 1, "aws.ec2", id="event"),
+        pytest.param("{ $.a = b }", {"a": "\x1b[31m\u202e"}, 1, "\\u001b", id="hostile-value"),
+    ],
+)
+def test_test_says_whether_and_why(
+    pattern: str, event: Any, code: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(event if isinstance(event, str) else json.dumps(event), encoding="utf-8")
+    answered, out, _ = run(capsys, "test", pattern, str(path))
+    assert answered == code
+    assert words.replace("\\u001b", "\\x1b") in out.replace("\\u001b", "\\x1b")
+    assert "\x1b" not in out
+    again, document = as_json(capsys, "test", pattern, str(path))
+    assert again == code
+    assert document["matches"] is (code == 0)
