@@ -20,6 +20,8 @@ from auditor.seal.cms import load_certificate
 from auditor.seal.signer import Signer
 
 FIELD = "AuditorSignature"
+_FETCH_SECONDS = 10
+"""For each list of revoked certificates; without it the PDF gets a lower level."""
 
 Ask = Callable[[bytes], bytes]
 """Takes a TimeStampReq, returns the service's reply."""
@@ -95,6 +97,7 @@ def _sign(pdf: bytes, signer: Signer, ask: Ask | None, roots: Sequence[x509.Cert
             trust_roots=[_foreign(tools, item) for item in roots],
             other_certs=[_foreign(tools, item) for item in signer.chain],
             allow_fetching=True,
+            fetcher_backend=tools.RequestsFetcherBackend(per_request_timeout=_FETCH_SECONDS),
             revocation_mode="hard-fail",
         )
         arguments = {"use_pades_lta": True, "embed_validation_info": True, "validation_context": context}
@@ -104,7 +107,7 @@ def _sign(pdf: bytes, signer: Signer, ask: Ask | None, roots: Sequence[x509.Cert
     writer = tools.PdfSigner(metadata, signer=_bridge(tools, signer), timestamper=ask and _stamper(tools, ask))
     try:
         output = asyncio.run(writer.async_sign_pdf(tools.IncrementalPdfFileWriter(io.BytesIO(pdf))))
-    except (*tools.certificate_errors, tools.SigningError, tools.PdfError, ValueError) as error:
+    except (*tools.certificate_errors, tools.SigningError, tools.PdfError, ValueError, KeyError, TypeError) as error:
         if roots is not None:  # whatever else is wrong comes up again without revocation data
             raise _NoRevocationData(str(error)[:200]) from error
         raise SealError(f"report.pdf cannot be signed: {error}") from error

@@ -1,5 +1,7 @@
 """What ``pades.py`` uses of pyHanko and its companions, in one place: imported only when a PDF is signed or checked."""
 
+import logging
+
 from asn1crypto.algos import SignedDigestAlgorithm
 from asn1crypto.tsp import TimeStampResp
 from asn1crypto.x509 import Certificate
@@ -15,7 +17,11 @@ from pyhanko.sign.validation import async_validate_pdf_signature, async_validate
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.errors import CRLFetchError, OCSPFetchError, PathBuildingError, ValidationError
+from pyhanko_certvalidator.fetchers.requests_fetchers import RequestsFetcherBackend
 from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+for _name in ("pyhanko", "pyhanko_certvalidator"):  # what they log about hostile files is in what they raise or return
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 certificate_errors = (SignatureValidationError, PathBuildingError, ValidationError, CRLFetchError, OCSPFetchError)
 """What is raised when the state of a certificate cannot be established."""
@@ -28,6 +34,7 @@ __all__ = [
     "PdfFileReader",
     "PdfSignatureMetadata",
     "PdfSigner",
+    "RequestsFetcherBackend",
     "SigSeedSubFilter",
     "SignedDigestAlgorithm",
     "Signer",
