@@ -1,6 +1,6 @@
 """The second half of a run: judge, export, render and seal; put the finished pack in its place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from auditor import __version__
@@ -12,14 +12,18 @@ from auditor.layout import EVIDENCE, RESULTS, write_rules
 from auditor.model import Results
 from auditor.outcome import results_document, results_json
 from auditor.render import html, pdf
-from auditor.render.context import Branding, Context, build
+from auditor.render.context import Branding, build
 from auditor.render.exports import EXPORTS, Source, export
+from auditor.render.pdf import Attachment
 from auditor.run.judging import Rules, judge
 from auditor.run.request import Progress
-from auditor.seal.manifest import Manifest, ManifestInfo, PreviousPack, Tool
+from auditor.seal.manifest import MANIFEST, Manifest, ManifestInfo, PreviousPack, Tool
 from auditor.seal.pack import Sealing, seal_pack
 
-PAGES: dict[str, Callable[[Context], bytes]] = {"html": html.render, "pdf": pdf.render}
+PAGES = ("html", "pdf")
+MOST_ATTACHED_FILES = 1_000
+MOST_ATTACHED_BYTES = 16_000_000
+"""Beyond either, the PDF carries manifest and results only: its evidence stands beside it in the pack."""
 
 
 def complete(
@@ -45,7 +49,7 @@ def complete(
         _write(folder / "results" / name, data)
 
     def pages(manifest: Manifest) -> None:
-        if not PAGES.keys() & set(config.formats):
+        if not set(PAGES) & set(config.formats):
             return
         context = build(
             document,
@@ -55,10 +59,12 @@ def complete(
             branding=_branding(config),
             signer=sealing.signer.chain[0].subject.rfc4514_string() if sealing else "",
         )
-        for name, render in PAGES.items():
-            if name in config.formats:
-                progress(f"Render {name.upper()}", 0, 0)
-                _write(folder / f"report.{name}", render(context))
+        if "html" in config.formats:
+            progress("Render HTML", 0, 0)
+            _write(folder / "report.html", html.render(context))
+        if "pdf" in config.formats:
+            progress("Render PDF", 0, 0)
+            _write(folder / "report.pdf", pdf.render(context, attachments_of(folder, evidence, results)))
 
     info = ManifestInfo(
         pack_id=report_id,
@@ -72,6 +78,30 @@ def complete(
         previous=previous,
     )
     return results, seal_pack(folder, info, pages=pages, sealing=sealing).sha256
+
+
+def attachments_of(folder: Path, evidence: Evidence, results: Results) -> list[Attachment]:
+    """Return what travels inside the PDF: manifest, results, and the answers that the results rest on."""
+    as_of = results.run.as_of
+    found = [
+        Attachment(MANIFEST, (folder / MANIFEST).read_bytes(), "Manifest of the pack", "application/json", as_of),
+        Attachment(RESULTS, (folder / RESULTS).read_bytes(), "All results", "application/json", as_of),
+    ]
+    records = evidence.records
+    sizes = [(folder / EVIDENCE / record.path).stat().st_size for record in records]
+    if len(records) > MOST_ATTACHED_FILES or sum(sizes) > MOST_ATTACHED_BYTES:
+        return found
+    return found + [
+        Attachment(
+            f"{EVIDENCE}/{record.path}",
+            (folder / EVIDENCE / record.path).read_bytes(),
+            f"{record.ref}: {record.call.operation} in {record.call.region} of {record.account}",
+            "application/json",
+            record.collected_at,
+            "Source",
+        )
+        for record in records
+    ]
 
 
 def check_formats(formats: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import shutil
 import socket
 from pathlib import Path
 
+import pikepdf
 import pytest
 
 from auditor.layout import RULES
@@ -107,3 +108,13 @@ def test_two_runs_never_mix_and_nothing_unfinished_is_left(pack: Pack) -> None:
 def test_a_pack_moved_elsewhere_still_holds(pack: Pack, tmp_path: Path) -> None:
     shutil.copytree(pack.path, tmp_path / "else" / "where")
     assert auditor("verify", tmp_path / "else" / "where").code == 0
+
+
+def test_the_pdf_carries_the_manifest_the_results_and_every_answer(pack: Pack) -> None:
+    with pikepdf.open(pack.path / "report.pdf") as document:
+        attached = {name: item.get_file().read_bytes() for name, item in document.attachments.items()}
+        descriptions = [item.description for item in document.attachments.values()]
+    raw = {str(path.relative_to(pack.path)) for path in (pack.path / "evidence" / "raw").rglob("*.json")}
+    assert set(attached) == raw | {"manifest.json", "results/results.json"}
+    assert all(data == (pack.path / name).read_bytes() for name, data in attached.items())
+    assert all(descriptions)
