@@ -88,7 +88,7 @@ MISTAKES = (
         "A name left out", "monitor-cloudtrail-changes", ("{ " + names(*TRAIL[:4]) + " }",), False, "calls StopLogging"
     ),
     Mistake(
-        "Only refused calls are left out",
+        "Refused calls left out",
         "monitor-cloudtrail-changes",
         ("{ (" + ALL + ") && $.errorCode NOT EXISTS }",),
         False,
@@ -194,7 +194,7 @@ MISTAKES = (
         "did you mean Client.UnauthorizedOperation?",
     ),
     Mistake(
-        "*UnauthorizedAccess*, as in many tutorials",
+        "`*UnauthorizedAccess*`, as in many tutorials",
         "monitor-unauthorized-api-calls",
         ('{ ($.errorCode = "*UnauthorizedAccess*") || ($.errorCode = "AccessDenied*") }',),
         False,
@@ -276,3 +276,47 @@ MISTAKES = (
         "GetRole",
     ),
 )
+
+
+def table() -> str:
+    """Write the table of ``docs/patterns.md``."""
+    lines = [
+        "| mistake, or only another spelling | Auditor | whole text | each clause by regular expression |",
+        "|---|---|---|---|",
+    ]
+    for mistake in MISTAKES:
+        found = mistake.judged()
+        answer = f"**{'covered' if found.covers else 'missed'}**{_because(found)}"
+        lines.append(
+            f"| {_cell(mistake.title)} | {answer} | {_verdict(mistake.same_text(), mistake.covers)} "
+            f"| {_verdict(mistake.clause_by_clause(), mistake.covers)} |"
+        )
+    return "\n".join(lines)
+
+
+def _because(found: Coverage) -> str:
+    if found.adds:
+        return f"; also fires when {_cell(found.adds[0].words)}"
+    if found.covers:
+        return ""
+    if not found.valid:
+        problem = next(note for note in found.notes if note.startswith("Not valid"))
+        return f"; not valid: {_cell(problem.split(': ')[1])}"
+    missed = found.missed[0]
+    reason = missed.hint or next((f"`{one.clause}`: {one.reason}" for one in found.narrowed_by), missed.words)
+    return f": {missed.name}; {_cell(reason)}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _verdict(passes: bool, right: bool) -> str:
+    said = "passes" if passes else "fails"
+    return said if passes is right else f"{said} (wrong)"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(table() + "\n")
