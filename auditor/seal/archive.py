@@ -48,10 +48,10 @@ def unpack(pack: PackFiles, folder: Path) -> None:
     """
     for path in pack.sizes:
         target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
                 for chunk in pack.chunks(path):
                     file.write(chunk)
-        except FileExistsError as error:
-            raise IntegrityError(f"{path} stands twice in the pack") from error
+        except (FileExistsError, NotADirectoryError) as error:
+            raise IntegrityError(f"{path} stands twice in the pack, or is a file and a folder at once") from error

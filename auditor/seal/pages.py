@@ -6,11 +6,13 @@ Both pages carry ``manifest-sha256:<hash>`` in their keywords: the HTML in its h
 import re
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 
 KEYWORD = "manifest-sha256:"
 _NAMED = re.compile(rb"manifest-sha256:([0-9a-f]{64})")
 _METADATA = re.compile(rb"/Subtype\s*/XML\b[^\0]{0,400}?stream\r?\n")
 _MOST_METADATA = 1 << 20
+_MOST_STREAMS = 16
 
 
 def manifests_named(data: bytes) -> frozenset[str]:
@@ -20,9 +22,9 @@ def manifests_named(data: bytes) -> frozenset[str]:
 
 
 def _metadata(data: bytes) -> Iterator[bytes]:
-    for match in _METADATA.finditer(data):
+    for match in islice(_METADATA.finditer(data), _MOST_STREAMS):
         unpack = zlib.decompressobj()
         try:
-            yield unpack.decompress(data[match.end() :], _MOST_METADATA)
+            yield unpack.decompress(data[match.end() : match.end() + _MOST_METADATA], _MOST_METADATA)
         except zlib.error:
             continue  # not compressed: the clear text was searched already

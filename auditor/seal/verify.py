@@ -207,10 +207,19 @@ def _mistaken(name: str, known: Mapping[str, str]) -> str:
 
 def _case_twins(files: PackFiles) -> Iterator[Finding]:
     seen: dict[str, str] = {}
+    folders = {parent for name in files.sizes for parent in _parents(name.casefold())}
     for name in files.sizes:
         twin = seen.setdefault(name.casefold(), name)
         if twin != name:
             yield Finding("files", "duplicate", name, f"differs from {twin} only in case; many systems keep just one")
+        if name.casefold() in folders:
+            yield Finding("files", "duplicate", name, "is a file and a folder at once")
+
+
+def _parents(name: str) -> Iterator[str]:
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name
 
 
 def _manifest_findings(pack: _Pack, manifest: Manifest) -> Iterator[Finding]:

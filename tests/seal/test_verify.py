@@ -288,6 +288,14 @@ def test_an_entry_that_would_leave_the_pack_is_named(pack: Path, tmp_path: Path,
     assert not any("evil" in str(item) for item in tmp_path.rglob("*"))
 
 
+def test_a_file_that_is_a_folder_too_is_named(pack: Path, tmp_path: Path) -> None:
+    entries = [*zipped(pack), (zipfile.ZipInfo("pack/results"), b"x")]
+    path = write_zip(tmp_path / "x.zip", entries)
+    assert ("files", "duplicate", "results") in found(verify_pack(path))
+    with open_pack(path) as files, pytest.raises(IntegrityError, match="a file and a folder at once"):
+        unpack(files, tmp_path / "out")
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_an_entry_that_stands_twice_is_named(pack: Path, tmp_path: Path) -> None:
     entries = zipped(pack)
