@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -125,12 +126,14 @@ def test_evaluation_cannot_see_the_outside_world() -> None:
 
 def test_only_the_command_line_prints_and_exits() -> None:
     forbidden = {"print", "exit", "quit", "sys.exit", "os._exit", "SystemExit"}
+    # Worker processes of the simulator have a thread that ends them when their parent is gone; a thread has no other way.
+    excused = {("auditor.simulator.worlds.archive", "os._exit")}
     wrong = [
         f"{module} calls {name}"
         for module in MODULES
         if part(module) != "cli" and not module.endswith("__main__")
         for name in calls(module)
-        if name in forbidden
+        if name in forbidden and (module, name) not in excused
     ]
     assert wrong == []
 
@@ -170,7 +173,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def elsewhere(installation: Path, *arguments: str) -> str:
+def elsewhere(installation: Path, *arguments: str, expected: frozenset[int] = frozenset({0})) -> str:
     """Run the installed package outside the checkout; return what it prints."""
     environment = {**os.environ, "PYTHONPATH": str(installation), "NO_COLOR": "1"}
     outcome = subprocess.run(
@@ -181,7 +184,7 @@ def elsewhere(installation: Path, *arguments: str) -> str:
         text=True,
         check=False,
     )
-    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.returncode in expected, outcome.stderr
     return outcome.stdout
 
 
@@ -201,3 +204,12 @@ def test_a_wheel_holds_every_data_file_of_the_checkout(installation: Path, name:
 
 def test_a_wheel_answers_on_the_command_line(installation: Path) -> None:
     assert "run" in elsewhere(installation, "-m", "auditor", "--help")
+
+
+def test_a_wheel_renders_the_sample(installation: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "reports" / "sample" / "evidence", tmp_path / "evidence")
+    judged = frozenset({0, 1, 3, 4})
+    elsewhere(installation, "-m", "auditor", "render", "--quiet", str(tmp_path), expected=judged)
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
+    assert b"Northwind Ledger" in (tmp_path / "report.html").read_bytes()
+    assert "The pack holds." in elsewhere(installation, "-m", "auditor", "verify", str(tmp_path))

@@ -18,6 +18,10 @@ SAMPLE = ROOT / "reports" / "sample"
 REGIONS = "eu-central-1,us-east-1"
 """Where the simulated account's story plays. All seventeen would bring some fifteen megabytes of digests with them."""
 
+PICTURE = ROOT / "docs" / "images" / "pack-page.png"
+PICTURED = "Controls by severity and state"
+"""Words that only the page shown in the README has."""
+
 AUDITED = (0, 1, 3, 4)
 """Exit codes after which there is a pack."""
 
@@ -52,6 +56,21 @@ def differences(kept: dict[str, bytes], made: dict[str, bytes]) -> Iterator[str]
             yield f"different: {name}"
 
 
+def draw(report: Path) -> None:
+    """Draw the first page of a report that holds the words of ``PICTURED``, for the README; needs poppler.
+
+    Raises:
+        SystemExit: no page holds them.
+    """
+    text = subprocess.run(["pdftotext", str(report), "-"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    pages = [number for number, page in enumerate(text.split("\f"), 1) if PICTURED in page]
+    if not pages:
+        raise SystemExit(f"no page of the report holds {PICTURED!r}; choose another picture for the README")
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    only = ["-f", str(pages[0]), "-l", str(pages[0]), "-singlefile"]
+    subprocess.run(["pdftoppm", "-png", "-r", "96", *only, str(report), str(PICTURE.with_suffix(""))], check=True)
+
+
 def main(arguments: list[str]) -> int:
     """Rebuild or compare; return 1 when a comparison found a difference."""
     with tempfile.TemporaryDirectory(prefix="auditor-sample-") as folder:
@@ -59,6 +78,7 @@ def main(arguments: list[str]) -> int:
         if "--check" not in arguments:
             shutil.rmtree(SAMPLE, ignore_errors=True)
             shutil.copytree(pack, SAMPLE)
+            draw(SAMPLE / "report.pdf")
             print(f"{len(files(SAMPLE))} files in {SAMPLE.relative_to(ROOT)}")
             return 0
         found = list(differences(files(SAMPLE), files(pack)))
