@@ -126,7 +126,7 @@ def test_evaluation_cannot_see_the_outside_world() -> None:
 
 def test_only_the_command_line_prints_and_exits() -> None:
     forbidden = {"print", "exit", "quit", "sys.exit", "os._exit", "SystemExit"}
-    # Worker processes of the simulator have a thread that ends them when their parent is gone; a thread has no other way.
+    # In worker processes of the simulator a thread ends them when their parent is gone; a thread has no other way.
     excused = {("auditor.simulator.worlds.archive", "os._exit")}
     wrong = [
         f"{module} calls {name}"
