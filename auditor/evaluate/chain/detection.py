@@ -23,6 +23,7 @@ from auditor.evaluate.patterns.judge import Coverage, decide, judge
 from auditor.evaluate.patterns.pattern import parse_filter
 from auditor.evaluate.patterns.records import is_read
 from auditor.evaluate.patterns.requirement import Requirement
+from auditor.evaluate.patterns.rules import RULES, Rules
 
 TRAIL_DELIVERY_SECONDS = 300
 """CloudTrail User Guide: on average within about five minutes of the call; not guaranteed."""
@@ -80,13 +81,13 @@ class Account:
         for one in facts.filters:
             self._by_group.setdefault((one.group, one.region), []).append(one)
 
-    def detect(self, requirement: Requirement) -> Detection:
-        """Judge one requirement."""
+    def detect(self, requirement: Requirement, rules: Rules = RULES) -> Detection:
+        """Judge one requirement, by our reading of undocumented rules or by another one."""
         reads = not requirement.events or any(map(is_read, requirement.events))
         heads = self._heads(requirement, reads=reads)
         candidates = [one for trail, head in heads for one in self._candidates(trail, head)]
-        rules = self._rules if any(records(trail, reads=reads) for trail in self.facts.trails) else []
-        return _Judgement(self.facts, requirement, heads, candidates, rules).answer()
+        detectors = self._rules if any(records(trail, reads=reads) for trail in self.facts.trails) else []
+        return _Judgement(self.facts, requirement, heads, candidates, detectors, rules).answer()
 
     def _heads(self, requirement: Requirement, *, reads: bool) -> list[tuple[Trail, Links]]:
         sources = frozenset(filter(None, (requirement.source, *(source for _, source in requirement.sources))))
@@ -132,13 +133,15 @@ class _Judgement:
         requirement: Requirement,
         heads: Sequence[tuple[Trail, Links]],
         candidates: Sequence[_Candidate],
-        rules: Sequence[RulePath],
+        event_rules: Sequence[RulePath],
+        reading: Rules,
     ) -> None:
         self.facts = facts
         self.requirement = requirement
         self.heads = heads
         self.candidates = candidates
-        self.rules = rules
+        self.rules = event_rules
+        self.reading = reading
         own = bool(heads) and not any(trail.organization for trail, _ in heads)
         self.world = World(facts.partition, facts.account if own else "")
 
@@ -165,10 +168,10 @@ class _Judgement:
         return detectors, self.world
 
     def _decide(self, candidates: Sequence[_Candidate], *rule_states: State) -> tuple[bool | None, frozenset[Detector]]:
-        return decide(self.requirement, *self._detectors(candidates, rule_states))
+        return decide(self.requirement, *self._detectors(candidates, rule_states), rules=self.reading)
 
     def _judge(self, candidates: Sequence[_Candidate], *rule_states: State) -> Coverage:
-        return judge(self.requirement, *self._detectors(candidates, rule_states))
+        return judge(self.requirement, *self._detectors(candidates, rule_states), rules=self.reading)
 
     # -- step 1
 

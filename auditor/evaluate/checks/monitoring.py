@@ -5,9 +5,10 @@ What is read here is turned into the plain values of ``auditor.evaluate.chain``,
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from auditor.evaluate.chain.detection import Detection, account_of
+from auditor.evaluate.chain.detection import Account, Detection, account_of
 from auditor.evaluate.chain.facts import (
     Alarm,
     Composite,
@@ -35,7 +36,8 @@ from auditor.evaluate.checks.fields import (
     optional_text,
     text,
 )
-from auditor.evaluate.patterns.requirement import requirement_from
+from auditor.evaluate.patterns.requirement import Requirement, requirement_from
+from auditor.evaluate.patterns.truth import TEST_FILTER, TEST_RULE, Answer, confirm, fitting_rules, read_answers
 from auditor.evaluate.view import EvidenceMissing, Subject, View
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 
@@ -53,13 +55,54 @@ def detection_chain(subject: Subject) -> Verdict:
     ``sns:ListSubscriptionsByTopic``, ``sns:GetTopicAttributes``, ``events:ListRules``, ``events:ListTargetsByRule``.
     """
     requirement = requirement_from("requirement", subject.parameters)
-    found = account_of(facts_of(subject)).detect(requirement)
+    account = account_of(facts_of(subject))
+    found = confirmed(account, requirement, answers_of(subject.evidence))
     _cite(subject.evidence, found)
     if found.state is LinkState.OK:
         return passed(found.reason, details=found.details)
     if found.state is LinkState.UNKNOWN:
         return not_assessed(found.reason, details=found.details)
     return failed(found.reason, details=found.details)
+
+
+def answers_of(view: View) -> tuple[Answer, ...]:
+    """Return what AWS said about patterns and events, where a live run has asked it."""
+    found: list[Answer] = []
+    for operation in (TEST_FILTER, TEST_RULE):
+        try:
+            stored = view.answers(operation)
+        except (EvidenceMissing, KeyError):
+            continue
+        for record, page in stored:
+            if page is not None:
+                found.extend(read_answers(operation, dict(record.call.parameters), page))
+    return tuple(found)
+
+
+def confirmed(account: Account, requirement: Requirement, answers: tuple[Answer, ...]) -> Detection:
+    """Judge a requirement and set AWS's own answers beside the verdict; where they differ, AWS is right.
+
+    One undocumented rule that AWS evidently reads otherwise is turned, and everything is judged again. When no such
+    rule explains the difference, an event that AWS does not match fails the control, and one that only AWS matches
+    leaves it open.
+    """
+    ours = account.detect(requirement)
+    confirmation = confirm([one["pattern"] for one in ours.details["filters"]], answers)
+    if not confirmation.asked:
+        return ours
+    rules = fitting_rules(answers)
+    found = account.detect(requirement, rules) if rules is not None else ours
+    details = {**found.details, "truth": confirmation.document()}
+    if rules is None and found.state is LinkState.OK and confirmation.missed:
+        names = ", ".join(sorted(confirmation.missed))
+        reason = f"AWS itself does not match {names} with these filters, although our reading of them does."
+        return replace(found, state=LinkState.BROKEN, reason=reason, details=details)
+    if rules is None and found.state is LinkState.BROKEN and confirmation.caught:
+        names = ", ".join(sorted(confirmation.caught))
+        reason = f"AWS itself matches {names}, which our reading of the filters takes for missed: {found.reason}"
+        return replace(found, state=LinkState.UNKNOWN, reason=reason, details=details)
+    by = "AWS confirms it" if not confirmation.disagreements else "Judged as AWS reads the pattern"
+    return replace(found, reason=f"{found.reason} {by} ({confirmation.asked} tests).", details=details)
 
 
 def organization_chain(subject: Subject) -> Verdict:

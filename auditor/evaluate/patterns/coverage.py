@@ -266,6 +266,15 @@ def look(case: Case, detectors: Detectors, budget: Budget, rules: Rules = RULES)
             return outcome
 
 
+def example_records(case: Case) -> tuple[dict[str, Any], ...]:
+    """Return ordinary records of a case: two that share only what it fixes, or none when it has no event at all."""
+    first = next(_missed(case, (), Budget(), RULES), None)
+    if first is None:
+        return ()
+    regions = case.field(REGION).samples
+    return tuple(build({REGION: regions[style % len(regions)], **first}, case.kind, style) for style in (0, 1))
+
+
 def _catching_any_style(
     case: Case, assignment: Mapping[Keys, Any], detectors: Detectors, budget: Budget, rules: Rules
 ) -> Miss | list[Detector]:

@@ -8,7 +8,7 @@ log events, and Live Tail"; what the guide leaves open is decided in ``rules``.
     or       := and ( '||' and )*                atom := '(' or ')' | selector test
     test     := ('='|'!=') (text | number | regex) | ('<'|'<='|'>'|'>=') number
               | 'IS' ('NULL'|'TRUE'|'FALSE') | 'NOT' 'EXISTS'
-    selector := '$' ( '.' name | '[' index ']' | '.[' quoted ']' | '.*' | '[*]' )+
+    selector := '$' ( '.' name | '[' index ']' | ".['" any "']" | '.*' | '[*]' )+
 """
 
 import re
@@ -241,6 +241,7 @@ def parse_json_filter(text: str) -> Parsed:
 
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
+_QUOTED_NAME = re.compile(r"'([^']+)'\]")
 _INDEX = re.compile(r"[0-9]{1,6}")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?(?=[\s(){}&|]|$)")
 _WORD = re.compile(r"[^\s(){}&|=!<>\"'%\u201c\u201d\u2018\u2019]+")
@@ -432,12 +433,11 @@ class _Parser:
 
     def key(self) -> tuple[Key, ...]:
         if self.take(".["):
-            if not self.peek('"'):
-                raise self.fail("expected a quoted field name")
-            name = self.quoted()
-            if not self.take("]"):
-                raise self.fail("expected ] after the field name")
-            return (name,)
+            name = _QUOTED_NAME.match(self.text, self.at)
+            if name is None:
+                raise self.fail("expected a field name in single quotes, such as $.['a.b']")
+            self.at = name.end()
+            return (name.group(1),)
         if self.take(".*"):
             return (Wild.FIELDS,)
         if self.take("."):
@@ -537,7 +537,7 @@ def write_key(key: Key) -> str:
     """Write one step of a selector."""
     match key:
         case str():
-            return f".{key}" if _NAME.fullmatch(key) else f".[{_quote(key)}]"
+            return f".{key}" if _NAME.fullmatch(key) else f".['{key}']"
         case int():
             return f"[{key}]"
         case Wild():

@@ -211,11 +211,11 @@ def judge(
 
 
 def decide(
-    requirement: Requirement, detectors: Iterable[Detector], world: World = ANYWHERE
+    requirement: Requirement, detectors: Iterable[Detector], world: World = ANYWHERE, *, rules: Rules = RULES
 ) -> tuple[bool | None, frozenset[Detector]]:
     """Answer ``judge`` without the explanations: whether all is caught, and which detectors catch something of it."""
     try:
-        outcomes, covers = _decided(requirement, Detectors(detectors), world, Budget(), RULES)
+        outcomes, covers = _decided(requirement, Detectors(detectors), world, Budget(), rules)
     except TooComplexError:
         return None, frozenset()
     return covers, frozenset(one for outcome in outcomes for one in outcome.helpful)

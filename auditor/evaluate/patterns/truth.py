@@ -1,0 +1,199 @@
+"""AWS as the judge of our own evaluator: what to ask it, and what its answers change. Asks nothing itself.
+
+``logs:TestMetricFilter`` takes a pattern and up to fifty records and says which match; ``events:TestEventPattern``
+takes a
+pattern and one event. Both only read. Whoever collects asks ``requests``; the answers are evidence like any other,
+and
+``confirm`` sets them beside the verdict. Where AWS and we disagree, AWS is right, and the disagreement is listed.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.evaluate.patterns.coverage import ANYWHERE, World, cases, example_records
+from auditor.evaluate.patterns.delivery import envelope
+from auditor.evaluate.patterns.errors import PatternError, TooComplexError
+from auditor.evaluate.patterns.judge import judge_patterns
+from auditor.evaluate.patterns.pattern import Dialect, Pattern, matches, parse_pattern, serialized
+from auditor.evaluate.patterns.requirement import Requirement
+from auditor.evaluate.patterns.rules import DOUBTS, RULES, Rules, turned
+
+TEST_FILTER = "logs:TestMetricFilter"
+TEST_RULE = "events:TestEventPattern"
+MAX_RECORDS = 50
+"""API model of CloudWatch Logs (TestEventMessages)."""
+
+MAX_EVENTS = 10
+"""Events that one rule is asked about; each takes a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One read-only call: the operation and its parameters, keys as AWS spells them."""
+
+    operation: str
+    parameters: Mapping[str, Any]
+
+
+def requests(requirement: Requirement, patterns: Sequence[str], world: World = ANYWHERE) -> tuple[Request, ...]:
+    """Return the calls that let AWS confirm the judgement of a requirement.
+
+    Args:
+        requirement: what has to be caught.
+        patterns: all filter and event patterns of the account; those that are not about the requirement are left out.
+        world: what is known about the account.
+
+    Returns:
+        the same requests for the same arguments, in the same order, each once.
+    """
+    events = _events(requirement, patterns, world)
+    found: dict[str, Request] = {}
+    for text in dict.fromkeys(patterns):
+        try:
+            pattern = parse_pattern(text)
+        except (PatternError, TooComplexError):
+            # AWS is asked what it makes of a text that we cannot read, when it looks like one about these events
+            if any(name in text for name in requirement.events):
+                found[text] = _filter_request(text, events)
+            continue
+        if not _is_about(pattern, requirement, events):
+            continue
+        if pattern.dialect is Dialect.EVENT:
+            for event in events[:MAX_EVENTS]:
+                sent = serialized(envelope(event))
+                found[f"{text}\n{sent}"] = Request(TEST_RULE, {"EventPattern": text, "Event": sent})
+        else:
+            found[text] = _filter_request(text, events)
+    return tuple(found.values())
+
+
+def _filter_request(text: str, events: Sequence[Mapping[str, Any]]) -> Request:
+    return Request(TEST_FILTER, {"filterPattern": text, "logEventMessages": [serialized(event) for event in events]})
+
+
+def _events(requirement: Requirement, patterns: Sequence[str], world: World) -> list[Mapping[str, Any]]:
+    """Return the events that are missed, then ordinary ones of each name, as many as one call takes."""
+    missed = [missed.event for missed in judge_patterns(requirement, list(patterns), world).missed]
+    ordinary = [record for case in cases(requirement, world) for record in example_records(case)]
+    unique = {serialized(event): event for event in (*missed, *ordinary)}
+    return list(unique.values())[:MAX_RECORDS]
+
+
+def _is_about(pattern: Pattern, requirement: Requirement, events: Sequence[Mapping[str, Any]]) -> bool:
+    sent = envelope if pattern.dialect is Dialect.EVENT else dict
+    return any(matches(pattern, sent(event)) for event in events) or any(
+        name in pattern.text for name in requirement.events
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What AWS said about one pattern and one event; ``event`` is the text that was sent."""
+
+    pattern: str
+    event: str
+    matched: bool
+
+
+def read_answers(operation: str, parameters: Mapping[str, Any], page: Mapping[str, Any]) -> tuple[Answer, ...]:
+    """Read the response to one request.
+
+    Raises:
+        KeyError, TypeError, ValueError: it does not have the documented form.
+    """
+    if operation == TEST_RULE:
+        matched = page["Result"]
+        if not isinstance(matched, bool):
+            raise TypeError("Result is no boolean")
+        return (Answer(str(parameters["EventPattern"]), str(parameters["Event"]), matched),)
+    numbers = {int(match["eventNumber"]) for match in page["matches"]}
+    pattern = str(parameters["filterPattern"])
+    messages = parameters["logEventMessages"]
+    return tuple(Answer(pattern, str(message), number in numbers) for number, message in enumerate(messages, start=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """AWS's answers beside ours.
+
+    Args:
+        asked: how many pairs of pattern and event AWS has judged.
+        disagreements: those where we said something else.
+        caught: names of events that we took for missed and AWS matches.
+        missed: names of events that we took for caught and AWS matches with none of the patterns.
+    """
+
+    asked: int
+    disagreements: tuple[Answer, ...]
+    caught: frozenset[str]
+    missed: frozenset[str]
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form for the details of a result."""
+        return {
+            "asked": self.asked,
+            "agreed": self.asked - len(self.disagreements),
+            "disagreements": [
+                {"pattern": one.pattern, "event": _parsed(one.event), "aws": one.matched, "ours": not one.matched}
+                for one in self.disagreements
+            ],
+        }
+
+
+def confirm(patterns: Sequence[str], answers: Iterable[Answer]) -> Confirmation:
+    """Set AWS's answers about these patterns beside ours.
+
+    Args:
+        patterns: the patterns that the verdict rests on.
+        answers: whatever AWS was asked in this run; answers about other patterns are passed over.
+    """
+    about = [answer for answer in answers if answer.pattern in set(patterns)]
+    by_event: dict[str, list[tuple[bool, bool]]] = {}
+    disagreements = []
+    for answer in about:
+        ours = _ours(answer)
+        by_event.setdefault(answer.event, []).append((ours, answer.matched))
+        if ours is not answer.matched:
+            disagreements.append(answer)
+    changed = {event: pairs for event, pairs in by_event.items() if any(ours is not aws for ours, aws in pairs)}
+    caught = {
+        _name(event) for event, pairs in changed.items() if not any(o for o, _ in pairs) and any(a for _, a in pairs)
+    }
+    missed = {
+        _name(event) for event, pairs in changed.items() if any(o for o, _ in pairs) and not any(a for _, a in pairs)
+    }
+    return Confirmation(len(about), tuple(disagreements), frozenset(caught), frozenset(missed))
+
+
+def fitting_rules(answers: Iterable[Answer]) -> Rules | None:
+    """Return the reading of undocumented rules that agrees with every answer: ours, or ours with one rule turned.
+
+    None when there is no such reading.
+    """
+    known = tuple(answers)
+    for rules in (RULES, *map(turned, sorted(DOUBTS))):
+        if all(_ours(answer, rules) is answer.matched for answer in known):
+            return rules
+    return None
+
+
+def _ours(answer: Answer, rules: Rules = RULES) -> bool:
+    try:
+        return matches(parse_pattern(answer.pattern), _parsed(answer.event), rules)
+    except (PatternError, TooComplexError):
+        return False
+
+
+def _parsed(event: str) -> Any:
+    try:
+        return json.loads(event)
+    except ValueError:
+        return event
+
+
+def _name(event: str) -> str:
+    record = _parsed(event)
+    inner = record.get("detail", record) if isinstance(record, dict) else {}
+    return str(inner.get("eventName", "")) if isinstance(inner, dict) else ""

@@ -1,0 +1,161 @@
+"""What AWS is asked about patterns, and what its answers change."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from auditor.evaluate.chain.detection import Account
+from auditor.evaluate.chain.link import State
+from auditor.evaluate.checks.monitoring import confirmed
+from auditor.evaluate.patterns.pattern import matches, parse_filter
+from auditor.evaluate.patterns.rules import RULES
+from auditor.evaluate.patterns.truth import (
+    MAX_RECORDS,
+    TEST_FILTER,
+    TEST_RULE,
+    Answer,
+    Request,
+    fitting_rules,
+    read_answers,
+    requests,
+)
+from auditor.simulator.overlay import filter_patterns
+from tests.evaluate.chain.account import CONTROL, FILTER, RIGHT
+from tests.evaluate.patterns.catalogue import requirement
+from tests.evaluate.patterns.mistakes import MISTAKES, Mistake
+from tests.evaluate.patterns.published import PRINTED, PUBLISHED
+from tests.evaluate.patterns.test_filter_pattern import EXPRESSIONS, RECORDS
+
+ASKED = requirement(CONTROL)
+
+
+def simulated(request: Request) -> tuple[Answer, ...]:
+    """Answer as the simulated AWS does, with an evaluator that knows nothing of ours."""
+    pattern, messages = request.parameters["filterPattern"], request.parameters["logEventMessages"]
+    matched = [
+        {"eventNumber": number, "eventMessage": message}
+        for number, message in enumerate(messages, start=1)
+        if filter_patterns.matches(pattern, message)
+    ]
+    return read_answers(TEST_FILTER, request.parameters, {"matches": matched})
+
+
+def test_requests_stay_within_the_limits_and_are_the_same_each_time() -> None:
+    patterns = [PRINTED[CONTROL], "{ $.eventName = Unrelated }", "{ $.eventName = StopLogging"]
+    asked = requests(ASKED, patterns)
+    assert asked == requests(ASKED, patterns)
+    assert [request.parameters["filterPattern"] for request in asked] == [patterns[0], patterns[2]]
+    for request in asked:
+        assert 0 < len(request.parameters["logEventMessages"]) <= MAX_RECORDS
+        assert all(json.loads(message)["eventName"] for message in request.parameters["logEventMessages"])
+
+
+def test_the_missed_event_is_among_those_that_are_asked() -> None:
+    (request,) = requests(ASKED, [PRINTED[CONTROL].replace("DeleteTrail", "DeleteTrial")])
+    assert json.loads(request.parameters["logEventMessages"][0])["eventName"] == "DeleteTrail"
+
+
+def test_rules_are_asked_event_by_event() -> None:
+    rule = json.dumps({"detail": {"eventName": list(ASKED.events)}})
+    asked = requests(ASKED, [rule])
+    assert {request.operation for request in asked} == {TEST_RULE}
+    assert all(json.loads(request.parameters["Event"])["source"] == "aws.cloudtrail" for request in asked)
+    (answer,) = read_answers(TEST_RULE, asked[0].parameters, {"Result": True})
+    assert answer.matched
+
+
+@pytest.mark.parametrize(
+    ("operation", "page"),
+    [(TEST_RULE, {"Result": "yes"}), (TEST_RULE, {}), (TEST_FILTER, {}), (TEST_FILTER, {"matches": [{}]})],
+)
+def test_a_malformed_answer_is_an_error_not_a_yes(operation: str, page: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        read_answers(operation, {"EventPattern": "", "Event": "", "filterPattern": "", "logEventMessages": []}, page)
+
+
+@pytest.mark.parametrize("mistake", [one for one in MISTAKES if one.judged().valid], ids=lambda one: one.title)
+def test_the_simulated_aws_agrees_about_every_event_that_matters(mistake: Mistake) -> None:
+    asked = requests(requirement(mistake.control), mistake.patterns)
+    answers = [answer for request in asked for answer in simulated(request)]
+    assert fitting_rules(answers) == RULES
+
+
+@pytest.mark.parametrize("row", PUBLISHED, ids=lambda row: row["control"])
+def test_the_simulated_aws_agrees_about_published_patterns(row: dict[str, Any]) -> None:
+    valid = [variant["pattern"] for variant in row["variants"] if variant["expected"] != "invalid"]
+    asked = requests(requirement(row["control"]), valid)
+    assert fitting_rules([answer for request in asked for answer in simulated(request)]) == RULES
+
+
+@settings(deadline=None, max_examples=200)
+@given(expression=EXPRESSIONS, record=RECORDS)
+def test_two_evaluators_that_know_nothing_of_each_other_agree(expression: str, record: dict[str, Any]) -> None:
+    """Where AWS is silent (null, booleans, mixed types) each may read as it likes."""
+    pattern = f"{{ {expression} }}"
+    if (
+        len(pattern) > 1000
+        or "\\" in pattern
+        or any(isinstance(value, bool | int | None) for value in _scalars(record))
+    ):
+        return
+    assert matches(parse_filter(pattern), record) is filter_patterns.matches(pattern, json.dumps(record))
+
+
+def _scalars(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [scalar for item in value.values() for scalar in _scalars(item)]
+    return [scalar for item in value for scalar in _scalars(item)] if isinstance(value, list) else [value]
+
+
+def answered(pattern: str, *, as_ours: bool = True) -> tuple[Answer, ...]:
+    found = []
+    for request in requests(ASKED, [pattern]):
+        for message in request.parameters["logEventMessages"]:
+            ours = matches(parse_filter(pattern), json.loads(message))
+            found.append(Answer(pattern, message, ours is as_ours))
+    return tuple(found)
+
+
+def judged(pattern: str, answers: tuple[Answer, ...]) -> Any:
+    return confirmed(Account(replace(RIGHT, filters=(replace(FILTER, pattern=pattern),))), ASKED, answers)
+
+
+def test_agreement_is_said_and_counted() -> None:
+    found = judged(PRINTED[CONTROL], answered(PRINTED[CONTROL]))
+    assert found.state is State.OK
+    assert "AWS confirms it" in found.reason
+    assert found.details["truth"]["agreed"] == found.details["truth"]["asked"] > 0
+
+
+def test_without_answers_nothing_is_claimed() -> None:
+    assert "truth" not in judged(PRINTED[CONTROL], ()).details
+
+
+def test_aws_wins_when_it_does_not_match() -> None:
+    found = judged(PRINTED[CONTROL], answered(PRINTED[CONTROL], as_ours=False))
+    assert found.state is State.BROKEN
+    assert "AWS itself does not match" in found.reason
+    assert found.details["truth"]["disagreements"]
+
+
+def test_an_event_that_only_aws_matches_leaves_it_open() -> None:
+    wrong = PRINTED[CONTROL].replace("DeleteTrail", "DeleteTrial")
+    answers = tuple(replace(answer, matched=True) for answer in answered(wrong))
+    found = judged(wrong, answers)
+    assert found.state is State.UNKNOWN
+    assert "AWS itself matches DeleteTrail" in found.reason
+
+
+def test_a_rule_that_aws_reads_otherwise_is_turned() -> None:
+    pattern = "{ $.eventName = Cr*Trail || $.eventName = Up*Trail || $.eventName = De*Trail || $.eventName = *Logging }"
+    assert judged(pattern, ()).state is State.BROKEN
+    answers = tuple(replace(answer, matched=True) for answer in answered(pattern))
+    rules = fitting_rules(answers)
+    assert rules is not None
+    assert not rules.inner_asterisk_is_literal
+    found = judged(pattern, answers)
+    assert found.state is State.OK
+    assert "as AWS reads the pattern" in found.reason
