@@ -141,9 +141,15 @@ def chain(links: Sequence[tuple[str, str, str]]) -> tuple[Box, ...]:
 
 
 def short_lines(name: str) -> tuple[str, ...]:
-    """Fold a name into at most two lines; a longer one keeps its beginning and end, as ARNs differ there."""
+    """Fold a name into at most two lines, after a separator where there is one near the end of the first.
+
+    A name that does not fit keeps its beginning and its end, as ARNs differ there.
+    """
     if len(name) <= _BOX_LINE:
         return (name,)
+    cut = max((at + 1 for at in range(_BOX_LINE // 2, _BOX_LINE) if name[at] in "-/_.:"), default=_BOX_LINE)
+    if len(name) - cut <= _BOX_LINE:
+        return (name[:cut], name[cut:])
     if len(name) <= 2 * _BOX_LINE:
         return (name[:_BOX_LINE], name[_BOX_LINE:])
     return (name[: _BOX_LINE - 1] + "…", "…" + name[1 - _BOX_LINE :])

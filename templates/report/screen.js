@@ -126,7 +126,8 @@
       }
       setTimeout(() => { button.textContent = "copy"; }, 1500);
     });
-    node.after(button);
+    if (node.matches("p, pre")) node.append(button);
+    else node.after(button);
   };
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) { near.unobserve(entry.target); withCopy(entry.target); }
