@@ -20,10 +20,11 @@ import os
 import selectors
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 
 from auditor.errors import AuditorError
 
@@ -51,6 +52,7 @@ class Simulator:
         self._port = port
         self._child: subprocess.Popen[str] | None = None
         self._about: dict[str, Any] = {}
+        self._complaints: IO[str] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -70,12 +72,13 @@ class Simulator:
         if self.world not in WORLDS:
             raise AuditorError(f"unknown simulated world {self.world!r}", hint=f"choose one of {', '.join(WORLDS)}")
         command = [sys.executable, "-m", "auditor.simulator", "--world", self.world, "--port", str(self._port)]
+        self._complaints = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - read when the start fails, closed by stop
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [*command, "--parent", str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._complaints,
             text=True,
             env=clean,
         )
@@ -83,9 +86,12 @@ class Simulator:
             self._about = json.loads(self._first_line(self._child))
         except ValueError as error:
             self._child.kill()
-            _, complaint = self._child.communicate()
+            self._child.communicate()
             self._child = None
-            why = complaint.strip().splitlines()[-1] if complaint.strip() else "it said nothing"
+            self._complaints.seek(0)
+            said = self._complaints.read().strip().splitlines()
+            self._complaints.close()
+            why = said[-1] if said else "it said nothing"
             hint = "the simulator needs the demo extra: pip install 'auditor[demo]'" if "moto" in why else ""
             raise AuditorError(f"the simulated AWS did not start: {why}", hint=hint) from error
 
@@ -108,6 +114,8 @@ class Simulator:
         except subprocess.TimeoutExpired:
             child.kill()
             child.communicate()
+        if self._complaints is not None:
+            self._complaints.close()
 
     @property
     def endpoint(self) -> str:

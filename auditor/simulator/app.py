@@ -10,7 +10,7 @@ from auditor.simulator import calls, clock
 from auditor.simulator.calls import Call
 from auditor.simulator.faults import Faults
 from auditor.simulator.objects import ObjectStore
-from auditor.simulator.web import Answer, Request
+from auditor.simulator.web import Answer, NotYet, Request
 
 CONTROL: Final = "/_simulator/"
 
@@ -54,6 +54,8 @@ class Application:
         held = self.objects.operation(request)
         if held is not None:
             operation, bucket, key = held
+            if waiting := self.objects.waiting(bucket, key, request):
+                raise NotYet(waiting)
             call = _object_call(operation, request)
             return self.faults.answer(call, lambda call: self._object(call, bucket.name, key))
         call = calls.identify(request)

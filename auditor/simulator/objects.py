@@ -6,11 +6,12 @@ bucket's settings (policy, versioning, logging, encryption ...) are moto's.
 
 import bisect
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Final
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, quote, unquote
 from xml.sax.saxutils import escape
 
@@ -44,18 +45,27 @@ class Version:
         return f"{self.modified:%Y-%m-%dT%H:%M:%S.000Z}"
 
 
+class Source(Protocol):
+    """Where a bucket's objects come from when they are first looked at."""
+
+    def waiting(self, wanted: str) -> "Sequence[Future[Any]]":
+        """Return what has to be finished elsewhere before a key or prefix can be read."""
+
+    def fill(self, bucket: "Bucket", wanted: str) -> None:
+        """Put everything under a key or prefix into the bucket."""
+
+
 @dataclass(slots=True)
 class Bucket:
     """A bucket. Versions of a key are held oldest first.
 
-    ``source`` lets a part of a bucket come into being when it is first looked at: it is called with the key or prefix
-    about to be read.
+    ``source`` lets a part of a bucket come into being when it is first looked at.
     """
 
     name: str
     versioned: bool = True
     objects: dict[str, list[Version]] = field(default_factory=dict)
-    source: Callable[["Bucket", str], None] | None = None
+    source: "Source | None" = None
     _sorted: list[str] | None = None
 
     def put(
@@ -99,7 +109,7 @@ class Bucket:
     def prepare(self, wanted: str) -> None:
         """Let the source fill in what is about to be read."""
         if self.source is not None:
-            self.source(self, wanted)
+            self.source.fill(self, wanted)
 
     def current(self, key: str) -> Version | None:
         """Return the newest version, which may be a delete marker."""
@@ -194,6 +204,13 @@ class ObjectStore:
             if "list-type" in names:
                 operation = "ListObjectsV2"
         return (operation, bucket, key) if operation else None
+
+    def waiting(self, bucket: Bucket, key: str, request: Request) -> "Sequence[Future[Any]]":
+        """Return what has to be finished before this request can be served; usually nothing."""
+        if bucket.source is None:
+            return ()
+        prefix = key or parse_qs(request.query).get("prefix", [""])[0]
+        return bucket.source.waiting(prefix)
 
     def serve(self, operation: str, bucket: Bucket, key: str, request: Request) -> Answer:
         """Answer one of the operations named by :meth:`operation`."""

@@ -6,11 +6,12 @@ connection. It speaks just enough HTTP for AWS SDKs, obstore and the standard li
 
 import asyncio
 import http.client
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from enum import Enum
-from typing import Final, cast
+from typing import Any, Final, cast
 from urllib.parse import unquote
 
 MAX_HEAD: Final = 1 << 16
@@ -55,7 +56,16 @@ class Answer:
     length: int | None = None
 
 
+class NotYet(Exception):  # noqa: N818 - a state, not an error
+    """An application cannot answer before some work elsewhere is done; the server asks again then."""
+
+    def __init__(self, futures: "Sequence[Future[Any]]") -> None:
+        super().__init__(f"waiting for {len(futures)} pieces of work")
+        self.futures = futures
+
+
 Application = Callable[[Request], Answer]
+"""Answers a request at once, or raises :class:`NotYet`."""
 
 
 def _status_line(status: int) -> bytes:
@@ -92,12 +102,26 @@ class Connection(asyncio.Protocol):
             if request is None:
                 return
             self._busy = True
+            self._dispatch(request)
+
+    def _dispatch(self, request: Request) -> None:
+        loop = asyncio.get_running_loop()
+        try:
             answer = self._application(request)
-            if answer.delay > 0:
-                asyncio.get_running_loop().call_later(answer.delay, self._finish, request, answer)
-                return
-            self._send(request, answer)
-            self._busy = False
+        except NotYet as state:
+            first = state.futures[0]
+            first.add_done_callback(lambda _: loop.call_soon_threadsafe(self._resume, request))
+            return
+        if answer.delay > 0:
+            loop.call_later(answer.delay, self._finish, request, answer)
+            return
+        self._send(request, answer)
+        self._busy = False
+
+    def _resume(self, request: Request) -> None:
+        if self._transport is not None:
+            self._dispatch(request)
+            self._advance()
 
     def _finish(self, request: Request, answer: Answer) -> None:
         if self._transport is None:

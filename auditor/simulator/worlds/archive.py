@@ -6,7 +6,10 @@ nobody reads. One or two Regions are made on the spot; when more are wanted, wor
 
 import gzip
 import json
+import os
 import re
+import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -21,7 +24,9 @@ from auditor.simulator.worlds import events
 from auditor.simulator.worlds.builder import REGIONS
 from auditor.simulator.worlds.events import ACCOUNT, BEGIN, END, HOME, STOPPED, Happening
 
-KEYS: Final = Keyring("northwind", since=datetime(2026, 9, 10, tzinfo=UTC))
+_SINCE: Final = datetime(2026, 9, 10, tzinfo=UTC)
+_OWN_KEYS: Final = Keyring("northwind", since=_SINCE)
+_QUIET_KEYS: Final = Keyring("northwind-quiet", since=_SINCE, shared=True)
 TRAIL: Final = DeliveredTrail("management-events", HOME, "northwind-trail-logs", ACCOUNT)
 GATHERED: Final = {HOME: timedelta(minutes=30)}
 """How long records are gathered into one log file; an hour where nothing is said."""
@@ -37,6 +42,15 @@ PLANTED_KEY: Final = (
 """A log file that no digest vouches for."""
 
 
+def keys_of(region: str) -> Keyring:
+    """Return the signing keys of a Region.
+
+    Regions with log files have keys of their own, as on AWS; the quiet ones share theirs, as each key takes a tenth of a
+    second to derive.
+    """
+    return _OWN_KEYS if region in events.LOG_REGIONS else _QUIET_KEYS
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a trail delivers. ``eventful`` adds October's story: the pause and the tampering."""
@@ -50,7 +64,7 @@ class Plan:
             deliver(
                 self.trail,
                 region=region,
-                keys=KEYS,
+                keys=keys_of(region),
                 start=BEGIN,
                 end=END,
                 records=trail_records(region, eventful=self.eventful),
@@ -112,7 +126,7 @@ def _log_of(region: str, moment: datetime, begun: datetime) -> StoredObject:
         for record in events.records(region)
         if first <= datetime.fromisoformat(str(record["eventTime"])) < first + every
     ]
-    chain = Chain(TRAIL, region, KEYS)
+    chain = Chain(TRAIL, region, keys_of(region))
     return chain.log(first + every + timedelta(minutes=5), held, listed=False)
 
 
@@ -150,6 +164,17 @@ def produce(plan: Plan, region: str) -> list[StoredObject]:
     return plan.deliver(region)
 
 
+def _leave_with(parent: int) -> None:
+    """End this worker process when its parent is gone, however it went."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 _REGION_IN_KEY: Final = re.compile(r"/CloudTrail(?:-Digest)?/([a-z]{2}(?:-[a-z]+)+-\d)/")
 ON_THE_SPOT: Final = 2
 """So many Regions are made in the server itself before worker processes are started."""
@@ -166,28 +191,34 @@ class Archive:
 
     def attach(self, bucket: Bucket) -> None:
         """Make this archive the source of the bucket's objects."""
-        bucket.source = self.fill
+        bucket.source = self
+
+    def waiting(self, wanted: str) -> "list[Future[list[StoredObject]]]":
+        """Return what worker processes still have to make before a key or prefix can be read."""
+        missing = [region for region in self._regions(wanted) if region not in self._done]
+        if not missing or (len(missing) == 1 and missing[0] not in self._running and len(self._done) < ON_THE_SPOT):
+            return []
+        self._start_workers()
+        made = [self._running[region] for region in missing if region in self._running]
+        return [future for future in made if not future.done()]
 
     def fill(self, bucket: Bucket, wanted: str) -> None:
         """Make sure that everything under a key or prefix is in the bucket."""
-        if len(self._done) == len(REGIONS):
-            return
-        found = _REGION_IN_KEY.search(f"{wanted}/" if wanted.count("/") == 3 else wanted)  # noqa: PLR2004 - .../region
-        if found:
-            if found[1] in REGIONS:
-                self._ensure(bucket, found[1])
-            return
-        if wanted.endswith(".json.gz"):
-            return  # a single object elsewhere; not one of the archive's
-        for region in REGIONS:
-            self._start_workers()
-            self._ensure(bucket, region)
+        for region in self._regions(wanted):
+            if region not in self._done:
+                self._add(bucket, region)
 
-    def _ensure(self, bucket: Bucket, region: str) -> None:
-        if region in self._done:
-            return
-        if len(self._done) >= ON_THE_SPOT:
-            self._start_workers()
+    def _regions(self, wanted: str) -> tuple[str, ...]:
+        """Return the Regions whose deliveries lie under a key or prefix."""
+        root = f"AWSLogs/{self.plan.trail.account}/"
+        if len(self._done) == len(REGIONS) or not (wanted.startswith(root) or root.startswith(wanted)):
+            return ()
+        found = _REGION_IN_KEY.search(f"{wanted}/" if wanted.count("/") == 3 else wanted)  # noqa: PLR2004 - .../region
+        if found is None:
+            return REGIONS
+        return (found[1],) if found[1] in REGIONS else ()
+
+    def _add(self, bucket: Bucket, region: str) -> None:
         running = self._running.pop(region, None)
         made = running.result() if running is not None else self.produce(self.plan, region)
         self._done.add(region)
@@ -197,9 +228,10 @@ class Archive:
             _tamper(bucket, region)
 
     def _start_workers(self) -> None:
-        if self._running or len(self._done) + 1 >= len(REGIONS):
+        if self._running:
             return
-        pool = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+        context = get_context("spawn")
+        pool = ProcessPoolExecutor(2, mp_context=context, initializer=_leave_with, initargs=(os.getpid(),))
         for region in sorted(REGIONS, key=lambda name: (name not in events.LOG_REGIONS, name)):
             if region not in self._done:
                 self._running[region] = pool.submit(self.produce, self.plan, region)
@@ -208,4 +240,4 @@ class Archive:
 
 def keys_between(region: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
     """Return ListPublicKeys' answer for a Region."""
-    return [key.published() for key in KEYS.public_keys(region, start, end)]
+    return [key.published() for key in keys_of(region).public_keys(region, start, end)]
