@@ -45,8 +45,8 @@ PLANTED_KEY: Final = (
 def keys_of(region: str) -> Keyring:
     """Return the signing keys of a Region.
 
-    Regions with log files have keys of their own, as on AWS; the quiet ones share theirs, as each key takes a tenth of a
-    second to derive.
+    Regions with log files have keys of their own, as on AWS; the quiet ones share theirs, as deriving a key takes a
+    tenth of a second.
     """
     return _OWN_KEYS if region in events.LOG_REGIONS else _QUIET_KEYS
 
