@@ -132,7 +132,7 @@ def demo(
             )
 
 
-DEMO_FRAMEWORKS = ("cis-aws-5.0.0", "cis-aws-3.0.0")
+DEMO_FRAMEWORKS = ("cis-aws-5.0.0", "cis-aws-3.0.0", "trail-readiness")
 _DEMO_SALT = b"the demo has no secrets to hide."
 
 
