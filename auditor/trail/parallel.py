@@ -4,6 +4,8 @@ Fetching waits, inflating and hashing release the interpreter lock: threads reac
 are ready; whoever needs an order sorts.
 """
 
+import contextlib
+import ctypes
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +23,10 @@ REMOTE_LEAST: Final = 8
 REMOTE_MOST: Final = 160
 RATE_PER_SECOND: Final = 8000
 """What two cores digest at best; Little's law turns it and the latency into a number of requests under way."""
+
+
+M_ARENA_MAX: Final = -8
+"""The parameter's number in glibc's malloc.h."""
 
 
 class Stopped(Exception):  # noqa: N818 - a decision, not an error
@@ -63,6 +69,16 @@ class Concurrency:
         self.fastest_seconds = min(self.fastest_seconds, seconds)
 
 
+def keep_memory_flat() -> None:
+    """Let all threads share two memory arenas, where the C library is glibc.
+
+    By default each thread keeps an arena of its own and in it the most that it ever held: measured on a trail of a
+    million log files, 152 MiB instead of 113. (mallopt(3), M_ARENA_MAX)
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
+
+
 def cores() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -77,21 +93,35 @@ class Workers(Generic[Task, Result]):
     """
 
     def __init__(self, concurrency: Concurrency, stop: Event) -> None:
+        keep_memory_flat()
         self.concurrency = concurrency
         self._stop = stop
         self._pool = ThreadPoolExecutor(concurrency.most, thread_name_prefix="trail")
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[tuple[Task, Result]]:
+    def map(
+        self,
+        function: Callable[[Task], Result],
+        tasks: Iterable[Task],
+        *,
+        weigh: Callable[[Task], int] = lambda _: 0,
+        budget: int = 1,
+    ) -> Iterator[tuple[Task, Result]]:
         """Yield each task with its result, in order of completion. Exceptions of a task are raised here.
 
         Tasks are drawn lazily, so an endless iterable is fine. A stop waits for what is under way and drops it.
+
+        Args:
+            function: run on a thread for each task.
+            tasks: the tasks.
+            weigh: how much memory a task takes, in any unit.
+            budget: no further task starts while those under way weigh as much: large objects come a few at a time.
         """
         ready: SimpleQueue[tuple[Task, Future[Result]]] = SimpleQueue()
         waiting = iter(tasks)
-        under_way, more = 0, True
+        under_way, weight, more = 0, 0, True
         try:
             while more or under_way:
-                while more and under_way < self.concurrency.limit and not self._stop.is_set():
+                while more and under_way < self.concurrency.limit and weight < budget and not self._stop.is_set():
                     try:
                         task = next(waiting)
                     except StopIteration:
@@ -100,13 +130,16 @@ class Workers(Generic[Task, Result]):
                     future = self._pool.submit(function, task)
                     future.add_done_callback(lambda done, task=task: ready.put((task, done)))  # type: ignore[misc]
                     under_way += 1
+                    weight += weigh(task)
                 if self._stop.is_set():
                     raise Stopped
                 if not under_way:
                     break
                 task, done = ready.get()
                 under_way -= 1
+                weight -= weigh(task)
                 yield task, done.result()
+                del task, done
         finally:
             while under_way:
                 ready.get()

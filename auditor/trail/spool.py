@@ -16,10 +16,13 @@ from typing import Final
 _SCHEMA: Final = """
     PRAGMA journal_mode = OFF;
     PRAGMA synchronous = OFF;
-    PRAGMA cache_size = -16384;
+    PRAGMA cache_size = -6144;
     PRAGMA temp_store = FILE;
     CREATE TABLE raw (digest INTEGER PRIMARY KEY, bucket TEXT, key TEXT, body BLOB, metadata TEXT);
-    CREATE TABLE named (digest INTEGER, bucket TEXT, key TEXT, sha256 TEXT, algorithm TEXT);
+    CREATE TABLE named (
+        digest INTEGER, position INTEGER, bucket TEXT, key TEXT, sha256 TEXT, algorithm TEXT,
+        PRIMARY KEY (digest, position)
+    ) WITHOUT ROWID;
     CREATE TABLE accepted (digest INTEGER PRIMARY KEY);
     CREATE TABLE entry (
         id INTEGER PRIMARY KEY, digest INTEGER, bucket TEXT, key TEXT, sha256 TEXT, algorithm TEXT,
@@ -111,7 +114,8 @@ class Spool:
         with self._transaction():
             text = json.dumps(dict(metadata), sort_keys=True)
             self._db.execute("INSERT INTO raw VALUES (?, ?, ?, ?, ?)", (digest, *place, bytes(body), text))
-            self._db.executemany("INSERT INTO named VALUES (?, ?, ?, ?, ?)", ((digest, *log) for log in logs))
+            rows = ((digest, position, *log) for position, log in enumerate(logs))
+            self._db.executemany("INSERT INTO named VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def digests(self) -> Iterator[tuple[str, bytes, dict[str, str]]]:
         """Yield key, stored bytes and metadata of every digest fetched, by key."""
@@ -136,7 +140,7 @@ class Spool:
                 self._db.execute(
                     "INSERT OR IGNORE INTO entry (digest, bucket, key, sha256, algorithm)"
                     " SELECT digest, bucket, key, sha256, algorithm FROM named WHERE digest = ?1"
-                    " AND (?2 = '' OR substr(key, -39, 13) < ?2) ORDER BY rowid",
+                    " AND (?2 = '' OR substr(key, -39, 13) < ?2) ORDER BY position",
                     (digest, bound),
                 )
 

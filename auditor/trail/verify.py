@@ -75,11 +75,15 @@ DELIVERY_SLACK: Final = timedelta(minutes=20)
 """Between the time in a log file's name and its delivery, which decides the digest it belongs to."""
 LATER: Final = 8
 """By which factor that reach grows where the last digests cannot prove themselves: 3 hours, 1 day, 8 days ..."""
-LIST_PAGE: Final = 4000
+LIST_PAGE: Final = 1000
 """Listing rows taken at a time from a remote store: memory stays flat on days with many log files."""
 BATCH: Final = 8
 """Log files per task: amortises what handing over a task costs."""
 BATCH_BYTES: Final = 1 << 20
+DIGEST_BUDGET: Final = 1 << 18
+"""Stored bytes of digests under way: being parsed, a digest of 4,000 log files takes a hundred times its 190 kB."""
+LOG_BUDGET: Final = 1 << 25
+"""Stored bytes of log files under way."""
 CHECKPOINT_EVERY: Final = 400
 """Verified log files between two writes to the checkpoint: a killed run loses at most these."""
 VERSION_LOOKUPS: Final = 50
@@ -161,6 +165,8 @@ class _Chain:
     region: str
     own: dict[Place, DigestName] = field(default_factory=dict)
     foreign: dict[Place, DigestName] = field(default_factory=dict)
+    sizes: dict[Place, int] = field(default_factory=dict)
+    """Stored bytes of the digests listed."""
     checked: dict[Place, CheckedDigest] = field(default_factory=dict)
     missing: set[Place] = field(default_factory=set)
     locations: set[Location] = field(default_factory=set)
@@ -414,6 +420,7 @@ class _Run:
             return
         if name.end <= self.scope.start or name.end > self.scope.end + chain.late:
             return
+        chain.sizes[location.bucket, row.key] = row.size
         if (name.trail, name.home_region) == (self.scope.trail, self.scope.home_region):
             chain.own[location.bucket, row.key] = name
             return
@@ -458,7 +465,8 @@ class _Run:
             )
 
     def _fetch_digests(self, waiting: Sequence[tuple[_Chain, Place, DigestName]]) -> None:
-        for done, (task, (checked, body, metadata)) in enumerate(self._workers.map(self._fetch_digest, waiting), 1):
+        results = self._workers.map(self._fetch_digest, waiting, weigh=_digest_size, budget=DIGEST_BUDGET)
+        for done, (task, (checked, body, metadata)) in enumerate(results, 1):
             chain, place, _ = task
             chain.checked[place] = self._keep(chain, place, checked, body, metadata)
             self._tell("digests", done, len(waiting), force=done == len(waiting))
@@ -543,7 +551,8 @@ class _Run:
 
     def _fetch_named(self, waiting: Sequence[tuple[_Chain, Place, DigestName]]) -> None:
         gone = []
-        for task, (checked, body, metadata) in self._workers.map(self._fetch_digest, waiting):
+        results = self._workers.map(self._fetch_digest, waiting, weigh=_digest_size, budget=DIGEST_BUDGET)
+        for task, (checked, body, metadata) in results:
             chain, place, _ = task
             if body is None and any(item.found in {"NoSuchKey", "404"} for item in checked.findings):
                 chain.missing.add(place)
@@ -649,7 +658,8 @@ class _Run:
         known: list[int] = []
         saving: list[Entry] = []
         try:
-            for batch, checked in self._workers.map(self._check_batch, self._batches(known)):
+            batches = self._batches(known)
+            for batch, checked in self._workers.map(self._check_batch, batches, weigh=_batch_size, budget=LOG_BUDGET):
                 self.spool.settle([entry.id for entry in batch], checked.problems)
                 self._note_checked(checked)
                 saving += checked.valid if self.checkpoint is not None else ()
@@ -774,7 +784,8 @@ class _Run:
         if not foreign:
             return
         self._load_keys({chain.region for chain, _, _ in foreign})
-        for (chain, _, _), (checked, _, _) in self._workers.map(self._fetch_digest, foreign):
+        results = self._workers.map(self._fetch_digest, foreign, weigh=_digest_size, budget=DIGEST_BUDGET)
+        for (chain, _, _), (checked, _, _) in results:
             if checked.proof is Proof.VALID and checked.digest is not None:
                 self.spool.add_other((log.bucket, log.key) for log in checked.digest.logs)
             else:
@@ -1192,6 +1203,15 @@ class _Run:
 
 
 # ------------------------------------------------------------------------------------------------------- small parts
+
+
+def _digest_size(task: tuple[_Chain, Place, DigestName]) -> int:
+    chain, place, _ = task
+    return chain.sizes.get(place, 0)
+
+
+def _batch_size(batch: Sequence[Entry]) -> int:
+    return sum(entry.size or 0 for entry in batch)
 
 
 def _cut(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         if "versions" in query:
             self.answer(200, b"<ListVersionsResult></ListVersionsResult>")
             return
-        after = max(query.get("continuation-token", ""), query.get("start-after", ""))
+        after = max(query.get(name, "") for name in ("continuation-token", "start-after", "marker"))
         keys = [key for key in self.store.bucket.objects_under(where, prefix) if key > after]
         rows, last = "", ""
         if "delimiter" in query:
@@ -88,6 +88,8 @@ class Handler(BaseHTTPRequestHandler):
             last = key
         more = len(keys) > self.store.page
         token = f"<NextContinuationToken>{escape(last)}</NextContinuationToken>" if more else ""
+        if "list-type" not in query:
+            token = f"<NextMarker>{escape(last)}</NextMarker>" if more else ""
         self.answer(
             200,
             (
@@ -117,9 +119,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(store: Store) -> Iterator[str]:
+def serving(store: Store, base: type[Handler] = Handler) -> Iterator[str]:
     """Serve a store; gives its endpoint."""
-    handler = type("BoundHandler", (Handler,), {"store": store})
+    handler = type("BoundHandler", (base,), {"store": store})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
