@@ -35,8 +35,8 @@ class Policy:
 _IDENTITY_KEYS: Final = frozenset(
     {
         "AWS", "Arn", "AssumedRoleId", "Content", "GroupName", "Principal", "PrincipalArn", "RoleName", "SerialNumber",
-        "User", "UserId", "UserName", "actor", "arn", "principal", "principalId", "resource", "sessionName", "user",
-        "userName", "username", "who",
+        "User", "UserId", "UserName", "actor", "arn", "principal", "principalId", "resource", "sessionName", "summary",
+        "user", "userName", "username", "who",
     }
 )  # fmt: skip
 """Keys whose e-mail addresses are names that findings have to use; ``Content`` is the credential report."""
@@ -78,7 +78,7 @@ _ENVIRONMENT_LISTS: Final = frozenset({"environment", "environmentVariables", "E
 _PAGE_TOKENS: Final = frozenset(
     {"NextToken", "nextToken", "Marker", "NextMarker", "NextPageToken", "ContinuationToken", "NextContinuationToken"}
 )
-_SOURCE_ADDRESS_KEYS: Final = frozenset({"sourceIPAddress", "sourceIpAddress", "source_address"})
+_SOURCE_ADDRESS_KEYS: Final = frozenset({"sourceIPAddress", "sourceIpAddress", "source_ip"})
 
 _EMAIL: Final = r"(?P<email>[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8})"
 _TOKENS: Final = re.compile(

@@ -128,7 +128,7 @@ def test_what_findings_and_checks_need_is_kept(page: Any) -> None:
 
 
 def test_a_policy_takes_out_more() -> None:
-    page = {"sourceIPAddress": "198.51.100.7", "UserName": "jane@example.com"}
+    page = {"sourceIPAddress": "198.51.100.7", "source_ip": "198.51.100.7", "UserName": "jane@example.com"}
     kept, _ = redact([page], Policy(source_addresses=True, identities=True))
     assert "198.51" not in json.dumps(kept)
     assert "jane@" not in json.dumps(kept)
