@@ -68,7 +68,8 @@ def guardrail_policies(subject: Subject) -> Verdict:
     if bare:
         return failed(f"No own policy reaches {counted(len(bare), 'account')}: {some(bare)}.", observed=some(bare))
     return manual(
-        f"Own policies reach every member account; somebody has to say whether their content suffices ({len(own)})."
+        f"{counted(len(own), 'own policy', 'own policies')} reach every member account; somebody has to say whether "
+        "their content suffices."
     )
 
 

@@ -15,9 +15,7 @@ from tests.evaluate.patterns.published import PRINTED
 
 TRAIL = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/all"
 TOPIC = f"arn:aws:sns:{HOME}:{ACCOUNT}:alerts"
-CONTROLS = [
-    name for name, control in catalog().controls.items() if control.origin.split("/")[-1].startswith("monitoring.")
-]
+CONTROLS = [name for name, control in catalog().controls.items() if control.check.startswith("monitoring.")]
 CLOUDTRAIL = "monitor-cloudtrail-changes"
 POLICY = json.dumps(
     {

@@ -687,6 +687,41 @@ def detectors(status: str = "ENABLED") -> World:
     )
 
 
+CONFIRMED = {"Subscriptions": [{"SubscriptionArn": f"{TOPIC}:1"}]}
+
+
+def composite(**changes: Any) -> dict[str, Any]:
+    """Return a composite alarm that notifies the topic."""
+    return {"AlarmName": "c", "AlarmArn": "composite", "ActionsEnabled": True, "AlarmActions": [TOPIC]} | changes
+
+
+def heard(*composites: Mapping[str, Any], subscriptions: Mapping[str, Any] = CONFIRMED) -> World:
+    """Build a world of a topic in the home Region that an alarm and these composite alarms notify."""
+    page = {"MetricAlarms": [alarm("A", "m", "D", "v")], "CompositeAlarms": list(composites)}
+    return (
+        World()
+        .says("cloudwatch:DescribeAlarms", {"MetricAlarms": [], "CompositeAlarms": []})
+        .says("cloudwatch:DescribeAlarms", page, region=HOME)
+        .says("sns:ListTopics", {"Topics": []})
+        .says("sns:ListTopics", {"Topics": [{"TopicArn": TOPIC}]}, region=HOME)
+        .says("sns:ListSubscriptionsByTopic", subscriptions, region=HOME, TopicArn=TOPIC)
+    )
+
+
+def event_rule(name: str = "closes", state: str = "ENABLED", **pattern: Any) -> dict[str, Any]:
+    """Return an EventBridge rule on openings of security groups."""
+    wanted = {"source": ["aws.ec2"], "detail": {"eventName": ["AuthorizeSecurityGroupIngress"]}} | pattern
+    return {"Name": name, "State": state, "EventPattern": json.dumps(wanted)}
+
+
+def rules(*listed: Mapping[str, Any], target: str = FUNCTION) -> World:
+    """Build a world with these EventBridge rules in every Region, each with one target."""
+    world = World().says("events:ListRules", {"Rules": list(listed)})
+    for item in listed:
+        world = world.says("events:ListTargetsByRule", {"Targets": [{"Id": "1", "Arn": target}]}, Rule=item["Name"])
+    return world
+
+
 PASSWORD_POLICY = {"PasswordPolicy": {"MinimumPasswordLength": 14, "PasswordReusePrevention": 24}}
 GOOD_USER = row(
     "alice",
@@ -805,6 +840,9 @@ RIGHT: dict[str, World] = {
     "cloudwatch-dashboard-exists": World().says("cloudwatch:ListDashboards", {"DashboardEntries": [{}]}),
     "cloudwatch-cross-account-observability": linked(),
     "guardduty-enabled": detectors(),
+    "alarm-topics-have-audience": heard(),
+    "composite-alarms-heard": heard(composite()),
+    "opened-security-group-remediated": rules(event_rule()),
     **dict.fromkeys(
         (
             "trail-chain-verified",
