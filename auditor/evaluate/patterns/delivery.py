@@ -169,7 +169,7 @@ def _inside(formula: Formula) -> Formula:  # noqa: PLR0911 - one line for each f
         return type(formula)(tuple(_inside(part) for part in formula.parts))
     keys, inner, words = formula.path.keys, formula.predicate, formula.words
     if len(keys) > 1 and keys[0] == "detail":
-        return Test(Path(keys[1:], formula.path.text), inner, words)
+        return Test(Path(keys[1:], formula.path.text, through_arrays=True), inner, words)
     match keys:
         case ("source",):
             return Test(Path(EVENT_SOURCE, "source"), _OfSource(inner), words)

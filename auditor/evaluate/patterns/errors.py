@@ -20,7 +20,7 @@ class PatternError(UsageError):
         self.position = position
 
 
-class TooComplexError(Exception):
+class TooComplexError(ValueError):
     """The bound on work was reached: nothing is concluded, and the caller says "not assessed"."""
 
 

@@ -225,7 +225,7 @@ class _Reader:
         self.tests += 1
         if self.tests > MAX_TESTS:
             raise self.fail("too many alternatives", name)
-        path = Path(keys, ".".join(keys))
+        path = Path(keys, ".".join(keys), through_arrays=True)
         words = f"{path.text}: {json.dumps(item, ensure_ascii=False)}"
         if not isinstance(item, Mapping):
             if isinstance(item, list):

@@ -45,6 +45,8 @@ class Path:
 
     keys: tuple[Key, ...]
     text: str
+    through_arrays: bool = False
+    """EventBridge looks for a field in every object of an array on the way; CloudWatch Logs does not."""
 
     @property
     def plain(self) -> bool:
@@ -131,16 +133,20 @@ def tests_of(formula: Formula) -> Iterator[Test]:
         yield from tests_of(part)
 
 
-def values_at(record: Any, keys: tuple[Key, ...]) -> Iterator[Any]:
+def values_at(record: Any, keys: tuple[Key, ...], *, through_arrays: bool = False) -> Iterator[Any]:
     """Yield the values that a path names; nothing when the record lacks the field."""
     if not keys:
         yield record
+        return
+    if through_arrays and isinstance(record, list):
+        for member in record:
+            yield from values_at(member, keys, through_arrays=True)
         return
     first, rest = keys[0], keys[1:]
     match first:
         case str():
             if isinstance(record, Mapping) and first in record:
-                yield from values_at(record[first], rest)
+                yield from values_at(record[first], rest, through_arrays=through_arrays)
         case int():
             if isinstance(record, list) and first < len(record):
                 yield from values_at(record[first], rest)
@@ -154,7 +160,7 @@ def values_at(record: Any, keys: tuple[Key, ...]) -> Iterator[Any]:
 
 def ask(test: Test, record: Any, rules: Rules = RULES) -> bool:
     """Answer one test for a whole record; behind a wildcard one element that answers yes is enough."""
-    values = list(values_at(record, test.path.keys))
+    values = list(values_at(record, test.path.keys, through_arrays=test.path.through_arrays))
     if not values:
         return test.predicate.holds(ABSENT, rules)
     if test.path.wild and not rules.any_element_differs and not test.predicate.holds(ABSENT, rules):

@@ -122,7 +122,7 @@ def explain(formula: Formula, event: Any, rules: Rules = RULES) -> tuple[Step, .
     """Answer every test of a formula for one event, each different test once, with the value that was seen."""
     steps: dict[str, Step] = {}
     for test in tests_of(formula):
-        values = list(values_at(event, test.path.keys))
+        values = list(values_at(event, test.path.keys, through_arrays=test.path.through_arrays))
         seen = ABSENT if not values else values[0] if not test.path.wild else values
         steps.setdefault(test.words, Step(test.words, ask(test, event, rules), seen))
     return tuple(steps.values())

@@ -32,6 +32,8 @@ def says(pattern: Any, event: Any) -> bool:
         pytest.param({"a": ["x", "y"]}, {"a": "y"}, True, id="alternatives"),
         pytest.param({"a": ["x"], "b": ["y"]}, {"a": "x"}, False, id="siblings-are-and"),
         pytest.param({"a": ["x"]}, {"a": ["w", "x"]}, True, id="one-element-suffices"),
+        pytest.param({"a": {"b": ["x"]}}, {"a": [{"c": 1}, {"b": "x"}]}, True, id="through-an-array-of-objects"),
+        pytest.param({"a": {"b": [{"exists": False}]}}, {"a": [{"c": 1}, {"b": "x"}]}, False, id="exists-in-an-array"),
         pytest.param({"a.b": ["x"]}, {"a": {"b": "x"}}, True, id="dotted-key"),
         pytest.param({"$or": [{"a": ["x"]}, {"b": ["y"]}]}, {"b": "y"}, True, id="or"),
         pytest.param({"a": [{"prefix": "x"}]}, {"a": "xy"}, True, id="prefix"),
