@@ -76,6 +76,7 @@ def ask_cli(row: Scenario, aws: Path) -> str:
     scope = case.scope
     command = [str(aws), "cloudtrail", "validate-logs", "--trail-arn", scope.arn, "--region", scope.home_region]
     command += ["--start-time", utc_text(scope.start), "--end-time", utc_text(scope.end)]
+    command += ["--account-id", scope.account] if scope.location.organization else []
     with serving(Store(case.bucket, faults), handler) as endpoint, tempfile.TemporaryDirectory() as home:
         environment = {
             "PATH": os.environ["PATH"],

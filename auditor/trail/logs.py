@@ -1,0 +1,294 @@
+"""Streams the log files that proved digests name: get, inflate, hash, forget. Step 6 of a verification."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from auditor.period import rfc3339
+from auditor.trail.chain import TrailEvent
+from auditor.trail.fetch import Unavailable
+from auditor.trail.findings import KINDS, Finding
+from auditor.trail.gunzip import HEADER_LENGTH, Damaged, inflate
+from auditor.trail.names import parse_log_key
+from auditor.trail.notable import ROW_LIMIT, Row, notable_document, notable_row, trail_event
+from auditor.trail.report import TrailScope
+from auditor.trail.spool import Checkpoint, Entry, Problem
+from auditor.trail.state import State
+
+LOG_LIMIT: Final = 1 << 29
+"""Inflated bytes of one log file: 512 MiB. CloudTrail's own stay below a tenth of that."""
+BATCH: Final = 8
+"""Log files per task: amortises what handing over a task costs."""
+BATCH_BYTES: Final = 1 << 20
+LOG_BUDGET: Final = 1 << 25
+"""Stored bytes of log files under way."""
+CHECKPOINT_EVERY: Final = 400
+"""Verified log files between two writes to the checkpoint: a killed run loses at most these."""
+HEADER_VARIANTS: Final = 32
+OnRecord = Callable[[Mapping[str, Any], str, bool], None]
+"""Called with each record, its log file's key and whether that is verified. From several threads."""
+_DAMAGES: Final[Mapping[str, str]] = {
+    "damaged": "damaged",
+    "truncated": "truncated",
+    "trailing": "trailing_bytes",
+    "too_large": "too_large",
+}
+
+
+@dataclass(slots=True)
+class Checked:
+    """The outcome of one batch of log files."""
+
+    problems: list[Problem] = field(default_factory=list)
+    valid: list[Entry] = field(default_factory=list)
+    stored: int = 0
+    inflated: int = 0
+    fastest: float = float("inf")
+    headers: dict[bytes, list[str]] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    trail_events: list[TrailEvent] = field(default_factory=list)
+    records: int = 0
+    files: int = 0
+
+
+class LogPass:
+    """Step 6.
+
+    Args:
+        state: what the verification knows.
+        events: whether to read all records and collect the notable ones.
+        on_record: called with every record read, from several threads.
+        checkpoint: what an earlier, interrupted run verified.
+    """
+
+    def __init__(
+        self, state: State, *, events: bool, on_record: OnRecord | None, checkpoint: Checkpoint | None
+    ) -> None:
+        self._state = state
+        self._events, self._on_record, self._checkpoint = events, on_record, checkpoint
+        self._headers: dict[bytes, tuple[int, list[str]]] = {}
+        self._rows = Rows()
+
+    def notable(self) -> dict[str, Any] | None:
+        """Return the document of notable events; None when they were not asked for."""
+        return self._rows.document(self._state.scope) if self._events else None
+
+    def run(self) -> None:
+        """Check every entry.
+
+        Raises:
+            Stopped: the run was asked to stop; what was checked so far is settled.
+        """
+        total = self._state.spool.entry_count()
+        done = 0
+        known: list[int] = []
+        saving: list[Entry] = []
+        try:
+            batches = self._batches(known)
+            for batch, checked in self._state.workers.map(
+                self._check_batch, batches, weigh=_batch_size, budget=LOG_BUDGET
+            ):
+                self._state.spool.settle([entry.id for entry in batch], checked.problems)
+                self._note_checked(checked)
+                saving += checked.valid if self._checkpoint is not None else ()
+                if len(saving) >= CHECKPOINT_EVERY:
+                    self._save(saving)
+                    saving = []
+                done += len(batch)
+                self._state.tell("log files", done, total, force=done == total)
+        finally:
+            self._save(saving)
+            self._state.spool.settle(known, ())
+
+    def _save(self, entries: Sequence[Entry]) -> None:
+        if self._checkpoint is not None and entries:
+            self._checkpoint.add(entries)
+
+    def _batches(self, known: list[int]) -> Iterator[list[Entry]]:
+        """Cut the entries into batches; those that an earlier run verified go to ``known`` instead."""
+        reached = 0
+        while entries := self._state.spool.entries(reached, 256 * BATCH):
+            reached = entries[-1].id
+            checkpoint = self._checkpoint
+            if checkpoint is not None:
+                again = [item for item in entries if self._wanted(item) or not checkpoint.knows(item)]
+                known += sorted({item.id for item in entries} - {item.id for item in again})
+                entries = again
+            yield from _cut(entries)
+
+    def _wanted(self, entry: Entry) -> bool:
+        """Tell whether a file may hold the calls that explain a hole: home Region, near a hole's edge."""
+        if self._events or self._on_record is not None:
+            return True
+        chain, _ = self._state.digest_of[entry.digest]
+        if not self._state.windows or (chain.account, chain.region) != (
+            self._state.scope.account,
+            self._state.scope.home_region,
+        ):
+            return False
+        name = parse_log_key(entry.key)
+        return name is not None and any(first <= name.minute <= last for first, last in self._state.windows)
+
+    def _check_batch(self, batch: Sequence[Entry]) -> Checked:
+        outcome = Checked()
+        for entry in batch:
+            started = time.perf_counter()
+            try:
+                body = self._state.source.read(entry.bucket, entry.key, entry.size)
+            except Unavailable as problem:
+                outcome.problems.append(_unavailable(entry, problem))
+                continue
+            outcome.fastest = min(outcome.fastest, time.perf_counter() - started)
+            outcome.stored += len(body)
+            self._check_log(entry, body, outcome)
+        return outcome
+
+    def _check_log(self, entry: Entry, body: bytes, outcome: Checked) -> None:
+        wanted = self._wanted(entry)
+        try:
+            inflated = inflate(body, LOG_LIMIT, keep=wanted)
+        except Damaged as damage:
+            kind = f"log_{_DAMAGES.get(damage.kind, 'damaged')}"
+            outcome.problems.append(_problem(entry, "altered", kind, "one complete gzip member", damage.detail))
+            return
+        outcome.inflated += inflated.size
+        valid = inflated.sha256 == entry.sha256
+        if valid:
+            outcome.valid.append(entry)
+            header = bytes(body[:HEADER_LENGTH])
+            outcome.headers.setdefault(header, []).append(entry.key)
+            chain, _ = self._state.digest_of[entry.digest]
+            folder = f"/{chain.account}/CloudTrail/{chain.region}/"
+            if folder not in f"/{entry.key}":
+                outcome.problems.append(_problem(entry, "valid", "log_misplaced", f"a key in {folder}", entry.key))
+        elif not entry.sha256:
+            kind, found = "log_hash_unknown", f"hash algorithm {entry.algorithm[:50]!r}"
+            outcome.problems.append(_problem(entry, "unreadable", kind, "a SHA-256", found))
+        else:
+            expected, found = f"SHA-256 {entry.sha256}", f"SHA-256 {inflated.sha256}"
+            outcome.problems.append(_problem(entry, "altered", "log_altered", expected, found))
+        if wanted:
+            self._read_records(entry.key, inflated.data or b"", outcome, verified=valid)
+
+    def _read_records(self, key: str, data: bytes, outcome: Checked, *, verified: bool) -> None:
+        try:
+            document = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return
+        records = document.get("Records") if isinstance(document, dict) else None
+        if not isinstance(records, list):
+            return
+        names = frozenset({self._state.scope.trail, self._state.scope.arn} - {""})
+        outcome.records += len(records)
+        outcome.files += 1
+        for record in records:
+            if verified and (event := trail_event(record, names)) is not None:
+                outcome.trail_events.append(event)
+            if self._events and (row := notable_row(record, log_file=key, verified=verified)) is not None:
+                outcome.rows.append(row)
+            if self._on_record is not None and isinstance(record, dict):
+                self._on_record(record, key, verified)
+
+    def _note_checked(self, checked: Checked) -> None:
+        self._state.bytes[0] += checked.stored
+        self._state.bytes[1] += checked.inflated
+        self._state.workers.concurrency.saw(checked.fastest)
+        for event in checked.trail_events:
+            self._state.trail_events[event.event_id or f"{event.name}{event.time}"] = event
+        self._rows.add(checked.rows, checked.files, checked.records)
+        for header, keys in checked.headers.items():
+            if header in self._headers or len(self._headers) < HEADER_VARIANTS:
+                count, some = self._headers.get(header, (0, []))
+                self._headers[header] = (count + len(keys), sorted([*some, *keys])[:20])
+
+    def header_findings(self) -> list[Finding]:
+        """Name the few log files whose unsigned gzip header differs from all others'."""
+        total = sum(count for count, _ in self._headers.values())
+        if len(self._headers) < 2 or len(self._headers) >= HEADER_VARIANTS:  # noqa: PLR2004 - one is no difference
+            return []
+        usual = max(self._headers, key=lambda header: (self._headers[header][0], header))
+        found = []
+        for header, (count, keys) in sorted(self._headers.items()):
+            if header == usual or count * 10 > total:
+                continue
+            for key in keys:
+                name = parse_log_key(key)
+                moment, region = (name.minute, name.region) if name is not None else (None, "")
+                account = name.account if name is not None else self._state.scope.account
+                sentence = (
+                    f"Log file {key} has another gzip header than the other files; no signature covers it, "
+                    "and the content is as delivered."
+                )
+                found.append(
+                    Finding(
+                        "gzip_header_differs",
+                        key,
+                        account,
+                        region,
+                        moment,
+                        usual.hex(),
+                        header.hex(),
+                        "shown",
+                        sentence,
+                    )
+                )
+        return found
+
+
+class Rows:
+    """Notable rows, bounded: the earliest ones are kept, the rest is counted."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+        self._files = self._records = self._dropped = 0
+
+    def add(self, rows: Iterable[Row], files: int, records: int) -> None:
+        """Add what one batch of log files held."""
+        self._rows += rows
+        self._files += files
+        self._records += records
+        if len(self._rows) > 8 * ROW_LIMIT:
+            self._rows.sort(key=Row.order)
+            self._dropped += len(self._rows) - 4 * ROW_LIMIT
+            del self._rows[4 * ROW_LIMIT :]
+
+    def document(self, scope: TrailScope) -> dict[str, Any]:
+        """Return the document of notable events."""
+        where = {
+            "trail": scope.document(),
+            "period": {"start": rfc3339(scope.start), "end": rfc3339(scope.end)},
+        }
+        document = notable_document(self._rows, where, log_files=self._files, records=self._records)
+        document["omitted"] += self._dropped
+        return document
+
+
+def _cut(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Cut a list into batches of bounded number and size: many small files together, large ones alone."""
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        batch.append(entry)
+        size += entry.size or 0
+        if len(batch) >= BATCH or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _batch_size(batch: Sequence[Entry]) -> int:
+    return sum(entry.size or 0 for entry in batch)
+
+
+def _problem(entry: Entry, state: str, kind: str, expected: str, found: str) -> Problem:
+    return Problem(entry.id, state, int(KINDS[kind]), kind, expected, found)
+
+
+def _unavailable(entry: Entry, problem: Unavailable) -> Problem:
+    if problem.reason == "missing":
+        return _problem(entry, "missing", "log_missing", f"SHA-256 {entry.sha256}", "no such object")
+    return _problem(entry, "unreadable", "log_unreadable", f"SHA-256 {entry.sha256}", problem.code)
