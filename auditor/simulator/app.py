@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from auditor.simulator import calls, clock
@@ -13,6 +13,18 @@ from auditor.simulator.objects import ObjectStore
 from auditor.simulator.web import Answer, NotYet, Request
 
 CONTROL: Final = "/_simulator/"
+
+
+MOST_KNOWN: Final = 10_000
+"""So many answers are remembered; an audit asks some hundreds of different questions."""
+
+_READ_VERBS: Final = ("Get", "List", "Describe", "Lookup", "Search", "Head", "Test", "BatchGet", "Select")
+_READS: Final = frozenset({"iam:GenerateCredentialReport", "sts:AssumeRole", "iam:SimulatePrincipalPolicy"})
+"""Operations that change nothing in a simulated account although their names do not say so."""
+
+
+def _only_reads(call: Call) -> bool:
+    return call.api.startswith(_READ_VERBS) or call.operation in _READS
 
 
 class Refused(Exception):  # noqa: N818 - AWS's word for it, not an error of ours
@@ -44,6 +56,7 @@ class Application:
     overlay: dict[str, Handler] = field(default_factory=dict)
     amendments: dict[str, Callable[[Call, dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
     declared: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _known: dict[tuple[str | bytes, ...], Answer] = field(default_factory=dict)
     _moto: Any = None
     _frozen: set[str] = field(default_factory=set)
 
@@ -71,7 +84,24 @@ class Application:
         return answer
 
     def proceed(self, call: Call) -> Answer:
-        """Answer a call without faults."""
+        """Answer a call without faults.
+
+        Reads are remembered until something is written: nothing else changes in an account whose clock stands still.
+        """
+        if not _only_reads(call):
+            self._known.clear()
+            return self._answer(call)
+        request = call.request
+        kind = request.headers.get("content-type", "")
+        key = (call.operation, call.region, request.method, request.path, request.query, kind, request.body)
+        known = self._known.get(key)
+        if known is None:
+            known = self._answer(call)
+            if len(self._known) < MOST_KNOWN:
+                self._known[key] = known
+        return replace(known, headers=dict(known.headers))
+
+    def _answer(self, call: Call) -> Answer:
         handler = self.overlay.get(call.operation)
         fixed = self.declared.get((call.operation, call.region)) or self.declared.get((call.operation, "*"))
         if isinstance(fixed, Refused):
