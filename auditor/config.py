@@ -39,6 +39,15 @@ class Signing(BaseModel):
     tsa_optional: Annotated[bool, Field(description="Go on without a time stamp, and say so, when it fails.")] = False
 
 
+class Sampling(BaseModel):
+    """A sample from each population of resources, instead of every member."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: Annotated[int, Field(ge=1, strict=True, description="Members tested per control and account.")]
+    seed: Annotated[str, Field(pattern=r"^[ -~]{1,100}$", description="Decides which; chosen by the auditor.")]
+
+
 class Config(BaseModel):
     """Everything that ``auditor.yaml`` may say. Options on the command line go before it."""
 
@@ -58,6 +67,7 @@ class Config(BaseModel):
     attestations: str = ""
     fail_on: Severity = Severity.INFORMATIONAL
     allow: Annotated[list[_Allowed], Field(description="Gaps accepted by name.")] = []
+    sampling: Annotated[Sampling | None, Field(description="Default: everything is tested.")] = None
     skip: list[Literal["trail", "events"]] = []
     out: str = "reports"
     formats: Annotated[list[str], Field(description="pdf, html, and exports of the results.")] = [
@@ -112,7 +122,7 @@ def _problem(error: ValidationError, found: Any) -> UsageError:
     problem = gravest(error)
     hint = ""
     if problem["type"] == "extra_forbidden":
-        parents: dict[str, type[BaseModel]] = {"branding": Branding, "signing": Signing}
+        parents: dict[str, type[BaseModel]] = {"branding": Branding, "sampling": Sampling, "signing": Signing}
         model = parents.get(str(problem["loc"][0]), Config)
         hint = f"known settings: {', '.join(model.model_fields)}"
     return UsageError(found.message, hint=hint)

@@ -5,12 +5,13 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from auditor.canonical import canonical_json
 from auditor.catalog import Catalog
-from auditor.config import Config
+from auditor.config import Config, Sampling
 from auditor.errors import CatalogError
 from auditor.locate import controls_folder
 from auditor.model import Severity
@@ -67,6 +68,7 @@ def write_rules(folder: Path, catalog: Catalog, config: Config) -> None:
         "fail_on": config.fail_on.value,
         "allow": list(config.allow),
         "own": [f"own-{number}" for number in range(1, len(roots))],
+        "sampling": config.sampling.model_dump() if config.sampling else None,
     }
     (rules / REQUEST).write_bytes(canonical_json(request))
     (folder / REPLAY).write_text(_REPLAY, encoding="utf-8")
@@ -81,6 +83,7 @@ class JudgedAs:
     allow: tuple[str, ...]
     own: tuple[str, ...]
     """Folders of own controls, inside ``rules``."""
+    sampling: Sampling | None = None
 
 
 def read_request(rules: Path) -> JudgedAs:
@@ -102,9 +105,14 @@ def read_request(rules: Path) -> JudgedAs:
             fail_on=Severity(document["fail_on"]),
             allow=tuple(str(name) for name in document["allow"]),
             own=own,
+            sampling=_sampling(document.get("sampling")),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise CatalogError(f"{path.name} does not say how the pack was judged: {error}") from error
+
+
+def _sampling(value: Any) -> Sampling | None:
+    return None if value is None else Sampling.model_validate(value)
 
 
 def _attached(path: Path) -> Iterable[str]:

@@ -251,6 +251,27 @@ def _counts(populations: tuple[Population, ...]) -> dict[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a sample is drawn from each population: how many members, and the seed that decides which.
+
+    Args:
+        size: members tested per control and account, at least 1.
+        seed: printable ASCII, chosen by the auditor.
+    """
+
+    size: int
+    seed: str
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "size": self.size,
+            "seed": self.seed,
+            "method": "members with the smallest SHA-256 of seed|control|account|region|resource",
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class ControlResult:
     """Everything one control concluded in a run."""
 
@@ -397,6 +418,8 @@ class Results:
     """One notable-events document per trail, each with the ``ref`` of its evidence."""
     waivers: tuple[Mapping[str, Any], ...] = ()
     attestations: tuple[Mapping[str, Any], ...] = ()
+    sampling: Sampling | None = None
+    """None when every member of every population was tested."""
 
     @property
     def counts(self) -> dict[str, int]:

@@ -110,6 +110,7 @@ def results_document(results: Results) -> dict[str, Any]:
         "events": [dict(document) for document in results.events],
         "waivers": [dict(waiver) for waiver in results.waivers],
         "attestations": [dict(attestation) for attestation in results.attestations],
+        "sampling": results.sampling.document() if results.sampling else None,
     }
 
 

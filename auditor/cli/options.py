@@ -25,6 +25,14 @@ def _chain(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], 
     return decorate
 
 
+def with_sampling(command: _Command) -> _Command:
+    """Add the options that ask for a sample."""
+    return _chain(
+        click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Test N of each population, not all."),
+        click.option("--seed", metavar="TEXT", help="Decides which ones; goes with --sample."),
+    )(command)
+
+
 def what_to_judge(command: _Command) -> _Command:
     """Add the options that say what is judged and what is accepted."""
     return _chain(
@@ -38,6 +46,7 @@ def what_to_judge(command: _Command) -> _Command:
             help="Lowest severity that fails the run.",
         ),
         click.option("--allow", multiple=True, metavar="not-assessed:CONTROL", help="Accept a gap; repeatable."),
+        with_sampling,
         click.option(
             "--config", "config_file", type=click.Path(path_type=Path), help="Settings; default auditor.yaml."
         ),
@@ -90,4 +99,8 @@ def config_of(given: Mapping[str, Any]) -> Config:
             options[name] = list(options[name])
     if bool(options.get("account")) != bool(options.get("role_name")):
         raise UsageError("--account and --role-name go together")
+    if (given.get("sample") is None) != (given.get("seed") is None):
+        raise UsageError("--sample and --seed go together", hint="the seed lets others draw the same sample again")
+    if given.get("sample") is not None:
+        options["sampling"] = {"size": given["sample"], "seed": given["seed"]}
     return load_config(given.get("config_file"), options)

@@ -15,6 +15,7 @@ from auditor.catalog import Catalog
 from auditor.errors import CatalogError
 from auditor.evaluate import criterion
 from auditor.evaluate.checks import find_check
+from auditor.evaluate.sampling import draw
 from auditor.evaluate.view import EvidenceMissing, Library, Missing, Subject, View
 from auditor.evidence import Evidence, Record
 from auditor.model import (
@@ -26,6 +27,7 @@ from auditor.model import (
     Population,
     Result,
     Results,
+    Sampling,
     Scope,
     State,
     Verdict,
@@ -58,6 +60,8 @@ class _Item:
     value: Mapping[str, Any]
     record: Record | None
     missing: Missing | None = None
+    left_out: str = ""
+    """Why a member of the population is not tested although nothing is missing; empty when it is."""
 
 
 class _Gaps:
@@ -77,13 +81,16 @@ class _Gaps:
         return tuple(sorted(gaps, key=lambda gap: (gap.account, gap.region, gap.operation, gap.error, gap.ref)))
 
 
-def evaluate(evidence: Evidence, catalog: Catalog, framework_ids: Sequence[str] = ()) -> Results:
+def evaluate(
+    evidence: Evidence, catalog: Catalog, framework_ids: Sequence[str] = (), sampling: Sampling | None = None
+) -> Results:
     """Judge the controls of the chosen frameworks.
 
     Args:
         evidence: a closed evidence folder.
         catalog: controls, frameworks and operations.
         framework_ids: which frameworks; empty means those that the evidence was collected for.
+        sampling: draws a sample from each population of resources; None tests every member.
 
     Raises:
         UsageError: an unknown framework.
@@ -92,7 +99,9 @@ def evaluate(evidence: Evidence, catalog: Catalog, framework_ids: Sequence[str] 
     frameworks = catalog.select(framework_ids or evidence.run.frameworks)
     libraries = [Library(evidence, account, catalog.operations) for account in evidence.run.accounts]
     gaps = _Gaps()
-    controls = tuple(_control(control, frameworks, libraries, gaps) for control in catalog.controls_of(frameworks))
+    controls = tuple(
+        _control(control, frameworks, libraries, gaps, sampling) for control in catalog.controls_of(frameworks)
+    )
     return Results(
         run=evidence.run,
         frameworks=frameworks,
@@ -100,6 +109,7 @@ def evaluate(evidence: Evidence, catalog: Catalog, framework_ids: Sequence[str] 
         gaps=gaps.listed(),
         integrity=_documents(evidence, "trail:VerifyDigests"),
         events=_documents(evidence, "trail:NotableEvents"),
+        sampling=sampling,
     )
 
 
@@ -114,13 +124,17 @@ def _documents(evidence: Evidence, operation: str) -> tuple[Mapping[str, Any], .
 
 
 def _control(
-    control: Control, frameworks: Sequence[Framework], libraries: Sequence[Library], gaps: _Gaps
+    control: Control,
+    frameworks: Sequence[Framework],
+    libraries: Sequence[Library],
+    gaps: _Gaps,
+    sampling: Sampling | None,
 ) -> ControlResult:
     results: list[Result] = []
     populations: list[Population] = []
     variants = _variants(control, frameworks)
     for library in libraries:
-        found = [result for variant in variants for result in _account(variant, library, gaps)]
+        found = [result for variant in variants for result in _account(variant, library, gaps, sampling)]
         populations.extend(_populations(found))
         results.extend(found or _nothing(control, library))
     return ControlResult(
@@ -149,13 +163,15 @@ def _variants(control: Control, frameworks: Sequence[Framework]) -> tuple[_Varia
     return tuple(_Variant(control, parameters, () if alone else tuple(names)) for parameters, names in groups.values())
 
 
-def _account(variant: _Variant, library: Library, gaps: _Gaps) -> list[Result]:
+def _account(variant: _Variant, library: Library, gaps: _Gaps, sampling: Sampling | None) -> list[Result]:
     control = variant.control
     account = library.account
     if not control.evidence:
         reason = "No AWS API shows this; a dated attestation by a responsible person is asked for."
         return [_result(variant, account.id, "global", account.id, Verdict(State.MANUAL, reason), View(library))]
     items = _items(control, library)
+    if sampling is not None and control.scope is Scope.RESOURCE:
+        items = _sampled(control, account.id, items, sampling)
     return [_judge(variant, library, item, gaps) for item in items]
 
 
@@ -189,6 +205,29 @@ def _population(control: Control, library: Library) -> list[_Item]:
             if key not in members or record.call.region == item.region:
                 members[key] = item
     return [*(members[key] for key in sorted(members)), *unanswered]
+
+
+def _sampled(control: Control, account: str, items: Sequence[_Item], sampling: Sampling) -> list[_Item]:
+    """Leave out what is not drawn. Calls without an answer stay: what was never listed cannot be passed over."""
+    members = [(item.region, item.resource) for item in items if _can_be_drawn(control, item)]
+    drawn = draw(sampling, control.id, account, members)
+    left_out = frozenset(members) - drawn
+    reason = f"Not drawn into the sample (seed {sampling.seed}, {len(drawn)} of {len(members)})."
+    return [replace(item, left_out=reason) if (item.region, item.resource) in left_out else item for item in items]
+
+
+def _can_be_drawn(control: Control, item: _Item) -> bool:
+    """The criterion's own exclusions come first: a sample is drawn from those that the criterion speaks about."""
+    if item.missing is not None:
+        return False
+    try:
+        return not _is_excluded(control, item)
+    except jmespath.exceptions.JMESPathError:
+        return True  # once drawn, it is not assessed and says why
+
+
+def _is_excluded(control: Control, item: _Item) -> bool:
+    return bool(control.exclude_when) and jmespath.search(control.exclude_when, item.value) is True
 
 
 def _members(control: Control, library: Library, record: Record) -> list[_Item]:
@@ -237,7 +276,9 @@ def _judge(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Res
 
 def _verdict(variant: _Variant, library: Library, item: _Item, view: View) -> Verdict:
     control = variant.control
-    if control.exclude_when and jmespath.search(control.exclude_when, item.value) is True:
+    if item.left_out:
+        return Verdict(State.NOT_APPLICABLE, item.left_out)
+    if _is_excluded(control, item):
         return Verdict(State.NOT_APPLICABLE, control.exclude_reason)
     if control.pass_when:
         value = item.value if control.scope is Scope.RESOURCE else _single_page(control, item, view)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from auditor.canonical import plain
+from auditor.canonical import canonical_json, plain
 from auditor.evidence import Evidence, Record
 from auditor.model import Severity, State
 from auditor.period import parse_time
@@ -298,6 +298,23 @@ class Attestation:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddedFile:
+    """An evidence file that travels inside formats which can carry files.
+
+    Args:
+        name: path inside the pack.
+        data: its bytes, as they lie in the pack.
+        description: one sentence for a reader's list of attachments.
+        collected: when AWS gave the answer, aware UTC.
+    """
+
+    name: str
+    data: bytes
+    description: str
+    collected: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """The whole document, ready for templates."""
 
@@ -321,6 +338,8 @@ class Context:
     total: int
     severities: tuple[tuple[str, tuple[int, ...]], ...]
     population: PopulationRow
+    coverage: str
+    """Whether everything was tested or a sample, in a sentence."""
     frameworks: tuple[Framework, ...]
     controls: tuple[Control, ...]
     services: tuple[tuple[str, tuple[Control, ...]], ...]
@@ -338,6 +357,7 @@ class Context:
     skipped: tuple[str, ...]
     waivers: tuple[Row, ...]
     attestations: tuple[Attestation, ...]
+    embedded: tuple[EmbeddedFile, ...] = ()
     items: Mapping[str, EvidenceItem] = field(default_factory=dict)
 
 
@@ -395,6 +415,7 @@ def build(
         total=len(controls),
         severities=_severities(controls),
         population=_sum([control.population for control in controls]),
+        coverage=_coverage(results.get("sampling")),
         frameworks=tuple(_framework(document, by_id) for document in results["frameworks"]),
         controls=controls,
         services=_services(controls),
@@ -412,8 +433,52 @@ def build(
         skipped=tuple(visible(item) for item in run["skipped"]),
         waivers=tuple(row for control in controls for row in control.rows if row.waiver),
         attestations=tuple(_attestation(item) for item in results.get("attestations", ())),
+        embedded=_embedded(evidence, results["controls"]),
         items=items,
     )
+
+
+def _coverage(sampling: Mapping[str, Any] | None) -> str:
+    if sampling is None:
+        return "Each was tested; nothing was sampled."
+    return (
+        f"A sample was tested: {sampling['size']} of each population of resources, drawn with the seed "
+        f"{visible(sampling['seed'])}; members not drawn are among the excluded."
+    )
+
+
+_EMBEDDED_FILES = 400
+_EMBEDDED_BYTES = 4_000_000
+"""A document that carries more becomes a burden; the pack beside it has every file."""
+
+
+def _embedded(evidence: Evidence, controls: Sequence[Mapping[str, Any]]) -> tuple[EmbeddedFile, ...]:
+    """Choose the evidence files that travel inside: those that exceptions rest on first, as many as fit."""
+    cited = dict.fromkeys(
+        citation["ref"]
+        for states in (_OPEN_STATES, None)
+        for control in controls
+        for result in control["results"]
+        if states is None or result["state"] in states
+        for citation in result["evidence"]
+    )
+    records = {record.ref: record for record in evidence.records}
+    chosen: list[EmbeddedFile] = []
+    room = _EMBEDDED_BYTES
+    for ref in list(cited)[:_EMBEDDED_FILES]:
+        if ref not in records:
+            continue
+        record = records[ref]
+        data = canonical_json({"pages": list(evidence.pages(record))})
+        room -= len(data)
+        if room < 0:
+            break
+        description = f"{ref}: {record.call.operation}, {record.account}, {record.call.region}, SHA-256 {record.sha256}"
+        chosen.append(EmbeddedFile(f"evidence/{record.path}", data, description, record.collected_at))
+    return tuple(sorted(chosen, key=lambda item: item.name))
+
+
+_OPEN_STATES = frozenset(state.value for state in EXCEPTIONS)
 
 
 def _ref_order(ref: str) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from auditor.evaluate.exceptions import apply_exceptions
 from auditor.evidence import Evidence
 from auditor.layout import ATTESTATIONS, EVIDENCE, RESULTS, RULES, WAIVERS, read_request
 from auditor.locate import controls_folder
-from auditor.model import Results
+from auditor.model import Results, Sampling
 from auditor.outcome import results_json
 from auditor.replay import differences
 from auditor.waivers import Attestation, Waiver, load_attestations, load_waivers
@@ -84,6 +84,7 @@ def open_rules(rules: Path) -> Rules:
         attestations=str(rules / ATTESTATIONS) if (rules / ATTESTATIONS).exists() else "",
         fail_on=request.fail_on,
         allow=list(request.allow),
+        sampling=request.sampling,
     )
     return load_rules(config, open_catalog(own, folder=rules / "controls"))
 
@@ -94,7 +95,9 @@ def judge(folder: Path, rules: Rules) -> Results:
     Raises:
         IntegrityError: an evidence file does not have its hash.
     """
-    results = evaluate(Evidence(folder), rules.catalog, rules.config.frameworks)
+    asked = rules.config.sampling
+    sampling = Sampling(asked.size, asked.seed) if asked else None
+    results = evaluate(Evidence(folder), rules.catalog, rules.config.frameworks, sampling)
     return apply_exceptions(results, rules.waivers, rules.attestations)
 
 

@@ -76,6 +76,7 @@ def complete(
         done=sum(record.complete or record.absent for record in evidence.records),
         counts=results.counts,
         previous=previous,
+        sampling=results.sampling.document() if results.sampling else {},
     )
     return results, seal_pack(folder, info, pages=pages, sealing=sealing).sha256
 
