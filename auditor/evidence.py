@@ -359,13 +359,14 @@ def pointer_to(document: Any, target: Any) -> str:
         if value is target:
             return where
         if isinstance(value, dict):
-            stack.extend((f"{where}/{_escape(key)}", item) for key, item in value.items())
+            stack.extend((f"{where}/{escape(key)}", item) for key, item in value.items())
         elif isinstance(value, list | tuple):
             stack.extend((f"{where}/{index}", item) for index, item in enumerate(value))
     return ""
 
 
-def _escape(key: str) -> str:
+def escape(key: str) -> str:
+    """Return a name as it stands in a JSON pointer."""
     return key.replace("~", "~0").replace("/", "~1")
 
 

@@ -4,7 +4,7 @@ A read of something that is missing raises ``EvidenceMissing``; the engine turns
 assume that what they were handed is there, and an absent answer can never look like an empty list.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import jmespath
 
 from auditor.canonical import canonical_json, plain
-from auditor.evidence import Evidence, Record, pointer_to
+from auditor.evidence import Evidence, Record, escape, pointer_to
 from auditor.model import AccountScope, Citation, Verdict
 from auditor.operations import Call, Operation, Pages, expand
 from auditor.period import Period
@@ -51,6 +51,7 @@ class Library:
         self._evidence = evidence
         self._operations = operations
         self._due: dict[str, tuple[Call, ...] | Missing] = {}
+        self._places: dict[str, Mapping[int, str]] = {}
         self._found: dict[tuple[str, str, bytes], Record] = {
             _identity(record.call): record for record in evidence.records if record.account == account.id
         }
@@ -137,12 +138,36 @@ class Library:
         """Return the pages of a record, hash checked."""
         return self._evidence.pages(record)
 
+    def pointer(self, record: Record, value: Any) -> str:
+        """Return the JSON pointer of a value inside a record's pages, by identity; empty when it is not in them.
+
+        Structures are looked up in an index, made once: a population of thousands would search its page each time.
+        """
+        if not isinstance(value, dict | list):
+            return pointer_to(self.pages(record), value)
+        if record.ref not in self._places:
+            self._places[record.ref] = dict(_places(self.pages(record)))
+        return self._places[record.ref].get(id(value), "")
+
     def malformed(self, record: Record, message: str) -> EvidenceMissing:
         """Build the signal for an answer that is there but cannot be understood."""
         action = self._operations[record.call.operation].action
         return EvidenceMissing(
             Missing(record.call.operation, record.call.region, "Malformed", message, action, record.ref)
         )
+
+
+def _places(pages: Sequence[Any]) -> Iterator[tuple[int, str]]:
+    """Yield identity and pointer of each structure; the pages are kept, so that an identity stays what it is."""
+    stack: list[tuple[str, Any]] = [(f"/{index}", page) for index, page in enumerate(pages)]
+    while stack:
+        where, value = stack.pop()
+        if isinstance(value, dict):
+            yield id(value), where
+            stack.extend((f"{where}/{escape(key)}", item) for key, item in value.items())
+        elif isinstance(value, list):
+            yield id(value), where
+            stack.extend((f"{where}/{index}", item) for index, item in enumerate(value))
 
 
 def _identity(call: Call) -> tuple[str, str, bytes]:
@@ -181,7 +206,7 @@ class View:
     def point(self, value: Any, *, suffix: str = "") -> None:
         """Cite the place where a value that was read stands; the very object, as ``items`` or ``page`` gave it."""
         for record in self._read.values():
-            if pointer := pointer_to(self._library.pages(record), value):
+            if pointer := self._library.pointer(record, value):
                 self.cite(record, f"/pages{pointer}{suffix}")
                 return
 
