@@ -52,6 +52,7 @@ class Library:
         self._operations = operations
         self._due: dict[str, tuple[Call, ...] | Missing] = {}
         self._places: dict[str, Mapping[int, str]] = {}
+        self._by_value: dict[str, Mapping[bytes, Sequence[Call]]] = {}
         self._found: dict[tuple[str, str, bytes], Record] = {
             _identity(record.call): record for record in evidence.records if record.account == account.id
         }
@@ -71,6 +72,24 @@ class Library:
         if isinstance(due, Missing):
             raise EvidenceMissing(due)
         return due
+
+    def asked_with(self, operation: str, parameters: Mapping[str, Any]) -> Sequence[Call]:
+        """Return the due calls that carry the first of some parameters, from an index that is made once.
+
+        Raises:
+            EvidenceMissing: an answer that the list itself depends on is missing.
+        """
+        due = self.due(operation)
+        if not parameters:
+            return due
+        if operation not in self._by_value:
+            index: dict[bytes, list[Call]] = {}
+            for call in due:
+                for name, value in call.parameters:
+                    index.setdefault(canonical_json([name, plain(value)]), []).append(call)
+            self._by_value[operation] = index
+        name, value = next(iter(parameters.items()))
+        return self._by_value[operation].get(canonical_json([name, plain(value)]), ())
 
     def _expand(self, name: str) -> tuple[Call, ...] | Missing:
         operation = self._operations[name]
@@ -241,7 +260,9 @@ class View:
 
     def _one(self, operation: str, region: str | None, parameters: Mapping[str, Any]) -> Call:
         fitting = [
-            call for call in self.calls(operation, region=region) if parameters.items() <= dict(call.parameters).items()
+            call
+            for call in self._library.asked_with(operation, parameters)
+            if region in (None, call.region) and parameters.items() <= dict(call.parameters).items()
         ]
         if not fitting:
             detail = ", ".join(f"{key}={value}" for key, value in parameters.items())
