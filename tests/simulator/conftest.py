@@ -60,6 +60,11 @@ def clients_of(simulator: Simulator) -> Clients:
     return client
 
 
+@pytest.fixture(scope="session")
+def demo_clients(running_demo: Simulator) -> Clients:
+    return clients_of(running_demo)
+
+
 @pytest.fixture
-def client(demo: Simulator) -> Clients:
-    return clients_of(demo)
+def client(demo: Simulator, demo_clients: Clients) -> Clients:  # the simulator's faults are cleared before each test
+    return demo_clients
