@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.catalog import Catalog
@@ -114,6 +114,7 @@ def check(document: Any) -> None:
 actions = st.sets(st.from_regex(r"[a-z]{2,9}:[A-Z][A-Za-z]{3,30}", fullmatch=True), min_size=1, max_size=40)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(actions, min_size=1, max_size=6), st.integers(400, 2000))
 def test_splitting_loses_and_repeats_nothing(groups: list[set[str]], limit: int) -> None:
     given_statements = [

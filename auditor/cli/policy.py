@@ -95,8 +95,8 @@ def _check(
 ) -> int:
     from auditor.collect.accounts import identify, open_session, take_role
     from auditor.collect.guard import CallLog
-    from auditor.collect.preflight import May, check_permissions
-    from auditor.policy import costs
+    from auditor.collect.preflight import TRAIL_QUESTIONS, May, check_permissions
+    from auditor.policy import TRAIL_EVIDENCE, costs
 
     log = CallLog()
     caller = identify(open_session(profile=config.profile or None, region=config.region or None, log=log))
@@ -112,6 +112,9 @@ def _check(
     lost = {
         item.operation: costs(catalog, controls, item.operation) for item in permissions if item.may is not May.ALLOWED
     }
+    for name in lost.keys() & TRAIL_QUESTIONS.keys():
+        of_trails = (one for produced in TRAIL_EVIDENCE for one in costs(catalog, controls, produced))
+        lost[name] = tuple(dict.fromkeys([*lost[name], *of_trails]))
     code = 3 if any(item.may is May.DENIED for item in permissions) else 0
     if as_json:
         rows = [item.document() | {"controls": list(lost.get(item.operation, ()))} for item in permissions]
@@ -128,6 +131,6 @@ def _tell(principal: str, permissions: Sequence["Permission"], lost: Mapping[str
             if item.may.value != kind:
                 continue
             click.echo(f"{kind:<8} {item.operation} (needs {item.action}): {printable(item.reason)}")
-            click.echo(f"         controls that need it: {', '.join(lost[item.operation]) or 'none'}")
+            click.echo(f"         controls that need it: {', '.join(lost[item.operation]) or 'none by itself'}")
     counts = {kind: sum(item.may.value == kind for item in permissions) for kind in ("allowed", "denied", "unknown")}
     click.echo(", ".join(f"{count} {kind}" for kind, count in counts.items()))

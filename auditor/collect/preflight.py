@@ -16,10 +16,11 @@ from auditor.collect.calls import Asker, Limits, Progress, silent
 from auditor.collect.guard import refuse_mutation
 from auditor.collect.plan import Plan
 from auditor.evidence import Answer
-from auditor.operations import Call, Operation
+from auditor.operations import Call, ForEach, Operation, Where
 
 _DENIED: Final = frozenset(
     {
+        "403",
         "AccessDenied",
         "AccessDeniedException",
         "AuthorizationError",
@@ -34,6 +35,30 @@ _DENIED: Final = frozenset(
     }
 )
 _ALLOWED_ALL_THE_SAME: Final = frozenset({"ReportInProgress", "ReportNotPresent", "ReportExpired"})
+
+
+def _of_trails(name: str, action: str, **fields: Any) -> Operation:
+    defaults: dict[str, Any] = {"where": Where.GLOBAL, "parameters": {}, "for_each": (), "required": (), "absent": ()}
+    return Operation(name=name, action=action, produced=False, **(defaults | fields))
+
+
+_BUCKET: Final = (ForEach("cloudtrail:DescribeTrails", "trailList[]", {"Bucket": "S3BucketName"}, "", ""),)
+_FIRST_FILE: Final = "[{Bucket: Name, Key: (Contents[?contains(Key, 'AWSLogs/')] | [0]).Key}]"
+TRAIL_QUESTIONS: Final = {
+    item.name: item
+    for item in (
+        _of_trails("cloudtrail:DescribeTrails", "cloudtrail:DescribeTrails", where=Where.REGION),
+        _of_trails("cloudtrail:ListPublicKeys", "cloudtrail:ListPublicKeys", where=Where.REGION),
+        _of_trails("s3:ListObjectsV2", "s3:ListBucket", for_each=_BUCKET, parameters={"MaxKeys": 100}),
+        _of_trails("s3:ListObjectVersions", "s3:ListBucketVersions", for_each=_BUCKET, parameters={"MaxKeys": 1}),
+        _of_trails(
+            "s3:HeadObject",
+            "s3:GetObject",
+            for_each=(ForEach("s3:ListObjectsV2", _FIRST_FILE, {"Bucket": "Bucket", "Key": "Key"}, "", ""),),
+        ),
+    )
+}
+"""What reading the trails' own files takes. Reading a file needs the same permission as reading its head."""
 
 
 class May(StrEnum):
@@ -88,7 +113,8 @@ def check_permissions(
     Args:
         caller: whose permissions.
         operations: the catalogue's operations by name.
-        wanted: names of the operations to ask; those they depend on are asked too.
+        wanted: names of the operations to ask; those they depend on are asked too. Where the records of the trail
+            room are among them, so is what reading the trails' files takes.
         region: where operations of a Region are asked.
         now: the clock, aware UTC.
         limits: how hard AWS is asked.
@@ -98,7 +124,10 @@ def check_permissions(
         UsageError: an operation is not in the catalogue.
         MutationRefusedError: an operation is no read.
     """
-    plan = Plan(operations, wanted, account=caller.account, regions=(region,))
+    reads_trails = any(name in operations and operations[name].produced for name in wanted)
+    known = {**TRAIL_QUESTIONS, **operations} if reads_trails else operations
+    names = {*wanted, *TRAIL_QUESTIONS} if reads_trails else wanted
+    plan = Plan(known, names, account=caller.account, regions=(region,))
     for name in plan.operations:
         refuse_mutation(name)
     asker = Asker(caller, now=now, limits=replace(limits or Limits(), report_seconds=0))

@@ -154,6 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(self.server.aws.reply(self._asked(b"")))
 
+    do_HEAD = do_GET  # noqa: N815 - the name is the standard library's
+
     def _asked(self, body: bytes) -> Asked:
         scope = _SCOPE.search(self.headers.get("Authorization", ""))
         _, region, service = scope.groups() if scope else ("", "", "")

@@ -2,7 +2,7 @@
 
 from auditor.collect.preflight import May, Permission, check_permissions
 from auditor.operations import Operation, Where
-from tests.collect.aws import FakeAws, ok, query, query_refused, refused
+from tests.collect.aws import FakeAws, Reply, ok, query, query_refused, refused
 from tests.collect.conftest import NOW, QUICK, Collection, each, operation
 
 KEYS = operation("kms:ListKeys", required=("Keys",))
@@ -77,3 +77,25 @@ def test_nobody_waits_for_the_credential_report(aws: FakeAws, collection: Collec
     found = checked(collection, generate, get)
     assert {item.may for item in found.values()} == {May.ALLOWED}
     assert aws.operations().count(generate.name) == 1
+
+
+def test_the_trails_own_files_are_asked_for(aws: FakeAws, collection: Collection) -> None:
+    digests = operation("trail:VerifyDigests", produced=True)
+    aws.script("cloudtrail:DescribeTrails", ok({"trailList": [{"S3BucketName": "logs"}]}))
+    aws.script("cloudtrail:ListPublicKeys", refused("AccessDeniedException"))
+    listing = (
+        "<ListBucketResult><Name>logs</Name><Contents><Key>other</Key></Contents>"
+        "<Contents><Key>AWSLogs/1/a.json.gz</Key></Contents></ListBucketResult>"
+    )
+    aws.script("s3:GET /logs?list-type=2&max-keys=100&encoding-type=url", Reply(listing.encode()))
+    aws.script("s3:GET /logs?versions&max-keys=1&encoding-type=url", Reply(b"<ListVersionsResult/>"))
+    aws.script("s3:HEAD /logs/AWSLogs/1/a.json.gz", Reply(b"", 403))
+    found = checked(collection, digests)
+    assert {name: item.may for name, item in found.items()} == {
+        "cloudtrail:DescribeTrails": May.ALLOWED,
+        "cloudtrail:ListPublicKeys": May.DENIED,
+        "s3:HeadObject": May.DENIED,
+        "s3:ListObjectVersions": May.ALLOWED,
+        "s3:ListObjectsV2": May.ALLOWED,
+    }
+    assert found["s3:HeadObject"].action == "s3:GetObject"
