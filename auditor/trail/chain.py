@@ -442,10 +442,12 @@ class LogCounter:
 
 def _explained(gap: Gap, events: Sequence[TrailEvent], logs_between: LogCounter) -> list[Gap]:
     window = (gap.start - BEFORE_STOP, gap.start + AFTER_STOP)
-    changes = [event for event in events if window[0] <= event.time <= window[1] and _effect(event) is not None]
-    if not changes or _effect(changes[-1]) == "on":
+    offs = [event for event in events if window[0] <= event.time <= window[1] and _effect(event) not in {None, "on"}]
+    if not offs:
         return [gap]
-    off = changes[-1]
+    off = offs[-1]
+    if any(_effect(event) == "on" and off.time < event.time <= gap.start for event in events):
+        return [gap]  # it was over before the hole began
     cause = _effect(off) or "unexplained"
     back = next(
         (item for item in events if off.time < item.time <= gap.end + RESTART_GRACE and _effect(item) == "on"), None

@@ -49,6 +49,8 @@ class Chain:
     late: timedelta = LATE_DIGESTS
     """How far beyond the period digests are read."""
     log_objects: int = 0
+    strays: int = 0
+    """Objects among the digests that are none."""
     unread: bool = False
     """A listing failed: what is not there may only not have been seen."""
 

@@ -28,6 +28,8 @@ LIST_PAGE: Final = 1000
 """Listing rows taken at a time from a remote store: memory stays flat on days with many log files."""
 DIGEST_BUDGET: Final = 1 << 18
 """Stored bytes of digests under way: being parsed, a digest of 4,000 log files takes a hundred times its 190 kB."""
+STRAY_LIMIT: Final = 200
+"""Objects under foreign names among the digests that are named, per account and Region."""
 DISCOVERY_CALLS: Final = 200
 DISCOVERY_DEPTH: Final = 4
 ROUNDS: Final = 3000
@@ -194,7 +196,8 @@ class Survey:
     def _note_digest(self, chain: Chain, location: Location, row: Listed) -> None:
         name = parse_digest_key(row.key)
         if name is None or (name.account, name.region) != (chain.account, chain.region):
-            if row.size or not row.key.endswith("/"):
+            if (row.size or not row.key.endswith("/")) and chain.strays < STRAY_LIMIT:
+                chain.strays += 1
                 self._state.findings.append(self._stray(chain, row.key))
             return
         if name.end <= self._state.scope.start or name.end > self._state.scope.end + chain.late:
