@@ -17,6 +17,7 @@ Work is bounded; beyond the bound the answer is "undecided", which is never a pa
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -166,9 +167,14 @@ def _placed(fixed: dict[Keys, Any], world: World) -> dict[Keys, Any]:
 
 @dataclass(slots=True)
 class Budget:
-    """Work that is left; shared by all questions of one judgement."""
+    """Work that is left; shared by all questions of one judgement.
+
+    ``complete`` becomes false when the values of a field were too many to be told apart: events that are missed can
+    still be found then, but that none is missed can no longer be said.
+    """
 
     left: int = MAX_WORK
+    complete: bool = True
 
     def spend(self, work: int) -> None:
         """Take some.
@@ -294,6 +300,7 @@ def _missed(case: Case, active: Sequence[Detector], budget: Budget, rules: Rules
     """Yield decided fields of events that the requirement names and none of the active formulas catches."""
     formulas = [detector.formula for detector in active if detector.formula is not None]
     question = _Question(case, formulas, [one for one in active if one.formula is None], rules)
+    budget.complete = budget.complete and question.complete
     if any(not options for _, options in question.dimensions):
         return
     yield from _descend(question, dict(case.fixed), 0, budget)
@@ -343,6 +350,7 @@ class _Question:
             key=lambda keys: _COUPLED.index(keys) if keys in _COUPLED else len(_COUPLED),
         )
         self.dimensions = [(keys, options_for(keys, list(asked[keys]), case, rules)) for keys in free]
+        self.complete = all(is_complete(keys, list(asked[keys]), case) for keys in free)
         if excluded:
             self.dimensions = [
                 (keys, (*options, *excluded) if keys == ("userAgent",) else options)
@@ -377,26 +385,50 @@ def options_for(keys: Keys, tests: Sequence[Test], case: Case, rules: Rules) -> 
     return tuple(kept.values())
 
 
+def is_complete(keys: Keys, tests: Sequence[Test], case: Case) -> bool:
+    """Say whether ``options_for`` tells apart everything that the tests do."""
+    known = case.field(keys)
+    if known.closed:
+        return True
+    languages, language, texts = _languages(known, tests)
+    return not languages or _divided(languages, language, texts)[1]
+
+
 def _further_candidates(known: Field, tests: Sequence[Test]) -> Iterator[Any]:
     if not known.always:
         yield ABSENT
-    probes = [test.predicate.probes for test in tests]
-    texts = list(dict.fromkeys(text for probe in probes for text in probe.texts))
-    language = known.language
-    yield from (text for text in texts if language.accepts(text))
-    languages = tuple(dict.fromkeys(one for probe in probes for one in probe.languages))
+    languages, language, texts = _languages(known, tests)
+    yield from (text for text in sorted(texts) if language.accepts(text))
     if languages or not set(known.samples) - {*texts, ABSENT}:
-        yield from _divided(languages, language, frozenset(texts))
+        yield from _divided(languages, language, texts)[0]
     if not known.texts_only:
-        yield from _numbers(number for probe in probes for number in probe.numbers)
+        yield from _numbers(number for test in tests for number in test.predicate.probes.numbers)
         yield from (True, False)
     if known.nullable:
         yield None
 
 
+_Languages = tuple[tuple[Language, ...], Language, frozenset[str]]
+
+
+def _languages(known: Field, tests: Sequence[Test]) -> _Languages:
+    """Return the sets of texts that the tests ask for, the real values, and the texts that stand for themselves."""
+    probes = [test.predicate.probes for test in tests]
+    languages = dict.fromkeys(one for probe in probes for one in probe.languages)
+    return tuple(languages), known.language, frozenset(text for probe in probes for text in probe.texts)
+
+
 @lru_cache(maxsize=512)
-def _divided(languages: tuple[Language, ...], within: Language, unless: frozenset[str]) -> tuple[str, ...]:
-    return tuple(divide(languages, within, unless))
+def _divided(languages: tuple[Language, ...], within: Language, unless: frozenset[str]) -> tuple[tuple[str, ...], bool]:
+    """Divide, or when that is too much work return one text of each language alone, and that it is not all."""
+    try:
+        return tuple(divide(languages, within, unless)), True
+    except TooComplexError:
+        found: list[str] = []
+        for one in languages:
+            with suppress(TooComplexError):
+                found += divide((one,), within, unless)
+        return tuple(dict.fromkeys(found)), False
 
 
 def _numbers(limits: Iterable[float]) -> Iterator[float]:

@@ -45,6 +45,9 @@ _OWNER_MAY_PUBLISH = {"Statement": [{"Effect": "Allow", "Principal": "*", "Actio
 _MAX_YAML = 2_000_000
 """CloudFormation takes templates of up to one megabyte."""
 
+_MAX_BRACKETS = 200
+"""The YAML reader takes a time that grows with the square of nested brackets; templates nest a dozen."""
+
 MAX_DEPTH = 60
 
 
@@ -348,11 +351,24 @@ def _template(text: str) -> Any:
             return json.loads(text)
         if len(text) > _MAX_YAML:
             raise UsageError(f"the template is larger than {_MAX_YAML} characters")
+        if _bracket_depth(text) > _MAX_BRACKETS:
+            raise UsageError("the template is nested too deeply")
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Template)):
             raise UsageError("the template uses YAML aliases, which are not followed")
         return yaml.load(text, Loader=_Template)  # noqa: S506 - a SafeLoader that knows short-form tags
     except (yaml.YAMLError, json.JSONDecodeError, RecursionError, ValueError) as error:
         raise UsageError(f"the template cannot be read: {str(error)[:200]}") from error
+
+
+def _bracket_depth(text: str) -> int:
+    depth = deepest = 0
+    for char in text:
+        if char in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in "]}" and depth:
+            depth -= 1
+    return deepest
 
 
 def _add_cloudformation(collected: _Collected, address: str, kind: str, properties: Any) -> None:

@@ -195,6 +195,8 @@ def judge(
         notes += _resting_on_doubts(requirement, world, index, helpful, covers, rules)
     except TooComplexError as error:
         return Coverage(valid=True, covers=None, notes=(f"Not assessed: {error}.",))
+    if covers is None:
+        notes.append("Not assessed: the patterns can be told apart in too many ways.")
     counted = [miss for miss in misses if miss.case.name not in requirement.retired]
     adds = tuple(_adds(requirement, helpful, rules))
     if len({added.words for added in adds}) > _MANY:
@@ -225,7 +227,8 @@ def _decided(
     requirement: Requirement, index: Detectors, world: World, budget: Budget, rules: Rules
 ) -> tuple[list[Outcome], bool | None]:
     outcomes = [look(case, index, budget, rules) for case in cases(requirement, world)]
-    return outcomes, _covers(requirement, outcomes)
+    covers = _covers(requirement, outcomes)
+    return outcomes, covers if budget.complete or covers is False else None
 
 
 _MANY = 5

@@ -18,8 +18,8 @@ from auditor.evaluate.patterns.errors import TooComplexError
 MAX_POSITIONS = 4_000
 """Longest expanded line; a pattern of 1,024 characters can ask for more only by counted repetition."""
 
-MAX_STATES = 4_000
-"""How many joint states of several languages are looked at before giving up."""
+MAX_WORK = 100_000
+"""Steps that single languages may take together before giving up; about half a second at the bound."""
 
 
 class Times(Enum):
@@ -132,13 +132,14 @@ def divide(languages: Sequence[Language], within: Language, unless: Iterable[str
         unless: texts that may not be used as examples because they stand for themselves elsewhere.
 
     Raises:
-        TooComplexError: more than ``MAX_STATES`` joint states.
+        TooComplexError: more than ``MAX_WORK`` steps.
     """
     everyone = (*languages, within)
     alphabet = _alphabet(everyone)
     excluded = frozenset(unless)
     found: dict[tuple[bool, ...], str] = {}
     seen: set[tuple[tuple[int, ...], ...]] = set()
+    work = 0
     queue = deque([("", tuple(language.start for language in everyone))])
     while queue:
         text, states = queue.popleft()
@@ -149,7 +150,8 @@ def divide(languages: Sequence[Language], within: Language, unless: Iterable[str
             pass
         else:
             seen.add(states)
-            if len(seen) > MAX_STATES:
+            work += len(alphabet) * len(everyone)
+            if work > MAX_WORK:
                 raise TooComplexError("the wildcards and expressions divide texts in too many ways")
             *vector, inside = (one.accepting(state) for one, state in zip(everyone, states, strict=True))
             if inside:

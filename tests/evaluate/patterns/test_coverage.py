@@ -146,6 +146,24 @@ def test_too_much_work_is_undecided_and_never_a_pass() -> None:
     assert judge_patterns(asked, parts).covers is not True
 
 
+HARD = [f"{a}{b}" for a in "abcdefghijklm" for b in "xyz"]
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        pytest.param(" && ".join(f"$.userAgent != *{word}*" for word in HARD[:30]), id="contains"),
+        pytest.param("$.userAgent = %[ab].{300}[cd].{200}x%", id="counted-repetition"),
+        pytest.param(" || ".join(f"$.userAgent = {word}*{word}*z" for word in HARD[:24]), id="inner-asterisks"),
+        pytest.param(" && ".join(f"($.q{i} = a || $.q{(i * 7) % 23} = b)" for i in range(30)), id="many-fields"),
+    ],
+)
+def test_hostile_patterns_end_within_a_bound_and_never_cover_by_giving_up(clause: str) -> None:
+    pattern = f"{{ $.eventName = *Key* && ({clause}) }}"
+    assert len(pattern) <= 1024
+    assert judge_patterns(requirement("monitor-kms-key-disable-or-delete"), [pattern]).covers is not True
+
+
 def test_expansion_beyond_the_bound_is_undecided() -> None:
     found = judge_patterns(requirement("monitor-cloudtrail-changes"), ["{ $.eventName = %" + "a{999}" * 9 + "% }"])
     assert found.covers is None
