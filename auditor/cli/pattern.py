@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,8 @@ def _point_at_mistakes(patterns: Sequence[str]) -> None:
             say(f"too complex to be decided: {error}")
 
 
-def _catalog(own: Sequence[str]) -> "Catalog":
+@cache
+def _catalog(own: tuple[str, ...]) -> "Catalog":
     from auditor.catalog import load_catalog
     from auditor.evaluate.checks import find_check
     from auditor.locate import controls_folder
