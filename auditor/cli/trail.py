@@ -249,9 +249,23 @@ def _print_report(report: "TrailReport") -> None:
     shown = report.findings[:_MOST_FINDINGS]
     for finding in shown:
         _say(f"{finding.level.word:10} {finding.kind}: {finding.sentence}")
+        _say_details(finding.extra)
     more = len(report.findings) - len(shown) + sum(report.omitted.values())
     if more:
         _say(f"... and {more} more; --json has them")
+
+
+_DETAILS = {
+    "deleted_at": "deleted at {}",
+    "changed_at": "changed at {}",
+    "original_version": "the original is still there as version {}",
+}
+
+
+def _say_details(extra: Sequence[tuple[str, str]]) -> None:
+    words = [_DETAILS[name].format(value) for name, value in extra if name in _DETAILS]
+    if words:
+        _say(f"{'':10} {'; '.join(words)}")
 
 
 def _counts(counts: Any) -> str:
