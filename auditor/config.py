@@ -65,6 +65,7 @@ class Config(BaseModel):
     controls: Annotated[list[str], Field(description="Folders with own controls.")] = []
     waivers: str = ""
     attestations: str = ""
+    imports: Annotated[list[str], Field(description="Findings of other tools: OCSF or Security Hub's, as JSON.")] = []
     fail_on: Severity = Severity.INFORMATIONAL
     allow: Annotated[list[_Allowed], Field(description="Gaps accepted by name.")] = []
     sampling: Annotated[Sampling | None, Field(description="Default: everything is tested.")] = None
@@ -139,8 +140,9 @@ def _beside(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("waivers", "attestations"):
         if key in moved:
             moved[key] = beside(moved[key])
-    if isinstance(moved.get("controls"), list):
-        moved["controls"] = [beside(item) for item in moved["controls"]]
+    for key in ("controls", "imports"):
+        if isinstance(moved.get(key), list):
+            moved[key] = [beside(item) for item in moved[key]]
     for section, keys in (("branding", ("logo",)), ("signing", ("key", "certificate", "tsa_ca"))):
         if isinstance(moved.get(section), dict):
             moved[section] = {key: beside(value) if key in keys else value for key, value in moved[section].items()}

@@ -420,6 +420,8 @@ class Results:
     attestations: tuple[Mapping[str, Any], ...] = ()
     sampling: Sampling | None = None
     """None when every member of every population was tested."""
+    imported: tuple[Mapping[str, Any], ...] = ()
+    """Findings of other tools, one document per file; nothing here depends on them."""
 
     @property
     def counts(self) -> dict[str, int]:

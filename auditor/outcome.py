@@ -111,6 +111,7 @@ def results_document(results: Results) -> dict[str, Any]:
         "waivers": [dict(waiver) for waiver in results.waivers],
         "attestations": [dict(attestation) for attestation in results.attestations],
         "sampling": results.sampling.document() if results.sampling else None,
+        "imported": [dict(item) for item in results.imported],
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli import echo_json, printable
-from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask, with_sampling
+from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask, with_imports, with_sampling
 from auditor.config import Config
 from auditor.outcome import EXIT_MEANING, headline
 from auditor.period import parse_time
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @whom_to_ask
 @click.option("--out", metavar="DIR", help="Where packs are written; default: reports.")
 @click.option("--format", "formats", metavar="F1,F2", help="pdf, html, csv, xlsx, oscal, ocsf, asff, sarif, junit ...")
+@with_imports
 @what_to_judge
 def run(*, as_json: bool, quiet: bool, **given: Any) -> int:
     """Audit one AWS account, write an evidence pack and answer with the exit code.
@@ -99,6 +100,7 @@ def _sealing(config: Config) -> "Sealing | None":
 @click.option("--regions", metavar="R1,R2", help="Regions to audit; default: all enabled ones.")
 @click.option("--format", "formats", metavar="F1,F2", help="As in auditor run.")
 @click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable.")
+@with_imports
 @with_sampling
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -111,7 +113,7 @@ def demo(
     frameworks: tuple[str, ...],
     as_json: bool,
     quiet: bool,
-    **sampling: Any,
+    **others: Any,
 ) -> int:
     """Audit a simulated AWS account on this machine; needs no AWS account and no network."""
     from auditor.simulator import Simulator
@@ -125,7 +127,7 @@ def demo(
             "regions": regions,
             "formats": formats,
             "config_file": Path(os.devnull),
-            **sampling,
+            **others,
         }
         with _environment(aws.environment()):
             as_of = parse_time(aws.about["as_of"])

@@ -25,6 +25,17 @@ def _chain(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], 
     return decorate
 
 
+def with_imports(command: _Command) -> _Command:
+    """Add the option that lets findings of other tools join a pack."""
+    return click.option(
+        "--import",
+        "imports",
+        multiple=True,
+        metavar="FILE",
+        help="Findings of Prowler (OCSF) or Security Hub (ASFF), kept beside ours; repeatable.",
+    )(command)
+
+
 def with_sampling(command: _Command) -> _Command:
     """Add the options that ask for a sample."""
     return _chain(
@@ -94,7 +105,7 @@ def config_of(given: Mapping[str, Any]) -> Config:
     for name in ("regions", "skip", "formats"):
         if isinstance(options.get(name), str):
             options[name] = [part.strip() for part in options[name].split(",") if part.strip()]
-    for name in ("frameworks", "controls", "allow"):
+    for name in ("frameworks", "controls", "imports", "allow"):
         if name in options:
             options[name] = list(options[name])
     if bool(options.get("account")) != bool(options.get("role_name")):

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from auditor.cli import echo_json, printable
-from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask
+from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask, with_imports
 from auditor.errors import UsageError
 from auditor.layout import EVIDENCE, RESULTS
 from auditor.outcome import EXIT_MEANING, exit_code, headline, results_json
@@ -79,6 +79,7 @@ def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: b
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--format", "formats", metavar="F1,F2", help="pdf, html, csv, xlsx, oscal, ocsf, asff, sarif, junit ...")
+@with_imports
 @what_to_judge
 def render(folder: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Judge a folder written by `auditor collect`, render its pages and seal it: it becomes a pack."""

@@ -1,7 +1,7 @@
 """Judging stored evidence: with the installed rules, or again with those of a pack. Needs no network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -13,6 +13,7 @@ from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
 from auditor.evidence import Evidence
+from auditor.imports import Import, load_imports, stored_imports
 from auditor.layout import ATTESTATIONS, EVIDENCE, RESULTS, RULES, WAIVERS, read_request
 from auditor.locate import controls_folder
 from auditor.model import Results, Sampling
@@ -44,12 +45,14 @@ class Rules:
         catalog: controls, frameworks and operations.
         waivers: accepted failures.
         attestations: answers to manual controls.
+        imports: findings of other tools that are to join the pack; the judgement does not depend on them.
     """
 
     config: Config
     catalog: Catalog
     waivers: tuple[Waiver, ...] = ()
     attestations: tuple[Attestation, ...] = ()
+    imports: tuple[Import, ...] = ()
 
 
 def load_rules(config: Config, catalog: Catalog | None = None) -> Rules:
@@ -57,7 +60,7 @@ def load_rules(config: Config, catalog: Catalog | None = None) -> Rules:
 
     Raises:
         CatalogError: a control file is wrong.
-        UsageError: an unknown framework, or a wrong waiver or attestation file.
+        UsageError: an unknown framework, or a wrong waiver, attestation or imported file.
     """
     catalog = catalog or open_catalog(config.controls)
     catalog.select(config.frameworks)
@@ -66,6 +69,7 @@ def load_rules(config: Config, catalog: Catalog | None = None) -> Rules:
         catalog,
         load_waivers(Path(config.waivers)) if config.waivers else (),
         load_attestations(Path(config.attestations)) if config.attestations else (),
+        load_imports([Path(name) for name in config.imports]),
     )
 
 
@@ -98,7 +102,8 @@ def judge(folder: Path, rules: Rules) -> Results:
     asked = rules.config.sampling
     sampling = Sampling(asked.size, asked.seed) if asked else None
     results = evaluate(Evidence(folder), rules.catalog, rules.config.frameworks, sampling)
-    return apply_exceptions(results, rules.waivers, rules.attestations)
+    imported = tuple(item.document(f"{EVIDENCE}/{name}") for name, item in stored_imports(folder))
+    return replace(apply_exceptions(results, rules.waivers, rules.attestations), imported=imported)
 
 
 def replay(pack: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from auditor.canonical import sha256_hex
 from auditor.config import Config
 from auditor.errors import UsageError
 from auditor.evidence import Evidence
+from auditor.imports import store_imports
 from auditor.layout import EVIDENCE, RESULTS, write_rules
 from auditor.model import Results
 from auditor.outcome import results_document, results_json
@@ -37,6 +38,7 @@ def complete(
     """Make a pack of a folder with evidence; return the results and the manifest's hash, which every page prints."""
     config = rules.config
     progress("Evaluate", 0, 0)
+    store_imports(folder / EVIDENCE, rules.imports)
     results = judge(folder / EVIDENCE, rules)
     _write(folder / RESULTS, results_json(results))
     write_rules(folder, rules.catalog, config)
@@ -45,6 +47,8 @@ def complete(
     report_id = report_id_of(results)
     records = {record.ref: record.document() for record in evidence.records}
     formats = [name for name in config.formats if name not in PAGES]
+    if results.imported:
+        formats.append("imported-csv")
     for name, data in export(Source(document, records, report_id, __version__), formats).items():
         _write(folder / "results" / name, data)
 

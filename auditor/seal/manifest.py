@@ -40,6 +40,7 @@ _ROLES = (
     (META, "evidence-metadata"),
     ("evidence/events/", "events"),
     ("evidence/integrity/", "integrity"),
+    ("evidence/imported/", "imported"),
     ("evidence/", "scope"),
     ("results/", "results"),
     (RULES, "rules"),

@@ -10,7 +10,7 @@ from auditor.render.exports.ocsf import ocsf
 from auditor.render.exports.oscal import oscal
 from auditor.render.exports.sarif import sarif
 from auditor.render.exports.source import Finding, Source
-from auditor.render.exports.tables import controls_csv, results_csv
+from auditor.render.exports.tables import controls_csv, imported_csv, results_csv
 from auditor.render.exports.workbook import workbook
 
 __all__ = ["EXPORTS", "Finding", "Source", "export"]
@@ -18,6 +18,7 @@ __all__ = ["EXPORTS", "Finding", "Source", "export"]
 EXPORTS: dict[str, tuple[str, Callable[[Source], bytes]]] = {
     "csv": ("controls.csv", controls_csv),
     "results-csv": ("results.csv", results_csv),
+    "imported-csv": ("imported.csv", imported_csv),
     "xlsx": ("evidence.xlsx", workbook),
     "oscal": ("oscal-ar.json", oscal),
     "ocsf": ("ocsf.ndjson", ocsf),

@@ -1,4 +1,4 @@
-"""CSV (RFC 4180, UTF-8): one row per control, and one row per result. Safe to open in a spreadsheet."""
+"""CSV (RFC 4180, UTF-8): one row per control, per result or per imported finding. Safe to open in a spreadsheet."""
 
 import csv
 import io
@@ -31,6 +31,7 @@ RESULT_HEADS = (
     "evidence",
     "waiver ticket",
 )
+IMPORTED_HEADS = ("file", "tool", "id", "title", "account", "region", "resource", "status", "severity", "note")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What spreadsheets take for the start of a formula, full-width forms included (OWASP, CSV injection)."""
 
@@ -79,6 +80,14 @@ def result_rows(source: Source) -> Iterator[tuple[str | int, ...]]:
         )
 
 
+def imported_rows(source: Source) -> Iterator[tuple[str, ...]]:
+    """Yield a row per finding of another tool, in the order of ``IMPORTED_HEADS``."""
+    for item in source.document.get("imported", ()):
+        for finding in item["findings"]:
+            told = tuple(str(finding[name]) for name in IMPORTED_HEADS[2:-1])
+            yield (item["file"], item["tool"], *told, item["note"])
+
+
 def controls_csv(source: Source) -> bytes:
     """Return one row per control."""
     return _csv(CONTROL_HEADS, control_rows(source))
@@ -87,6 +96,11 @@ def controls_csv(source: Source) -> bytes:
 def results_csv(source: Source) -> bytes:
     """Return one row per result."""
     return _csv(RESULT_HEADS, result_rows(source))
+
+
+def imported_csv(source: Source) -> bytes:
+    """Return one row per finding of another tool."""
+    return _csv(IMPORTED_HEADS, imported_rows(source))
 
 
 def _csv(heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> bytes:
