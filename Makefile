@@ -8,7 +8,7 @@ BROWSER = $(shell command -v chromedriver)
 MARKED = $(if $(BROWSER),,-m "not browser")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo-ready dev lint format test demo sample check readme check-readme bench package lock clean
+.PHONY: conformance help demo-ready dev lint format test demo sample check readme check-readme bench package lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,3 +64,6 @@ lock: ## Rewrite the lock files from pyproject.toml (UPGRADE=1 takes newer relea
 clean: ## Remove caches and build results, not the environment
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+conformance: dev ## Have veraPDF judge our PDFs (PDF/A-3a, PDF/UA-1); needs Java and Maven
+	$(BIN)/python tools/conformance.py

@@ -45,7 +45,6 @@ class Attachment:
         name: path inside the pack; becomes the name of the embedded file.
         data: its bytes.
         description: one sentence for the reader's list of attachments.
-        media_type: such as ``application/json``.
         modified: date shown by readers, aware UTC.
         relationship: ``Data``, ``Source``, ``Supplement`` or ``Alternative`` (ISO 32000-2, 7.11.3).
     """
@@ -53,13 +52,12 @@ class Attachment:
     name: str
     data: bytes
     description: str
-    media_type: str
     modified: datetime
     relationship: str = "Data"
 
 
 def render(context: Context, attachments: Sequence[Attachment] = ()) -> bytes:
-    """Lay the report out.
+    """Lay the report out and embed the evidence files of the context, and further files.
 
     Raises:
         RenderError: Pango is missing, or WeasyPrint complains about anything at all.
@@ -71,7 +69,7 @@ def render(context: Context, attachments: Sequence[Attachment] = ()) -> bytes:
             font_config=(configuration := weasyprint.text.fonts.FontConfiguration()),
             stylesheets=[_style(weasyprint, style, configuration) for style in _styles(context, html)],
         )
-        document.metadata.attachments = [_attach(weasyprint, item) for item in attachments]
+        document.metadata.attachments = [_attach(weasyprint, item) for item in (*_evidence(context), *attachments)]
         data = _write(document, _identifier(context))
     if complaints:
         raise RenderError(f"the PDF's layout failed: {complaints[0]}")
@@ -177,6 +175,11 @@ def _attach(weasyprint: Any, item: Attachment) -> Any:
         modified=item.modified,
         relationship=item.relationship,
     )
+
+
+def _evidence(context: Context) -> Iterator[Attachment]:
+    for file in context.embedded:
+        yield Attachment(file.name, file.data, file.description, file.collected)
 
 
 def _identifier(context: Context) -> bytes:

@@ -1,0 +1,76 @@
+"""What a PDF reader, an archive and a screen reader find in the report; veraPDF judges the rest."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pikepdf
+import pytest
+
+from auditor.errors import RenderError
+from auditor.render import pdf
+from auditor.render.context import Branding, Context
+from tests.render.sample import AS_OF, Sample
+
+
+@pytest.fixture(scope="module")
+def opened(paper: Path) -> pikepdf.Pdf:
+    return pikepdf.open(paper)
+
+
+def test_every_control_has_a_bookmark(opened: pikepdf.Pdf, sample: Sample) -> None:
+    with opened.open_outline() as outline:
+        titles = {entry.title for top in outline.root for middle in top.children for entry in middle.children}
+    assert {control["title"] for control in sample.results["controls"]} <= titles
+
+
+def test_every_control_and_reference_is_a_named_destination(opened: pikepdf.Pdf, sample: Sample) -> None:
+    names = {str(name) for name in pikepdf.NameTree(opened.Root.Names.Dests)}
+    assert {f"control-{control['id']}" for control in sample.results["controls"]} <= names
+    assert {record.ref.lower() for record in sample.evidence.records} <= names
+
+
+def test_it_says_language_and_title_and_both_standards(opened: pikepdf.Pdf) -> None:
+    assert str(opened.Root.Lang) == "en"
+    assert bool(opened.Root.MarkInfo.Marked)
+    assert bool(opened.Root.ViewerPreferences.DisplayDocTitle)
+    metadata = opened.Root.Metadata.read_bytes()
+    assert b'pdfaid:part="3"' in metadata
+    assert b'pdfaid:conformance="A"' in metadata
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in metadata
+
+
+def test_evidence_is_embedded_with_relation_description_and_date(opened: pikepdf.Pdf) -> None:
+    files = list(opened.Root.AF)
+    assert files
+    for file in files:
+        assert str(file.AFRelationship) == "/Data"
+        assert str(file.Desc).startswith("EV-")
+        assert str(file.EF.F.Params.ModDate).startswith("D:20261102")
+
+
+def test_embedded_evidence_is_the_file_in_the_pack(opened: pikepdf.Pdf, sample: Sample) -> None:
+    record = sample.evidence.records[0]
+    kept = opened.attachments[f"evidence/{record.path}"].get_file().read_bytes()
+    assert hashlib.sha256(kept).hexdigest() == record.sha256
+
+
+def test_all_fonts_are_embedded(opened: pikepdf.Pdf) -> None:
+    for item in opened.objects:
+        if isinstance(item, pikepdf.Dictionary) and item.get("/Type") == "/FontDescriptor":
+            assert any(name in item for name in ("/FontFile", "/FontFile2", "/FontFile3"))
+
+
+def test_a_colour_that_is_none_is_refused(report: Context) -> None:
+    odd = replace(report, branding=Branding(accent="red;}body{display:none"))
+    with pytest.raises(RenderError, match="#rrggbb"):
+        pdf.render(odd)
+
+
+def test_a_file_can_be_attached(report: Context, tmp_path: Path) -> None:
+    path = tmp_path / "with.pdf"
+    path.write_bytes(
+        pdf.render(report, [pdf.Attachment("results/results.json", b"{}\n", "All results", AS_OF, "Source")])
+    )
+    with pikepdf.open(path) as opened:
+        assert opened.attachments["results/results.json"].get_file().read_bytes() == b"{}\n"
