@@ -152,6 +152,10 @@ def _allowed(call: Call, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(wanted, pattern.lower()) for pattern in patterns)
 
 
+PRINCIPAL: Final = "arn:aws:sts::111122223333:assumed-role/AuditorReadOnly/auditor"
+"""Whom refusals name, in every world."""
+
+
 def _denied(call: Call) -> Answer:
     code, status = {
         "ec2": ("UnauthorizedOperation", 403),
@@ -159,8 +163,7 @@ def _denied(call: Call) -> Answer:
         "query": ("AccessDenied", 403),
         "rest-json": ("AccessDeniedException", 403),
     }.get(calls.protocol_of(call), ("AccessDeniedException", 400))
-    principal = "arn:aws:sts::111122223333:assumed-role/AuditorReadOnly/auditor"
-    message = f"User: {principal} is not authorized to perform: {action(call.operation)}"
+    message = f"User: {PRINCIPAL} is not authorized to perform: {action(call.operation)}"
     return calls.refusal(call, code, message, status)
 
 

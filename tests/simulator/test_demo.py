@@ -4,6 +4,7 @@ import csv
 import json
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -142,6 +143,25 @@ def test_the_event_history_pages_and_keeps_order(client: Clients) -> None:
     assert len(found) > 50
     assert [event["EventTime"] for event in found] == sorted((event["EventTime"] for event in found), reverse=True)
     assert sum(event["EventName"] == "ConsoleLogin" for event in found) == 6
+
+
+def test_a_role_of_the_account_can_be_assumed_and_no_other(client: Clients, demo: Simulator) -> None:
+    sts = client("sts")
+    assert sts.get_caller_identity()["Arn"].endswith(":assumed-role/AuditorReadOnly/auditor")
+    arn = "arn:aws:iam::111122223333:role/security-audit"
+    given = sts.assume_role(RoleArn=arn, RoleSessionName="review")["Credentials"]
+    assumed = boto3.client(
+        "sts",
+        region_name="eu-central-1",
+        endpoint_url=demo.endpoint,
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+    )
+    assert assumed.get_caller_identity()["Arn"].endswith(":assumed-role/security-audit/review")
+    for other in ("111122223333:role/nobody", "999988887777:role/security-audit"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            sts.assume_role(RoleArn=f"arn:aws:iam::{other}", RoleSessionName="review")
 
 
 def test_unknown_calls_answer_400_and_are_not_retried(client: Clients, demo: Simulator) -> None:

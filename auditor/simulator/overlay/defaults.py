@@ -1,9 +1,15 @@
-"""Answers of services that moto does not know, or always shows as switched on. A world declares over them."""
+"""Answers of services that moto does not know, or always shows as switched on, and who is asking."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from auditor.simulator.app import Application
+from moto.iam.models import iam_backends
+
+from auditor.simulator import SECRET_KEY
+from auditor.simulator.app import Application, Refused
+from auditor.simulator.calls import Call
 from auditor.simulator.overlay.state import State
+from auditor.simulator.worlds.events import principal_id
 
 _NOT_IN_AN_ORGANIZATION: Final = "Your account is not a member of an organization."
 ORGANIZATIONS: Final = (
@@ -59,8 +65,47 @@ def install(application: Application, state: State) -> None:
         application.declare(operation, output)
     for operation, (code, message, status) in _REFUSALS.items():
         application.refuse(operation, code, message, status=status)
-    application.overlay["sts:GetCallerIdentity"] = lambda _call: {
-        "UserId": "AROAQEXAMPLEAUDITOR00:auditor",
+    application.overlay |= {
+        "sts:GetCallerIdentity": lambda call: _caller(application, state, call),
+        "sts:AssumeRole": lambda call: _assume_role(application, state, call),
+    }
+
+
+FAR: Final = datetime(2099, 1, 1, tzinfo=UTC)
+"""When assumed credentials expire: SDKs compare it with the real clock, not with the simulated one."""
+
+
+def _caller(application: Application, state: State, call: Call) -> dict[str, Any]:
+    session = state.sessions.get(call.access_key, "assumed-role/AuditorReadOnly/auditor")
+    _, role, name = session.split("/", 2)
+    return {
+        "UserId": f"{principal_id('AROA', role)}:{name}",
         "Account": application.account,
-        "Arn": f"arn:aws:sts::{application.account}:{state.caller}",
+        "Arn": f"arn:aws:sts::{application.account}:{session}",
+    }
+
+
+def _assume_role(application: Application, state: State, call: Call) -> dict[str, Any]:
+    """Hand out a session of a role that exists in this account; trust policies are not evaluated."""
+    arn = str(call.parameters["RoleArn"])
+    name = arn.rsplit("/", 1)[-1]
+    roles = iam_backends[application.account]["aws"].roles.values()
+    if not any(role.arn == arn for role in roles):
+        caller = _caller(application, state, call)["Arn"]
+        why = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+        raise Refused("AccessDenied", why, 403)
+    session = f"assumed-role/{name}/{call.parameters['RoleSessionName']}"
+    key = principal_id("ASIA", session)[:20]
+    state.sessions[key] = session
+    return {
+        "Credentials": {
+            "AccessKeyId": key,
+            "SecretAccessKey": SECRET_KEY,
+            "SessionToken": "simulated-session-token",
+            "Expiration": FAR,
+        },
+        "AssumedRoleUser": {
+            "AssumedRoleId": f"{principal_id('AROA', name)}:{call.parameters['RoleSessionName']}",
+            "Arn": f"arn:aws:sts::{application.account}:{session}",
+        },
     }

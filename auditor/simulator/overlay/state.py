@@ -23,7 +23,8 @@ class State:
 
     plan: Plan | None = None
     """What the trail delivered and the event history knows; None for an account without a trail."""
-    caller: str = "assumed-role/AuditorReadOnly/auditor"
+    sessions: dict[str, str] = field(default_factory=dict)
+    """Access key -> assumed role and session, for those who assumed a role here."""
     root_created: str = "2023-02-14T10:31:07+00:00"
     root_last_used: str = "no_information"
     summary: dict[str, int] = field(default_factory=dict)

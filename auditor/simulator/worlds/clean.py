@@ -74,6 +74,7 @@ def _account(aws: Builder) -> None:
     parts.role(aws, "support-contact", f"{managed}/AWSSupportAccess", trust=federated)
     parts.role(aws, "operators", f"{managed}/ReadOnlyAccess", trust=federated)
     parts.role(aws, "security-audit", f"{managed}/SecurityAudit", trust=federated)
+    parts.role(aws, "AuditorReadOnly", f"{managed}/SecurityAudit", trust=parts.account_trust(ACCOUNT))
     parts.role(aws, "cloudtrail-to-logs", trust=parts.service_trust("cloudtrail.amazonaws.com"))
     parts.role(aws, "sg-remediator-role", trust=parts.service_trust("lambda.amazonaws.com"))
     parts.role(aws, "orders-queue-worker", f"{managed}/AmazonSSMManagedInstanceCore")

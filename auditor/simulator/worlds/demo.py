@@ -139,6 +139,7 @@ def _roles(aws: Builder) -> None:
     parts.role(aws, "events-invoke-lambda", trust=parts.service_trust("events.amazonaws.com"))
     parts.role(aws, "cloudtrail-to-logs", trust=parts.service_trust("cloudtrail.amazonaws.com"))
     parts.role(aws, "github-actions-deploy", f"{managed}/AdministratorAccess")
+    parts.role(aws, "AuditorReadOnly", f"{managed}/SecurityAudit", trust=parts.account_trust(ACCOUNT))
     iam = aws.client("iam")
     iam.create_instance_profile(InstanceProfileName="orders-queue-worker")
     iam.add_role_to_instance_profile(InstanceProfileName="orders-queue-worker", RoleName="orders-queue-worker")

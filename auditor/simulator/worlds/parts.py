@@ -145,6 +145,13 @@ def service_trust(service: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
+def account_trust(account: str) -> dict[str, Any]:
+    """Return a trust policy for the principals of an account."""
+    principal = {"AWS": f"arn:aws:iam::{account}:root"}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
 def topic(aws: Builder, name: str, subscribers: Iterable[tuple[str, str]], *, region: str = "") -> str:
     """Create a topic that CloudWatch and EventBridge may publish to, and return its ARN."""
     sns = aws.client("sns", region)
