@@ -5,7 +5,15 @@ import time
 
 import pytest
 
-from auditor.trail.parallel import REMOTE_LEAST, REMOTE_MOST, REMOTE_START, Concurrency, Stopped, Workers, cores
+from auditor.trail.parallel import (
+    REMOTE_LEAST_PER_CORE,
+    REMOTE_MOST,
+    REMOTE_START,
+    Concurrency,
+    Stopped,
+    Workers,
+    cores,
+)
 
 
 def test_every_task_gives_one_result() -> None:
@@ -14,7 +22,9 @@ def test_every_task_gives_one_result() -> None:
     workers.close()
 
 
-@pytest.mark.parametrize(("milliseconds", "expected"), [(0.3, REMOTE_LEAST), (10, 80), (20, 160), (900, REMOTE_MOST)])
+@pytest.mark.parametrize(
+    ("milliseconds", "expected"), [(0.1, REMOTE_LEAST_PER_CORE * cores()), (10, 80), (20, 160), (900, REMOTE_MOST)]
+)
 def test_requests_under_way_follow_the_latency(milliseconds: float, expected: int) -> None:
     concurrency = Concurrency(remote=True)
     assert concurrency.limit == REMOTE_START
