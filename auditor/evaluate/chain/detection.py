@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.evaluate.chain.facts import Alarm, Facts, Filter, Trail
-from auditor.evaluate.chain.link import Link, Links, State, completed, first_broken, reached, state_of
+from auditor.evaluate.chain.link import Link, Links, State, completed, first_broken, reached, references, state_of
 from auditor.evaluate.chain.paths import Path, Paths, records, trail_links
 from auditor.evaluate.chain.rules import RulePath, rule_path
 from auditor.evaluate.patterns.coverage import Detector, World
@@ -295,10 +295,8 @@ class _Judgement:
             first = coverage.missed[0]
             names = _names(list(dict.fromkeys(missed.name for missed in coverage.missed)))
             about = [one for one in reachable if one.detector is not None and one.detector.name in coverage.used]
-            who = "No metric filter"
-            if about:
-                names_of = _names([one.path.filter.name for one in about])
-                who = f"The filter{'s' if len(about) > 1 else ''} {names_of}"
+            called = _names([one.path.filter.name for one in about]) if about else ""
+            who = f"The filter{'s' if len(about) > 1 else ''} {called}" if about else "No metric filter"
             verb = ("misses" if len(about) == 1 else "miss") if about else "catches"
             hint = f" {first.hint[:1].upper()}{first.hint[1:]}" if first.hint else ""
             sentence = f"{who} {verb} {names}; for example, {first.words}.{hint}"
@@ -307,9 +305,9 @@ class _Judgement:
                 if about:
                     sentence = f"{who} {verb} required events; for example, {first.words}.{hint}"
         else:
-            who, sentence = "", "No metric filter catches the required events."
-        refs = tuple(dict.fromkeys(one.path.filter.ref for one in reachable))[:1]
-        link = Link("filter", State.BROKEN, who, sentence, refs)
+            about, called, sentence = [], "", "No metric filter catches the required events."
+        refs = tuple(dict.fromkeys(one.path.filter.ref for one in about or reachable))[:3]
+        link = Link("filter", State.BROKEN, called, sentence, refs)
         return self._detection(State.BROKEN, sentence, completed((*head, link)), coverage, None)
 
     # -- all steps
@@ -362,7 +360,7 @@ class _Judgement:
                         if one.state is State.OK
                         else next((link.sentence for link in one.links if link.state is not State.OK), ""),
                         "detection_seconds": RULE_DELIVERY_SECONDS,
-                        "evidence": [one.rule.ref] if one.rule.ref else [],
+                        "evidence": references((one.rule.ref,)),
                     }
                 )
         return found[:MAX_LISTED]
@@ -417,7 +415,7 @@ def _filter_document(one: _Candidate) -> dict[str, Any]:
         "sentence": one.problem or (broken.sentence if broken is not None else one.path.links[-1].sentence),
         "metric": f"{one.path.filter.namespace}/{one.path.filter.metric}",
         "alarm": one.path.alarm.name if one.path.alarm is not None else "",
-        "evidence": [one.path.filter.ref] if one.path.filter.ref else [],
+        "evidence": references((one.path.filter.ref,)),
     }
 
 

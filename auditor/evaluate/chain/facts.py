@@ -2,7 +2,7 @@
 
 Plain values: ``checks/monitoring.py`` reads them from evidence, ``patterns/infrastructure.py`` from infrastructure
 code.
-``ref`` names the evidence that a value comes from; empty where there is none.
+``ref`` is the place in the evidence that a value comes from, as ``EV-0001#/pages/0/key/2``; empty where there is none.
 """
 
 from collections.abc import Mapping
@@ -177,6 +177,7 @@ class Subscription:
 
     arn: str
     protocol: str
+    ref: str = ""
 
     @property
     def confirmed(self) -> bool:

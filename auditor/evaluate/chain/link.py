@@ -19,7 +19,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link: what it is, how it stands, and one sentence about it. ``evidence`` are references."""
+    """One link: what it is, how it stands, and one sentence about it. ``evidence`` are places."""
 
     kind: str
     state: State
@@ -39,8 +39,13 @@ class Link:
             "state": self.state.value,
             "name": self.name,
             "sentence": self.sentence,
-            "evidence": [ref for ref in self.evidence if ref],
+            "evidence": references(self.evidence),
         }
+
+
+def references(places: Sequence[str]) -> list[str]:
+    """Return the evidence references of places, without the pointers into them, each once."""
+    return list(dict.fromkeys(ref for place in places if (ref := place.partition("#")[0])))
 
 
 Links = tuple[Link, ...]

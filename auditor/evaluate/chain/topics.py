@@ -69,12 +69,19 @@ def _subscriber(topic: Topic) -> Link:
     if confirmed:
         ways = ", ".join(sorted({one.protocol for one in confirmed}))
         number = f"{len(confirmed)} confirmed subscription{'s' if len(confirmed) > 1 else ''}"
-        return Link("subscriber", State.OK, ways, f"The topic {topic.name} has {number} ({ways}).", (topic.ref,))
+        return Link(
+            "subscriber",
+            State.OK,
+            ways,
+            f"The topic {topic.name} has {number} ({ways}).",
+            tuple(one.ref for one in confirmed[:2]),
+        )
     pending = len(topic.subscriptions)
     why = f"{pending} unconfirmed" if pending else "no"
     noun = "subscription" if pending == 1 else "subscriptions"
     sentence = f"The topic {topic.name} has {why} {noun} and no confirmed one: nobody is told."
-    return Link("subscriber", State.BROKEN, topic.name, sentence, (topic.ref,))
+    refs = tuple(one.ref for one in topic.subscriptions[:2]) or (topic.ref,)
+    return Link("subscriber", State.BROKEN, topic.name, sentence, refs)
 
 
 def may_publish(policy: Mapping[str, Any], service: str, account: str) -> bool | None:

@@ -4,7 +4,7 @@ What is read here is turned into the plain values of ``auditor.evaluate.chain``,
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +39,7 @@ from auditor.evaluate.checks.fields import (
 from auditor.evaluate.patterns.requirement import Requirement, requirement_from
 from auditor.evaluate.patterns.truth import TEST_FILTER, TEST_RULE, Answer, confirm, fitting_rules, read_answers
 from auditor.evaluate.view import EvidenceMissing, Subject, View
+from auditor.evidence import Record
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 
 
@@ -120,11 +121,21 @@ def organization_chain(subject: Subject) -> Verdict:
 
 
 def _cite(view: View, found: Detection) -> None:
-    """Cite the records of the chain first; the rest of what was read follows."""
-    wanted = {ref for link in found.chain for ref in link.evidence}
-    for record in view.read:
-        if record.ref in wanted:
-            view.cite(record)
+    """Cite the deciding values of the chain first, from trail to people; the rest of what was read follows."""
+    records = {record.ref: record for record in view.read}
+    for place in dict.fromkeys(place for link in found.chain for place in link.evidence):
+        ref, _, pointer = place.partition("#")
+        if ref in records:
+            view.cite(records[ref], pointer)
+
+
+def _placed(view: View, operation: str, key: str) -> Iterator[tuple[Record, str, Any]]:
+    """Yield the items of a list on all pages, each with its record and its place as ``EV-0001#/pages/0/key/2``."""
+    pages: dict[str, int] = {}
+    for record, page in view.located(operation, "[@]"):
+        number = pages[record.ref] = pages.get(record.ref, -1) + 1
+        for index, item in enumerate(listed(page, key)):
+            yield record, f"{record.ref}#/pages/{number}/{key}/{index}", item
 
 
 def facts_of(subject: Subject) -> Facts:
@@ -140,28 +151,28 @@ def facts_of(subject: Subject) -> Facts:
         partition=subject.account.partition,
         regions=subject.account.regions,
         as_of=subject.as_of,
-        trails=tuple(_trail(view, item) for item in trail_items(view)),
+        trails=_trails(view),
         groups=tuple(
             Group(
                 text(item, "logGroupName"),
                 record.call.region,
                 optional_text(item, "logGroupClass") or "STANDARD",
-                record.ref,
+                place,
             )
-            for record, item in view.located("logs:DescribeLogGroups", "logGroups[]")
+            for record, place, item in _placed(view, "logs:DescribeLogGroups", "logGroups")
         ),
         filters=tuple(
             one
-            for record, item in view.located("logs:DescribeMetricFilters", "metricFilters[]")
-            for one in _filters(item, record.call.region, record.ref)
+            for record, place, item in _placed(view, "logs:DescribeMetricFilters", "metricFilters")
+            for one in _filters(item, record.call.region, place)
         ),
         alarms=tuple(
-            alarm_from(item, record.call.region, record.ref)
-            for record, item in view.located("cloudwatch:DescribeAlarms", "MetricAlarms[]")
+            alarm_from(item, record.call.region, place)
+            for record, place, item in _placed(view, "cloudwatch:DescribeAlarms", "MetricAlarms")
         ),
         composites=tuple(
-            composite_from(item, record.call.region, record.ref)
-            for record, item in view.located("cloudwatch:DescribeAlarms", "CompositeAlarms[]")
+            composite_from(item, record.call.region, place)
+            for record, place, item in _placed(view, "cloudwatch:DescribeAlarms", "CompositeAlarms")
         ),
         topics={topic.arn: topic for topic in _topics(view)},
         rules=tuple(_rules(view)),
@@ -177,7 +188,16 @@ def _functions(view: View) -> frozenset[str] | None:
         return None
 
 
-def _trail(view: View, item: Mapping[str, Any]) -> Trail:
+def _trails(view: View) -> tuple[Trail, ...]:
+    places: dict[str, str] = {}
+    for record, place, item in _placed(view, "cloudtrail:DescribeTrails", "trailList"):
+        arn = text(item, "TrailARN")
+        if arn not in places or record.call.region == text(item, "HomeRegion"):
+            places[arn] = place
+    return tuple(_trail(view, item, places[text(item, "TrailARN")]) for item in trail_items(view))
+
+
+def _trail(view: View, item: Mapping[str, Any], place: str) -> Trail:
     base = Trail(
         arn=text(item, "TrailARN"),
         home_region=text(item, "HomeRegion"),
@@ -209,7 +229,7 @@ def _trail(view: View, item: Mapping[str, Any]) -> Trail:
         reads=any(selectors.READ in one.access for one in management),
         writes=any(selectors.WRITE in one.access for one in management),
         excluded=frozenset.intersection(*excluded) if excluded else frozenset(),
-        ref=next((record.ref for record in view.read if record.call.operation == "cloudtrail:DescribeTrails"), ""),
+        ref=place,
     )
 
 
@@ -345,8 +365,8 @@ def composite_from(item: Mapping[str, Any], region: str, ref: str = "") -> Compo
 
 def _topics(view: View) -> list[Topic]:
     subscriptions: dict[str, list[Subscription]] = {}
-    for _, item in view.located("sns:ListSubscriptionsByTopic", "Subscriptions[]"):
-        one = Subscription(text(item, "SubscriptionArn"), text(item, "Protocol"))
+    for _, place, item in _placed(view, "sns:ListSubscriptionsByTopic", "Subscriptions"):
+        one = Subscription(text(item, "SubscriptionArn"), text(item, "Protocol"), place)
         subscriptions.setdefault(text(item, "TopicArn"), []).append(one)
     attributes = {
         str(dict(record.call.parameters).get("TopicArn", "")): mapping(page, "Attributes")
@@ -359,9 +379,9 @@ def _topics(view: View) -> list[Topic]:
             policy=_policy(attributes[arn]) if arn in attributes else None,
             key=optional_text(attributes[arn], "KmsMasterKeyId") if arn in attributes else "",
             subscriptions=tuple(subscriptions.get(arn, ())),
-            ref=record.ref,
+            ref=place,
         )
-        for record, item in view.located("sns:ListTopics", "Topics[]")
+        for _, place, item in _placed(view, "sns:ListTopics", "Topics")
         for arn in (text(item, "TopicArn"),)
     ]
 
@@ -386,8 +406,8 @@ def _rules(view: View) -> list[Rule]:
             pattern=optional_text(item, "EventPattern"),
             state=text(item, "State"),
             targets=tuple(targets.get((record.call.region, text(item, "Name")), ())),
-            ref=record.ref,
+            ref=place,
         )
-        for record, item in view.located("events:ListRules", "Rules[]")
+        for record, place, item in _placed(view, "events:ListRules", "Rules")
         if optional_text(item, "EventBusName") in {"", "default"}
     ]

@@ -350,7 +350,7 @@ def _missed(miss: Miss, index: Detectors, rules: Rules) -> Missed:
         hint = f"{written} is written; did you mean {name}?"
         return Missed(name, words, miss.record, "$.eventName", hint, index.written_names[written].pattern.text, written)
     for one in index.about(name):
-        if failing := _blamed(one, miss.record, rules):
+        if failing := _blamed(one, miss.record, rules, alone=len(index.all) == 1):
             text, test = one.pattern.text, failing[0]
             clause = next((part for part in (test.words, _path_text(test)) if part in text), "")
             return Missed(name, words, miss.record, _path_text(test), _hint_for(test, miss.record), text, clause)
@@ -385,16 +385,20 @@ def _one_slip(written: str, meant: str) -> bool:
     return rest[1:] == other[1:] or rest[1:] == other or rest == other[1:] or swapped
 
 
-def _blamed(detector: Detector, record: Mapping[str, Any], rules: Rules) -> list[Test]:
-    """Return the failing tests of a pattern that names the event, fewest first; nothing when it is not about it."""
+def _blamed(detector: Detector, record: Mapping[str, Any], rules: Rules, *, alone: bool) -> list[Test]:
+    """Return the failing tests of a pattern that is about the event, fewest first; nothing when it is not.
+
+    A pattern that names no events is about one when it is the only one, or when a failing test looks like a slip.
+    """
     if detector.formula is None:
         return []
     failing = _failing(detector.formula, record, rules)
     if any(test.path.keys == EVENT_NAME for test in failing):
         return []
-    names = detector.names
-    about_any_name = names is None and len(failing) <= _FEW
-    return failing if about_any_name or (names is not None and record["eventName"] in names) else []
+    if detector.names is not None:
+        return failing if record["eventName"] in detector.names else []
+    slip = any(_hint_for(test, record) for test in failing)
+    return failing if len(failing) <= _FEW and (alone or slip) else []
 
 
 _FEW = 2
@@ -417,7 +421,7 @@ def _narrowed(misses: Sequence[Miss], index: Detectors, rules: Rules) -> tuple[N
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for miss in misses:
         for detector in index.about(str(miss.record["eventName"])):
-            for test in _blamed(detector, miss.record, rules):
+            for test in _blamed(detector, miss.record, rules, alone=len(index.all) == 1):
                 key = (detector.name, test.words, _reason(test, miss.record))
                 found.setdefault(key, {})[str(miss.record["eventName"])] = None
     return tuple(Narrowed(*key, tuple(names)) for key, names in found.items())

@@ -39,7 +39,7 @@ ALARM = Alarm(
     actions=(TOPIC,),
     ref="EV-0004",
 )
-SUBSCRIBED = (Subscription(f"{TOPIC}:0f1e", "email"),)
+SUBSCRIBED = (Subscription(f"{TOPIC}:0f1e", "email", "EV-0006#/pages/0/Subscriptions/0"),)
 ALERTS = Topic(TOPIC, POLICY, subscriptions=SUBSCRIBED, ref="EV-0005")
 RIGHT = Facts(
     account=ME,

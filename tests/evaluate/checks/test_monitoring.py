@@ -116,6 +116,19 @@ def test_every_monitoring_control_passes_where_all_is_right(control: str) -> Non
     assert all(item.evidence and item.reason.endswith(".") for item in result.results)
 
 
+def test_citations_point_at_the_deciding_values() -> None:
+    (result,) = world("{ $.eventName = Other }", PRINTED[CLOUDTRAIL]).judge(CLOUDTRAIL).results
+    pointers = [citation.pointer for citation in result.evidence]
+    assert pointers[:5] == [
+        "/pages/0/trailList/0",
+        "/pages/0/logGroups/0",
+        "/pages/0/metricFilters/1",
+        "/pages/0/MetricAlarms/0",
+        "/pages/0/Topics/0",
+    ]
+    assert pointers[5] == "/pages/0/Subscriptions/0"
+
+
 @pytest.mark.parametrize("control", CONTROLS)
 def test_every_monitoring_control_fails_where_nothing_is_watched(control: str) -> None:
     result = world().judge(control)
