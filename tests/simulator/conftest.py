@@ -49,7 +49,7 @@ def clients_of(simulator: Simulator) -> Clients:
                 config=Config(
                     inject_host_prefix=False,
                     retries={"total_max_attempts": 1},
-                    read_timeout=20,
+                    read_timeout=120,
                     s3={"addressing_style": "path"},
                 ),
             )

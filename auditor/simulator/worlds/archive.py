@@ -1,7 +1,7 @@
 """What a trail has delivered: log files and digests of every Region, made when first looked at, and the tampering.
 
 A Region's chain takes a few tenths of a second to sign, and eighteen of them several seconds: nobody pays for what
-nobody reads. One or two Regions are made on the spot; when more are wanted, worker processes make the rest.
+nobody reads. The first few Regions are made on the spot; when more are wanted, worker processes make the rest.
 """
 
 import gzip
@@ -176,7 +176,7 @@ def _leave_with(parent: int) -> None:
 
 
 _REGION_IN_KEY: Final = re.compile(r"/CloudTrail(?:-Digest)?/([a-z]{2}(?:-[a-z]+)+-\d)/")
-ON_THE_SPOT: Final = 2
+ON_THE_SPOT: Final = 4
 """So many Regions are made in the server itself before worker processes are started."""
 
 
