@@ -1,7 +1,7 @@
 """Pure functions, one question each, for controls that a JMESPath cannot decide. The catalogue names them.
 
-A check's name is ``module.function``; packages may add checks through the entry-point group ``auditor.checks``, whose entry
-names then take the place of ``module.function``.
+A check's name is ``module.function``; packages may add checks through the entry-point group ``auditor.checks``, whose
+entry names then take the place of ``module.function``.
 """
 
 import importlib

@@ -28,8 +28,8 @@ def markdown(source: Source) -> bytes:
         f"# {literal(run['title'])}",
         "",
         (
-            f"**{literal(run['entity'])}**, {literal(run['period']['start'])} to {literal(run['period']['end'])} (UTC), "
-            f"report {literal(source.report_id)}"
+            f"**{literal(run['entity'])}**, {literal(run['period']['start'])} to {literal(run['period']['end'])} "
+            f"(UTC), report {literal(source.report_id)}"
         ),
         "",
         literal(document["headline"]),
