@@ -306,7 +306,10 @@ class _Judgement:
                     sentence = f"{who} {verb} required events; for example, {first.words}.{hint}"
         else:
             about, called, sentence = [], "", "No metric filter catches the required events."
-        refs = tuple(dict.fromkeys(one.path.filter.ref for one in about or reachable))[:3]
+        # with no filter that comes near, the whole list is the evidence
+        refs = tuple(one.path.filter.ref for one in about[:3]) or tuple(
+            references([one.path.filter.ref for one in reachable])
+        )
         link = Link("filter", State.BROKEN, called, sentence, refs)
         return self._detection(State.BROKEN, sentence, completed((*head, link)), coverage, None)
 

@@ -69,6 +69,32 @@ def requests(requirement: Requirement, patterns: Sequence[str], world: World = A
     return tuple(found.values())
 
 
+MAX_REQUESTS = 300
+"""Calls that one account is asked at most; ordinary ones take two for each control."""
+
+
+def plan(
+    requirements: Iterable[Requirement], patterns: Mapping[str, Sequence[str]], world: World = ANYWHERE
+) -> tuple[tuple[str, Request], ...]:
+    """Return all calls of an account with the Region to make each in.
+
+    Args:
+        requirements: those of all monitoring controls of the run, editions that differ included.
+        patterns: Region -> the filter patterns of its log groups and the event patterns of its rules.
+        world: what is known about the account.
+
+    Returns:
+        each call once, in a stable order, at most ``MAX_REQUESTS``.
+    """
+    found: dict[tuple[str, str], tuple[str, Request]] = {}
+    for requirement in requirements:
+        for region in sorted(patterns):
+            for request in requests(requirement, patterns[region], world):
+                key = json.dumps(request.parameters, sort_keys=True)
+                found.setdefault((region, key), (region, request))
+    return tuple(found.values())[:MAX_REQUESTS]
+
+
 def _filter_request(text: str, events: Sequence[Mapping[str, Any]]) -> Request:
     return Request(TEST_FILTER, {"filterPattern": text, "logEventMessages": [serialized(event) for event in events]})
 

@@ -14,11 +14,13 @@ from auditor.evaluate.patterns.pattern import matches, parse_filter
 from auditor.evaluate.patterns.rules import RULES
 from auditor.evaluate.patterns.truth import (
     MAX_RECORDS,
+    MAX_REQUESTS,
     TEST_FILTER,
     TEST_RULE,
     Answer,
     Request,
     fitting_rules,
+    plan,
     read_answers,
     requests,
 )
@@ -56,6 +58,18 @@ def test_requests_stay_within_the_limits_and_are_the_same_each_time() -> None:
 def test_the_missed_event_is_among_those_that_are_asked() -> None:
     (request,) = requests(ASKED, [PRINTED[CONTROL].replace("DeleteTrail", "DeleteTrial")])
     assert json.loads(request.parameters["logEventMessages"][0])["eventName"] == "DeleteTrail"
+
+
+def test_the_calls_of_an_account_are_planned_once_and_bounded() -> None:
+    every = [requirement(row["control"]) for row in PUBLISHED]
+    patterns = {"eu-central-1": list(PRINTED.values()), "us-east-1": [PRINTED[CONTROL]]}
+    planned = plan(every, patterns)
+    assert planned == plan(every, patterns)
+    assert (
+        len({(region, json.dumps(request.parameters)) for region, request in planned}) == len(planned) <= MAX_REQUESTS
+    )
+    assert {region for region, _ in planned} == {"eu-central-1", "us-east-1"}
+    assert {request.operation for _, request in planned} == {TEST_FILTER}
 
 
 def test_rules_are_asked_event_by_event() -> None:
