@@ -159,16 +159,25 @@ def run(command: list[str], endpoint: str = "") -> Timed:
     }
     if endpoint:
         environment |= {"AWS_ENDPOINT_URL": endpoint}
-    started = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - started
-        output.seek(0)
-        return Timed(
-            seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.read(), process.returncode
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        measured, written = Path(folder) / "usage.json", Path(folder) / "output"
+        wrapped = [sys.executable, "-c", _MEASURE, str(measured), str(written), *command]
+        subprocess.run(wrapped, env=environment, cwd=ROOT, check=True)
+        usage = json.loads(measured.read_text())
+        return Timed(usage["seconds"], usage["cpu"], usage["peak"] / 1024, written.read_text(), usage["code"])
+
+
+_MEASURE = """
+import json, resource, subprocess, sys, time
+started = time.perf_counter()
+with open(sys.argv[2], "w") as output:
+    code = subprocess.run(sys.argv[3:], stdout=output, stderr=subprocess.STDOUT).returncode
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+measured = {"code": code, "seconds": time.perf_counter() - started, "peak": usage.ru_maxrss}
+with open(sys.argv[1], "w") as file:
+    json.dump(measured | {"cpu": usage.ru_utime + usage.ru_stime}, file)
+"""
+"""A small process in between: started by this one, a child would inherit the peak memory of the benchmark itself."""
 
 
 def ours(start: datetime, end: datetime, *place: str) -> list[str]:
