@@ -5,7 +5,7 @@ Order, because each step covers the ones before it:
 1. ``README.txt`` and ``manifest.json`` over all that was judged;
 2. the pages, which print the manifest's hash;
 3. a signature inside ``report.pdf``, which changes that file;
-4. ``trust/`` and ``VERIFY.md``, which say how the pack is sealed;
+4. ``trust/`` and ``VERIFY.md``, which say how the pack is sealed, and what it says in in-toto's words;
 5. ``SHA256SUMS`` over every file;
 6. ``SHA256SUMS.p7s``, a detached signature over ``SHA256SUMS``;
 7. ``SHA256SUMS.p7s.tsr``, a time stamp over the signature.
@@ -26,10 +26,12 @@ from auditor.period import rfc3339
 from auditor.seal import cms
 from auditor.seal.contents import SUMS, FolderFiles, hash_file, read_small
 from auditor.seal.guides import readme_text, verify_text
+from auditor.seal.intoto import attestation
 from auditor.seal.manifest import (
     MANIFEST,
     PDF,
     README,
+    RESULTS,
     SEAL_RECORD,
     VERIFY,
     Manifest,
@@ -39,7 +41,7 @@ from auditor.seal.manifest import (
     parse_manifest,
 )
 from auditor.seal.pades import sign_pdf
-from auditor.seal.signer import Signer, is_self_signed, key_kind, pem
+from auditor.seal.signer import FileSigner, Signer, is_self_signed, key_kind, pem
 from auditor.seal.sums import SIGNATURE, TOKEN, UNSUMMED, sums_text
 from auditor.seal.timestamp import StampError, Tsa, fetch_stamp
 from auditor.seal.trust import name_of
@@ -48,6 +50,7 @@ RECORD_SCHEMA = "auditor.seal/1"
 SIGNER_PEM = "trust/signer.pem"
 CHAIN_PEM = "trust/chain.pem"
 TSA_PEM = "trust/tsa-chain.pem"
+ATTESTATION = "trust/attestation.intoto.json"
 _OURS = (SIGNER_PEM, CHAIN_PEM, TSA_PEM)
 
 
@@ -140,6 +143,7 @@ def _finish(
         _write(folder / CHAIN_PEM, pem(*(issuers or [leaf])))
     if tsa is not None:
         _write(folder / TSA_PEM, pem(*tsa.trusted))
+    _write(folder / ATTESTATION, attestation(manifest, (folder / RESULTS).read_bytes(), _file_signer(sealing)))
     _write(folder / SEAL_RECORD, canonical_json(record))
     _write(folder / VERIFY, verify_text(manifest, record))
     # 5. every file
@@ -152,6 +156,11 @@ def _finish(
         if tsa is not None:
             _write(folder / TOKEN, fetch_stamp(signature, tsa, at=sealing.at))
     return record
+
+
+def _file_signer(sealing: Sealing | None) -> FileSigner | None:
+    """A key in KMS signs the checksums alone: only hashes are sent to it, and the checksums cover the statement."""
+    return sealing.signer if sealing is not None and isinstance(sealing.signer, FileSigner) else None
 
 
 def _sign(sums: bytes, sealing: Sealing) -> bytes:

@@ -57,7 +57,15 @@ class FileSigner:
         """Sign; see ``Signer``."""
         if isinstance(self.key, rsa.RSAPrivateKey):
             return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-        return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
+        return self.key.sign(data, _ecdsa())
+
+
+def _ecdsa() -> ec.ECDSA:
+    """Return the algorithm without random numbers (RFC 6979) where OpenSSL has it: same inputs, same signed pack."""
+    try:
+        return ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+    except UnsupportedAlgorithm:  # OpenSSL before 3.2; such a signature is as good, only not the same each time
+        return ec.ECDSA(hashes.SHA256())
 
 
 def load_signer(
