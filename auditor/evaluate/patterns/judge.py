@@ -199,14 +199,14 @@ def judge(
         notes.append("Not assessed: the patterns can be told apart in too many ways.")
     counted = [miss for miss in misses if miss.case.name not in requirement.retired]
     adds = tuple(_adds(requirement, helpful, rules))
-    if len({added.words for added in adds}) > _MANY:
+    if len(adds) > len(EVERYDAY) // 2:
         notes.append("It matches nearly every event: an alarm on it never rests.")
     return Coverage(
         valid=True,
         covers=covers,
         missed=tuple(_missed(miss, index, rules) for miss in counted),
         narrowed_by=_narrowed(counted, index, rules),
-        adds=adds[:_MANY],
+        adds=adds[:_SHOWN],
         notes=tuple(dict.fromkeys(notes)),
         used=tuple(one.name for one in helpful),
     )
@@ -231,8 +231,8 @@ def _decided(
     return outcomes, covers if budget.complete or covers is False else None
 
 
-_MANY = 5
-"""More kinds of everyday events than this, of a dozen, mean that the filter matches nearly everything."""
+_SHOWN = 5
+"""Everyday events that are listed for a filter which catches them too."""
 
 
 def _covers(requirement: Requirement, outcomes: Sequence[Outcome]) -> bool | None:
@@ -471,7 +471,7 @@ def _similar(written: str, value: str, keys: Keys) -> bool:
 
 
 def _everyday() -> tuple[Mapping[str, Any], ...]:
-    """Build a dozen records of an ordinary day."""
+    """Build records of an ordinary day."""
     calls = (
         ("ec2.amazonaws.com", "DescribeInstances", "AssumedRole"),
         ("s3.amazonaws.com", "ListBuckets", "IAMUser"),
@@ -484,6 +484,10 @@ def _everyday() -> tuple[Mapping[str, Any], ...]:
         ("cloudtrail.amazonaws.com", "DescribeTrails", "AssumedRole"),
         ("logs.amazonaws.com", "CreateLogStream", "AssumedRole"),
         ("dynamodb.amazonaws.com", "DescribeTable", "IAMUser"),
+        ("iam.amazonaws.com", "GetPolicyVersion", "AssumedRole"),
+        ("ec2.amazonaws.com", "DescribeSecurityGroups", "AssumedRole"),
+        ("s3.amazonaws.com", "GetBucketPolicy", "AssumedRole"),
+        ("kms.amazonaws.com", "DescribeKey", "AssumedRole"),
     )
     api = (
         build({EVENT_SOURCE: source, EVENT_NAME: name, IDENTITY_TYPE: who}, Kind.API, index % 2)
