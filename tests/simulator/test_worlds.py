@@ -70,7 +70,7 @@ def test_clean_keeps_its_logs_under_lock(clean: Clients) -> None:
     versioning = s3.get_bucket_versioning(Bucket="northwind-trail-logs")
     assert (versioning["Status"], versioning["MFADelete"]) == ("Enabled", "Enabled")
     selectors = clean("cloudtrail").get_event_selectors(TrailName="management-events")
-    assert len(selectors["AdvancedEventSelectors"]) == 2
+    assert len(selectors["AdvancedEventSelectors"]) == 3
     assert not selectors.get("EventSelectors")
 
 

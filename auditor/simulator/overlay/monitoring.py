@@ -11,6 +11,7 @@ from auditor.simulator.app import Application, Refused
 from auditor.simulator.calls import Call
 from auditor.simulator.overlay.filter_patterns import InvalidPattern, matches
 from auditor.simulator.overlay.state import State
+from auditor.simulator.worlds.builder import REGIONS
 
 MOST_EVENTS: Final = 50
 """TestMetricFilter takes at most so many records (API model)."""
@@ -21,6 +22,7 @@ def install(application: Application, state: State) -> None:
     application.overlay |= {
         "logs:TestMetricFilter": _test_metric_filter,
         "cloudwatch:PutCompositeAlarm": lambda call: _put_composite_alarm(application, call, state),
+        "cloudwatch:ListDashboards": lambda call: _dashboards(application, call),
         "events:TestEventPattern": _test_event_pattern,
     }
     application.amendments |= {
@@ -54,6 +56,25 @@ def _put_composite_alarm(application: Application, call: Call, state: State) -> 
     held = state.composites.setdefault(call.region, [])
     held[:] = [other for other in held if other["AlarmName"] != alarm["AlarmName"]] + [alarm]
     return {}
+
+
+def _dashboards(application: Application, call: Call) -> dict[str, Any]:
+    """Dashboards are shared by all Regions."""
+    from moto.cloudwatch.models import cloudwatch_backends
+
+    prefix = str(call.parameters.get("DashboardNamePrefix") or "")
+    entries = [
+        {
+            "DashboardName": name,
+            "DashboardArn": f"arn:aws:cloudwatch::{application.account}:dashboard/{name}",
+            "LastModified": board.last_modified,
+            "Size": len(board),
+        }
+        for region in REGIONS
+        for name, board in cloudwatch_backends[application.account][region].dashboards.items()
+        if name.startswith(prefix)
+    ]
+    return {"DashboardEntries": entries}
 
 
 def _by_alarm_type(call: Call, output: dict[str, Any], state: State) -> dict[str, Any]:

@@ -34,5 +34,7 @@ class State:
     """Endpoints of e-mail subscriptions that nobody confirmed."""
     composites: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Region -> composite alarms, as DescribeAlarms shows them."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Buckets that belong to another account and can be read from this one: not in ListBuckets."""
     mfa_delete: set[str] = field(default_factory=set)
     """Buckets that ask for MFA before a deletion."""

@@ -14,7 +14,7 @@ def install(application: Application, state: State) -> None:
         "s3:GetBucketOwnershipControls": lambda call: _ownership(application, call),
     }
     application.amendments |= {
-        "s3:ListBuckets": lambda _call, output: _with_regions(application, output),
+        "s3:ListBuckets": lambda _call, output: _own_buckets(application, output, state),
         "s3:GetBucketVersioning": lambda call, output: _mfa_delete(call, output, state),
     }
 
@@ -40,14 +40,15 @@ def _ownership(application: Application, call: Call) -> dict[str, Any]:
     return {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
 
 
-def _with_regions(application: Application, output: dict[str, Any]) -> dict[str, Any]:
+def _own_buckets(application: Application, output: dict[str, Any], state: State) -> dict[str, Any]:
     from moto.s3.models import s3_backends
 
     held = s3_backends[application.account]["aws"].buckets
-    for bucket in output.get("Buckets") or []:
+    own = [bucket for bucket in output.get("Buckets") or [] if bucket["Name"] not in state.elsewhere]
+    for bucket in own:
         bucket["BucketRegion"] = held[bucket["Name"]].region_name
-    output["Owner"] = {"ID": "7f2a1e1f6a0c4d6b8e9d0c1b2a3f4e5d6c7b8a9f0e1d2c3b4a5f6e7d8c9b0a1f"}
-    return {"Buckets": [], **output}
+    owner = {"ID": "7f2a1e1f6a0c4d6b8e9d0c1b2a3f4e5d6c7b8a9f0e1d2c3b4a5f6e7d8c9b0a1f"}
+    return output | {"Owner": owner, "Buckets": own}
 
 
 def _mfa_delete(call: Call, output: dict[str, Any], state: State) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def build() -> Application:
         plan=plan,
         summary={"AccountMFAEnabled": 1},
         mfa_delete={TRAIL.bucket, "northwind-access-logs", *BUCKETS},
+        elsewhere={TRAIL.bucket, "northwind-access-logs"},
     )
     install(aws.application, state)
     with clock.at(SETTLED):
@@ -136,6 +137,13 @@ def _trail(aws: Builder, key: str) -> None:
                     {"Field": "resources.type", "Equals": ["AWS::S3::Object"]},
                 ],
             },
+            {
+                "Name": "All function invocations",
+                "FieldSelectors": [
+                    {"Field": "eventCategory", "Equals": ["Data"]},
+                    {"Field": "resources.type", "Equals": ["AWS::Lambda::Function"]},
+                ],
+            },
         ],
     )
     trail.put_insight_selectors(
@@ -157,35 +165,88 @@ def _monitoring(aws: Builder) -> None:
         AlarmActions=[topic],
     )
     parts.function(aws, "sg-remediator", "sg-remediator-role", "Closes security groups that were opened to the world")
-    parts.remediation_rule(aws, "detect-open-ssh", "sg-remediator")
+    for region in REGIONS:
+        parts.remediation_rule(aws, "detect-open-ssh", "sg-remediator", region)
+
+
+BEYOND: Final = {
+    "transit-gateway-changes": (
+        "ec2",
+        (
+            "CreateTransitGateway",
+            "DeleteTransitGateway",
+            "ModifyTransitGateway",
+            "CreateTransitGatewayVpcAttachment",
+            "DeleteTransitGatewayVpcAttachment",
+            "AcceptTransitGatewayVpcAttachment",
+            "CreateTransitGatewayPeeringAttachment",
+            "AcceptTransitGatewayPeeringAttachment",
+            "CreateTransitGatewayRoute",
+            "DeleteTransitGatewayRoute",
+            "ReplaceTransitGatewayRoute",
+        ),
+    ),
+    "s3-bucket-deletion": ("s3", ("DeleteBucket",)),
+    "lambda-changes": (
+        "lambda",
+        (
+            "UpdateFunctionCode20150331v2",
+            "UpdateFunctionConfiguration20150331v2",
+            "DeleteFunction20150331",
+            "AddPermission20150331v2",
+        ),
+    ),
+    "guardduty-changes": ("guardduty", ("DeleteDetector", "UpdateDetector", "StopMonitoringMembers", "DeleteMembers")),
+    "securityhub-changes": ("securityhub", ("DisableSecurityHub", "BatchDisableStandards")),
+    "alarm-changes": ("monitoring", ("DeleteAlarms", "DisableAlarmActions")),
+    "log-changes": ("logs", ("DeleteMetricFilter", "DeleteLogGroup")),
+    "topic-changes": ("sns", ("Unsubscribe", "DeleteTopic")),
+}
+"""Watches that no benchmark asks for: name -> service and event names."""
 
 
 def _beyond(aws: Builder) -> None:
-    """Watch what no benchmark asks for: gateways, databases, memory and disk, scaling."""
+    """Watch what no benchmark asks for: gateways, functions, detectors, alarms, databases, memory and disk."""
     topic = aws.arn("sns", "security-alerts")
-    names = ("CreateTransitGateway", "DeleteTransitGateway", "CreateTransitGatewayRoute", "DeleteTransitGatewayRoute")
-    watch = alarms.Watch("transit-gateway-changes", alarms.any_of(names, "ec2.amazonaws.com"), topic)
-    alarms.install(aws, LOG_GROUP, [watch])
+    watches = [
+        alarms.Watch(name, alarms.any_of(names, f"{service}.amazonaws.com"), topic)
+        for name, (service, names) in BEYOND.items()
+    ]
+    alarms.install(aws, LOG_GROUP, watches)
     cloudwatch = aws.client("cloudwatch")
-    for namespace, metric in (
-        ("AWS/RDS", "DatabaseConnections"),
-        ("AWS/AutoScaling", "GroupInServiceInstances"),
-        ("CWAgent", "mem_used_percent"),
-        ("CWAgent", "disk_used_percent"),
+    instance = aws.client("ec2").describe_instances()["Reservations"][0]["Instances"][0]["InstanceId"]
+    own = [{"Name": "InstanceId", "Value": instance}]
+    for namespace, metric, dimensions in (
+        ("AWS/RDS", "DatabaseConnections", [{"Name": "DBInstanceIdentifier", "Value": "ledger-primary"}]),
+        ("CWAgent", "mem_used_percent", own),
+        ("CWAgent", "disk_used_percent", own),
     ):
         cloudwatch.put_metric_alarm(
             AlarmName=f"ledger-{metric}",
             AlarmActions=[topic],
             MetricName=metric,
             Namespace=namespace,
+            Dimensions=dimensions,
             Statistic="Average",
             Period=300,
             EvaluationPeriods=2,
             Threshold=80.0,
             ComparisonOperator="GreaterThanThreshold",
         )
+    with clock.at(AS_OF - timedelta(minutes=5)):
+        cloudwatch.put_metric_data(
+            Namespace="CWAgent",
+            MetricData=[
+                {"MetricName": name, "Value": 41.0, "Unit": "Percent", "Dimensions": own}
+                for name in ("mem_used_percent", "disk_used_percent")
+            ],
+        )
     body = '{"widgets": [{"type": "text", "properties": {"markdown": "Ledger"}}]}'
     cloudwatch.put_dashboard(DashboardName="ledger", DashboardBody=body)
+    sink = aws.arn("oam", "sink/5d1f0a3c-2b7e-4a55-9d0e-8c6b7a5f4e3d")
+    aws.application.declare(
+        "oam:ListSinks", {"Items": [{"Arn": sink, "Id": sink.rsplit("/", 1)[1], "Name": "ledger"}]}, region=HOME
+    )
 
 
 def _network(aws: Builder) -> tuple[str, str]:

@@ -384,9 +384,9 @@ def function(
     )
 
 
-def remediation_rule(aws: Builder, name: str, function_name: str) -> None:
-    """Create the EventBridge rule that hands opened security groups to a function."""
-    rules = aws.client("events")
+def remediation_rule(aws: Builder, name: str, function_name: str, region: str = "") -> None:
+    """Create the EventBridge rule that hands opened security groups of a Region to a function there."""
+    rules = aws.client("events", region)
     pattern = {
         "source": ["aws.ec2"],
         "detail-type": ["AWS API Call via CloudTrail"],
@@ -401,7 +401,10 @@ def remediation_rule(aws: Builder, name: str, function_name: str) -> None:
         State="ENABLED",
         EventPattern=json.dumps(pattern),
     )
-    rules.put_targets(Rule=name, Targets=[{"Id": "remediate", "Arn": aws.arn("lambda", f"function:{function_name}")}])
+    target = aws.arn("lambda", f"function:{function_name}", region or aws.home)
+    rules.put_targets(Rule=name, Targets=[{"Id": "remediate", "Arn": target}])
+    if region and region != aws.home:
+        return
     aws.client("lambda").add_permission(
         FunctionName=function_name,
         StatementId=name,
