@@ -12,15 +12,17 @@ from auditor.trail.chain import (
     DIGEST_GRACE,
     HOUR,
     Gap,
+    Identity,
     Linked,
     LogCounter,
     TrailEvent,
     described,
     explain,
     hour_states,
+    link,
     worse,
 )
-from auditor.trail.digest import Proof, finding
+from auditor.trail.digest import CheckedDigest, Proof, finding
 from auditor.trail.fetch import Unavailable
 from auditor.trail.findings import Certainty, Finding
 from auditor.trail.gunzip import Damaged, inflate
@@ -49,7 +51,10 @@ Marks = dict[tuple[str, str], dict[datetime, str]]
 
 
 def find_extra(state: State, survey: Survey) -> None:
-    """Find the log objects no digest names (step 7); digests of other trails are verified before they count."""
+    """Find the log objects no digest names (step 7); digests of other trails are verified and linked before they count.
+
+    What another trail's digest cannot prove accounts for nothing: a forged one must not excuse a planted log file.
+    """
     if not state.spool.find_extra():
         return
     foreign = [
@@ -64,11 +69,19 @@ def find_extra(state: State, survey: Survey) -> None:
     results = state.workers.map(
         lambda task: fetch_digest(state, task), foreign, weigh=digest_size, budget=DIGEST_BUDGET
     )
-    for (chain, _, _), (checked, _, _) in results:
-        if checked.proof is Proof.VALID and checked.digest is not None:
-            state.spool.add_other((log.bucket, log.key) for log in checked.digest.logs)
-        else:
-            chain.unread = True
+    chains: dict[Identity, list[CheckedDigest]] = {}
+    for (chain, place, name), (checked, _, _) in results:
+        chain.others_unread |= checked.proof is Proof.UNREADABLE
+        if checked.digest is not None:
+            number = state.numbers.setdefault(place, len(state.numbers) + 1)
+            state.spool.add_other_digest(
+                number, ((log.bucket, log.key, log.sha256, log.algorithm) for log in checked.digest.logs)
+            )
+            identity = Identity(name.trail, name.home_region, name.account, name.region)
+            chains.setdefault(identity, []).append(replace(checked, digest=replace(checked.digest, logs=())))
+    for identity, digests in chains.items():
+        linked = link(identity, digests, frozenset(), state.span, retention=None)
+        state.spool.accept_other(state.numbers[item.bucket, item.key] for item in linked.proved())
     state.spool.find_extra()
 
 
@@ -334,7 +347,8 @@ class Conclusion:
         inside = any(start <= extra.minute and last <= end for start, end in covered)
         if not inside and self._state.now - extra.minute < DIGEST_GRACE:
             return None, "possible"
-        if not inside or chain.unread or self._state.scope.shared_without_digests:
+        unsure = chain.unread or chain.others_unread or self._state.scope.shared_without_digests
+        if not inside or unsure:
             return "log_unvouched_in_gap", "possible"
         return "log_unvouched", "likely"
 

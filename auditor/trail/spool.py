@@ -114,8 +114,16 @@ class Spool:
         with self._transaction():
             text = json.dumps(dict(metadata), sort_keys=True)
             self._db.execute("INSERT INTO raw VALUES (?, ?, ?, ?, ?)", (digest, *place, bytes(body), text))
-            rows = ((digest, position, *log) for position, log in enumerate(logs))
-            self._db.executemany("INSERT INTO named VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._name(digest, logs)
+
+    def add_other_digest(self, digest: int, logs: Iterable[tuple[str, str, str, str]]) -> None:
+        """Keep the log files that another trail's digest names; it is not archived."""
+        with self._transaction():
+            self._name(digest, logs)
+
+    def _name(self, digest: int, logs: Iterable[tuple[str, str, str, str]]) -> None:
+        rows = ((digest, position, *log) for position, log in enumerate(logs))
+        self._db.executemany("INSERT INTO named VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def digests(self) -> Iterator[tuple[str, bytes, dict[str, str]]]:
         """Yield key, stored bytes and metadata of every digest fetched, by key."""
@@ -211,10 +219,13 @@ class Spool:
             )
         return int(self._db.execute("SELECT count(*) FROM extra").fetchone()[0])
 
-    def add_other(self, places: Iterable[tuple[str, str]]) -> None:
-        """Note log files that proved digests of other trails account for."""
+    def accept_other(self, digests: Iterable[int]) -> None:
+        """Let proved digests of other trails account for the log files they name."""
         with self._transaction():
-            self._db.executemany("INSERT OR IGNORE INTO other VALUES (?, ?)", places)
+            self._db.executemany(
+                "INSERT OR IGNORE INTO other SELECT bucket, key FROM named WHERE digest = ?",
+                ((digest,) for digest in digests),
+            )
 
     def extras(self) -> Iterator[Extra]:
         """Yield the log objects without digest, by key."""

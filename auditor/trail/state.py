@@ -51,6 +51,8 @@ class Chain:
     log_objects: int = 0
     strays: int = 0
     """Objects among the digests that are none."""
+    others_unread: bool = False
+    """A digest of another trail could not be read: log objects that nobody names may be that trail's."""
     unread: bool = False
     """A listing failed: what is not there may only not have been seen."""
 

@@ -123,9 +123,15 @@ def _link(state: State) -> None:
 
 
 def _drop_other_trails_regions(state: State) -> None:
-    """Forget discovered Regions in which only other trails write."""
+    """Forget discovered Regions in which only other trails write.
+
+    A trail with digests outside its home Region is a multi-Region one and writes everywhere: a Region of its without
+    digests is then a finding, whatever else lies there.
+    """
+    everywhere = any(chain.own and chain.region != state.scope.home_region for chain in state.chains.values())
     for key, chain in list(state.chains.items()):
-        if key not in state.asked and not chain.own and (chain.foreign or not chain.log_objects):
+        others = bool(chain.foreign) and not everywhere
+        if key not in state.asked and not chain.own and (others or not chain.log_objects):
             del state.chains[key]
 
 

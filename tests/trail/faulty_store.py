@@ -118,11 +118,15 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.close()
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # a backlog of five refuses connections on a busy machine
+
+
 @contextmanager
 def serving(store: Store, base: type[Handler] = Handler) -> Iterator[str]:
     """Serve a store; gives its endpoint."""
     handler = type("BoundHandler", (base,), {"store": store})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -394,7 +394,7 @@ def log_copied_under_another_name(case: Case) -> None:
     case.bucket.set(TRAIL.bucket, key.replace(key.split("_")[-1], "AAAABBBBCCCCDDDD.json.gz"), held)
 
 
-@scenario("log_unvouched_in_gap", INCOMPLETE)
+@scenario("log_unvouched", FAIL)
 def forged_digest_of_another_trail_vouches_for_nothing(case: Case) -> None:
     forged = forged_log()
     case.bucket.put(forged)
@@ -402,6 +402,32 @@ def forged_digest_of_another_trail_vouches_for_nothing(case: Case) -> None:
     chain.start(AT)
     chain.pending.append(chain.entry(forged.key, gzip.decompress(forged.body)))
     case.bucket.put(chain.digest(AT + HOUR))
+
+
+@scenario("log_unvouched_in_gap", INCOMPLETE)
+def digest_of_another_trail_cannot_be_read(case: Case) -> None:
+    second = replace(TRAIL, name="second")
+    filled(trail=second, into=case.bucket, every=20 * MINUTE)
+    key = next(key for key in case.bucket.digest_keys(HOME, "second") if f"{AT + HOUR:%Y%m%dT%H}" in key)
+    case.bucket.refused[key] = Unavailable("denied", "AccessDenied")
+
+
+@scenario("signature_metadata_lost", NOTE)
+def other_trail_lost_its_metadata(case: Case) -> None:
+    filled(trail=replace(TRAIL, name="second"), into=case.bucket, every=20 * MINUTE)
+    for name in ("second", "audit"):
+        for key in case.bucket.digest_keys(HOME, name)[2:-2]:
+            case.bucket.set_metadata(key, signature=None)
+
+
+@scenario("no_digests", INCOMPLETE)
+def region_emptied_of_digests_behind_a_decoy(case: Case) -> Case:
+    third = "us-east-1"
+    bucket = filled(regions=(HOME, OTHER, third))
+    for key in bucket.digest_keys(third):
+        held = bucket.objects.pop(bucket.place(key))
+        bucket.set(TRAIL.bucket, key.replace("_audit_", "_decoy_"), held)
+    return Case(bucket, scope(regions=(HOME,)), book(regions=(HOME, OTHER, third)))
 
 
 @scenario("object_unexpected", FAIL)
