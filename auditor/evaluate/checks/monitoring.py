@@ -184,7 +184,7 @@ def _functions(view: View) -> frozenset[str] | None:
     """Return the functions where they were listed; no control depends on it, so that a gap only leaves it open."""
     try:
         return frozenset(text(item, "FunctionArn") for item in view.items("lambda:ListFunctions", "Functions[]"))
-    except EvidenceMissing:
+    except (EvidenceMissing, KeyError):
         return None
 
 
