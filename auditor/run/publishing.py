@@ -13,7 +13,7 @@ from auditor.layout import EVIDENCE, RESULTS, write_rules
 from auditor.model import Results
 from auditor.outcome import results_document, results_json
 from auditor.render import html, pdf
-from auditor.render.context import Branding, build
+from auditor.render.context import Branding, Context, build
 from auditor.render.exports import EXPORTS, Source, export
 from auditor.render.pdf import Attachment
 from auditor.run.judging import Rules, judge
@@ -68,7 +68,7 @@ def complete(
             _write(folder / "report.html", html.render(context))
         if "pdf" in config.formats:
             progress("Render PDF", 0, 0)
-            _write(folder / "report.pdf", pdf.render(context, attachments_of(folder, evidence, results)))
+            _write(folder / "report.pdf", pdf.render(context, attachments_of(folder, evidence, results, context)))
 
     info = ManifestInfo(
         pack_id=report_id,
@@ -85,14 +85,15 @@ def complete(
     return results, seal_pack(folder, info, pages=pages, sealing=sealing).sha256
 
 
-def attachments_of(folder: Path, evidence: Evidence, results: Results) -> list[Attachment]:
-    """Return what travels inside the PDF: manifest, results, and the answers that the results rest on."""
+def attachments_of(folder: Path, evidence: Evidence, results: Results, context: Context) -> list[Attachment]:
+    """Return what travels inside the PDF beside the answers that the report cites: manifest, results, other answers."""
     as_of = results.run.as_of
     found = [
-        Attachment(MANIFEST, (folder / MANIFEST).read_bytes(), "Manifest of the pack", "application/json", as_of),
-        Attachment(RESULTS, (folder / RESULTS).read_bytes(), "All results", "application/json", as_of),
+        Attachment(MANIFEST, (folder / MANIFEST).read_bytes(), "Manifest of the pack", as_of),
+        Attachment(RESULTS, (folder / RESULTS).read_bytes(), "All results", as_of),
     ]
-    records = evidence.records
+    cited = {file.name for file in context.embedded}
+    records = [record for record in evidence.records if f"{EVIDENCE}/{record.path}" not in cited]
     sizes = [(folder / EVIDENCE / record.path).stat().st_size for record in records]
     if len(records) > MOST_ATTACHED_FILES or sum(sizes) > MOST_ATTACHED_BYTES:
         return found
@@ -101,7 +102,6 @@ def attachments_of(folder: Path, evidence: Evidence, results: Results) -> list[A
             f"{EVIDENCE}/{record.path}",
             (folder / EVIDENCE / record.path).read_bytes(),
             f"{record.ref}: {record.call.operation} in {record.call.region} of {record.account}",
-            "application/json",
             record.collected_at,
             "Source",
         )
