@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.cli.options import config_of
 from auditor.config import load_config
 from auditor.errors import UsageError
 
@@ -63,3 +64,12 @@ def test_a_typo_is_answered_with_the_known_settings(tmp_path: Path) -> None:
 def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         load_config(tmp_path / "missing.yaml", {})
+
+
+def test_a_flag_that_was_not_given_leaves_the_choice_to_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "zip: true\nsampling: {size: 25, seed: '2026-10'}\n")
+    config = config_of({"zip": None, "sample": None, "seed": None, "imports": (), "config_file": path})
+    assert config.zip
+    assert config.sampling is not None
+    assert (config.sampling.size, config.sampling.seed) == (25, "2026-10")
+    assert not config_of({"zip": None, "config_file": write(tmp_path, "")}).zip

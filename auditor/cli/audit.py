@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli import echo_json, printable
-from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask, with_imports, with_sampling
+from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask, with_imports, with_sampling, with_zip
 from auditor.config import Config
 from auditor.outcome import EXIT_MEANING, headline
 from auditor.period import parse_time
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @whom_to_ask
 @click.option("--out", metavar="DIR", help="Where packs are written; default: reports.")
 @click.option("--format", "formats", metavar="F1,F2", help="pdf, html, csv, xlsx, oscal, ocsf, asff, sarif, junit ...")
+@with_zip
 @with_imports
 @what_to_judge
 def run(*, as_json: bool, quiet: bool, **given: Any) -> int:
@@ -63,6 +64,7 @@ def audit_and_tell(
             "pack": str(finished.pack),
             "headline": headline(finished.results),
             "counts": finished.results.counts,
+            "zip": str(finished.zip) if finished.zip else None,
         }
         echo_json(document)
         return finished.code
@@ -70,6 +72,8 @@ def audit_and_tell(
         if (finished.pack / name).exists():
             click.echo(f"{name:<12} {finished.pack / name}")
     click.echo(f"{'pack':<12} {finished.pack}")
+    if finished.zip:
+        click.echo(f"{'zip':<12} {finished.zip}")
     click.echo(f"{'manifest':<12} {finished.manifest_sha256}")
     click.echo(printable(headline(finished.results)))
     click.echo(f"exit code {finished.code}: {EXIT_MEANING[finished.code]}")
@@ -100,6 +104,7 @@ def _sealing(config: Config) -> "Sealing | None":
 @click.option("--regions", metavar="R1,R2", help="Regions to audit; default: all enabled ones.")
 @click.option("--format", "formats", metavar="F1,F2", help="As in auditor run.")
 @click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable.")
+@with_zip
 @with_imports
 @with_sampling
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

@@ -25,6 +25,13 @@ def _chain(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], 
     return decorate
 
 
+def with_zip(command: _Command) -> _Command:
+    """Add the option that asks for a zip; absent, it leaves the choice to the settings."""
+    return click.option("--zip", is_flag=True, default=None, help="Write the pack as one zip as well, beside it.")(
+        command
+    )
+
+
 def with_imports(command: _Command) -> _Command:
     """Add the option that lets findings of other tools join a pack."""
     return click.option(

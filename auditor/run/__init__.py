@@ -16,6 +16,7 @@ from auditor.run.gather import collect_evidence
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules, replay
 from auditor.run.publishing import check_formats, complete, settle
 from auditor.run.request import Finished, Progress, Request
+from auditor.seal.archive import pack_zip
 
 __all__ = [
     "Finished",
@@ -37,7 +38,8 @@ def audit(request: Request, progress: Progress) -> Finished:
     """Audit an account and leave a pack.
 
     Raises:
-        AuditorError: anything that ends the run; no part of a pack is left behind then.
+        AuditorError: anything that ends the run; no part of a pack is left behind then. Only when the zip of a finished
+            pack cannot be written, the pack itself stays.
     """
     config, out = request.config, Path(request.config.out)
     rules = load_rules(config)
@@ -47,7 +49,12 @@ def audit(request: Request, progress: Progress) -> Finished:
         series = collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out)
         results, manifest = complete(folder, rules, progress, sealing=request.sealing, previous=series.pack)
         pack = settle(folder, out, results)
-    return Finished(pack, results, manifest, exit_code(results, fail_on=config.fail_on, allow=config.allow))
+    zipped = pack.with_name(f"{pack.name}.zip") if config.zip else None
+    if zipped is not None:
+        progress("Zip", 0, 0)
+        pack_zip(pack, zipped)
+    code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
+    return Finished(pack, results, manifest, code, zipped)
 
 
 @contextmanager

@@ -56,9 +56,11 @@ class Finished:
         results: the judgement.
         manifest_sha256: printed on every page.
         code: the exit code that the results deserve.
+        zip: the pack as one file; None when it was not asked for.
     """
 
     pack: Path
     results: Results
     manifest_sha256: str
     code: int
+    zip: Path | None = None

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,8 @@ ATTESTED = ("account-contact-details", "account-security-questions", "iam-no-ful
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     """The pack of the account whose names and tags attack the reader."""
     folder = shared(tmp_path_factory, "hostile")
-    return made(folder, "hostile", "--regions", REGIONS, "--format", "pdf,html,csv,results-csv,xlsx,junit,markdown")
+    formats = "pdf,html,csv,results-csv,xlsx,junit,markdown"
+    return made(folder, "hostile", "--regions", REGIONS, "--zip", "--format", formats)
 
 
 def attestations(folder: Path) -> Path:
@@ -150,3 +152,16 @@ def test_hostile_names_are_told_all_the_same(hostile: Pack) -> None:
 
 def test_the_hostile_pack_verifies(hostile: Pack) -> None:
     assert auditor("verify", hostile.path, "--replay").code == 0
+
+
+def test_the_zip_beside_a_pack_holds_what_the_pack_holds(hostile: Pack) -> None:
+    zipped = Path(hostile.answer["zip"])
+    assert zipped == hostile.path.with_name(f"{hostile.path.name}.zip")
+    with zipfile.ZipFile(zipped) as archive:
+        inside = {item.filename: archive.read(item) for item in archive.infolist()}
+    assert inside == {
+        f"{hostile.path.name}/{path.relative_to(hostile.path)}": path.read_bytes()
+        for path in hostile.path.rglob("*")
+        if path.is_file()
+    }
+    assert auditor("verify", zipped, "--replay").code == 0
