@@ -150,12 +150,15 @@ def test_another_seed_control_or_account_draws_others(seed: str, control: str, a
 
 def test_a_pack_remembers_its_sample_so_that_judging_again_gives_the_same_bytes(tmp_path: Path) -> None:
     shutil.copytree(SAMPLE / EVIDENCE, tmp_path / EVIDENCE)
-    config = Config.model_validate({"formats": [], "sampling": {"size": 2, "seed": "42"}})
+    config = Config.model_validate({"formats": ["html"], "sampling": {"size": 2, "seed": "42"}})
     complete(tmp_path, load_rules(config), lambda *_: None)
     assert replay(tmp_path) == ()
     stated = json.loads((tmp_path / "results" / "results.json").read_bytes())["sampling"]
     assert (stated["size"], stated["seed"]) == (2, "42")
     assert json.loads((tmp_path / "manifest.json").read_bytes())["sampling"] == stated
+    page = (tmp_path / "report.html").read_text()
+    assert "A sample was tested: 2 of each population of resources, drawn with the seed 42" in page
+    assert "nothing was sampled" not in page
 
 
 @pytest.mark.parametrize(
