@@ -87,7 +87,7 @@ def _tests(results: bytes) -> dict[str, list[str]]:
         for control in document.get("controls", ()):
             if (name := _LISTS.get(State(control["state"]))) is not None:
                 lists[name].append(str(control["id"]))
-        verdicts = {str(report["verdict"]) for report in document.get("integrity", ())}
+        verdicts = {str(report.get("verdict")) for report in document.get("integrity", ())}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SealError(f"the results are not of their shape: {error}") from error
     if verdicts:

@@ -75,6 +75,7 @@ def test_every_state_but_not_applicable_stands_in_one_list(manifest: Manifest) -
         pytest.param(results("PASS", "MANUAL"), "WARNED", id="manual"),
         pytest.param(results("PASS", integrity=("pass", "incomplete")), "WARNED", id="logs-incomplete"),
         pytest.param(results("PASS", integrity=("strange",)), "WARNED", id="unknown-verdict"),
+        pytest.param(b'{"controls": [{"id": "x", "state": "PASS"}], "integrity": [{}]}', "WARNED", id="no-verdict"),
         pytest.param(results("NOT_APPLICABLE"), "WARNED", id="nothing-tested"),
         pytest.param(results(), "WARNED", id="nothing-at-all"),
         pytest.param(results("PASS", "FAIL"), "FAILED", id="failure"),
