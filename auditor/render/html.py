@@ -21,9 +21,10 @@ _LIMITS = sections.Limits(
     accounts=10_000,
     places=10_000,
     events=1000,
-    gaps=5000,
-    evidence=20_000,
-    uses=1000,
+    waivers=1000,
+    gaps=2000,
+    evidence=5000,
+    uses=16,
 )
 
 
@@ -39,7 +40,7 @@ def render(context: Context) -> bytes:
     script = source("screen.js")
     values = sections.values(context, "html", _LIMITS)
     own = {"style": _own(style), "script": _own(script)}
-    text = page("screen.html", **values, **own, policy=_policy(style, script), rest="")
+    text = page("screen.html", **values, **own, policy=_policy(style, script))
     return text.encode("utf-8")
 
 

@@ -13,6 +13,9 @@ _LEAST = 6
 
 _GROUPS = 8
 
+_WHOLE = 12
+"""A control with more results than this is never listed whole in a document that has to summarise."""
+
 _NAMED = 120
 """Resources named in one line; a line of more than a page helps nobody."""
 
@@ -68,6 +71,8 @@ def listings(controls: Sequence[Control], *, budget: int, whole: int, merge: boo
         whole: see above.
         merge: whether results that say the very same share a line.
     """
+    if sum(len(control.rows) for control in controls) > budget:
+        whole = min(whole, _WHOLE)
     wanted = {control.id: _exceptions(control) for control in controls}
     total = sum(len(rows) for rows in wanted.values())
     share = min(1.0, budget / total) if total else 1.0

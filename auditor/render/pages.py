@@ -18,8 +18,8 @@ _AFTER = re.compile(r"(?<=[:/_=,.])")
 ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 """How a colour of the branding is written; it goes into style sheets, so nothing else may pass."""
 
-_WORD_LIMIT = 26
-"""A hyphenated piece longer than this may break at its hyphens all the same, or a column would overflow."""
+_REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-\d{1,2}[a-z]?")
+"""Names of Regions and zones stay whole; other hyphenated words may break at their hyphens."""
 
 
 Medium = Literal["pdf", "html"]
@@ -78,7 +78,7 @@ def breakable_on_paper(text: str) -> Markup:
 
 
 def _piece(part: str) -> Markup:
-    if "-" in part and len(part) <= _WORD_LIMIT:
+    if "-" in part and _REGION.fullmatch(part.rstrip(":/_=,.")):
         return Markup('<span class="nb">{}</span>').format(part)
     return escape(part)
 

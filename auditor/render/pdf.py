@@ -31,6 +31,7 @@ _LIMITS = sections.Limits(
     accounts=120,
     places=60,
     events=25,
+    waivers=40,
     gaps=60,
     evidence=1200,
     uses=8,

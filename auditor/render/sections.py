@@ -53,6 +53,7 @@ class Limits:
         accounts: lines of coverage by account.
         places: lines of coverage by account and Region.
         events: events of one kind.
+        waivers: waived results.
         gaps: calls without an answer, and gaps between digests.
         evidence: lines of the list of evidence.
         uses: controls named at a piece of evidence.
@@ -68,6 +69,7 @@ class Limits:
     accounts: int
     places: int
     events: int
+    waivers: int
     gaps: int
     evidence: int
     uses: int

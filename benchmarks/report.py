@@ -1,0 +1,81 @@
+"""How long the report takes and how much memory: one account with 17 Regions, then organizations.
+
+``python benchmarks/report.py`` prints a table; each row is a process of its own, so that memory is its own, too.
+Figures to reach: one account 6 s and 300 MB for PDF and HTML together; 500 accounts bounded.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+CASES = (
+    ("1 account, 17 Regions", 1, 17, 9),
+    ("50 accounts, 4 Regions", 50, 4, 4),
+    ("500 accounts, 2 Regions", 500, 2, 3),
+)
+
+
+def main() -> int:
+    """Measure every case, or the one named by its number."""
+    if len(sys.argv) > 1:
+        _measure(int(sys.argv[1]))
+        return 0
+    print(f"{'':<26}{'results':>9}{'HTML s':>8}{'MB':>7}{'PDF s':>8}{'pages':>7}{'CPU s':>8}{'peak MiB':>10}")
+    for number, (name, *_) in enumerate(CASES):
+        answer = subprocess.run(
+            [sys.executable, __file__, str(number)], check=True, capture_output=True, text=True, cwd=ROOT
+        )
+        found = json.loads(answer.stdout)
+        print(
+            f"{name:<26}{found['results']:>9,}{found['html_seconds']:>8.2f}{found['html_mb']:>7.2f}"
+            f"{found['pdf_seconds']:>8.2f}{found['pages']:>7}{found['cpu_seconds']:>8.2f}{found['peak_mib']:>10.0f}"
+        )
+    return 0
+
+
+def _measure(number: int) -> None:
+    sys.path.insert(0, str(ROOT))
+    from auditor.render import context, html, pdf
+    from tests.render.sample import REGIONS, build
+
+    _, accounts, regions, resources = CASES[number]
+    with tempfile.TemporaryDirectory() as folder:
+        made = build(Path(folder) / "evidence", accounts=accounts, regions=REGIONS[:regions], resources=resources)
+        before = time.process_time()
+        report = context.build(made.results, made.evidence, manifest_hash="00" * 32, report_id="benchmark")
+        started = time.perf_counter()
+        screen = html.render(report)
+        between = time.perf_counter()
+        paper = pdf.render(report)
+        ended = time.perf_counter()
+    print(
+        json.dumps(
+            {
+                "results": sum(len(control["results"]) for control in made.results["controls"]),
+                "html_seconds": between - started,
+                "html_mb": len(screen) / 1e6,
+                "pdf_seconds": ended - between,
+                "pages": _pages(paper),
+                "cpu_seconds": time.process_time() - before,
+                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+    )
+
+
+def _pages(data: bytes) -> int:
+    import io
+
+    import pikepdf
+
+    with pikepdf.open(io.BytesIO(data)) as opened:
+        return len(opened.pages)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
