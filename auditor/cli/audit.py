@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli import echo_json, printable
-from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask, with_imports, with_sampling, with_zip
+from auditor.cli.options import (
+    config_of,
+    moment_of,
+    what_to_judge,
+    whom_to_ask,
+    with_frameworks,
+    with_imports,
+    with_sampling,
+    with_zip,
+)
 from auditor.config import Config
 from auditor.outcome import EXIT_MEANING, headline
 from auditor.period import parse_time
@@ -31,7 +40,7 @@ def run(*, as_json: bool, quiet: bool, **given: Any) -> int:
     Credentials and endpoints are the AWS SDK's own: profiles, SSO, web identity, roles, AWS_ENDPOINT_URL.
     """
     as_of = given.pop("as_of")
-    config = config_of(given)
+    config = with_frameworks(config_of(given))
     return audit_and_tell(config, moment_of(as_of), as_json=as_json, quiet=quiet)
 
 

@@ -12,6 +12,9 @@ from auditor.errors import UsageError
 from auditor.model import Severity
 from auditor.period import parse_time
 
+USUAL_FRAMEWORKS = ("cis-aws-5.0.0", "trail-readiness")
+"""What is audited when nothing else is asked for: the widespread benchmark edition, and the period around it."""
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _FORMATS = ("pdf", "html")
 
@@ -82,7 +85,7 @@ def whom_to_ask(command: _Command) -> _Command:
         click.option("--account", metavar="ID", help="Account to audit through --role-name."),
         click.option("--role-name", metavar="NAME", help="Role to assume in that account."),
         click.option("--period", metavar="PERIOD", help="last-month, 2026-10, 2026-Q3, 24h, 7d or START/END."),
-        click.option("--skip", metavar="trail,events", help="Parts to leave out."),
+        click.option("--skip", metavar="trail,events,truth", help="Parts to leave out."),
         click.option("--as-of", metavar="TIME", help="Moment that ages are measured against; default: now."),
         click.option("--entity", metavar="NAME", help="Whom the report is about."),
     )(command)
@@ -122,3 +125,8 @@ def config_of(given: Mapping[str, Any]) -> Config:
     if given.get("sample") is not None:
         options["sampling"] = {"size": given["sample"], "seed": given["seed"]}
     return load_config(given.get("config_file"), options)
+
+
+def with_frameworks(config: Config) -> Config:
+    """Name the usual frameworks where the configuration names none: a collection has to ask for something."""
+    return config if config.frameworks else config.model_copy(update={"frameworks": list(USUAL_FRAMEWORKS)})

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from auditor.cli import echo_json, printable
-from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask, with_imports
+from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask, with_frameworks, with_imports
 from auditor.errors import UsageError
 from auditor.layout import EVIDENCE, RESULTS
 from auditor.outcome import EXIT_MEANING, exit_code, headline, results_json
@@ -35,7 +35,7 @@ def collect(out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     from auditor.run import Request, collect_evidence, open_catalog
 
     as_of = moment_of(given.pop("as_of"))
-    config = config_of(given)
+    config = with_frameworks(config_of(given))
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", hint="evidence is written once; name a new folder")
     with progress(silent=quiet) as show:
