@@ -168,7 +168,7 @@ def _sources(items: Sequence[EvidenceItem]) -> tuple[SourceGroup, ...]:
             operation,
             _folder(members),
             tuple(dict.fromkeys(link for item in members for link in item.used_by)),
-            tuple(_line(item) for item in members),
+            _lines(members),
         )
         for operation, members in sorted(groups.items())
     )
@@ -182,8 +182,15 @@ def _folder(items: Sequence[EvidenceItem]) -> str:
     return f"evidence/raw/{account}/<Region>/{items[0].operation.replace(':', '.')}*.json"
 
 
-def _line(item: EvidenceItem) -> ReferenceLine:
+def _lines(items: Sequence[EvidenceItem]) -> tuple[ReferenceLine, ...]:
+    alone = len({item.account for item in items}) == 1
+    return tuple(_line(item, alone=alone) for item in items)
+
+
+def _line(item: EvidenceItem, *, alone: bool) -> ReferenceLine:
+    """Write one answer in at most 122 characters: that is what the width of a page holds."""
     count = plural(item.items, "item") if item.outcome == "answered" else item.outcome
-    text = f"{item.ref:<8} {item.account} {item.region:<14} {item.collected[:19]} {count[:16]:>16}  {item.sha256}"
+    middle = f"{count[:11]:>12}" if alone else f"{item.account:>12}"
+    text = f"{item.ref:<8} {item.region:<14} {item.collected[:19]} {middle}  {item.sha256}"
     more = f"{item.parameters}: {item.path}" if item.parameters else ""
     return ReferenceLine(item.anchor, text, more)
