@@ -69,7 +69,7 @@ class Config(BaseModel):
     fail_on: Severity = Severity.INFORMATIONAL
     allow: Annotated[list[_Allowed], Field(description="Gaps accepted by name.")] = []
     sampling: Annotated[Sampling | None, Field(description="Default: everything is tested.")] = None
-    skip: list[Literal["trail", "events"]] = []
+    skip: list[Literal["trail", "events", "truth"]] = []
     out: str = "reports"
     zip: Annotated[bool, Field(description="Write the pack as one zip as well, beside it.")] = False
     formats: Annotated[list[str], Field(description="pdf, html, and exports of the results.")] = [

@@ -186,10 +186,11 @@ class EvidenceWriter:
         with target.open("xb") as file:
             file.write(data)
 
-    def stored(self, account: str, operation: str) -> tuple[Any, ...]:
-        """Return the stored pages of an operation's complete answers so far, in the order of the calls."""
+    def stored(self, account: str, operation: str, *, region: str = "") -> tuple[Any, ...]:
+        """Return the stored pages of an operation's complete answers so far, of one Region or all, in call order."""
         with self._lock:
-            records = [self._records[key] for key in sorted(self._records) if key[0] == account and key[2] == operation]
+            keys = [key for key in sorted(self._records) if key[0] == account and key[2] == operation]
+            records = [self._records[key] for key in keys if region in ("", key[1])]
         return tuple(
             page
             for record in records

@@ -62,6 +62,16 @@ class Operation:
     """The IAM action that allows it."""
     produced: bool
     """True for records that a room of ours writes (``trail:VerifyDigests``); nothing is called for them."""
+    confirms: tuple[str, ...] = ()
+    """Operations whose answers this one is asked about, once they are all there: AWS's own word on our reading of them.
+
+    Its calls come from ``auditor.run``, not from a plan; those that were stored are the due ones.
+    """
+
+    @property
+    def planned(self) -> bool:
+        """Say whether the calls follow from the catalogue and the account's answers alone."""
+        return not (self.produced or self.confirms)
 
     @property
     def service(self) -> str:
@@ -168,6 +178,7 @@ class _OperationFile(BaseModel):
     absent: list[str] = Field(default_factory=list)
     action: str = ""
     produced: bool = False
+    confirms: list[str] = Field(default_factory=list)
 
 
 def load_operations(path: Path) -> dict[str, Operation]:
@@ -198,6 +209,8 @@ def parse_operations(file: YamlFile) -> dict[str, Operation]:
             raise first_problem(error, file, CatalogError, prefix=(name,)) from error
         operations[name] = _operation(name, parsed)
     for name, operation in operations.items():
+        if unlisted := [other for other in operation.confirms if other not in operations]:
+            raise CatalogError(f"{file.at(name)}: {name} confirms {unlisted[0]}, which is not listed")
         for source in operation.for_each:
             if source.operation not in operations:
                 raise CatalogError(f"{file.at(name)}: {name} is asked for each {source.operation}, which is not listed")
@@ -228,7 +241,14 @@ def _operation(name: str, parsed: _OperationFile) -> Operation:
         absent=tuple(parsed.absent),
         action="" if parsed.produced else parsed.action or f"{service}:{api}",
         produced=parsed.produced,
+        confirms=tuple(parsed.confirms),
     )
+
+
+def confirming(operations: Mapping[str, Operation], wanted: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the operations that confirm some of the wanted ones, sorted."""
+    asked = set(wanted)
+    return tuple(sorted(name for name, item in operations.items() if asked.intersection(item.confirms)))
 
 
 def needed(operations: Mapping[str, Operation], wanted: Iterable[str]) -> tuple[Operation, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from auditor.catalog import Catalog
 from auditor.model import Control
-from auditor.operations import Operation, needed
+from auditor.operations import Operation, confirming, needed
 
 SIZE_LIMIT: Final = 6144
 """Characters of a managed policy, white space apart ("IAM and AWS STS quotas")."""
@@ -97,15 +97,20 @@ class Scope:
     kms_keys: tuple[str, ...] = ()
 
 
-def operations_for(catalog: Catalog, controls: Iterable[Control], *, trail: bool = True) -> tuple[Operation, ...]:
+def operations_for(
+    catalog: Catalog, controls: Iterable[Control], *, trail: bool = True, truth: bool = True
+) -> tuple[Operation, ...]:
     """Return every operation of a run over the controls, parents first, produced ones included.
 
     Args:
         catalog: where operations and controls come from.
         controls: what is to be judged.
         trail: whether the run reads the trails' own files, as it does unless that is skipped.
+        truth: whether AWS is asked about patterns, as it is unless that is skipped.
     """
     wanted = {*catalog.operations_of(controls), *ALWAYS} - set(TRAIL_EVIDENCE)
+    if truth:
+        wanted |= set(confirming(catalog.operations, wanted))
     if trail:
         wanted |= {*TRAIL_EVIDENCE, "cloudtrail:DescribeTrails"}
     return needed(catalog.operations, wanted & set(catalog.operations))

@@ -59,7 +59,7 @@ def caller(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Caller:
 def groups(operations: Mapping[str, Operation]) -> dict[str, set[str]]:
     """Return the operations that are called, except the list of Regions, which every run begins with."""
     parents = {source.operation for item in operations.values() for source in item.for_each}
-    called = {name for name, item in operations.items() if not item.produced and name != REGIONS}
+    called = {name for name, item in operations.items() if item.planned and name != REGIONS}
     children = {name for name in called if operations[name].for_each}
     return {
         "leaves": called - parents,
@@ -160,7 +160,7 @@ def errs(evidence: Evidence, operation: str) -> bool:
 
 def test_every_operation_meets_every_fault(catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> None:
     grouped = [name for group in groups(catalog.operations).values() for name in group]
-    called = {name for name, item in catalog.operations.items() if not item.produced}
+    called = {name for name, item in catalog.operations.items() if item.planned}
     assert sorted([*grouped, REGIONS]) == sorted(called)
     with capsys.disabled():
         sys.stdout.write(f" {len(grouped) * len(FAULTS)} combinations of operation and fault ")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from auditor.errors import CatalogError
 from auditor.locate import controls_folder
-from auditor.operations import GLOBAL, Call, Operation, Pages, expand, load_operations, needed
+from auditor.operations import GLOBAL, Call, Operation, Pages, confirming, expand, load_operations, needed
 
 REGIONS = ("eu-west-1", "us-east-1")
 CATALOGUE = load_operations(controls_folder() / "operations.yaml")
@@ -135,6 +135,15 @@ def test_the_action_is_the_operation_unless_it_is_named(operations: dict[str, Op
     assert operations["trail:VerifyDigests"].action == ""
 
 
+def test_an_operation_that_confirms_another_is_called_but_not_planned(operations: dict[str, Operation]) -> None:
+    asked = CATALOGUE["logs:TestMetricFilter"]
+    assert asked.action == asked.name
+    assert not asked.planned
+    assert confirming(CATALOGUE, ["logs:DescribeMetricFilters"]) == (asked.name,)
+    assert confirming(CATALOGUE, ["kms:ListKeys"]) == ()
+    assert confirming(operations, operations) == ()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -146,6 +155,7 @@ def test_the_action_is_the_operation_unless_it_is_named(operations: dict[str, Op
         pytest.param(
             "a:B:\na:C: {for_each: [{operation: 'a:B', items: 'x[', parameters: {}}]}", "not JMESPath", id="no-jmespath"
         ),
+        pytest.param("a:B: {confirms: ['a:C']}", "a:B confirms a:C, which is not listed", id="nothing-to-confirm"),
         pytest.param("a:B: [", "", id="no-yaml"),
     ],
 )

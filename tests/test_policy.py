@@ -87,6 +87,18 @@ def test_a_run_without_trails_needs_no_objects(catalog: Catalog) -> None:
     assert not any("s3:GetObject" in statement.actions for statement in found)
 
 
+def test_aws_may_be_asked_about_patterns_when_controls_read_patterns_and_nobody_skips_it(catalog: Catalog) -> None:
+    confirming = {"logs:TestMetricFilter", "events:TestEventPattern"}
+    monitoring = [catalog.controls["monitor-cloudtrail-changes"]]
+    for controls, truth, expected in (
+        (monitoring, True, confirming),
+        (monitoring, False, set()),
+        ([catalog.controls["kms-key-rotation"]], True, set()),
+    ):
+        names = {operation.name for operation in operations_for(catalog, controls, truth=truth)}
+        assert names & confirming == expected
+
+
 def test_fewer_controls_need_fewer_actions(catalog: Catalog) -> None:
     control = catalog.controls["kms-key-rotation"]
     found = statements(operations_for(catalog, [control], trail=False), Scope())

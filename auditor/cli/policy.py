@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable.")
 @click.option("--control", "control_ids", multiple=True, metavar="ID", help="Single control; repeatable.")
 @click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable.")
-@click.option("--skip", metavar="trail,events", help="Parts that will be left out.")
+@click.option("--skip", metavar="trail,events,truth", help="Parts that will be left out.")
 @click.option("--partition", default="aws", show_default=True, help="aws, aws-cn, aws-us-gov ...")
 @click.option("--for-account", metavar="ID", default="*", help="Narrow resources to an account; default: any.")
 @click.option("--trail-bucket", "buckets", multiple=True, metavar="NAME", help="Bucket of a trail; default: any.")
@@ -50,7 +50,7 @@ def command(*, check: bool, as_json: bool, control_ids: Sequence[str], **given: 
     config = config_of(given)
     catalog = open_catalog(config.controls)
     controls = _chosen(catalog, config.frameworks, control_ids)
-    operations = operations_for(catalog, controls, trail="trail" not in config.skip)
+    operations = operations_for(catalog, controls, trail="trail" not in config.skip, truth="truth" not in config.skip)
     if check:
         return _check(catalog, controls, operations, config, as_json=as_json)
     return _print(operations, given, as_json=as_json)

@@ -33,7 +33,7 @@ from botocore.parsers import ResponseParserError
 from auditor.canonical import plain
 from auditor.collect.accounts import Caller, client, configured_attempts
 from auditor.collect.guard import CallLog, MutationRefusedError, StoppedError, refuse_mutation
-from auditor.collect.plan import Plan
+from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor
 from auditor.errors import CollectionError
 from auditor.evidence import Answer, CallError, EvidenceWriter
@@ -439,7 +439,7 @@ class Collector:
         self._limits = limits
         self._progress = progress
 
-    def carry_out(self, plan: Plan, *, answered: Sequence[Answer] = ()) -> int:
+    def carry_out(self, plan: Plan | Listed, *, answered: Sequence[Answer] = ()) -> int:
         """Ask everything; return how many calls were answered, one way or the other.
 
         Args:
@@ -475,7 +475,7 @@ class Collector:
             pool.shutdown(wait=True, cancel_futures=True)
         return done
 
-    def _one(self, call: Call, plan: Plan, answer: Answer | None) -> Sequence[Any] | None:
+    def _one(self, call: Call, plan: Plan | Listed, answer: Answer | None) -> Sequence[Any] | None:
         """Ask and store; return the pages as they were stored when other calls hang on them and they are complete."""
         operation = plan.operations[call.operation]
         if answer is None:

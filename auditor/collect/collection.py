@@ -12,7 +12,7 @@ from auditor.collect import accounts
 from auditor.collect.accounts import Caller
 from auditor.collect.calls import Asker, Collector, Limits, Progress, silent, store
 from auditor.collect.guard import CallLog
-from auditor.collect.plan import Plan
+from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor
 from auditor.errors import CollectionError
 from auditor.evidence import Answer, EvidenceWriter
@@ -99,6 +99,44 @@ def collect_account(
         calls=done,
         regions_proved=bool(enabled),
     )
+
+
+def ask_besides(
+    caller: Caller,
+    calls: Iterable[Call],
+    *,
+    operations: Mapping[str, Operation],
+    writer: EvidenceWriter,
+    redactor: Redactor,
+    log: CallLog,
+    now: Callable[[], datetime],
+    limits: Limits | None = None,
+    progress: Progress = silent,
+) -> int:
+    """Make calls that follow from what was collected by more than the catalogue says; store every outcome.
+
+    Args:
+        caller: who asks.
+        calls: what to ask, each call once and none that was stored before.
+        operations: the catalogue's operations by name.
+        writer: stores the answers; made with ``redact=redactor`` and closed by the caller.
+        redactor: takes out what may not be stored.
+        log: the one that the caller's session was opened with.
+        now: the clock, aware UTC.
+        limits: how hard AWS is asked.
+        progress: told after each answer, from the calling thread.
+
+    Returns:
+        How many calls were answered, one way or the other.
+
+    Raises:
+        UsageError: an operation is not in the catalogue.
+        CollectionError: the evidence cannot be written, or an operation is no read.
+    """
+    limits = limits or Limits()
+    asker = Asker(caller, now=now, limits=limits, scrub=redactor.text)
+    collector = Collector(asker, writer=writer, redactor=redactor, log=log, limits=limits, progress=progress)
+    return collector.carry_out(Listed(operations, calls))
 
 
 def _ask_regions(asker: Asker, operation: Operation) -> Answer:

@@ -35,7 +35,7 @@ class Plan:
         names = tuple(wanted)
         if unknown := sorted(set(names) - set(operations)):
             raise UsageError(f"the catalogue has no operation {unknown[0]!r}")
-        self.operations = {item.name: item for item in needed(operations, names) if not item.produced}
+        self.operations = {item.name: item for item in needed(operations, names) if item.planned}
         self._account = account
         self._regions = tuple(regions)
         self._parents = {source.operation for item in self.operations.values() for source in item.for_each}
@@ -99,6 +99,42 @@ class Plan:
     def _pages_of(self, operation: str) -> Pages:
         answers = self._answers.get(operation, {})
         return [(key[0], answers[key]) for key in sorted(answers)]
+
+
+class Listed:
+    """Calls that somebody else has worked out; nothing hangs on their answers.
+
+    Args:
+        operations: the catalogue's operations by name.
+        calls: what to ask, each call once.
+
+    Raises:
+        UsageError: a call's operation is not in the catalogue.
+    """
+
+    def __init__(self, operations: Mapping[str, Operation], calls: Iterable[Call]) -> None:
+        self._calls = tuple(calls)
+        names = sorted({call.operation for call in self._calls})
+        if unknown := [name for name in names if name not in operations]:
+            raise UsageError(f"the catalogue has no operation {unknown[0]!r}")
+        self.operations = {name: operations[name] for name in names}
+
+    @property
+    def planned(self) -> int:
+        """How many calls there are."""
+        return len(self._calls)
+
+    def is_parent(self, _operation: str) -> bool:
+        """Say that no operation is asked for each item of another one's answers."""
+        return False
+
+    def start(self) -> tuple[Call, ...]:
+        """Return all calls."""
+        return self._calls
+
+    def done(self, _call: Call, _pages: Sequence[Any] | None) -> tuple[Call, ...]:
+        """Take note of an answer: it leads to no further call."""
+        return ()
 
 
 def _order(call: Call) -> tuple[bool, _Key]:

@@ -5,6 +5,7 @@ assume that what they were handed is there, and an absent answer can never look 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -73,6 +74,15 @@ class Library:
             raise EvidenceMissing(due)
         return due
 
+    def optional(self, operation: str) -> tuple[Call, ...]:
+        """Return the calls that this operation stands for; none where it is unknown or was not part of the run."""
+        if operation not in self._operations:
+            return ()  # a pack that was made before the operation was in the catalogue
+        try:
+            return self.due(operation)
+        except EvidenceMissing:
+            return ()
+
     def asked_with(self, operation: str, parameters: Mapping[str, Any]) -> Sequence[Call]:
         """Return the due calls that carry the first of some parameters, from an index that is made once.
 
@@ -97,7 +107,7 @@ class Library:
             return Missing(
                 name, "global", "NotCollected", "this operation was not part of the run", operation.action, ""
             )
-        if operation.produced:
+        if not operation.planned:
             return tuple(record.call for record in self._evidence.of(self.account.id, name))
         try:
             return expand(
@@ -286,6 +296,28 @@ class View:
             record = self.note(self._library.record(call))
             for page in self._library.pages(record):
                 found.extend((record, item) for item in _listed(path, page, record, self._library))
+        return tuple(found)
+
+    def stored(self, operation: str) -> tuple[tuple[Record, tuple[Any, ...]], ...]:
+        """Return the complete answers with their pages, without noting them as read; whoever uses one notes it.
+
+        For answers that nothing depends on: those that are missing are left out.
+        """
+        found: list[tuple[Record, tuple[Any, ...]]] = []
+        for call in self._library.optional(operation):
+            with suppress(EvidenceMissing):
+                record = self._library.record(call)
+                found.append((record, self._library.pages(record)))
+        return tuple(found)
+
+    def unanswered(self, operation: str) -> tuple[tuple[Call, Missing], ...]:
+        """Return the calls that ``stored`` leaves out, with what is missing."""
+        found: list[tuple[Call, Missing]] = []
+        for call in self._library.optional(operation):
+            try:
+                self._library.record(call)
+            except EvidenceMissing as signal:
+                found.append((call, signal.missing))
         return tuple(found)
 
     def answers(

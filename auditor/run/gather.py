@@ -8,7 +8,7 @@ from auditor.canonical import canonical_json
 from auditor.catalog import Catalog
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller
-from auditor.collect.collection import Collected, collect_account
+from auditor.collect.collection import Collected, ask_besides, collect_account
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Redactor
 from auditor.config import Config
@@ -18,6 +18,7 @@ from auditor.model import RunInfo
 from auditor.operations import Call
 from auditor.run.request import TOOL, Progress, Request
 from auditor.run.series import Previous, find_previous
+from auditor.run.truth import truth_calls, truth_operations
 from auditor.trail.audit import AccountTrails, audit_trails
 from auditor.trail.report import Anchor
 from auditor.trail.verify import Progress as TrailProgress
@@ -66,8 +67,20 @@ def collect_evidence(
         progress=lambda done, total, note: progress("Collect", done, total, note),
     )
     produced: tuple[str, ...] = ()
+    if "truth" not in config.skip:
+        produced += truth_operations(catalog, config.frameworks)
+        ask_besides(
+            caller,
+            truth_calls(catalog, config.frameworks, collected.scope, writer),
+            operations=catalog.operations,
+            writer=writer,
+            redactor=redactor,
+            log=log,
+            now=request.now,
+            progress=lambda done, total, note: progress("Ask AWS about patterns", done, total, note),
+        )
     if "trail" not in config.skip:
-        produced = (DIGESTS, EVENTS)
+        produced += (DIGESTS, EVENTS)
         _verify_trails(request, caller, collected, writer, folder, progress, series.anchors)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
     writer.close(_run_info(request, caller, collected, started, produced))

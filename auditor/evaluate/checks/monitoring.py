@@ -5,6 +5,7 @@ What is read here is turned into the plain values of ``auditor.evaluate.chain``,
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -57,8 +58,10 @@ def detection_chain(subject: Subject) -> Verdict:
     """
     requirement = requirement_from("requirement", subject.parameters)
     account = account_of(facts_of(subject))
-    found = confirmed(account, requirement, answers_of(subject.evidence))
+    stored = answers_of(subject.evidence)
+    found = confirmed(account, requirement, tuple(answer for _, answers in stored for answer in answers))
     _cite(subject.evidence, found)
+    found = _with_answers(subject.evidence, found, stored)
     if found.state is LinkState.OK:
         return passed(found.reason, details=found.details)
     if found.state is LinkState.UNKNOWN:
@@ -66,18 +69,36 @@ def detection_chain(subject: Subject) -> Verdict:
     return failed(found.reason, details=found.details)
 
 
-def answers_of(view: View) -> tuple[Answer, ...]:
-    """Return what AWS said about patterns and events, where a live run has asked it."""
-    found: list[Answer] = []
+def answers_of(view: View) -> tuple[tuple[Record, tuple[Answer, ...]], ...]:
+    """Return what AWS said about patterns and events, where a live run has asked it, with the record of each answer.
+
+    An answer that is missing, refused or malformed says nothing either way, so that our own reading stands without it.
+    """
+    found: list[tuple[Record, tuple[Answer, ...]]] = []
     for operation in (TEST_FILTER, TEST_RULE):
-        try:
-            stored = view.answers(operation)
-        except (EvidenceMissing, KeyError):
-            continue
-        for record, page in stored:
-            if page is not None:
-                found.extend(read_answers(operation, dict(record.call.parameters), page))
+        for record, pages in view.stored(operation):
+            with suppress(KeyError, TypeError, ValueError):
+                found.append((record, read_answers(operation, dict(record.call.parameters), pages[0])))
     return tuple(found)
+
+
+def _with_answers(view: View, found: Detection, stored: tuple[tuple[Record, tuple[Answer, ...]], ...]) -> Detection:
+    """Cite the answers about the filters that the verdict rests on, or note that AWS was asked about them in vain."""
+    patterns = {one["pattern"] for one in found.details["filters"]}
+    for record, answers in stored:
+        if any(answer.pattern in patterns for answer in answers):
+            view.cite(record, "/pages/0")
+    if "truth" in found.details:
+        return found
+    errors = {
+        missing.code
+        for call, missing in view.unanswered(TEST_FILTER)
+        if dict(call.parameters).get("filterPattern") in patterns
+    }
+    if not errors:
+        return found
+    truth = {"asked": 0, "agreed": 0, "disagreements": [], "unanswered": sorted(errors)}
+    return replace(found, details={**found.details, "truth": truth})
 
 
 def confirmed(account: Account, requirement: Requirement, answers: tuple[Answer, ...]) -> Detection:

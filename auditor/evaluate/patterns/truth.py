@@ -69,7 +69,7 @@ def requests(requirement: Requirement, patterns: Sequence[str], world: World = A
     return tuple(found.values())
 
 
-MAX_REQUESTS = 300
+MAX_REQUESTS = 200
 """Calls that one account is asked at most; ordinary ones take two for each control."""
 
 
@@ -92,7 +92,9 @@ def plan(
             for request in requests(requirement, patterns[region], world):
                 key = json.dumps(request.parameters, sort_keys=True)
                 found.setdefault((region, key), (region, request))
-    return tuple(found.values())[:MAX_REQUESTS]
+                if len(found) >= MAX_REQUESTS:
+                    return tuple(found.values())
+    return tuple(found.values())
 
 
 def _filter_request(text: str, events: Sequence[Mapping[str, Any]]) -> Request:
