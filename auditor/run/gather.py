@@ -81,7 +81,7 @@ def collect_evidence(
         )
     if "trail" not in config.skip:
         produced += (DIGESTS, EVENTS)
-        _verify_trails(request, caller, collected, writer, folder, progress, series.anchors)
+        _verify_trails(request, caller, collected, writer, folder, log, progress, series.anchors)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
     writer.close(_run_info(request, caller, collected, started, produced))
     return series
@@ -101,6 +101,7 @@ def _verify_trails(
     collected: Collected,
     writer: EvidenceWriter,
     folder: Path,
+    log: CallLog,
     progress: Progress,
     anchors: Anchors,
 ) -> None:
@@ -127,6 +128,10 @@ def _verify_trails(
         progress=show,
     )
     for report in reports:
+        # Objects are read without the SDK, so its counts know nothing of them: one GET for each digest and log file.
+        objects = report.digests.expected + report.logs.expected - report.digests.missing
+        if objects:
+            log.note("s3", "GetObject", report.scope.home_region, objects)
         for operation, document in ((DIGESTS, report.document()), (EVENTS, report.notable)):
             if document is not None:
                 call = Call(operation, report.scope.home_region, (("Name", report.scope.arn),))
