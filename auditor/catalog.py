@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import jmespath
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from auditor.errors import CatalogError, UsageError
 from auditor.model import Control, Framework, Requirement, Scope, Severity, State, TestType
-from auditor.operations import Operation, parse_operations
+from auditor.operations import Operation, check_expression, parse_operations
 from auditor.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 
 _ID = r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$"
@@ -197,17 +196,8 @@ def _controls(
         if parsed.check and not has_check(parsed.check):
             raise CatalogError(f"{file.at(index, 'check')}: there is no check named {parsed.check}")
         for key in ("population", "identify", "home_region", "exclude_when", "pass_when"):
-            _compile(getattr(parsed, key), file.at(index, key))
+            check_expression(getattr(parsed, key), file.at(index, key))
         yield _control(parsed, file.at(index))
-
-
-def _compile(expression: str, at: str) -> None:
-    if not expression:
-        return
-    try:
-        jmespath.compile(expression)
-    except jmespath.exceptions.JMESPathError as error:
-        raise CatalogError(f"{at}: {expression!r} is not JMESPath: {error}") from error
 
 
 def _control(parsed: _ControlFile, origin: str) -> Control:

@@ -215,11 +215,16 @@ def parse_operations(file: YamlFile) -> dict[str, Operation]:
             if source.operation not in operations:
                 raise CatalogError(f"{file.at(name)}: {name} is asked for each {source.operation}, which is not listed")
             for expression in (source.items, source.region, source.where, *source.parameters.values()):
-                _compile(expression, file.at(name))
+                check_expression(expression, file.at(name))
     return operations
 
 
-def _compile(expression: str, at: str) -> None:
+def check_expression(expression: str, at: str) -> None:
+    """Refuse text that is not JMESPath; empty text means that there is no expression.
+
+    Raises:
+        CatalogError: names ``at``, where the text stands.
+    """
     if not expression:
         return
     try:

@@ -16,7 +16,6 @@ USUAL_FRAMEWORKS = ("cis-aws-5.0.0", "trail-readiness")
 """What is audited when nothing else is asked for: the widespread benchmark edition, and the period around it."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_FORMATS = ("pdf", "html")
 
 
 def _chain(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:

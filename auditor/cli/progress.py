@@ -3,15 +3,10 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import click
 
 from auditor.run import Progress
-
-
-class _Bars(Protocol):
-    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None: ...
 
 
 def quiet(stage: str, done: int, total: int, note: str = "") -> None:
@@ -46,7 +41,7 @@ class _Lines:
 
 
 @contextmanager
-def _bars() -> Iterator[_Bars]:
+def _bars() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.canonical import canonical_json
+from auditor.canonical import canonical_json, sha256_hex
 from auditor.model import State
 from auditor.render.exports.source import PRODUCT, Finding, Source, shortened
 
@@ -89,8 +89,6 @@ def _result(source: Source, finding: Finding, indexes: Mapping[str, int]) -> dic
 
 def source_key(finding: Finding) -> str:
     """Return what stays the same for the same finding in the next run."""
-    from auditor.canonical import sha256_hex
-
     return sha256_hex("\x1f".join(finding.key).encode())
 
 
