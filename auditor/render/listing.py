@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from auditor.render.context import EXCEPTIONS, Control, Row
-from auditor.render.marks import Mark
+from auditor.render.controls import Control, Row
+from auditor.render.marks import EXCEPTIONS, Mark
 from auditor.render.text import plural
 
 _LEAST = 6

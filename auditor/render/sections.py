@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.model import State
+from auditor.render.anchors import Link
 from auditor.render.charts import stacked_bar
-from auditor.render.context import EXCEPTIONS, Context, Control, EvidenceItem, Link
+from auditor.render.context import Context
+from auditor.render.controls import Control
 from auditor.render.listing import Listing, listings
-from auditor.render.marks import MARKS, Mark
+from auditor.render.marks import EXCEPTIONS, MARKS, Mark
 from auditor.render.pages import Medium
+from auditor.render.register import EvidenceItem
 from auditor.render.text import plural
 
 CHAPTERS = (

@@ -4,8 +4,10 @@ from dataclasses import replace
 import pytest
 
 from auditor.model import State
-from auditor.render.context import EXCEPTIONS, Context, Control
+from auditor.render.context import Context
+from auditor.render.controls import Control
 from auditor.render.listing import Listing, listings
+from auditor.render.marks import EXCEPTIONS
 
 
 def shown(listing: Listing) -> int:

@@ -1,0 +1,16 @@
+"""Names of places in the document: HTML anchors, which are the named destinations of the PDF as well."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place in this document: its anchor and what to call it."""
+
+    anchor: str
+    label: str
+
+
+def anchor_of(control: str) -> str:
+    """Return the anchor, and named destination, of a control's block."""
+    return f"control-{control}"

@@ -1,0 +1,247 @@
+"""Controls as the pages show them: state, population, results and the evidence that they rest on."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.model import Severity, State
+from auditor.render.anchors import anchor_of
+from auditor.render.chains import Chain, chains_of
+from auditor.render.marks import EXCEPTIONS, MARKS, Mark, Tally, tally
+from auditor.render.register import EvidenceBox, Library
+from auditor.render.text import NAME_LIMIT, visible
+
+SERVICES = {
+    "account": "Account",
+    "access-analyzer": "IAM Access Analyzer",
+    "accessanalyzer": "IAM Access Analyzer",
+    "cloudtrail": "CloudTrail",
+    "cloudwatch": "CloudWatch",
+    "config": "Config",
+    "ec2": "EC2",
+    "efs": "EFS",
+    "eventbridge": "EventBridge",
+    "events": "EventBridge",
+    "guardduty": "GuardDuty",
+    "iam": "IAM",
+    "kms": "KMS",
+    "lambda": "Lambda",
+    "logs": "CloudWatch Logs",
+    "macie": "Macie",
+    "macie2": "Macie",
+    "monitoring": "Monitoring",
+    "organizations": "Organizations",
+    "rds": "RDS",
+    "s3": "S3",
+    "securityhub": "Security Hub",
+    "sns": "SNS",
+    "vpc": "VPC",
+}
+"""AWS's own names of the services, for headings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """Who accepted a failure, why and until when."""
+
+    justification: str
+    owner: str
+    approver: str
+    ticket: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One result: one resource in one place."""
+
+    mark: Mark
+    account: str
+    region: str
+    resource: str
+    reason: str
+    observed: str
+    expected: str
+    refs: tuple[str, ...]
+    frameworks: tuple[str, ...]
+    waiver: Waiver | None
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationRow:
+    """How a population reconciles in one place."""
+
+    account: str
+    region: str
+    source: int
+    tested: int
+    excluded: int
+    not_assessed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Everything a page says about one control."""
+
+    anchor: str
+    id: str
+    title: str
+    mark: Mark
+    severity: str
+    test_type: str
+    service: str
+    objective: str
+    criterion: str
+    test: str
+    why: str
+    remediation: str
+    side_effects: str
+    operations: tuple[str, ...]
+    requirements: tuple[tuple[str, str], ...]
+    population: PopulationRow
+    populations: tuple[PopulationRow, ...]
+    rows: tuple[Row, ...]
+    counts: tuple[Tally, ...]
+    boxes: tuple[EvidenceBox, ...]
+    other_refs: tuple[str, ...]
+    chain: Chain | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A line of the summary's list of what matters most."""
+
+    control: Control
+    count: int
+    reason: str
+
+
+_BOXES = 6
+"""Evidence boxes of one control; further references are listed and stand in the appendix and the evidence folder."""
+
+
+def control_block(document: Mapping[str, Any], library: Library) -> Control:
+    """Prepare one control of the results document; its worst results come first."""
+    results = sorted(document["results"], key=lambda item: _state_order(item["state"]))
+    rows = tuple(_row(result) for result in results)
+    cited: dict[str, list[str]] = defaultdict(list)
+    for result in results:
+        for citation in result["evidence"]:
+            if citation["ref"] in library.items:
+                cited[citation["ref"]].append(citation["pointer"])
+    refs = list(cited)
+    return Control(
+        anchor=anchor_of(document["id"]),
+        id=document["id"],
+        title=visible(document["title"]),
+        mark=MARKS[State(document["state"])],
+        severity=document["severity"],
+        test_type=document["test_type"],
+        service=visible(document["service"]),
+        objective=visible(document["objective"], 2000),
+        criterion=visible(document["criterion"], 2000),
+        test=visible(document["test"], 2000),
+        why=visible(document["why"], 2000),
+        remediation=visible(document["remediation"], 4000),
+        side_effects=visible(document.get("side_effects", ""), 2000),
+        operations=tuple(document.get("operations", ())),
+        requirements=tuple(
+            (framework, ", ".join(visible(number) for number in numbers))
+            for framework, numbers in document["requirements"].items()
+        ),
+        population=_population(document["population"]),
+        populations=tuple(_population(item) for item in document["populations"]),
+        rows=rows,
+        counts=tuple(item for item in tally(row.mark.state for row in rows) if item.count),
+        boxes=tuple(library.box(ref, cited[ref]) for ref in refs[:_BOXES]),
+        other_refs=tuple(refs[_BOXES:]),
+        chain=chains_of(results),
+    )
+
+
+_STATE_ORDER = {state.value: number for number, state in enumerate((*EXCEPTIONS, State.PASS, State.NOT_APPLICABLE))}
+
+
+def _state_order(state: str) -> int:
+    return _STATE_ORDER[state]
+
+
+def _population(document: Mapping[str, Any]) -> PopulationRow:
+    return PopulationRow(
+        account=document.get("account", ""),
+        region=document.get("region", ""),
+        source=document["source"],
+        tested=document["tested"],
+        excluded=document["excluded"],
+        not_assessed=document["not_assessed"],
+    )
+
+
+def _row(document: Mapping[str, Any]) -> Row:
+    return Row(
+        mark=MARKS[State(document["state"])],
+        account=visible(document["account"], 40),
+        region=visible(document["region"], 40),
+        resource=visible(document["resource"], NAME_LIMIT),
+        reason=visible(document["reason"]),
+        observed=visible(document["observed"]),
+        expected=visible(document["expected"]),
+        refs=tuple(dict.fromkeys(citation["ref"] for citation in document["evidence"])),
+        frameworks=tuple(document["frameworks"]),
+        waiver=_waiver(document["waiver"]) if document["waiver"] else None,
+    )
+
+
+def _waiver(document: Mapping[str, Any]) -> Waiver:
+    return Waiver(
+        justification=visible(document.get("justification", "")),
+        owner=visible(document.get("owner", "")),
+        approver=visible(document.get("approver", "")),
+        ticket=visible(document.get("ticket", "")),
+        expires=visible(document.get("expires", document.get("expiry", ""))),
+    )
+
+
+def summed(rows: Sequence[PopulationRow]) -> PopulationRow:
+    """Add populations up; the place of the sum is empty."""
+    return PopulationRow(
+        "",
+        "",
+        sum(row.source for row in rows),
+        sum(row.tested for row in rows),
+        sum(row.excluded for row in rows),
+        sum(row.not_assessed for row in rows),
+    )
+
+
+def by_severity(controls: Sequence[Control]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Count controls by severity, worst first, in the order of ``MARKS``."""
+    rows = []
+    for severity in Severity:
+        states = Counter(control.mark.state for control in controls if control.severity == severity.value)
+        if states:
+            rows.append((severity.value, tuple(states[state] for state in MARKS)))
+    return tuple(rows)
+
+
+def by_service(controls: Sequence[Control]) -> tuple[tuple[str, tuple[Control, ...]], ...]:
+    """Group controls by the service they look at, in the order in which services first occur."""
+    groups: dict[str, list[Control]] = defaultdict(list)
+    for control in controls:
+        groups[SERVICES.get(control.service, control.service)].append(control)
+    return tuple((service, tuple(members)) for service, members in groups.items())
+
+
+def findings(controls: Sequence[Control]) -> tuple[Finding, ...]:
+    """List the failing controls, gravest first, each with its first reason."""
+    failing = [control for control in controls if control.mark.state is State.FAIL]
+    found = []
+    for control in sorted(failing, key=lambda item: (_severity_rank(item), item.id)):
+        rows = [row for row in control.rows if row.mark.state is State.FAIL]
+        found.append(Finding(control, len(rows), rows[0].reason))
+    return tuple(found)
+
+
+def _severity_rank(control: Control) -> int:
+    return Severity(control.severity).rank

@@ -1,0 +1,112 @@
+"""Where was asked and what came of it: accounts, Regions, and the calls that got no answer."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.evidence import Record
+from auditor.model import State
+from auditor.render.anchors import Link
+from auditor.render.controls import Control
+from auditor.render.marks import MARKS, Tally
+from auditor.render.register import outcome
+from auditor.render.text import plural, visible
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of the run with what was asked of it."""
+
+    id: str
+    alias: str
+    partition: str
+    regions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An account or Region with what was asked there and what came of it."""
+
+    account: str
+    region: str
+    calls: int
+    answered: int
+    absent: int
+    missing: int
+    states: tuple[Tally, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A call without an answer and what it cost."""
+
+    account: str
+    region: str
+    operation: str
+    error: str
+    message: str
+    action: str
+    ref: str
+    controls: tuple[Link, ...]
+
+
+def places_of(accounts: Sequence[Account], records: Sequence[Record], controls: Sequence[Control]) -> tuple[Place, ...]:
+    """Count answers and results by account and Region, planned places first."""
+    calls: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for record in records:
+        calls[record.account, record.call.region][outcome(record)] += 1
+    states: dict[tuple[str, str], Counter[State]] = defaultdict(Counter)
+    for control in controls:
+        for row in control.rows:
+            states[row.account, row.region][row.mark.state] += 1
+    asked = [(account.id, region) for account in accounts for region in ("global", *sorted(account.regions))]
+    seen = sorted({*calls, *states} - set(asked))
+    return tuple(
+        Place(
+            account,
+            region,
+            calls[account, region].total(),
+            calls[account, region]["answered"],
+            calls[account, region]["absent"],
+            calls[account, region]["missing"],
+            tuple(Tally(mark, states[account, region][state]) for state, mark in MARKS.items()),
+        )
+        for account, region in (*asked, *seen)
+    )
+
+
+def by_account(places: Sequence[Place]) -> tuple[Place, ...]:
+    """Add places up to one line for each account."""
+    groups: dict[str, list[Place]] = defaultdict(list)
+    for place in places:
+        groups[place.account].append(place)
+    return tuple(
+        Place(
+            account,
+            plural(sum(place.region != "global" for place in members), "Region"),
+            sum(place.calls for place in members),
+            sum(place.answered for place in members),
+            sum(place.absent for place in members),
+            sum(place.missing for place in members),
+            tuple(
+                Tally(mark, sum(place.states[index].count for place in members))
+                for index, mark in enumerate(MARKS.values())
+            ),
+        )
+        for account, members in groups.items()
+    )
+
+
+def gap(document: Mapping[str, Any], by_id: Mapping[str, Control]) -> Gap:
+    """Prepare one call without an answer."""
+    return Gap(
+        account=visible(document["account"], 40),
+        region=visible(document["region"], 40),
+        operation=visible(document["operation"]),
+        error=visible(document["error"], 80),
+        message=visible(document.get("message", "")),
+        action=visible(document["action"]),
+        ref=document.get("ref", ""),
+        controls=tuple(Link(by_id[name].anchor, name) for name in document["controls"] if name in by_id),
+    )

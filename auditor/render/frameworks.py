@@ -1,0 +1,58 @@
+"""Framework editions and what became of their numbered requirements."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.model import State
+from auditor.render.anchors import Link
+from auditor.render.controls import Control
+from auditor.render.marks import MARKS, Mark, Tally, tally
+from auditor.render.text import visible
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One numbered requirement of an edition; ``mark`` is None where no control bears on it."""
+
+    id: str
+    title: str
+    controls: tuple[Link, ...]
+    suggested: tuple[str, ...]
+    mark: Mark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """One edition of one framework and what became of its requirements."""
+
+    id: str
+    title: str
+    edition: str
+    publisher: str
+    url: str
+    requirements: tuple[Requirement, ...]
+    tally: tuple[Tally, ...]
+
+
+def framework_edition(document: Mapping[str, Any], by_id: Mapping[str, Control]) -> Framework:
+    """Prepare one edition; a requirement's state is what the results say."""
+    requirements = tuple(
+        Requirement(
+            id=visible(item["id"]),
+            title=visible(item["title"]),
+            controls=tuple(Link(by_id[name].anchor, name) for name in item["controls"] if name in by_id),
+            suggested=tuple(item.get("suggested", ())),
+            mark=MARKS[State(item["state"])] if item["state"] else None,
+        )
+        for item in document["requirements"]
+    )
+    return Framework(
+        id=visible(document["id"]),
+        title=visible(document["title"]),
+        edition=visible(document["edition"]),
+        publisher=visible(document.get("publisher", "")),
+        url=visible(document.get("url", "")),
+        requirements=requirements,
+        tally=tally(item.mark.state for item in requirements if item.mark),
+    )
