@@ -18,8 +18,10 @@ from auditor.canonical import sha256_hex
 from auditor.errors import IntegrityError
 from auditor.period import rfc3339
 from auditor.seal import cms
-from auditor.seal.contents import SUMS, Limits, PackFiles, read_small
-from auditor.seal.manifest import PDF, SEAL_RECORD
+from auditor.seal.attested import attestation_problem
+from auditor.seal.contents import SUMS, Limits, PackFiles, hash_file, read_small
+from auditor.seal.intoto import ATTESTATION
+from auditor.seal.manifest import MANIFEST, PDF, SEAL_RECORD
 from auditor.seal.names import shown
 from auditor.seal.pack import CHAIN_PEM, RECORD_SCHEMA, SIGNER_PEM
 from auditor.seal.pades import PdfToolMissingError, check_pdf
@@ -89,6 +91,9 @@ def check_authenticity(
         checks.append(check)
         findings += more
     check, more = _check_pdf(question, record, signed)
+    checks.append(check)
+    findings += more
+    check, more = _check_attestation(question, record, signed)
     checks.append(check)
     findings += more
     signer = name_of(signed.certificate) if signed else ""
@@ -261,6 +266,27 @@ def _check_pdf(
         return Check("pdf-signature", Outcome.SKIPPED, f"{PDF} carries no signature of its own"), []
     when = f", stamped {rfc3339(inside.time)}" if inside.time else ""
     return Check("pdf-signature", Outcome.PASS, f"{PDF} is signed by the same signer{when}"), []
+
+
+def _check_attestation(
+    question: _Question, record: Mapping[str, Any], signed: cms.Signed | None
+) -> tuple[Check, list[Finding]]:
+    if not question.has(ATTESTATION):
+        return Check("attestation", Outcome.SKIPPED, f"there is no {ATTESTATION}"), []
+    try:
+        problem = attestation_problem(
+            question.read(ATTESTATION),
+            manifest_sha256=hash_file(question.files, MANIFEST) if question.has(MANIFEST) else "",
+            enveloped=record["signature"] is not None,
+            signer=signed.certificate if signed else None,
+        )
+    except IntegrityError as error:
+        problem = error.message
+    if problem:
+        finding = Finding("attestation", "invalid", ATTESTATION, problem)
+        return _failed("attestation", finding), [finding]
+    who = "signed by the same signer" if signed else "not signed"
+    return Check("attestation", Outcome.PASS, f"the in-toto statement speaks of this {MANIFEST}; {who}"), []
 
 
 def _pdf_problem(

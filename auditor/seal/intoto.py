@@ -1,7 +1,8 @@
 """The pack's outcome as an in-toto statement, for policy engines that know no audit packs. Verifies nothing.
 
 Statement v1 with the predicate test-result v0.1 (in-toto attestation framework). Its subject is the pack's
-``manifest.json``, which names every file that was judged. With a key at hand the statement stands in a DSSE envelope.
+``manifest.json``, which names every file that was judged. Whoever signs the pack signs the statement too: it then
+stands in a DSSE envelope.
 """
 
 import base64
@@ -9,14 +10,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from auditor.canonical import canonical_json, sha256_hex
 from auditor.errors import SealError
 from auditor.model import State
 from auditor.seal.manifest import MANIFEST, RULES, Manifest
-from auditor.seal.signer import FileSigner
+from auditor.seal.signer import Signer
 
+ATTESTATION = "trust/attestation.intoto.json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -55,7 +58,7 @@ def statement(manifest: Manifest, results: bytes) -> dict[str, Any]:
     }
 
 
-def attestation(manifest: Manifest, results: bytes, signer: FileSigner | None) -> bytes:
+def attestation(manifest: Manifest, results: bytes, signer: Signer | None) -> bytes:
     """Return the statement, in an envelope when somebody signs; see ``statement``."""
     payload = canonical_json(statement(manifest, results))
     if signer is None:
@@ -63,14 +66,18 @@ def attestation(manifest: Manifest, results: bytes, signer: FileSigner | None) -
     return canonical_json(envelope(payload, signer))
 
 
-def envelope(payload: bytes, signer: FileSigner) -> dict[str, Any]:
-    """Sign a payload as DSSE does; ``keyid`` is the SHA-256 of the signer's public key (SubjectPublicKeyInfo, DER)."""
-    key = signer.chain[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def key_id(certificate: x509.Certificate) -> str:
+    """Return DSSE's ``keyid`` as used here: the SHA-256 of the public key (SubjectPublicKeyInfo, DER)."""
+    return sha256_hex(certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+
+def envelope(payload: bytes, signer: Signer) -> dict[str, Any]:
+    """Sign a payload as DSSE does."""
     signature = signer.sign(encoded(payload))
     return {
         "payloadType": PAYLOAD_TYPE,
         "payload": base64.b64encode(payload).decode("ascii"),
-        "signatures": [{"keyid": sha256_hex(key), "sig": base64.b64encode(signature).decode("ascii")}],
+        "signatures": [{"keyid": key_id(signer.chain[0]), "sig": base64.b64encode(signature).decode("ascii")}],
     }
 
 

@@ -6,6 +6,7 @@ for itself.
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,11 @@ from auditor.seal.signer import (
 
 _ECDSA_WITH_SHA256 = "1.2.840.10045.4.3.2"
 _RSA_WITH_SHA256 = "1.2.840.113549.1.1.11"
-_MOST_MESSAGE = 4096
-"""Bytes that ``kms:Sign`` takes as RAW; attributes have some 300, a certificate to be signed some 500."""
 
 
 @dataclass(frozen=True, slots=True)
 class KmsSigner:
-    """A signer whose key is in KMS. Sent there are only the signed attributes: hashes, a time, a fingerprint."""
+    """A signer whose key is in KMS. All that is sent there are SHA-256 digests."""
 
     client: Any
     key_id: str
@@ -121,9 +120,7 @@ def _algorithm(key: object) -> str:
 
 
 def _sign(client: Any, key_id: str, algorithm: str, data: bytes) -> bytes:
-    if len(data) > _MOST_MESSAGE:
-        raise SealError(f"AWS KMS signs no message of {len(data):,} bytes")
-    arguments = {"KeyId": key_id, "Message": data, "MessageType": "RAW"}
+    arguments = {"KeyId": key_id, "Message": sha256(data).digest(), "MessageType": "DIGEST"}
     return bytes(_call(client.sign, "kms:Sign", key_id, SigningAlgorithm=algorithm, **arguments)["Signature"])
 
 

@@ -26,7 +26,7 @@ from auditor.period import rfc3339
 from auditor.seal import cms
 from auditor.seal.contents import SUMS, FolderFiles, hash_file, read_small
 from auditor.seal.guides import readme_text, verify_text
-from auditor.seal.intoto import attestation
+from auditor.seal.intoto import ATTESTATION, attestation
 from auditor.seal.manifest import (
     MANIFEST,
     PDF,
@@ -41,7 +41,7 @@ from auditor.seal.manifest import (
     parse_manifest,
 )
 from auditor.seal.pades import sign_pdf
-from auditor.seal.signer import FileSigner, Signer, is_self_signed, key_kind, pem
+from auditor.seal.signer import Signer, is_self_signed, key_kind, pem
 from auditor.seal.sums import SIGNATURE, TOKEN, UNSUMMED, sums_text
 from auditor.seal.timestamp import StampError, Tsa, fetch_stamp
 from auditor.seal.trust import name_of
@@ -50,7 +50,6 @@ RECORD_SCHEMA = "auditor.seal/1"
 SIGNER_PEM = "trust/signer.pem"
 CHAIN_PEM = "trust/chain.pem"
 TSA_PEM = "trust/tsa-chain.pem"
-ATTESTATION = "trust/attestation.intoto.json"
 _OURS = (SIGNER_PEM, CHAIN_PEM, TSA_PEM)
 
 
@@ -127,23 +126,24 @@ def _finish(
 ) -> Mapping[str, Any]:
     for name in (*UNSUMMED, *_OURS):
         (folder / name).unlink(missing_ok=True)
+    signer = sealing.signer if sealing is not None else None
     tsa = sealing.tsa if sealing is not None and not stamp_failure else None
     # 3. the PDF
     pdf_record = _seal_pdf(folder, pdf, sealing, tsa)
     # 4. how this pack is sealed
     record = {
         "schema": RECORD_SCHEMA,
-        "signature": _signature_record(sealing.signer) if sealing else None,
+        "signature": _signature_record(signer) if signer else None,
         "timestamp": _stamp_record(sealing.tsa, stamp_failure) if sealing and sealing.tsa else None,
         "pdf": pdf_record,
     }
-    if sealing is not None:
-        leaf, *issuers = sealing.signer.chain
+    if signer is not None:
+        leaf, *issuers = signer.chain
         _write(folder / SIGNER_PEM, pem(leaf))
         _write(folder / CHAIN_PEM, pem(*(issuers or [leaf])))
     if tsa is not None:
         _write(folder / TSA_PEM, pem(*tsa.trusted))
-    _write(folder / ATTESTATION, attestation(manifest, (folder / RESULTS).read_bytes(), _file_signer(sealing)))
+    _write(folder / ATTESTATION, attestation(manifest, (folder / RESULTS).read_bytes(), signer))
     _write(folder / SEAL_RECORD, canonical_json(record))
     _write(folder / VERIFY, verify_text(manifest, record))
     # 5. every file
@@ -156,11 +156,6 @@ def _finish(
         if tsa is not None:
             _write(folder / TOKEN, fetch_stamp(signature, tsa, at=sealing.at))
     return record
-
-
-def _file_signer(sealing: Sealing | None) -> FileSigner | None:
-    """A key in KMS signs the checksums alone: only hashes are sent to it, and the checksums cover the statement."""
-    return sealing.signer if sealing is not None and isinstance(sealing.signer, FileSigner) else None
 
 
 def _sign(sums: bytes, sealing: Sealing) -> bytes:

@@ -14,10 +14,19 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from auditor.canonical import canonical_json, sha256_hex
 from auditor.errors import SealError
+from auditor.seal.attested import attestation_problem
 from auditor.seal.contents import FolderFiles
-from auditor.seal.intoto import PAYLOAD_TYPE, encoded, statement
+from auditor.seal.intoto import (
+    ATTESTATION,
+    PAYLOAD_TYPE,
+    PREDICATE_TYPE,
+    STATEMENT_TYPE,
+    encoded,
+    envelope,
+    statement,
+)
 from auditor.seal.manifest import Manifest, build_manifest
-from auditor.seal.pack import ATTESTATION, Sealing, reseal_pack
+from auditor.seal.pack import Sealing, reseal_pack
 from auditor.seal.signer import FileSigner
 from auditor.seal.sums import parse_sums
 from tests.seal.authority import self_signed_signer
@@ -149,3 +158,43 @@ def test_a_signed_pack_carries_an_envelope_that_a_stranger_can_check(tmp_path: P
     assert opened(pack, signer)["predicate"]["result"] == "WARNED"
     reseal_pack(pack)
     assert json.loads((pack / ATTESTATION).read_bytes())["_type"] == "https://in-toto.io/Statement/v1"
+
+
+MANIFEST_HASH = "ab" * 32
+SIGNER = self_signed_signer(at=NOW)
+GOOD = canonical_json(
+    {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": "manifest.json", "digest": {"sha256": MANIFEST_HASH}}],
+        "predicateType": PREDICATE_TYPE,
+    }
+)
+
+
+def altered(**members: Any) -> bytes:
+    return canonical_json(envelope(GOOD, SIGNER) | members)
+
+
+@pytest.mark.parametrize(
+    ("data", "enveloped", "problem"),
+    [
+        pytest.param(GOOD, False, "", id="bare"),
+        pytest.param(canonical_json(envelope(GOOD, SIGNER)), True, "", id="enveloped"),
+        pytest.param(GOOD, True, "cannot be read", id="bare-where-signed"),
+        pytest.param(canonical_json(envelope(GOOD, SIGNER)), False, "cannot be read", id="enveloped-where-unsigned"),
+        pytest.param(GOOD.replace(b"ab", b"cd"), False, "another manifest.json", id="another-subject"),
+        pytest.param(GOOD.replace(b"v0.1", b"v0.2"), False, "no in-toto statement", id="another-predicate"),
+        pytest.param(altered(payload=base64.b64encode(GOOD + b" ").decode()), True, "does not hold", id="payload"),
+        pytest.param(altered(payloadType="text/plain"), True, "cannot be read", id="payload-type"),
+        pytest.param(altered(signatures=[]), True, "cannot be read", id="no-signature"),
+        pytest.param(
+            canonical_json(envelope(GOOD, self_signed_signer(at=NOW))), True, "another key", id="another-signer"
+        ),
+        pytest.param(b"{", True, "cannot be read", id="no-json"),
+        pytest.param(b"[]", False, "cannot be read", id="a-list"),
+    ],
+)
+def test_a_statement_of_another_pack_or_signer_is_found(data: bytes, problem: str, *, enveloped: bool) -> None:
+    found = attestation_problem(data, manifest_sha256=MANIFEST_HASH, enveloped=enveloped, signer=SIGNER.chain[0])
+    assert problem in found
+    assert bool(found) == bool(problem)

@@ -1,15 +1,22 @@
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from moto.kms.utils import ECDSAPrivateKey, RSAPrivateKey
 from moto.server import ThreadedMotoServer
 
 from auditor.errors import SealError
-from auditor.seal import cms
+from auditor.seal.intoto import ATTESTATION
 from auditor.seal.kms import make_certificate, open_signer
 from auditor.seal.pack import Sealing
+from auditor.seal.report import Outcome
 from auditor.seal.signer import make_identity
 from auditor.seal.verify import Demands, verify_pack
 from tests.seal.packs import sealed_pack
@@ -18,13 +25,30 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 REGION = "eu-central-1"
 
 
+DIGEST = Prehashed(hashes.SHA256())
+
+
+def ecdsa(self: Any, message: bytes, signing_algorithm: str) -> bytes:
+    assert (len(message), signing_algorithm) == (32, "ECDSA_SHA_256")
+    return bytes(self.private_key.sign(message, ec.ECDSA(DIGEST)))
+
+
+def rsa(self: Any, message: bytes, signing_algorithm: str) -> bytes:
+    assert (len(message), signing_algorithm) == (32, "RSASSA_PKCS1_V1_5_SHA_256")
+    return bytes(self.private_key.sign(message, padding.PKCS1v15(), DIGEST))
+
+
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
+    """A simulated KMS that takes digests as AWS documents it (kms:Sign, MessageType); moto takes them for messages."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ECDSAPrivateKey, "sign", ecdsa)
+        patch.setattr(RSAPrivateKey, "sign", rsa)
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +76,8 @@ def test_a_pack_is_signed_by_a_key_that_stays_in_kms(tmp_path: Path, spec: str) 
     pack = sealed_pack(tmp_path / "pack", sealing=Sealing(signer, NOW))
     report = verify_pack(pack, Demands(at=NOW, trusted=signer.chain))
     assert (report.verdict, report.signer) == ("pass", "CN=Example Auditor")
+    assert report.outcome("attestation") is Outcome.PASS
+    assert json.loads((pack / ATTESTATION).read_bytes())["signatures"]
     assert identity.key == b""
 
 
@@ -78,14 +104,10 @@ def test_the_pack_itself_is_not_sent(tmp_path: Path) -> None:
     key = new_key("ECC_NIST_P256")
     (tmp_path / "certificate.pem").write_bytes(make_certificate(key, "Example", at=NOW, days=30).certificate)
     signer = open_signer(key, certificate_file=tmp_path / "certificate.pem", at=NOW)
-    sent: list[bytes] = []
+    sent: list[tuple[str, int]] = []
     signer.client.meta.events.register(
-        "provide-client-params.kms.Sign", lambda params, **_: sent.append(params["Message"])
+        "provide-client-params.kms.Sign",
+        lambda params, **_: sent.append((params["MessageType"], len(params["Message"]))),
     )
-    data = b"private " * 10_000
-    cms.sign(data, signer, at=NOW)
-    (message,) = sent
-    assert len(message) < 500
-    assert b"private" not in message
-    with pytest.raises(SealError, match="no message of"):
-        signer.sign(data)
+    sealed_pack(tmp_path / "pack", sealing=Sealing(signer, NOW))
+    assert sent == [("DIGEST", 32)] * 3, "the PDF, the statement and the checksums"

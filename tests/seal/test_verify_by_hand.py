@@ -1,5 +1,7 @@
 """The commands of ``VERIFY.md``, exactly as printed, run by a shell that knows nothing else."""
 
+import base64
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -8,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from auditor.canonical import canonical_json, sha256_hex
 from auditor.seal import cms
 from auditor.seal.archive import pack_zip, unpack
 from auditor.seal.contents import FolderFiles
+from auditor.seal.intoto import ATTESTATION, envelope
 from auditor.seal.pack import Sealing
 from auditor.seal.timestamp import Tsa, encode_query
 from tests.seal.authority import (
@@ -74,7 +78,7 @@ def run(line: str, pack: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("kind", SEALINGS)
 def test_every_command_holds_on_an_untouched_pack(originals: dict[str, Path], kind: str) -> None:
     pack = originals[kind]
-    expected = 3 + (2 if SEALINGS[kind] else 0) + (2 if "stamped" in kind else 0)
+    expected = 3 + (4 if SEALINGS[kind] else 0) + (2 if "stamped" in kind else 0)
     assert len(commands(pack)) == expected
     assert failing(pack) == []
 
@@ -149,6 +153,23 @@ def test_a_command_fails_after_each_kind_of_change(
     assert failing(pack) != []
 
 
+def attest_another_outcome(pack: Path) -> None:
+    path = pack / ATTESTATION
+    document = json.loads(path.read_bytes())
+    payload = base64.b64decode(document["payload"]).replace(b'"FAILED"', b'"PASSED"').replace(b'"WARNED"', b'"PASSED"')
+    document["payload"] = base64.b64encode(payload).decode()
+    path.write_bytes(canonical_json(document))
+    rewrite_sums(pack)
+
+
+def attest_another_pack(pack: Path) -> None:
+    path = pack / ATTESTATION
+    statement = base64.b64decode(json.loads(path.read_bytes())["payload"])
+    other = statement.replace(sha256_hex((pack / "manifest.json").read_bytes()).encode(), b"0" * 64)
+    path.write_bytes(canonical_json(envelope(other, ISSUED)))
+    rewrite_sums(pack)
+
+
 def forge_everything(pack: Path) -> None:
     change(pack)
     rewrite_sums(pack)
@@ -172,6 +193,8 @@ def other_stamp(pack: Path) -> None:
         (forge_everything, "openssl cms -verify"),
         (sign_anew, "openssl cms -verify"),
         (other_stamp, "openssl ts -verify"),
+        (attest_another_outcome, "openssl dgst -sha256 -verify"),
+        (attest_another_pack, "sed "),
     ],
 )
 def test_a_forger_without_the_key_is_stopped_by_the_signature(
