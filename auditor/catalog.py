@@ -56,7 +56,7 @@ class Catalog:
 
     def operations_of(self, controls: Iterable[Control]) -> tuple[str, ...]:
         """Return the names of the operations that the controls read, sorted."""
-        return tuple(sorted({name for control in controls for name in control.evidence}))
+        return tuple(sorted({name for control in controls for name in (*control.evidence, *control.consults)}))
 
 
 class _ControlFile(BaseModel):
@@ -77,6 +77,7 @@ class _ControlFile(BaseModel):
     remediation: str = ""
     side_effects: str = ""
     evidence: list[str] = Field(default_factory=list)
+    consults: list[str] = Field(default_factory=list)
     population: str = ""
     identify: str = ""
     home_region: str = ""
@@ -94,13 +95,15 @@ class _ControlFile(BaseModel):
     @model_validator(mode="after")
     def _complete(self) -> "_ControlFile":
         if self.manual:
-            if self.check or self.pass_when or self.evidence:
+            if self.check or self.pass_when or self.evidence or self.consults:
                 raise ValueError("a manual control has neither check, pass_when nor evidence")
             return self
         if bool(self.check) == bool(self.pass_when):
             raise ValueError("a control has either pass_when or check")
         if not self.evidence:
             raise ValueError("a control that is judged names its evidence")
+        if self.consults and not self.check:
+            raise ValueError("only a check can consult further operations")
         if self.scope is Scope.RESOURCE and not (self.population and self.identify):
             raise ValueError("a control over resources has population and identify")
         if self.scope is not Scope.RESOURCE and self.pass_when and self.population:
@@ -190,9 +193,10 @@ def _controls(
             parsed = _ControlFile.model_validate(entry)
         except ValidationError as error:
             raise first_problem(error, file, CatalogError, prefix=(index,)) from error
-        for name in parsed.evidence:
-            if name not in operations:
-                raise CatalogError(f"{file.at(index, 'evidence')}: {name} is not in operations.yaml")
+        for key in ("evidence", "consults"):
+            for name in getattr(parsed, key):
+                if name not in operations:
+                    raise CatalogError(f"{file.at(index, key)}: {name} is not in operations.yaml")
         if parsed.check and not has_check(parsed.check):
             raise CatalogError(f"{file.at(index, 'check')}: there is no check named {parsed.check}")
         for key in ("population", "identify", "home_region", "exclude_when", "pass_when"):
@@ -227,6 +231,7 @@ def _control(parsed: _ControlFile, origin: str) -> Control:
         when_empty=_EMPTY[parsed.when_empty],
         empty_reason=parsed.empty_reason,
         origin=origin,
+        consults=tuple(parsed.consults),
     )
 
 

@@ -87,6 +87,8 @@ class Control:
     empty_reason: str
     origin: str
     """File and line, for messages."""
+    consults: tuple[str, ...] = ()
+    """Operations that a check looks at where what it has read leads there; without an answer only that stays open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import jmespath
+import jmespath.functions
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from auditor.canonical import canonical_json
 from auditor.errors import CatalogError
+from auditor.period import Period, rfc3339
 from auditor.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 
 GLOBAL = "global"
@@ -36,14 +38,20 @@ class ForEach:
     items: str
     """JMESPath over one page of that operation."""
     parameters: Mapping[str, str]
-    """Parameter name -> JMESPath over the item; an item that lacks the value is not asked about."""
+    """Parameter name -> JMESPath over the item; an item that lacks the value is not asked about.
+
+    ``last_part(text, separator)`` is known besides the standard functions: names stand at the end of ARNs.
+    """
     region: str
     """JMESPath over the item for the Region to ask; empty means the Region of the page."""
     where: str
     """JMESPath over the item; only items for which it is true are asked about. Empty means all.
 
-    ``{account}`` stands for the account's id.
+    ``{account}`` stands for the account's id, here and in ``parameters``.
     """
+    optional: bool = False
+    """Asks about these too where they are known. What lists all answers does without them; a control that reads one of
+    them by its parameters names their operation in its own evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,13 @@ class Operation:
 
     Its calls come from ``auditor.run``, not from a plan; those that were stored are the due ones.
     """
+    first_page: bool = False
+    """Only the first page is asked for: it holds all that is wanted, however many more there are."""
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Names of the operations without whose answers its calls cannot be listed, in order."""
+        return tuple(source.operation for source in self.for_each if not source.optional)
 
     @property
     def planned(self) -> bool:
@@ -102,32 +117,68 @@ Pages = Iterable[tuple[str, Sequence[Any]]]
 """Answers of one operation in one account: Region and pages, each."""
 
 
+class _Functions(jmespath.functions.Functions):
+    """What the catalogue's expressions know beyond standard JMESPath."""
+
+    @jmespath.functions.signature({"types": ["string"]}, {"types": ["string"]})
+    def _func_last_part(self, text: str, separator: str) -> str:
+        """Return what follows the last separator: the name at the end of an ARN."""
+        return text.rpartition(separator)[2]
+
+
+_OPTIONS = jmespath.Options(custom_functions=_Functions())
+
+
 def expand(
-    operation: Operation, *, account: str, regions: Sequence[str], answers: Callable[[str], Pages]
+    operation: Operation,
+    *,
+    account: str,
+    regions: Sequence[str],
+    answers: Callable[[str], Pages],
+    period: Period | None = None,
 ) -> tuple[Call, ...]:
     """List the calls that an operation stands for in one account, sorted and each once.
 
     Args:
         operation: what to ask.
-        account: twelve digits; replaces ``{account}`` in fixed parameters and in ``where``.
+        account: twelve digits; replaces ``{account}`` in parameters and in ``where``.
         regions: the Regions of the account that are part of the run.
         answers: gives the complete answers of another operation, by its name.
+        period: the audited period; replaces ``{start}`` and ``{end}`` in fixed parameters.
+
+    Raises:
+        ValueError: the operation is asked about a period, and there is none.
     """
-    fixed = tuple(
-        sorted(
-            (key, value.replace("{account}", account) if isinstance(value, str) else value)
-            for key, value in operation.parameters.items()
-        )
-    )
+    words = {"{account}": account}
+    if period is not None:
+        words |= {"{start}": rfc3339(period.start), "{end}": rfc3339(period.end)}
+    fixed = tuple(sorted((key, _filled(value, words)) for key, value in operation.parameters.items()))
     if not operation.for_each:
         places = (GLOBAL,) if operation.where is Where.GLOBAL else tuple(regions)
         return tuple(Call(operation.name, region, fixed) for region in places)
     calls: dict[tuple[str, str, bytes], Call] = {}
     for source in operation.for_each:
-        narrowed = replace(source, where=source.where.replace("{account}", account))
+        narrowed = replace(
+            source,
+            where=source.where.replace("{account}", account),
+            parameters={name: path.replace("{account}", account) for name, path in source.parameters.items()},
+        )
         for call in _from_items(operation, narrowed, fixed, regions, answers):
             calls.setdefault(call.key, call)
     return tuple(calls[key] for key in sorted(calls))
+
+
+def _filled(value: Any, words: Mapping[str, str]) -> Any:
+    if not isinstance(value, str):
+        return value
+    for word, meaning in words.items():
+        value = value.replace(word, meaning)
+    if value in _PERIOD:
+        raise ValueError(f"{value} is asked for, and there is no period")
+    return value
+
+
+_PERIOD = ("{start}", "{end}")
 
 
 def _from_items(
@@ -142,7 +193,7 @@ def _from_items(
             for item in jmespath.search(source.items, page) or ():
                 if source.where and jmespath.search(source.where, item) is not True:
                     continue
-                found = {name: jmespath.search(path, item) for name, path in source.parameters.items()}
+                found = {name: jmespath.search(path, item, _OPTIONS) for name, path in source.parameters.items()}
                 if any(value is None for value in found.values()):
                     continue
                 place = _place(operation, source, region, item)
@@ -166,6 +217,7 @@ class _ForEachFile(BaseModel):
     parameters: dict[str, str]
     region: str = ""
     where: str = ""
+    optional: bool = False
 
 
 class _OperationFile(BaseModel):
@@ -179,6 +231,7 @@ class _OperationFile(BaseModel):
     action: str = ""
     produced: bool = False
     confirms: list[str] = Field(default_factory=list)
+    first_page: bool = False
 
 
 def load_operations(path: Path) -> dict[str, Operation]:
@@ -211,6 +264,8 @@ def parse_operations(file: YamlFile) -> dict[str, Operation]:
     for name, operation in operations.items():
         if unlisted := [other for other in operation.confirms if other not in operations]:
             raise CatalogError(f"{file.at(name)}: {name} confirms {unlisted[0]}, which is not listed")
+        if operation.for_each and not operation.parents:
+            raise CatalogError(f"{file.at(name)}: {name} is asked for each of optional things only")
         for source in operation.for_each:
             if source.operation not in operations:
                 raise CatalogError(f"{file.at(name)}: {name} is asked for each {source.operation}, which is not listed")
@@ -240,13 +295,15 @@ def _operation(name: str, parsed: _OperationFile) -> Operation:
         where=parsed.where,
         parameters=parsed.parameters,
         for_each=tuple(
-            ForEach(item.operation, item.items, item.parameters, item.region, item.where) for item in parsed.for_each
+            ForEach(item.operation, item.items, item.parameters, item.region, item.where, item.optional)
+            for item in parsed.for_each
         ),
         required=tuple(parsed.required),
         absent=tuple(parsed.absent),
         action="" if parsed.produced else parsed.action or f"{service}:{api}",
         produced=parsed.produced,
         confirms=tuple(parsed.confirms),
+        first_page=parsed.first_page,
     )
 
 
@@ -263,8 +320,8 @@ def needed(operations: Mapping[str, Operation], wanted: Iterable[str]) -> tuple[
     def visit(name: str, above: tuple[str, ...]) -> None:
         if name in above:
             raise CatalogError(f"operations ask for each other in a circle: {' > '.join((*above, name))}")
-        for source in operations[name].for_each:
-            visit(source.operation, (*above, name))
+        for parent in operations[name].parents:
+            visit(parent, (*above, name))
         ordered.setdefault(name, operations[name])
 
     for name in sorted(set(wanted)):

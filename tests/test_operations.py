@@ -1,6 +1,7 @@
 """Operations are data: read with file and line, ordered parents first, expanded the same way every time."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from auditor.errors import CatalogError
 from auditor.locate import controls_folder
 from auditor.operations import GLOBAL, Call, Operation, Pages, confirming, expand, load_operations, needed
+from auditor.period import Period
 
 REGIONS = ("eu-west-1", "us-east-1")
 CATALOGUE = load_operations(controls_folder() / "operations.yaml")
@@ -113,6 +115,32 @@ def test_the_order_of_items_and_pages_does_not_matter(items: list[tuple[str, str
     order.shuffle(shuffled)
     assert calls(items) == calls(shuffled)
     assert len(calls(items)) == len(set(items))
+
+
+def test_the_last_part_of_an_arn_can_be_asked_for(tmp_path: Path) -> None:
+    text = """
+a:ListAlarms:
+a:GetAlarm:
+  for_each:
+    - operation: a:ListAlarms
+      items: Arns[]
+      parameters: {Name: "last_part(@, ':')"}
+"""
+    found = load(tmp_path, text)
+    arns = [("eu-west-1", [{"Arns": ["arn:aws:a:eu-west-1:1:alarm:one", "two"]}])]
+    calls = expand(found["a:GetAlarm"], account="1", regions=REGIONS, answers=lambda _: arns)
+    assert [dict(call.parameters)["Name"] for call in calls] == ["one", "two"]
+
+
+def test_an_operation_is_asked_about_the_audited_period(tmp_path: Path) -> None:
+    operation = load(tmp_path, "a:GetData:\n  where: global\n  parameters: {From: '{start}', To: '{end}', Step: 1}\n")[
+        "a:GetData"
+    ]
+    october = Period(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), "2026-10")
+    (call,) = expand(operation, account="1", regions=REGIONS, answers=nothing, period=october)
+    assert dict(call.parameters) == {"From": "2026-10-01T00:00:00Z", "To": "2026-11-01T00:00:00Z", "Step": 1}
+    with pytest.raises(ValueError, match="no period"):
+        expand(operation, account="1", regions=REGIONS, answers=nothing)
 
 
 def test_parents_come_before_their_children(operations: dict[str, Operation]) -> None:

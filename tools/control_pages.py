@@ -82,6 +82,9 @@ def _section(title: str, text: str) -> list[str]:
 def _evidence(control: Control, found: dict[str, Any]) -> list[str]:
     lines = ["## What is read and decided", ""]
     lines.append(f"- Operations: {', '.join(f'`{name}`' for name in control.evidence)}")
+    if control.consults:
+        listed = ", ".join(f"`{name}`" for name in control.consults)
+        lines.append(f"- Looked at where the operations above lead there; without an answer that stays open: {listed}")
     if found["actions"]:
         lines.append(
             f"- IAM actions, with those of operations read before: {', '.join(f'`{n}`' for n in found['actions'])}"

@@ -131,6 +131,7 @@ _SHOWN = (
     "test",
     "why",
     "evidence",
+    "consults",
     "actions",
     "population",
     "pass_when",
@@ -176,7 +177,7 @@ def details(control: "Control", catalog: "Catalog") -> dict[str, Any]:
     from auditor.operations import needed
 
     frameworks = tuple(catalog.frameworks.values())
-    operations = needed(catalog.operations, control.evidence)
+    operations = needed(catalog.operations, (*control.evidence, *control.consults))
     return {
         **summary(control, frameworks),
         "objective": control.objective,
@@ -184,6 +185,7 @@ def details(control: "Control", catalog: "Catalog") -> dict[str, Any]:
         "test": control.test,
         "why": control.why,
         "evidence": list(control.evidence),
+        "consults": list(control.consults),
         "actions": sorted({item.action for item in operations if item.action}),
         "population": control.population,
         "pass_when": control.pass_when,

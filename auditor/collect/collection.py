@@ -18,6 +18,7 @@ from auditor.errors import CollectionError
 from auditor.evidence import Answer, EvidenceWriter
 from auditor.model import AccountScope
 from auditor.operations import GLOBAL, Call, Operation, Where
+from auditor.period import Period
 
 REGIONS: Final = "ec2:DescribeRegions"
 
@@ -58,6 +59,7 @@ def collect_account(
     operations: Mapping[str, Operation],
     wanted: Iterable[str],
     regions: Sequence[str] = (),
+    period: Period | None = None,
     writer: EvidenceWriter,
     redactor: Redactor,
     log: CallLog,
@@ -72,6 +74,7 @@ def collect_account(
         operations: the catalogue's operations by name.
         wanted: names of the operations to collect; what they depend on is added, produced ones are left out.
         regions: the Regions to ask; none means every enabled one.
+        period: the audited period, for operations that are asked about one.
         writer: stores the answers; made with ``redact=redactor`` and closed by the caller.
         redactor: takes out what may not be stored.
         log: the one that the caller's session was opened with.
@@ -90,7 +93,7 @@ def collect_account(
     asked = store(_ask_regions(asker, known[REGIONS]), writer)
     enabled = _enabled(asked)
     chosen = accounts.choose_regions(enabled, regions) or accounts.known_regions(caller)
-    plan = Plan(known, names, account=caller.account, regions=chosen)
+    plan = Plan(known, names, account=caller.account, regions=chosen, period=period)
     collector = Collector(asker, writer=writer, redactor=redactor, log=log, limits=limits, progress=progress)
     done = collector.carry_out(plan, answered=(asked,))
     return Collected(

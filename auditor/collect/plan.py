@@ -11,6 +11,7 @@ import jmespath
 
 from auditor.errors import UsageError
 from auditor.operations import GLOBAL, Call, Operation, Pages, expand, needed
+from auditor.period import Period
 
 _Key = tuple[str, str, bytes]
 """A call's own key: Region, operation, parameters."""
@@ -24,13 +25,20 @@ class Plan:
         wanted: names of the operations that evidence is needed of; what they depend on is added.
         account: twelve digits.
         regions: the Regions that are part of the run.
+        period: the audited period; operations that are asked about one are left out without it.
 
     Raises:
         UsageError: a wanted operation is not in the catalogue.
     """
 
     def __init__(
-        self, operations: Mapping[str, Operation], wanted: Iterable[str], *, account: str, regions: Sequence[str]
+        self,
+        operations: Mapping[str, Operation],
+        wanted: Iterable[str],
+        *,
+        account: str,
+        regions: Sequence[str],
+        period: Period | None = None,
     ) -> None:
         names = tuple(wanted)
         if unknown := sorted(set(names) - set(operations)):
@@ -38,6 +46,7 @@ class Plan:
         self.operations = {item.name: item for item in needed(operations, names) if item.planned}
         self._account = account
         self._regions = tuple(regions)
+        self._period = period
         self._parents = {source.operation for item in self.operations.values() for source in item.for_each}
         self._answers: dict[str, dict[_Key, Sequence[Any]]] = {name: {} for name in self._parents}
         self._open: dict[str, set[_Key]] = {}
@@ -90,7 +99,13 @@ class Plan:
 
     def _expand(self, operation: Operation) -> tuple[Call, ...]:
         try:
-            return expand(operation, account=self._account, regions=self._regions, answers=self._pages_of)
+            return expand(
+                operation,
+                account=self._account,
+                regions=self._regions,
+                answers=self._pages_of,
+                period=self._period,
+            )
         except (jmespath.exceptions.JMESPathError, TypeError, AttributeError, ValueError):
             # The parent's answer has a shape that no list of calls can be read from. Evaluation meets the same
             # obstacle and says so; there is nothing to ask.

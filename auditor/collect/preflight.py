@@ -6,7 +6,7 @@ answer together. What there is nothing to ask about is said to be unknown, never
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from auditor.collect.guard import refuse_mutation
 from auditor.collect.plan import Plan
 from auditor.evidence import Answer
 from auditor.operations import Call, ForEach, Operation, Where
+from auditor.period import Period
 
 _DENIED: Final = frozenset(
     {
@@ -125,9 +126,10 @@ def check_permissions(
         MutationRefusedError: an operation is no read.
     """
     reads_trails = any(name in operations and operations[name].produced for name in wanted)
-    known = {**TRAIL_QUESTIONS, **operations} if reads_trails else operations
+    known = {**operations, **TRAIL_QUESTIONS} if reads_trails else operations
     names = {*wanted, *TRAIL_QUESTIONS} if reads_trails else wanted
-    plan = Plan(known, names, account=caller.account, regions=(region,))
+    day = Period(now() - timedelta(days=1), now(), "")
+    plan = Plan(known, names, account=caller.account, regions=(region,), period=day)
     for name in plan.operations:
         refuse_mutation(name)
     asker = Asker(caller, now=now, limits=replace(limits or Limits(), report_seconds=0))

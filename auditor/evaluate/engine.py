@@ -16,7 +16,7 @@ from auditor.errors import CatalogError
 from auditor.evaluate import criterion
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.sampling import draw
-from auditor.evaluate.view import EvidenceMissing, Library, Missing, Subject, View
+from auditor.evaluate.view import EvidenceMissing, Library, Missing, Subject, View, libraries
 from auditor.evidence import Evidence, Record
 from auditor.model import (
     Citation,
@@ -97,10 +97,10 @@ def evaluate(
         IntegrityError: an evidence file does not have its hash.
     """
     frameworks = catalog.select(framework_ids or evidence.run.frameworks)
-    libraries = [Library(evidence, account, catalog.operations) for account in evidence.run.accounts]
+    accounts = libraries(evidence, catalog.operations)
     gaps = _Gaps()
     controls = tuple(
-        _control(control, frameworks, libraries, gaps, sampling) for control in catalog.controls_of(frameworks)
+        _control(control, frameworks, accounts, gaps, sampling) for control in catalog.controls_of(frameworks)
     )
     return Results(
         run=evidence.run,
@@ -126,14 +126,14 @@ def _documents(evidence: Evidence, operation: str) -> tuple[Mapping[str, Any], .
 def _control(
     control: Control,
     frameworks: Sequence[Framework],
-    libraries: Sequence[Library],
+    accounts: Sequence[Library],
     gaps: _Gaps,
     sampling: Sampling | None,
 ) -> ControlResult:
     results: list[Result] = []
     populations: list[Population] = []
     variants = _variants(control, frameworks)
-    for library in libraries:
+    for library in accounts:
         found = [result for variant in variants for result in _account(variant, library, gaps, sampling)]
         populations.extend(_populations(found))
         results.extend(found or _nothing(control, library))
@@ -269,6 +269,9 @@ def _judge(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Res
         missing = _malformed(error, view)
         gaps.note(account, missing, control.id)
         return _result(variant, account, item.region, item.resource, _unanswered(missing), view)
+    if verdict.state is State.NOT_ASSESSED:
+        for missing in view.left_open:
+            gaps.note(account, missing, control.id)
     if item.record is not None:
         view.point(item.value, suffix=verdict.pointer)
     return _result(variant, account, item.region, item.resource, verdict, view)

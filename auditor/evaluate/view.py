@@ -6,7 +6,7 @@ assume that what they were handed is there, and an absent answer can never look 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ import jmespath
 from auditor.canonical import canonical_json, plain
 from auditor.evidence import Evidence, Record, escape, pointer_to
 from auditor.model import AccountScope, Citation, Verdict
-from auditor.operations import Call, Operation, Pages, expand
+from auditor.operations import GLOBAL, Call, Operation, Pages, expand
 from auditor.period import Period
 
 
@@ -39,6 +39,27 @@ class EvidenceMissing(Exception):  # noqa: N818 - a signal to the engine, not an
         self.missing = missing
 
 
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """What became of the calls of an operation that is looked at only where something leads there.
+
+    Args:
+        answers: the complete answers with their pages; no page where AWS said that there is no such thing.
+        missing: the calls without an answer; no call where it is not even known what was to be asked.
+    """
+
+    answers: tuple[tuple[Record, tuple[Any, ...]], ...] = ()
+    missing: tuple[tuple[Call | None, Missing], ...] = ()
+
+    def gap(self, region: str, **parameters: Any) -> Missing | None:
+        """Return what is missing of a Region's answers, or of those to calls with some parameters."""
+        for call, missing in self.missing:
+            fits = call is None or parameters.items() <= dict(call.parameters).items()
+            if fits and (call is None or call.region in {region, GLOBAL}):
+                return missing
+        return None
+
+
 class Library:
     """All evidence of one account, with the calls that were due. Shared by all views of that account.
 
@@ -57,6 +78,8 @@ class Library:
         self._found: dict[tuple[str, str, bytes], Record] = {
             _identity(record.call): record for record in evidence.records if record.account == account.id
         }
+        self.beside: Mapping[str, Library] = {}
+        """The libraries of the run's other accounts, by account id."""
         self.account = account
         self.period = evidence.run.period
         self.as_of = evidence.run.as_of
@@ -74,6 +97,10 @@ class Library:
             raise EvidenceMissing(due)
         return due
 
+    def knows(self, operation: str) -> bool:
+        """Say whether the catalogue has an operation; that of an older pack may not."""
+        return operation in self._operations
+
     def optional(self, operation: str) -> tuple[Call, ...]:
         """Return the calls that this operation stands for; none where it is unknown or was not part of the run."""
         if operation not in self._operations:
@@ -84,7 +111,9 @@ class Library:
             return ()
 
     def asked_with(self, operation: str, parameters: Mapping[str, Any]) -> Sequence[Call]:
-        """Return the due calls that carry the first of some parameters, from an index that is made once.
+        """Return the calls that carry the first of some parameters, from an index that is made once.
+
+        Calls about optional things are among them, unlike in ``due``: who asks by name knows what they are looking for.
 
         Raises:
             EvidenceMissing: an answer that the list itself depends on is missing.
@@ -94,7 +123,7 @@ class Library:
             return due
         if operation not in self._by_value:
             index: dict[bytes, list[Call]] = {}
-            for call in due:
+            for call in {call.key: call for call in self._asked(operation)}.values():
                 for name, value in call.parameters:
                     index.setdefault(canonical_json([name, plain(value)]), []).append(call)
             self._by_value[operation] = index
@@ -110,9 +139,7 @@ class Library:
         if not operation.planned:
             return tuple(record.call for record in self._evidence.of(self.account.id, name))
         try:
-            return expand(
-                operation, account=self.account.id, regions=self.account.regions, answers=self._complete_answers
-            )
+            return self._listed(operation, self._complete_answers, optional=False)
         except EvidenceMissing as signal:
             return signal.missing
         except jmespath.exceptions.JMESPathError as error:
@@ -122,6 +149,31 @@ class Library:
 
     def _complete_answers(self, operation: str) -> Pages:
         return [(call.region, self.pages(self.record(call))) for call in self.due(operation)]
+
+    def _listed(self, operation: Operation, answers: Callable[[str], Pages], *, optional: bool) -> tuple[Call, ...]:
+        """List the calls that are asked for each of optional things, or all the others."""
+        sources = tuple(item for item in operation.for_each if item.optional is optional)
+        if optional and not sources:
+            return ()
+        return expand(
+            replace(operation, for_each=sources),
+            account=self.account.id,
+            regions=self.account.regions,
+            answers=answers,
+            period=self.period,
+        )
+
+    def _asked(self, operation: str) -> tuple[Call, ...]:
+        """Return the due calls and those about optional things, as far as these are known."""
+        about_optional = self._listed(self._operations[operation], self._known_answers, optional=True)
+        return (*self.due(operation), *about_optional)
+
+    def _known_answers(self, operation: str) -> Pages:
+        known = []
+        for call in self.optional(operation):
+            with suppress(EvidenceMissing):
+                known.append((call.region, self.pages(self.record(call))))
+        return known
 
     def record(self, call: Call, *, absent_ok: bool = False) -> Record:
         """Return the stored, complete record of a call.
@@ -178,12 +230,24 @@ class Library:
             self._places[record.ref] = dict(_places(self.pages(record)))
         return self._places[record.ref].get(id(value), "")
 
+    def referred(self, ref: str) -> Record | None:
+        """Return the record of this account with a reference, if there is one."""
+        return next((record for record in self._found.values() if record.ref == ref), None) if ref else None
+
     def malformed(self, record: Record, message: str) -> EvidenceMissing:
         """Build the signal for an answer that is there but cannot be understood."""
         action = self._operations[record.call.operation].action
         return EvidenceMissing(
             Missing(record.call.operation, record.call.region, "Malformed", message, action, record.ref)
         )
+
+
+def libraries(evidence: Evidence, operations: Mapping[str, Operation]) -> tuple[Library, ...]:
+    """Return a library for each account of a run; each knows the others."""
+    found = {account.id: Library(evidence, account, operations) for account in evidence.run.accounts}
+    for name, library in found.items():
+        library.beside = {other: known for other, known in found.items() if other != name}
+    return tuple(found.values())
 
 
 def _places(pages: Sequence[Any]) -> Iterator[tuple[int, str]]:
@@ -210,6 +274,54 @@ class View:
         self._library = library
         self._read: dict[str, Record] = {}
         self._cited: dict[Citation, None] = {}
+        self._left_open: dict[Missing, None] = {}
+
+    @property
+    def account(self) -> AccountScope:
+        """Whose evidence this is."""
+        return self._library.account
+
+    def beside(self, account: str) -> "View | None":
+        """Return the view on another account's evidence, if the run has it; its reads count as reads of this one."""
+        library = self._library.beside.get(account)
+        if library is None:
+            return None
+        other = View(library)
+        other._read, other._cited, other._left_open = self._read, self._cited, self._left_open
+        return other
+
+    @property
+    def left_open(self) -> tuple[Missing, ...]:
+        """What the check went on without; a result that stays open for it lists these as gaps."""
+        return tuple(self._left_open)
+
+    def leave_open(self, missing: Missing) -> None:
+        """Go on without an answer: what depends on it stays open, everything else is judged."""
+        self._left_open.setdefault(missing)
+        record = self._library.referred(missing.ref)
+        if record is not None:
+            self.note(record)
+
+    def consult(self, operation: str) -> Consulted:
+        """Return what became of an operation's calls. Raises nothing and notes nothing: whoever uses an answer does.
+
+        An operation that the pack's own catalogue does not have was never to be asked: there is nothing to miss.
+        """
+        if not self._library.knows(operation):
+            return Consulted()
+        try:
+            due = self._library.due(operation)
+        except EvidenceMissing as signal:
+            return Consulted(missing=((None, signal.missing),))
+        answers, missing = [], []
+        for call in due:
+            try:
+                record = self._library.record(call, absent_ok=True)
+            except EvidenceMissing as signal:
+                missing.append((call, signal.missing))
+            else:
+                answers.append((record, () if record.absent else self._library.pages(record)))
+        return Consulted(tuple(answers), tuple(missing))
 
     @property
     def read(self) -> tuple[Record, ...]:

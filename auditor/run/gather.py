@@ -60,6 +60,7 @@ def collect_evidence(
         operations=catalog.operations,
         wanted=catalog.operations_of(catalog.controls_of(catalog.select(config.frameworks))),
         regions=config.regions,
+        period=request.period,
         writer=writer,
         redactor=redactor,
         log=log,

@@ -141,6 +141,7 @@ class World:
                 )
             )
         account = AccountScope(ACCOUNT, self.partition, self.regions)
+        names = (*control.evidence, *control.consults)
         writer.close(
             RunInfo(
                 entity=ACCOUNT,
@@ -153,7 +154,7 @@ class World:
                 frameworks=("test",),
                 principal=f"arn:aws:iam::{ACCOUNT}:role/auditor",
                 tool="test",
-                operations=tuple(item.name for item in needed(catalog().operations, control.evidence)),
+                operations=tuple(item.name for item in needed(catalog().operations, names)),
             )
         )
         return Evidence(folder)
