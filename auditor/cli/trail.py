@@ -2,9 +2,7 @@
 
 import json
 import signal
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,18 +14,17 @@ import click
 
 from auditor.cli import echo_json, printable
 from auditor.cli.options import moment_of
-from auditor.errors import UsageError
+from auditor.errors import RenderError, UsageError
 from auditor.period import parse_period
 
 if TYPE_CHECKING:  # obstore and cryptography are imported when the command runs
     from auditor.trail.discover import Wanted
     from auditor.trail.fetch import ObjectSource
     from auditor.trail.report import TrailReport, TrailScope
-    from auditor.trail.verify import KeySource, Progress
+    from auditor.trail.verify import KeySource
 
 _PATH = click.Path(path_type=Path)
-_MOST_FINDINGS = 60
-_LINE_SECONDS = 5.0
+_PAGES = (".html", ".pdf")
 INTERRUPTED = 130
 
 
@@ -54,26 +51,32 @@ def command() -> None:
 @click.option("--concurrency", type=click.IntRange(1, 512), help="Requests under way at once; default: adapts.")
 @click.option("--checkpoint", type=_PATH, metavar="FILE", help="Lets the next run go on after an interruption.")
 @click.option("--archive", type=_PATH, metavar="FOLDER", help="Keep digests and keys for offline verification.")
+@click.option("--report", "pages", multiple=True, type=_PATH, metavar="FILE", help="Write .html or .pdf; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def verify(*, as_json: bool, quiet: bool, allow: tuple[str, ...], **options: Any) -> int:
+def verify(*, as_json: bool, quiet: bool, allow: tuple[str, ...], pages: tuple[Path, ...], **options: Any) -> int:
     """Verify the digests and log files of a period.
 
     Exit codes: 0 all proved, 3 something could not be vouched for, 4 alteration, deletion or forgery shown.
     """
+    from auditor.cli.trail_words import combined, print_report
+
+    _check_pages(pages)
     reports = _verify(options, quiet=quiet)
-    code = _exit_code(reports, allow)
+    documents = [report.document() for report in reports]
+    code = _write_pages(pages, documents) or _exit_code(reports, allow)
     if as_json:
-        echo_json({"exit_code": code, **combined(reports)})
+        echo_json({"exit_code": code, **combined(documents)})
     else:
         for report in reports:
-            _print_report(report)
+            print_report(report)
     return code
 
 
 def _verify(options: Mapping[str, Any], *, quiet: bool) -> list["TrailReport"]:
     from dataclasses import replace
 
+    from auditor.cli.trail_words import shown
     from auditor.trail.report import anchors_of
     from auditor.trail.verify import verify_trail
 
@@ -81,7 +84,7 @@ def _verify(options: Mapping[str, Any], *, quiet: bool) -> list["TrailReport"]:
     source, keys, scopes = _open(options, now)
     anchors = anchors_of(_json_file(options["anchors"])) if options["anchors"] else ()
     reports: list[TrailReport] = []
-    with _stopping() as stop, _shown(quiet=quiet) as show:
+    with _stopping() as stop, shown(quiet=quiet) as show:
         for number, scope in enumerate(scopes, start=1):
             scope = replace(scope, anchors=anchors, retention_days=options["retention_days"])  # noqa: PLW2901
             reports.append(
@@ -200,84 +203,42 @@ def _allowable() -> list[str]:
     return sorted(kind for kind, level in KINDS.items() if level is Level.INCOMPLETE)
 
 
-def combined(reports: Sequence["TrailReport"]) -> dict[str, Any]:
-    """Return one document: a single trail's own, or the worst verdict, sums and all findings with each report below."""
-    documents = [report.document() for report in reports]
-    if len(documents) == 1:
-        return documents[0]
-    counts: dict[str, dict[str, int]] = {"digests": {}, "logs": {}}
-    for document in documents:
-        for part, total in counts.items():
-            for name, number in document["counts"][part].items():
-                total[name] = total.get(name, 0) + number
-    return {
-        "schema": documents[0]["schema"],
-        "verdict": max(report.verdict for report in reports).word,
-        "interrupted": any(report.interrupted for report in reports),
-        "period": documents[0]["period"],
-        "as_of": documents[0]["as_of"],
-        "counts": counts,
-        "coverage": {
-            "hours_asked": sum(document["coverage"]["hours_asked"] for document in documents),
-            "hours_verified": sum(document["coverage"]["hours_verified"] for document in documents),
-            "states": documents[0]["coverage"]["states"],
-            "chains": [chain for document in documents for chain in document["coverage"]["chains"]],
-        },
-        "gaps": [gap for document in documents for gap in document["gaps"]],
-        "findings": [finding for document in documents for finding in document["findings"]],
-        "anchors": [anchor for document in documents for anchor in document["anchors"]],
-        "trails": documents,
-    }
+# ------------------------------------------------------------------------------------------------------------- pages
 
 
-# ------------------------------------------------------------------------------------------------------ for people
+def _check_pages(paths: Sequence[Path]) -> None:
+    """Refuse a page that could not be written, before hours of work and not after them.
+
+    Raises:
+        UsageError: a name that ends in neither ``.html`` nor ``.pdf``.
+        OSError: there is no such folder.
+    """
+    for path in paths:
+        if path.suffix.lower() not in _PAGES:
+            raise UsageError(f"--report {path}: no such format", hint="give a name that ends in .html or .pdf")
+        path.resolve().parent.stat()
 
 
-def _print_report(report: "TrailReport") -> None:
-    scope = report.scope
-    place = "/".join(part for part in (scope.location.bucket, scope.location.prefix) if part)
-    _say(f"trail     {scope.trail} ({scope.home_region}), s3://{place}")
-    _say(f"period    {scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC")
-    words = {"pass": "pass: everything is proved", "note": "note: proved, with something to read"}
-    words |= {"incomplete": "INCOMPLETE: not everything is vouched for", "fail": "FAIL: altered, deleted or forged"}
-    _say(f"verdict   {words[report.verdict.word]}")
-    _say(f"digests   {_counts(report.digests)}")
-    _say(f"log files {_counts(report.logs)}")
-    for chain in report.chains:
-        verified = sum(state == "v" for _, state in chain.hours)
-        _say(f"  {chain.account} {chain.region:16} {verified} of {len(chain.hours)} hours verified")
-    shown = report.findings[:_MOST_FINDINGS]
-    for finding in shown:
-        _say(f"{finding.level.word:10} {finding.kind}: {finding.sentence}")
-        _say_details(finding.extra)
-    more = len(report.findings) - len(shown) + sum(report.omitted.values())
-    if more:
-        _say(f"... and {more} more; --json has them")
+def _write_pages(paths: Sequence[Path], documents: Sequence[Mapping[str, Any]]) -> int:
+    """Write the pages; return 5 when one cannot be written, as what was found must not be lost with it."""
+    if not paths:
+        return 0
+    from auditor.render import integrity
+
+    content = integrity.pages(documents)
+    code = 0
+    for path in paths:
+        render = integrity.render_pdf if path.suffix.lower() == ".pdf" else integrity.render_html
+        try:
+            path.write_bytes(render(content))
+        except (OSError, RenderError) as error:
+            reason = error.message if isinstance(error, RenderError) else str(error.strerror or error)
+            click.echo(f"auditor: {printable(str(path))} cannot be written: {printable(reason)}", err=True)
+            code = 5
+    return code
 
 
-_DETAILS = {
-    "deleted_at": "deleted at {}",
-    "changed_at": "changed at {}",
-    "original_version": "the original is still there as version {}",
-}
-
-
-def _say_details(extra: Sequence[tuple[str, str]]) -> None:
-    words = [_DETAILS[name].format(value) for name, value in extra if name in _DETAILS]
-    if words:
-        _say(f"{'':10} {'; '.join(words)}")
-
-
-def _counts(counts: Any) -> str:
-    from auditor.trail.report import counts_document
-
-    numbers = counts_document(counts)
-    rest = ", ".join(f"{number} {name}" for name, number in numbers.items() if number and name != "expected")
-    return f"{numbers['expected']} expected: {rest or 'none found'}"
-
-
-def _say(text: str) -> None:
-    click.echo(printable(text))
+# ------------------------------------------------------------------------------------------------------ interruption
 
 
 @contextmanager
@@ -297,57 +258,3 @@ def _stopping() -> Iterator[Event]:
         yield stop
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _shown(*, quiet: bool) -> Iterator[Callable[["Progress"], None]]:
-    if quiet:
-        yield lambda _: None
-    elif sys.stderr.isatty():
-        with _bar() as show:
-            yield show
-    else:
-        yield _Lines()
-
-
-class _Lines:
-    """One plain line per stage, and one every five seconds."""
-
-    def __init__(self) -> None:
-        self._stage, self._last = "", 0.0
-
-    def __call__(self, state: "Progress") -> None:
-        moment = time.monotonic()
-        if state.stage == self._stage and state.done != state.total and moment - self._last < _LINE_SECONDS:
-            return
-        self._stage, self._last = state.stage, moment
-        total = "" if state.total is None else f" of {state.total}"
-        click.echo(f"{state.stage}: {state.done}{total}, {state.stored_bytes / 1e6:.1f} MB", err=True)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[["Progress"], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as RichProgress
-
-    columns = (
-        TextColumn("{task.description:10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with RichProgress(*columns, console=Console(stderr=True)) as rich:
-        tasks: dict[str, tuple[Any, float]] = {}
-
-        def show(state: "Progress") -> None:
-            if state.stage not in tasks:
-                tasks[state.stage] = (rich.add_task(state.stage, total=state.total, rate=""), time.monotonic())
-            task, since = tasks[state.stage]
-            seconds = max(0.001, time.monotonic() - since)
-            rate = f"{state.done / seconds:,.0f}/s, {state.stored_bytes / 1e6:,.1f} MB"
-            rich.update(task, completed=state.done, total=state.total, rate=rate)
-
-        yield show

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from markupsafe import Markup
 
@@ -34,14 +36,21 @@ def render(context: Context) -> bytes:
     Raises:
         RenderError: the accent colour of the branding is no colour.
     """
-    if not ACCENT.fullmatch(context.branding.accent):
-        raise RenderError(f"the accent colour {context.branding.accent!r} is not written as #rrggbb")
-    style = "\n".join((fonts.faces(""), f":root{{--accent:{context.branding.accent}}}", source("screen.css")))
-    script = source("screen.js")
     values = sections.values(context, "html", _LIMITS)
+    return self_contained("screen.html", values, accent=context.branding.accent, script=source("screen.js"))
+
+
+def self_contained(template: str, values: Mapping[str, Any], *, accent: str, script: str = "") -> bytes:
+    """Return a page that holds its own style, fonts and script, and a policy that allows nothing else; UTF-8.
+
+    Raises:
+        RenderError: the accent colour is no colour.
+    """
+    if not ACCENT.fullmatch(accent):
+        raise RenderError(f"the accent colour {accent!r} is not written as #rrggbb")
+    style = "\n".join((fonts.faces(""), f":root{{--accent:{accent}}}", source("screen.css")))
     own = {"style": _own(style), "script": _own(script)}
-    text = page("screen.html", **values, **own, policy=_policy(style, script))
-    return text.encode("utf-8")
+    return page(template, **values, **own, policy=_policy(style, script)).encode("utf-8")
 
 
 def _own(text: str) -> Markup:
@@ -53,9 +62,13 @@ def _policy(style: str, script: str) -> str:
     """Allow this very style and script, fonts and images that are inside the page, and nothing else at all."""
     return (
         "default-src 'none'; "
-        f"style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        f"style-src '{_digest(style)}'; script-src {_sources(script)}; "
         "font-src data:; img-src data:; base-uri 'none'; form-action 'none'"
     )
+
+
+def _sources(script: str) -> str:
+    return f"'{_digest(script)}'" if script else "'none'"
 
 
 def _digest(text: str) -> str:

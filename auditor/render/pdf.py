@@ -63,15 +63,37 @@ def render(context: Context, attachments: Sequence[Attachment] = ()) -> bytes:
     Raises:
         RenderError: Pango is missing, or WeasyPrint complains about anything at all.
     """
-    weasyprint = _weasyprint()
     html = page("paper.html", **sections.values(context, "pdf", _LIMITS), created=rfc3339(context.as_of_time))
+    return lay_out(
+        html,
+        accent=context.branding.accent,
+        paper=context.branding.paper,
+        attachments=[*_evidence(context), *attachments],
+        identity=f"{context.report_id}\n{context.manifest_hash}",
+    )
+
+
+def lay_out(html: str, *, accent: str, paper: str, attachments: Sequence[Attachment], identity: str) -> bytes:
+    """Lay a page of ours out as PDF/A-3a and PDF/UA-1.
+
+    Args:
+        html: the page, well-formed; its style is that of the report.
+        accent: colour as ``#rrggbb``.
+        paper: ``A4`` or ``Letter``.
+        attachments: files that travel inside.
+        identity: what the document is about; the same gives the same file.
+
+    Raises:
+        RenderError: Pango is missing, or WeasyPrint complains about anything at all.
+    """
+    weasyprint = _weasyprint()
     with _complaints() as complaints, _no_collector():
         document = _parsed(weasyprint, html).render(
             font_config=(configuration := weasyprint.text.fonts.FontConfiguration()),
-            stylesheets=[_style(weasyprint, style, configuration) for style in _styles(context, html)],
+            stylesheets=[_style(weasyprint, style, configuration) for style in _styles(accent, paper, html)],
         )
-        document.metadata.attachments = [_attach(weasyprint, item) for item in (*_evidence(context), *attachments)]
-        data = _write(document, _identifier(context))
+        document.metadata.attachments = [_attach(weasyprint, item) for item in attachments]
+        data = _write(document, _identifier(identity))
     if complaints:
         raise RenderError(f"the PDF's layout failed: {complaints[0]}")
     return data
@@ -124,12 +146,11 @@ def _style(weasyprint: Any, text: str, configuration: Any) -> Any:
     return weasyprint.CSS(string=text, font_config=configuration, url_fetcher=_fetcher(weasyprint))
 
 
-def _styles(context: Context, html: str) -> tuple[str, ...]:
-    accent = context.branding.accent
+def _styles(accent: str, paper: str, html: str) -> tuple[str, ...]:
     if not ACCENT.fullmatch(accent):
         raise RenderError(f"the accent colour {accent!r} is not written as #rrggbb")
     settings = f":root{{--accent:{accent}}}"
-    if context.branding.paper == "Letter":
+    if paper == "Letter":
         settings += "@page{size:Letter}section.cover{height:279.4mm}"
     return (fonts.faces(html), source("paper.css"), settings)
 
@@ -183,10 +204,9 @@ def _evidence(context: Context) -> Iterator[Attachment]:
         yield Attachment(file.name, file.data, file.description, file.collected)
 
 
-def _identifier(context: Context) -> bytes:
+def _identifier(identity: str) -> bytes:
     """Identify the document by what it is about, so that the same pack gives the same file."""
-    text = f"{context.report_id}\n{context.manifest_hash}".encode()
-    return hashlib.sha256(text).hexdigest()[:32].encode("ascii")
+    return hashlib.sha256(identity.encode()).hexdigest()[:32].encode("ascii")
 
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"

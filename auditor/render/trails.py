@@ -60,6 +60,8 @@ class FindingRow:
     found: str
     certainty: str
     sentence: str
+    original: str
+    """What the bucket's object versions tell of the original; empty when they tell nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ _SENTENCES = {
     "fail": "The evidence shows alteration, deletion or forgery.",
 }
 
+_INTERRUPTED = "The run was stopped before its end; what it did not reach is not vouched for."
+
 _FINDINGS = 200
 """Findings of one trail that the pages list; the trail report in the evidence has them all."""
 
@@ -156,7 +160,7 @@ def trail_view(document: Mapping[str, Any]) -> Trail:
         arn=visible(trail.get("arn") or "", NAME_LIMIT),
         bucket=visible("/".join(part for part in (trail.get("bucket"), trail.get("prefix")) if part), NAME_LIMIT),
         verdict=verdict,
-        sentence=_SENTENCES.get(verdict, "The verification did not end."),
+        sentence=_sentence(document, verdict),
         hours=f"{coverage.get('hours_verified', 0):,} of {coverage.get('hours_asked', 0):,}",
         counts=tuple(
             (label, _counts(document, name)) for name, label in (("digests", "Digests"), ("logs", "Log files"))
@@ -169,6 +173,11 @@ def trail_view(document: Mapping[str, Any]) -> Trail:
         notes=tuple(notes[:_FINDINGS]),
         more=max(0, len(serious) - _FINDINGS) + max(0, len(notes) - _FINDINGS) + left_out,
     )
+
+
+def _sentence(document: Mapping[str, Any], verdict: str) -> str:
+    sentence = _SENTENCES.get(verdict, "The verification did not end.")
+    return f"{sentence} {_INTERRUPTED}" if document.get("interrupted") else sentence
 
 
 def _is_gap(document: Mapping[str, Any]) -> bool:
@@ -241,8 +250,8 @@ def _gap(members: Sequence[Mapping[str, Any]]) -> GapRow:
     return GapRow(
         account=visible(document.get("account", ""), 40),
         regions=tuple(visible(item.get("region", ""), 40) for item in members),
-        start=_time(document.get("start", "")),
-        end=_time(document.get("end", "")),
+        start=_minute(document.get("start", "")),
+        end=_minute(document.get("end", "")),
         hours=f"{document.get('hours', 0):g}",
         cause=visible(document.get("cause", ""), 60).replace("_", " "),
         reason=visible(document.get("sentence", "")),
@@ -257,13 +266,24 @@ def _finding(document: Mapping[str, Any]) -> FindingRow:
         kind=visible(document.get("kind", ""), 60).replace("_", " "),
         account=visible(document.get("account", ""), 40),
         region=visible(document.get("region", ""), 40),
-        hour=_time(document.get("hour") or ""),
+        hour=_minute(document.get("hour") or ""),
         object=_unsaid(document.get("object", ""), sentence),
         expected=_unsaid(document.get("expected", ""), sentence),
         found=_unsaid(document.get("found", ""), sentence),
         certainty=visible(document.get("certainty", ""), 20),
-        sentence=visible(document.get("sentence", "")),
+        sentence=visible(sentence, 1600),
+        original=_original(document.get("details") or {}),
     )
+
+
+def _original(details: Mapping[str, Any]) -> str:
+    """Say what object versions show: when the object went or changed, and where the original still is."""
+    words = (
+        ("deleted_at", "deleted at {}"),
+        ("changed_at", "changed at {}"),
+        ("original_version", "kept as version {}"),
+    )
+    return ", ".join(text.format(visible(details[name], 120)) for name, text in words if details.get(name))
 
 
 def _unsaid(text: str, sentence: str) -> str:
@@ -274,6 +294,11 @@ def _unsaid(text: str, sentence: str) -> str:
 
 def _time(text: str) -> str:
     return visible(text, 40).replace("T", " ").replace("Z", " UTC")
+
+
+def _minute(text: str) -> str:
+    """Write a time without its seconds where they are none."""
+    return _time(f"{text.removesuffix(':00Z')}Z" if text.endswith(":00Z") else text)
 
 
 def event_table(document: Mapping[str, Any]) -> EventTable:

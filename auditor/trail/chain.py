@@ -63,6 +63,8 @@ class Gap:
     """Log objects found in it."""
     events: tuple[str, ...] = ()
     """Ids of the verified events that explain it."""
+    calls: str = ""
+    """Those events in words."""
 
     @property
     def kind(self) -> str:
@@ -115,6 +117,10 @@ class TrailEvent:
     actor: str
     validation: bool | None = None
     """UpdateTrail and CreateTrail: what they set ``enableLogFileValidation`` to."""
+
+    def told(self) -> str:
+        """Say who called what, and when."""
+        return f"{self.actor} called {self.name} at {rfc3339(self.time)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +403,8 @@ def described(gap: Gap) -> Gap:
     """Return the gap with the sentence that fits its cause."""
     place = f"{gap.account} {gap.region}"
     span = f"from {gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC"
-    return replace(gap, sentence=_GAP_SENTENCES[gap.cause].format(place=place, span=span, logs=gap.logs))
+    sentence = _GAP_SENTENCES[gap.cause].format(place=place, span=span, logs=gap.logs)
+    return replace(gap, sentence=f"{sentence} {gap.calls}".rstrip())
 
 
 # -------------------------------------------------------------------------------------------- explaining the gaps
@@ -456,11 +463,17 @@ def _explained(gap: Gap, events: Sequence[TrailEvent], logs_between: LogCounter)
         certain: Certainty = "possible" if gap.cause == "unexplained" else "likely"
         if cause == "logging_stopped" and logs_between(gap.account, gap.region, off.time + AFTER_STOP, gap.end):
             return [gap]  # log files were delivered while logging is said to have been off
-        return [replace(gap, cause=cause, certainty=certain, events=(off.event_id,))]
-    known = (off.event_id, back.event_id)
+        return [replace(gap, cause=cause, certainty=certain, events=(off.event_id,), calls=off.told())]
+    explained = replace(
+        gap,
+        cause=cause,
+        certainty="shown",
+        events=(off.event_id, back.event_id),
+        calls=f"{off.told()} {back.told()}",
+    )
     if gap.end - back.time <= RESTART_GRACE:
-        return [replace(gap, cause=cause, certainty="shown", events=known)]
-    first = replace(gap, end=max(gap.start, back.time), cause=cause, certainty="shown", events=known)
+        return [explained]
+    first = replace(explained, end=max(gap.start, back.time))
     rest = replace(gap, start=first.end)
     rest = replace(rest, logs=logs_between(gap.account, gap.region, rest.start, rest.end))
     return [part for part in (first, rest) if part.start < part.end]

@@ -204,7 +204,7 @@ class Conclusion:
                 if newer is not None:
                     extra.append(("changed_at", rfc3339(newer)))
                 break
-            newer = version.at
+            newer = None if version.deleted else version.at
         return replace(item, extra=(*item.extra, *extra))
 
     def _is_original(self, bucket: str, key: str, version: str, sha256: str) -> bool:

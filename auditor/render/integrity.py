@@ -1,0 +1,133 @@
+"""The chapter on log integrity alone: what ``auditor trail verify --report`` writes, as HTML or PDF. Decides nothing.
+
+The pages show what the report's chapter shows, from the same template. The PDF carries the documents that it speaks of.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from auditor import __version__
+from auditor.canonical import canonical_json, sha256_hex
+from auditor.period import rfc3339
+from auditor.render import html, pdf
+from auditor.render.pages import page
+from auditor.render.text import moment, plural, visible
+from auditor.render.trails import Trail, trail_view
+
+ACCENT = "#14324f"
+"""The house colour; no settings file is read here."""
+
+DOCUMENT = "trail-verification.json"
+"""Name of the documents inside the PDF."""
+
+_WORDS = {
+    "pass": "everything is proved",
+    "note": "proved, with something to read",
+    "incomplete": "not everything is vouched for",
+    "fail": "altered, deleted or forged",
+}
+_ORDER = ("pass", "note", "incomplete", "fail")
+_PLACES, _GAPS = (120, 10_000), (200, 2_000)
+"""Rows of one table on paper and on the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What the pages are made of.
+
+    Args:
+        trails: one for each verified trail.
+        verdict: the worst of their verdicts.
+        words: what that verdict means.
+        interrupted: whether the run was stopped before its end.
+        period: the asked-for time.
+        as_of: the moment that decided which digests were due.
+        tool: program and version.
+        document: the documents, as canonical JSON.
+    """
+
+    trails: tuple[Trail, ...]
+    verdict: str
+    words: str
+    interrupted: bool
+    period: str
+    as_of: datetime
+    tool: str
+    document: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the documents."""
+        return sha256_hex(self.document)
+
+    @property
+    def names(self) -> str:
+        """The trails' names, the first few spelt out."""
+        names = [trail.name for trail in self.trails]
+        return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+
+    @property
+    def accounts(self) -> str:
+        """Whose log files were verified."""
+        found = sorted({row.account for trail in self.trails for row in trail.regions})
+        return ", ".join(found) if len(found) <= 8 else plural(len(found), "account")  # noqa: PLR2004
+
+    @property
+    def regions(self) -> str:
+        """How many Regions were verified; all of them stand in the tables."""
+        return plural(len({row.region for trail in self.trails for row in trail.regions}), "Region")
+
+    @property
+    def judged(self) -> str:
+        """The as-of time as readers see it."""
+        return moment(self.as_of)
+
+
+def pages(documents: Sequence[Mapping[str, Any]]) -> Pages:
+    """Prepare trail reports for their pages.
+
+    Args:
+        documents: ``auditor.trail/1`` documents of one run, at least one.
+    """
+    trails = tuple(trail_view(document) for document in documents)
+    verdict = max((trail.verdict for trail in trails), key=_ORDER.index)
+    period = documents[0]["period"]
+    return Pages(
+        trails,
+        verdict,
+        _WORDS[verdict],
+        any(bool(document.get("interrupted")) for document in documents),
+        f"{_plain(period['start'])} to {_plain(period['end'])}",
+        datetime.fromisoformat(documents[0]["as_of"]),
+        f"auditor {__version__}",
+        canonical_json(list(documents)),
+    )
+
+
+def _plain(time: str) -> str:
+    return visible(time, 40).replace("T", " ").replace(":00Z", " UTC")
+
+
+def render_html(content: Pages) -> bytes:
+    """Return one self-contained page, UTF-8."""
+    return html.self_contained("integrity_screen.html", _values(content, "html"), accent=ACCENT)
+
+
+def render_pdf(content: Pages) -> bytes:
+    """Return a PDF/A-3a and PDF/UA-1 file that carries the documents.
+
+    Raises:
+        RenderError: Pango is missing, or WeasyPrint complains about anything at all.
+    """
+    attached = pdf.Attachment(
+        DOCUMENT, content.document, "Trail verification, auditor.trail/1", content.as_of, "Source"
+    )
+    text = page("integrity_paper.html", **_values(content, "pdf"), created=rfc3339(content.as_of))
+    return pdf.lay_out(text, accent=ACCENT, paper="A4", attachments=[attached], identity=content.sha256)
+
+
+def _values(content: Pages, medium: str) -> dict[str, Any]:
+    screen = medium == "html"
+    return {"c": content, "medium": medium, "place_limit": _PLACES[screen], "gap_limit": _GAPS[screen]}
