@@ -65,5 +65,5 @@ clean: ## Remove caches and build results, not the environment
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-conformance: dev ## Have veraPDF judge our PDFs (PDF/A-3a, PDF/UA-1); needs Java and Maven
+conformance: dev ## Have others judge our PDFs (veraPDF: Java, Maven) and SARIF (multitool: npm)
 	$(BIN)/python tools/conformance.py

@@ -1,32 +1,60 @@
-"""Has veraPDF judge our PDFs against PDF/A-3a and PDF/UA-1: ``python tools/conformance.py [FILE.pdf ...]``.
+"""Has others judge our files: ``python tools/conformance.py [FILE.pdf|FILE.sarif ...]``.
 
-Without files it lays out the test sample in its variants: A4, Letter, names that mean harm; all with attachments.
-veraPDF comes through Maven; where Java or Maven is missing the script says so and does not fail.
+veraPDF judges PDFs against PDF/A-3a and PDF/UA-1, Microsoft's multitool SARIF logs with GitHub's rules. Without files
+the test sample is laid out in its variants (A4, Letter, names that mean harm; all with attachments) and signed at each
+level of PAdES. veraPDF comes through Maven, the multitool through npm; where one of them cannot be had the script says
+so in one line and judges the rest.
 """
 
+import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 PROFILES = {"3a": "PDF/A-3a", "ua1": "PDF/UA-1"}
-MAIN = "org.verapdf.apps.GreenfieldCliWrapper"
+VERAPDF = "org.verapdf.apps.GreenfieldCliWrapper"
+
+MULTITOOL = "@microsoft/sarif-multitool@5.7.0"
+RULES = "Sarif;Ghas"
+ACCEPTED = {"SARIF2005": "the tool has no home page that informationUri could name"}
+"""Warnings of the multitool that stay, and why."""
+
+SAMPLE_SARIF = ROOT / "reports" / "sample" / "results" / "results.sarif"
 
 
-def main() -> int:
-    """Judge each file by each profile; 1 when a rule fails."""
-    missing = [name for name in ("java", "mvn") if shutil.which(name) is None]
-    if missing:
-        print(f"conformance: not judged, because {' and '.join(missing)} cannot be found on this machine")
-        return 0
-    jars = _verapdf()
-    with tempfile.TemporaryDirectory() as folder:
-        files = [Path(name) for name in sys.argv[1:]] or list(_samples(Path(folder)))
-        failed = [file.name for file in files for profile in PROFILES if not _conforms(jars, file, profile)]
+def main(arguments: Sequence[str]) -> int:
+    """Judge each file by each judge; 1 when a rule fails."""
+    with tempfile.TemporaryDirectory(prefix="auditor-conformance-") as name:
+        folder = Path(name)
+        files = [Path(argument) for argument in arguments] or list(_samples(folder))
+        pdfs = [file for file in files if file.suffix == ".pdf"]
+        logs = [file for file in files if file.suffix == ".sarif"]
+        failed = [*(_judge_pdfs(pdfs) if pdfs else ()), *(_judge_logs(logs, folder) if logs else ())]
     return 1 if failed else 0
+
+
+def _lacks(what: str, *programs: str) -> bool:
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing:
+        print(f"conformance: {what} not judged, because {' and '.join(missing)} cannot be found on this machine")
+    return bool(missing)
+
+
+# --- PDF --------------------------------------------------------------------------------------------------------------
+
+
+def _judge_pdfs(files: Sequence[Path]) -> list[str]:
+    """Return what does not conform, as "file, profile"."""
+    if _lacks("PDF", "java", "mvn"):
+        return []
+    jars = _verapdf()
+    return [f"{file.name}, {profile}" for profile in PROFILES for file in files if not _conforms(jars, file, profile)]
 
 
 def _verapdf() -> Path:
@@ -39,7 +67,7 @@ def _verapdf() -> Path:
 
 
 def _conforms(jars: Path, file: Path, profile: str) -> bool:
-    command = ["java", "-Djava.awt.headless=true", "-cp", f"{jars}/*", MAIN, "-f", profile, "--format", "text", "-v"]
+    command = ["java", "-Djava.awt.headless=true", "-cp", f"{jars}/*", VERAPDF, "-f", profile, "--format", "text", "-v"]
     answer = subprocess.run([*command, str(file)], check=False, capture_output=True, text=True)
     passed = answer.stdout.startswith("PASS ")
     print(f"{PROFILES[profile]}: {'conforms' if passed else 'DOES NOT CONFORM'}: {file.name}")
@@ -48,9 +76,61 @@ def _conforms(jars: Path, file: Path, profile: str) -> bool:
     return passed
 
 
+# --- SARIF ------------------------------------------------------------------------------------------------------------
+
+
+def _judge_logs(files: Sequence[Path], folder: Path) -> list[str]:
+    """Return each error, and each warning that is not accepted, as one line."""
+    if _lacks("SARIF", "npm") or (tool := _multitool()) is None:
+        return []
+    found = [complaint for file in files for complaint in _complaints(tool, file, folder / f"{file.name}.judged")]
+    for line in found:
+        print(line)
+    return found
+
+
+def _multitool() -> Path | None:
+    """Install the multitool into build/sarif-multitool and return its program; None where it does not come for."""
+    folder = ROOT / "build" / "sarif-multitool"
+    if not (folder / "node_modules").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        quiet = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(["npm", "install", *quiet, "--prefix", str(folder), MULTITOOL], check=True, stdout=sys.stderr)
+    program = folder / "node_modules" / "@microsoft" / f"sarif-multitool-{sys.platform}" / "Sarif.Multitool"
+    if not program.exists():
+        print(f"conformance: SARIF not judged, because the multitool does not come for {sys.platform}")
+        return None
+    program.chmod(program.stat().st_mode | 0o100)
+    return program
+
+
+def _complaints(tool: Path, file: Path, judged: Path) -> list[str]:
+    command = [str(tool), "validate", str(file), "--rule-kind", RULES, "--level", "Error;Warning", "--kind", "Fail"]
+    environment = {**os.environ, "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1"}
+    answer = subprocess.run(
+        [*command, "--output", str(judged)], check=False, capture_output=True, text=True, env=environment
+    )
+    if answer.returncode or not judged.exists():
+        return [f"{file.name}: the multitool broke: {(answer.stdout + answer.stderr)[:500]}"]
+    run = json.loads(judged.read_text(encoding="utf-8-sig"))["runs"][0]
+    found = [item for item in run.get("results", ()) if item["ruleId"] not in ACCEPTED]
+    lines = [f"{file.name}: {item.get('level', 'warning')} {item['ruleId']}: {_words(item)}" for item in found]
+    print(f"SARIF and GitHub's rules: {'conforms' if not lines else 'DOES NOT CONFORM'}: {file.name}")
+    return lines
+
+
+def _words(item: Mapping[str, Any]) -> str:
+    message = item["message"]
+    return str(message.get("text") or ", ".join(message.get("arguments", ())))
+
+
+# --- what is judged ---------------------------------------------------------------------------------------------------
+
+
 def _samples(folder: Path) -> Iterator[Path]:
     sys.path.insert(0, str(ROOT))
     from auditor.render import context, pdf
+    from auditor.render.exports import Source, export
     from tests.render.sample import AS_OF, REGIONS, build
 
     for name, hostile, paper in (("a4", False, "A4"), ("letter", False, "Letter"), ("hostile", True, "A4")):
@@ -63,7 +143,24 @@ def _samples(folder: Path) -> Iterator[Path]:
         path = folder / f"{name}.pdf"
         path.write_bytes(pdf.render(report, [further]))
         yield path
+        records = {record.ref: record.document() for record in made.evidence.records}
+        source = Source(made.results, records, f"conformance-{name}", "0")
+        log = folder / f"{name}.sarif"
+        log.write_bytes(export(source, ["sarif"])["results.sarif"])
+        yield log
+    yield SAMPLE_SARIF
+    yield from _signed(folder / "a4.pdf")
+
+
+def _signed(path: Path) -> Iterator[Path]:
+    """Sign a PDF at each level of PAdES that is used."""
+    from tests.seal.authority import signatures_of_every_level
+
+    for level, data in signatures_of_every_level(path.read_bytes()):
+        signed = path.with_name(f"{path.stem}-signed-{level.lower()}.pdf")
+        signed.write_bytes(data)
+        yield signed
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from auditor.seal import cms, der
+from auditor.seal.pades import sign_pdf
 from auditor.seal.signer import FileSigner, PrivateKey, make_identity, pem
 
 YEAR = timedelta(days=365)
@@ -95,6 +96,21 @@ def self_signed_signer(*, at: datetime, days: int = 365, use_rsa: bool = False) 
     key = serialization.load_pem_private_key(identity.key, None)
     assert isinstance(key, PrivateKey)
     return FileSigner(key, (x509.load_pem_x509_certificate(identity.certificate),))
+
+
+def signer_of_unknown_state(authority: Authority, *, at: datetime) -> FileSigner:
+    """Return a signer whose list of revoked certificates cannot be had: nobody listens there."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    nobody = x509.DistributionPoint([x509.UniformResourceIdentifier("http://127.0.0.1:9/crl")], None, None, None)
+    certificate = (
+        x509.CertificateBuilder(authority.certificate.subject, name("Example Auditor"), key.public_key(), 5)
+        .not_valid_before(at - YEAR)
+        .not_valid_after(at + YEAR)
+        .add_extension(usage(ca=False), critical=True)
+        .add_extension(x509.CRLDistributionPoints([nobody]), critical=False)
+        .sign(authority.key, hashes.SHA256())
+    )
+    return FileSigner(key, (certificate, authority.certificate))
 
 
 @dataclass(frozen=True)
@@ -237,3 +253,15 @@ def served(service: StampingService | OpensslService) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def signatures_of_every_level(pdf: bytes) -> Iterator[tuple[str, bytes]]:
+    """Sign a PDF now, once at each level of PAdES that is used; yields level and file."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    root, tsa_root = make_authority(at=now), make_authority("Example TSA Root", at=now)
+    service = stamping_service(tsa_root, time=now)
+    known = issued_signer(root, start=now - YEAR, end=now + YEAR)
+    for signer, stamped in ((known, False), (signer_of_unknown_state(root, at=now), True), (known, True)):
+        ask = (lambda query: service.answer("", query)) if stamped else None
+        signed = sign_pdf(pdf, signer, ask=ask, stamp_roots=(tsa_root.certificate,))
+        yield signed.level, signed.data

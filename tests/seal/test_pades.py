@@ -5,18 +5,22 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from auditor.errors import IntegrityError, SealError
 from auditor.seal.pack import Sealing
 from auditor.seal.pades import PdfToolMissingError, check_pdf, sign_pdf
 from auditor.seal.pages import manifests_named
 from auditor.seal.report import Outcome
-from auditor.seal.signer import FileSigner
 from auditor.seal.verify import Demands, verify_pack
-from tests.seal.authority import YEAR, issued_signer, make_authority, name, self_signed_signer, stamping_service, usage
+from tests.seal.authority import (
+    YEAR,
+    issued_signer,
+    make_authority,
+    self_signed_signer,
+    signatures_of_every_level,
+    signer_of_unknown_state,
+    stamping_service,
+)
 from tests.seal.packs import blank_pdf, sealed_pack
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -50,23 +54,23 @@ def test_with_a_service_the_signature_is_stamped_for_the_archive() -> None:
 
 
 def test_without_revocation_data_the_level_is_lower_and_the_reason_told() -> None:
-    root = make_authority(at=NOW)
-    key = ec.generate_private_key(ec.SECP256R1())
-    nobody = x509.DistributionPoint([x509.UniformResourceIdentifier("http://127.0.0.1:9/crl")], None, None, None)
-    certificate = (
-        x509.CertificateBuilder(root.certificate.subject, name("Example Auditor"), key.public_key(), 5)
-        .not_valid_before(NOW - YEAR)
-        .not_valid_after(NOW + YEAR)
-        .add_extension(usage(ca=False), critical=True)
-        .add_extension(x509.CRLDistributionPoints([nobody]), critical=False)
-        .sign(root.key, hashes.SHA256())
-    )
-    signed = sign_pdf(PDF, FileSigner(key, (certificate, root.certificate)), ask=ask, stamp_roots=ROOTS)
+    signer = signer_of_unknown_state(make_authority(at=NOW), at=NOW)
+    signed = sign_pdf(PDF, signer, ask=ask, stamp_roots=ROOTS)
     assert signed.level == "B-T"
     assert "revocation data could not be had" in signed.note
     found = check_pdf(signed.data)
     assert found is not None
     assert found.time == NOW
+
+
+def test_every_level_keeps_what_was_rendered_and_holds() -> None:
+    signed = dict(signatures_of_every_level(PDF))
+    assert list(signed) == ["B-B", "B-T", "B-LTA"]
+    for level, data in signed.items():
+        assert data.startswith(PDF)
+        found = check_pdf(data)
+        assert found is not None
+        assert (found.time is None) == (level == "B-B")
 
 
 def test_a_pdf_without_a_signature_has_none() -> None:
