@@ -13,7 +13,7 @@ from typing import Any
 
 from auditor.errors import RenderError
 from auditor.period import rfc3339
-from auditor.render import fonts, sections
+from auditor.render import fonts, pagenumbers, sections
 from auditor.render.context import Context
 from auditor.render.pages import ACCENT, page, source
 
@@ -92,6 +92,7 @@ def lay_out(html: str, *, accent: str, paper: str, attachments: Sequence[Attachm
             font_config=(configuration := weasyprint.text.fonts.FontConfiguration()),
             stylesheets=[_style(weasyprint, style, configuration) for style in _styles(accent, paper, html)],
         )
+        pagenumbers.fill(document)
         document.metadata.attachments = [_attach(weasyprint, item) for item in attachments]
         data = _write(document, _identifier(identity))
     if complaints:

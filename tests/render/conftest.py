@@ -1,5 +1,6 @@
 """One sample run, its context and its pages, made once for all tests of this folder."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,12 @@ import pytest
 from auditor.render import context, html, pdf
 from auditor.render.context import Context
 from tests.render.sample import Sample, build
+
+
+def text_of(path: Path, *switches: str) -> str:
+    """Read the text of a PDF as poppler sees it, laid out as on the page."""
+    command = ["pdftotext", "-layout", *switches, str(path), "-"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture(scope="session")

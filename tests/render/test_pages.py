@@ -1,7 +1,6 @@
 """What both formats have to show, and what no text from an account may do to them."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,11 +8,8 @@ import pytest
 from auditor.render import html, pdf
 from auditor.render.context import Context
 from auditor.render.sections import CHAPTERS
+from tests.render.conftest import text_of
 from tests.render.sample import Sample
-
-
-def text_of(path: Path) -> str:
-    return subprocess.run(["pdftotext", "-layout", str(path), "-"], check=True, capture_output=True, text=True).stdout
 
 
 def test_every_chapter_stands_in_both_formats(screen: str, paper: Path) -> None:

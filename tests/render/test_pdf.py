@@ -1,6 +1,7 @@
 """What a PDF reader, an archive and a screen reader find in the report; veraPDF judges the rest."""
 
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pikepdf
 import pytest
 
 from auditor.errors import RenderError
-from auditor.render import pdf
+from auditor.render import pagenumbers, pdf
 from auditor.render.context import Branding, Context
+from auditor.render.sections import CHAPTERS
+from tests.render.conftest import text_of
 from tests.render.sample import AS_OF, Sample
 
 
@@ -28,6 +31,30 @@ def test_every_control_and_reference_is_a_named_destination(opened: pikepdf.Pdf,
     names = {str(name) for name in pikepdf.NameTree(opened.Root.Names.Dests)}
     assert {f"control-{control['id']}" for control in sample.results["controls"]} <= names
     assert {record.ref.lower() for record in sample.evidence.records} <= names
+
+
+def pages_of(opened: pikepdf.Pdf) -> dict[str, int]:
+    numbers = {page.objgen: number for number, page in enumerate(opened.pages, start=1)}
+    return {str(name): numbers[pikepdf.Array(place)[0].objgen] for name, place in pikepdf.NameTree(opened.Root.Names.Dests).items()}
+
+
+def test_the_contents_name_the_page_of_each_chapter(opened: pikepdf.Pdf, paper: Path) -> None:
+    lines = text_of(paper, "-l", "2").splitlines()
+    for anchor, title in CHAPTERS:
+        (line,) = [line for line in lines if re.search(rf"^\s*\d+\s+{title}\s", line)]
+        assert int(line.split()[-1]) == pages_of(opened)[anchor]
+
+
+def test_a_control_is_on_the_page_that_references_name(opened: pikepdf.Pdf, paper: Path) -> None:
+    pages = pages_of(opened)
+    named = re.findall(r"([a-z0-9-]+) \(p\.\s+(\d+)\)", text_of(paper))
+    found = {(control, int(number)) for control, number in named if f"control-{control}" in pages}
+    assert len(found) > 20
+    assert [item for item in found if pages[f"control-{item[0]}"] != item[1]] == []
+
+
+def test_no_room_for_a_page_number_stays_empty(paper: Path) -> None:
+    assert pagenumbers.ROOM not in text_of(paper)
 
 
 def test_it_says_language_and_title_and_both_standards(opened: pikepdf.Pdf) -> None:
