@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from auditor.errors import CollectionError
@@ -132,8 +133,10 @@ def key_source(session: Any, *, endpoint_url: str | None = None) -> KeySource:
         if session.get_credentials() is None:
             raise CollectionError("no AWS credentials were found", hint="set AWS_PROFILE or pass --profile")
 
+        making = Lock()
+
         def of(region: str) -> tuple[list[PublicKey], str]:
-            return fetch_public_keys(session, region, start, end, endpoint_url=endpoint_url)
+            return fetch_public_keys(session, region, start, end, making=making, endpoint_url=endpoint_url)
 
         with ThreadPoolExecutor(_KEY_THREADS) as pool:
             answers = list(pool.map(of, regions))

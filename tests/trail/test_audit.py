@@ -1,11 +1,14 @@
-"""Which Regions of a trail an audit verifies."""
+"""Which Regions of a trail an audit verifies, and how it asks for their keys."""
 
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from auditor.period import Period
-from auditor.trail.audit import AccountTrails
+from auditor.trail.audit import AccountTrails, key_source
 
 TRAIL = {
     "TrailARN": "arn:aws:cloudtrail:eu-central-1:111122223333:trail/main",
@@ -29,3 +32,39 @@ def test_a_trail_of_one_region_is_verified_there_alone() -> None:
     trails = AccountTrails("111122223333", ("us-east-1",), "", ({**TRAIL, "IsMultiRegionTrail": False},))
     (scope,) = trails.scopes(OCTOBER, {})
     assert scope.regions == ("eu-central-1",)
+
+
+class Session:
+    """A session that is asked for clients by one thread at a time, or notices."""
+
+    def __init__(self) -> None:
+        self.making = self.most = 0
+
+    def get_credentials(self) -> object:
+        return object()
+
+    def client(self, service: str, *, region_name: str, **_: Any) -> "Client":
+        self.making += 1
+        self.most = max(self.most, self.making)
+        time.sleep(0.01)
+        self.making -= 1
+        return Client(service, region_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    service: str
+    region: str
+
+    def list_public_keys(self, **_: Any) -> dict[str, Any]:
+        if self.region == "eu-west-9":
+            raise ValueError("no such endpoint")
+        return {"PublicKeyList": []}
+
+
+def test_clients_are_made_one_after_the_other() -> None:
+    session = Session()
+    regions = [f"eu-west-{number}" for number in range(1, 10)]
+    book = key_source(session)(regions, OCTOBER.start, OCTOBER.end)
+    assert session.most == 1
+    assert book.unavailable == (("eu-west-9", "ValueError"),)

@@ -1,0 +1,32 @@
+"""Fetches objects and keys: from S3 through obstore, or from a folder of downloaded objects. Judges nothing.
+
+Every error becomes :class:`Unavailable` with a reason, for one object; nothing here stops a run. Credentials and
+settings are the AWS SDK's own chain. Only read calls are made: ListObjectsV2, GetObject, HeadBucket,
+ListObjectVersions, GetBucketLifecycleConfiguration, ListPublicKeys, DescribeTrails, DescribeRegions,
+DescribeOrganization.
+"""
+
+from auditor.trail.fetch.account import describe_trail, enabled_regions, fetch_public_keys
+from auditor.trail.fetch.folder import DIGEST_ZIP, KEY_FILE, METADATA_FILE, FolderSource, read_key_file
+from auditor.trail.fetch.s3 import FIRST_PAUSE_SECONDS, S3Source, classify
+from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, ObjectSource, Unavailable, Version
+
+__all__ = [
+    "DIGEST_ZIP",
+    "FIRST_PAUSE_SECONDS",
+    "KEY_FILE",
+    "METADATA_FILE",
+    "OBJECT_LIMIT",
+    "Fetched",
+    "FolderSource",
+    "Listed",
+    "ObjectSource",
+    "S3Source",
+    "Unavailable",
+    "Version",
+    "classify",
+    "describe_trail",
+    "enabled_regions",
+    "fetch_public_keys",
+    "read_key_file",
+]

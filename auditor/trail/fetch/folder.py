@@ -1,0 +1,175 @@
+"""A folder of downloaded objects, with archived keys: verification without a network."""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from typing import Any, Final
+
+from auditor.errors import UsageError
+from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Unavailable, Version
+from auditor.trail.keys import KeyBook, parse_key_file
+
+KEY_FILE: Final = "public-keys.json"
+METADATA_FILE: Final = "metadata.json"
+DIGEST_ZIP: Final = "digests.zip"
+
+
+class FolderSource:
+    """A folder of downloaded objects: ``ROOT/<key>``, or ``ROOT/<bucket>/<key>`` when there is such a folder.
+
+    Metadata is read from ``ROOT/metadata.json`` (key -> metadata) or from ``<file>.metadata.json`` beside an object, in
+    the form of ``aws s3api head-object``. Digests may also lie in ``ROOT/digests.zip``, as archived in a pack.
+    """
+
+    remote = False
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise UsageError(f"{root} is not a folder", hint="give the folder that holds AWSLogs/")
+        self._root = root.resolve()
+        self._lock = Lock()
+
+    def objects(self, bucket: str, prefix: str, after: str) -> Iterator[Listed]:
+        """Yield files in key order."""
+        base = self._base(bucket)
+        folder = self._inside(base, prefix)
+        sizes = {name: info.file_size for name, info in self._zipped.items() if name.startswith(prefix)}
+        if folder is not None and folder.is_dir():
+            cut = len(str(base)) + 1
+            sizes |= {path[cut:]: size for path, size in _walk(folder)}
+        for key in sorted(sizes):
+            if key > after and not key.endswith(".metadata.json"):
+                yield Listed(key, sizes[key], None, "")
+
+    def folders(self, bucket: str, prefix: str) -> Sequence[str]:
+        """Return sub-folders."""
+        base = self._base(bucket)
+        folder = self._inside(base, prefix)
+        names = {name[len(prefix) :].split("/", 1)[0] for name in self._zipped if name.startswith(prefix)}
+        if folder is not None and folder.is_dir():
+            names |= {path.name for path in folder.iterdir() if path.is_dir()}
+        return sorted(names)
+
+    def get(self, bucket: str, key: str) -> Fetched:
+        """Read one file with its metadata."""
+        path, body = self._content(bucket, key)
+        return Fetched(body, self._metadata_of(path, key))
+
+    def _content(self, bucket: str, key: str) -> tuple[Path, bytes]:
+        path = self._inside(self._base(bucket), key)
+        if path is None:
+            raise Unavailable("missing", "the key leaves the folder")
+        try:
+            if path.is_file():
+                if path.stat().st_size > OBJECT_LIMIT:
+                    raise Unavailable("broken", f"larger than {OBJECT_LIMIT} bytes")
+                return path, path.read_bytes()
+            if key in self._zipped:
+                return path, self._unzip(key)
+        except PermissionError as error:
+            raise Unavailable("denied", "PermissionError") from error
+        except (OSError, zipfile.BadZipFile, ValueError) as error:
+            raise Unavailable("broken", type(error).__name__) from error
+        raise Unavailable("missing", "NoSuchKey")
+
+    def read(self, bucket: str, key: str, size: int | None) -> bytes:  # noqa: ARG002
+        """Read one file's content."""
+        return self._content(bucket, key)[1]
+
+    def versions(self, bucket: str, prefix: str) -> Sequence[Version]:  # noqa: ARG002
+        """Return nothing: a folder keeps no versions."""
+        return ()
+
+    def get_version(self, bucket: str, key: str, version: str) -> Fetched:  # noqa: ARG002
+        """Refuse: a folder keeps no versions."""
+        raise Unavailable("missing", "NoSuchVersion")
+
+    def keys(self, regions: Sequence[str], file: Path | None = None) -> KeyBook:
+        """Return the archived keys: from ``file``, or from ``ROOT/public-keys.json``."""
+        return read_key_file(file or self._root / KEY_FILE, regions)
+
+    def _base(self, bucket: str) -> Path:
+        if bucket and "/" not in bucket and bucket not in {".", ".."} and (self._root / bucket).is_dir():
+            return self._root / bucket
+        return self._root
+
+    @staticmethod
+    def _inside(base: Path, key: str) -> Path | None:
+        parts = PurePosixPath(key).parts
+        if key.startswith("/") or ".." in parts or "\x00" in key or "\\" in key:
+            return None
+        path = base.joinpath(*parts)
+        return path if path.resolve().is_relative_to(base.resolve()) else None
+
+    @cached_property
+    def _metadata(self) -> Mapping[str, Mapping[str, str]]:
+        return {key: _metadata(value) for key, value in _read_json(self._root / METADATA_FILE).items()}
+
+    def _metadata_of(self, path: Path, key: str) -> Mapping[str, str]:
+        if known := self._metadata.get(key):
+            return known
+        return _metadata(_read_json(path.with_name(path.name + ".metadata.json")))
+
+    @cached_property
+    def _zip(self) -> zipfile.ZipFile | None:
+        path = self._root / DIGEST_ZIP
+        return zipfile.ZipFile(path) if zipfile.is_zipfile(path) else None
+
+    @cached_property
+    def _zipped(self) -> Mapping[str, zipfile.ZipInfo]:
+        archive = self._zip
+        return {} if archive is None else {info.filename: info for info in archive.infolist()}
+
+    def _unzip(self, key: str) -> bytes:
+        archive = self._zip
+        if archive is None or self._zipped[key].file_size > OBJECT_LIMIT:
+            raise ValueError(key)
+        with self._lock:
+            return archive.read(key)
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield path and size of every file below a folder; symbolic links are not followed."""
+    waiting = [str(folder)]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif entry.is_file(follow_symlinks=False):
+                        yield entry.path, entry.stat(follow_symlinks=False).st_size
+        except OSError as error:
+            raise Unavailable("denied", type(error).__name__) from error
+
+
+def _read_json(path: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _metadata(value: object) -> Mapping[str, str]:
+    """Read metadata in the form of head-object, ours, or raw headers."""
+    if not isinstance(value, Mapping):
+        return {}
+    inner = value.get("Metadata")
+    pairs = inner if isinstance(inner, Mapping) else value
+    return {str(name).lower().removeprefix("x-amz-meta-"): str(text) for name, text in pairs.items()}
+
+
+def read_key_file(path: Path, regions: Sequence[str]) -> KeyBook:
+    """Read an archived key file; a missing or broken one is reported for every Region, and nothing is verified."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        return KeyBook((), tuple((region, f"{path.name}: {type(error).__name__}") for region in regions))
+    keys = parse_key_file(document, regions)
+    have = {key.region for key in keys}
+    return KeyBook(tuple(keys), tuple((region, f"{path.name} holds none") for region in regions if region not in have))
