@@ -236,6 +236,7 @@ _UNREADABLE = (
     Warning,
     ValueError,
     TypeError,
+    KeyError,  # cryptography before 46, on text of a kind that it does not know
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.DuplicateExtension,
