@@ -41,5 +41,5 @@ def fill(document: Any) -> None:
 def _rooms(document: Any) -> Iterator[Any]:
     for page in document.pages:
         for box in page._page_box.descendants():  # noqa: SLF001 - Document has no other way to its text
-            if ROOM in getattr(box, "text", ""):
+            if ROOM in getattr(box, "text", "") and box.element.get("data-page"):
                 yield box

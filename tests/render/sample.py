@@ -44,7 +44,7 @@ REGIONS = (
 HOSTILE = (
     "<script>alert(1)</script>",
     "=cmd|' /C calc'!A0",
-    "../../../etc/passwd",
+    "../../../etc/passwd\u2007\u2007\u2007",
     "x" * 10_000,
     "\u202egnp.exe\u202c \u05d0\u05d1\u05d2 \u0645\u0631\u062d\u0628\u0627",
     "\u4e2d\u6587\u540d\u5b57 \u65e5\u672c\u8a9e \ud55c\uad6d\uc5b4",
