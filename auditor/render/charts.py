@@ -1,5 +1,7 @@
 """Geometry of the drawings: numbers in, coordinates out. Templates draw them as inline SVG; nothing here is markup."""
 
+import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,8 +53,59 @@ class Cell:
 
     kind: str
     x: float
+    y: float
     hours: int
     wrong: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Cells of a strip: one path for all that look alike, as a month of an account has five hundred.
+
+    Args:
+        paths: class name of a look and its path data, in the order of drawing.
+        numbers: middle and base line of each number, and the number.
+    """
+
+    paths: tuple[tuple[str, str], ...]
+    numbers: tuple[tuple[float, float, int], ...]
+
+
+_LOOKS = {
+    "full": (("c-full", "M{0.75} {0.75}h12.5v12.5h-12.5z"),),
+    "part": (("c-part", "M{1} {1}h12v12h-12z"),),
+    "none": (("c-none", "M{1} {1}h12v12h-12z"), ("c-cross", "M{3.5} {3.5}l7 7M{10.5} {3.5}l-7 7")),
+    "blank": (("c-blank", "M{5.5} {6.6}h3v0.8h-3z"),),
+    "wrong": (("c-wrong", "M{7} {1}h6v6z"),),
+}
+"""Class and outline of each look; a number in braces counts from the cell's corner, across and down in turn."""
+
+
+def cells(placed: Sequence[Cell]) -> Cells:
+    """Draw cells."""
+    paths: dict[str, list[str]] = {name: [] for looks in _LOOKS.values() for name, _ in looks}
+    for cell in placed:
+        for name, outline in (*_LOOKS[cell.kind], *(_LOOKS["wrong"] if cell.wrong else ())):
+            paths[name].append(_moved(outline, cell.x, cell.y))
+    return Cells(
+        tuple((name, "".join(parts)) for name, parts in paths.items() if parts),
+        tuple((cell.x + CELL / 2, cell.y + CELL / 2 + 2.6, cell.hours) for cell in placed if cell.kind == "part"),
+    )
+
+
+def _moved(outline: str, x: float, y: float) -> str:
+    corner = itertools.cycle((x, y))
+    return re.sub(r"\{([\d.]+)\}", lambda match: f"{next(corner) + float(match[1]):g}", outline)
+
+
+KEY = (
+    ("every hour verified", cells([Cell("full", 0, 0, 24, wrong=False)])),
+    ("number of hours verified", cells([Cell("part", 0, 0, 22, wrong=False)])),
+    ("no hour verified", cells([Cell("none", 0, 0, 0, wrong=False)])),
+    ("not asked for", cells([Cell("blank", 0, 0, 0, wrong=False)])),
+    ("something altered, deleted or unvouched", cells([Cell("part", 0, 0, 22, wrong=True)])),
+)
+"""What a strip's legend explains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +114,6 @@ class StripRow:
 
     region: str
     y: float
-    cells: tuple[Cell, ...]
     verified: int
     expected: int
 
@@ -73,10 +125,9 @@ class Strip:
     label: str
     days: tuple[tuple[float, str], ...]
     rows: tuple[StripRow, ...]
+    cells: Cells
     width: float
     height: float
-    left: float
-    top: float
 
 
 def strip(label: str, days: Sequence[str], regions: Sequence[tuple[str, Sequence[tuple[int, int, int]]]]) -> Strip:
@@ -88,17 +139,17 @@ def strip(label: str, days: Sequence[str], regions: Sequence[tuple[str, Sequence
         regions: per Region its name and, per day, verified hours, hours asked for and hours with a finding.
     """
     left, top = 108.0, 18.0
-    rows = []
+    rows, placed = [], []
     for number, (name, hours) in enumerate(regions):
-        cells = tuple(
-            Cell(_cell_kind(verified, asked), left + index * CELL, verified, wrong > 0)
+        y = top + number * CELL
+        placed += [
+            Cell(_cell_kind(verified, asked), left + index * CELL, y, verified, wrong > 0)
             for index, (verified, asked, wrong) in enumerate(hours)
-        )
-        verified, asked = sum(item[0] for item in hours), sum(item[1] for item in hours)
-        rows.append(StripRow(name, top + number * CELL, cells, verified, asked))
+        ]
+        rows.append(StripRow(name, y, sum(item[0] for item in hours), sum(item[1] for item in hours)))
     columns = tuple((left + index * CELL + CELL / 2, day) for index, day in enumerate(days))
     width = left + len(days) * CELL + 58
-    return Strip(label, columns, tuple(rows), width, top + len(rows) * CELL + 4, left, top)
+    return Strip(label, columns, tuple(rows), cells(placed), width, top + len(rows) * CELL + 4)
 
 
 def _cell_kind(verified: int, asked: int) -> str:

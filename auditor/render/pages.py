@@ -10,6 +10,7 @@ from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from auditor.locate import templates_folder
+from auditor.render.charts import KEY
 from auditor.render.pagenumbers import ROOM
 from auditor.render.text import plural
 
@@ -39,7 +40,7 @@ def environment(medium: Medium) -> Environment:
         lstrip_blocks=True,
     )
     breaks = breakable if medium == "html" else breakable_on_paper
-    made.globals.update(medium=medium, room=ROOM)
+    made.globals.update(medium=medium, room=ROOM, strip_key=KEY)
     made.filters.update(breakable=breaks, thousands=thousands, plural=plural)
     return made
 

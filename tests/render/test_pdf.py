@@ -34,8 +34,8 @@ def test_every_control_and_reference_is_a_named_destination(opened: pikepdf.Pdf,
 
 
 def pages_of(opened: pikepdf.Pdf) -> dict[str, int]:
-    numbers = {page.objgen: number for number, page in enumerate(opened.pages, start=1)}
-    return {str(name): numbers[pikepdf.Array(place)[0].objgen] for name, place in pikepdf.NameTree(opened.Root.Names.Dests).items()}
+    numbers: dict[object, int] = {page.objgen: number for number, page in enumerate(opened.pages, start=1)}
+    return {str(name): numbers[place[0].objgen] for name, place in pikepdf.NameTree(opened.Root.Names.Dests).items()}
 
 
 def test_the_contents_name_the_page_of_each_chapter(opened: pikepdf.Pdf, paper: Path) -> None:
