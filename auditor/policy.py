@@ -56,6 +56,8 @@ _NARROWED: Final[Mapping[str, str]] = {
 }
 """Operation -> the only resources its action is needed on."""
 
+_LISTING: Final = "s3:ListObjectsV2"
+"""Asked of the buckets of trails only."""
 _TRAIL_FILES: Final = ("s3:GetObject", "s3:GetObjectVersion")
 _TRAIL_LISTS: Final = ("s3:ListBucket", "s3:ListBucketVersions")
 
@@ -124,7 +126,7 @@ def statements(operations: Iterable[Operation], scope: Scope) -> tuple[Statement
             for resources, actions in _trail(scope).items():
                 groups.setdefault(resources, set()).update(actions)
         elif not operation.produced:
-            groups.setdefault((_resource(operation.name, scope),), set()).add(operation.action)
+            groups.setdefault(_resources(operation.name, scope), set()).add(operation.action)
     anywhere = groups[(_ANY,)]
     narrowed = {resources: actions - anywhere for resources, actions in groups.items() if resources != (_ANY,)}
     ordered = [((_ANY,), anywhere), *sorted((item for item in narrowed.items() if item[1]), key=_by_service)]
@@ -138,19 +140,23 @@ def _by_service(item: tuple[tuple[str, ...], set[str]]) -> tuple[str, tuple[str,
     return (min(item[1]), item[0])
 
 
-def _resource(operation: str, scope: Scope) -> str:
+def _resources(operation: str, scope: Scope) -> tuple[str, ...]:
+    if operation == _LISTING:
+        return _trail_buckets(scope)
     pattern = _NARROWED.get(operation, _ANY)
-    return pattern.replace("{partition}", scope.partition).replace("{account}", scope.account)
+    return (pattern.replace("{partition}", scope.partition).replace("{account}", scope.account),)
+
+
+def _trail_buckets(scope: Scope) -> tuple[str, ...]:
+    return tuple(sorted(f"arn:{scope.partition}:s3:::{name}" for name in scope.trail_buckets or (_ANY,)))
 
 
 def _trail(scope: Scope) -> dict[tuple[str, ...], set[str]]:
     """Return what reading the files of trails needs: whole buckets are listed, only log and digest files are read."""
-    names = scope.trail_buckets or (_ANY,)
-    buckets = tuple(sorted(f"arn:{scope.partition}:s3:::{name}" for name in names))
     files = tuple(sorted(f"arn:{scope.partition}:s3:::{name}/*AWSLogs/*" for name in scope.trail_buckets))
     found: dict[tuple[str, ...], set[str]] = {
         (_ANY,): {"cloudtrail:ListPublicKeys"},
-        buckets: set(_TRAIL_LISTS),
+        _trail_buckets(scope): set(_TRAIL_LISTS),
         files or (f"arn:{scope.partition}:s3:::*AWSLogs/*",): set(_TRAIL_FILES),
     }
     if scope.kms_keys:

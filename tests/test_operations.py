@@ -150,6 +150,38 @@ def test_parents_come_before_their_children(operations: dict[str, Operation]) ->
     assert names.index("cloudtrail:DescribeTrails") < names.index("cloudtrail:GetTrailStatus")
 
 
+def test_what_is_optional_is_no_parent_but_asked_about_where_known() -> None:
+    versioning = CATALOGUE["s3:GetBucketVersioning"]
+    assert [item.name for item in needed(CATALOGUE, [versioning.name])] == ["s3:ListBuckets", versioning.name]
+    answers = answering(
+        ListBuckets=[(GLOBAL, [{"Buckets": [{"Name": "own"}, {"Name": "logs"}]}])],
+        DescribeTrails=[("eu-west-1", [{"trailList": [{"S3BucketName": "logs"}, {"S3BucketName": "elsewhere"}]}])],
+    )
+    calls = expand(versioning, account="1", regions=REGIONS, answers=answers)
+    assert [dict(call.parameters)["Bucket"] for call in calls] == ["elsewhere", "logs", "own"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "organization", "expected"),
+    [
+        pytest.param({}, False, ["AWSLogs/111122223333/CloudTrail/us-east-1/"], id="none"),
+        pytest.param(
+            {"S3KeyPrefix": "central"}, False, ["central/AWSLogs/111122223333/CloudTrail/us-east-1/"], id="prefix"
+        ),
+        pytest.param({}, True, [], id="organization"),
+    ],
+)
+def test_the_oldest_log_file_is_looked_for_where_the_trail_writes(
+    prefix: dict[str, str], organization: bool, expected: list[str]
+) -> None:
+    trail = {"S3BucketName": "logs", "HomeRegion": "us-east-1", "IsOrganizationTrail": organization, **prefix}
+    operation = CATALOGUE["s3:ListObjectsV2"]
+    answers = answering(DescribeTrails=[(region, [{"trailList": [trail]}]) for region in REGIONS])
+    calls = expand(operation, account="111122223333", regions=REGIONS, answers=answers)
+    assert [dict(call.parameters)["Prefix"] for call in calls] == expected
+    assert operation.first_page
+
+
 def test_a_circle_is_an_error(tmp_path: Path) -> None:
     child = "x:{}: {{for_each: [{{operation: 'x:{}', items: i, parameters: {{}}}}]}}\n"
     text = child.format("a", "b") + child.format("b", "a")
@@ -182,6 +214,11 @@ def test_an_operation_that_confirms_another_is_called_but_not_planned(operations
         pytest.param("a:B: {for_each: [{operation: 'a:C', items: x, parameters: {}}]}", "not listed", id="no-parent"),
         pytest.param(
             "a:B:\na:C: {for_each: [{operation: 'a:B', items: 'x[', parameters: {}}]}", "not JMESPath", id="no-jmespath"
+        ),
+        pytest.param(
+            "a:B:\na:C: {for_each: [{operation: 'a:B', items: x, parameters: {}, optional: true}]}",
+            "a:C is asked for each of optional things only",
+            id="all-optional",
         ),
         pytest.param("a:B: {confirms: ['a:C']}", "a:B confirms a:C, which is not listed", id="nothing-to-confirm"),
         pytest.param("a:B: [", "", id="no-yaml"),

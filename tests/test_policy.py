@@ -82,6 +82,21 @@ def test_buckets_account_and_partition_narrow_the_resources(catalog: Catalog) ->
     assert decrypt.resources == ("arn:aws-cn:kms:cn-north-1:1:key/a",)
 
 
+def test_only_the_buckets_of_trails_are_listed(catalog: Catalog) -> None:
+    for trail in (True, False):
+        operations = operations_for(catalog, [catalog.controls["trail-logs-retained"]], trail=trail)
+        found = statements(operations, Scope(trail_buckets=("logs",)))
+        (listing,) = (statement for statement in found if "s3:ListBucket" in statement.actions)
+        assert listing.resources == ("arn:aws:s3:::logs",)
+
+
+def test_what_is_asked_besides_costs_no_other_control(catalog: Catalog) -> None:
+    """Versioning is asked of each own bucket, and of the trails' buckets besides."""
+    controls = (catalog.controls["s3-mfa-delete"], catalog.controls["trail-bucket-object-lock"])
+    assert costs(catalog, controls, "cloudtrail:DescribeTrails") == ("trail-bucket-object-lock",)
+    assert costs(catalog, controls, "s3:GetBucketVersioning") == ("s3-mfa-delete", "trail-bucket-object-lock")
+
+
 def test_a_run_without_trails_needs_no_objects(catalog: Catalog) -> None:
     found = statements(operations_for(catalog, catalog.controls.values(), trail=False), Scope())
     assert not any("s3:GetObject" in statement.actions for statement in found)

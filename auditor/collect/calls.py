@@ -480,7 +480,8 @@ class Collector:
         operation = plan.operations[call.operation]
         if answer is None:
             sent = self._redactor.original(dict(call.parameters))
-            answer = store(self._asker.ask(operation, call, parameters=sent), self._writer)
+            asked = self._asker.ask(operation, call, parameters=sent, first_page=operation.first_page)
+            answer = store(asked, self._writer)
         if answer.error is not None or not plan.is_parent(operation.name):
             return None
         pages, _ = self._redactor(operation.name, plain(list(answer.pages)))

@@ -3,7 +3,7 @@
 from auditor.evaluate.checks import policies
 from auditor.evaluate.checks.cloudtrail import PUBLIC_ACCESS_FLAGS, effective_block
 from auditor.evaluate.checks.fields import listed, mapping, optional_text, some, text
-from auditor.evaluate.view import EvidenceMissing, Subject
+from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, manual, not_applicable, passed
 
 _JOB_GOES_ON = ("RUNNING", "IDLE")
@@ -99,8 +99,7 @@ def mfa_delete(subject: Subject) -> Verdict:
 def data_classified(subject: Subject) -> Verdict:
     """Judge one Region that holds buckets: Macie is on and looks at them by itself or by a recurring job.
 
-    Another product may do the same, so the other answers are left to a person. Macie says "not enabled" with the same
-    error code as a missing permission, told apart by its message.
+    Another product may do the same, so the other answers are left to a person.
 
     Evidence: ``s3:ListBuckets``, ``macie2:GetMacieSession``, ``macie2:GetAutomatedDiscoveryConfiguration``,
     ``macie2:ListClassificationJobs``.
@@ -109,12 +108,8 @@ def data_classified(subject: Subject) -> Verdict:
     buckets = view.items("s3:ListBuckets", "Buckets[]")
     if not any(text(item, "BucketRegion") == region for item in buckets):
         return not_applicable("The Region holds no buckets.")
-    try:
-        status = text(view.page("macie2:GetMacieSession", region=region), "status")
-    except EvidenceMissing as signal:
-        if "not enabled" not in signal.missing.message:
-            raise
-        status = "not enabled"
+    session = view.find("macie2:GetMacieSession", region=region)
+    status = text(session, "status") if session is not None else "not enabled"
     if status != "ENABLED":
         return manual(f"Macie is {status} in this Region; another product may classify the data.")
     discovery = text(view.page("macie2:GetAutomatedDiscoveryConfiguration", region=region), "status")

@@ -36,6 +36,8 @@ _CALLER_KEYS = frozenset(
 """Condition keys that say who calls or for whom."""
 _EQUALITY = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"})
 """Operators that demand a value; their ...IfExists forms let calls through that lack the key."""
+_ACCOUNT_FIELD = 4
+"""Position of the account id in an ARN."""
 _FIXED_ACCOUNT = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9*-]*:\d{12}:.*")
 _FIXED_BUCKET = re.compile(r"arn:[a-z-]+:s3:::[^*?]+.*")
 
@@ -147,10 +149,21 @@ def _conditions(value: Any) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
 
 def pins_caller(statement: Statement) -> bool:
     """Say whether a condition ties the statement to known callers, by fixed values throughout."""
-    return any(
-        operator.rpartition(":")[2] in _EQUALITY and key in _CALLER_KEYS and values and all(map(_is_fixed, values))
+    return bool(named_callers(statement))
+
+
+def named_callers(statement: Statement) -> tuple[str, ...]:
+    """Return the accounts, organizations and other callers that conditions tie a statement to; none if to nobody.
+
+    ``ForAllValues`` ties to nobody: it is true as well where a request lacks the key.
+    """
+    return tuple(
+        account_of(value) or value.partition("/")[0]
         for operator, keys in statement.conditions.items()
         for key, values in keys.items()
+        if operator.removeprefix("foranyvalue:") in _EQUALITY
+        if key in _CALLER_KEYS and values and all(map(_is_fixed, values))
+        for value in values
     )
 
 
@@ -161,6 +174,81 @@ def _is_fixed(value: str) -> bool:
     return bool(_FIXED_ACCOUNT.fullmatch(value) or _FIXED_BUCKET.fullmatch(value)) or bool(
         re.fullmatch(r"o-[a-z0-9]{10,32}/.*", value)
     )
+
+
+def grants(together: Sequence[Statement], statement: Statement, action: str, *, on: str = "", under: str = "") -> bool:
+    """Say whether a statement of a resource policy allows an action, and no unconditional Deny takes that back.
+
+    Conditions of the statement are not looked into: somebody may meet them.
+
+    Args:
+        together: all statements of the policy.
+        statement: one of them.
+        action: such as ``s3:DeleteObject``.
+        on: the ARN of the one resource in question.
+        under: or the beginning of the ARNs of all those in question; a part of them is enough.
+    """
+    if not statement.allow or not _speaks_of(statement, action):
+        return False
+    if not (_touches(statement, under) if under else _names(statement, on)):
+        return False
+    return not any(
+        not denial.allow
+        and not denial.conditions
+        and _speaks_of(denial, action)
+        and (_takes_in(denial, under) if under else _names(denial, on))
+        and _speaks_to_all_of(denial, statement)
+        for denial in together
+    )
+
+
+def _speaks_of(statement: Statement, action: str) -> bool:
+    return covers_action(statement.actions, action) is not statement.not_actions
+
+
+def _names(statement: Statement, arn: str) -> bool:
+    return covers(statement.resources, arn) is not statement.not_resources
+
+
+def _touches(statement: Statement, beginning: str) -> bool:
+    """Say whether a statement speaks about any of the resources whose ARNs begin so."""
+    if statement.not_resources:
+        return not any(_holds_all(pattern, beginning) for pattern in statement.resources)
+    return any(_may_hold(pattern, beginning) for pattern in statement.resources)
+
+
+def _takes_in(statement: Statement, beginning: str) -> bool:
+    """Say whether a statement speaks about all of the resources whose ARNs begin so."""
+    if statement.not_resources:
+        return not any(_may_hold(pattern, beginning) for pattern in statement.resources)
+    return any(_holds_all(pattern, beginning) for pattern in statement.resources)
+
+
+def _may_hold(pattern: str, beginning: str) -> bool:
+    fixed = re.split(r"[*?]", pattern, maxsplit=1)[0]
+    return fixed.startswith(beginning) or (fixed != pattern and beginning.startswith(fixed))
+
+
+def _holds_all(pattern: str, beginning: str) -> bool:
+    fixed = pattern.rstrip("*")
+    return fixed != pattern and not set("*?") & set(fixed) and beginning.startswith(fixed)
+
+
+def _speaks_to_all_of(denial: Statement, statement: Statement) -> bool:
+    """Say whether a denial speaks to everybody whom a statement speaks to, by name or as everybody."""
+    if denial.every_principal:
+        return True
+    return not (denial.not_principals or statement.not_principals) and set(statement.principals) <= set(
+        denial.principals
+    )
+
+
+def account_of(principal: str) -> str:
+    """Return the account of an ARN or of a bare account id; empty where there is none."""
+    if re.fullmatch(r"\d{12}", principal):
+        return principal
+    parts = principal.split(":")
+    return parts[_ACCOUNT_FIELD] if len(parts) > _ACCOUNT_FIELD else ""
 
 
 def open_statements(document: Any) -> tuple[Statement, ...]:

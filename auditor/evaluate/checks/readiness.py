@@ -1,8 +1,6 @@
 """Judges what benchmarks leave out around trails: what selectors lose, whether deliveries arrive, how logs are kept."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from auditor.evaluate.checks import policies, selectors
 from auditor.evaluate.checks.cloudtrail import Trail, trail_selectors, trail_status, trails
@@ -11,9 +9,6 @@ from auditor.evaluate.checks.fields import (
     flag,
     integer,
     listed,
-    mapping,
-    optional_list,
-    optional_mapping,
     optional_moment,
     optional_text,
     some,
@@ -23,20 +18,6 @@ from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 
 _INSIGHTS = ("ApiCallRateInsight", "ApiErrorRateInsight")
-_COLD = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-"""Storage classes that have to be restored before they can be read; Glacier Instant Retrieval is none of them."""
-_DESTRUCTIVE = (
-    "s3:DeleteObject",
-    "s3:DeleteObjectVersion",
-    "s3:DeleteBucket",
-    "s3:PutLifecycleConfiguration",
-    "s3:PutBucketPolicy",
-    "s3:PutBucketVersioning",
-    "s3:BypassGovernanceRetention",
-)
-_READING = ("s3:GetObject", "s3:GetObjectVersion")
-_ACCOUNT_FIELD = 4
-"""Position of the account id in an ARN."""
 
 
 def selectors_leave_nothing_out(subject: Subject) -> Verdict:
@@ -146,7 +127,7 @@ def key_usable(subject: Subject) -> Verdict:
         return not_applicable("The trail uses no KMS key.")
     key = next((item for item in keys if text(item, "Arn") == arn), None)
     if key is None:
-        if _account_of(arn) != subject.account.id:
+        if policies.account_of(arn) != subject.account.id:
             return not_assessed("The key belongs to another account and was not seen.")
         return failed("The trail's KMS key does not exist in the Regions of the audit.", observed="no such key")
     subject.evidence.point(key)
@@ -155,11 +136,6 @@ def key_usable(subject: Subject) -> Verdict:
     if manager != "CUSTOMER" or state != "Enabled":
         return failed(f"The trail's key is managed by {manager} and its state is {state}.", observed=observed)
     return passed("The trail's key is customer-made and enabled.", observed=observed)
-
-
-def _account_of(arn: str) -> str:
-    parts = arn.split(":")
-    return parts[_ACCOUNT_FIELD] if len(parts) > _ACCOUNT_FIELD else ""
 
 
 def no_duplicate_copies(subject: Subject) -> Verdict:
@@ -201,126 +177,6 @@ def _repeated(recording: list[Trail], regions: tuple[str, ...]) -> list[tuple[st
     return found
 
 
-def bucket_elsewhere(subject: Subject) -> Verdict:
-    """Judge the bucket of a trail: it belongs to another account than the one that is recorded.
-
-    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``.
-    """
-    own = {text(item, "Name") for item in subject.evidence.items("s3:ListBuckets", "Buckets[]")}
-    if text(subject.item, "S3BucketName") in own:
-        return failed("The bucket belongs to the account whose activity it records.", observed="same account")
-    return passed("The bucket belongs to another account.", observed="another account")
-
-
-def versions_protected(subject: Subject) -> Verdict:
-    """Judge the bucket of a trail: Object Lock keeps new objects by default, or MFA delete is on.
-
-    GOVERNANCE can be lifted by those with the permission for it, COMPLIANCE by nobody.
-
-    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetObjectLockConfiguration``,
-    ``s3:GetBucketVersioning``.
-    """
-    bucket = text(subject.item, "S3BucketName")
-    lock = subject.evidence.find("s3:GetObjectLockConfiguration", Bucket=bucket)
-    versioning = subject.evidence.page("s3:GetBucketVersioning", Bucket=bucket)
-    retention = _default_retention(mapping(lock, "ObjectLockConfiguration")) if lock is not None else {}
-    if retention:
-        mode = text(retention, "Mode")
-        length = f"{retention['Days']} days" if "Days" in retention else f"{retention['Years']} years"
-        note = "; holders of s3:BypassGovernanceRetention can lift it" if mode == "GOVERNANCE" else ""
-        return passed(
-            f"Object Lock keeps each new object for {length} in {mode} mode{note}.", observed=f"{mode}, {length}"
-        )
-    if optional_text(versioning, "Status") == "Enabled" and optional_text(versioning, "MFADelete") == "Enabled":
-        return passed("Versioning and MFA delete are enabled.", observed="MFA delete")
-    without = "Object Lock has no default retention" if lock is not None else "Object Lock is off"
-    return failed(f"{without}, and MFA delete is not enabled.", observed=without)
-
-
-def _default_retention(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
-    if optional_text(configuration, "ObjectLockEnabled") != "Enabled":
-        return {}
-    return optional_mapping(optional_mapping(configuration, "Rule"), "DefaultRetention")
-
-
-def logs_retained(subject: Subject) -> Verdict:
-    """Judge the bucket of a trail: rules keep logs for ``keep_days`` and readable at once for ``at_hand_days``.
-
-    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetBucketLifecycleConfiguration``.
-    """
-    answer = subject.evidence.find("s3:GetBucketLifecycleConfiguration", Bucket=text(subject.item, "S3BucketName"))
-    if answer is None:
-        return passed("The bucket has no lifecycle rules, so logs are kept and stay readable.", observed="no rules")
-    prefix = optional_text(subject.item, "S3KeyPrefix")
-    rules = [rule for rule in listed(answer, "Rules") if text(rule, "Status") == "Enabled" and _applies(rule, prefix)]
-    problems = [problem for rule in rules for problem in _shortens(rule, subject.parameters)]
-    if problems:
-        return failed(f"A lifecycle rule {problems[0]}.", observed=some(problems))
-    return passed(f"None of {counted(len(rules), 'lifecycle rule')} on the logs deletes or archives them too early.")
-
-
-def _applies(rule: Mapping[str, Any], trail_prefix: str) -> bool:
-    """Say whether a rule can reach log files; rules by tag or size are taken to."""
-    conditions = optional_mapping(rule, "Filter")
-    both = optional_mapping(conditions, "And")
-    prefix = optional_text(rule, "Prefix") or optional_text(conditions, "Prefix") or optional_text(both, "Prefix")
-    logs = f"{trail_prefix}/AWSLogs/" if trail_prefix else "AWSLogs/"
-    return prefix.startswith(logs) or logs.startswith(prefix)
-
-
-def _shortens(rule: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str]:
-    keep, at_hand = integer(parameters, "keep_days"), integer(parameters, "at_hand_days")
-    found = []
-    expiration = optional_mapping(rule, "Expiration")
-    if "Days" in expiration and integer(expiration, "Days") < keep:
-        found.append(f"deletes logs after {expiration['Days']} days; {keep} are asked for")
-    if "Date" in expiration:
-        found.append("deletes logs on a fixed date")
-    for transition in optional_list(rule, "Transitions"):
-        if text(transition, "StorageClass") not in _COLD:
-            continue
-        if "Date" in transition or integer(transition, "Days") < at_hand:
-            found.append(f"moves logs to {transition['StorageClass']} before {at_hand} days have passed")
-    return found
-
-
-def policy_guards_logs(subject: Subject) -> Verdict:
-    """Judge the policy of a trail's bucket: nobody may delete logs by it, and nobody outside the account read them.
-
-    Identity policies of the bucket's own account are not part of this. ``readers`` lists accounts that may read.
-
-    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``, ``s3:GetBucketPolicy``.
-    """
-    view, bucket = subject.evidence, text(subject.item, "S3BucketName")
-    if bucket not in {text(item, "Name") for item in view.items("s3:ListBuckets", "Buckets[]")}:
-        return not_assessed("The bucket belongs to another account; its policy was not seen.")
-    answer = view.find("s3:GetBucketPolicy", Bucket=bucket)
-    if answer is None:
-        return passed("The bucket has no policy, so no statement of it grants access.", observed="no policy")
-    accepted = {subject.account.id, *map(str, listed(subject.parameters, "readers"))}
-    for statement in policies.statements(text(answer, "Policy")):
-        if not statement.allow:
-            continue
-        if granted := [action for action in _DESTRUCTIVE if _allows(statement, action)]:
-            return failed(f"The policy allows {granted[0]} to {some(_who(statement))}.", observed=some(granted))
-        outside = [name for name in _who(statement) if _outside(name, accepted)]
-        if outside and any(_allows(statement, action) for action in _READING):
-            return failed(f"The policy lets {some(outside)} read log files.", observed=f"readers: {some(outside)}")
-    return passed("The policy lets nobody delete logs and nobody outside the account read them.")
-
-
-def _allows(statement: policies.Statement, action: str) -> bool:
-    return policies.covers_action(statement.actions, action) is not statement.not_actions
-
-
-def _who(statement: policies.Statement) -> list[str]:
-    return ["everyone else" if statement.not_principals else name for name in statement.principals] or ["nobody named"]
-
-
-def _outside(name: str, accepted: set[str]) -> bool:
-    return (_account_of(name) or name) not in accepted
-
-
 def log_group_retention(subject: Subject) -> Verdict:
     """Judge one log group: events are kept for ``keep_days`` at least; groups that never expire are.
 
@@ -345,7 +201,7 @@ def trail_log_group_retention(subject: Subject) -> Verdict:
         return not_applicable("The trail delivers to no log group.")
     group = next((item for item in groups if text(item, "arn").removesuffix(":*") == arn), None)
     if group is None:
-        if _account_of(arn) != subject.account.id:
+        if policies.account_of(arn) != subject.account.id:
             return not_assessed("The log group belongs to another account and was not seen.")
         return failed("The trail's log group does not exist.", observed="no such log group")
     subject.evidence.point(group)

@@ -130,6 +130,12 @@ def _log_of(region: str, moment: datetime, begun: datetime) -> StoredObject:
     return chain.log(first + every + timedelta(minutes=5), held, listed=False)
 
 
+def first_log(trail: DeliveredTrail, region: str, at: datetime) -> StoredObject:
+    """Return the log file of the hour in which a trail was started, long before the month that is delivered in full."""
+    started = Happening(at, events.ALICE, "cloudtrail", "StartLogging", region, {"name": trail.name})
+    return Chain(trail, region, keys_of(region)).log(at + timedelta(minutes=15), [started.record()], listed=False)
+
+
 def _altered(body: bytes) -> bytes:
     """Put another address into every record: who really called can no longer be read."""
     document = json.loads(gzip.decompress(body))

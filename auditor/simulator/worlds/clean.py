@@ -10,7 +10,7 @@ from auditor.simulator.app import Application
 from auditor.simulator.overlay import install
 from auditor.simulator.overlay.state import State, UserFacts
 from auditor.simulator.worlds import alarms, parts
-from auditor.simulator.worlds.archive import TRAIL, Archive, Plan
+from auditor.simulator.worlds.archive import TRAIL, Archive, Plan, first_log
 from auditor.simulator.worlds.builder import AS_OF, REGIONS, Builder, frame
 from auditor.simulator.worlds.events import ACCOUNT, HOME, TRAIL_ARN, principal_id
 
@@ -41,7 +41,10 @@ def build() -> Application:
         parts.organization(aws, guarded=True)
     _deployer(aws, state)
     _services(aws)
-    Archive(plan).attach(aws.application.objects.add(TRAIL.bucket, versioned=True))
+    bucket = aws.application.objects.add(TRAIL.bucket, versioned=True)
+    first = first_log(TRAIL, HOME, SETTLED)
+    bucket.put(first.key, first.body, first.metadata, first.last_modified)
+    Archive(plan).attach(bucket)
     return aws.application
 
 
@@ -220,6 +223,11 @@ def _beyond(aws: Builder) -> None:
         ("AWS/RDS", "DatabaseConnections", [{"Name": "DBInstanceIdentifier", "Value": "ledger-primary"}]),
         ("CWAgent", "mem_used_percent", own),
         ("CWAgent", "disk_used_percent", own),
+        (
+            "AWS/AutoScaling",
+            "GroupInServiceInstances",
+            [{"Name": "AutoScalingGroupName", "Value": "ledger-batch"}],
+        ),
     ):
         cloudwatch.put_metric_alarm(
             AlarmName=f"ledger-{metric}",
@@ -280,6 +288,7 @@ def _network(aws: Builder) -> tuple[str, str]:
         )
     second = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.5.0/24", AvailabilityZone=f"{HOME}b")["Subnet"]["SubnetId"]
     parts.load_balancer(aws, "ledger", [subnet, second], logs_to="northwind-access-logs")
+    parts.scaling_group(aws, "ledger-batch", str(subnet))
     group = ec2.create_security_group(GroupName="orders", Description="Orders workers", VpcId=vpc)["GroupId"]
     ec2.run_instances(
         ImageId="ami-0c1ac8a41498c1a9c",

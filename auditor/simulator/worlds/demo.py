@@ -257,6 +257,7 @@ def _network(aws: Builder) -> None:
             TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}],
             **extra,
         )
+    parts.scaling_group(aws, "ledger-batch", str(subnet))
     _peering(aws, vpc)
     _open_group(aws, "eu-west-1", "legacy-rdp", 3389, ipv4="0.0.0.0/0")
     _open_group(aws, "us-west-2", "build-agents", 22, ipv6="::/0")

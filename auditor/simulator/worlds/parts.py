@@ -483,6 +483,22 @@ def load_balancer(aws: Builder, name: str, subnets: Sequence[str], *, logs_to: s
         )
 
 
+def scaling_group(aws: Builder, name: str, subnet: str) -> None:
+    """Create an Auto Scaling group that is at rest."""
+    client = aws.client("autoscaling")
+    client.create_launch_configuration(
+        LaunchConfigurationName=name, ImageId="ami-0c1ac8a41498c1a9c", InstanceType="t3.medium"
+    )
+    client.create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        LaunchConfigurationName=name,
+        MinSize=0,
+        MaxSize=4,
+        DesiredCapacity=0,
+        VPCZoneIdentifier=subnet,
+    )
+
+
 def lifecycle(aws: Builder, name: str, *, archive_after: int, storage: str, expire_after: int) -> None:
     """Let a bucket's objects move to colder storage and go, after so many days."""
     aws.client("s3").put_bucket_lifecycle_configuration(

@@ -1,6 +1,7 @@
 """Policy documents: what they open, and controls over IAM and bucket policies."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.evaluate.checks.policies import covers, covers_action, open_statements, statements
+from auditor.evaluate.checks.policies import covers, covers_action, grants, open_statements, statements
 from auditor.model import State
 from tests.evaluate.checks.worlds import (
     ADMIN,
@@ -29,7 +30,7 @@ from tests.evaluate.checks.worlds import (
     row,
     two_buckets,
 )
-from tests.evaluate.kit import ACCOUNT, HOME, World, ago, reasons, states
+from tests.evaluate.kit import ACCOUNT, HOME, World, ago, catalog, reasons, states
 
 ANYONE = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
 
@@ -328,6 +329,68 @@ def test_resources_without_policy_leave_nothing_to_judge() -> None:
 def test_a_resource_policy_nobody_can_read_allows_no_conclusion() -> None:
     world = policies_everywhere().says("s3:GetBucketPolicy", {"Policy": "{"}, Bucket="a")
     assert world.judge("resource-policies-no-open-principal").state is State.NOT_ASSESSED
+
+
+def test_the_policy_of_a_trails_bucket_elsewhere_is_not_counted_among_the_accounts_own() -> None:
+    """It is asked for beside the account's own ones, and refused."""
+    listed = {"trailList": [{"TrailARN": "arn:1", "HomeRegion": HOME, "S3BucketName": "elsewhere"}]}
+    world = policies_everywhere().says("cloudtrail:DescribeTrails", listed)
+    world = world.refuses("s3:GetBucketPolicy", Bucket="elsewhere")
+    control = catalog().controls["resource-policies-no-open-principal"]
+    asking = replace(control, evidence=(*control.evidence, "cloudtrail:DescribeTrails"))
+    assert states(world.judge_control(asking)) == states(policies_everywhere().judge_control(control))
+
+
+@pytest.mark.parametrize(
+    ("resource", "under", "expected"),
+    [
+        ("*", "b/AWSLogs/", True),
+        ("b/*", "b/AWSLogs/", True),
+        ("b/AWSLogs/1/*", "b/AWSLogs/", True),
+        ("b/AWSLogs/1/one-file", "b/AWSLogs/", True),
+        ("b/*/1/*", "b/AWSLogs/", True),
+        ("b", "b/AWSLogs/", False),
+        ("b/AWSLogs", "b/AWSLogs/", False),
+        ("b/other/*", "b/AWSLogs/", False),
+    ],
+)
+def test_a_statement_reaches_what_its_patterns_may_hold(resource: str, under: str, expected: bool) -> None:
+    found = statements({"Statement": {**ANYONE, "Resource": resource}})
+    assert grants(found, found[0], "s3:GetObject", under=under) is expected
+
+
+DENIED = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("denial", "taken_back"),
+    [
+        pytest.param(DENIED, True, id="everything"),
+        pytest.param({**DENIED, "Resource": "b/AWSLogs*"}, True, id="all-of-them"),
+        pytest.param({**DENIED, "Resource": "b/AWSLogs/1/*"}, False, id="some-of-them"),
+        pytest.param({**DENIED, "Resource": "b/*/AWSLogs/*"}, False, id="a-pattern-with-a-gap"),
+        pytest.param({**DENIED, "Action": "s3:Put*"}, False, id="another-action"),
+        pytest.param({**DENIED, "Principal": {"AWS": "1"}}, False, id="another-principal"),
+        pytest.param({"Effect": "Deny", "NotPrincipal": "x", "Action": "*", "Resource": "*"}, False, id="all-but-one"),
+        pytest.param(
+            {"Effect": "Deny", "Principal": "*", "NotAction": "s3:Put*", "Resource": "*"}, True, id="not-action"
+        ),
+        pytest.param(
+            {"Effect": "Deny", "Principal": "*", "Action": "*", "NotResource": "b/public/*"}, True, id="not-resource"
+        ),
+        pytest.param(
+            {"Effect": "Deny", "Principal": "*", "Action": "*", "NotResource": "b/*/1"}, False, id="not-some-of-them"
+        ),
+        pytest.param(
+            {**DENIED, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}, False, id="under-a-condition"
+        ),
+    ],
+)
+def test_only_an_unconditional_denial_of_all_of_it_takes_back_what_is_allowed(
+    denial: dict[str, Any], taken_back: bool
+) -> None:
+    found = statements({"Statement": [ANYONE, denial]})
+    assert grants(found, found[0], "s3:GetObject", under="b/AWSLogs/") is not taken_back
 
 
 def test_a_guarded_policy_names_its_account() -> None:

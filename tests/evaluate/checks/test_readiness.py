@@ -27,6 +27,8 @@ from tests.evaluate.checks.worlds import (
     kept_logs,
     kms_key,
     linked,
+    log_folder,
+    oldest_log,
     other_trail,
     policy,
     scaling_group,
@@ -67,9 +69,23 @@ def locked(**retention: Any) -> World:
     )
 
 
-def granting(action: Any, principal: Any, **more: Any) -> World:
-    statement = {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*", **more}
-    return says("s3:GetBucketPolicy", {"Policy": policy(statement)}, Bucket=LOGS)
+def statement(action: Any, principal: Any, **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*", **more}
+
+
+def granting(action: Any, principal: Any, *beside: dict[str, Any], **more: Any) -> World:
+    found = policy(statement(action, principal, **more), *beside)
+    return says("s3:GetBucketPolicy", {"Policy": found}, Bucket=LOGS)
+
+
+def denying(**more: Any) -> dict[str, Any]:
+    return statement("s3:*", "*", Effect="Deny", **more)
+
+
+def reaching_back_to(day: str, storage: str = "STANDARD", **in_status: Any) -> World:
+    """A world whose oldest log file is of a day, with a trail that has been logging since 2026-01-25."""
+    world = says("s3:ListObjectsV2", oldest_log(day, storage), Bucket=LOGS, Prefix=log_folder())
+    return world.says("cloudtrail:GetTrailStatus", status(**in_status), **AT_HOME)
 
 
 def group(**changes: Any) -> World:
@@ -346,9 +362,157 @@ FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
         pytest.param(
             "trail-bucket-policy-guards-logs",
             buckets(kept_logs(), "x"),
+            State.PASS,
+            "nobody",
+            id="bucket-of-another-account",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            buckets(granting("s3:GetObject", {"AWS": MANAGEMENT}), "x"),
             State.NOT_ASSESSED,
-            "another account",
-            id="not-seen",
+            f"another account, which is not known, and its policy lets {MANAGEMENT} read",
+            id="bucket-and-reader-of-another-account",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            buckets(granting("s3:GetObject", "*"), "x"),
+            State.FAIL,
+            "lets * read",
+            id="bucket-of-another-account-open-to-all",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            buckets(kept_logs().refuses("s3:GetBucketPolicy", Bucket=LOGS), "x"),
+            State.NOT_ASSESSED,
+            "s3:GetBucketPolicy gave no usable answer (AccessDenied)",
+            id="policy-of-another-account-refused",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            granting("s3:DeleteObject", {"AWS": MANAGEMENT}, denying(Resource=f"arn:aws:s3:::{LOGS}/*")),
+            State.PASS,
+            "nobody",
+            id="taken-back-by-a-denial",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            granting("s3:DeleteObject", {"AWS": MANAGEMENT}, denying(Resource=f"arn:aws:s3:::{LOGS}/AWSLogs/1*")),
+            State.FAIL,
+            "s3:DeleteObject",
+            id="taken-back-in-part",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            granting(
+                "s3:DeleteObject", {"AWS": MANAGEMENT}, denying(Condition={"Bool": {"aws:SecureTransport": "false"}})
+            ),
+            State.FAIL,
+            "s3:DeleteObject",
+            id="taken-back-under-a-condition",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            granting("s3:DeleteObject", {"AWS": MANAGEMENT}, denying(Principal={"AWS": ACCOUNT})),
+            State.FAIL,
+            "s3:DeleteObject",
+            id="taken-back-from-somebody-else",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            granting("s3:*", {"AWS": MANAGEMENT}, Resource=f"arn:aws:s3:::{LOGS}/reports/*"),
+            State.PASS,
+            "nobody",
+            id="other-files-of-the-bucket",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            granting("s3:GetObject", "*", Condition={"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
+            State.PASS,
+            "nobody",
+            id="everybody-of-this-account-may-read",
+        ),
+        pytest.param(
+            "trail-bucket-policy-guards-logs",
+            granting("s3:GetObject", "*", Condition={"ForAllValues:StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
+            State.FAIL,
+            "lets * read",
+            id="condition-that-a-missing-key-meets",
+        ),
+        pytest.param("trail-logs-retained", reaching_back_to("2025/11/28"), State.PASS, "2025-11-28", id="old-enough"),
+        pytest.param(
+            "trail-logs-retained",
+            reaching_back_to("2026/02/01"),
+            State.PASS,
+            "of 2026-02-01; the trail has been logging since 2026-01-25",
+            id="as-old-as-the-trail",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            reaching_back_to("2026/02/02"),
+            State.FAIL,
+            "of 2026-02-02, although the trail has been logging since 2026-01-25",
+            id="younger-than-the-trail",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            reaching_back_to("2026/10/01", "GLACIER", StartLoggingTime=ago(days=50)),
+            State.FAIL,
+            "is in GLACIER already",
+            id="recent-log-archived",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            reaching_back_to("2026/10/01", "GLACIER_IR", StartLoggingTime=ago(days=50)),
+            State.PASS,
+            "2026-10-01",
+            id="recent-log-at-hand",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            says("s3:ListObjectsV2", {"KeyCount": 0}, Bucket=LOGS, Prefix=log_folder()),
+            State.NOT_ASSESSED,
+            "no log file",
+            id="no-log-file",
+        ),
+        pytest.param(
+            "trail-logs-retained", reaching_back_to("not/a/day"), State.NOT_ASSESSED, "documented form", id="no-day"
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            kept_logs().refuses("s3:ListObjectsV2", Bucket=LOGS, Prefix=log_folder()),
+            State.NOT_ASSESSED,
+            "s3:ListBucket",
+            id="listing-refused",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            kept_logs()
+            .says("cloudtrail:DescribeTrails", {"trailList": [trail(IsOrganizationTrail=True)]})
+            .without("s3:ListObjectsV2"),
+            State.PASS,
+            "is not looked for",
+            id="organization-trail",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            kept_logs()
+            .says("cloudtrail:DescribeTrails", {"trailList": [trail(S3KeyPrefix="central")]})
+            .says(
+                "s3:ListObjectsV2",
+                oldest_log("2025/01/01", folder=log_folder("central/")),
+                Bucket=LOGS,
+                Prefix=log_folder("central/"),
+            ),
+            State.PASS,
+            "2025-01-01",
+            id="key-prefix",
+        ),
+        pytest.param(
+            "trail-bucket-object-lock",
+            buckets(kept_logs(), "x"),
+            State.PASS,
+            "Object Lock",
+            id="bucket-of-another-account-locked",
         ),
         pytest.param("trail-log-group-retention", group(retentionInDays=89), State.FAIL, "89 days", id="89-days"),
         pytest.param("trail-log-group-retention", group(), State.PASS, "never expire", id="never"),

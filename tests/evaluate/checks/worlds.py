@@ -602,6 +602,18 @@ INSIGHTS = {"InsightSelectors": [{"InsightType": "ApiCallRateInsight"}, {"Insigh
 LOCKED = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 365}}}
 
 
+def log_folder(prefix: str = "") -> str:
+    """Return where the worlds' trail writes the log files of its home Region."""
+    return f"{prefix}AWSLogs/{ACCOUNT}/CloudTrail/{HOME}/"
+
+
+def oldest_log(day: str, storage: str = "STANDARD", *, folder: str = "") -> dict[str, Any]:
+    """Return a ``ListObjectsV2`` page whose one key is a log file of that day."""
+    folder = folder or log_folder()
+    key = f"{folder}{day}/{ACCOUNT}_CloudTrail_{HOME}_{day.replace('/', '')}T0005Z_a.json.gz"
+    return {"KeyCount": 1, "IsTruncated": True, "Contents": [{"Key": key, "Size": 900, "StorageClass": storage}]}
+
+
 def kept_logs() -> World:
     """Build a world whose one trail has everything that readiness asks for; its bucket is the account's own."""
     write = {
@@ -621,6 +633,7 @@ def kept_logs() -> World:
         .says("s3:GetBucketVersioning", {"Status": "Enabled"}, Bucket=LOGS)
         .says("s3:GetObjectLockConfiguration", {"ObjectLockConfiguration": LOCKED}, Bucket=LOGS)
         .says("s3:GetBucketLifecycleConfiguration", {"Rules": []}, Bucket=LOGS)
+        .says("s3:ListObjectsV2", oldest_log("2025/11/20"), Bucket=LOGS, Prefix=log_folder())
         .says("logs:DescribeLogGroups", {"logGroups": []})
         .says("logs:DescribeLogGroups", {"logGroups": [group]}, region=HOME)
     )

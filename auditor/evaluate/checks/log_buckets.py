@@ -1,0 +1,230 @@
+"""Judges the buckets that trails deliver to: whose they are, how long they keep logs, who may read or delete them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from auditor.evaluate.checks import policies
+from auditor.evaluate.checks.cloudtrail import trail_status
+from auditor.evaluate.checks.fields import (
+    counted,
+    flag,
+    integer,
+    listed,
+    mapping,
+    moment,
+    optional_list,
+    optional_mapping,
+    optional_text,
+    some,
+    text,
+)
+from auditor.evaluate.view import Subject
+from auditor.model import Verdict, failed, not_assessed, passed
+
+_COLD = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""Storage classes that have to be restored before they can be read; Glacier Instant Retrieval is none of them."""
+_QUIET = timedelta(days=7)
+"""A home Region may rest for some days, and a trail then writes no log file."""
+_OF_OBJECTS = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention")
+_OF_BUCKETS = (
+    "s3:DeleteBucket",
+    "s3:DeleteBucketPolicy",
+    "s3:PutBucketPolicy",
+    "s3:PutBucketVersioning",
+    "s3:PutLifecycleConfiguration",
+    "s3:PutBucketObjectLockConfiguration",
+)
+_READING = ("s3:GetObject", "s3:GetObjectVersion")
+
+
+def _root(subject: Subject) -> str:
+    """Return the beginning of the keys of one trail's log and digest files."""
+    prefix = optional_text(subject.item, "S3KeyPrefix")
+    return f"{prefix}/AWSLogs/" if prefix else "AWSLogs/"
+
+
+def _is_own(subject: Subject, bucket: str) -> bool:
+    return bucket in {text(item, "Name") for item in subject.evidence.items("s3:ListBuckets", "Buckets[]")}
+
+
+def in_another_account(subject: Subject) -> Verdict:
+    """Judge the bucket of a trail: it belongs to another account than the one that is recorded.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``.
+    """
+    if _is_own(subject, text(subject.item, "S3BucketName")):
+        return failed("The bucket belongs to the account whose activity it records.", observed="same account")
+    return passed("The bucket belongs to another account.", observed="another account")
+
+
+def versions_protected(subject: Subject) -> Verdict:
+    """Judge the bucket of a trail: Object Lock keeps new objects by default, or MFA delete is on.
+
+    GOVERNANCE can be lifted by those with the permission for it, COMPLIANCE by nobody.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetObjectLockConfiguration``,
+    ``s3:GetBucketVersioning``.
+    """
+    bucket = text(subject.item, "S3BucketName")
+    lock = subject.evidence.find("s3:GetObjectLockConfiguration", Bucket=bucket)
+    versioning = subject.evidence.page("s3:GetBucketVersioning", Bucket=bucket)
+    retention = _default_retention(mapping(lock, "ObjectLockConfiguration")) if lock is not None else {}
+    if retention:
+        mode = text(retention, "Mode")
+        length = f"{retention['Days']} days" if "Days" in retention else f"{retention['Years']} years"
+        note = "; holders of s3:BypassGovernanceRetention can lift it" if mode == "GOVERNANCE" else ""
+        return passed(
+            f"Object Lock keeps each new object for {length} in {mode} mode{note}.", observed=f"{mode}, {length}"
+        )
+    if optional_text(versioning, "Status") == "Enabled" and optional_text(versioning, "MFADelete") == "Enabled":
+        return passed("Versioning and MFA delete are enabled.", observed="MFA delete")
+    without = "Object Lock has no default retention" if lock is not None else "Object Lock is off"
+    return failed(f"{without}, and MFA delete is not enabled.", observed=without)
+
+
+def _default_retention(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
+    if optional_text(configuration, "ObjectLockEnabled") != "Enabled":
+        return {}
+    return optional_mapping(optional_mapping(configuration, "Rule"), "DefaultRetention")
+
+
+def logs_retained(subject: Subject) -> Verdict:
+    """Judge one trail: its logs are kept for ``keep_days`` and readable at once for ``at_hand_days``.
+
+    Rules say what will be deleted; the oldest log file of the home Region says what was. An organization's trail writes
+    below the organization's id, which a trail does not name: its oldest log file is not looked for.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetBucketLifecycleConfiguration``,
+    ``cloudtrail:GetTrailStatus``, ``s3:ListObjectsV2``.
+    """
+    answer = subject.evidence.find("s3:GetBucketLifecycleConfiguration", Bucket=text(subject.item, "S3BucketName"))
+    rules = [
+        rule
+        for rule in (listed(answer, "Rules") if answer is not None else ())
+        if text(rule, "Status") == "Enabled" and _reaches(rule, _root(subject))
+    ]
+    problems = [problem for rule in rules for problem in _shortens(rule, subject.parameters)]
+    if problems:
+        return failed(f"A lifecycle rule {problems[0]}.", observed=some(problems))
+    by_rules = (
+        f"None of {counted(len(rules), 'lifecycle rule')} on the logs deletes or archives them too early"
+        if answer is not None
+        else "The bucket has no lifecycle rules"
+    )
+    if flag(subject.item, "IsOrganizationTrail"):
+        return passed(f"{by_rules}. The oldest log file of an organization's trail is not looked for.")
+    return _as_old_as_it_should_be(subject, by_rules)
+
+
+def _as_old_as_it_should_be(subject: Subject, by_rules: str) -> Verdict:
+    began = moment(trail_status(subject.evidence, subject.item), "StartLoggingTime")
+    home = text(subject.item, "HomeRegion")
+    folder = f"{_root(subject)}{subject.account.id}/CloudTrail/{home}/"
+    page = subject.evidence.page("s3:ListObjectsV2", Bucket=text(subject.item, "S3BucketName"), Prefix=folder)
+    found = optional_list(page, "Contents")
+    if not found:
+        return not_assessed(f"{by_rules}, but no log file of the home Region {home} was found in it.")
+    oldest = found[0]
+    subject.evidence.point(oldest)
+    day = _day(text(oldest, "Key").removeprefix(folder))
+    age = subject.as_of - day
+    keep, at_hand = integer(subject.parameters, "keep_days"), integer(subject.parameters, "at_hand_days")
+    storage = optional_text(oldest, "StorageClass")
+    observed = f"oldest log file {day:%Y-%m-%d}"
+    if storage in _COLD and age < timedelta(days=at_hand):
+        return failed(
+            f"The log file of {day:%Y-%m-%d} is in {storage} already; {at_hand} days at hand are asked for.",
+            observed=f"{observed} in {storage}",
+        )
+    if day > max(subject.as_of - timedelta(days=keep), began) + _QUIET:
+        return failed(
+            f"{by_rules}, but the oldest log file of the home Region is of {day:%Y-%m-%d}, although the trail has been "
+            f"logging since {began:%Y-%m-%d}.",
+            observed=observed,
+        )
+    young = f"; the trail has been logging since {began:%Y-%m-%d}" if age < timedelta(days=keep) else ""
+    return passed(f"{by_rules}. The oldest log file of the home Region is of {day:%Y-%m-%d}{young}.", observed=observed)
+
+
+def _day(rest: str) -> datetime:
+    """Read the day from a log file's key below its Region: YYYY/MM/DD/..."""
+    return datetime.strptime("/".join(rest.split("/")[:3]), "%Y/%m/%d").replace(tzinfo=UTC)
+
+
+def _reaches(rule: Mapping[str, Any], logs: str) -> bool:
+    """Say whether a rule can reach log files; rules by tag or size are taken to."""
+    conditions = optional_mapping(rule, "Filter")
+    both = optional_mapping(conditions, "And")
+    prefix = optional_text(rule, "Prefix") or optional_text(conditions, "Prefix") or optional_text(both, "Prefix")
+    return prefix.startswith(logs) or logs.startswith(prefix)
+
+
+def _shortens(rule: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str]:
+    keep, at_hand = integer(parameters, "keep_days"), integer(parameters, "at_hand_days")
+    found = []
+    expiration = optional_mapping(rule, "Expiration")
+    if "Days" in expiration and integer(expiration, "Days") < keep:
+        found.append(f"deletes logs after {expiration['Days']} days; {keep} are asked for")
+    if "Date" in expiration:
+        found.append("deletes logs on a fixed date")
+    for transition in optional_list(rule, "Transitions"):
+        if text(transition, "StorageClass") not in _COLD:
+            continue
+        if "Date" in transition or integer(transition, "Days") < at_hand:
+            found.append(f"moves logs to {transition['StorageClass']} before {at_hand} days have passed")
+    return found
+
+
+def policy_guards_logs(subject: Subject) -> Verdict:
+    """Judge the bucket policy over one trail's files: nobody may delete them by it, no account outside read them.
+
+    Statements are evaluated together: an Allow counts unless an unconditional Deny takes all of it back, and conditions
+    narrow it only where they name accepted callers. Identity policies of the bucket's own account are not part of this.
+    ``readers`` lists accounts and organizations that may read.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``, ``s3:GetBucketPolicy``.
+    """
+    bucket = text(subject.item, "S3BucketName")
+    own = _is_own(subject, bucket)
+    answer = subject.evidence.find("s3:GetBucketPolicy", Bucket=bucket)
+    if answer is None:
+        return passed("The bucket has no policy, so no statement of it grants access.", observed="no policy")
+    statements = policies.statements(text(answer, "Policy"))
+    arn = f"arn:{subject.account.partition}:s3:::{bucket}"
+    logs = f"{arn}/{_root(subject)}"
+    for statement in statements:
+        granted = [action for action in _OF_OBJECTS if policies.grants(statements, statement, action, under=logs)]
+        granted += [action for action in _OF_BUCKETS if policies.grants(statements, statement, action, on=arn)]
+        if granted:
+            return failed(f"The policy allows {granted[0]} to {some(_who(statement))}.", observed=some(granted))
+    accepted = {subject.account.id, *map(str, listed(subject.parameters, "readers"))}
+    outside = [
+        name
+        for statement in statements
+        if any(policies.grants(statements, statement, action, under=logs) for action in _READING)
+        for name in _outsiders(statement, accepted)
+    ]
+    if not outside:
+        return passed("The policy lets nobody delete logs and nobody outside the account read them.")
+    if own or "*" in outside or _EVERYONE_ELSE in outside:
+        return failed(f"The policy lets {some(outside)} read log files.", observed=f"readers: {some(outside)}")
+    return not_assessed(
+        f"The bucket belongs to another account, which is not known, and its policy lets {some(outside)} read log "
+        "files; accepted accounts are a parameter of this control.",
+        observed=f"readers: {some(outside)}",
+    )
+
+
+_EVERYONE_ELSE = "everyone else"
+
+
+def _who(statement: policies.Statement) -> list[str]:
+    return [_EVERYONE_ELSE if statement.not_principals else name for name in statement.principals] or ["nobody named"]
+
+
+def _outsiders(statement: policies.Statement, accepted: set[str]) -> Sequence[str]:
+    """Return whom a statement speaks to that is not accepted; none where a condition only lets accepted callers in."""
+    if (callers := policies.named_callers(statement)) and all(name in accepted for name in callers):
+        return ()
+    return [name for name in _who(statement) if (policies.account_of(name) or name) not in accepted]
