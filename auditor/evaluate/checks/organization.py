@@ -68,8 +68,8 @@ def guardrail_policies(subject: Subject) -> Verdict:
     if bare:
         return failed(f"No own policy reaches {counted(len(bare), 'account')}: {some(bare)}.", observed=some(bare))
     return manual(
-        f"{counted(len(own), 'own policy', 'own policies')} reach every member account; somebody has to say whether "
-        "their content suffices."
+        f"Every member account is reached by {counted(len(own), 'own policy', 'own policies')}; somebody has to say "
+        "whether the content suffices."
     )
 
 

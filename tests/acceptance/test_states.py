@@ -1,0 +1,79 @@
+"""Every control's state in each simulated account, all frameworks and Regions, beside what was written down for it.
+
+``states.csv`` is the whole table. A change of it is a change of verdicts and wants a reason in the same commit.
+"""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from auditor.model import State
+from auditor.run import open_catalog
+from tests.acceptance.conftest import Pack, auditor, made, shared
+
+TABLE = Path(__file__).with_name("states.csv")
+WORLDS = {"demo": 4, "clean": 3, "empty": 1}
+"""World and the exit code of its audit: integrity, criteria left to a person, criteria not met."""
+
+
+def column(world: str) -> dict[str, str]:
+    """Return what was written down for one account: control and state."""
+    with TABLE.open(newline="") as file:
+        return {row["control"]: row[world] for row in csv.DictReader(file)}
+
+
+@pytest.fixture(scope="session")
+def audits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pack]:
+    """The pack of each account, made once with all frameworks."""
+    every = [option for name in open_catalog().frameworks for option in ("--framework", name)]
+    return {
+        world: made(shared(tmp_path_factory, f"states-{world}"), world, "--format", "csv", *every) for world in WORLDS
+    }
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_every_state_is_as_written_down(world: str, audits: dict[str, Pack]) -> None:
+    assert {item["id"]: item["state"] for item in audits[world].results["controls"]} == column(world)
+    assert audits[world].answer["exit_code"] == WORLDS[world]
+
+
+def test_every_control_has_a_row_and_every_row_is_a_control() -> None:
+    assert sorted(column("demo")) == sorted(open_catalog().controls)
+    with TABLE.open() as file:
+        assert [line.partition(",")[0] for line in file][1:] == sorted(column("demo"))
+
+
+def test_the_demo_account_has_something_to_judge_for_every_control() -> None:
+    assert State.NOT_APPLICABLE not in column("demo").values()
+
+
+def test_nothing_fails_or_stays_open_where_everything_is_right() -> None:
+    assert {State(state) for state in column("clean").values()} == {State.PASS, State.MANUAL, State.NOT_APPLICABLE}
+
+
+def test_nothing_passes_in_an_empty_account_for_want_of_things_to_look_at() -> None:
+    """What passes there does so for what AWS itself puts into a new account, or for what root did not do."""
+    assert {name for name, state in column("empty").items() if state == State.PASS} == {
+        "cifs-not-open",
+        "iam-cloudshell-full-access-restricted",
+        "iam-no-expired-server-certificates",
+        "iam-root-no-access-keys",
+        "iam-root-not-used",
+        "sg-no-open-admin-ports-ipv4",
+        "sg-no-open-admin-ports-ipv6",
+    }
+
+
+def test_with_its_manual_controls_attested_the_account_in_which_everything_is_right_answers_zero(
+    audits: dict[str, Pack], tmp_path: Path
+) -> None:
+    entries = "".join(
+        f"- control: {name}\n  statement: Looked at on the day.\n  criterion: met\n  person: Head of IT\n"
+        "  date: 2026-10-20\n  valid_until: 2027-10-19\n"
+        for name, state in column("clean").items()
+        if state == State.MANUAL
+    )
+    (tmp_path / "attestations.yaml").write_text(f"attestations:\n{entries}")
+    options = ("--attestations", tmp_path / "attestations.yaml", "--out", tmp_path / "results.json")
+    assert auditor("evaluate", audits["clean"].path, *options).code == 0
