@@ -59,7 +59,7 @@ _NARROWED: Final[Mapping[str, str]] = {
 _LISTING: Final = "s3:ListObjectsV2"
 """Asked of the buckets of trails only."""
 _TRAIL_FILES: Final = ("s3:GetObject", "s3:GetObjectVersion")
-_TRAIL_LISTS: Final = ("s3:ListBucket", "s3:ListBucketVersions")
+_TRAIL_LISTS: Final = ("s3:GetLifecycleConfiguration", "s3:ListBucket", "s3:ListBucketVersions")
 
 
 @dataclass(frozen=True, slots=True)

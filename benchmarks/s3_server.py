@@ -57,6 +57,8 @@ class Answers:
             return self._cloudtrail(headers)
         path, _, query = target.partition("?")
         key = unquote(path).removeprefix(f"/{self.content.bucket}").lstrip("/")
+        if query.startswith("lifecycle"):
+            return _response(404, b"<Error><Code>NoSuchLifecycleConfiguration</Code></Error>")
         if method == "HEAD" or not key:
             return _response(200, b"") if method == "HEAD" else self._list(parse_qs(query, keep_blank_values=True))
         number = self.content.keys.get(key)

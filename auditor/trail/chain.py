@@ -13,6 +13,7 @@ from auditor.period import rfc3339
 from auditor.trail.digest import CheckedDigest, Pointer, Proof, finding, prove_by_successor
 from auditor.trail.findings import Certainty, Finding
 from auditor.trail.names import parse_digest_key
+from auditor.trail.retention import Expired
 
 HOUR: Final = timedelta(hours=1)
 DIGEST_GRACE: Final = timedelta(hours=2, minutes=15)
@@ -63,8 +64,8 @@ class Gap:
     """Log objects found in it."""
     events: tuple[str, ...] = ()
     """Ids of the verified events that explain it."""
-    calls: str = ""
-    """Those events in words."""
+    ground: str = ""
+    """What it rests on, in words: those events, or the rule that deletes objects."""
 
     @property
     def kind(self) -> str:
@@ -157,7 +158,7 @@ def link(
     missing: frozenset[Place],
     span: Span,
     *,
-    retention: timedelta | None,
+    expired: Expired | None,
 ) -> Linked:
     """Link the digests of one chain.
 
@@ -170,18 +171,18 @@ def link(
         digests: the hourly and backfill digests found for it, in any order.
         missing: places that a proved digest names and the store does not have.
         span: the asked-for time.
-        retention: after which age objects are deleted by rule; None when unknown.
+        expired: what is gone by the bucket's rules; None when they are unknown.
     """
     ordered = sorted(digests, key=lambda item: (item.end, item.start, item.bucket, item.key))
     settled, findings = [], []
-    expired = span.start if retention is None else max(span.start, span.now - retention)
+    bound = span.start if expired is None else max(span.start, expired.before)
     for backfill in (False, True):
         part = _prove_backwards([item for item in ordered if item.name.backfill is backfill])
         settled += part
-        findings += _compare_links(identity, part, missing, expired)
+        findings += _compare_links(identity, part, missing, bound)
     settled.sort(key=lambda item: (item.end, item.start, item.bucket, item.key))
     hourly = [item for item in settled if not item.name.backfill]
-    gaps, restarts = _gaps(identity, hourly, missing, span, retention)
+    gaps, restarts = _gaps(identity, hourly, missing, span, expired)
     return Linked(identity, tuple(settled), (*findings, *restarts), tuple(gaps))
 
 
@@ -314,7 +315,7 @@ def _gaps(
     hourly: Sequence[CheckedDigest],
     missing: frozenset[Place],
     span: Span,
-    retention: timedelta | None,
+    expired: Expired | None,
 ) -> tuple[list[Gap], list[Finding]]:
     proved = [item for item in hourly if item.proof is Proof.VALID]
     gaps: list[Gap] = []
@@ -323,12 +324,12 @@ def _gaps(
     for item in proved:
         starting = item.digest is not None and item.digest.previous is None
         if item.start > reached:
-            gaps += _hole(identity, reached, min(item.start, span.end), before, item, hourly, missing, span, retention)
+            gaps += _hole(identity, reached, min(item.start, span.end), before, item, hourly, missing, span, expired)
         elif starting and before is not None and span.start < item.start < span.end:
             restarts.append(_link_finding(item, "chain_restarted", f"a link to {before.key}", "no link"))
         reached, before = max(reached, item.end), item
     if reached < span.end:
-        gaps += _hole(identity, reached, span.end, before, None, hourly, missing, span, retention)
+        gaps += _hole(identity, reached, span.end, before, None, hourly, missing, span, expired)
     return [gap for gap in gaps if gap.start < gap.end], restarts
 
 
@@ -341,14 +342,19 @@ def _hole(
     hourly: Sequence[CheckedDigest],
     missing: frozenset[Place],
     span: Span,
-    retention: timedelta | None,
+    expired: Expired | None,
 ) -> list[Gap]:
-    """Cut the hole ``[start, end)`` at digests that are there and do not count; the rest has one cause."""
+    """Cut the hole ``[start, end)`` at what is gone by rule, and at digests that are there and do not count.
+
+    The rest has one cause.
+    """
     gaps: list[Gap] = []
     reached = start
     cause, certainty = _cause(before, after, missing, span)
-    if before is None and retention is not None and end <= span.now - retention:
-        cause, certainty = "out_of_retention", "likely"
+    if before is None and expired is not None and start < expired.before:
+        reached = min(end, expired.before)
+        gone = _gap(identity, start, reached, "out_of_retention", "likely")
+        gaps.append(described(replace(gone, ground=expired.ground)))
     for bad in hourly:
         if bad.proof is Proof.VALID or bad.end <= reached or bad.start >= end:
             continue
@@ -404,7 +410,7 @@ def described(gap: Gap) -> Gap:
     place = f"{gap.account} {gap.region}"
     span = f"from {gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC"
     sentence = _GAP_SENTENCES[gap.cause].format(place=place, span=span, logs=gap.logs)
-    return replace(gap, sentence=f"{sentence} {gap.calls}".rstrip())
+    return replace(gap, sentence=f"{sentence} {gap.ground}".rstrip())
 
 
 # -------------------------------------------------------------------------------------------- explaining the gaps
@@ -463,13 +469,13 @@ def _explained(gap: Gap, events: Sequence[TrailEvent], logs_between: LogCounter)
         certain: Certainty = "possible" if gap.cause == "unexplained" else "likely"
         if cause == "logging_stopped" and logs_between(gap.account, gap.region, off.time + AFTER_STOP, gap.end):
             return [gap]  # log files were delivered while logging is said to have been off
-        return [replace(gap, cause=cause, certainty=certain, events=(off.event_id,), calls=off.told())]
+        return [replace(gap, cause=cause, certainty=certain, events=(off.event_id,), ground=off.told())]
     explained = replace(
         gap,
         cause=cause,
         certainty="shown",
         events=(off.event_id, back.event_id),
-        calls=f"{off.told()} {back.told()}",
+        ground=f"{off.told()} {back.told()}",
     )
     if gap.end - back.time <= RESTART_GRACE:
         return [explained]

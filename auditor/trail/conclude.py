@@ -23,11 +23,11 @@ from auditor.trail.chain import (
     worse,
 )
 from auditor.trail.digest import CheckedDigest, Proof, finding
-from auditor.trail.fetch import Unavailable
+from auditor.trail.fetch import Unavailable, Version
 from auditor.trail.findings import Certainty, Finding
 from auditor.trail.gunzip import Damaged, inflate
 from auditor.trail.logs import LOG_LIMIT, LogPass
-from auditor.trail.names import days, parse_digest_key, parse_log_key
+from auditor.trail.names import DigestName, days, parse_digest_key, parse_log_key
 from auditor.trail.report import (
     FINDING_LIMIT,
     Anchor,
@@ -43,6 +43,10 @@ from auditor.trail.survey import DIGEST_BUDGET, Survey, digest_size, fetch_diges
 
 DELIVERY_SLACK: Final = timedelta(minutes=20)
 """Between the time in a log file's name and its delivery, which decides the digest it belongs to."""
+_MAYBE_DELETED: Final = frozenset(
+    {"unexplained", "after_last_digest", "no_digests", "logs_without_digest", "out_of_retention"}
+)
+"""Causes of a hole that delete markers may refute."""
 VERSION_LOOKUPS: Final = 50
 """Findings whose object versions are looked up."""
 
@@ -80,7 +84,7 @@ def find_extra(state: State, survey: Survey) -> None:
             identity = Identity(name.trail, name.home_region, name.account, name.region)
             chains.setdefault(identity, []).append(replace(checked, digest=replace(checked.digest, logs=())))
     for identity, digests in chains.items():
-        linked = link(identity, digests, frozenset(), state.span, retention=None)
+        linked = link(identity, digests, frozenset(), state.span, expired=None)
         state.spool.accept_other(state.numbers[item.bucket, item.key] for item in linked.proved())
     state.spool.find_extra()
 
@@ -120,7 +124,7 @@ class Conclusion:
 
     def _deleted_versions(self, gap: Gap) -> Gap:
         """Ask the bucket's versions whether digests of a hole were deleted."""
-        if gap.cause not in {"unexplained", "after_last_digest", "no_digests", "logs_without_digest"}:
+        if gap.cause not in _MAYBE_DELETED:
             return gap
         if not self._state.source.remote:
             return gap
@@ -139,6 +143,8 @@ class Conclusion:
                         self._state.scope.home_region,
                     ):
                         continue
+                    if self._due(gap, location.bucket, version, name):
+                        continue
                     if gap.start < name.end <= gap.end + HOUR:
                         sentence = f"Digest file {version.key} was deleted at {rfc3339(version.at)}."
                         extra = (("deleted_at", rfc3339(version.at)), ("delete_marker", version.version))
@@ -146,6 +152,11 @@ class Conclusion:
                         self._state.findings.append(replace(lost, extra=extra))
                         return described(replace(gap, cause="digest_deleted", certainty="shown"))
         return gap
+
+    def _due(self, gap: Gap, bucket: str, version: Version, name: DigestName) -> bool:
+        """Tell whether a deletion is the one that the bucket's rule makes, and not an earlier one."""
+        rule = self._state.retention.rule_for(bucket, version.key)
+        return gap.cause == "out_of_retention" and (rule is None or version.at >= name.end + timedelta(days=rule.days))
 
     def _check_anchors(self) -> None:
         for anchor in self._state.scope.anchors:
@@ -169,8 +180,7 @@ class Conclusion:
         if problem.reason != "missing":
             self._anchor_finding(anchor, "anchor_unreadable", problem.code, f"could not be read ({problem.code})")
             return
-        kept = self._state.scope.retention_days
-        if kept is None or anchor.end > self._state.now - timedelta(days=kept):
+        if not self._state.retention.gone(anchor.bucket, anchor.key, anchor.end):
             self._anchor_finding(anchor, "anchor_missing", "no such object", "is gone; an earlier report recorded it")
 
     def _anchor_finding(self, anchor: Anchor, kind: str, found: str, words: str) -> None:
@@ -251,6 +261,8 @@ class Conclusion:
             self._state.interrupted,
             self._state.bytes[0],
             self._state.bytes[1],
+            self._state.retention.rules,
+            tuple(self._state.unread_rules),
             self._logs.notable(),
         )
 
@@ -591,6 +603,7 @@ _LOG_STATES: Final[Mapping[str, str]] = {
     ),
     "log_missing": "d",
     "log_unreadable": "r",
+    "log_out_of_retention": "e",
     "log_hash_unknown": "r",
 }
 _LOG_SENTENCES: Final[Mapping[str, str]] = {
@@ -600,6 +613,7 @@ _LOG_SENTENCES: Final[Mapping[str, str]] = {
     "log_trailing_bytes": "Log file {key} has something added to it: {found}.",
     "log_too_large": "Log file {key} was replaced by something that is no log file: {found}.",
     "log_missing": "Log file {key} is gone; its digest vouches that it was delivered.",
+    "log_out_of_retention": "Log file {key} is gone, and so are all objects of its age: {found}.",
     "log_unreadable": "Log file {key} could not be read ({found}).",
     "log_hash_unknown": "Log file {key} cannot be checked: its digest names {found}.",
     "log_misplaced": "Log file {key} is listed in the digest of another account or Region.",

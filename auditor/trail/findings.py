@@ -80,6 +80,7 @@ KINDS: Final[Mapping[str, Level]] = {
     "log_too_large": Level.FAIL,
     "log_missing": Level.FAIL,
     "log_unreadable": Level.INCOMPLETE,
+    "log_out_of_retention": Level.INCOMPLETE,  # the bucket's rules delete objects before their digests are that old
     "log_hash_unknown": Level.INCOMPLETE,  # a hash algorithm we do not know
     "log_misplaced": Level.FAIL,  # a digest vouches for a file of another account or Region
     "log_listed_twice": Level.NOTE,

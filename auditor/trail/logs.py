@@ -139,12 +139,23 @@ class LogPass:
             try:
                 body = self._state.source.read(entry.bucket, entry.key, entry.size)
             except Unavailable as problem:
-                outcome.problems.append(_unavailable(entry, problem))
+                outcome.problems.append(self._unavailable(entry, problem))
                 continue
             outcome.fastest = min(outcome.fastest, time.perf_counter() - started)
             outcome.stored += len(body)
             self._check_log(entry, body, outcome)
         return outcome
+
+    def _unavailable(self, entry: Entry, problem: Unavailable) -> Problem:
+        expected = f"SHA-256 {entry.sha256}"
+        if problem.reason != "missing":
+            return _problem(entry, "unreadable", "log_unreadable", expected, problem.code)
+        name, retention = parse_log_key(entry.key), self._state.retention
+        if name is not None and retention.gone(entry.bucket, entry.key, name.minute):
+            expired = retention.expired([(entry.bucket, entry.key)])
+            ground = "" if expired is None else expired.ground.rstrip(".")
+            return _problem(entry, "unreadable", "log_out_of_retention", expected, ground)
+        return _problem(entry, "missing", "log_missing", expected, "no such object")
 
     def _check_log(self, entry: Entry, body: bytes, outcome: Checked) -> None:
         wanted = self._wanted(entry)
@@ -286,9 +297,3 @@ def _batch_size(batch: Sequence[Entry]) -> int:
 
 def _problem(entry: Entry, state: str, kind: str, expected: str, found: str) -> Problem:
     return Problem(entry.id, state, int(KINDS[kind]), kind, expected, found)
-
-
-def _unavailable(entry: Entry, problem: Unavailable) -> Problem:
-    if problem.reason == "missing":
-        return _problem(entry, "missing", "log_missing", f"SHA-256 {entry.sha256}", "no such object")
-    return _problem(entry, "unreadable", "log_unreadable", f"SHA-256 {entry.sha256}", problem.code)

@@ -18,6 +18,7 @@ from auditor.trail.archive import OBJECT_LIST
 from auditor.trail.fetch import FolderSource, Unavailable
 from auditor.trail.names import Location, parse_digest_key
 from auditor.trail.report import TrailReport, TrailScope
+from auditor.trail.retention import Expiry
 from auditor.trail.verify import verify_trail
 
 _ABOUT_DIGESTS: Final = ("digest_", "link_", "signature_", "key_", "proved_", "backfill_")
@@ -75,6 +76,7 @@ def recheck(archive: Path, recorded: Mapping[str, Any]) -> tuple[str, ...]:
 def _scope(recorded: Mapping[str, Any]) -> tuple[TrailScope, datetime]:
     """Ask what the recorded report was asked."""
     trail, period, chains = recorded["trail"], recorded["period"], recorded["coverage"]["chains"]
+    retention = recorded.get("retention", {})
     scope = TrailScope(
         trail["name"],
         trail["home_region"],
@@ -87,6 +89,10 @@ def _scope(recorded: Mapping[str, Any]) -> tuple[TrailScope, datetime]:
         discover_regions=False,
         arn=trail["arn"] or "",
         validation_enabled=True,
+        retention_days=retention.get("days"),
+        rules=tuple(
+            Expiry(rule["bucket"], rule["prefix"], rule["days"], rule["rule"]) for rule in retention.get("rules", ())
+        ),
     )
     return scope, parse_time(recorded["as_of"])
 

@@ -12,6 +12,7 @@ from auditor.period import rfc3339
 from auditor.trail.chain import STATES, Gap
 from auditor.trail.findings import KINDS, Finding, Level, verdict_of
 from auditor.trail.names import Location
+from auditor.trail.retention import Expiry
 
 SCHEMA: Final = "auditor.trail/1"
 FINDING_LIMIT: Final = 5000
@@ -61,7 +62,8 @@ class TrailScope:
         discover_regions: whether Regions found in the bucket are verified, too.
         arn: the trail's ARN, empty when unknown.
         validation_enabled: what the trail's configuration says about digests; None when unknown.
-        retention_days: after which age the bucket's rules delete objects; None when unknown.
+        retention_days: after which age objects are deleted, by the caller's word; None leaves it to the bucket's rules.
+        rules: the bucket's rules, where they were read before.
         anchors: newest digests of an earlier report.
         more_locations: where the trail wrote before its bucket or prefix changed.
         shared_without_digests: whether another trail writes to the same place without digests: its log files cannot be
@@ -80,6 +82,7 @@ class TrailScope:
     arn: str = ""
     validation_enabled: bool | None = None
     retention_days: int | None = None
+    rules: tuple[Expiry, ...] = ()
     anchors: tuple[Anchor, ...] = ()
     more_locations: tuple[Location, ...] = ()
     shared_without_digests: bool = False
@@ -194,6 +197,10 @@ class TrailReport:
     interrupted: bool
     stored_bytes: int
     inflated_bytes: int
+    rules: tuple[Expiry, ...] = ()
+    """Rules that delete the bucket's objects."""
+    unread_rules: tuple[tuple[str, str], ...] = ()
+    """Buckets whose rules could not be read, and the error code."""
     notable: Mapping[str, Any] | None = None
     """The notable-events document, when it was asked for."""
 
@@ -236,6 +243,11 @@ class TrailReport:
             "anchors": [anchor.document() for anchor in self.anchors],
             "earlier_anchors": [anchor.document() for anchor in self.scope.anchors],
             "other_trails": list(self.other_trails),
+            "retention": {
+                "days": self.scope.retention_days,
+                "rules": [rule.document() for rule in self.rules],
+                "unreadable": [{"bucket": bucket, "code": code} for bucket, code in self.unread_rules],
+            },
         }
 
 

@@ -15,6 +15,7 @@ from auditor.trail.keys import KeyBook, PublicKey
 from auditor.trail.names import DigestName, Location
 from auditor.trail.parallel import Concurrency, Workers
 from auditor.trail.report import TrailScope
+from auditor.trail.retention import Retention
 from auditor.trail.spool import Spool
 
 LATE_DIGESTS: Final = timedelta(hours=3)
@@ -93,6 +94,8 @@ class State:
         self.digest_of: dict[int, tuple[Chain, datetime]] = {}
         self.trail_events: dict[str, TrailEvent] = {}
         self.windows: list[tuple[datetime, datetime]] = []
+        self.retention = Retention(now, scope.retention_days, scope.rules)
+        self.unread_rules: list[tuple[str, str]] = []
         self.bytes = [0, 0]
         """Stored and inflated bytes of log files."""
         self.interrupted = False

@@ -5,7 +5,8 @@ thread (``parallel``). A run never stops at a single object: what could not be r
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 
@@ -13,12 +14,14 @@ from auditor.trail.archive import Archive
 from auditor.trail.chain import AFTER_STOP, BEFORE_STOP, RESTART_GRACE, Gap, Identity, link
 from auditor.trail.conclude import DELIVERY_SLACK, Conclusion, find_extra
 from auditor.trail.digest import unreadable
-from auditor.trail.fetch import ObjectSource
+from auditor.trail.fetch import ObjectSource, Unavailable
 from auditor.trail.logs import LogPass, OnRecord
+from auditor.trail.names import Location
 from auditor.trail.parallel import Concurrency, Stopped
 from auditor.trail.report import TrailReport, TrailScope
+from auditor.trail.retention import Expired, expiries
 from auditor.trail.spool import Checkpoint
-from auditor.trail.state import Progress, State
+from auditor.trail.state import Chain, Progress, State
 from auditor.trail.survey import KeySource, Survey
 
 __all__ = ["KeySource", "OnRecord", "Progress", "verify_trail"]
@@ -87,6 +90,8 @@ def _run(state: State, survey: Survey, logs: LogPass) -> TrailReport:
         survey.run()  # (1) to (4)
     except Stopped:
         state.interrupted = True
+    if not state.interrupted and state.retention.days is None and not state.retention.rules:
+        _read_rules(state)
     _link(state)  # (5)
     try:
         if not state.interrupted:
@@ -100,8 +105,6 @@ def _run(state: State, survey: Survey, logs: LogPass) -> TrailReport:
 def _link(state: State) -> None:
     _drop_other_trails_regions(state)
     accepted: list[tuple[int, str]] = []
-    days_kept = state.scope.retention_days
-    retention = None if days_kept is None else timedelta(days=days_kept)
     for _, chain in sorted(state.chains.items()):
         for place, name in chain.own.items():
             if place not in chain.checked:
@@ -112,7 +115,7 @@ def _link(state: State) -> None:
             list(chain.checked.values()),
             frozenset(chain.missing),
             state.span,
-            retention=retention,
+            expired=_expired(state, chain),
         )
         state.linked.append(linked)
         for item in linked.proved():
@@ -120,6 +123,26 @@ def _link(state: State) -> None:
             accepted.append((state.numbers[item.bucket, item.key], bound))
     state.spool.accept(accepted)
     state.windows = _event_windows(linked.gaps for linked in state.linked)
+
+
+def _read_rules(state: State) -> None:
+    """Ask the buckets for their lifecycle rules; where they cannot be read, a hole stays unexplained."""
+    for bucket in sorted({location.bucket for location in state.locations if location.bucket}):
+        try:
+            found = expiries(bucket, state.source.lifecycle(bucket))
+            state.retention = replace(state.retention, rules=(*state.retention.rules, *found))
+        except Unavailable as problem:
+            state.unread_rules.append((bucket, problem.code))
+
+
+def _expired(state: State, chain: Chain) -> Expired | None:
+    """Return which digests of a chain are gone by rule, in all places that it was written to."""
+    written = {Location(bucket, name.location_prefix, name.organization) for (bucket, _), name in chain.own.items()}
+    places = [
+        (place.bucket, place.folder(chain.account, "CloudTrail-Digest", chain.region))
+        for place in sorted(written or {state.scope.location}, key=str)
+    ]
+    return state.retention.expired(places)
 
 
 def _drop_other_trails_regions(state: State) -> None:

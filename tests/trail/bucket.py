@@ -82,6 +82,8 @@ class Bucket:
     versioned: bool = False
     history: dict[tuple[str, str], list[tuple[datetime, Held | None]]] = field(default_factory=dict)
     remote: bool = False
+    rules: Sequence[Mapping[str, Any]] = ()
+    """Lifecycle rules, as AWS spells them."""
 
     # -- what a store answers
 
@@ -228,6 +230,11 @@ class Source:
 
     def versions(self, bucket: str, prefix: str) -> Sequence[Version]:
         return self.bucket.versions(bucket, prefix)
+
+    def lifecycle(self, bucket: str) -> Sequence[Mapping[str, Any]]:
+        if refused := self.bucket.refused.get(f"{bucket}?lifecycle"):
+            raise refused
+        return self.bucket.rules
 
     def get_version(self, bucket: str, key: str, version: str) -> Fetched:
         return self.bucket.get_version(bucket, key, version)

@@ -48,11 +48,14 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         where, _, key = unquote(parts.path).lstrip("/").partition("/")
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        what = key or "list"
+        what = key or ("lifecycle" if "lifecycle" in query else "list")
         self.store.asked[what] += 1
         for part, fault in self.store.faults.items():
             if part in what and fault(self, what, self.store.asked[what]):
                 return
+        if what == "lifecycle":
+            self.lifecycle()
+            return
         if not key:
             self.listing(where, query)
             return
@@ -61,6 +64,18 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
         else:
             self.answer(200, held.body, {f"x-amz-meta-{name}": value for name, value in held.metadata.items()})
+
+    def lifecycle(self) -> None:
+        """Serve the bucket's rules: whole prefixes and ages."""
+        rules = "".join(
+            f"<Rule><ID>{escape(rule['ID'])}</ID><Filter><Prefix>{escape(rule['Filter']['Prefix'])}</Prefix></Filter>"
+            f"<Status>{rule['Status']}</Status><Expiration><Days>{rule['Expiration']['Days']}</Days></Expiration></Rule>"
+            for rule in self.store.bucket.rules
+        )
+        if rules:
+            self.answer(200, f"<LifecycleConfiguration>{rules}</LifecycleConfiguration>".encode())
+        else:
+            self.answer(404, b"<Error><Code>NoSuchLifecycleConfiguration</Code></Error>")
 
     def listing(self, where: str, query: dict[str, str]) -> None:
         """Serve a page of a listing."""

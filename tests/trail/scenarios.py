@@ -805,6 +805,76 @@ def first_half_expired(case: Case) -> Case:
     return Case(bucket, scope(retention_days=1), arguments={"now": AT + timedelta(days=1, minutes=5)})
 
 
+def expiring(case: Case, days: int = 1, **rule: Any) -> Case:
+    """Return a case whose first half is gone two days later, and a lifecycle rule may say why."""
+    case.bucket.rules = [
+        {"ID": "keep", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": days}} | rule
+    ]
+    bound = START + 4 * HOUR
+    deleted = START + timedelta(days=1, hours=1)
+    for key in [*case.bucket.digest_keys(), *case.bucket.log_keys()]:
+        if key.rsplit("_", 2 if "/CloudTrail/" in key else 1)[1] <= f"{bound:%Y%m%dT%H%M}":
+            case.bucket.delete(key, at=deleted)
+    case.scope = replace(case.scope, start=START)
+    case.arguments = {"now": deleted + timedelta(days=1)}
+    return case
+
+
+@scenario("gap_out_of_retention", INCOMPLETE)
+def first_half_expired_by_the_buckets_rule(case: Case) -> Case:
+    return expiring(case)
+
+
+@scenario("gap_out_of_retention", INCOMPLETE)
+def rule_of_the_older_form(case: Case) -> Case:
+    case = expiring(case)
+    case.bucket.rules = [{"Status": "Enabled", "Prefix": "logs/", "Expiration": {"Days": 1}}]
+    return case
+
+
+@scenario("digest_missing", FAIL)
+def rule_cannot_be_read(case: Case) -> Case:
+    case.bucket.refused[f"{TRAIL.bucket}?lifecycle"] = Unavailable("denied", "AccessDenied")
+    return expiring(case)
+
+
+@scenario("digest_missing", FAIL)
+def rule_is_switched_off(case: Case) -> Case:
+    return expiring(case, Status="Disabled")
+
+
+@scenario("digest_missing", FAIL)
+def rule_is_for_tagged_objects(case: Case) -> Case:
+    return expiring(case, Filter={"Tag": {"Key": "keep", "Value": "no"}})
+
+
+@scenario("digest_missing", FAIL)
+def rule_is_for_another_prefix(case: Case) -> Case:
+    return expiring(case, Filter={"Prefix": "other/"})
+
+
+@scenario("digest_missing", FAIL)
+def deleted_before_the_rule_would_have(case: Case) -> Case:
+    return expiring(case, days=30)
+
+
+def marked(case: Case, at: Any) -> Case:
+    """Return a case whose delete markers were all made then."""
+    for states in case.bucket.history.values():
+        states[:] = [(at, None) if held is None else (moment, held) for moment, held in states]
+    return case
+
+
+@scenario("gap_digest_deleted", FAIL)
+def delete_markers_older_than_the_rule_makes(case: Case) -> Case:
+    return marked(expiring(Case(versioned())), START + 12 * HOUR)
+
+
+@scenario("gap_out_of_retention", INCOMPLETE)
+def delete_markers_made_by_the_rule(case: Case) -> Case:
+    return marked(expiring(Case(versioned())), START + timedelta(days=2))
+
+
 @scenario("digest_missing", FAIL)
 def digest_moved_to_another_day(case: Case) -> None:
     key = case.bucket.digest_key(AT + HOUR)

@@ -146,10 +146,10 @@ def test_the_page_is_accessible_and_never_scrolls_sideways(chrome: Chrome, tmp_p
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     chrome.get(path.as_uri())
     assert chrome.get_log("browser") == []  # type: ignore[no-untyped-call]
-    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width  # type: ignore[no-untyped-call]
-    chrome.execute_script(AXE.read_text("utf-8"))  # type: ignore[no-untyped-call]
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    chrome.execute_script(AXE.read_text("utf-8"))
     run = "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(done)"
-    violations = chrome.execute_async_script(run)["violations"]  # type: ignore[no-untyped-call]
+    violations = chrome.execute_async_script(run)["violations"]
     assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in violations] == []
 
 

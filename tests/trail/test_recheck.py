@@ -11,6 +11,7 @@ import pytest
 from auditor.errors import IntegrityError
 from auditor.trail.recheck import archive_of, recheck
 from tests.trail.bucket import Bucket, filled, scope, verify
+from tests.trail.scenarios import Case, expiring, genuine
 
 
 def archived(folder: Path, bucket: Bucket) -> dict[str, Any]:
@@ -34,6 +35,14 @@ def test_an_archive_of_a_trail_under_attack_agrees_with_its_report(tmp_path: Pat
     bucket.delete(bucket.digest_keys()[5])
     report = archived(tmp_path, bucket)
     assert report["verdict"] == "fail"
+    assert recheck(tmp_path / "trail-1", report) == ()
+
+
+def test_what_the_buckets_rules_deleted_is_no_difference(tmp_path: Path) -> None:
+    case = expiring(Case(genuine().copy()))
+    case.arguments["archive"] = tmp_path / "trail-1"
+    report = case.verify().document()
+    assert report["retention"]["rules"] == [{"bucket": "trail-bucket", "prefix": "", "days": 1, "rule": "keep"}]
     assert recheck(tmp_path / "trail-1", report) == ()
 
 

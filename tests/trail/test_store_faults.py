@@ -1,5 +1,6 @@
 """What the store does wrong on the wire costs coverage at most, never the run and never the truth."""
 
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -12,7 +13,7 @@ from auditor.trail.verify import verify_trail
 
 from .bucket import ACCOUNT, HOME, HOUR, NOW, TRAIL, Held, book, scope, verify
 from .faulty_store import Store, breaking, redirecting, refusing, serving, slow, understating
-from .scenarios import AT, forged_log, genuine
+from .scenarios import AT, Case, expiring, forged_log, genuine
 
 assert FIRST_PAUSE_SECONDS < 1
 
@@ -29,10 +30,10 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Any:
     return boto3.Session(aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="x", region_name=HOME)
 
 
-def verified(store: Store, session: Any, *, retries: int = 1) -> TrailReport:
+def verified(store: Store, session: Any, *, retries: int = 1, now: datetime = NOW) -> TrailReport:
     with serving(store) as endpoint:
         source = S3Source(session, endpoint_url=endpoint, retries=retries)
-        return verify_trail(source, lambda *_: book(), scope(), now=NOW, concurrency=4)
+        return verify_trail(source, lambda *_: book(), scope(), now=now, concurrency=4)
 
 
 def kinds(report: TrailReport) -> set[str]:
@@ -138,3 +139,20 @@ def test_without_a_store_nothing_is_verified(session: Any) -> None:
     source = S3Source(session, endpoint_url="http://127.0.0.1:9", retries=0)
     with pytest.raises(Unavailable):
         source.get(TRAIL.bucket, "key")
+
+
+def test_the_buckets_rules_explain_what_they_deleted(session: Any) -> None:
+    case = expiring(Case(genuine().copy()))
+    store = Store(case.bucket)
+    report = verified(store, session, now=case.arguments["now"])
+    assert {item.kind for item in report.findings} == {"gap_out_of_retention", "log_out_of_retention"}
+    assert "Lifecycle rule keep of bucket trail-bucket deletes objects after 1 day." in report.gaps[0].sentence
+
+
+@pytest.mark.parametrize("status", [pytest.param(403, id="denied"), pytest.param(503, id="throttled")])
+def test_rules_that_cannot_be_read_explain_nothing(session: Any, status: int) -> None:
+    case = expiring(Case(genuine().copy()))
+    store = Store(case.bucket, {"lifecycle": refusing(status, "AccessDenied" if status == 403 else "SlowDown")})
+    report = verified(store, session, retries=1, now=case.arguments["now"])
+    assert report.verdict is Level.FAIL
+    assert [bucket for bucket, _ in report.unread_rules] == ["trail-bucket"]

@@ -84,6 +84,10 @@ class FolderSource:
         """Return nothing: a folder keeps no versions."""
         return ()
 
+    def lifecycle(self, bucket: str) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002
+        """Return nothing: a folder has no rules."""
+        return ()
+
     def get_version(self, bucket: str, key: str, version: str) -> Fetched:  # noqa: ARG002
         """Refuse: a folder keeps no versions."""
         raise Unavailable("missing", "NoSuchVersion")

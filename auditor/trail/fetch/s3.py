@@ -1,7 +1,7 @@
 """S3 through obstore, with the SDK's credentials. Only read calls are made."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, timedelta
 from functools import cached_property
 from threading import Lock
@@ -202,6 +202,19 @@ class S3Source:
             if row["VersionId"] != "null" or deleted
         ]
         return sorted(found, key=lambda version: (version.at, version.version), reverse=True)
+
+    def lifecycle(self, bucket: str) -> Sequence[Mapping[str, Any]]:
+        """Ask GetBucketLifecycleConfiguration."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            rules = self._client.get_bucket_lifecycle_configuration(Bucket=bucket).get("Rules")
+        except (ClientError, BotoCoreError) as error:
+            problem = _boto_unavailable(error)
+            if problem.code == "NoSuchLifecycleConfiguration":
+                return ()
+            raise problem from error
+        return rules if isinstance(rules, list) else ()
 
     def get_version(self, bucket: str, key: str, version: str) -> Fetched:
         """Read one version."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 Reason = Literal["missing", "denied", "archived", "throttled", "broken"]
 
@@ -78,6 +78,10 @@ class ObjectSource(Protocol):
 
     def versions(self, bucket: str, prefix: str) -> Sequence[Version]:
         """Return at most 1,000 versions under a prefix, newest first; empty where none are kept. Raises Unavailable."""
+        ...
+
+    def lifecycle(self, bucket: str) -> Sequence[Mapping[str, Any]]:
+        """Return the rules of a bucket's lifecycle configuration, as AWS spells them. Raises Unavailable."""
         ...
 
     def get_version(self, bucket: str, key: str, version: str) -> Fetched:
