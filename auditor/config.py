@@ -71,6 +71,7 @@ class Config(BaseModel):
     sampling: Annotated[Sampling | None, Field(description="Default: everything is tested.")] = None
     skip: list[Literal["trail", "events", "truth"]] = []
     out: str = "reports"
+    securityhub_import: Annotated[bool, Field(description="Send the findings to Security Hub; this writes.")] = False
     zip: Annotated[bool, Field(description="Write the pack as one zip as well, beside it.")] = False
     formats: Annotated[list[str], Field(description="pdf, html, and exports of the results.")] = [
         "pdf",

@@ -13,10 +13,16 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "auditor"
 
-ROOMS = frozenset({"collect", "evaluate", "trail", "render", "seal", "simulator"})
+ROOMS = frozenset({"collect", "evaluate", "trail", "render", "seal", "deliver", "simulator"})
 """Each room talks to the others through files and values only."""
 
-AWS_BORDER = ("auditor.collect", "auditor.trail.fetch", "auditor.seal.kms", "auditor.simulator")
+AWS_BORDER = (
+    "auditor.collect",
+    "auditor.trail.fetch",
+    "auditor.seal.kms",
+    "auditor.deliver",
+    "auditor.simulator",
+)
 BORDERS = {
     "boto3": AWS_BORDER,
     "botocore": AWS_BORDER,

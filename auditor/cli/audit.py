@@ -24,7 +24,10 @@ from auditor.outcome import EXIT_MEANING, headline
 from auditor.period import parse_time
 
 if TYPE_CHECKING:
+    from auditor.deliver.securityhub import Import
     from auditor.seal.pack import Sealing
+
+_MOST_REFUSED = 10
 
 
 @click.command()
@@ -33,6 +36,12 @@ if TYPE_CHECKING:
 @click.option("--format", "formats", metavar="F1,F2", help="pdf, html, csv, xlsx, oscal, ocsf, asff, sarif, junit ...")
 @with_zip
 @with_imports
+@click.option(
+    "--securityhub-import",
+    is_flag=True,
+    default=None,
+    help="Send the findings to AWS Security Hub: the one option that writes; see auditor policy --securityhub-import.",
+)
 @what_to_judge
 def run(*, as_json: bool, quiet: bool, **given: Any) -> int:
     """Audit one AWS account, write an evidence pack and answer with the exit code.
@@ -67,6 +76,8 @@ def audit_and_tell(
         finished = audit(Request(config, as_of, **options), show)
     if options["sealing"] is not None:
         tell_missing_stamp(finished.pack)
+    if finished.imported is not None:
+        _tell_import(finished.imported, quiet=as_json)
     if as_json:
         document = {
             "exit_code": finished.code,
@@ -74,6 +85,7 @@ def audit_and_tell(
             "headline": headline(finished.results),
             "counts": finished.results.counts,
             "zip": str(finished.zip) if finished.zip else None,
+            "securityhub_import": finished.imported.document() if finished.imported else None,
         }
         echo_json(document)
         return finished.code
@@ -87,6 +99,17 @@ def audit_and_tell(
     click.echo(printable(headline(finished.results)))
     click.echo(f"exit code {finished.code}: {EXIT_MEANING[finished.code]}")
     return finished.code
+
+
+def _tell_import(imported: "Import", *, quiet: bool) -> None:
+    """Say what Security Hub took, and on stderr what it did not take and why."""
+    if not quiet:
+        click.echo(f"{'Security Hub':<12} {imported.accepted} of {imported.sent} findings accepted")
+    for item in imported.refused[:_MOST_REFUSED]:
+        where = f"{item.id} in {item.region}"
+        click.echo(printable(f"auditor: Security Hub did not take {where}: {item.code}: {item.message}"), err=True)
+    if (more := len(imported.refused) - _MOST_REFUSED) > 0:
+        click.echo(f"auditor: nor {more} more; all stand in results/securityhub-import.json", err=True)
 
 
 def _sealing(config: Config) -> "Sealing | None":

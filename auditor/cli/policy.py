@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 @click.option("--for-account", metavar="ID", default="*", help="Narrow resources to an account; default: any.")
 @click.option("--trail-bucket", "buckets", multiple=True, metavar="NAME", help="Bucket of a trail; default: any.")
 @click.option("--kms-key", "keys", multiple=True, metavar="ARN", help="Key that encrypts a trail's files; repeatable.")
+@click.option(
+    "--securityhub-import", "for_import", is_flag=True, help="Print what run --securityhub-import needs more."
+)
 @click.option("--check", is_flag=True, help="Ask AWS what the caller may not do, and what that costs.")
 @click.option("--profile", metavar="NAME", help="With --check: profile of the AWS configuration.")
 @click.option("--region", metavar="REGION", help="With --check: the Region to ask.")
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--role-name", metavar="NAME", help="With --check: role to assume in that account.")
 @click.option("--config", "config_file", type=click.Path(), help="Settings; default auditor.yaml.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def command(*, check: bool, as_json: bool, control_ids: Sequence[str], **given: Any) -> int:
+def command(*, check: bool, for_import: bool, as_json: bool, control_ids: Sequence[str], **given: Any) -> int:
     """Print the least-privilege IAM policy for a run, or check it against what the caller may do.
 
     Without --framework and --control, the policy covers the whole catalogue.
@@ -45,6 +48,8 @@ def command(*, check: bool, as_json: bool, control_ids: Sequence[str], **given: 
     from auditor.policy import operations_for
     from auditor.run import open_catalog
 
+    if for_import:
+        return _print_import(given, as_json=as_json)
     if given["config_file"] is not None:
         given["config_file"] = Path(given["config_file"])
     config = config_of(given)
@@ -82,6 +87,18 @@ def _print(operations: Sequence["Operation"], given: Mapping[str, Any], *, as_js
         click.echo(
             "note: trails encrypted with a KMS key also need kms:Decrypt on it; name it with --kms-key", err=True
         )
+    return 0
+
+
+def _print_import(given: Mapping[str, Any], *, as_json: bool) -> int:
+    """Print the policy of the one call that writes; nothing of it is in the policy of a run."""
+    from auditor.deliver.securityhub import policy
+
+    document = policy(given["partition"], given["for_account"])
+    if as_json:
+        echo_json({"exit_code": 0, "policies": [document]})
+    else:
+        click.echo(json.dumps(document, indent=2))
     return 0
 
 

@@ -23,7 +23,7 @@ from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
-from auditor.collect.guard import CallLog, is_read
+from auditor.collect.guard import CallLog
 from auditor.errors import CollectionError, UsageError
 
 HOME_REGIONS: Final[Mapping[str, str]] = {
@@ -105,21 +105,22 @@ def open_session(*, profile: str | None = None, region: str | None = None, log: 
 
 
 def _guarded(session: boto3.Session, log: CallLog) -> boto3.Session:
-    """Let the session's clients know read operations only, and count what they send."""
+    """Let the session's clients know only operations that the log permits, and count what they send."""
     core = session._session  # noqa: SLF001 - boto3 has no public way to its core session
-    core.register_component("data_loader", _ReadOnlyLoader(core.get_component("data_loader")))
+    core.register_component("data_loader", _LimitedLoader(core.get_component("data_loader"), log))
     log.watch(session)
     return session
 
 
-class _ReadOnlyLoader:
-    """Gives the SDK service models without the operations that are no reads: its clients lack the very methods.
+class _LimitedLoader:
+    """Gives the SDK service models without the operations that are not permitted: its clients lack the very methods.
 
     It also makes clients quicker to build: of EC2's 830 methods 300 are left.
     """
 
-    def __init__(self, loader: Loader) -> None:
+    def __init__(self, loader: Loader, log: CallLog) -> None:
         self._loader = loader
+        self._log = log
         self._models: dict[tuple[str, str | None], Any] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -132,8 +133,9 @@ class _ReadOnlyLoader:
         key = (service_name, api_version)
         if key not in self._models:
             model = self._loader.load_service_model(service_name, type_name, api_version)
-            reads = {name: item for name, item in model["operations"].items() if is_read(f"{service_name}:{name}")}
-            self._models[key] = {**model, "operations": reads}
+            permits = self._log.permits
+            kept = {name: item for name, item in model["operations"].items() if permits(f"{service_name}:{name}")}
+            self._models[key] = {**model, "operations": kept}
         return self._models[key]
 
 

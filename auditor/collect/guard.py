@@ -1,5 +1,7 @@
 """Lets only read operations reach the network, and counts every request that does.
 
+Whoever asked for a write gets a log of its own, which lets that one operation pass as well; a run's own log never does.
+
 The guard hangs on the SDK session's own events, so that no client made from the session can go round it: an operation
 that is not on the list below is refused before its request is built. Knows no account, plan or evidence.
 """
@@ -107,12 +109,25 @@ def refuse_mutation(operation: str, region: str = "") -> None:
 
 
 class CallLog:
-    """Counts our own requests and refuses those that are not reads. One per run; safe to share between threads."""
+    """Counts our own requests and refuses those that are not reads. One per run; safe to share between threads.
 
-    def __init__(self) -> None:
+    Args:
+        asked_for: writing operations that somebody asked for, as ``service:Operation``; none in the log of a run.
+    """
+
+    def __init__(self, *, asked_for: frozenset[str] = frozenset()) -> None:
+        self._asked_for = asked_for
         self._requests: Counter[tuple[str, str, str]] = Counter()
         self._lock = Lock()
         self._stop = Event()
+
+    def permits(self, operation: str) -> bool:
+        """Say whether ``service:Operation`` may be called."""
+        return is_read(operation) or operation in self._asked_for
+
+    def _check(self, operation: str, region: str) -> None:
+        if operation not in self._asked_for:
+            refuse_mutation(operation, region)
 
     def watch(self, session: Any) -> None:
         """Guard every client that is made from a boto3 session from now on."""
@@ -125,7 +140,7 @@ class CallLog:
         Raises:
             MutationRefusedError: the operation is no read.
         """
-        refuse_mutation(f"{service}:{operation}", region)
+        self._check(f"{service}:{operation}", region)
         with self._lock:
             self._requests[(service, operation, region)] += requests
 
@@ -151,7 +166,7 @@ class CallLog:
 
     def _before_call(self, *, model: Any, context: dict[str, Any], **_: Any) -> None:
         service, region = model.service_model.service_name, context.get("client_region") or ""
-        refuse_mutation(f"{service}:{model.name}", region)
+        self._check(f"{service}:{model.name}", region)
         context["auditor_call"] = (service, model.name, region)
 
     def _request_created(self, *, request: Any, **_: Any) -> None:

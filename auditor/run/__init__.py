@@ -6,12 +6,15 @@ half a pack and two runs never mix.
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from auditor.deliver.securityhub import Import
 from auditor.layout import EVIDENCE
 from auditor.outcome import exit_code
+from auditor.run.delivering import import_into_security_hub
 from auditor.run.gather import collect_evidence
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules, replay
 from auditor.run.publishing import check_formats, complete, settle
@@ -34,6 +37,10 @@ __all__ = [
 ]
 
 
+NOT_DELIVERED = 5
+"""Exit code when Security Hub did not take all findings; the pack is finished all the same."""
+
+
 def audit(request: Request, progress: Progress) -> Finished:
     """Audit an account and leave a pack.
 
@@ -45,16 +52,32 @@ def audit(request: Request, progress: Progress) -> Finished:
     rules = load_rules(config)
     check_formats(config.formats)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
+    imported: list[Import] = []
+
+    def deliver(findings: Sequence[Mapping[str, Any]]) -> bytes:
+        outcome, record = import_into_security_hub(config, findings)
+        imported.append(outcome)
+        return record
+
     with _unfinished(out) as folder:
         series = collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out)
-        results, manifest = complete(folder, rules, progress, sealing=request.sealing, previous=series.pack)
+        results, manifest = complete(
+            folder,
+            rules,
+            progress,
+            sealing=request.sealing,
+            previous=series.pack,
+            deliver=deliver if config.securityhub_import else None,
+        )
         pack = settle(folder, out, results)
     zipped = pack.with_name(f"{pack.name}.zip") if config.zip else None
     if zipped is not None:
         progress("Zip", 0, 0)
         pack_zip(pack, zipped)
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
-    return Finished(pack, results, manifest, code, zipped)
+    if any(outcome.refused for outcome in imported):
+        code = NOT_DELIVERED
+    return Finished(pack, results, manifest, code, zipped, imported[0] if imported else None)
 
 
 @contextmanager

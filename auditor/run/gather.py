@@ -51,7 +51,7 @@ def collect_evidence(
     config = request.config
     started = request.now()
     log = CallLog()
-    caller = _caller(config, log)
+    caller = caller_of(config, log)
     series = find_previous(previous, caller.account, request.as_of) if previous else Previous()
     redactor = Redactor(request.salt)
     writer = EvidenceWriter(folder, redact=redactor)
@@ -88,7 +88,12 @@ def collect_evidence(
     return series
 
 
-def _caller(config: Config, log: CallLog) -> Caller:
+def caller_of(config: Config, log: CallLog) -> Caller:
+    """Return who asks: the credentials' owner, or the role that the settings name.
+
+    Raises:
+        CollectionError: there are no credentials, or the role cannot be taken.
+    """
     session = accounts.open_session(profile=config.profile or None, region=config.region or None, log=log)
     caller = accounts.identify(session)
     if config.role_name:

@@ -1,7 +1,10 @@
 """The second half of a run: judge, export, render and seal; put the finished pack in its place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from auditor import __version__
 from auditor.canonical import sha256_hex
@@ -22,6 +25,12 @@ from auditor.seal.manifest import MANIFEST, Manifest, ManifestInfo, PreviousPack
 from auditor.seal.pack import Sealing, seal_pack
 
 PAGES = ("html", "pdf")
+SECURITY_HUB = "results/securityhub-import.json"
+"""What was sent to Security Hub, by which calls, and what it did not take; only in a pack whose findings were sent."""
+
+Deliver = Callable[[Sequence[Mapping[str, Any]]], bytes]
+"""Takes findings in ASFF, sends them, returns the record of it."""
+
 MOST_ATTACHED_FILES = 1_000
 MOST_ATTACHED_BYTES = 16_000_000
 """Beyond either, the PDF carries manifest and results only: its evidence stands beside it in the pack."""
@@ -34,8 +43,18 @@ def complete(
     *,
     sealing: Sealing | None = None,
     previous: PreviousPack | None = None,
+    deliver: Deliver | None = None,
 ) -> tuple[Results, str]:
-    """Make a pack of a folder with evidence; return the results and the manifest's hash, which every page prints."""
+    """Make a pack of a folder with evidence; return the results and the manifest's hash, which every page prints.
+
+    Args:
+        folder: holds the evidence.
+        rules: what it is judged by.
+        progress: shown how far it is.
+        sealing: who signs; None leaves the pack unsigned.
+        previous: the pack before this one.
+        deliver: sends the findings to Security Hub before the pack is closed; None when nobody asked for that.
+    """
     config = rules.config
     progress("Evaluate", 0, 0)
     store_imports(folder / EVIDENCE, rules.imports)
@@ -49,8 +68,13 @@ def complete(
     formats = [name for name in config.formats if name not in PAGES]
     if results.imported:
         formats.append("imported-csv")
+    if deliver is not None:
+        formats.append("asff")
     for name, data in export(Source(document, records, report_id, __version__), formats).items():
         _write(folder / "results" / name, data)
+    if deliver is not None:
+        progress("Import into Security Hub", 0, 0)
+        _write(folder / SECURITY_HUB, deliver(orjson.loads((folder / "results" / EXPORTS["asff"][0]).read_bytes())))
 
     def pages(manifest: Manifest) -> None:
         if not set(PAGES) & set(config.formats):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from auditor import __version__
 from auditor.config import Config
+from auditor.deliver.securityhub import Import
 from auditor.model import Results
 from auditor.period import Period, parse_period
 from auditor.seal.pack import Sealing
@@ -57,6 +58,7 @@ class Finished:
         manifest_sha256: printed on every page.
         code: the exit code that the results deserve.
         zip: the pack as one file; None when it was not asked for.
+        imported: what came of the import into Security Hub; None when it was not asked for.
     """
 
     pack: Path
@@ -64,3 +66,4 @@ class Finished:
     manifest_sha256: str
     code: int
     zip: Path | None = None
+    imported: Import | None = None

@@ -1,4 +1,8 @@
-"""AWS Security Finding Format (schema 2018-10-08), ready for ``BatchImportFindings``: batches hold at most 100."""
+"""AWS Security Finding Format (schema 2018-10-08), ready for ``BatchImportFindings``.
+
+A finding has the same id in every run, so that an import updates the one of the run before. What Security Hub lets
+providers update of severity and types is in ``FindingProviderFields``.
+"""
 
 import re
 from typing import Any
@@ -7,9 +11,6 @@ from auditor.canonical import canonical_json
 from auditor.model import State
 from auditor.operations import GLOBAL
 from auditor.render.exports.source import PRODUCT, Finding, Source, shortened
-
-BATCH = 100
-"""Most findings that one ``BatchImportFindings`` call takes."""
 
 _COMPLIANCE = {
     State.PASS: "PASSED",
@@ -20,6 +21,7 @@ _COMPLIANCE = {
     State.MANUAL: "NOT_AVAILABLE",
 }
 _HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+_TYPES = ["Software and Configuration Checks/Industry and Regulatory Standards"]
 _REQUIREMENTS = 32
 
 
@@ -34,15 +36,16 @@ def _finding(source: Source, finding: Finding) -> dict[str, Any]:
     account = result["account"]
     found: dict[str, Any] = {
         "SchemaVersion": "2018-10-08",
-        "Id": f"auditor/{control['id']}/{source.identifier('asff', *finding.key)}",
+        "Id": f"auditor/{control['id']}/{finding.lasting_id}",
         "ProductArn": f"arn:{source.partition}:securityhub:{region}:{account}:product/{account}/default",
         "ProductName": PRODUCT,
         "GeneratorId": f"auditor/{control['id']}",
         "AwsAccountId": account,
-        "Types": ["Software and Configuration Checks/Industry and Regulatory Standards"],
+        "Types": _TYPES,
         "CreatedAt": source.as_of,
         "UpdatedAt": source.as_of,
         "Severity": {"Label": control["severity"].upper()},
+        "FindingProviderFields": {"Severity": {"Label": control["severity"].upper()}, "Types": _TYPES},
         "Title": shortened(control["title"], 256),
         "Description": shortened(result["reason"], 1024),
         "Resources": [

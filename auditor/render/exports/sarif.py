@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.canonical import canonical_json, sha256_hex
+from auditor.canonical import canonical_json
 from auditor.model import State
 from auditor.render.exports.source import PRODUCT, Finding, Source, shortened
 
@@ -77,7 +77,7 @@ def _result(source: Source, finding: Finding, indexes: Mapping[str, int]) -> dic
         "level": _LEVELS[finding.control["severity"]] if _KINDS[finding.state] == "fail" else "none",
         "message": {"text": shortened(result["reason"], _MESSAGE_LIMIT)},
         "locations": [_location(source, finding)],
-        "partialFingerprints": {"auditorResult/v1": source_key(finding)},
+        "partialFingerprints": {"auditorResult/v1": finding.lasting_id},
     }
     if finding.state is State.WAIVED:
         waiver = result["waiver"]
@@ -85,11 +85,6 @@ def _result(source: Source, finding: Finding, indexes: Mapping[str, int]) -> dic
             {"kind": "external", "status": "accepted", "justification": shortened(waiver["justification"], 1024)}
         ]
     return found
-
-
-def source_key(finding: Finding) -> str:
-    """Return what stays the same for the same finding in the next run."""
-    return sha256_hex("\x1f".join(finding.key).encode())
 
 
 def _location(source: Source, finding: Finding) -> dict[str, Any]:

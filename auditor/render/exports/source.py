@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.canonical import sha256_hex
 from auditor.model import State
 
 _NAMESPACE = uuid.UUID("6b1f7d0e-6c5a-5e0e-9a57-0a4d41554449")
@@ -70,6 +71,11 @@ class Finding:
             result["resource"],
             ",".join(result["frameworks"]),
         )
+
+    @property
+    def lasting_id(self) -> str:
+        """What stays the same for the same finding in the next run: a SHA-256 in hexadecimal."""
+        return sha256_hex("\x1f".join(self.key).encode())
 
     @property
     def requirements(self) -> list[str]:
