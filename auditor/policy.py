@@ -34,10 +34,14 @@ _NARROWED: Final[Mapping[str, str]] = {
     "cloudtrail:GetEventSelectors": "arn:{partition}:cloudtrail:*:*:trail/*",
     "cloudtrail:GetInsightSelectors": "arn:{partition}:cloudtrail:*:*:trail/*",
     "cloudtrail:GetTrailStatus": "arn:{partition}:cloudtrail:*:*:trail/*",
+    "cloudwatch:GetAlarmMuteRule": "arn:{partition}:cloudwatch:*:{account}:alarm-mute-rule:*",
+    "events:DescribeEventBus": "arn:{partition}:events:*:{account}:event-bus/*",
     "events:ListTargetsByRule": "arn:{partition}:events:*:{account}:rule/*",
     "kms:DescribeKey": "arn:{partition}:kms:*:{account}:key/*",
     "kms:GetKeyPolicy": "arn:{partition}:kms:*:{account}:key/*",
     "kms:GetKeyRotationStatus": "arn:{partition}:kms:*:{account}:key/*",
+    "lambda:GetFunctionConcurrency": "arn:{partition}:lambda:*:{account}:function:*",
+    "lambda:GetFunctionConfiguration": "arn:{partition}:lambda:*:{account}:function:*",
     "lambda:GetPolicy": "arn:{partition}:lambda:*:{account}:function:*",
     "logs:DescribeMetricFilters": "arn:{partition}:logs:*:{account}:log-group:*",
     "s3:GetBucketAcl": _BUCKETS,
@@ -53,6 +57,7 @@ _NARROWED: Final[Mapping[str, str]] = {
     "sns:GetTopicAttributes": "arn:{partition}:sns:*:{account}:*",
     "sns:ListSubscriptionsByTopic": "arn:{partition}:sns:*:{account}:*",
     "sqs:GetQueueAttributes": "arn:{partition}:sqs:*:{account}:*",
+    "stepfunctions:DescribeStateMachine": "arn:{partition}:states:*:{account}:stateMachine:*",
 }
 """Operation -> the only resources its action is needed on."""
 

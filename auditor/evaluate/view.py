@@ -101,6 +101,10 @@ class Library:
         """Say whether the catalogue has an operation; that of an older pack may not."""
         return operation in self._operations
 
+    def asked(self, operation: str) -> bool:
+        """Say whether an operation was part of the run."""
+        return operation in self._evidence.run.operations
+
     def optional(self, operation: str) -> tuple[Call, ...]:
         """Return the calls that this operation stands for; none where it is unknown or was not part of the run."""
         if operation not in self._operations:
@@ -301,6 +305,10 @@ class View:
         record = self._library.referred(missing.ref)
         if record is not None:
             self.note(record)
+
+    def planned(self, operation: str) -> bool:
+        """Say whether an operation was part of the run."""
+        return self._library.knows(operation) and self._library.asked(operation)
 
     def consult(self, operation: str) -> Consulted:
         """Return what became of an operation's calls. Raises nothing and notes nothing: whoever uses an answer does.

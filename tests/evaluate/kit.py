@@ -122,17 +122,29 @@ class World:
         framework = Framework("test", "", "", "", "", (requirement,), "")
         known = replace(catalog(), controls={control.id: control}, frameworks={"test": framework})
         with tempfile.TemporaryDirectory() as folder:
-            return evaluate(self._stored(Path(folder) / "evidence", control), known, ["test"]).controls[0]
+            return evaluate(stored(Path(folder) / "evidence", control, {ACCOUNT: self}), known, ["test"]).controls[0]
 
-    def _stored(self, folder: Path, control: Control) -> Evidence:
-        writer = EvidenceWriter(folder)
-        for call, said in self.answers.values():
+
+def judge_together(control_id: str, worlds: Mapping[str, World]) -> ControlResult:
+    """Store the worlds of several accounts as the evidence of one run and judge one control in all of them."""
+    control = catalog().controls[control_id]
+    framework = Framework("test", "", "", "", "", (Requirement("1", "", (control.id,), (), None, "", {}),), "")
+    known = replace(catalog(), controls={control.id: control}, frameworks={"test": framework})
+    with tempfile.TemporaryDirectory() as folder:
+        return evaluate(stored(Path(folder) / "evidence", control, worlds), known, ["test"]).controls[0]
+
+
+def stored(folder: Path, control: Control, worlds: Mapping[str, World]) -> Evidence:
+    """Write what AWS would answer in each account, through the real writer."""
+    writer = EvidenceWriter(folder)
+    for account, world in worlds.items():
+        for call, said in world.answers.values():
             writer.add(
                 Answer(
-                    account=ACCOUNT,
+                    account=account,
                     call=call,
                     pages=said.pages,
-                    principal=f"arn:aws:iam::{ACCOUNT}:role/auditor",
+                    principal=f"arn:aws:iam::{account}:role/auditor",
                     request_ids=("r-1",),
                     http_status=403 if said.error else 200,
                     collected_at=AS_OF,
@@ -140,24 +152,23 @@ class World:
                     absent=said.absent,
                 )
             )
-        account = AccountScope(ACCOUNT, self.partition, self.regions)
-        names = (*control.evidence, *control.consults)
-        writer.close(
-            RunInfo(
-                entity=ACCOUNT,
-                title="test",
-                accounts=(account,),
-                period=PERIOD,
-                as_of=AS_OF,
-                started=AS_OF,
-                ended=AS_OF,
-                frameworks=("test",),
-                principal=f"arn:aws:iam::{ACCOUNT}:role/auditor",
-                tool="test",
-                operations=tuple(item.name for item in needed(catalog().operations, names)),
-            )
+    names = (*control.evidence, *control.consults)
+    writer.close(
+        RunInfo(
+            entity=ACCOUNT,
+            title="test",
+            accounts=tuple(AccountScope(name, world.partition, world.regions) for name, world in worlds.items()),
+            period=PERIOD,
+            as_of=AS_OF,
+            started=AS_OF,
+            ended=AS_OF,
+            frameworks=("test",),
+            principal=f"arn:aws:iam::{ACCOUNT}:role/auditor",
+            tool="test",
+            operations=tuple(item.name for item in needed(catalog().operations, names)),
         )
-        return Evidence(folder)
+    )
+    return Evidence(folder)
 
 
 def states(result: ControlResult) -> dict[str, State]:

@@ -14,8 +14,10 @@ from typing import Any
 
 from auditor.evaluate.chain.facts import Alarm, Facts, Filter, Trail
 from auditor.evaluate.chain.link import Link, Links, State, completed, first_broken, reached, references, state_of
-from auditor.evaluate.chain.paths import Path, Paths, records, trail_links
-from auditor.evaluate.chain.rules import RulePath, rule_path
+from auditor.evaluate.chain.log_alarms import log_alarm_links
+from auditor.evaluate.chain.paths import Path, Paths
+from auditor.evaluate.chain.rules import RulePath, rule_paths
+from auditor.evaluate.chain.trails import records, trail_links
 from auditor.evaluate.patterns.coverage import Detector, World
 from auditor.evaluate.patterns.delivery import detector_of_filter
 from auditor.evaluate.patterns.errors import PatternError, TooComplexError
@@ -73,13 +75,15 @@ class Account:
     """One account's means of detection, prepared once and asked for each requirement."""
 
     def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-        self._paths = Paths(facts)
-        self._known: dict[Filter, tuple[Path, Detector | None, str, bool]] = {}
-        self._rules = [path for rule in facts.rules if (path := rule_path(rule, facts)) is not None]
-        self._by_group: dict[tuple[str, str], list[Filter]] = {}
-        for one in facts.filters:
-            self._by_group.setdefault((one.group, one.region), []).append(one)
+        self.given = facts
+        self.facts = facts = replace(facts, trails=tuple(_as_its_owner_sees_it(one, facts) for one in facts.trails))
+        self._rules = rule_paths(facts)
+        self._paths: dict[str, Paths] = {}
+        self._known: dict[tuple[str, Filter], tuple[Path, Detector | None, str, bool]] = {}
+        self._by_group: dict[tuple[str, str, str], list[Filter]] = {}
+        for owner in (facts, *facts.others.values()):
+            for one in owner.filters:
+                self._by_group.setdefault((owner.account, one.region, one.group), []).append(one)
 
     def detect(self, requirement: Requirement, rules: Rules = RULES) -> Detection:
         """Judge one requirement, by our reading of undocumented rules or by another one."""
@@ -96,13 +100,36 @@ class Account:
 
     def _candidates(self, trail: Trail, head: Links) -> Iterable[_Candidate]:
         parts = trail.group_arn.split(":")
-        if len(parts) < 7 or parts[4] != self.facts.account:  # noqa: PLR2004 - arn:partition:logs:region:account:log-group:name
+        if len(parts) < 7:  # noqa: PLR2004 - arn:partition:logs:region:account:log-group:name
             return
-        for one in self._by_group.get((parts[6], parts[3]), ()):
-            if one not in self._known:
-                self._known[one] = (self._paths.of(one), *_read(one))
-            path, detector, problem, undecided = self._known[one]
+        region, owner, group = parts[3], parts[4], parts[6]
+        for one in self._by_group.get((owner, region, group), ()):
+            if (owner, one) not in self._known:
+                self._known[owner, one] = (self._paths_of(owner).of(one), *_read(one))
+            path, detector, problem, undecided = self._known[owner, one]
             yield _Candidate(head, path, detector, problem, undecided)
+
+    def _paths_of(self, owner: str) -> Paths:
+        """Return the ways from the filters of an account: this one, or the one whose log group a trail delivers to."""
+        if owner not in self._paths:
+            self._paths[owner] = Paths(_seen_from(owner, self.facts))
+        return self._paths[owner]
+
+
+def _seen_from(owner: str, facts: Facts) -> Facts:
+    """Return the facts of an account with all others of the run beside it."""
+    if owner == facts.account:
+        return facts
+    known = {**facts.others, facts.account: replace(facts, others={})}
+    return replace(facts.others[owner], others={name: one for name, one in known.items() if name != owner})
+
+
+def _as_its_owner_sees_it(trail: Trail, facts: Facts) -> Trail:
+    """Members of an organization often may not ask about its trail; the evidence of its owner answers for them."""
+    owner = facts.others.get(trail.account)
+    if not trail.unread or owner is None:
+        return trail
+    return next((one for one in owner.trails if one.arn == trail.arn), trail)
 
 
 _prepared: list[Account] = []
@@ -110,7 +137,7 @@ _prepared: list[Account] = []
 
 def account_of(facts: Facts) -> Account:
     """Return the account prepared; the last one is kept, because controls are judged account by account."""
-    if not _prepared or _prepared[0].facts != facts:
+    if not _prepared or _prepared[0].given != facts:
         _prepared[:] = [Account(facts)]
     return _prepared[0]
 
@@ -233,7 +260,8 @@ class _Judgement:
         rules = [one for one in self.rules if one.state is not State.BROKEN]
         covers, _ = self._decide(possible, State.OK, State.UNKNOWN)
         undecided = any(one.undecided and one.state is not State.BROKEN for one in self.candidates)
-        if elsewhere is None and covers is False and not undecided:
+        by_query = log_alarm_links(self.facts, self.requirement, self.heads)
+        if elsewhere is None and covers is False and not undecided and by_query is None:
             return None
         hopeful = self._judge(possible, State.OK, State.UNKNOWN)
         if elsewhere is not None:
@@ -243,6 +271,8 @@ class _Judgement:
             said += [note for note in hopeful.notes if note.startswith("Not assessed")]
             note = said[0] if said else "Whether every event is caught could not be decided."
             chain = completed((*self._best_head(), Link("filter", State.UNKNOWN, "", note)))
+        elif covers is False and by_query is not None:
+            chain = completed(by_query)
         else:
             chain = self._unknown_chain([one for one in possible if one not in working], rules, hopeful)
         link = first_broken(chain)
@@ -379,7 +409,8 @@ def _about(one: _Candidate, events: frozenset[str]) -> bool:
 def _is_elsewhere(trail: Trail, head: Links, facts: Facts) -> bool:
     """Say whether a trail delivers to a log group that this account's evidence does not show."""
     parts = trail.group_arn.split(":")
-    here = len(parts) > 6 and parts[4] == facts.account and parts[3] in facts.regions  # noqa: PLR2004 - parts of an ARN
+    owner = facts.of(parts[4]) if len(parts) > 6 else None  # noqa: PLR2004 - parts of an ARN
+    here = owner is not None and parts[3] in owner.regions
     return not here and any(link.kind == "log group" and link.state is State.UNKNOWN for link in head)
 
 
@@ -432,10 +463,11 @@ def detection_time(alarm: Alarm | None) -> dict[str, Any]:
         seconds = RULE_DELIVERY_SECONDS
         sentence = "About a minute: EventBridge gets the event from CloudTrail directly."
         return {"seconds": seconds, "way": "EventBridge", "sentence": sentence, "eventbridge_seconds": seconds}
-    seconds = TRAIL_DELIVERY_SECONDS + alarm.period * alarm.datapoints
+    rhythm = max(alarm.period * alarm.datapoints, alarm.interval)
+    seconds = TRAIL_DELIVERY_SECONDS + rhythm
     sentence = (
         f"About {round(seconds / 60)} minutes: some {TRAIL_DELIVERY_SECONDS // 60} for the delivery to the log group "
-        f"and up to {round(alarm.period / 60) or 1} for the alarm's period. An EventBridge rule takes about a minute."
+        f"and up to {round(rhythm / 60) or 1} for the alarm's period. An EventBridge rule takes about a minute."
     )
     return {
         "seconds": seconds,

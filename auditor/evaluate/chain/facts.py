@@ -133,7 +133,9 @@ class Alarm:
         actions: ``AlarmActions``.
         state: ``StateValue``.
         since: when it entered that state, aware UTC.
-        mute: a mute rule or suppressor that can keep its actions back; empty when there is none.
+        evaluation: ``EvaluationState``; empty when AWS reports no trouble.
+        warm_up: ``certain`` or ``possible`` while a warm-up period keeps it from acting; empty otherwise.
+        interval: seconds between evaluations, where AWS names them; 0 otherwise.
     """
 
     name: str
@@ -153,13 +155,75 @@ class Alarm:
     actions: tuple[str, ...] = ()
     state: str = ""
     since: datetime | None = None
-    mute: str = ""
+    evaluation: str = ""
+    warm_up: str = ""
+    interval: int = 0
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogAlarm:
+    """An alarm on a scheduled query over log groups.
+
+    Args:
+        name: the alarm's name.
+        arn: what composite alarms and actions call it.
+        region: where it is.
+        query: ``QueryString``.
+        groups: names or ARNs of the log groups that it looks at.
+        needed: how many results have to breach (``QueryResultsToAlarm``).
+        comparison: ``ComparisonOperator``.
+        evaluation: ``EvaluationState``; empty when AWS reports no trouble.
+        warm_up: as for a metric alarm.
+        actions_enabled: ``ActionsEnabled``.
+        actions: ``AlarmActions``.
+    """
+
+    name: str
+    arn: str
+    region: str
+    query: str
+    groups: tuple[str, ...]
+    needed: int = 1
+    comparison: str = "GreaterThanOrEqualToThreshold"
+    evaluation: str = ""
+    warm_up: str = ""
+    actions_enabled: bool = True
+    actions: tuple[str, ...] = ()
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MuteRule:
+    """A rule that keeps the actions of alarms back at certain times.
+
+    Args:
+        name: the rule's name.
+        region: where it and its alarms are.
+        alarms: names of the alarms that it mutes; None when AWS does not say.
+        expression: ``cron(...)`` or ``at(...)``.
+        duration: ISO 8601.
+        timezone: of the expression; empty means UTC.
+        starts: not before this moment, aware UTC.
+        expires: not after this moment, aware UTC.
+        status: ``ACTIVE``, ``SCHEDULED`` or ``EXPIRED``, as AWS says; empty when it does not.
+    """
+
+    name: str
+    region: str
+    alarms: frozenset[str] | None
+    expression: str
+    duration: str
+    timezone: str = ""
+    starts: datetime | None = None
+    expires: datetime | None = None
+    status: str = ""
     ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Composite:
-    """A composite alarm. ``suppressor`` is the alarm that can keep its actions back."""
+    """A composite alarm. ``suppressor`` is the alarm that can keep its actions back, ``suppressed`` what does now."""
 
     name: str
     arn: str
@@ -168,6 +232,7 @@ class Composite:
     actions_enabled: bool = True
     actions: tuple[str, ...] = ()
     suppressor: str = ""
+    suppressed: str = ""
     ref: str = ""
 
 
@@ -186,14 +251,33 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """A KMS key that a topic is encrypted with.
+
+    Args:
+        arn: the key; empty when its name led to none.
+        policy: its key policy, parsed; None when it could not be read.
+        aws_managed: whether it is one of AWS's own, whose policy lets no other service use it.
+        unread: why its policy is not known; empty when it is.
+    """
+
+    arn: str
+    policy: Mapping[str, Any] | None
+    aws_managed: bool = False
+    unread: str = ""
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Topic:
     """An SNS topic.
 
     Args:
         arn: the topic.
         policy: its access policy, parsed; None when it could not be read.
-        key: its KMS key; empty when it is not encrypted.
+        key: what it calls its KMS key; empty when it is not encrypted.
         subscriptions: all of them.
+        cipher: that key; None when it was not looked at.
     """
 
     arn: str
@@ -201,6 +285,7 @@ class Topic:
     key: str = ""
     subscriptions: tuple[Subscription, ...] = ()
     ref: str = ""
+    cipher: Key | None = None
 
     @property
     def name(self) -> str:
@@ -210,13 +295,48 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An EventBridge rule on the default bus. ``targets`` are ARNs."""
+    """An EventBridge rule on the default bus. ``targets`` are ARNs; ``arn`` is empty where it is not known."""
 
     name: str
     region: str
     pattern: str
     state: str
     targets: tuple[str, ...] = ()
+    ref: str = ""
+    arn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What a rule hands events to: a function, a state machine or an event bus.
+
+    Args:
+        arn: as the rule names it.
+        exists: None when that is not known.
+        trouble: why it cannot act, such as a failed function; empty when nothing is known against it.
+        policy: a function's own policy, parsed; None when it has none or it is not known.
+        unread: what is not known of it, and why; empty when everything is.
+        concurrency: a function's reserved concurrency; None for none.
+        dead_letters: the queue or topic that a function hands failed events to; empty for none.
+    """
+
+    arn: str
+    exists: bool | None = None
+    trouble: str = ""
+    policy: Mapping[str, Any] | None = None
+    unread: str = ""
+    concurrency: int | None = None
+    dead_letters: str = ""
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """An OAM link by which the account shares a Region's metrics with a monitoring account."""
+
+    arn: str
+    region: str
+    account: str
     ref: str = ""
 
 
@@ -229,6 +349,13 @@ class Facts:
         partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
         regions: those of the audit.
         as_of: the run's moment, aware UTC.
+        mutes: rules that keep actions of alarms back.
+        unread_mutes: Region -> why its mute rules are not known.
+        sharings: with whom metrics are shared.
+        unread_sharings: Region -> why that is not known.
+        attached: ARNs of the links that other accounts have attached to this one's sinks; None when not looked at.
+        reactions: what rules hand events to, by ARN; what is not in it was not looked at.
+        others: the facts of further accounts of the same run, by account id, as far as something leads to them.
     """
 
     account: str
@@ -242,5 +369,15 @@ class Facts:
     composites: tuple[Composite, ...] = ()
     topics: Mapping[str, Topic] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
-    functions: frozenset[str] | None = None
-    """ARNs of Lambda functions; None when they were not listed."""
+    log_alarms: tuple[LogAlarm, ...] = ()
+    mutes: tuple[MuteRule, ...] = ()
+    unread_mutes: Mapping[str, str] = field(default_factory=dict)
+    sharings: tuple[Sharing, ...] = ()
+    unread_sharings: Mapping[str, str] = field(default_factory=dict)
+    attached: frozenset[str] | None = None
+    reactions: Mapping[str, Reaction] = field(default_factory=dict)
+    others: Mapping[str, "Facts"] = field(default_factory=dict)
+
+    def of(self, account: str) -> "Facts | None":
+        """Return what is known of an account: of this one, of another one of the run, or nothing."""
+        return self if account == self.account else self.others.get(account)

@@ -92,12 +92,26 @@ def detector_of_rule(name: str, pattern: Pattern, *, region: str = "", reads: bo
         region: where the rule is; empty when there is one in every Region.
         reads: whether read-only events reach it.
     """
-    parts = [_inside(pattern.formula if pattern.formula is not None else NEVER)]
+    return Detector(name, pattern, conjoin(_record_formula(pattern), *_arriving(region, reads=reads)), _names(pattern))
+
+
+def detector_of_forwarding(name: str, first: Pattern, second: Pattern, *, region: str, reads: bool) -> Detector:
+    """Make a detector of two rules: the first hands the events of its Region to a bus, where the second takes them."""
+    formula = conjoin(_record_formula(first), _record_formula(second), *_arriving(region, reads=reads))
+    return Detector(name, second, formula, _names(second))
+
+
+def _record_formula(pattern: Pattern) -> Formula:
+    return _inside(pattern.formula if pattern.formula is not None else NEVER)
+
+
+def _arriving(region: str, *, reads: bool) -> list[Formula]:
+    parts: list[Formula] = []
     if region:
         parts.append(Test(Path(REGION, "region"), OneOf((Exactly(region),)), f"only events of {region} arrive"))
     if not reads:
         parts.append(Test(Path(READ_ONLY, "readOnly"), _Write(), "read-only events do not arrive in state ENABLED"))
-    return Detector(name, pattern, conjoin(*parts), _names(pattern))
+    return parts
 
 
 @lru_cache(maxsize=4096)

@@ -90,6 +90,7 @@ def _by_alarm_type(call: Call, output: dict[str, Any], state: State) -> dict[str
     return {
         "MetricAlarms": output.get("MetricAlarms", []) if "MetricAlarm" in wanted else [],
         "CompositeAlarms": composites if "CompositeAlarm" in wanted else [],
+        "LogAlarms": [],
     }
 
 

@@ -1,12 +1,26 @@
 """The chain from trail to human, link by link."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from auditor.evaluate.chain.detection import detection_time
-from auditor.evaluate.chain.facts import Composite, Facts, Filter, Rule, Series, Subscription
+from auditor.evaluate.chain.facts import (
+    Composite,
+    Facts,
+    Filter,
+    Key,
+    LogAlarm,
+    MuteRule,
+    Reaction,
+    Rule,
+    Series,
+    Sharing,
+    Subscription,
+)
 from auditor.evaluate.chain.link import ORDER, State, first_broken
 from tests.evaluate.chain.account import (
     ALARM,
@@ -28,6 +42,33 @@ from tests.evaluate.chain.account import (
     trail,
 )
 from tests.evaluate.patterns.published import PRINTED
+
+KEY = f"arn:aws:kms:{HOME}:{ME}:key/1234abcd"
+GRANT = {
+    "Effect": "Allow",
+    "Principal": {"Service": "cloudwatch.amazonaws.com"},
+    "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+    "Resource": "*",
+}
+SHARED = Sharing(f"arn:aws:oam:{HOME}:{ME}:link/1", HOME, OTHER, "EV-0009#/pages/0/Items/0")
+FUNCTION = f"arn:aws:lambda:{HOME}:{ME}:function:x"
+MACHINE = f"arn:aws:states:{HOME}:{ME}:stateMachine:x"
+BUS = f"arn:aws:events:{HOME}:{ME}:event-bus/"
+INVOKE = {
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "lambda:InvokeFunction"}
+    ]
+}
+
+
+def keyed(statement: Mapping[str, object]) -> Facts:
+    return topical(key="alias/alerts", cipher=Key(KEY, {"Statement": [statement]}, ref="EV-0008"))
+
+
+def muted(expression: str, **changes: Any) -> Facts:
+    given = {"region": HOME, "alarms": frozenset({"changes"}), "status": "SCHEDULED", **changes}
+    return replace(RIGHT, mutes=(MuteRule("nightly", expression=expression, duration="PT1H", ref="EV-0008", **given),))
+
 
 EVENT_POLICY = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": ["sns:Publish"]}]
@@ -119,6 +160,25 @@ def test_a_whole_chain_passes_with_every_link_named() -> None:
         pytest.param(topical(policy=EVENT_POLICY), "action", "does not let", id="policy-for-another-service"),
         pytest.param(topical(policy=DENIED), "action", "does not let", id="policy-denies"),
         pytest.param(topical(key="alias/aws/sns"), "action", "alias/aws/sns", id="aws-managed-key"),
+        pytest.param(
+            topical(key="k", cipher=Key(KEY, None, aws_managed=True)), "action", "alias/aws/sns", id="aws-key"
+        ),
+        pytest.param(
+            keyed({**GRANT, "Action": "kms:Decrypt"}), "action", "kms:GenerateDataKey", id="key-without-data-key"
+        ),
+        pytest.param(
+            keyed({**GRANT, "Principal": {"AWS": f"arn:aws:iam::{ME}:root"}}),
+            "action",
+            "does not let",
+            id="key-of-root",
+        ),
+        pytest.param(alarmed(evaluation="EVALUATION_ERROR"), "alarm", "has errors", id="evaluation-error"),
+        pytest.param(alarmed(warm_up="certain"), "alarm", "warm-up", id="warming-up"),
+        pytest.param(
+            alarmed(series=(Series("Audit", "Changes", account=OTHER),)), "alarm", OTHER, id="metric-of-another-account"
+        ),
+        pytest.param(muted("cron(0 2 * * *)"), "action", "again and again", id="muted-every-night"),
+        pytest.param(muted("at(2026-01-01T00:00)", status="ACTIVE"), "action", "now", id="muted-now"),
         pytest.param(topical(subscriptions=()), "subscriber", "no subscriptions", id="nobody-subscribed"),
         pytest.param(
             topical(subscriptions=(Subscription("PendingConfirmation", "email"),)),
@@ -154,14 +214,34 @@ def test_the_first_broken_link_is_named(facts: Facts, link: str, words: str) -> 
         pytest.param(alarmed(series=(), unread="its expression is no plain sum"), "no plain sum", id="metric-maths"),
         pytest.param(alarmed(threshold=None), "no fixed threshold", id="anomaly-detection"),
         pytest.param(alarmed(statistic=""), "percentile", id="percentile"),
-        pytest.param(alarmed(series=(Series("Audit", "Changes", account=OTHER),)), OTHER, id="metric-elsewhere"),
-        pytest.param(alarmed(mute="nightly"), "nightly", id="muted"),
+        pytest.param(alarmed(evaluation="PARTIAL_DATA"), "PARTIAL_DATA", id="partial-data"),
+        pytest.param(alarmed(evaluation="EVALUATION_FAILURE"), "EVALUATION_FAILURE", id="evaluation-fails"),
+        pytest.param(alarmed(evaluation="NEW_STATE"), "NEW_STATE", id="evaluation-state-of-tomorrow"),
+        pytest.param(alarmed(warm_up="possible"), "warm-up", id="perhaps-warming-up"),
+        pytest.param(alarmed(comparison="GreaterThanUpperThreshold"), "GreaterThanUpperThreshold", id="band"),
+        pytest.param(alarmed(missing_data="tomorrow"), "tomorrow", id="missing-data-of-tomorrow"),
+        pytest.param(muted("cron(0 2 ? * *)"), "cannot be read", id="muted-perhaps"),
+        pytest.param(muted("cron(0 2 * * *)", alarms=None), "which alarms", id="muted-without-names"),
+        pytest.param(replace(RIGHT, unread_mutes={HOME: "AccessDenied"}), "AccessDenied", id="mute-rules-unread"),
+        pytest.param(
+            replace(RIGHT, alarms=(), unread_sharings={HOME: "AccessDenied"}), "AccessDenied", id="sharings-unread"
+        ),
+        pytest.param(replace(RIGHT, alarms=(), sharings=(SHARED,)), OTHER, id="shared-with-an-account-not-seen"),
+        pytest.param(
+            alarmed(actions=(f"arn:aws:ssm-incidents::{ME}:response-plan/p",)), "not known", id="response-plan"
+        ),
         pytest.param(alarmed(actions=(f"arn:aws:sns:{HOME}:{OTHER}:alerts",)), OTHER, id="topic-elsewhere"),
         pytest.param(alarmed(actions=(f"arn:aws:sns:sa-east-1:{ME}:alerts",)), "sa-east-1", id="topic-region"),
         pytest.param(alarmed(actions=(f"arn:aws:lambda:{HOME}:{ME}:function:x",)), "function x", id="function"),
         pytest.param(topical(policy=None), "could not be read", id="policy-unread"),
         pytest.param(topical(policy=ODD_POLICY), "conditions", id="policy-conditions"),
-        pytest.param(topical(key="1234abcd"), "key", id="own-key"),
+        pytest.param(topical(key="1234abcd"), "not looked at", id="own-key"),
+        pytest.param(
+            topical(key="alias/x", cipher=Key("", None, unread=": AccessDenied")), "AccessDenied", id="key-unread"
+        ),
+        pytest.param(
+            keyed({**GRANT, "Condition": {"StringEquals": {"kms:ViaService": "x"}}}), "conditions", id="key-conditions"
+        ),
     ],
 )
 def test_what_is_not_known_is_neither_pass_nor_fail(facts: Facts, words: str) -> None:
@@ -186,6 +266,14 @@ def test_what_is_not_known_is_neither_pass_nor_fail(facts: Facts, words: str) ->
         pytest.param(alarmed(actions=(f"arn:aws:ssm:{HOME}:{ME}:opsitem:2", TOPIC)), id="ticket"),
         pytest.param(trail(excluded=frozenset({"kms.amazonaws.com"})), id="other-source-excluded"),
         pytest.param(trail(reads=False), id="writes-are-enough-here"),
+        pytest.param(keyed(GRANT), id="own-key-that-cloudwatch-may-use"),
+        pytest.param(muted("cron(0 2 * * *)", status="EXPIRED"), id="mute-rule-expired"),
+        pytest.param(muted("cron(0 2 * * *)", alarms=frozenset({"other"})), id="mute-rule-of-another-alarm"),
+        pytest.param(muted("cron(0 2 * * *)", region="us-east-1"), id="mute-rule-of-another-region"),
+        pytest.param(muted("at(2026-12-01T00:00)"), id="mute-window-ahead"),
+        pytest.param(
+            alarmed(series=(Series("Audit", "Changes", account=ME),)), id="metric-of-the-own-account-by-its-number"
+        ),
     ],
 )
 def test_other_right_ways_pass(facts: Facts) -> None:
@@ -245,6 +333,9 @@ def composite(rule: str, **changes: object) -> Facts:
         pytest.param(composite('ALARM("changes")', actions_enabled=False), State.BROKEN, "disabled", id="disabled"),
         pytest.param(composite('ALARM("changes")', suppressor="x"), State.UNKNOWN, "kept back", id="suppressor"),
         pytest.param(
+            composite('ALARM("changes")', suppressor="x", suppressed="Alarm"), State.BROKEN, "now", id="suppressed"
+        ),
+        pytest.param(
             composite('AT_LEAST(2, ALARM, ("changes"))'), State.UNKNOWN, "cannot be understood", id="new-grammar"
         ),
         pytest.param(composite('ALARM("changes")', region="us-east-1"), State.BROKEN, "no action", id="other-region"),
@@ -279,6 +370,10 @@ def rule(**changes: object) -> Facts:
     return replace(RIGHT, filters=(), rules=rules, topics={TOPIC: topic})
 
 
+def reacting(reaction: Reaction) -> Facts:
+    return replace(rule(targets=(reaction.arn,)), reactions={reaction.arn: reaction})
+
+
 def test_rules_in_every_region_are_an_alternative_and_labelled_so() -> None:
     found = detect(rule())
     assert found.state is State.OK
@@ -294,18 +389,33 @@ def test_rules_in_every_region_are_an_alternative_and_labelled_so() -> None:
         pytest.param(rule(state="DISABLED"), State.BROKEN, id="disabled"),
         pytest.param(rule(targets=()), State.BROKEN, id="no-target"),
         pytest.param(rule(pattern='{"source": "x"}'), State.BROKEN, id="invalid-pattern"),
-        pytest.param(rule(targets=(f"arn:aws:lambda:{HOME}:{ME}:function:x",)), State.UNKNOWN, id="function-not-seen"),
-        pytest.param(rule(targets=(f"arn:aws:states:{HOME}:{ME}:stateMachine:x",)), State.UNKNOWN, id="workflow"),
+        pytest.param(rule(targets=(FUNCTION,)), State.UNKNOWN, id="function-not-seen"),
+        pytest.param(reacting(Reaction(FUNCTION, exists=False)), State.BROKEN, id="function-deleted"),
+        pytest.param(reacting(Reaction(FUNCTION, True, policy=None)), State.BROKEN, id="function-without-policy"),
+        pytest.param(
+            reacting(Reaction(FUNCTION, True, policy=INVOKE, concurrency=0)), State.BROKEN, id="function-never-runs"
+        ),
+        pytest.param(
+            reacting(Reaction(FUNCTION, True, "its state is Failed", INVOKE)), State.BROKEN, id="function-failed"
+        ),
+        pytest.param(
+            reacting(Reaction(FUNCTION, True, policy=INVOKE, unread="AccessDenied")),
+            State.UNKNOWN,
+            id="function-unread",
+        ),
+        pytest.param(reacting(Reaction(FUNCTION, True, policy=INVOKE)), State.OK, id="function"),
+        pytest.param(rule(targets=(MACHINE,)), State.UNKNOWN, id="workflow-not-seen"),
+        pytest.param(reacting(Reaction(MACHINE, True)), State.OK, id="workflow"),
+        pytest.param(reacting(Reaction(MACHINE, False)), State.BROKEN, id="workflow-deleted"),
+        pytest.param(reacting(Reaction(BUS + "audit", True)), State.UNKNOWN, id="bus-of-its-own"),
+        pytest.param(reacting(Reaction(BUS + "audit", False)), State.BROKEN, id="bus-deleted"),
+        pytest.param(
+            rule(targets=(f"arn:aws:events:{HOME}:{OTHER}:event-bus/default",)), State.UNKNOWN, id="bus-elsewhere"
+        ),
+        pytest.param(rule(targets=(f"arn:aws:ssm:{HOME}:{ME}:opsitem",)), State.OK, id="ticket"),
+        pytest.param(rule(targets=(f"arn:aws:sqs:{HOME}:{ME}:queue",)), State.UNKNOWN, id="queue"),
         pytest.param(replace(rule(), topics=RIGHT.topics), State.BROKEN, id="policy-without-events"),
         pytest.param(replace(rule(), trails=()), State.BROKEN, id="no-trail"),
-        pytest.param(
-            replace(
-                rule(targets=(f"arn:aws:lambda:{HOME}:{ME}:function:x",)),
-                functions=frozenset({f"arn:aws:lambda:{HOME}:{ME}:function:x"}),
-            ),
-            State.OK,
-            id="function-exists",
-        ),
     ],
 )
 def test_a_rule_counts_only_when_something_happens(facts: Facts, state: State) -> None:
@@ -337,3 +447,60 @@ def test_order_of_everything_does_not_matter() -> None:
 def test_detection_time_grows_with_the_period() -> None:
     assert detection_time(replace(ALARM, period=3600))["seconds"] > detection_time(ALARM)["seconds"]
     assert detection_time(None)["way"] == "EventBridge"
+
+
+def test_a_rule_may_hand_its_events_to_the_bus_of_another_region() -> None:
+    there = rule().rules[0]
+    handing = replace(there, name="forward", region="us-east-1", targets=(BUS + "default",), pattern=FROM_CLOUDTRAIL)
+    facts = replace(rule(), rules=(there, handing))
+    found = detect(facts)
+    assert found.state is State.OK
+    assert "forward (us-east-1) to trail-changes" in found.reason
+    for broken in (
+        replace(facts, rules=(there, replace(handing, state="DISABLED"))),
+        replace(facts, rules=(replace(there, targets=()), handing)),
+        replace(facts, rules=(there, replace(handing, pattern=FROM_CLOUDTRAIL.replace("cloudtrail", "s3")))),
+        replace(facts, rules=(handing,)),
+    ):
+        assert detect(broken).state is State.BROKEN
+
+
+FROM_CLOUDTRAIL = '{"source": ["aws.cloudtrail"]}'
+QUERY = "fields @timestamp | filter eventName in ['StopLogging', 'DeleteTrail'] | stats count(*)"
+LOG_ALARM = LogAlarm("query", "arn:query", HOME, QUERY, ("trail",), actions=(TOPIC,), ref="EV-0008")
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        pytest.param({}, State.UNKNOWN, id="looks-at-the-group"),
+        pytest.param({"groups": (f"arn:aws:logs:{HOME}:{ME}:log-group:trail",)}, State.UNKNOWN, id="by-arn"),
+        pytest.param({"groups": ()}, State.UNKNOWN, id="group-in-the-query"),
+        pytest.param({"query": "filter eventName like /Trail/"}, State.UNKNOWN, id="another-test"),
+        pytest.param({"query": 'filter eventName = "RunInstances" | stats count(*)'}, State.BROKEN, id="other-names"),
+        pytest.param({"groups": ("other",)}, State.BROKEN, id="another-group"),
+        pytest.param({"region": "us-east-1"}, State.BROKEN, id="another-region"),
+        pytest.param({"needed": 2}, State.BROKEN, id="two-results"),
+        pytest.param({"comparison": "LessThanThreshold"}, State.BROKEN, id="below"),
+        pytest.param({"evaluation": "EVALUATION_ERROR"}, State.BROKEN, id="cannot-be-evaluated"),
+        pytest.param({"warm_up": "certain"}, State.BROKEN, id="warming-up"),
+        pytest.param({"actions": ()}, State.BROKEN, id="no-action"),
+        pytest.param({"actions_enabled": False}, State.BROKEN, id="disabled"),
+    ],
+)
+def test_a_log_alarm_is_a_possibility_and_never_a_proof(changes: dict[str, Any], state: State) -> None:
+    found = detect(replace(RIGHT, filters=(), log_alarms=(replace(LOG_ALARM, **changes),)))
+    assert found.state is state
+    if state is State.UNKNOWN:
+        assert "log alarm query" in found.reason
+
+
+def test_a_log_alarm_takes_nothing_from_a_whole_chain() -> None:
+    assert detect(replace(RIGHT, log_alarms=(LOG_ALARM,))).state is State.OK
+
+
+def test_an_alarm_that_ignores_missing_data_is_said_to_stay() -> None:
+    facts = replace(alarmed(missing_data="ignore", state="OK"), filters=(replace(FILTER, default=None),))
+    found = detect(facts)
+    assert found.state is State.OK
+    assert "stays in ALARM" in str(found.details)

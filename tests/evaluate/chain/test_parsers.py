@@ -1,7 +1,6 @@
-"""Alarm rules, metric maths and topic policies: small languages, each read strictly."""
+"""Alarm rules and metric maths: small languages, each read strictly."""
 
 import itertools
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,6 @@ from auditor.evaluate.chain.alarm_rule import (
     parse_alarm_rule,
 )
 from auditor.evaluate.chain.metric_math import NotASum, read_sum
-from auditor.evaluate.chain.topics import may_publish
 
 STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
 RULES = st.recursive(
@@ -128,32 +126,3 @@ def test_any_expression_is_read_or_refused(text: str) -> None:
         read_sum(text, ("m1", "m2"))
     except NotASum:
         return
-
-
-ALLOW = {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Action": "sns:Publish"}
-EVERYBODY = {"Effect": "Allow", "Principal": "*", "Action": "*"}
-
-
-@pytest.mark.parametrize(
-    ("statements", "answer"),
-    [
-        pytest.param([ALLOW], True, id="named"),
-        pytest.param(ALLOW, True, id="one-statement"),
-        pytest.param([EVERYBODY], True, id="everybody"),
-        pytest.param([{**ALLOW, "Action": ["SNS:*"]}], True, id="wildcard"),
-        pytest.param([{**ALLOW, "Action": "sns:Subscribe"}], False, id="another-action"),
-        pytest.param([{**ALLOW, "Principal": {"AWS": "arn:aws:iam::1:root"}}], False, id="another-principal"),
-        pytest.param([], False, id="nothing"),
-        pytest.param([ALLOW, {**EVERYBODY, "Effect": "Deny"}], False, id="denied"),
-        pytest.param(
-            [ALLOW, {**EVERYBODY, "Effect": "Deny", "Condition": {"Bool": {"x": "y"}}}], None, id="denied-perhaps"
-        ),
-        pytest.param([{**ALLOW, "Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}], True, id="own-account"),
-        pytest.param([{**ALLOW, "Condition": {"StringEquals": {"aws:SourceAccount": "2"}}}], None, id="other-account"),
-        pytest.param([{**ALLOW, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}], None, id="other-condition"),
-        pytest.param("hostile", False, id="no-statements"),
-        pytest.param([None, 5, {"Effect": "Allow"}], False, id="hostile-statements"),
-    ],
-)
-def test_topic_policies(statements: Any, answer: bool | None) -> None:
-    assert may_publish({"Statement": statements}, "cloudwatch.amazonaws.com", "1") is answer

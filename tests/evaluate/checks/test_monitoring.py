@@ -4,13 +4,15 @@ import copy
 import json
 from typing import Any
 
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auditor.evaluate.checks.alarm_facts import HARMLESS
 from auditor.model import State
 from tests.evaluate.checks.test_every_control import _answering, _spoil
-from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, ago, catalog, reasons
+from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, ago, catalog, judge_together, reasons
 from tests.evaluate.patterns.published import PRINTED
 
 TRAIL = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/all"
@@ -100,6 +102,8 @@ def world(*patterns: str, alarms: list[Any] | None = None, composites: list[Any]
         .says("sns:GetTopicAttributes", {"Attributes": {"Policy": POLICY}}, region=HOME, TopicArn=TOPIC)
         .says("sns:ListSubscriptionsByTopic", subscribed(f"{TOPIC}:1234"), region=HOME, TopicArn=TOPIC)
         .says("events:ListRules", {"Rules": []})
+        .says("cloudwatch:ListAlarmMuteRules", {"AlarmMuteRuleSummaries": []}, region=HOME)
+        .says("oam:ListLinks", {"Items": []})
     )
 
 
@@ -301,6 +305,320 @@ def test_the_organizations_trail_of_another_account_is_left_open() -> None:
     result = member.judge(CLOUDTRAIL)
     assert result.state is State.NOT_ASSESSED
     assert "444455556666" in reasons(result)
+
+
+MUTE_ARN = f"arn:aws:cloudwatch:{HOME}:{ACCOUNT}:alarm-mute-rule:nightly"
+MUTE_RULE = {
+    "Name": "nightly",
+    "AlarmMuteRuleArn": MUTE_ARN,
+    "Rule": {"Schedule": {"Expression": "cron(0 2 * * *)", "Duration": "PT4H", "Timezone": "Europe/Berlin"}},
+    "MuteTargets": {"AlarmNames": ["changes"]},
+    "Status": "SCHEDULED",
+}
+
+
+def muted(**changes: Any) -> World:
+    lists = {"AlarmMuteRuleSummaries": [{"AlarmMuteRuleArn": MUTE_ARN, "Status": "SCHEDULED"}]}
+    return (
+        world(PRINTED[CLOUDTRAIL])
+        .says("cloudwatch:ListAlarmMuteRules", lists, region=HOME)
+        .says("cloudwatch:GetAlarmMuteRule", {**MUTE_RULE, **changes}, region=HOME, AlarmMuteRuleName="nightly")
+    )
+
+
+@pytest.mark.parametrize(
+    ("here", "state", "words"),
+    [
+        pytest.param(muted(), State.FAIL, "mute rule nightly", id="every-night"),
+        pytest.param(muted(MuteTargets={"AlarmNames": ["other"]}), State.PASS, "", id="another-alarm"),
+        pytest.param(muted(MuteTargets=None), State.NOT_ASSESSED, "which alarms", id="no-targets"),
+        pytest.param(muted(ExpireDate=ago(days=1), Status="EXPIRED"), State.PASS, "", id="expired"),
+        pytest.param(muted(Rule={}), State.NOT_ASSESSED, "documented form", id="malformed"),
+        pytest.param(
+            muted().refuses("cloudwatch:GetAlarmMuteRule", region=HOME, AlarmMuteRuleName="nightly"),
+            State.NOT_ASSESSED,
+            "cloudwatch:GetAlarmMuteRule",
+            id="rule-refused",
+        ),
+        pytest.param(
+            muted().refuses_all("cloudwatch:ListAlarmMuteRules"),
+            State.NOT_ASSESSED,
+            "cloudwatch:ListAlarmMuteRules",
+            id="list-refused",
+        ),
+        pytest.param(
+            muted().without("cloudwatch:GetAlarmMuteRule"), State.NOT_ASSESSED, "GetAlarmMuteRule", id="no-answer"
+        ),
+        pytest.param(
+            muted().changed("cloudwatch:ListAlarmMuteRules", {}), State.NOT_ASSESSED, "Malformed", id="list-malformed"
+        ),
+    ],
+)
+def test_alarms_that_mute_rules_keep_back(here: World, state: State, words: str) -> None:
+    result = here.judge(CLOUDTRAIL)
+    assert result.state is state, reasons(result)
+    assert words in reasons(result)
+
+
+def test_without_mute_rules_a_control_that_fails_anyway_still_fails() -> None:
+    here = world("{ $.eventName = Other }").refuses_all("cloudwatch:ListAlarmMuteRules").refuses_all("oam:ListLinks")
+    assert here.judge(CLOUDTRAIL).state is State.FAIL
+
+
+KEY = f"arn:aws:kms:{HOME}:{ACCOUNT}:key/1234"
+
+
+def encrypted(name: str, principal: str = "cloudwatch.amazonaws.com", manager: str = "CUSTOMER") -> World:
+    statement = {"Effect": "Allow", "Principal": {"Service": principal}, "Action": "kms:*", "Resource": "*"}
+    alias = {"AliasName": "alias/alerts", "TargetKeyId": "1234"}
+    return (
+        world(PRINTED[CLOUDTRAIL])
+        .says(
+            "sns:GetTopicAttributes",
+            {"Attributes": {"Policy": POLICY, "KmsMasterKeyId": name}},
+            region=HOME,
+            TopicArn=TOPIC,
+        )
+        .says("kms:ListKeys", {"Keys": []})
+        .says("kms:ListKeys", {"Keys": [{"KeyId": "1234"}]}, region=HOME)
+        .says("kms:ListAliases", {"Aliases": []})
+        .says("kms:ListAliases", {"Aliases": [alias]}, region=HOME)
+        .says(
+            "kms:DescribeKey",
+            {"KeyMetadata": {"KeyId": "1234", "Arn": KEY, "KeyManager": manager}},
+            region=HOME,
+            KeyId="1234",
+        )
+        .says("kms:GetKeyPolicy", {"Policy": json.dumps({"Statement": [statement]})}, region=HOME, KeyId="1234")
+    )
+
+
+@pytest.mark.parametrize(
+    ("here", "state", "words"),
+    [
+        pytest.param(encrypted("alias/alerts"), State.PASS, "", id="alias"),
+        pytest.param(encrypted(KEY.replace("key/1234", "alias/alerts")), State.PASS, "", id="arn-of-the-alias"),
+        pytest.param(encrypted("1234"), State.PASS, "", id="id"),
+        pytest.param(encrypted(KEY), State.PASS, "", id="arn"),
+        pytest.param(encrypted("alias/aws/sns"), State.FAIL, "alias/aws/sns", id="aws-managed"),
+        pytest.param(encrypted("1234", manager="AWS"), State.FAIL, "alias/aws/sns", id="aws-managed-by-its-id"),
+        pytest.param(encrypted("1234", "events.amazonaws.com"), State.FAIL, "key", id="another-service"),
+        pytest.param(encrypted("alias/gone"), State.NOT_ASSESSED, "no key behind", id="alias-without-key"),
+        pytest.param(
+            encrypted(KEY.replace(ACCOUNT, "444455556666")), State.NOT_ASSESSED, "444455556666", id="key-elsewhere"
+        ),
+        pytest.param(
+            encrypted("alias/alerts").refuses_all("kms:ListAliases"),
+            State.NOT_ASSESSED,
+            "kms:ListAliases",
+            id="aliases-refused",
+        ),
+        pytest.param(
+            encrypted("1234").refuses_all("kms:DescribeKey"), State.NOT_ASSESSED, "kms:DescribeKey", id="key-refused"
+        ),
+        pytest.param(
+            encrypted("1234").refuses_all("kms:GetKeyPolicy"),
+            State.NOT_ASSESSED,
+            "kms:GetKeyPolicy",
+            id="policy-refused",
+        ),
+        pytest.param(
+            encrypted("1234").without("kms:GetKeyPolicy"), State.NOT_ASSESSED, "kms:GetKeyPolicy", id="no-answer"
+        ),
+        pytest.param(
+            encrypted("1234").changed("kms:GetKeyPolicy", {"Policy": "{"}),
+            State.NOT_ASSESSED,
+            "could not be read",
+            id="policy-malformed",
+        ),
+    ],
+)
+def test_topics_with_a_key(here: World, state: State, words: str) -> None:
+    result = here.judge(CLOUDTRAIL)
+    assert result.state is state, reasons(result)
+    assert words in reasons(result)
+
+
+PROMQL = {
+    "AlarmName": "prom",
+    "ActionsEnabled": True,
+    "AlarmActions": [TOPIC],
+    "EvaluationCriteria": {"PromQLCriteria": {"Query": "up == 0"}},
+    "EvaluationInterval": 60,
+}
+
+
+@pytest.mark.parametrize(
+    ("alarm", "state", "words"),
+    [
+        pytest.param(PROMQL, State.NOT_ASSESSED, "PromQL", id="promql"),
+        pytest.param({**ALARM, "EvaluationCriteria": {"New": {}}}, State.NOT_ASSESSED, "unknown kind", id="criteria"),
+        pytest.param({**ALARM, "EvaluationWindow": {"New": {}}}, State.NOT_ASSESSED, "window", id="window-of-tomorrow"),
+        pytest.param(
+            {**ALARM, "EvaluationWindow": {"WallClockWindow": {"Timezone": "UTC"}}}, State.PASS, "", id="wall-clock"
+        ),
+        pytest.param({**ALARM, "ThresholdMetricId": "ad1"}, State.NOT_ASSESSED, "anomaly", id="anomaly"),
+        pytest.param({**ALARM, "ExtendedStatistic": "p99"}, State.NOT_ASSESSED, "percentile", id="percentile"),
+        pytest.param({**ALARM, "EvaluationState": "EVALUATION_ERROR"}, State.FAIL, "has errors", id="error"),
+        pytest.param({**ALARM, "EvaluationState": "PARTIAL_DATA"}, State.NOT_ASSESSED, "PARTIAL_DATA", id="partial"),
+        pytest.param(
+            {
+                **ALARM,
+                "StateValue": "INSUFFICIENT_DATA",
+                "AlarmConfigurationUpdatedTimestamp": ago(minutes=10),
+                "WarmUpConfiguration": {
+                    "WarmUpPeriodDurationInMinutes": 60,
+                    "OnlyStartEvaluatingAfterWarmUpPeriodEnds": True,
+                },
+            },
+            State.FAIL,
+            "warm-up",
+            id="warming-up",
+        ),
+        pytest.param(
+            {
+                **ALARM,
+                "StateValue": "INSUFFICIENT_DATA",
+                "AlarmConfigurationUpdatedTimestamp": ago(minutes=10),
+                "WarmUpConfiguration": {"WarmUpPeriodDurationInMinutes": 60},
+            },
+            State.NOT_ASSESSED,
+            "warm-up",
+            id="perhaps-warming-up",
+        ),
+        pytest.param(
+            {
+                **ALARM,
+                "StateValue": "INSUFFICIENT_DATA",
+                "AlarmConfigurationUpdatedTimestamp": ago(days=10),
+                "WarmUpConfiguration": {"WarmUpPeriodDurationInMinutes": 60},
+            },
+            State.PASS,
+            "",
+            id="warm",
+        ),
+    ],
+)
+def test_alarms_of_today(alarm: dict[str, Any], state: State, words: str) -> None:
+    result = world(PRINTED[CLOUDTRAIL], alarms=[alarm]).judge(CLOUDTRAIL)
+    assert result.state is state, reasons(result)
+    assert words in reasons(result)
+
+
+def test_a_log_alarm_on_the_trails_group_leaves_it_open() -> None:
+    query = {"QueryString": "filter eventName = 'StopLogging'", "LogGroupIdentifiers": ["trail"]}
+    alarm = {
+        "AlarmName": "query",
+        "AlarmActions": [TOPIC],
+        "ActionsEnabled": True,
+        "ScheduledQueryConfiguration": query,
+        "QueryResultsToAlarm": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+    found = {"MetricAlarms": [ALARM], "CompositeAlarms": [], "LogAlarms": [alarm]}
+    here = world("{ $.eventName = Other }").says("cloudwatch:DescribeAlarms", found, region=HOME)
+    result = here.judge(CLOUDTRAIL)
+    assert result.state is State.NOT_ASSESSED
+    assert "log alarm query" in reasons(result)
+
+
+COMMON_FIELDS = frozenset(
+    {"AlarmName", "AlarmArn", "ActionsEnabled", "AlarmActions", "StateValue", "StateUpdatedTimestamp"}
+) | {"StateTransitionedTimestamp", "AlarmConfigurationUpdatedTimestamp"}
+METRIC_FIELDS = COMMON_FIELDS | {
+    "MetricName",
+    "Namespace",
+    "Statistic",
+    "ExtendedStatistic",
+    "Dimensions",
+    "Period",
+    "Unit",
+    "EvaluationPeriods",
+    "DatapointsToAlarm",
+    "Threshold",
+    "ComparisonOperator",
+    "TreatMissingData",
+    "Metrics",
+    "ThresholdMetricId",
+    "EvaluationState",
+    "EvaluationWindow",
+    "WarmUpConfiguration",
+    "EvaluationCriteria",
+    "EvaluationInterval",
+}
+COMPOSITE_FIELDS = COMMON_FIELDS | {
+    "AlarmRule",
+    "ActionsSuppressedBy",
+    "ActionsSuppressedReason",
+    "ActionsSuppressor",
+    "ActionsSuppressorWaitPeriod",
+    "ActionsSuppressorExtensionPeriod",
+}
+LOG_FIELDS = COMMON_FIELDS | {
+    "ScheduledQueryConfiguration",
+    "QueryResultsToEvaluate",
+    "QueryResultsToAlarm",
+    "Threshold",
+    "ComparisonOperator",
+    "TreatMissingData",
+    "EvaluationState",
+    "WarmUpConfiguration",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "read"),
+    [("MetricAlarm", METRIC_FIELDS), ("CompositeAlarm", COMPOSITE_FIELDS), ("LogAlarm", LOG_FIELDS)],
+)
+def test_every_field_of_an_alarm_is_judged_or_known_to_change_nothing(kind: str, read: frozenset[str]) -> None:
+    fields = frozenset(botocore.session.get_session().get_service_model("cloudwatch").shape_for(kind).members)
+    assert fields == read | (HARMLESS & fields)
+    assert not read & HARMLESS
+
+
+OTHER = "444455556666"
+
+
+def test_two_accounts_of_a_run_are_joined() -> None:
+    """The organization's trail, its filters, alarms and topic lie in the management account; a member sees none."""
+    foreign, group = TRAIL.replace(ACCOUNT, OTHER), str(TRAIL_ITEM["CloudWatchLogsLogGroupArn"]).replace(ACCOUNT, OTHER)
+    item = {**TRAIL_ITEM, "TrailARN": foreign, "IsOrganizationTrail": True, "CloudWatchLogsLogGroupArn": group}
+    topic = TOPIC.replace(ACCOUNT, OTHER)
+    owner = (
+        world(PRINTED[CLOUDTRAIL], alarms=[{**ALARM, "AlarmActions": [topic]}])
+        .says("cloudtrail:DescribeTrails", {"trailList": [item]})
+        .says("cloudtrail:GetTrailStatus", STATUS, region=HOME, Name=foreign)
+        .says("cloudtrail:GetEventSelectors", {**SELECTORS, "TrailARN": foreign}, region=HOME, TrailName=foreign)
+        .says("sns:ListTopics", {"Topics": [{"TopicArn": topic}]}, region=HOME)
+        .says(
+            "sns:GetTopicAttributes",
+            {"Attributes": {"Policy": POLICY.replace(ACCOUNT, OTHER)}},
+            region=HOME,
+            TopicArn=topic,
+        )
+        .says(
+            "sns:ListSubscriptionsByTopic",
+            {"Subscriptions": [{"SubscriptionArn": f"{topic}:1", "TopicArn": topic, "Protocol": "email"}]},
+            region=HOME,
+            TopicArn=topic,
+        )
+    )
+    member = (
+        world()
+        .says("cloudtrail:DescribeTrails", {"trailList": [item]})
+        .refuses("cloudtrail:GetTrailStatus", region=HOME, Name=foreign)
+        .refuses("cloudtrail:GetEventSelectors", region=HOME, TrailName=foreign)
+    )
+    joined = {item.account: item for item in judge_together(CLOUDTRAIL, {ACCOUNT: member, OTHER: owner}).results}
+    assert joined[ACCOUNT].state is State.PASS, joined[ACCOUNT].reason
+    assert joined[OTHER].state is State.PASS, joined[OTHER].reason
+    assert {citation.ref for citation in joined[ACCOUNT].evidence} & {
+        citation.ref for citation in joined[OTHER].evidence
+    }
+    blind = owner.refuses_all("logs:DescribeMetricFilters")
+    left_open = {item.account: item for item in judge_together(CLOUDTRAIL, {ACCOUNT: member, OTHER: blind}).results}
+    assert left_open[ACCOUNT].state is State.NOT_ASSESSED
+    assert OTHER in left_open[ACCOUNT].reason
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
