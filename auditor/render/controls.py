@@ -1,7 +1,7 @@
 """Controls as the pages show them: state, population, results and the evidence that they rest on."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from auditor.render.anchors import anchor_of
 from auditor.render.chains import Chain, chains_of
 from auditor.render.marks import EXCEPTIONS, MARKS, Mark, Tally, tally
 from auditor.render.register import EvidenceBox, Library
-from auditor.render.text import NAME_LIMIT, visible
+from auditor.render.text import NAME_LIMIT, lines, visible
 
 SERVICES = {
     "account": "Account",
@@ -105,6 +105,8 @@ class Control:
     counts: tuple[Tally, ...]
     boxes: tuple[EvidenceBox, ...]
     other_refs: tuple[str, ...]
+    kinds: int
+    """How many operations the evidence comes from; the first boxes are of one each."""
     chain: Chain | None
 
 
@@ -130,7 +132,7 @@ def control_block(document: Mapping[str, Any], library: Library) -> Control:
         for citation in result["evidence"]:
             if citation["ref"] in library.items:
                 cited[citation["ref"]].append(citation["pointer"])
-    refs = list(cited)
+    refs, kinds = _varied(cited, library)
     return Control(
         anchor=anchor_of(document["id"]),
         id=document["id"],
@@ -143,7 +145,7 @@ def control_block(document: Mapping[str, Any], library: Library) -> Control:
         criterion=visible(document["criterion"], 2000),
         test=visible(document["test"], 2000),
         why=visible(document["why"], 2000),
-        remediation=visible(document["remediation"], 4000),
+        remediation=lines(document["remediation"], 4000),
         side_effects=visible(document.get("side_effects", ""), 2000),
         operations=tuple(document.get("operations", ())),
         requirements=tuple(
@@ -156,8 +158,20 @@ def control_block(document: Mapping[str, Any], library: Library) -> Control:
         counts=tuple(item for item in tally(row.mark.state for row in rows) if item.count),
         boxes=tuple(library.box(ref, cited[ref]) for ref in refs[:_BOXES]),
         other_refs=tuple(refs[_BOXES:]),
+        kinds=kinds,
         chain=chains_of(results),
     )
+
+
+def _varied(refs: Iterable[str], library: Library) -> tuple[list[str], int]:
+    """Put one answer of each operation first: the same setting read in another Region shows little more."""
+    seen: Counter[str] = Counter()
+    ranked = []
+    for ref in refs:
+        operation = library.items[ref].operation
+        ranked.append((seen[operation], ref))
+        seen[operation] += 1
+    return [ref for _, ref in sorted(ranked, key=lambda item: item[0])], len(seen)
 
 
 _STATE_ORDER = {state.value: number for number, state in enumerate((*EXCEPTIONS, State.PASS, State.NOT_APPLICABLE))}

@@ -17,6 +17,7 @@ _LIMITS = sections.Limits(
     whole=1_000_000,
     boxes=6,
     quiet_boxes=6,
+    varied=False,
     row_refs=8,
     excerpts=3,
     refs=200,

@@ -49,7 +49,8 @@ class Limits:
         rows: results that stand line by line, over all controls.
         whole: a control with at most this many results is listed whole.
         boxes: evidence boxes of a control with exceptions.
-        quiet_boxes: evidence boxes of one without.
+        quiet_boxes: evidence boxes of one without, where evidence is varied.
+        varied: whether each box of a control has to come from another operation.
         row_refs: references named in one line of results.
         excerpts: places shown of one answer.
         refs: further references named at a control.
@@ -66,6 +67,7 @@ class Limits:
     whole: int
     boxes: int
     quiet_boxes: int
+    varied: bool
     row_refs: int
     excerpts: int
     refs: int
@@ -131,7 +133,9 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
 
 
 def _boxes(control: Control, limits: Limits) -> int:
-    return limits.boxes if control.mark.state in EXCEPTIONS else limits.quiet_boxes
+    if limits.varied:
+        return min(control.kinds, limits.boxes if control.mark.state in EXCEPTIONS else limits.quiet_boxes)
+    return limits.boxes
 
 
 def _further(control: Control, boxes: int) -> tuple[str, ...]:

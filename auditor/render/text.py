@@ -33,6 +33,13 @@ def visible(text: object, limit: int = TEXT_LIMIT) -> str:
     return shown if len(raw) <= limit else f"{shown} [first {limit:,} of {len(raw):,} characters]"
 
 
+def lines(text: object, limit: int = TEXT_LIMIT) -> str:
+    """Do what ``visible`` does and keep line breaks, for text of several lines from a catalogue, such as commands."""
+    raw = str(text)
+    shown = "\n".join(visible(line, limit) for line in raw[:limit].rstrip().splitlines())
+    return shown if len(raw) <= limit else f"{shown} [first {limit:,} of {len(raw):,} characters]"
+
+
 def moment(time: datetime) -> str:
     """Write a time as tables show it: ``2026-10-01 13:05:00 UTC``."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
