@@ -160,7 +160,7 @@ def _trail(scope: Scope) -> dict[tuple[str, ...], set[str]]:
     """Return what reading the files of trails needs: whole buckets are listed, only log and digest files are read."""
     files = tuple(sorted(f"arn:{scope.partition}:s3:::{name}/*AWSLogs/*" for name in scope.trail_buckets))
     found: dict[tuple[str, ...], set[str]] = {
-        (_ANY,): {"cloudtrail:ListPublicKeys"},
+        (_ANY,): {"cloudtrail:ListPublicKeys", "organizations:DescribeOrganization"},
         _trail_buckets(scope): set(_TRAIL_LISTS),
         files or (f"arn:{scope.partition}:s3:::*AWSLogs/*",): set(_TRAIL_FILES),
     }

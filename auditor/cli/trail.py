@@ -122,7 +122,7 @@ def _open(options: Mapping[str, Any], now: datetime) -> tuple["ObjectSource", "K
         period.end,
         tuple(options["accounts"]),
         _regions(options["regions"]),
-        _trail_name(options["trail"] or ""),
+        *_trail_of(options["trail"] or ""),
     )
     if options["folder"]:
         return _open_folder(options, wanted)
@@ -133,8 +133,11 @@ def _regions(text: str) -> tuple[str, ...]:
     return () if text == "all" else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _trail_name(text: str) -> str:
-    return text.rsplit("/", 1)[-1]
+def _trail_of(text: str) -> tuple[str, str, str]:
+    """Return name, home Region and owner of a trail; the last two empty when only its name is given."""
+    parts = text.split(":", 5)
+    home, owner = (parts[3], parts[4]) if len(parts) == 6 else ("", "")  # noqa: PLR2004
+    return text.rsplit("/", 1)[-1], home, owner
 
 
 def _open_folder(
@@ -154,8 +157,8 @@ def _open_s3(
     from auditor.collect.accounts import open_session
     from auditor.collect.guard import CallLog
     from auditor.trail.audit import key_source
-    from auditor.trail.discover import scope_of_trail, scopes_of_place
-    from auditor.trail.fetch import S3Source, describe_trail, enabled_regions, read_key_file
+    from auditor.trail.discover import owned, scope_of_trail, scopes_of_place
+    from auditor.trail.fetch import S3Source, describe_trail, enabled_regions, organization_of, read_key_file
 
     session = open_session(profile=options["profile"], region=options["region"], log=CallLog())
     source = S3Source(session, concurrency=options["concurrency"] or 160)
@@ -166,10 +169,15 @@ def _open_s3(
         place = urlsplit(options["place"])
         if place.scheme != "s3" or not place.netloc:
             raise UsageError(f"{options['place']!r} is no S3 place", hint="such as s3://bucket/prefix")
-        return source, keys, scopes_of_place(source, place.netloc, place.path, wanted)
+        scopes = scopes_of_place(source, place.netloc, place.path, wanted)
+        if not all(scope.owner_known for scope in scopes):
+            known = organization_of(session)
+            scopes = tuple(owned(scope, *known) for scope in scopes)
+        return source, keys, scopes
     trail = describe_trail(session, options["trail"])
+    organization = organization_of(session)[0] if trail.get("IsOrganizationTrail") else ""
     regions = () if wanted.regions else enabled_regions(session)
-    return source, keys, [scope_of_trail(trail, regions, wanted)]
+    return source, keys, [scope_of_trail(trail, regions, wanted, organization)]
 
 
 def _json_file(path: Path) -> Mapping[str, Any]:

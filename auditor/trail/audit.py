@@ -29,7 +29,7 @@ class AccountTrails:
     Args:
         account: twelve digits.
         regions: the Regions of the audit.
-        organization: id of the organization, empty when unknown.
+        organization: id of the account's organization, empty when unknown; its trails lie below a folder of that name.
         trails: items of ``DescribeTrails`` answers, keys as AWS spells them; shadow copies may stand among them.
         discover_regions: whether other Regions found in the bucket are verified, too; not when Regions were chosen.
     """

@@ -259,6 +259,7 @@ class Conclusion:
                 )
             ),
             self._state.interrupted,
+            self._state.further_reads,
             self._state.bytes[0],
             self._state.bytes[1],
             self._state.retention.rules,

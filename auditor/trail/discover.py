@@ -8,7 +8,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -41,6 +41,8 @@ class Wanted:
         accounts: accounts asked for; empty for all.
         regions: Regions asked for; empty for all found.
         trail: only trails of this name; empty for all.
+        home: the trail's home Region, and
+        owner: the account that owns it; both empty when only its name is known.
     """
 
     start: datetime
@@ -48,6 +50,8 @@ class Wanted:
     accounts: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     trail: str = ""
+    home: str = ""
+    owner: str = ""
 
 
 def scopes_of_place(source: ObjectSource, bucket: str, prefix: str, wanted: Wanted) -> tuple[TrailScope, ...]:
@@ -75,6 +79,8 @@ def scopes_of_place(source: ObjectSource, bucket: str, prefix: str, wanted: Want
     for base in prefixes:
         for location in _locations(source, bucket, base):
             for account in _accounts(source, location, wanted):
+                if wanted.owner and not location.organization and account != wanted.owner:
+                    continue
                 for trail, home in _trails(source, location, account, wanted):
                     owner = "" if location.organization else account
                     found.setdefault((trail, home, owner, location), set()).add(account)
@@ -105,7 +111,8 @@ def _scope(
         Location(bucket, prefix, location.organization),
         wanted.start,
         wanted.end,
-        accounts[0],
+        wanted.owner or accounts[0],
+        owner_known=bool(wanted.owner) or location.organization is None,
         accounts=tuple(wanted.accounts or accounts),
         regions=wanted.regions,
         discover_regions=not wanted.regions,
@@ -173,7 +180,7 @@ def _trails(source: ObjectSource, location: Location, account: str, wanted: Want
             continue
         for day in list(days(wanted.start, wanted.end + timedelta(hours=3)))[:SAMPLE_DAYS]:
             found |= _names_of_day(source, location, account, region, day)
-    return sorted((trail, home) for trail, home in found if wanted.trail in {"", trail})
+    return sorted((trail, home) for trail, home in found if wanted.trail in {"", trail} and wanted.home in {"", home})
 
 
 def _names_of_day(
@@ -218,13 +225,31 @@ def _bucket_in(source: ObjectSource, bucket: str, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def scope_of_trail(trail: Mapping[str, Any], enabled_regions: Sequence[str], wanted: Wanted) -> TrailScope:
+def owned(scope: TrailScope, organization: str, management: str) -> TrailScope:
+    """Bind an organization's trail to its owner, which is the management account, whoever made the trail.
+
+    Args:
+        scope: of a trail found in a place.
+        organization: id of the caller's organization, empty when unknown.
+        management: its management account.
+
+    Source: CloudTrail User Guide, "Creating a trail for an organization" and "Organization delegated administrator".
+    """
+    if scope.owner_known or not management or scope.location.organization != organization:
+        return scope
+    return replace(scope, account=management, owner_known=True)
+
+
+def scope_of_trail(
+    trail: Mapping[str, Any], enabled_regions: Sequence[str], wanted: Wanted, organization: str = ""
+) -> TrailScope:
     """Return the scope of a trail as DescribeTrails tells of it.
 
     Args:
         trail: one item of ``trailList``, keys as AWS spells them.
         enabled_regions: the account's Regions (DescribeRegions); a multi-Region trail writes from each.
         wanted: what is asked.
+        organization: id of the account's organization; empty when unknown: then its folder is looked for.
 
     Raises:
         UsageError: the answer lacks what is needed.
@@ -237,7 +262,11 @@ def scope_of_trail(trail: Mapping[str, Any], enabled_regions: Sequence[str], wan
     return TrailScope(
         str(trail["Name"]),
         home,
-        Location(str(trail["S3BucketName"]), str(trail.get("S3KeyPrefix") or "").strip("/")),
+        Location(
+            str(trail["S3BucketName"]),
+            str(trail.get("S3KeyPrefix") or "").strip("/"),
+            (organization or None) if trail.get("IsOrganizationTrail") else None,
+        ),
         wanted.start,
         wanted.end,
         (arn.split(":") + [""] * 5)[4],

@@ -123,14 +123,16 @@ class LogPass:
         """Tell whether a file may hold the calls that explain a hole: home Region, near a hole's edge."""
         if self._events or self._on_record is not None:
             return True
-        chain, _ = self._state.digest_of[entry.digest]
-        if not self._state.windows or (chain.account, chain.region) != (
-            self._state.scope.account,
-            self._state.scope.home_region,
-        ):
+        if not self._state.windows or not self._of_owner(entry):
             return False
         name = parse_log_key(entry.key)
         return name is not None and any(first <= name.minute <= last for first, last in self._state.windows)
+
+    def _of_owner(self, entry: Entry) -> bool:
+        """Tell whether a file holds what was called in the trail's own account and home Region."""
+        chain, _ = self._state.digest_of[entry.digest]
+        scope = self._state.scope
+        return scope.owner_known and (chain.account, chain.region) == (scope.account, scope.home_region)
 
     def _check_batch(self, batch: Sequence[Entry]) -> Checked:
         outcome = Checked()
@@ -182,9 +184,9 @@ class LogPass:
             expected, found = f"SHA-256 {entry.sha256}", f"SHA-256 {inflated.sha256}"
             outcome.problems.append(_problem(entry, "altered", "log_altered", expected, found))
         if wanted:
-            self._read_records(entry.key, inflated.data or b"", outcome, verified=valid)
+            self._read_records(entry, inflated.data or b"", outcome, verified=valid)
 
-    def _read_records(self, key: str, data: bytes, outcome: Checked, *, verified: bool) -> None:
+    def _read_records(self, entry: Entry, data: bytes, outcome: Checked, *, verified: bool) -> None:
         try:
             document = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -192,16 +194,16 @@ class LogPass:
         records = document.get("Records") if isinstance(document, dict) else None
         if not isinstance(records, list):
             return
-        names = frozenset({self._state.scope.trail, self._state.scope.arn} - {""})
+        telling = verified and self._of_owner(entry)
         outcome.records += len(records)
         outcome.files += 1
         for record in records:
-            if verified and (event := trail_event(record, names)) is not None:
+            if telling and (event := trail_event(record, self._state.scope.means)) is not None:
                 outcome.trail_events.append(event)
-            if self._events and (row := notable_row(record, log_file=key, verified=verified)) is not None:
+            if self._events and (row := notable_row(record, log_file=entry.key, verified=verified)) is not None:
                 outcome.rows.append(row)
             if self._on_record is not None and isinstance(record, dict):
-                self._on_record(record, key, verified)
+                self._on_record(record, entry.key, verified)
 
     def _note_checked(self, checked: Checked) -> None:
         self._state.bytes[0] += checked.stored

@@ -5,7 +5,7 @@ caller's knowledge and stands in every row.
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -368,15 +368,15 @@ def _minutes(start: datetime, end: datetime) -> float:
 # --------------------------------------------------------------------------------------------------- trail events
 
 
-def trail_event(record: object, names: frozenset[str]) -> TrailEvent | None:
-    """Return a successful call that changed one of the trails named (names or ARNs), or None."""
+def trail_event(record: object, means: Callable[[object], bool]) -> TrailEvent | None:
+    """Return a successful call that changed a trail, or None; ``means`` tells its name or ARN from others."""
     if not isinstance(record, Mapping) or record.get("eventSource") != "cloudtrail.amazonaws.com":
         return None
     name, moment = record.get("eventName"), _time(record.get("eventTime"))
     if not isinstance(name, str) or name not in TRAIL_CALLS or moment is None or record.get("errorCode"):
         return None
     parameters = _map(record, "requestParameters")
-    if not {parameters.get("name"), parameters.get("trailName")} & names:
+    if not (means(parameters.get("name")) or means(parameters.get("trailName"))):
         return None
     validation = parameters.get("enableLogFileValidation")
     actor, _ = _actor(record)

@@ -56,7 +56,7 @@ class TrailScope:
         location: the bucket and prefix it writes to now.
         start: begin of the period, aware UTC.
         end: end of the period (exclusive), aware UTC.
-        account: the account that owns the trail.
+        account: the account that owns the trail, also when an organization's trail is read for one of its members.
         accounts: whose deliveries are asked for; empty: the owner's and, for an organization trail, all found.
         regions: which Regions are asked for: each must have digests.
         discover_regions: whether Regions found in the bucket are verified, too.
@@ -66,6 +66,8 @@ class TrailScope:
         rules: the bucket's rules, where they were read before.
         anchors: newest digests of an earlier report.
         more_locations: where the trail wrote before its bucket or prefix changed.
+        owner_known: whether ``account`` really is the owner. In the folder of an organization nothing says which one it
+            is: then a call in somebody's records may be about another trail of that name, and explains nothing.
         shared_without_digests: whether another trail writes to the same place without digests: its log files cannot be
             told from planted ones.
     """
@@ -85,7 +87,13 @@ class TrailScope:
     rules: tuple[Expiry, ...] = ()
     anchors: tuple[Anchor, ...] = ()
     more_locations: tuple[Location, ...] = ()
+    owner_known: bool = True
     shared_without_digests: bool = False
+
+    def means(self, text: object) -> bool:
+        """Tell whether what a call of the owner names in its home Region is this trail."""
+        arn = f":cloudtrail:{self.home_region}:{self.account}:trail/{self.trail}"
+        return isinstance(text, str) and (text == self.trail or (text.startswith("arn:") and text.endswith(arn)))
 
     def document(self) -> dict[str, Any]:
         """Return the trail's part of the JSON form."""
@@ -195,6 +203,8 @@ class TrailReport:
     other_trails: tuple[str, ...]
     """Trails that write to the same place, ``<name> (<home Region>)``."""
     interrupted: bool
+    further_reads: int
+    """Objects read besides those counted: the owner's records around the holes of a member account."""
     stored_bytes: int
     inflated_bytes: int
     rules: tuple[Expiry, ...] = ()

@@ -82,6 +82,7 @@ class State:
         self.source, self.scope, self.now = source, scope, now
         self.span = Span(scope.start, scope.end, now)
         self.spool = Spool()
+        self.stop = stop
         self.workers: Workers[Any, Any] = Workers(concurrency, stop)
         self.keybook = KeyBook()
         self.key_index: Mapping[tuple[str, str], PublicKey] = {}
@@ -98,6 +99,7 @@ class State:
         self.unread_rules: list[tuple[str, str]] = []
         self.bytes = [0, 0]
         """Stored and inflated bytes of log files."""
+        self.further_reads = 0
         self.interrupted = False
         self._progress = progress
         self._last_progress = 0.0

@@ -72,7 +72,7 @@ class Survey:
 
     def __init__(self, state: State, keys: KeySource) -> None:
         self._state = state
-        self._key_source = keys
+        self.keys = keys
 
     def run(self) -> None:
         """Plan, list, read the digests and follow their chains.
@@ -239,7 +239,7 @@ class Survey:
             self._state.scope.start - timedelta(days=1),
             max(self._state.now, self._state.scope.end + LATE_DIGESTS),
         )
-        found = self._key_source(new, start, end)
+        found = self.keys(new, start, end)
         self._state.keybook = KeyBook(
             (*self._state.keybook.keys, *found.keys),
             tuple(sorted({*self._state.keybook.unavailable, *found.unavailable})),

@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event
+from typing import Final
 
 from auditor.trail.archive import Archive
-from auditor.trail.chain import AFTER_STOP, BEFORE_STOP, RESTART_GRACE, Gap, Identity, link
+from auditor.trail.chain import AFTER_STOP, BEFORE_STOP, HOUR, RESTART_GRACE, Gap, Identity, link
 from auditor.trail.conclude import DELIVERY_SLACK, Conclusion, find_extra
 from auditor.trail.digest import unreadable
 from auditor.trail.fetch import ObjectSource, Unavailable
@@ -23,6 +24,9 @@ from auditor.trail.retention import Expired, expiries
 from auditor.trail.spool import Checkpoint
 from auditor.trail.state import Chain, Progress, State
 from auditor.trail.survey import KeySource, Survey
+
+OWNER_WINDOWS: Final = 24
+"""Stretches for which the owner's records are read; a trail is not stopped more often than that in a period."""
 
 __all__ = ["KeySource", "OnRecord", "Progress", "verify_trail"]
 
@@ -81,7 +85,7 @@ def _run(state: State, survey: Survey, logs: LogPass) -> TrailReport:
     3. Get the public keys, and check every digest by itself, in parallel.
     4. Fetch digests that are named and not listed, and list places the chain leads to; repeat until nothing is new.
     5. Link each chain in memory.
-    6. Stream the log files that proved digests vouch for.
+    6. Stream the log files that proved digests vouch for; where there are holes, also the owner's around them.
     7. Find the log objects nobody vouches for.
     8. Explain the holes, look for the anchors and for older versions.
     9. Count, and write it down.
@@ -96,10 +100,53 @@ def _run(state: State, survey: Survey, logs: LogPass) -> TrailReport:
     try:
         if not state.interrupted:
             logs.run()  # (6)
+            _read_owner(state, survey.keys)
             find_extra(state, survey)  # (7)
     except Stopped:
         state.interrupted = True
     return Conclusion(state, logs).write()  # (8), (9)
+
+
+def _read_owner(state: State, keys: KeySource) -> None:
+    """Read the owner's records around the holes where its home Region is not verified anyway.
+
+    A member of an organization sees in its own log files nothing of who stopped the organization's trail. What is read
+    here explains and does nothing else: neither its findings nor its hours enter the report.
+    """
+    scope = state.scope
+    if not scope.owner_known or (scope.account, scope.home_region) in state.chains:
+        return
+    for start, end in _joined(state.windows)[:OWNER_WINDOWS]:
+        part = replace(
+            scope,
+            accounts=(scope.account,),
+            regions=(scope.home_region,),
+            discover_regions=False,
+            start=start.replace(minute=0, second=0, microsecond=0),
+            end=end.replace(minute=0, second=0, microsecond=0) + HOUR,
+            anchors=(),
+            more_locations=tuple(place for place in state.locations if place != scope.location),
+        )
+        found = State(state.source, part, state.now, state.workers.concurrency, state.stop, lambda _: None)
+        try:
+            Survey(found, keys).run()
+            _link(found)
+            LogPass(found, events=True, on_record=None, checkpoint=None).run()
+            state.further_reads += len(found.numbers) + found.spool.entry_count()
+        finally:
+            found.close()
+        state.trail_events |= found.trail_events
+
+
+def _joined(windows: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Join spans that touch; sorted."""
+    joined: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(windows):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _link(state: State) -> None:

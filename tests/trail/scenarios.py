@@ -1036,6 +1036,64 @@ def stopped_in_all_regions(case: Case) -> Case:
     return Case(bucket, scope(regions=(HOME, OTHER)))
 
 
+MEMBER = "444455556666"
+ORGANIZATION = replace(TRAIL, organization="o-abcdef1234")
+
+
+def stopped_organization(*, said_by: str = "", named: str = TRAIL.arn) -> Bucket:
+    """Return a bucket of an organization's trail that was stopped; the calls are in the records of one account."""
+    pause = (AT, AT + 2 * HOUR)
+    calls = [trail_call(pause[0], "StopLogging", name=named), trail_call(pause[1], "StartLogging", name=named)]
+    bucket = Bucket()
+    for account in ("", MEMBER):
+        extra = calls if account == said_by else []
+        filled(trail=ORGANIZATION, into=bucket, accounts=(account,), stopped=[pause], extra=extra)
+    return bucket
+
+
+@scenario("gap_logging_stopped", INCOMPLETE)
+def stop_of_the_owner_seen_from_a_member(case: Case) -> Case:
+    return Case(stopped_organization(), scope(ORGANIZATION, accounts=(MEMBER,)))
+
+
+@scenario("gap_logging_stopped", INCOMPLETE)
+def stop_seen_from_the_management_account(case: Case) -> Case:
+    return Case(stopped_organization(named=TRAIL.name), scope(ORGANIZATION))
+
+
+@scenario("gap_logging_stopped", INCOMPLETE)
+def stop_seen_where_the_home_region_was_not_asked_for(case: Case) -> Case:
+    bucket = stopped(AT, AT + 2 * HOUR, regions=(HOME, OTHER))
+    return Case(bucket, scope(regions=(OTHER,), discover_regions=False))
+
+
+@scenario("gap_unexplained", INCOMPLETE)
+def stop_of_a_members_own_trail_explains_nothing(case: Case) -> Case:
+    return Case(stopped_organization(said_by=MEMBER, named=TRAIL.name), scope(ORGANIZATION, accounts=(MEMBER,)))
+
+
+@scenario("gap_unexplained", INCOMPLETE)
+def stop_where_the_owner_is_not_known(case: Case) -> Case:
+    return Case(stopped_organization(), scope(ORGANIZATION, owner_known=False))
+
+
+@scenario("gap_unexplained", INCOMPLETE)
+def owners_records_denied(case: Case) -> Case:
+    bucket = stopped_organization()
+    for kind in ("CloudTrail", "CloudTrail-Digest"):
+        bucket.refused[f"logs/AWSLogs/o-abcdef1234/{ACCOUNT}/{kind}/"] = Unavailable("denied", "AccessDenied")
+    return Case(bucket, scope(ORGANIZATION, accounts=(MEMBER,)))
+
+
+@scenario("gap_unexplained", INCOMPLETE)
+def owners_records_forged(case: Case) -> Case:
+    bucket = stopped_organization()
+    for key in bucket.log_keys():
+        if f"/{ACCOUNT}/" in key:
+            bucket.edit(key, lambda data: data + b" ")
+    return Case(bucket, scope(ORGANIZATION, accounts=(MEMBER,)))
+
+
 @scenario("gap_logs_without_digest", FAIL)
 def digest_deleted_newest(case: Case) -> None:
     bound = case.bucket.digest_key(AT)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from auditor.canonical import canonical_json
 from auditor.trail.notable import Row, notable, notable_document, notable_row, trail_event
 
-from .bucket import ACCOUNT, START, TRAIL, record, trail_call
+from .bucket import ACCOUNT, START, record, scope, trail_call
 from .scenarios import MINUTE
 
 ROOT: dict[str, Any] = {"type": "Root", "arn": f"arn:aws:iam::{ACCOUNT}:root"}
@@ -161,7 +161,7 @@ def test_no_record_whatever_breaks_the_reader(
     }
     for value in (anything, hostile, {"eventName": anything, "eventSource": anything}):
         row = notable_row(value)
-        trail_event(value, frozenset({"audit"}))
+        trail_event(value, scope().means)
         if row is not None:
             canonical_json(notable_document([row], {}, log_files=1, records=1))
 
@@ -217,11 +217,11 @@ def test_rows_beyond_the_limit_are_counted() -> None:
 
 
 def test_only_successful_calls_on_this_trail_are_trail_events() -> None:
-    names = frozenset({TRAIL.name, TRAIL.arn})
-    event = trail_event(trail_call(START, "UpdateTrail", enableLogFileValidation=False), names)
+    means = scope().means
+    event = trail_event(trail_call(START, "UpdateTrail", enableLogFileValidation=False), means)
     assert event is not None
     assert event.validation is False
     assert event.time == START
-    assert trail_event(trail_call(START, "StopLogging", name="other"), names) is None
-    assert trail_event(trail_call(START, "StopLogging") | {"errorCode": "AccessDenied"}, names) is None
-    assert trail_event(trail_call(START + timedelta(), "LookupEvents"), names) is None
+    assert trail_event(trail_call(START, "StopLogging", name="other"), means) is None
+    assert trail_event(trail_call(START, "StopLogging") | {"errorCode": "AccessDenied"}, means) is None
+    assert trail_event(trail_call(START + timedelta(), "LookupEvents"), means) is None

@@ -6,7 +6,7 @@ ListObjectVersions, GetBucketLifecycleConfiguration, ListPublicKeys, DescribeTra
 DescribeOrganization.
 """
 
-from auditor.trail.fetch.account import describe_trail, enabled_regions, fetch_public_keys
+from auditor.trail.fetch.account import describe_trail, enabled_regions, fetch_public_keys, organization_of
 from auditor.trail.fetch.folder import DIGEST_ZIP, KEY_FILE, METADATA_FILE, FolderSource, read_key_file
 from auditor.trail.fetch.s3 import FIRST_PAUSE_SECONDS, S3Source, classify
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, ObjectSource, Unavailable, Version
@@ -28,5 +28,6 @@ __all__ = [
     "describe_trail",
     "enabled_regions",
     "fetch_public_keys",
+    "organization_of",
     "read_key_file",
 ]

@@ -75,6 +75,20 @@ def enabled_regions(session: Any, *, endpoint_url: str | None = None) -> tuple[s
     return tuple(sorted(str(row["RegionName"]) for row in answer.get("Regions") or ()))
 
 
+def organization_of(session: Any, *, endpoint_url: str | None = None) -> tuple[str, str]:
+    """Ask Organizations which organization the account is in, and which account manages it.
+
+    Returns:
+        Id of the organization and its management account; both empty when there is none or the caller may not know.
+    """
+    try:
+        answer = _ask(session, "organizations", session.region_name, endpoint_url, "describe_organization")
+    except CollectionError:
+        return "", ""
+    found = answer.get("Organization") or {}
+    return str(found.get("Id") or ""), str(found.get("MasterAccountId") or "")
+
+
 def _ask(session: Any, service: str, region: str, endpoint_url: str | None, operation: str, **request: Any) -> Any:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
