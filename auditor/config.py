@@ -48,6 +48,27 @@ class Sampling(BaseModel):
     seed: Annotated[str, Field(pattern=r"^[ -~]{1,100}$", description="Decides which; chosen by the auditor.")]
 
 
+class Limits(BaseModel):
+    """How hard AWS is asked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    concurrency: Annotated[int, Field(ge=1, le=256, strict=True, description="Calls in flight.")] = 24
+    attempts: Annotated[int, Field(ge=1, le=20, strict=True, description="Of one request, the first included.")] = 5
+    connect_seconds: Annotated[float, Field(gt=0, le=600, description="Until a connection stands.")] = 5
+    read_seconds: Annotated[float, Field(gt=0, le=600, description="Until a byte arrives.")] = 30
+    report_seconds: Annotated[float, Field(ge=0, le=3600, description="Until IAM has made its report.")] = 120
+
+
+class Redaction(BaseModel):
+    """What is taken out of the evidence, beside what always is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source_addresses: Annotated[bool, Field(description="IP addresses of callers.")] = False
+    identities: Annotated[bool, Field(description="E-mail addresses that are names of users and sessions.")] = False
+
+
 class Config(BaseModel):
     """Everything that ``auditor.yaml`` may say. Options on the command line go before it."""
 
@@ -85,8 +106,20 @@ class Config(BaseModel):
         "junit",
         "markdown",
     ]
+    limits: Limits = Limits()
+    redaction: Redaction = Redaction()
     branding: Branding = Branding()
     signing: Signing = Signing()
+
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "branding": Branding,
+    "limits": Limits,
+    "redaction": Redaction,
+    "sampling": Sampling,
+    "signing": Signing,
+}
+"""Settings that are mappings of settings themselves."""
 
 
 def load_config(path: Path | None, options: Mapping[str, Any]) -> Config:
@@ -115,18 +148,26 @@ def load_config(path: Path | None, options: Mapping[str, Any]) -> Config:
         except ValidationError as error:
             raise _problem(error, first_problem(error, file, UsageError)) from error
     try:
-        return Config.model_validate({**data, **options})
+        return Config.model_validate(
+            {**data, **{name: _over(data.get(name), given) for name, given in options.items()}}
+        )
     except ValidationError as error:
         problem = gravest(error)
-        raise UsageError(f"--{str(problem['loc'][0]).replace('_', '-')}: {problem['msg']}") from error
+        names = [str(part) for part in problem["loc"] if isinstance(part, str)]
+        option = names[1] if names[0] == "limits" and len(names) > 1 else names[0]
+        raise UsageError(f"--{option.replace('_', '-')}: {problem['msg']}") from error
+
+
+def _over(written: Any, given: Any) -> Any:
+    """Put an option over what the file says; of a mapping, only the settings that were given."""
+    return {**written, **given} if isinstance(written, dict) and isinstance(given, dict) else given
 
 
 def _problem(error: ValidationError, found: Any) -> UsageError:
     problem = gravest(error)
     hint = ""
     if problem["type"] == "extra_forbidden":
-        parents: dict[str, type[BaseModel]] = {"branding": Branding, "sampling": Sampling, "signing": Signing}
-        model = parents.get(str(problem["loc"][0]), Config)
+        model = SECTIONS.get(str(problem["loc"][0]), Config)
         hint = f"known settings: {', '.join(model.model_fields)}"
     return UsageError(found.message, hint=hint)
 

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from auditor.cli.options import config_of
-from auditor.config import load_config
+from auditor.collect.calls import Limits
+from auditor.collect.redact import Policy
+from auditor.config import Config, load_config
 from auditor.errors import UsageError
+from auditor.run.gather import limits_of, redaction_of
 
 
 def write(folder: Path, text: str) -> Path:
@@ -44,6 +47,8 @@ def test_file_names_are_read_beside_the_file(tmp_path: Path) -> None:
         pytest.param("branding:\n  acent: '#112233'\n", 2, "branding.acent", id="nested-typo"),
         pytest.param("period: [\n", 2, "", id="not-yaml"),
         pytest.param("- a\n", 1, "mapping", id="a-list"),
+        pytest.param("limits:\n  concurrency: 0\n", 2, "limits.concurrency", id="no-call-at-all"),
+        pytest.param("redaction: {identitys: true}\n", 1, "redaction.identitys", id="redaction-typo"),
         pytest.param("entity: A\nentity: B\n", 2, "twice", id="twice"),
     ],
 )
@@ -73,3 +78,26 @@ def test_a_flag_that_was_not_given_leaves_the_choice_to_the_file(tmp_path: Path)
     assert config.sampling is not None
     assert (config.sampling.size, config.sampling.seed) == (25, "2026-10")
     assert not config_of({"zip": None, "config_file": write(tmp_path, "")}).zip
+
+
+def test_the_number_of_calls_in_flight_goes_before_the_files_and_leaves_its_other_limits(tmp_path: Path) -> None:
+    path = write(tmp_path, "limits: {concurrency: 4, read_seconds: 60}\n")
+    config = config_of({"config_file": path, "concurrency": 8})
+    assert (config.limits.concurrency, config.limits.read_seconds, config.limits.attempts) == (8, 60, 5)
+
+
+def test_limits_and_redaction_reach_the_collector(tmp_path: Path) -> None:
+    text = "limits: {concurrency: 4, attempts: 2, connect_seconds: 1, read_seconds: 7, report_seconds: 0}\n"
+    config = load_config(write(tmp_path, f"{text}redaction: {{identities: true}}\n"), {})
+    assert limits_of(config) == Limits(workers=4, attempts=2, connect_seconds=1, read_seconds=7, report_seconds=0)
+    assert redaction_of(config) == Policy(source_addresses=False, identities=True)
+
+
+def test_without_settings_the_collector_keeps_its_own_limits() -> None:
+    assert limits_of(Config()) == Limits()
+    assert redaction_of(Config()) == Policy()
+
+
+def test_an_option_out_of_bounds_is_named_as_it_was_given(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--concurrency"):
+        config_of({"config_file": write(tmp_path, ""), "concurrency": 1000})

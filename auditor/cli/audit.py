@@ -136,6 +136,7 @@ def _sealing(config: Config) -> "Sealing | None":
 @click.option("--regions", metavar="R1,R2", help="Regions to audit; default: all enabled ones.")
 @click.option("--format", "formats", metavar="F1,F2", help="As in auditor run.")
 @click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable.")
+@click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable.")
 @with_zip
 @with_imports
 @with_sampling

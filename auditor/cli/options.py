@@ -87,6 +87,7 @@ def whom_to_ask(command: _Command) -> _Command:
         click.option("--skip", metavar="trail,events,truth", help="Parts to leave out."),
         click.option("--as-of", metavar="TIME", help="Moment that ages are measured against; default: now."),
         click.option("--entity", metavar="NAME", help="Whom the report is about."),
+        click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Calls in flight; default: 24."),
     )(command)
 
 
@@ -123,6 +124,8 @@ def config_of(given: Mapping[str, Any]) -> Config:
         raise UsageError("--sample and --seed go together", hint="the seed lets others draw the same sample again")
     if given.get("sample") is not None:
         options["sampling"] = {"size": given["sample"], "seed": given["seed"]}
+    if given.get("concurrency") is not None:
+        options["limits"] = {"concurrency": given["concurrency"]}
     return load_config(given.get("config_file"), options)
 
 

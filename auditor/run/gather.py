@@ -8,9 +8,10 @@ from auditor.canonical import canonical_json
 from auditor.catalog import Catalog
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller
+from auditor.collect.calls import Limits
 from auditor.collect.collection import Collected, ask_besides, collect_account
 from auditor.collect.guard import CallLog
-from auditor.collect.redact import Redactor
+from auditor.collect.redact import Policy, Redactor
 from auditor.config import Config
 from auditor.evidence import Answer, EvidenceWriter
 from auditor.layout import CALLS, INTEGRITY
@@ -53,7 +54,7 @@ def collect_evidence(
     log = CallLog()
     caller = caller_of(config, log)
     series = find_previous(previous, caller.account, request.as_of) if previous else Previous()
-    redactor = Redactor(request.salt)
+    redactor, limits = Redactor(request.salt, policy=redaction_of(config)), limits_of(config)
     writer = EvidenceWriter(folder, redact=redactor)
     collected = collect_account(
         caller,
@@ -65,6 +66,7 @@ def collect_evidence(
         redactor=redactor,
         log=log,
         now=request.now,
+        limits=limits,
         progress=lambda done, total, note: progress("Collect", done, total, note),
     )
     produced: tuple[str, ...] = ()
@@ -78,6 +80,7 @@ def collect_evidence(
             redactor=redactor,
             log=log,
             now=request.now,
+            limits=limits,
             progress=lambda done, total, note: progress("Ask AWS about patterns", done, total, note),
         )
     if "trail" not in config.skip:
@@ -86,6 +89,23 @@ def collect_evidence(
     (folder / CALLS).write_bytes(canonical_json(log.document()))
     writer.close(_run_info(request, caller, collected, started, produced))
     return series
+
+
+def limits_of(config: Config) -> Limits:
+    """Return how hard AWS is asked."""
+    chosen = config.limits
+    return Limits(
+        workers=chosen.concurrency,
+        attempts=chosen.attempts,
+        connect_seconds=chosen.connect_seconds,
+        read_seconds=chosen.read_seconds,
+        report_seconds=chosen.report_seconds,
+    )
+
+
+def redaction_of(config: Config) -> Policy:
+    """Return what is taken out of the evidence beside what always is."""
+    return Policy(source_addresses=config.redaction.source_addresses, identities=config.redaction.identities)
 
 
 def caller_of(config: Config, log: CallLog) -> Caller:
@@ -116,7 +136,7 @@ def _verify_trails(
     trails = AccountTrails(
         account=caller.account,
         regions=collected.scope.regions,
-        organization="",
+        organization=_organization(writer, caller.account),
         trails=tuple(item for page in pages for item in page.get("trailList") or ()),
         discover_regions=not request.config.regions,
     )
@@ -135,13 +155,20 @@ def _verify_trails(
     )
     for report in reports:
         # Objects are read without the SDK, so its counts know nothing of them: one GET for each digest and log file.
-        objects = report.digests.expected + report.logs.expected - report.digests.missing
+        objects = report.digests.expected + report.logs.expected - report.digests.missing + report.further_reads
         if objects:
             log.note("s3", "GetObject", report.scope.home_region, objects)
         for operation, document in ((DIGESTS, report.document()), (EVENTS, report.notable)):
             if document is not None:
                 call = Call(operation, report.scope.home_region, (("Name", report.scope.arn),))
                 writer.add(Answer(caller.account, call, (document,), caller.principal, (), 0, request.now()))
+
+
+def _organization(writer: EvidenceWriter, account: str) -> str:
+    """Return the organization's id where an answer names it; without, the folders of the trail's bucket tell."""
+    pages = writer.stored(account, "organizations:DescribeOrganization")
+    found = [page.get("Organization") or {} for page in pages]
+    return str(found[0].get("Id") or "") if found else ""
 
 
 def _run_info(

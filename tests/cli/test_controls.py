@@ -139,13 +139,33 @@ def test_a_folder_that_is_not_there_is_said_so(tmp_path: Path, capsys: pytest.Ca
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "add-a-control.md"
 
 
-def test_the_first_control_of_the_docs_is_well_formed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def from_the_docs(tmp_path: Path) -> Path:
+    """The folder that a newcomer makes by the docs."""
     control, framework = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
-    (tmp_path / "frameworks").mkdir()
-    (tmp_path / "names.yaml").write_text(textwrap.dedent(f"   {control.strip()}\n"), encoding="utf-8")
-    (tmp_path / "frameworks" / "own.yaml").write_text(textwrap.dedent(f"   {framework.strip()}\n"), encoding="utf-8")
-    assert auditor("controls", "validate", tmp_path) == 0
+    folder = tmp_path / "my-controls"
+    (folder / "frameworks").mkdir(parents=True)
+    (folder / "names.yaml").write_text(textwrap.dedent(f"   {control.strip()}\n"), encoding="utf-8")
+    (folder / "frameworks" / "own.yaml").write_text(textwrap.dedent(f"   {framework.strip()}\n"), encoding="utf-8")
+    return folder
+
+
+def test_the_first_control_of_the_docs_is_well_formed(from_the_docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert auditor("controls", "validate", from_the_docs) == 0
     assert "own: own-bucket-names\n" in capsys.readouterr().out
+
+
+@pytest.mark.simulator
+def test_the_first_control_of_the_docs_judges_the_demo_account(
+    from_the_docs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--controls", from_the_docs, "--framework", "own-rules", "--regions", "eu-central-1", "--format", "csv")
+    assert auditor("demo", *options, "--out", tmp_path / "packs", "--json", "--quiet") == 1
+    pack = Path(json.loads(capsys.readouterr().out)["pack"])
+    (control,) = json.loads((pack / "results" / "results.json").read_bytes())["controls"]
+    assert {(item["state"], item["resource"].partition("-")[0]) for item in control["results"]} == {
+        ("FAIL", "northwind")
+    }
 
 
 def test_every_field_of_a_control_is_explained() -> None:
