@@ -10,6 +10,7 @@ from markupsafe import Markup
 from auditor.errors import RenderError
 from auditor.render import fonts, sections
 from auditor.render.context import Context
+from auditor.render.longtables import as_data
 from auditor.render.pages import ACCENT, page, source
 
 _LIMITS = sections.Limits(
@@ -38,7 +39,11 @@ def render(context: Context) -> bytes:
         RenderError: the accent colour of the branding is no colour.
     """
     values = sections.values(context, "html", _LIMITS)
-    return self_contained("screen.html", values, accent=context.branding.accent, script=source("screen.js"))
+    long_rows = as_data(context.controls, values["lists"], _LIMITS.row_refs)
+    script = source("longtables.js") + source("screen.js")
+    return self_contained(
+        "screen.html", {**values, "long_rows": long_rows}, accent=context.branding.accent, script=script
+    )
 
 
 def self_contained(template: str, values: Mapping[str, Any], *, accent: str, script: str = "") -> bytes:

@@ -5,6 +5,7 @@
   const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
   const form = document.getElementById("filters");
   const found = document.getElementById("found");
+  const leftOut = document.getElementById("left-out");
   const root = document.documentElement;
 
   const controls = all("article.control").map((node) => ({
@@ -13,16 +14,21 @@
     severity: node.dataset.severity,
     frameworks: node.dataset.frameworks.split(" "),
     text: null,
-    rows: all("table.results > tbody > tr", node).map((row) => ({
-      node: row, state: row.dataset.state, account: row.dataset.account, region: row.dataset.region, text: null,
-    })),
+    long: longTables.of(node),
+    rows: [],
   }));
+  for (const control of controls.filter((item) => !item.long)) {
+    control.rows = all("table.results > tbody > tr", control.node).map((row) => ({
+      node: row, state: row.dataset.state, account: row.dataset.account, region: row.dataset.region, text: null,
+    }));
+  }
   const services = all("section.service").map((node) => ({ node, articles: all("article.control", node) }));
   const words = (item) => (item.text ??= item.node.textContent.toLowerCase());
   const own = (control) => {
     if (control.head === undefined) {
       const table = control.node.querySelector("table.results");
-      const parts = Array.from(control.node.children).filter((child) => child !== table);
+      const aside = [table, ...all(".folded, .pager", control.node)];
+      const parts = Array.from(control.node.children).filter((child) => !aside.includes(child));
       control.head = parts.map((child) => child.textContent).join(" ").toLowerCase();
     }
     return control.head;
@@ -41,14 +47,14 @@
     for (const control of controls) {
       const fits = (!severity || control.severity === severity) && (!framework || control.frameworks.includes(framework));
       const headHit = terms.length > 0 && terms.every((term) => own(control).includes(term));
-      let hits = 0;
+      let hits = control.long && fits ? control.long.filter({ states, account, region, terms: headHit ? [] : terms }) : 0;
       for (const row of control.rows) {
         const hit = fits && (!states.size || states.has(row.state)) && (!account || row.account === account) &&
           (!region || row.region === region) && (headHit || terms.every((term) => words(row).includes(term)));
         row.node.hidden = !hit;
         hits += hit ? 1 : 0;
       }
-      const bare = control.rows.length === 0 && (!states.size || states.has(control.state)) && !account && !region && (!terms.length || headHit);
+      const bare = !control.long && control.rows.length === 0 && (!states.size || states.has(control.state)) && !account && !region && (!terms.length || headHit);
       const show = fits && (hits > 0 || bare || !narrow);
       control.node.hidden = !show;
       shownControls += show ? 1 : 0;
@@ -57,11 +63,15 @@
     for (const service of services) service.node.hidden = service.articles.every((article) => article.hidden);
     const any = narrow || severity || framework;
     found.textContent = any ? `${count(shownControls, "control")} and ${count(shownRows, "result")} match.` : `${count(controls.length, "control")}, nothing filtered.`;
+    if (leftOut) leftOut.textContent = any ? `Filtered for this copy: ${found.textContent} The others are left out; results/results.json has them all.` : "";
   };
 
   if (form) {
     form.hidden = false;
-    form.addEventListener("input", apply);
+    // Typing in a report of a hundred thousand results: wait until the word is there.
+    let pause = 0;
+    const soon = () => { clearTimeout(pause); pause = setTimeout(apply, 150); };
+    form.addEventListener("input", (event) => (longTables.any && event.target.type === "search" ? soon() : apply()));
     form.addEventListener("change", apply);
     form.addEventListener("reset", () => setTimeout(apply));
     form.addEventListener("submit", (event) => event.preventDefault());
@@ -86,8 +96,9 @@
     return text !== "" && !Number.isNaN(number) ? number : text.toLowerCase();
   };
   const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en"));
-  for (const table of all("table:not(.numbers):not(.places):not(.states)")) {
-    if (table.tBodies.length !== 1 || table.tBodies[0].rows.length < 3) continue;
+  const long = new Map(controls.filter((control) => control.long).map((control) => [control.long.table, control.long]));
+  for (const table of all("table:not(.numbers):not(.places):not(.states):not(.folded)")) {
+    if (!long.has(table) && (table.tBodies.length !== 1 || table.tBodies[0].rows.length < 3)) continue;
     all("thead th", table).forEach((head, index) => {
       const button = document.createElement("button");
       button.type = "button";
@@ -97,6 +108,10 @@
         const down = head.getAttribute("aria-sort") === "ascending";
         for (const other of all("th[aria-sort]", table)) other.removeAttribute("aria-sort");
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        if (long.has(table)) {
+          long.get(table).sort(index, down);
+          return;
+        }
         const rows = Array.from(table.tBodies[0].rows);
         const last = rows.filter((row) => row.classList.contains("sum"));
         const sorted = rows.filter((row) => !row.classList.contains("sum"))

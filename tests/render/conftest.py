@@ -1,12 +1,15 @@
 """One sample run, its context and its pages, made once for all tests of this folder."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import Chrome
 
 from auditor.render import context, html, pdf
 from auditor.render.context import Context
+from tests.render import browser
 from tests.render.sample import Sample, build
 
 
@@ -46,3 +49,10 @@ def paper(report: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("paper") / "report.pdf"
     path.write_bytes(pdf.render(report))
     return path
+
+
+@pytest.fixture(scope="session")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    driver = browser.start(tmp_path_factory.mktemp("chromium"))
+    yield driver
+    driver.quit()

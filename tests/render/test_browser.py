@@ -1,78 +1,27 @@
 """The HTML report in a real browser: accessible, quiet, usable by keyboard, complete without scripts."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import axe_core_python
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.render import browser
+from tests.render.browser import violations, visible_controls
+
 pytestmark = pytest.mark.browser
 
-SWITCHES = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
-
 Open = Callable[..., Chrome]
-
-
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    options = ChromeOptions()
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    options.binary_location = binary or ""
-    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = Chrome(options=options, service=Service(shutil.which("chromedriver") or ""))
-    driver.set_script_timeout(240)
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture
 def show(chrome: Chrome, screen: str, tmp_path: Path) -> Open:
     path = tmp_path / "report.html"
     path.write_text(screen, "utf-8")
-
-    def show_page(*, width: int = 1400, theme: str = "light", scripts: bool = True, anchor: str = "") -> Chrome:
-        size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 600}
-        chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        media = [
-            {"name": "prefers-color-scheme", "value": theme},
-            {"name": "prefers-reduced-motion", "value": "reduce"},
-        ]
-        chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
-        chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
-        chrome.get("about:blank")
-        chrome.get(f"file://{path}{anchor}")
-        return chrome
-
-    return show_page
-
-
-def visible_controls(page: Chrome) -> int:
-    return len([item for item in page.find_elements(By.CSS_SELECTOR, "article.control") if item.is_displayed()])
-
-
-def violations(page: Chrome) -> list[str]:
-    page.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE.read_text("utf-8")})
-    script = "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(done)"
-    found: dict[str, Any] = page.execute_async_script(script)
-    return [f"{item['id']}: {item['nodes'][0]['html']}" for item in found["violations"]]
+    return lambda **how: browser.show(chrome, path, **how)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
