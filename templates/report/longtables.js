@@ -46,7 +46,7 @@ const longTables = (() => {
     for (const ref of text(REFS).split("\n").filter(Boolean)) {
       if (refs.hasChildNodes()) refs.append(", ");
       const link = make("a", "ref", ref);
-      link.href = `#${ref.toLowerCase()}`;
+      link.setAttribute("href", `#${ref.toLowerCase()}`);
       refs.append(document.getElementById(ref.toLowerCase()) ? link : ref);
     }
     return make("tr", "", make("td", "", make("span", `state s-${key}`, `${sign} ${word}`)), resource, reason, refs);
