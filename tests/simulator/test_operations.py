@@ -43,13 +43,26 @@ def test_every_operation_of_the_catalogue_is_simulated(client: Clients, operatio
     asked = client(service)
     shape = asked.meta.service_model.operation_model(name).input_shape
     given = _filled(shape) if shape is not None else {}
-    fixed = {
-        key: value.replace("{account}", "111122223333") if isinstance(value, str) else value
-        for key, value in dict(ASKED[operation].get("parameters") or {}).items()
-    }
+    words = {"{account}": "111122223333", "{start}": "2026-10-01T00:00:00Z", "{end}": "2026-11-01T00:00:00Z"}
+    fixed = dict(ASKED[operation].get("parameters") or {})
+    for word, meaning in words.items():
+        fixed = {key: value.replace(word, meaning) if isinstance(value, str) else value for key, value in fixed.items()}
     code = ""
     try:
         getattr(asked, xform_name(name))(**(given | fixed))
     except ClientError as error:
         code = error.response["Error"]["Code"]
     assert code not in {"NotImplemented", "InvalidAction", "SimulatorFailure"}
+
+
+def test_an_alarm_mute_rule_can_be_written_listed_and_read(client: Clients) -> None:
+    cloudwatch = client("cloudwatch")
+    schedule = {"Expression": "cron(0 2 * * *)", "Duration": "PT2H"}
+    cloudwatch.put_alarm_mute_rule(
+        Name="nightly", Rule={"Schedule": schedule}, MuteTargets={"AlarmNames": ["cis-nacl-changes"]}
+    )
+    (listed,) = cloudwatch.list_alarm_mute_rules()["AlarmMuteRuleSummaries"]
+    assert listed["AlarmMuteRuleArn"].endswith(":alarm-mute-rule:nightly")
+    read = cloudwatch.get_alarm_mute_rule(AlarmMuteRuleName="nightly")
+    assert read["Rule"]["Schedule"] == schedule
+    assert read["MuteTargets"]["AlarmNames"] == ["cis-nacl-changes"]

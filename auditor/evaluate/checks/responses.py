@@ -1,36 +1,10 @@
-"""Judges whether somebody hears of alarms, and whether a rule undoes the worst mistake by itself."""
+"""Judges whether somebody hears of alarms."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from auditor.evaluate.checks.fields import counted, flag, optional_list, optional_text, some, text
-from auditor.evaluate.patterns.delivery import envelope
-from auditor.evaluate.patterns.errors import PatternError
-from auditor.evaluate.patterns.event_pattern import parse_event_pattern
-from auditor.evaluate.patterns.formula import holds
+from auditor.evaluate.checks.fields import counted, flag, optional_list, some, text
 from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 
 _ALARMS, _SUBSCRIPTIONS = "cloudwatch:DescribeAlarms", "sns:ListSubscriptionsByTopic"
-_ACTING = ("lambda", "ssm", "states")
-"""Services whose targets can change a security group."""
-_SERVICE_FIELD = 2
-"""Position of the service in an ARN."""
-_OPENING = {
-    "eventType": "AwsApiCall",
-    "eventSource": "ec2.amazonaws.com",
-    "eventName": "AuthorizeSecurityGroupIngress",
-    "userIdentity": {"type": "AssumedRole"},
-    "requestParameters": {
-        "groupId": "sg-0123456789abcdef0",
-        "ipPermissions": {
-            "items": [
-                {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}}
-            ]
-        },
-    },
-}
-"""The record that a rule has to catch: port 22 opened to everybody."""
 
 
 def _confirmed(subject: Subject, topic: str) -> int:
@@ -87,39 +61,3 @@ def composite_alarm_heard(subject: Subject) -> Verdict:
             f"Subscriptions of {some(unseen)} were not seen: the topic is in another account or Region."
         )
     return failed("No action of the composite alarm reaches a confirmed subscription.", pointer="/AlarmActions")
-
-
-def opened_group_remediated(subject: Subject) -> Verdict:
-    """Judge one Region: an enabled rule takes openings of security groups to something that can undo them.
-
-    Evidence: ``events:ListRules``, ``events:ListTargetsByRule``.
-    """
-    view, region = subject.evidence, subject.region
-    rules = [
-        rule
-        for rule in view.items("events:ListRules", "Rules[]", region=region)
-        if text(rule, "State").startswith("ENABLED") and _catches_openings(rule, region)
-    ]
-    acting: list[str] = []
-    for record, target in view.located("events:ListTargetsByRule", "Targets[]", region=region):
-        service = (text(target, "Arn").split(":") + [""] * 3)[_SERVICE_FIELD]
-        if service in _ACTING:
-            acting.append(str(dict(record.call.parameters)["Rule"]))
-    found = next((rule for rule in rules if text(rule, "Name") in acting), None)
-    if found is not None:
-        view.point(found)
-        return passed(f"The rule {some([text(found, 'Name')])} takes openings of security groups to an acting target.")
-    if rules:
-        return failed("A rule catches openings of security groups, but no target of it can undo them.")
-    return failed("No enabled rule catches openings of security groups.", observed="no rule")
-
-
-def _catches_openings(rule: Mapping[str, Any], region: str) -> bool:
-    pattern = optional_text(rule, "EventPattern")
-    if not pattern:
-        return False
-    try:
-        formula = parse_event_pattern(pattern).formula
-    except PatternError:
-        return False
-    return holds(formula, envelope({**_OPENING, "awsRegion": region}))

@@ -32,7 +32,6 @@ _OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "accessanalyzer:ListAnalyzers": {"analyzers": []},
     "cloudwatch:DescribeAlarmHistory": {"AlarmHistoryItems": []},
     "cloudwatch:DescribeAnomalyDetectors": {"AnomalyDetectors": []},
-    "cloudwatch:ListAlarmMuteRules": {"AlarmMuteRuleSummaries": []},
     "config:DescribeDeliveryChannelStatus": {"DeliveryChannelsStatus": []},
     "ec2:GetImageBlockPublicAccessState": {"ImageBlockPublicAccessState": "unblocked"},
     "ec2:GetInstanceMetadataDefaults": {"AccountLevel": {}},

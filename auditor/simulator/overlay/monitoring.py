@@ -22,6 +22,9 @@ def install(application: Application, state: State) -> None:
     application.overlay |= {
         "logs:TestMetricFilter": _test_metric_filter,
         "cloudwatch:PutCompositeAlarm": lambda call: _put_composite_alarm(application, call, state),
+        "cloudwatch:PutAlarmMuteRule": lambda call: _put_mute_rule(application, call, state),
+        "cloudwatch:ListAlarmMuteRules": lambda call: _mute_rules(call, state),
+        "cloudwatch:GetAlarmMuteRule": lambda call: _mute_rule(call, state),
         "cloudwatch:ListDashboards": lambda call: _dashboards(application, call),
         "events:TestEventPattern": _test_event_pattern,
     }
@@ -56,6 +59,35 @@ def _put_composite_alarm(application: Application, call: Call, state: State) -> 
     held = state.composites.setdefault(call.region, [])
     held[:] = [other for other in held if other["AlarmName"] != alarm["AlarmName"]] + [alarm]
     return {}
+
+
+def _put_mute_rule(application: Application, call: Call, state: State) -> dict[str, Any]:
+    """Store a rule. Its status is that of a schedule that lies ahead: nothing here moves with the clock."""
+    given = dict(call.parameters)
+    given.pop("Tags", None)
+    name = str(given["Name"])
+    once = str(given["Rule"]["Schedule"]["Expression"]).startswith("at(")
+    state.mutes.setdefault(call.region, {})[name] = {
+        "AlarmMuteRuleArn": f"arn:aws:cloudwatch:{call.region}:{application.account}:alarm-mute-rule:{name}",
+        "LastUpdatedTimestamp": clock.now(),
+        "MuteType": "ONE_TIME" if once else "RECURRING",
+        "Status": "SCHEDULED",
+        **given,
+    }
+    return {}
+
+
+def _mute_rules(call: Call, state: State) -> dict[str, Any]:
+    shown = ("AlarmMuteRuleArn", "ExpireDate", "Status", "MuteType", "LastUpdatedTimestamp")
+    rules = state.mutes.get(call.region, {}).values()
+    return {"AlarmMuteRuleSummaries": [{key: rule[key] for key in shown if key in rule} for rule in rules]}
+
+
+def _mute_rule(call: Call, state: State) -> dict[str, Any]:
+    rule = state.mutes.get(call.region, {}).get(str(call.parameters.get("AlarmMuteRuleName")))
+    if rule is None:
+        raise Refused("ResourceNotFoundException", "The mute rule does not exist.", 404)
+    return rule
 
 
 def _dashboards(application: Application, call: Call) -> dict[str, Any]:

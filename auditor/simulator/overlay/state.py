@@ -34,6 +34,8 @@ class State:
     """Endpoints of e-mail subscriptions that nobody confirmed."""
     composites: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Region -> composite alarms, as DescribeAlarms shows them."""
+    mutes: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    """Region -> name -> alarm mute rule, as GetAlarmMuteRule shows it."""
     elsewhere: set[str] = field(default_factory=set)
     """Buckets that belong to another account and can be read from this one: not in ListBuckets."""
     mfa_delete: set[str] = field(default_factory=set)

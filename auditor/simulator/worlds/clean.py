@@ -167,8 +167,9 @@ def _monitoring(aws: Builder) -> None:
         ActionsEnabled=True,
         AlarmActions=[topic],
     )
-    parts.function(aws, "sg-remediator", "sg-remediator-role", "Closes security groups that were opened to the world")
     for region in REGIONS:
+        closes = "Closes security groups that were opened to the world"
+        parts.function(aws, "sg-remediator", "sg-remediator-role", closes, region=region)
         parts.remediation_rule(aws, "detect-open-ssh", "sg-remediator", region)
 
 

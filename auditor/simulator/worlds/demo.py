@@ -14,7 +14,16 @@ from auditor.simulator.worlds import alarms, events, parts
 from auditor.simulator.worlds.alarms import CLOUDTRAIL_EVENTS, GROUP_EVENTS, IAM_POLICY_EVENTS, any_of
 from auditor.simulator.worlds.archive import TRAIL, Archive, Plan
 from auditor.simulator.worlds.builder import AS_OF, REGIONS, Builder, frame
-from auditor.simulator.worlds.events import ACCOUNT, BEGIN, HOME, KEY_DOOMED_AT, STOPPED, TRAIL_ARN, principal_id
+from auditor.simulator.worlds.events import (
+    ACCOUNT,
+    BEGIN,
+    HOME,
+    KEY_DOOMED_AT,
+    OPENED_AT,
+    STOPPED,
+    TRAIL_ARN,
+    principal_id,
+)
 
 SETTLED: Final = datetime(2024, 3, 4, 9, 12, tzinfo=UTC)
 """When most of the account was set up."""
@@ -194,6 +203,7 @@ def _functions(aws: Builder) -> None:
     logs.create_log_group(logGroupName="/ledger/api/access")
     logs.put_retention_policy(logGroupName="/ledger/api/access", retentionInDays=7)
     parts.remediation_rule(aws, "detect-open-ssh", "sg-remediator")
+    parts.called(aws, "detect-open-ssh", "sg-remediator", OPENED_AT)
 
 
 def _monitoring(aws: Builder) -> None:

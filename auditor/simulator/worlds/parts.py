@@ -367,13 +367,19 @@ def flow_log(aws: Builder, vpc: str, target: str, *, region: str = "", traffic: 
 
 
 def function(
-    aws: Builder, name: str, role_name: str, description: str, *, variables: Mapping[str, str] | None = None
+    aws: Builder,
+    name: str,
+    role_name: str,
+    description: str,
+    *,
+    region: str = "",
+    variables: Mapping[str, str] | None = None,
 ) -> None:
     """Create a Lambda function."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr(zipfile.ZipInfo("handler.py", (2024, 3, 4, 9, 12, 0)), "def handle(event, context): ...\n")
-    aws.client("lambda").create_function(
+    aws.client("lambda", region).create_function(
         FunctionName=name,
         Runtime="python3.12",
         Role=aws.arn("iam", f"role/{role_name}", ""),
@@ -401,17 +407,36 @@ def remediation_rule(aws: Builder, name: str, function_name: str, region: str = 
         State="ENABLED",
         EventPattern=json.dumps(pattern),
     )
-    target = aws.arn("lambda", f"function:{function_name}", region or aws.home)
-    rules.put_targets(Rule=name, Targets=[{"Id": "remediate", "Arn": target}])
-    if region and region != aws.home:
-        return
-    aws.client("lambda").add_permission(
+    place = region or aws.home
+    target = aws.arn("lambda", f"function:{function_name}", place)
+    queue = f"{function_name}-dead-letters"
+    aws.client("sqs", place).create_queue(QueueName=queue)
+    letters = {"Arn": aws.arn("sqs", queue, place)}
+    rules.put_targets(Rule=name, Targets=[{"Id": "remediate", "Arn": target, "DeadLetterConfig": letters}])
+    aws.client("lambda", place).add_permission(
         FunctionName=function_name,
         StatementId=name,
         Action="lambda:InvokeFunction",
         Principal="events.amazonaws.com",
-        SourceArn=aws.arn("events", f"rule/{name}"),
+        SourceArn=aws.arn("events", f"rule/{name}", place),
     )
+
+
+def called(aws: Builder, rule: str, function_name: str, when: datetime) -> None:
+    """Have CloudWatch count one call of a function by a rule, without an error."""
+    cloudwatch = aws.client("cloudwatch")
+    for namespace, dimension, value, counts in (
+        ("AWS/Events", "RuleName", rule, {"Invocations": 1.0}),
+        ("AWS/Lambda", "FunctionName", function_name, {"Invocations": 1.0, "Errors": 0.0}),
+    ):
+        own = [{"Name": dimension, "Value": value}]
+        cloudwatch.put_metric_data(
+            Namespace=namespace,
+            MetricData=[
+                {"MetricName": name, "Value": count, "Timestamp": when, "Dimensions": own}
+                for name, count in counts.items()
+            ],
+        )
 
 
 def organization(aws: Builder, *, guarded: bool) -> None:

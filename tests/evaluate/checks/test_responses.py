@@ -1,12 +1,12 @@
-"""Controls over who hears of alarms, and what undoes an opened security group."""
+"""Controls over who hears of alarms."""
 
 from typing import Any
 
 import pytest
 
 from auditor.model import State
-from tests.evaluate.checks.worlds import TOPIC, composite, event_rule, heard, rules
-from tests.evaluate.kit import FAR, HOME, World, reasons, states
+from tests.evaluate.checks.worlds import TOPIC, composite, heard
+from tests.evaluate.kit import FAR, HOME, World, states
 
 PENDING = {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]}
 ELSEWHERE = TOPIC.replace(HOME, FAR)
@@ -49,44 +49,3 @@ def test_one_composite_alarm_of_two(second: dict[str, Any], subscriptions: Any, 
     assert found["second"] is expected
     if not subscriptions:
         assert found["first"] is State.PASS
-
-
-@pytest.mark.parametrize(
-    ("world", "expected", "words"),
-    [
-        pytest.param(rules(), State.FAIL, "No enabled rule", id="no-rules"),
-        pytest.param(rules(event_rule(state="DISABLED")), State.FAIL, "No enabled rule", id="disabled"),
-        pytest.param(rules(event_rule(source=["aws.s3"])), State.FAIL, "No enabled rule", id="another-source"),
-        pytest.param(rules(event_rule(), target=TOPIC), State.FAIL, "no target", id="only-tells"),
-        pytest.param(
-            rules({"Name": "broken", "State": "ENABLED", "EventPattern": "{"}),
-            State.FAIL,
-            "No enabled rule",
-            id="no-pattern",
-        ),
-        pytest.param(
-            rules({"Name": "timer", "State": "ENABLED", "ScheduleExpression": "rate(1 day)"}),
-            State.FAIL,
-            "No enabled rule",
-            id="schedule",
-        ),
-        pytest.param(
-            rules(event_rule(detail={"eventName": ["Revoke"]}), event_rule("b")), State.PASS, "b", id="second-rule"
-        ),
-        pytest.param(
-            rules(event_rule(detail={"eventName": [{"prefix": "AuthorizeSecurityGroup"}]})),
-            State.PASS,
-            "closes",
-            id="prefix",
-        ),
-    ],
-)
-def test_rules_that_undo_openings(world: World, expected: State, words: str) -> None:
-    result = world.judge("opened-security-group-remediated")
-    assert set(states(result).values()) == {expected}
-    assert words in reasons(result)
-
-
-def test_a_rule_in_one_region_of_two_leaves_the_other_open() -> None:
-    world = rules(event_rule()).says("events:ListRules", {"Rules": []}, region=FAR)
-    assert states(world.judge("opened-security-group-remediated")) == {HOME: State.PASS, FAR: State.FAIL}

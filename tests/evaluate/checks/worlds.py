@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, ago
+from auditor.period import rfc3339
+from tests.evaluate.kit import ACCOUNT, FAR, HOME, PERIOD, World, ago
 
 TRAIL = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/all"
 LOGS = "company-logs"
@@ -721,18 +722,79 @@ def heard(*composites: Mapping[str, Any], subscriptions: Mapping[str, Any] = CON
     )
 
 
+RULE_ARN = f"arn:aws:events:{HOME}:{ACCOUNT}:rule/"
+LETTERS = f"arn:aws:sqs:{HOME}:{ACCOUNT}:q"
+MAY_INVOKE = policy(
+    {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": FUNCTION,
+        "Condition": {"ArnLike": {"AWS:SourceArn": f"{RULE_ARN}*"}},
+    }
+)
+OPENINGS = ["AuthorizeSecurityGroupIngress", "ModifySecurityGroupRules"]
+
+
 def event_rule(name: str = "closes", state: str = "ENABLED", **pattern: Any) -> dict[str, Any]:
     """Return an EventBridge rule on openings of security groups."""
-    wanted = {"source": ["aws.ec2"], "detail": {"eventName": ["AuthorizeSecurityGroupIngress"]}} | pattern
-    return {"Name": name, "State": state, "EventPattern": json.dumps(wanted)}
+    wanted = {"source": ["aws.ec2"], "detail": {"eventName": OPENINGS}} | pattern
+    return {"Name": name, "Arn": f"{RULE_ARN}{name}", "State": state, "EventPattern": json.dumps(wanted)}
 
 
-def rules(*listed: Mapping[str, Any], target: str = FUNCTION) -> World:
-    """Build a world with these EventBridge rules in every Region, each with one target."""
-    world = World().says("events:ListRules", {"Rules": list(listed)})
+def figures(calls: float = 2, failures: float = 0, status: str = "Complete") -> dict[str, Any]:
+    """Return what CloudWatch counted in the period: calls and failures, in one hour each."""
+    return {
+        "MetricDataResults": [
+            {"Id": "invocations", "Timestamps": [ago(days=30)], "Values": [calls], "StatusCode": status},
+            {"Id": "failures", "Timestamps": [ago(days=30)], "Values": [failures], "StatusCode": status},
+        ]
+    }
+
+
+def asked_figures(namespace: str, metrics: tuple[str, str], dimension: str, value: str) -> list[dict[str, Any]]:
+    """Return the queries that the catalogue asks about a rule or a function."""
+    own = [{"Name": dimension, "Value": value}]
+    return [
+        {
+            "Id": label,
+            "MetricStat": {
+                "Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": own},
+                "Period": 3600,
+                "Stat": "Sum",
+            },
+        }
+        for label, metric in zip(("invocations", "failures"), metrics, strict=True)
+    ]
+
+
+IN_PERIOD = {"StartTime": rfc3339(PERIOD.start), "EndTime": rfc3339(PERIOD.end)}
+
+
+def rules(*listed: Mapping[str, Any], target: str = FUNCTION, letters: str = LETTERS) -> World:
+    """Build a world with these EventBridge rules in the home Region, its only one, each with one target that acts."""
+    world = World(regions=(HOME,)).says("events:ListRules", {"Rules": list(listed)})
+    aim = {"Id": "1", "Arn": target, **({"DeadLetterConfig": {"Arn": letters}} if letters else {})}
     for item in listed:
-        world = world.says("events:ListTargetsByRule", {"Targets": [{"Id": "1", "Arn": target}]}, Rule=item["Name"])
-    return world
+        queries = asked_figures("AWS/Events", ("Invocations", "FailedInvocations"), "RuleName", item["Name"])
+        world = world.says("events:ListTargetsByRule", {"Targets": [aim]}, Rule=item["Name"]).says(
+            "cloudwatch:GetMetricData", figures(), MetricDataQueries=queries, **IN_PERIOD
+        )
+    queries = asked_figures("AWS/Lambda", ("Invocations", "Errors"), "FunctionName", "f")
+    return (
+        world.says("lambda:ListFunctions", {"Functions": [{"FunctionArn": FUNCTION}]})
+        .says("lambda:GetFunctionConfiguration", {"FunctionArn": FUNCTION, "State": "Active"}, FunctionName=FUNCTION)
+        .says("lambda:GetFunctionConcurrency", {}, FunctionName=FUNCTION)
+        .says("lambda:GetPolicy", {"Policy": MAY_INVOKE}, FunctionName=FUNCTION)
+        .says("cloudwatch:GetMetricData", figures(), MetricDataQueries=queries, **IN_PERIOD)
+        .says("sqs:ListQueues", {"QueueUrls": [QUEUE]})
+        .says("sqs:GetQueueAttributes", waiting(0), QueueUrl=QUEUE)
+    )
+
+
+def waiting(number: int) -> dict[str, Any]:
+    """Return the attributes of a dead-letter queue that holds so many messages."""
+    return {"Attributes": {"QueueArn": LETTERS, "ApproximateNumberOfMessages": str(number)}}
 
 
 PASSWORD_POLICY = {"PasswordPolicy": {"MinimumPasswordLength": 14, "PasswordReusePrevention": 24}}
@@ -799,7 +861,10 @@ RIGHT: dict[str, World] = {
     "rds-storage-encrypted": databases(database("one")),
     "rds-auto-minor-upgrade": databases(database("one")),
     "rds-not-public": databases(database("one")),
-    "rds-multi-az": databases(database("one")),
+    "rds-multi-az": databases(
+        database("one", MultiAZ=False, DBClusterIdentifier="spread"),
+        clusters=({"DBClusterIdentifier": "spread", "MultiAZ": True},),
+    ),
     "efs-encrypted": World().says(
         "efs:DescribeFileSystems", {"FileSystems": [{"FileSystemId": "fs-1", "Encrypted": True}]}
     ),
