@@ -20,8 +20,12 @@ from auditor.trail.state import State
 
 LOG_LIMIT: Final = 1 << 29
 """Inflated bytes of one log file: 512 MiB. CloudTrail's own stay below a tenth of that."""
-BATCH: Final = 8
-"""Log files per task: amortises what handing over a task costs."""
+BATCH_LEAST: Final = 8
+BATCH_MOST: Final = 32
+BATCH_SECONDS: Final = 0.02
+"""Log files per task: as many as take about so long, which amortises what handing over a task costs."""
+ENTRIES: Final = 2048
+"""Entries read from the spool at a time."""
 BATCH_BYTES: Final = 1 << 20
 LOG_BUDGET: Final = 1 << 25
 """Stored bytes of log files under way."""
@@ -110,14 +114,31 @@ class LogPass:
     def _batches(self, known: list[int]) -> Iterator[list[Entry]]:
         """Cut the entries into batches; those that an earlier run verified go to ``known`` instead."""
         reached = 0
-        while entries := self._state.spool.entries(reached, 256 * BATCH):
+        while entries := self._state.spool.entries(reached, ENTRIES):
             reached = entries[-1].id
             checkpoint = self._checkpoint
             if checkpoint is not None:
                 again = [item for item in entries if self._wanted(item) or not checkpoint.knows(item)]
                 known += sorted({item.id for item in entries} - {item.id for item in again})
                 entries = again
-            yield from _cut(entries)
+            yield from self._cut(entries)
+
+    def _cut(self, entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+        """Cut a list into batches of bounded number and size: many small files together, large ones alone."""
+        batch: list[Entry] = []
+        size = 0
+        for entry in entries:
+            batch.append(entry)
+            size += entry.size or 0
+            if len(batch) >= self._batch() or size >= BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def _batch(self) -> int:
+        fastest = self._state.workers.concurrency.fastest_seconds
+        return max(BATCH_LEAST, min(BATCH_MOST, round(BATCH_SECONDS / max(fastest, 1e-6))))
 
     def _wanted(self, entry: Entry) -> bool:
         """Tell whether a file may hold the calls that explain a hole: home Region, near a hole's edge."""
@@ -277,20 +298,6 @@ class Rows:
         document = notable_document(self._rows, where, log_files=self._files, records=self._records)
         document["omitted"] += self._dropped
         return document
-
-
-def _cut(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Cut a list into batches of bounded number and size: many small files together, large ones alone."""
-    batch: list[Entry] = []
-    size = 0
-    for entry in entries:
-        batch.append(entry)
-        size += entry.size or 0
-        if len(batch) >= BATCH or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _batch_size(batch: Sequence[Entry]) -> int:

@@ -180,7 +180,8 @@ class Spool:
     def settle(self, entries: Sequence[int], problems: Sequence["Problem"]) -> None:
         """Mark entries valid, apart from those with a problem."""
         with self._transaction():
-            self._db.executemany("UPDATE entry SET state = 1 WHERE id = ?", ((entry,) for entry in entries))
+            for first, last in _runs(entries):
+                self._db.execute("UPDATE entry SET state = 1 WHERE id BETWEEN ? AND ?", (first, last))
             for item in problems:
                 self._db.execute("UPDATE entry SET state = ? WHERE id = ?", (STATES.index(item.state), item.entry))
                 self._db.execute(
@@ -251,6 +252,19 @@ class Spool:
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self._db)
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield first and last of each stretch of consecutive numbers; they come in ascending order."""
+    first = last = None
+    for number in numbers:
+        if first is None or last is None or number != last + 1:
+            if first is not None and last is not None:
+                yield first, last
+            first = number
+        last = number
+    if first is not None and last is not None:
+        yield first, last
 
 
 class _Transaction:
