@@ -20,7 +20,7 @@ class Branding(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     accent: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", description="Accent colour of the report.")] = "#14324f"
-    logo: Annotated[str, Field(description="Path of a PNG or SVG file, relative to auditor.yaml.")] = ""
+    logo: Annotated[str, Field(description="PNG, or SVG of plain shapes, beside auditor.yaml; at most 256 KiB.")] = ""
     classification: Annotated[str, Field(max_length=80, description="Such as Confidential.")] = ""
     distribution: Annotated[str, Field(max_length=200, description="Who may receive the report.")] = ""
     paper: Literal["A4", "Letter"] = "A4"

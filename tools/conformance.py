@@ -1,9 +1,9 @@
 """Has others judge our files: ``python tools/conformance.py [FILE.pdf|FILE.sarif ...]``.
 
 veraPDF judges PDFs against PDF/A-3a and PDF/UA-1, Microsoft's multitool SARIF logs with GitHub's rules. Without files
-the test sample is laid out in its variants (A4, Letter, names that mean harm; all with attachments) and signed at each
-level of PAdES. veraPDF comes through Maven, the multitool through npm; where one of them cannot be had the script says
-so in one line and judges the rest.
+the test sample is laid out in its variants (A4, Letter, names that mean harm; with logos, all with attachments) and
+signed at each level of PAdES. veraPDF comes through Maven, the multitool through npm; where one of them cannot be had
+the script says so in one line and judges the rest.
 """
 
 import json
@@ -131,11 +131,15 @@ def _samples(folder: Path) -> Iterator[Path]:
     sys.path.insert(0, str(ROOT))
     from auditor.render import context, pdf
     from auditor.render.exports import Source, export
+    from auditor.render.logo import logo_url
+    from tests.render import logos
     from tests.render.sample import AS_OF, REGIONS, build
 
-    for name, hostile, paper in (("a4", False, "A4"), ("letter", False, "Letter"), ("hostile", True, "A4")):
+    png, svg = logo_url(logos.png(), "logo.png"), logo_url(logos.SVG, "logo.svg")
+    variants = (("a4", False, "A4", png), ("letter", False, "Letter", svg), ("hostile", True, "A4", ""))
+    for name, hostile, paper, logo in variants:
         made = build(folder / name, regions=REGIONS[6:9], resources=3, hostile=hostile)
-        branding = context.Branding(paper=paper, classification="Confidential")
+        branding = context.Branding(paper=paper, classification="Confidential", logo=logo)
         report = context.build(
             made.results, made.evidence, manifest_hash="00" * 32, report_id=f"conformance-{name}", branding=branding
         )

@@ -17,7 +17,7 @@ from auditor.outcome import exit_code
 from auditor.run.delivering import import_into_security_hub
 from auditor.run.gather import collect_evidence
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules, replay
-from auditor.run.publishing import check_formats, complete, settle
+from auditor.run.publishing import branding_of, check_formats, complete, settle
 from auditor.run.request import Finished, Progress, Request
 from auditor.seal.archive import pack_zip
 
@@ -51,6 +51,7 @@ def audit(request: Request, progress: Progress) -> Finished:
     config, out = request.config, Path(request.config.out)
     rules = load_rules(config)
     check_formats(config.formats)
+    branding_of(config)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
     imported: list[Import] = []
 

@@ -18,6 +18,7 @@ from auditor.outcome import results_document, results_json
 from auditor.render import html, pdf
 from auditor.render.context import Branding, Context, build
 from auditor.render.exports import EXPORTS, Source, export
+from auditor.render.logo import MOST_BYTES, logo_url
 from auditor.render.pdf import Attachment
 from auditor.run.judging import Rules, judge
 from auditor.run.request import Progress
@@ -56,6 +57,7 @@ def complete(
         deliver: sends the findings to Security Hub before the pack is closed; None when nobody asked for that.
     """
     config = rules.config
+    branding = branding_of(config)
     progress("Evaluate", 0, 0)
     store_imports(folder / EVIDENCE, rules.imports)
     results = judge(folder / EVIDENCE, rules)
@@ -84,7 +86,7 @@ def complete(
             evidence,
             manifest_hash=manifest.sha256,
             report_id=report_id,
-            branding=_branding(config),
+            branding=branding,
             signer=sealing.signer.chain[0].subject.rfc4514_string() if sealing else "",
         )
         if "html" in config.formats:
@@ -145,14 +147,28 @@ def check_formats(formats: Sequence[str]) -> None:
             raise UsageError(f"there is no format {name!r}", hint=f"known ones: {', '.join(known)}")
 
 
-def _branding(config: Config) -> Branding:
+def branding_of(config: Config) -> Branding:
+    """Return the words, colour and logo of the reader's own house.
+
+    Raises:
+        UsageError: the logo cannot be read, or is nothing that a page may carry.
+    """
     branding = config.branding
     return Branding(
+        logo=_logo(Path(branding.logo)) if branding.logo else "",
         accent=branding.accent,
         classification=branding.classification,
         distribution=branding.distribution,
         paper=branding.paper,
     )
+
+
+def _logo(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return logo_url(file.read(MOST_BYTES + 1), str(path))
+    except OSError as error:
+        raise UsageError(f"the logo {path} cannot be read: {error.strerror}") from error
 
 
 def place_of(results: Results, out: Path) -> Path:
