@@ -140,6 +140,7 @@ class Stopping(Source):
         self._stop, self._after = stop, after
 
     def read(self, bucket: str, key: str, size: int | None) -> bytes:
+        time.sleep(0.003)  # a slow store gets its files in small batches
         self._after -= 1
         if self._after == 0:
             self._stop.set()
