@@ -1,6 +1,7 @@
 """Folders of downloaded objects: the same verdict offline, and no way out of the folder."""
 
 import json
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
