@@ -215,9 +215,9 @@ def size(document: Mapping[str, Any]) -> int:
 
 
 def costs(catalog: Catalog, controls: Iterable[Control], operation: str) -> tuple[str, ...]:
-    """Return the ids of the controls that cannot be assessed without an operation, in their order."""
+    """Return the ids of the controls that an operation can leave unassessed by its absence, in their order."""
     return tuple(
         control.id
         for control in controls
-        if operation in {item.name for item in needed(catalog.operations, control.evidence)}
+        if operation in {item.name for item in needed(catalog.operations, (*control.evidence, *control.consults))}
     )

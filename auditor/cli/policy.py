@@ -148,6 +148,14 @@ def _tell(principal: str, permissions: Sequence["Permission"], lost: Mapping[str
             if item.may.value != kind:
                 continue
             click.echo(f"{kind:<8} {item.operation} (needs {item.action}): {printable(item.reason)}")
-            click.echo(f"         controls that need it: {', '.join(lost[item.operation]) or 'none by itself'}")
+            click.echo(
+                f"         controls that need it: {', '.join(lost[item.operation]) or _without_it(item.operation)}"
+            )
     counts = {kind: sum(item.may.value == kind for item in permissions) for kind in ("allowed", "denied", "unknown")}
     click.echo(", ".join(f"{count} {kind}" for kind, count in counts.items()))
+
+
+def _without_it(operation: str) -> str:
+    from auditor.collect.preflight import CONFIRMING_QUESTIONS
+
+    return "none, but AWS cannot confirm our reading" if operation in CONFIRMING_QUESTIONS else "none by itself"

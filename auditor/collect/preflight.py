@@ -4,6 +4,7 @@ Asking is surer than simulating policies: boundaries, organization policies, res
 answer together. What there is nothing to ask about is said to be unknown, never to be allowed.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -60,6 +61,41 @@ TRAIL_QUESTIONS: Final = {
     )
 }
 """What reading the trails' own files takes. Reading a file needs the same permission as reading its head."""
+
+
+def _confirming(name: str, **parameters: Any) -> Operation:
+    return Operation(
+        name=name,
+        where=Where.REGION,
+        parameters=parameters,
+        for_each=(),
+        required=(),
+        absent=(),
+        action=name,
+        produced=False,
+    )
+
+
+_EVENT: Final = json.dumps(
+    {
+        "id": "0",
+        "account": "111122223333",
+        "source": "aws.ec2",
+        "time": "2026-01-01T00:00:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail-type": "AWS API Call via CloudTrail",
+        "detail": {},
+    }
+)
+CONFIRMING_QUESTIONS: Final = {
+    item.name: item
+    for item in (
+        _confirming("logs:TestMetricFilter", filterPattern="{ $.eventName = * }", logEventMessages=["{}"]),
+        _confirming("events:TestEventPattern", EventPattern='{"source": ["aws.ec2"]}', Event=_EVENT),
+    )
+}
+"""Operations that a run asks about what it has found, each with a question that any account can be asked."""
 
 
 class May(StrEnum):
@@ -126,7 +162,8 @@ def check_permissions(
         MutationRefusedError: an operation is no read.
     """
     reads_trails = any(name in operations and operations[name].produced for name in wanted)
-    known = {**operations, **TRAIL_QUESTIONS} if reads_trails else operations
+    known = {**operations, **TRAIL_QUESTIONS} if reads_trails else dict(operations)
+    known |= {name: question for name, question in CONFIRMING_QUESTIONS.items() if name in wanted and name in known}
     names = {*wanted, *TRAIL_QUESTIONS} if reads_trails else wanted
     day = Period(now() - timedelta(days=1), now(), "")
     plan = Plan(known, names, account=caller.account, regions=(region,), period=day)

@@ -76,6 +76,23 @@ def test_a_check_names_what_is_denied_and_which_controls_that_costs(simulator: S
 
 
 @pytest.mark.simulator
+def test_a_check_asks_about_what_only_confirms_as_well(simulator: Simulator) -> None:
+    simulator.clear()
+    simulator.deny("logs:TestMetricFilter")
+    arguments = ("policy", "--check", "--control", "monitor-cloudtrail-changes", "--skip", "trail")
+    rows = {
+        row["operation"]: row
+        for row in json.loads(auditor(*arguments, "--json", environment=simulator.environment()).stdout)["operations"]
+    }
+    assert (rows["logs:TestMetricFilter"]["may"], rows["logs:TestMetricFilter"]["controls"]) == ("denied", [])
+    assert rows["events:TestEventPattern"]["may"] == "allowed"
+    told = auditor(*arguments, environment=simulator.environment()).stdout
+    assert "AWS cannot confirm our reading" in told
+    without = auditor(*arguments[:-1], "trail,truth", "--json", environment=simulator.environment())
+    assert "TestMetricFilter" not in without.stdout
+
+
+@pytest.mark.simulator
 def test_under_exactly_this_policy_nothing_is_denied(
     simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

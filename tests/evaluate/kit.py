@@ -152,7 +152,8 @@ def stored(folder: Path, control: Control, worlds: Mapping[str, World]) -> Evide
                     absent=said.absent,
                 )
             )
-    names = (*control.evidence, *control.consults)
+    asked = {call.operation for world in worlds.values() for call, _ in world.answers.values()}
+    names = (*control.evidence, *control.consults, *(name for name in asked if catalog().operations[name].confirms))
     writer.close(
         RunInfo(
             entity=ACCOUNT,

@@ -47,6 +47,7 @@ class Detection:
         chain: every link from trail to subscriber of the way that the answer rests on.
         coverage: what the filters behind the answer catch.
         details: all of it as plain JSON, for the report.
+        by_rules: whether the answer rests on EventBridge rules.
     """
 
     state: State
@@ -54,6 +55,7 @@ class Detection:
     chain: Links
     coverage: Coverage
     details: dict[str, Any]
+    by_rules: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,14 @@ class Account:
         candidates = [one for trail, head in heads for one in self._candidates(trail, head)]
         detectors = self._rules if any(records(trail, reads=reads) for trail in self.facts.trails) else []
         return _Judgement(self.facts, requirement, heads, candidates, detectors, rules).answer()
+
+    @property
+    def rules(self) -> dict[str, bool]:
+        """The event patterns of the account's rules, and whether something happens when one of them matches."""
+        found: dict[str, bool] = {}
+        for path in self._rules:
+            found[path.rule.pattern] = found.get(path.rule.pattern, False) or path.state is State.OK
+        return found
 
     def _heads(self, requirement: Requirement, *, reads: bool) -> list[tuple[Trail, Links]]:
         sources = frozenset(filter(None, (requirement.source, *(source for _, source in requirement.sources))))
@@ -250,7 +260,8 @@ class _Judgement:
         group = Link("log group", State.OK, "event bus", "Events arrive on the default event bus of each Region.")
         no_metric = [Link(kind, State.OK, "", "Not needed by a rule.") for kind in ("metric", "alarm")]
         chain = completed((trail, group, link, *no_metric, *rules[0].links))
-        return self._detection(State.OK, f"{reason} {chain[-1].sentence}", chain, coverage, None)
+        found = self._detection(State.OK, f"{reason} {chain[-1].sentence}", chain, coverage, None)
+        return replace(found, by_rules=True)
 
     # -- step 3
 
@@ -386,6 +397,7 @@ class _Judgement:
                     {
                         "kind": "EventBridge rule",
                         "name": one.rule.name,
+                        "pattern": one.rule.pattern,
                         "region": one.rule.region,
                         "state": one.state.value,
                         "covers": alone.covers,

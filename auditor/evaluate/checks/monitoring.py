@@ -3,6 +3,7 @@
 The means of detection come from ``chain_facts``; ``auditor.evaluate.chain`` decides.
 """
 
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 
@@ -11,7 +12,17 @@ from auditor.evaluate.chain.link import State as LinkState
 from auditor.evaluate.checks.chain_facts import facts_of
 from auditor.evaluate.checks.fields import mapping, text
 from auditor.evaluate.patterns.requirement import Requirement, requirement_from
-from auditor.evaluate.patterns.truth import TEST_FILTER, TEST_RULE, Answer, confirm, fitting_rules, read_answers
+from auditor.evaluate.patterns.truth import (
+    MAX_REQUESTS,
+    TEST_FILTER,
+    TEST_RULE,
+    Answer,
+    Confirmation,
+    Deciding,
+    confirm,
+    fitting_rules,
+    read_answers,
+)
 from auditor.evaluate.view import Subject, View
 from auditor.evidence import Record
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
@@ -56,22 +67,41 @@ def answers_of(view: View) -> tuple[tuple[Record, tuple[Answer, ...]], ...]:
 
 
 def _with_answers(view: View, found: Detection, stored: tuple[tuple[Record, tuple[Answer, ...]], ...]) -> Detection:
-    """Cite the answers about the filters that the verdict rests on, or note that AWS was asked about them in vain."""
-    patterns = {one["pattern"] for one in found.details["filters"]}
+    """Cite the answers about what the verdict rests on, and note where AWS was asked in vain or not at all."""
+    filters = {one["pattern"] for one in found.details["filters"]}
+    rules = {one["pattern"] for one in found.details["alternatives"]}
+    answered: set[str] = set()
     for record, answers in stored:
-        if any(answer.pattern in patterns for answer in answers):
+        about = {answer.pattern for answer in answers} & (filters | rules)
+        answered |= about
+        if about:
             view.cite(record, "/pages/0")
-    if "truth" in found.details:
-        return found
-    errors = {
-        missing.code
-        for call, missing in view.unanswered(TEST_FILTER)
-        if dict(call.parameters).get("filterPattern") in patterns
+    refused = {
+        str(dict(call.parameters).get(key, "")): missing.code
+        for operation, key in ((TEST_FILTER, "filterPattern"), (TEST_RULE, "EventPattern"))
+        for call, missing in view.unanswered(operation)
     }
-    if not errors:
+    errors = {code for pattern, code in refused.items() if pattern in filters | rules}
+    left_out = filters - answered - refused.keys() if _bound_reached(view) else set()
+    if not left_out and ("truth" in found.details or not errors):
         return found
-    truth = {"asked": 0, "agreed": 0, "disagreements": [], "unanswered": sorted(errors)}
-    return replace(found, details={**found.details, "truth": truth})
+    truth = found.details.get("truth", {"asked": 0, "agreed": 0, "disagreements": []})
+    if "truth" not in found.details:
+        truth = {**truth, "unanswered": sorted(errors)}
+    if not left_out:
+        return replace(found, details={**found.details, "truth": truth})
+    truth = {
+        **truth,
+        "not_asked": sorted(one["name"] for one in found.details["filters"] if one["pattern"] in left_out),
+    }
+    note = f"AWS was not asked about every pattern: it takes at most {MAX_REQUESTS} calls for an account."
+    return replace(found, reason=f"{found.reason} {note}", details={**found.details, "truth": truth})
+
+
+def _bound_reached(view: View) -> bool:
+    """Say whether as many calls about patterns were made as an account is asked at most."""
+    made = sum(len(view.stored(operation)) + len(view.unanswered(operation)) for operation in (TEST_FILTER, TEST_RULE))
+    return made >= MAX_REQUESTS
 
 
 def confirmed(account: Account, requirement: Requirement, answers: tuple[Answer, ...]) -> Detection:
@@ -79,25 +109,38 @@ def confirmed(account: Account, requirement: Requirement, answers: tuple[Answer,
 
     One undocumented rule that AWS evidently reads otherwise is turned, and everything is judged again. When no such
     rule explains the difference, an event that AWS does not match fails the control, and one that only AWS matches
-    leaves it open.
+    leaves it open. A disagreement about an EventBridge rule that the verdict does not rest on is listed.
     """
     ours = account.detect(requirement)
-    confirmation = confirm([one["pattern"] for one in ours.details["filters"]], answers)
+    event_patterns = account.rules
+    filters = frozenset(one["pattern"] for one in ours.details["filters"])
+    confirmation = confirm(requirement, Deciding(filters, event_patterns, ours.by_rules), answers)
     if not confirmation.asked:
         return ours
-    rules = fitting_rules(answers)
+    rules = fitting_rules(answer for answer in answers if answer.pattern not in event_patterns)
     found = account.detect(requirement, rules) if rules is not None else ours
     details = {**found.details, "truth": confirmation.document()}
-    if rules is None and found.state is LinkState.OK and confirmation.missed:
+    explained = rules is not None and not any(one.pattern in event_patterns for one in confirmation.disagreements)
+    if not explained and found.state is LinkState.OK and confirmation.missed:
         names = ", ".join(sorted(confirmation.missed))
-        reason = f"AWS itself does not match {names} with these filters, although our reading of them does."
+        what = "these rules" if ours.by_rules else "these filters"
+        reason = f"AWS itself does not match {names} with {what}, although our reading of them does."
         return replace(found, state=LinkState.BROKEN, reason=reason, details=details)
-    if rules is None and found.state is LinkState.BROKEN and confirmation.caught:
+    if not explained and found.state is LinkState.BROKEN and confirmation.caught:
         names = ", ".join(sorted(confirmation.caught))
-        reason = f"AWS itself matches {names}, which our reading of the filters takes for missed: {found.reason}"
+        reason = f"AWS itself matches {names}, which our reading of the patterns takes for missed: {found.reason}"
         return replace(found, state=LinkState.UNKNOWN, reason=reason, details=details)
-    by = "AWS confirms it" if not confirmation.disagreements else "Judged as AWS reads the pattern"
-    return replace(found, reason=f"{found.reason} {by} ({confirmation.asked} tests).", details=details)
+    return replace(found, reason=f"{found.reason} {_said(confirmation, event_patterns)}.", details=details)
+
+
+def _said(confirmation: Confirmation, event_patterns: Collection[str]) -> str:
+    """Say in a few words what came of asking AWS."""
+    tests = f"({confirmation.asked} tests)"
+    if not confirmation.disagreements:
+        return f"AWS confirms it {tests}"
+    if all(one.pattern in event_patterns for one in confirmation.disagreements):
+        return f"AWS confirms it, but reads an EventBridge rule otherwise, which is listed {tests}"
+    return f"Judged as AWS reads the pattern {tests}"
 
 
 def organization_chain(subject: Subject) -> Verdict:

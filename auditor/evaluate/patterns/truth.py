@@ -8,6 +8,7 @@ and
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from auditor.evaluate.patterns.coverage import ANYWHERE, World, cases, example_records
 from auditor.evaluate.patterns.delivery import envelope
 from auditor.evaluate.patterns.errors import PatternError, TooComplexError
+from auditor.evaluate.patterns.formula import holds
 from auditor.evaluate.patterns.judge import judge_patterns
 from auditor.evaluate.patterns.pattern import Dialect, Pattern, matches, parse_pattern, serialized
 from auditor.evaluate.patterns.requirement import Requirement
@@ -144,13 +146,13 @@ def read_answers(operation: str, parameters: Mapping[str, Any], page: Mapping[st
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """AWS's answers beside ours.
+    """AWS's answers beside ours, about the events of one requirement.
 
     Args:
         asked: how many pairs of pattern and event AWS has judged.
         disagreements: those where we said something else.
         caught: names of events that we took for missed and AWS matches.
-        missed: names of events that we took for caught and AWS matches with none of the patterns.
+        missed: names of events that we took for caught and AWS does not match.
     """
 
     asked: int
@@ -164,41 +166,87 @@ class Confirmation:
             "asked": self.asked,
             "agreed": self.asked - len(self.disagreements),
             "disagreements": [
-                {"pattern": one.pattern, "event": _parsed(one.event), "aws": one.matched, "ours": not one.matched}
+                {"pattern": one.pattern, "event": parsed(one.event), "aws": one.matched, "ours": not one.matched}
                 for one in self.disagreements
             ],
         }
 
 
-def confirm(patterns: Sequence[str], answers: Iterable[Answer]) -> Confirmation:
-    """Set AWS's answers about these patterns beside ours.
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What a verdict rests on.
 
     Args:
-        patterns: the patterns that the verdict rests on.
+        filters: patterns of the metric filters that have to do with it.
+        rules: event patterns -> whether a rule with it makes something happen.
+        by_rules: whether the rules are needed for the verdict.
+    """
+
+    filters: frozenset[str]
+    rules: Mapping[str, bool]
+    by_rules: bool = False
+
+
+def confirm(requirement: Requirement, deciding: Deciding, answers: Iterable[Answer]) -> Confirmation:
+    """Set AWS's answers about some patterns beside ours.
+
+    Args:
+        requirement: whose events count; patterns are asked about those of other requirements as well.
+        deciding: the patterns.
         answers: whatever AWS was asked in this run; answers about other patterns are passed over.
     """
-    about = [answer for answer in answers if answer.pattern in set(patterns)]
-    by_event: dict[str, list[tuple[bool, bool]]] = {}
-    disagreements = []
-    for answer in about:
-        ours = _ours(answer)
-        by_event.setdefault(answer.event, []).append((ours, answer.matched))
-        if ours is not answer.matched:
-            disagreements.append(answer)
-    changed = {event: pairs for event, pairs in by_event.items() if any(ours is not aws for ours, aws in pairs)}
-    caught = {
-        _name(event) for event, pairs in changed.items() if not any(o for o, _ in pairs) and any(a for _, a in pairs)
-    }
-    missed = {
-        _name(event) for event, pairs in changed.items() if any(o for o, _ in pairs) and not any(a for _, a in pairs)
-    }
-    return Confirmation(len(about), tuple(disagreements), frozenset(caught), frozenset(missed))
+    about, by_record = [], defaultdict[str, list[_Pair]](list)
+    for answer in answers:
+        is_rule = answer.pattern in deciding.rules
+        record = _record(answer.event)
+        if (is_rule or answer.pattern in deciding.filters) and _concerns(requirement, record):
+            about.append(answer)
+            by_record[serialized(record)].append(_Pair(answer, is_rule, ours=_ours(answer)))
+    missed = {_name(pairs) for pairs in by_record.values() if _is_missed(pairs, by_rules=deciding.by_rules)}
+    caught = {_name(pairs) for pairs in by_record.values() if _is_caught(pairs, deciding)}
+    disagreements = [one.answer for pairs in by_record.values() for one in pairs if one.ours is not one.answer.matched]
+    order = {id(answer): number for number, answer in enumerate(about)}
+    listed = sorted(disagreements, key=lambda answer: order[id(answer)])
+    return Confirmation(len(about), tuple(listed), frozenset(caught), frozenset(missed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One answer, whether it is about a rule, and what we say."""
+
+    answer: Answer
+    is_rule: bool
+    ours: bool
+
+
+def _is_missed(pairs: Sequence[_Pair], *, by_rules: bool) -> bool:
+    """A filter makes up for another one; a rule has to match by itself, as each sees the events of its own Region."""
+    filters = [one for one in pairs if not one.is_rule]
+    if any(one.ours for one in filters):
+        return not any(one.answer.matched for one in filters)
+    return by_rules and any(one.ours and not one.answer.matched for one in pairs if one.is_rule)
+
+
+def _is_caught(pairs: Sequence[_Pair], deciding: Deciding) -> bool:
+    working = [one for one in pairs if not one.is_rule or deciding.rules[one.answer.pattern]]
+    return any(one.answer.matched for one in working) and not any(one.ours for one in working)
+
+
+def _concerns(requirement: Requirement, record: Any) -> bool:
+    """Say whether the requirement names an event, or one that it spares."""
+    if not isinstance(record, dict):
+        return False
+    name = str(record.get("eventName", ""))
+    if requirement.events and name not in requirement.events:
+        return False
+    source = requirement.source_of(name)
+    return (not source or record.get("eventSource") == source) and holds(requirement.catches, record)
 
 
 def fitting_rules(answers: Iterable[Answer]) -> Rules | None:
     """Return the reading of undocumented rules that agrees with every answer: ours, or ours with one rule turned.
 
-    None when there is no such reading.
+    None when there is no such reading. Only answers about metric filters tell: event patterns leave no such doubt.
     """
     known = tuple(answers)
     for rules in (RULES, *map(turned, sorted(DOUBTS))):
@@ -209,19 +257,24 @@ def fitting_rules(answers: Iterable[Answer]) -> Rules | None:
 
 def _ours(answer: Answer, rules: Rules = RULES) -> bool:
     try:
-        return matches(parse_pattern(answer.pattern), _parsed(answer.event), rules)
+        return matches(parse_pattern(answer.pattern), parsed(answer.event), rules)
     except (PatternError, TooComplexError):
         return False
 
 
-def _parsed(event: str) -> Any:
+def parsed(event: str) -> Any:
+    """Return an event that was sent, as JSON; its text where it is none."""
     try:
         return json.loads(event)
     except ValueError:
         return event
 
 
-def _name(event: str) -> str:
-    record = _parsed(event)
-    inner = record.get("detail", record) if isinstance(record, dict) else {}
-    return str(inner.get("eventName", "")) if isinstance(inner, dict) else ""
+def _record(event: str) -> Any:
+    """Return the CloudTrail record of an event: itself, or what an EventBridge event carries."""
+    found = parsed(event)
+    return found.get("detail", found) if isinstance(found, dict) else found
+
+
+def _name(pairs: Sequence[_Pair]) -> str:
+    return str(_record(pairs[0].answer.event).get("eventName", ""))

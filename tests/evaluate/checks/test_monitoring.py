@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.evaluate.checks.alarm_facts import HARMLESS
+from auditor.evaluate.patterns.truth import MAX_REQUESTS, TEST_FILTER
 from auditor.model import State
 from tests.evaluate.checks.test_every_control import _answering, _spoil
 from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, ago, catalog, judge_together, reasons
@@ -619,6 +620,21 @@ def test_two_accounts_of_a_run_are_joined() -> None:
     left_open = {item.account: item for item in judge_together(CLOUDTRAIL, {ACCOUNT: member, OTHER: blind}).results}
     assert left_open[ACCOUNT].state is State.NOT_ASSESSED
     assert OTHER in left_open[ACCOUNT].reason
+
+
+def test_a_pattern_that_aws_was_not_asked_about_is_named() -> None:
+    here = world(PRINTED[CLOUDTRAIL])
+    for number in range(MAX_REQUESTS):
+        asked = {"filterPattern": f"{{ $.eventName = N{number} }}", "logEventMessages": ["{}"]}
+        here = here.says(TEST_FILTER, {"matches": []}, region=HOME, **asked)
+    (result,) = here.judge(CLOUDTRAIL).results
+    assert result.state is State.PASS
+    assert result.details["truth"]["not_asked"] == ["changes-0"]
+    assert "at most 200 calls" in result.reason
+    (fewer,) = (
+        world(PRINTED[CLOUDTRAIL]).says(TEST_FILTER, {"matches": []}, region=HOME, **asked).judge(CLOUDTRAIL).results
+    )
+    assert "truth" not in fewer.details
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

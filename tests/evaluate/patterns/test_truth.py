@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from auditor.evaluate.chain.detection import Account
 from auditor.evaluate.chain.link import State
 from auditor.evaluate.checks.monitoring import confirmed
-from auditor.evaluate.patterns.pattern import matches, parse_filter
+from auditor.evaluate.patterns.pattern import matches, parse_filter, parse_rule
 from auditor.evaluate.patterns.rules import RULES
 from auditor.evaluate.patterns.truth import (
     MAX_RECORDS,
@@ -26,6 +26,7 @@ from auditor.evaluate.patterns.truth import (
 )
 from auditor.simulator.overlay import filter_patterns
 from tests.evaluate.chain.account import CONTROL, FILTER, RIGHT
+from tests.evaluate.chain.test_chain import rule
 from tests.evaluate.patterns.catalogue import requirement
 from tests.evaluate.patterns.mistakes import MISTAKES, Mistake
 from tests.evaluate.patterns.published import PRINTED, PUBLISHED
@@ -173,3 +174,59 @@ def test_a_rule_that_aws_reads_otherwise_is_turned() -> None:
     found = judged(pattern, answers)
     assert found.state is State.OK
     assert "as AWS reads the pattern" in found.reason
+
+
+def about_rules(pattern: str, *, as_ours: bool = True) -> tuple[Answer, ...]:
+    found = []
+    for request in requests(ASKED, [pattern]):
+        event = request.parameters["Event"]
+        ours = matches(parse_rule(pattern), json.loads(event))
+        found.append(Answer(pattern, event, ours is as_ours))
+    return tuple(found)
+
+
+BY_RULES = rule()
+RULE = BY_RULES.rules[0].pattern
+
+
+def test_a_rule_that_carries_the_verdict_is_confirmed_or_overruled() -> None:
+    found = confirmed(Account(BY_RULES), ASKED, about_rules(RULE))
+    assert found.state is State.OK
+    assert "AWS confirms it" in found.reason
+    refused = confirmed(Account(BY_RULES), ASKED, about_rules(RULE, as_ours=False))
+    assert refused.state is State.BROKEN
+    assert "with these rules" in refused.reason
+
+
+def test_a_disagreement_about_a_rule_alone_is_listed_and_changes_no_verdict_of_filters() -> None:
+    account = Account(replace(BY_RULES, filters=RIGHT.filters))
+    answers = (*answered(PRINTED[CONTROL]), *about_rules(RULE, as_ours=False))
+    found = confirmed(account, ASKED, answers)
+    assert found.state is State.OK
+    assert "reads an EventBridge rule otherwise" in found.reason
+    listed = found.details["truth"]["disagreements"]
+    assert listed
+    assert all(one["pattern"] == RULE and one["ours"] and not one["aws"] for one in listed)
+
+
+def test_a_rule_does_not_make_up_for_a_filter_that_aws_does_not_match() -> None:
+    account = Account(replace(BY_RULES, filters=RIGHT.filters))
+    answers = (*answered(PRINTED[CONTROL], as_ours=False), *about_rules(RULE))
+    assert confirmed(account, ASKED, answers).state is State.BROKEN
+
+
+def test_events_that_only_aws_matches_by_a_working_rule_leave_it_open() -> None:
+    wrong = RULE.replace("DeleteTrail", "DeleteTrial")
+    rules = tuple(replace(one, pattern=wrong) for one in BY_RULES.rules)
+    answers = tuple(replace(answer, matched=True) for answer in about_rules(wrong))
+    facts = replace(BY_RULES, rules=rules)
+    found = confirmed(Account(facts), ASKED, answers)
+    assert found.state is State.UNKNOWN
+    assert "AWS itself matches DeleteTrail" in found.reason
+    silent = replace(facts, rules=tuple(replace(one, targets=()) for one in rules))
+    assert confirmed(Account(silent), ASKED, answers).state is State.BROKEN
+
+
+def test_answers_about_the_events_of_another_requirement_say_nothing() -> None:
+    event = json.dumps({"eventName": "CreatePolicy", "eventSource": "iam.amazonaws.com"})
+    assert "truth" not in judged(PRINTED[CONTROL], (Answer(PRINTED[CONTROL], event, True),)).details
