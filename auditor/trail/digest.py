@@ -374,11 +374,12 @@ def _parse(data: bytes, sha256: str) -> tuple[Digest, dict[str, Any]]:
     previous = _pointer(document)
     signature = "null" if previous is None else previous.signature
     message = "\n".join((end_text, f"{bucket}/{key}", sha256, signature)).encode("utf-8", "surrogatepass")
-    entries = document.get("logFiles")
+    entries = document.pop("logFiles", None)
     if not isinstance(entries, list):
         raise _Malformed("logFiles is not a list")
-    logs = tuple(_log_entry(entry) for entry in entries)
-    return Digest(start, end, fingerprint.lower(), message, sha256, previous, logs), document
+    for index, entry in enumerate(entries):  # in place: thousands of entries need not stand there twice
+        entries[index] = _log_entry(entry)
+    return Digest(start, end, fingerprint.lower(), message, sha256, previous, tuple(entries)), document
 
 
 def _string(document: Mapping[str, Any], field: str) -> str:
@@ -414,6 +415,5 @@ def _log_entry(entry: object) -> LogEntry:
     algorithm = entry.get("hashAlgorithm")
     value = _string(entry, "hashValue")
     known = algorithm == HASH_ALGORITHM and _SHA256.fullmatch(value) is not None
-    return LogEntry(
-        _string(entry, "s3Bucket"), _string(entry, "s3Object"), value.lower() if known else "", str(algorithm)
-    )
+    bucket, key = _string(entry, "s3Bucket"), _string(entry, "s3Object")
+    return LogEntry(bucket, key, value.lower(), HASH_ALGORITHM) if known else LogEntry(bucket, key, "", str(algorithm))

@@ -16,7 +16,7 @@ from typing import Final
 _SCHEMA: Final = """
     PRAGMA journal_mode = OFF;
     PRAGMA synchronous = OFF;
-    PRAGMA cache_size = -6144;
+    PRAGMA cache_size = -2048;
     PRAGMA temp_store = FILE;
     CREATE TABLE raw (digest INTEGER PRIMARY KEY, bucket TEXT, key TEXT, body BLOB, metadata TEXT);
     CREATE TABLE named (

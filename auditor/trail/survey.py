@@ -26,7 +26,7 @@ LATER: Final = 8
 """By which factor that reach grows where the last digests cannot prove themselves: 3 hours, 1 day, 8 days ..."""
 LIST_PAGE: Final = 1000
 """Listing rows taken at a time from a remote store: memory stays flat on days with many log files."""
-DIGEST_BUDGET: Final = 1 << 18
+DIGEST_BUDGET: Final = 1 << 17
 """Stored bytes of digests under way: being parsed, a digest of 4,000 log files takes a hundred times its 190 kB."""
 STRAY_LIMIT: Final = 200
 """Objects under foreign names among the digests that are named, per account and Region."""

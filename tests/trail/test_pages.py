@@ -15,7 +15,8 @@ from selenium.webdriver import Chrome
 from auditor.cli import _run
 from auditor.render import integrity
 from auditor.trail.names import Location
-from tests.render.test_browser import AXE, chrome
+from tests.render.browser import show, violations
+from tests.render.conftest import chrome
 
 from .bucket import HOME, TRAIL, scope, verify
 from .scenarios import AT, TABLE, genuine
@@ -142,15 +143,10 @@ def test_the_page_is_accessible_and_never_scrolls_sideways(chrome: Chrome, tmp_p
     found = documents(*ATTACKED)
     wide = verify(genuine(), replace(scope(), regions=(HOME, "ap-southeast-2", "us-east-1"))).document()
     path.write_bytes(integrity.render_html(integrity.pages([*found, wide])))
-    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 600}
-    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    chrome.get(path.as_uri())
-    assert chrome.get_log("browser") == []  # type: ignore[no-untyped-call]
-    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
-    chrome.execute_script(AXE.read_text("utf-8"))
-    run = "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(done)"
-    violations = chrome.execute_async_script(run)["violations"]
-    assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in violations] == []
+    page = show(chrome, path, width=width)
+    assert page.get_log("browser") == []  # type: ignore[no-untyped-call]
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
 
 
 def _set() -> Any:
