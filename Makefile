@@ -8,10 +8,10 @@ BROWSER = $(shell command -v chromedriver)
 MARKED = $(if $(BROWSER),,-m "not browser")
 
 .DEFAULT_GOAL := help
-.PHONY: conformance help demo-ready dev lint format test demo sample check readme check-readme bench package lock clean
+.PHONY: compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme bench package lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 dev: ## Set up everything that lint and tests need
 	@$(PYTHON) tools/setup.py dev
@@ -67,3 +67,6 @@ clean: ## Remove caches and build results, not the environment
 
 conformance: dev ## Have others judge our PDFs (veraPDF: Java, Maven) and SARIF (multitool: npm)
 	$(BIN)/python tools/conformance.py
+
+compare-prowler: dev ## Audit the demo account with Prowler too, in its own environment (2.3 GB), and compare
+	$(BIN)/python -m tools.compare_prowler

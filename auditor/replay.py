@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_MAX_SHOWN = 60
+_MOST = 60
 """Characters of a value in a difference."""
 
 
@@ -27,7 +27,7 @@ def _named(recorded: Mapping[str, Any], replayed: Mapping[str, Any]) -> Iterator
         yield from _control(name, before.get(name), after.get(name))
     for key in sorted(recorded.keys() | replayed.keys()):
         if key != "controls" and recorded.get(key) != replayed.get(key):
-            yield f"{key}: {_shown(recorded.get(key))} recorded, {_shown(replayed.get(key))} when judged again"
+            yield f"{key}: {_brief(recorded.get(key))} recorded, {_brief(replayed.get(key))} when judged again"
 
 
 def _control(name: str, before: Any, after: Any) -> Iterator[str]:
@@ -63,9 +63,9 @@ def _results(control: Any) -> dict[tuple[str, ...], Any]:
 
 
 def _state(result: Any) -> str:
-    return f"{result.get('state')} ({_shown(result.get('reason'))})" if isinstance(result, Mapping) else "nothing"
+    return f"{result.get('state')} ({_brief(result.get('reason'))})" if isinstance(result, Mapping) else "nothing"
 
 
-def _shown(value: Any) -> str:
+def _brief(value: Any) -> str:
     text = str(value)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+    return text if len(text) <= _MOST else f"{text[:_MOST]}..."

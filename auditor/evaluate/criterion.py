@@ -6,6 +6,7 @@ from typing import Any
 
 import jmespath
 
+from auditor.evaluate.checks.fields import shortened
 from auditor.model import Control, State, Verdict
 
 _STEPS_INTO = {"subexpression", "index_expression", "projection", "value_projection", "filter_projection", "flatten"}
@@ -30,9 +31,7 @@ def judge(control: Control, item: Mapping[str, Any]) -> Verdict:
     observed = "; ".join(f"{'.'.join(path)} is {_shown(_follow(item, path))}" for path in paths)
     return Verdict(
         State.PASS if met else State.FAIL,
-        reason=f"{observed[:1].upper()}{observed[1:]}."
-        if observed
-        else "The criterion was applied to the item itself.",
+        reason=f"{observed}." if observed else "The criterion was applied to the item itself.",
         observed=observed,
         pointer="/" + "/".join(paths[0]) if paths and _there(item, paths[0]) else "",
     )
@@ -89,4 +88,4 @@ def _shown(value: Any) -> str:
             text = ", ".join(map(str, value)) or "empty"
         case _:
             return "set"
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]} (shortened)"
+    return shortened(text, _MAX_SHOWN)

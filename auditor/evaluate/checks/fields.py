@@ -136,5 +136,10 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 def some(names: Sequence[str], *, limit: int = 5) -> str:
     """List the first few names of a list that may be long or hostile."""
-    shown = ", ".join(name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]} (shortened)" for name in names[:limit])
+    shown = ", ".join(shortened(name, _MAX_NAME) for name in names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def shortened(text: str, most: int) -> str:
+    """Cut a text to so many characters, and say so; the whole stands in the evidence."""
+    return text if len(text) <= most else f"{text[:most]} (shortened)"

@@ -67,8 +67,9 @@ def _balancer_attributes(_call: Call, output: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key(_call: Call, output: dict[str, Any]) -> dict[str, Any]:
-    """What a key is for has a default that moto leaves out."""
+    """What a key is for, and in how many Regions it lives, has a default that moto leaves out."""
     output["KeyMetadata"].setdefault("KeyUsage", "ENCRYPT_DECRYPT")
+    output["KeyMetadata"].setdefault("MultiRegion", False)
     return output
 
 
