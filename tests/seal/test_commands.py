@@ -2,7 +2,11 @@
 
 import io
 import json
+import os
+import pty
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -118,6 +122,36 @@ def test_a_pack_is_signed_stamped_zipped_and_verified(
     assert auditor("verify", tmp_path / "pack.zip", *trust, "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert {check["outcome"] for check in document["checks"]} == {"pass"}
+
+
+def on_a_terminal(command: list[str], typed: bytes) -> tuple[int, str]:
+    """Run a command on a terminal of its own, type when it asks for a password; return exit code and screen."""
+    screen, terminal = pty.openpty()
+    clean = {name: value for name, value in os.environ.items() if name != "AUDITOR_KEY_PASSWORD"}
+    with subprocess.Popen(
+        ["setsid", "--ctty", "--wait", *command], stdin=terminal, stdout=terminal, stderr=terminal, env=clean
+    ) as child:
+        os.close(terminal)
+        shown = b""
+        try:
+            while data := os.read(screen, 4096):
+                shown += data
+                if b"Password" in data:
+                    os.write(screen, typed + b"\n")
+        except OSError:  # how Linux says that the other side is gone
+            pass
+    os.close(screen)
+    return child.returncode, shown.decode()
+
+
+def test_the_password_is_asked_for_on_a_terminal_and_not_shown(pack: Path, identity: Path) -> None:
+    key, certificate = identity / "signing-key.pem", identity / "signing-certificate.pem"
+    command = [sys.executable, "-m", "auditor", "seal", str(pack), "--key", str(key), "--certificate", str(certificate)]
+    code, shown = on_a_terminal([*command, "--no-pdf-signature"], b"correct horse")
+    assert code == 0, shown
+    assert "Password of the signing key" in shown
+    assert "correct horse" not in shown
+    assert "signed by CN=Example Auditor" in shown
 
 
 def test_a_wrong_password_is_told(

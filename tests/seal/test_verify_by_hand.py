@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from tests.seal.authority import (
     self_signed_signer,
     stamping_service,
 )
+from tests.seal.by_hand import commands, failing
 from tests.seal.packs import rewrite_sums, sealed_pack
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -57,22 +57,6 @@ SEALINGS = {
 def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("packs")
     return {kind: sealed_pack(folder / kind, sealing=sealing) for kind, sealing in SEALINGS.items()}
-
-
-def commands(pack: Path) -> list[str]:
-    """Return the lines of every shell block of ``VERIFY.md``."""
-    blocks = re.findall(r"^```sh\n(.*?)^```$", (pack / "VERIFY.md").read_text(), re.DOTALL | re.MULTILINE)
-    return [line for block in blocks for line in block.splitlines()]
-
-
-def failing(pack: Path) -> list[str]:
-    """Run the commands in the pack, with an empty environment; return those that fail."""
-    return [line for line in commands(pack) if run(line, pack).returncode != 0]
-
-
-def run(line: str, pack: Path) -> subprocess.CompletedProcess[str]:
-    shell = ["/bin/bash", "--noprofile", "--norc", "-c", line]
-    return subprocess.run(shell, cwd=pack, env={}, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("kind", SEALINGS)
