@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import orjson
 
 from auditor.canonical import sha256_hex
 from auditor.errors import IntegrityError, UsageError
+from auditor.period import rfc3339
 
 IMPORTED = "imported"
 """Folder below the evidence folder."""
@@ -31,6 +33,9 @@ _MOST_FILES = 20
 _TEXT, _WORD = 2048, 100
 _NAME = re.compile(r"([1-9][0-9]?)-([0-9a-f]{12})\.json")
 _OCSF_CLASSES = (2003, 2004)
+_LATEST_SECONDS = 10**11
+_LATEST = 10**14
+"""Both lie in the year 5138; read as milliseconds, the former is of 1973, before any cloud."""
 _ASFF_VERSION = "2018-10-08"
 
 
@@ -45,6 +50,8 @@ class Finding:
     resource: str
     status: str
     severity: str
+    time: str = ""
+    """When the other tool says that it found this, RFC 3339."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +210,7 @@ def _ocsf(item: Mapping[str, Any]) -> tuple[str, Finding]:
         resource=_joined([_text(_at(found, "uid")) or _text(_at(found, "name")) for found in resources]),
         status=_with_suppression(status or _word(item.get("status")), suppressed=suppressed and bool(status)),
         severity=_word(item.get("severity")),
+        time=_moment(item.get("time")) or _word(item.get("time_dt")),
     )
 
 
@@ -219,7 +227,16 @@ def _asff(item: Mapping[str, Any]) -> tuple[str, Finding]:
             _word(_at(item, "Compliance", "Status")), suppressed=_at(item, "Workflow", "Status") == "SUPPRESSED"
         ),
         severity=_word(_at(item, "Severity", "Label")),
+        time=_word(item.get("UpdatedAt")),
     )
+
+
+def _moment(value: Any) -> str:
+    """Write an OCSF time; the standard counts milliseconds since 1970, Prowler counts seconds."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _LATEST:
+        return ""
+    seconds = value / 1000 if value > _LATEST_SECONDS else value
+    return rfc3339(datetime.fromtimestamp(seconds, UTC))
 
 
 def _with_suppression(status: str, *, suppressed: bool) -> str:

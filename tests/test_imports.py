@@ -36,7 +36,7 @@ def ocsf(**changes: Any) -> dict[str, Any]:
         "class_uid": 2004,
         "class_name": "Detection Finding",
         "type_uid": 200401,
-        "time": 1793577600,
+        "time": 1793563200,
         "message": "Bucket northwind-invoices does not deny insecure transport.",
         "metadata": {
             "event_code": "s3_bucket_secure_transport_policy",
@@ -102,8 +102,27 @@ def test_ocsf_findings_are_read_in_their_own_words(data: bytes) -> None:
             resource=BUCKET,
             status="FAIL",
             severity="Medium",
+            time="2026-11-01T20:00:00Z",
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("item", "time"),
+    [
+        pytest.param(ocsf(time=1793563200), "2026-11-01T20:00:00Z", id="seconds-as-prowler-writes-them"),
+        pytest.param(ocsf(time=1793563200000), "2026-11-01T20:00:00Z", id="milliseconds-as-the-standard-asks"),
+        pytest.param(ocsf(time=1793563200500), "2026-11-01T20:00:00.500000Z", id="half-a-second"),
+        pytest.param(ocsf(time=None, time_dt="2026-11-01T20:00:00"), "2026-11-01T20:00:00", id="text-only"),
+        pytest.param(ocsf(time=10**30), "", id="out-of-time"),
+        pytest.param(ocsf(time=-1), "", id="before-time"),
+        pytest.param(ocsf(time=True), "", id="no-number"),
+        pytest.param(asff(UpdatedAt="2026-10-03T01:00:00Z"), "2026-10-03T01:00:00Z", id="security-hub"),
+        pytest.param(asff(UpdatedAt=None), "", id="security-hub-without-time"),
+    ],
+)
+def test_a_finding_says_when_the_other_tool_found_it(item: Mapping[str, Any], time: str) -> None:
+    assert parse(dumped([item])).findings[0].time == time
 
 
 @pytest.mark.parametrize("document", [[asff()], {"Findings": [asff()], "NextToken": "x"}], ids=["list", "answer"])

@@ -31,7 +31,7 @@ RESULT_HEADS = (
     "evidence",
     "waiver ticket",
 )
-IMPORTED_HEADS = ("file", "tool", "id", "title", "account", "region", "resource", "status", "severity", "note")
+IMPORTED_HEADS = ("file", "tool", "id", "title", "account", "region", "resource", "status", "severity", "time", "note")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What spreadsheets take for the start of a formula, full-width forms included (OWASP, CSV injection)."""
 
