@@ -8,7 +8,7 @@ BROWSER = $(shell command -v chromedriver)
 MARKED = $(if $(BROWSER),,-m "not browser")
 
 .DEFAULT_GOAL := help
-.PHONY: compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme bench package lock clean
+.PHONY: compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,11 @@ readme: dev ## Rewrite the generated parts of README.md
 
 check-readme: dev ## Fail when the generated parts of README.md are out of date
 	$(BIN)/python tools/readme.py --check
+
+# Where an AWS CLI is given (AWS=PATH) or the benchmark has installed one, its exit code stands beside our verdict.
+AWS ?= $(wildcard build/awscli/bin/aws)
+scenarios: dev ## Print the attacks on a trail with finding and verdict (AWS=PATH/TO/aws: its answer beside ours)
+	$(BIN)/python -m tests.trail.scenarios $(if $(AWS),--aws $(AWS))
 
 bench: dev ## Measure speed and memory side by side with other tools
 	$(BIN)/python benchmarks/trail.py

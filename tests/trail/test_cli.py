@@ -10,15 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from auditor.cli import _run
+from tools.schemas import FOLDER
 
 from .bucket import HOME, OTHER, TRAIL, filled
 from .faulty_store import Store, serving, slow
 from .scenarios import AT, forged_log, genuine
 from .test_fetch import download
 
+PUBLISHED = jsonschema.Draft202012Validator(json.loads((FOLDER / "trail.schema.json").read_text()))
 PERIOD = ["--period", "2026-10-05T00:00:00Z/2026-10-05T08:00:00Z", "--as-of", "2026-10-05T20:00:00Z", "--quiet"]
 
 
@@ -27,7 +30,9 @@ def verify(*arguments: str) -> int:
 
 
 def document(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """Return what was printed; whatever it is, it fits the published schema."""
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    PUBLISHED.validate(found)
     return found
 
 

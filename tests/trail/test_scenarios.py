@@ -1,14 +1,19 @@
 """Every row of the attack table leads to its finding and its verdict, and leaves a complete document behind."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
+import jsonschema
 import pytest
 
 from auditor.canonical import canonical_json
 from auditor.trail.findings import KINDS
+from tools.schemas import FOLDER
 
+from .bucket import verify
 from .compare import print_table
-from .scenarios import TABLE, Scenario, original_still_among_the_versions
+from .scenarios import TABLE, Scenario, genuine, original_still_among_the_versions
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in TABLE])
@@ -18,6 +23,7 @@ def test_attack_is_found_and_named(row: Scenario) -> None:
     assert report.verdict is row.verdict
     assert row.kind in kinds if row.kind else not kinds
     document = json.loads(canonical_json(report.document()))
+    REPORT.validate(document)
     counts = document["counts"]
     digests, logs = counts["digests"], counts["logs"]
     parts = ("valid", "altered", "missing", "unvouched", "unreadable")
@@ -29,6 +35,9 @@ def test_attack_is_found_and_named(row: Scenario) -> None:
     if document["verdict"] in {"incomplete", "fail"} and row.kind not in ANCHORS_ONLY:
         assert document["coverage"]["hours_verified"] < document["coverage"]["hours_asked"]
 
+
+PUBLISHED = json.loads((FOLDER / "trail.schema.json").read_text())
+REPORT = jsonschema.Draft202012Validator(PUBLISHED)
 
 ANCHORS_ONLY = {
     "anchor_missing",
@@ -58,3 +67,19 @@ def test_the_original_version_and_the_time_of_the_change_are_named() -> None:
     assert original_still_among_the_versions.__name__ == attack.name
     finding = next(item for item in attack.change().verify().findings if item.kind == "log_altered")
     assert dict(finding.extra) == {"original_version": "v0", "changed_at": "2026-10-05T20:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda document: document.update(verdict="perfect"), id="verdict"),
+        pytest.param(lambda document: document["gaps"].append({}), id="gap"),
+        pytest.param(lambda document: document.update(surprise=1), id="field"),
+        pytest.param(lambda document: document.pop("anchors"), id="anchors"),
+    ],
+)
+def test_the_published_schema_refuses_other_documents(spoil: Callable[[dict[str, Any]], Any]) -> None:
+    document = verify(genuine()).document()
+    REPORT.validate(document)
+    spoil(document)
+    assert not REPORT.is_valid(document)
