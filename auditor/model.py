@@ -293,6 +293,7 @@ class ControlResult:
         control = self.control
         return {
             "id": control.id,
+            "anchor": f"control-{control.id}",
             "title": control.title,
             "severity": control.severity.value,
             "test_type": control.test_type.value,

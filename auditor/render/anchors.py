@@ -9,8 +9,3 @@ class Link:
 
     anchor: str
     label: str
-
-
-def anchor_of(control: str) -> str:
-    """Return the anchor, and named destination, of a control's block."""
-    return f"control-{control}"

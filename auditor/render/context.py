@@ -25,6 +25,7 @@ from auditor.render.controls import (
 )
 from auditor.render.coverage import Account, Gap, Place, by_account, gap, places_of
 from auditor.render.frameworks import Framework, framework_edition
+from auditor.render.imported import ImportedFile, imported_file
 from auditor.render.marks import Tally, tally
 from auditor.render.register import CallCount, EmbeddedFile, EvidenceItem, Library, call_counts, embedded
 from auditor.render.text import NAME_LIMIT, moment, prose_date, visible
@@ -79,6 +80,7 @@ class Context:
     report_id: str
     manifest_hash: str
     signer: str
+    paper: str
     entity: str
     title: str
     tool: str
@@ -114,6 +116,7 @@ class Context:
     skipped: tuple[str, ...]
     waivers: tuple[Row, ...]
     attestations: tuple[Attestation, ...]
+    imported: tuple[ImportedFile, ...]
     embedded: tuple[EmbeddedFile, ...] = ()
 
 
@@ -125,6 +128,7 @@ def build(
     report_id: str,
     branding: Branding | None = None,
     signer: str = "",
+    paper: str = "",
 ) -> Context:
     """Prepare the pages.
 
@@ -135,13 +139,20 @@ def build(
         report_id: names the report on every page.
         branding: colours and words of the reader's own house.
         signer: who signs the pack; empty when nobody does.
+        paper: name of the PDF beside the page, which links into it; empty when there is none.
 
     Raises:
         IntegrityError: a cited evidence file does not have its hash.
     """
     run = results["run"]
+    by_hand = frozenset(
+        (edition["id"], requirement["id"])
+        for edition in results["frameworks"]
+        for requirement in edition["requirements"]
+        if requirement["assessment"] == "manual"
+    )
     library = Library(evidence, results["controls"])
-    controls = tuple(control_block(document, library) for document in results["controls"])
+    controls = tuple(control_block(document, library, by_hand) for document in results["controls"])
     by_id = {control.id: control for control in controls}
     accounts = tuple(
         Account(visible(item["id"]), visible(item["alias"]), visible(item["partition"]), tuple(item["regions"]))
@@ -153,6 +164,7 @@ def build(
         report_id=visible(report_id),
         manifest_hash=manifest_hash,
         signer=visible(signer),
+        paper=paper,
         entity=visible(run["entity"], NAME_LIMIT),
         title=visible(run["title"], NAME_LIMIT),
         tool=visible(run["tool"]),
@@ -179,7 +191,7 @@ def build(
         gaps=tuple(gap(document, by_id) for document in results["gaps"]),
         unassessed=tuple(item for item in controls if item.mark.state is State.NOT_ASSESSED),
         manual=tuple(item for item in controls if item.mark.state is State.MANUAL),
-        trails=tuple(trail_view(document) for document in results["integrity"]),
+        trails=tuple(trail_view(document, results["events"]) for document in results["integrity"]),
         events=tuple(event_table(document) for document in results["events"]),
         chains=tuple(control for control in controls if control.chain),
         evidence=library.listed(),
@@ -187,6 +199,7 @@ def build(
         skipped=tuple(visible(item) for item in run["skipped"]),
         waivers=tuple(row for control in controls for row in control.rows if row.waiver),
         attestations=tuple(_attestation(item) for item in results.get("attestations", ())),
+        imported=tuple(imported_file(item) for item in results.get("imported", ())),
         embedded=embedded(evidence, results["controls"]),
     )
 

@@ -1,12 +1,11 @@
 """Controls as the pages show them: state, population, results and the evidence that they rest on."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from auditor.model import Severity, State
-from auditor.render.anchors import anchor_of
 from auditor.render.chains import Chain, chains_of
 from auditor.render.marks import EXCEPTIONS, MARKS, Mark, Tally, tally
 from auditor.render.register import EvidenceBox, Library
@@ -123,8 +122,16 @@ _BOXES = 6
 """Evidence boxes of one control; further references are listed and stand in the appendix and the evidence folder."""
 
 
-def control_block(document: Mapping[str, Any], library: Library) -> Control:
-    """Prepare one control of the results document; its worst results come first."""
+def control_block(
+    document: Mapping[str, Any], library: Library, by_hand: Collection[tuple[str, str]] = frozenset()
+) -> Control:
+    """Prepare one control of the results document; its worst results come first.
+
+    Args:
+        document: the control.
+        library: the evidence.
+        by_hand: framework and requirement where the benchmark calls for a person.
+    """
     results = sorted(document["results"], key=lambda item: _state_order(item["state"]))
     rows = tuple(_row(result) for result in results)
     cited: dict[str, list[str]] = defaultdict(list)
@@ -134,7 +141,7 @@ def control_block(document: Mapping[str, Any], library: Library) -> Control:
                 cited[citation["ref"]].append(citation["pointer"])
     refs, kinds = _varied(cited, library)
     return Control(
-        anchor=anchor_of(document["id"]),
+        anchor=document["anchor"],
         id=document["id"],
         title=visible(document["title"]),
         mark=MARKS[State(document["state"])],
@@ -149,7 +156,13 @@ def control_block(document: Mapping[str, Any], library: Library) -> Control:
         side_effects=visible(document.get("side_effects", ""), 2000),
         operations=tuple(document.get("operations", ())),
         requirements=tuple(
-            (framework, ", ".join(visible(number) for number in numbers))
+            (
+                framework,
+                ", ".join(
+                    f"{visible(number)} (by hand)" if (framework, number) in by_hand else visible(number)
+                    for number in numbers
+                ),
+            )
             for framework, numbers in document["requirements"].items()
         ),
         population=_population(document["population"]),

@@ -19,6 +19,8 @@ class Requirement:
     title: str
     controls: tuple[Link, ...]
     suggested: tuple[str, ...]
+    by_hand: bool
+    """Whether the benchmark calls for a person."""
     mark: Mark | None
 
 
@@ -43,6 +45,7 @@ def framework_edition(document: Mapping[str, Any], by_id: Mapping[str, Control])
             title=visible(item["title"]),
             controls=tuple(Link(by_id[name].anchor, name) for name in item["controls"] if name in by_id),
             suggested=tuple(item.get("suggested", ())),
+            by_hand=item["assessment"] == "manual",
             mark=MARKS[State(item["state"])] if item["state"] else None,
         )
         for item in document["requirements"]

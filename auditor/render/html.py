@@ -29,6 +29,7 @@ _LIMITS = sections.Limits(
     gaps=2000,
     evidence=5000,
     uses=16,
+    imported=2000,
 )
 
 

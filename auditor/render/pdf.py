@@ -36,6 +36,7 @@ _LIMITS = sections.Limits(
     gaps=60,
     evidence=1200,
     uses=8,
+    imported=150,
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from auditor.canonical import canonical_json, plain
 from auditor.evidence import Evidence, Record
-from auditor.render.anchors import Link, anchor_of
+from auditor.render.anchors import Link
 from auditor.render.excerpt import Excerpt, excerpt, telling_place
 from auditor.render.marks import EXCEPTIONS
 from auditor.render.text import NAME_LIMIT, moment, visible
@@ -84,7 +84,7 @@ class CallCount:
 def _used_by(controls: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Link, ...]]:
     used: dict[str, dict[str, Link]] = defaultdict(dict)
     for control in controls:
-        link = Link(anchor_of(control["id"]), control["id"])
+        link = Link(control["anchor"], control["id"])
         for result in control["results"]:
             for citation in result["evidence"]:
                 used[citation["ref"]].setdefault(control["id"], link)

@@ -25,9 +25,10 @@ CHAPTERS = (
     ("events", "Events of note in the period"),
     ("chains", "Monitoring chains"),
     ("unassessed", "What could not be assessed, and why"),
+    ("imported", "Findings of other tools, not judged by Auditor"),
     ("appendix", "Appendix: evidence and calls"),
 )
-"""Anchor and title of each chapter; the template of a chapter is named like its anchor."""
+"""Anchor and title of each chapter; its template is named like its anchor. Without imports that chapter is left out."""
 
 MEANINGS = {
     State.FAIL: "The evidence shows that the criterion was not met.",
@@ -61,6 +62,7 @@ class Limits:
         gaps: calls without an answer, and gaps between digests.
         evidence: lines of the list of evidence.
         uses: controls named at a piece of evidence.
+        imported: findings of one imported file.
     """
 
     rows: int
@@ -78,6 +80,7 @@ class Limits:
     gaps: int
     evidence: int
     uses: int
+    imported: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +109,14 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
     boxed = {control.id: _boxes(control, limits) for control in context.controls}
     further = {control.id: _further(control, boxed[control.id]) for control in context.controls}
     listed = _listed(context, lists, further, limits)
+    chapters = [(anchor, title) for anchor, title in CHAPTERS if anchor != "imported" or context.imported]
     return {
         "c": context,
         "medium": medium,
         "title_tag": "p" if medium == "pdf" else "h1",
-        "chapters": CHAPTERS,
-        "parts": [f"{anchor}.html" for anchor, _ in CHAPTERS],
+        "chapters": chapters,
+        "numbers": {anchor: number for number, (anchor, _) in enumerate(chapters, start=1)},
+        "parts": [f"{anchor}.html" for anchor, _ in chapters],
         "meanings": meanings,
         "bar": stacked_bar([(item.mark.key, item.count) for item in context.tally], BAR_WIDTH),
         "lists": lists,

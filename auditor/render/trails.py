@@ -7,6 +7,7 @@ from typing import Any
 
 from auditor.render.charts import Strip, strip
 from auditor.render.text import NAME_LIMIT, visible
+from auditor.render.timeline import Timeline, timeline
 
 _VERIFIED = "v"
 _NOT_ASKED = "."
@@ -85,6 +86,7 @@ class Trail:
     findings: tuple[FindingRow, ...]
     notes: tuple[FindingRow, ...]
     more: int
+    timeline: Timeline | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,13 @@ _FINDINGS = 200
 """Findings of one trail that the pages list; the trail report in the evidence has them all."""
 
 
-def trail_view(document: Mapping[str, Any]) -> Trail:
-    """Prepare one trail report."""
+def trail_view(document: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Trail:
+    """Prepare one trail report.
+
+    Args:
+        document: the report.
+        events: tables of events of note, which say who changed the trail.
+    """
     trail = document.get("trail") or {}
     found = [_finding(item) for item in document.get("findings", ()) if not _is_gap(item)]
     serious = [item for item in found if item.level in {"fail", "incomplete"}]
@@ -172,6 +179,7 @@ def trail_view(document: Mapping[str, Any]) -> Trail:
         findings=tuple(serious[:_FINDINGS]),
         notes=tuple(notes[:_FINDINGS]),
         more=max(0, len(serious) - _FINDINGS) + max(0, len(notes) - _FINDINGS) + left_out,
+        timeline=timeline(document, events),
     )
 
 

@@ -87,6 +87,7 @@ def complete(
             manifest_hash=manifest.sha256,
             report_id=report_id,
             branding=branding,
+            paper="report.pdf" if "pdf" in config.formats else "",
             signer=sealing.signer.chain[0].subject.rfc4514_string() if sealing else "",
         )
         if "html" in config.formats:

@@ -28,7 +28,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 @pytest.fixture(scope="session")
 def report(sample: Sample) -> Context:
-    return context.build(sample.results, sample.evidence, manifest_hash="9f2c" * 16, report_id="AUD-2026-10-7c1f")
+    return context.build(
+        sample.results, sample.evidence, manifest_hash="9f2c" * 16, report_id="AUD-2026-10-7c1f", paper="report.pdf"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.evidence import Answer, CallError, Evidence, EvidenceWriter
+from auditor.imports import Finding, Import
 from auditor.model import (
     AccountScope,
     Citation,
@@ -119,6 +120,7 @@ def build(
         gaps=tuple(_gaps(evidence)),
         integrity=tuple(trail_report(scope, evidence) for scope in scopes[:1]),
         events=tuple(notable_events(scope, evidence, hostile=hostile) for scope in scopes[:1]),
+        imported=(imported_findings(scopes[0], hostile=hostile),),
     )
     return Sample(evidence, results_document(results))
 
@@ -427,6 +429,7 @@ def trail_report(scope: AccountScope, evidence: Evidence) -> dict[str, Any]:
         "ref": record.ref,
         "account": scope.id,
         "region": "eu-central-1",
+        "period": {"start": rfc3339(START), "end": rfc3339(END)},
         "trail": {
             "arn": f"arn:aws:cloudtrail:eu-central-1:{scope.id}:trail/org-trail",
             "name": "org-trail",
@@ -533,8 +536,8 @@ def _chain(scope: AccountScope, region: str) -> dict[str, Any]:
 
 
 _EVENTS = (
-    ("logging_changed", "StopLogging"),
-    ("logging_changed", "StartLogging"),
+    ("trail_changed", "StopLogging"),
+    ("trail_changed", "StartLogging"),
     ("root_sign_in", "ConsoleLogin"),
     ("bucket_deleted", "DeleteBucket"),
     ("bucket_changed", "PutBucketPolicy"),
@@ -544,6 +547,25 @@ _EVENTS = (
 )
 
 
+def imported_findings(scope: AccountScope, *, hostile: bool) -> dict[str, Any]:
+    """Return findings that another tool wrote."""
+    findings = [
+        {
+            "id": f"prowler-aws-s3_bucket_versioning-{number}",
+            "title": HOSTILE[number] if hostile else "Check if S3 buckets have object versioning enabled",
+            "account": scope.id,
+            "region": "eu-central-1",
+            "resource": HOSTILE[3] if hostile else f"arn:aws:s3:::northwind-data-{number}",
+            "status": status,
+            "severity": "Medium",
+        }
+        for number, status in enumerate(("FAIL", "FAIL", "PASS"))
+    ]
+    return Import(b"", "5e" * 32, "Prowler 5.46", tuple(Finding(**item) for item in findings)).document(
+        "evidence/imported/1-5e5e5e5e5e5e.json"
+    )
+
+
 def notable_events(scope: AccountScope, evidence: Evidence, *, hostile: bool) -> dict[str, Any]:
     """Return a table of events of note."""
     (record,) = evidence.of(scope.id, "trail:NotableEvents")
@@ -551,6 +573,10 @@ def notable_events(scope: AccountScope, evidence: Evidence, *, hostile: bool) ->
     rows = []
     for number, (kind, name) in enumerate(_EVENTS):
         moment = START + timedelta(days=3 * number, hours=9, minutes=12)
+        resource = f"arn:aws:s3:::northwind-data-{number}"
+        if kind == "trail_changed":
+            moment = START + timedelta(days=13, hours=9 + 2 * number)
+            resource = f"arn:aws:cloudtrail:eu-central-1:{scope.id}:trail/org-trail"
         row = {
             "kind": kind,
             "event_id": f"0b1f6a3e-5d0c-4c0e-9a77-{number:012d}",
@@ -564,7 +590,7 @@ def notable_events(scope: AccountScope, evidence: Evidence, *, hostile: bool) ->
             "source_ip": "203.0.113.77",
             "user_agent": "aws-cli/2.31",
             "outcome": "Success",
-            "resource": f"arn:aws:s3:::northwind-data-{number}",
+            "resource": resource,
             "summary": f"carol.jones called {name} on northwind-data-{number}.",
             "log_file": f"{folder}/{1 + 3 * number:02d}/{scope.id}_CloudTrail_eu-central-1_a1b2c3d4.json.gz",
             "verified": number != 2,

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +252,17 @@ def test_markdown_shows_hostile_names_as_text(exported: dict[str, bytes]) -> Non
     assert rows
     for row in rows:
         assert row.replace("\\|", "").count("|") == 5
+
+
+def test_findings_of_other_tools_get_a_sheet_of_their_own(source: Source, exported: dict[str, bytes]) -> None:
+    finding = dict.fromkeys(("id", "title", "account", "region", "resource", "status", "severity"), "=theirs")
+    imported = [{"file": "evidence/imported/1.json", "tool": "T", "note": "not judged by us", "findings": [finding]}]
+    document = {**source.document, "imported": imported}
+    data = export(replace(source, document=document), ["xlsx", "csv", "results-csv"])
+    book = openpyxl.load_workbook(io.BytesIO(data["evidence.xlsx"]))
+    rows = list(book["Other tools, not judged"].iter_rows(values_only=True))
+    assert rows[1][2] == "=theirs"
+    assert rows[1][-1] == "not judged by us"
+    assert "Other tools, not judged" not in openpyxl.load_workbook(io.BytesIO(exported["evidence.xlsx"])).sheetnames
+    assert data["controls.csv"] == exported["controls.csv"]
+    assert data["results.csv"] == exported["results.csv"]

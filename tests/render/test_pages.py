@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+import pikepdf
 import pytest
 
-from auditor.render import html, pdf
+from auditor.render import context, html, pdf
 from auditor.render.context import Context
 from auditor.render.sections import CHAPTERS
 from tests.render.conftest import text_of
@@ -39,8 +40,56 @@ def test_no_anchor_stands_twice(screen: str) -> None:
 def test_the_page_asks_nobody_for_anything(screen: str) -> None:
     assert "default-src &#39;none&#39;" in screen
     addresses = re.findall(r"""(?:src|href)\s*=\s*["']?([^"'>\s]+)""", screen)
-    assert [item for item in addresses if not item.startswith(("#", "data:"))] == []
+    assert [item for item in addresses if not item.startswith(("#", "data:", "report.pdf"))] == []
     assert set(re.findall(r"url\(([a-z]+):", screen)) == {"data"}
+
+
+def test_the_page_leads_to_the_same_control_on_paper(screen: str, sample: Sample, paper: Path) -> None:
+    with pikepdf.open(paper) as opened:
+        names = {str(name) for name in pikepdf.NameTree(opened.Root.Names.Dests)}
+    leads = set(re.findall(r'href="report\.pdf#nameddest=([^"]+)"', screen))
+    assert leads == {control["anchor"] for control in sample.results["controls"]}
+    assert leads <= names
+
+
+def test_without_a_pdf_the_page_does_not_lead_to_one(sample: Sample) -> None:
+    alone = context.build(sample.results, sample.evidence, manifest_hash="00" * 32, report_id="alone")
+    assert "report.pdf" not in html.render(alone).decode("utf-8")
+
+
+def test_findings_of_other_tools_stand_apart_and_count_nowhere(sample: Sample, screen: str, paper: Path) -> None:
+    without = context.build({**sample.results, "imported": []}, sample.evidence, manifest_hash="", report_id="none")
+    listed = context.build(sample.results, sample.evidence, manifest_hash="", report_id="some")
+    for name in ("tally", "total", "population", "severities", "findings", "places"):
+        assert getattr(without, name) == getattr(listed, name)
+    for text in (screen, text_of(paper)):
+        assert "Findings of other tools, not judged by Auditor" in text
+        assert "prowler-aws-s3_" in text
+    alone = html.render(without).decode("utf-8")
+    assert "Findings of other tools" not in alone
+    assert '<span class="number">10</span> Appendix' in alone
+
+
+def test_a_requirement_that_calls_for_a_person_says_so(sample: Sample) -> None:
+    edition = dict(sample.results["frameworks"][0])
+    first = edition["requirements"][0]
+    edition["requirements"] = [{**first, "assessment": "manual"}, *edition["requirements"][1:]]
+    changed = {**sample.results, "frameworks": [edition, *sample.results["frameworks"][1:]]}
+    page = html.render(context.build(changed, sample.evidence, manifest_hash="", report_id="by-hand")).decode("utf-8")
+    matrix, _, controls = page.partition('id="part-controls"')
+    assert matrix.count('<span class="small">by hand</span>') == 1
+    assert f"{first['id']} (by hand)" in controls
+
+
+def test_commands_keep_their_lines(sample: Sample, tmp_path: Path) -> None:
+    command = "aws ec2 describe-vpcs \\\n    --region REGION\u202e\n"
+    failing = [{**item, "remediation": command} for item in sample.results["controls"] if item["state"] == "FAIL"]
+    results = {**sample.results, "controls": failing[:1]}
+    made = context.build(results, sample.evidence, manifest_hash="", report_id="lines")
+    assert "describe-vpcs \\\n    --region REGION[U+202E]</p>" in html.render(made).decode("utf-8")
+    path = tmp_path / "lines.pdf"
+    path.write_bytes(pdf.render(made))
+    assert re.search(r"describe-vpcs \\\n\s+--region REGION", text_of(path))
 
 
 def test_hostile_names_are_text_in_the_page(hostile: Context) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,22 @@ def test_a_control_is_on_the_page_that_references_name(opened: pikepdf.Pdf, pape
 
 def test_no_room_for_a_page_number_stays_empty(paper: Path) -> None:
     assert pagenumbers.ROOM not in text_of(paper)
+
+
+def entries(node: pikepdf.Object) -> Iterator[tuple[int, pikepdf.Object]]:
+    numbers = list(pikepdf.Array(node.get("/Nums", [])))
+    yield from ((int(number), item) for number, item in zip(numbers[::2], numbers[1::2], strict=True))
+    for kid in pikepdf.Array(node.get("/Kids", [])):
+        yield from entries(kid)
+
+
+def test_every_link_is_one_for_a_screen_reader_too(opened: pikepdf.Pdf) -> None:
+    """ISO 14289-1, 7.18.5: what veraPDF finds where Java is."""
+    structure = dict(entries(opened.Root.StructTreeRoot.ParentTree))
+    notes = [item for page in opened.pages for item in pikepdf.Array(page.obj.get("/Annots", []))]
+    links = [item for item in notes if item.Subtype == "/Link"]
+    assert links
+    assert {str(structure[int(item.StructParent)].S) for item in links} == {"/Link"}
 
 
 def test_it_says_language_and_title_and_both_standards(opened: pikepdf.Pdf) -> None:

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from auditor.errors import RenderError
 from auditor.period import parse_time
 from auditor.render.exports.source import Source, xml_safe
-from auditor.render.exports.tables import CONTROL_HEADS, RESULT_HEADS, control_rows, result_rows
+from auditor.render.exports.tables import (
+    CONTROL_HEADS,
+    IMPORTED_HEADS,
+    RESULT_HEADS,
+    control_rows,
+    imported_rows,
+    result_rows,
+)
 
 _CELL_LIMIT = 32_767
 """Characters that one cell holds (Excel specifications and limits)."""
@@ -80,6 +87,8 @@ def _sheets(source: Source) -> Iterator[tuple[str, Sequence[str], Iterable[_Row]
     yield "Results", RESULT_HEADS, result_rows(source)
     yield "Evidence", _EVIDENCE_HEADS, _evidence(source)
     yield "Not assessed", _GAP_HEADS, _gaps(source)
+    if source.document.get("imported"):
+        yield "Other tools, not judged", IMPORTED_HEADS, imported_rows(source)
 
 
 def _evidence(source: Source) -> Iterator[_Row]:
