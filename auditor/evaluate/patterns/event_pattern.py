@@ -142,13 +142,13 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """``exists``: presence of a leaf; an object is no leaf."""
+    """``exists``: presence of a leaf; an object is no leaf, an empty array holds none."""
 
     wanted: bool
 
     def holds(self, value: Any, rules: Rules) -> bool:  # noqa: ARG002 - the signature of every predicate
         """Answer for one value."""
-        return (value is not ABSENT and not isinstance(value, Mapping)) is self.wanted
+        return (value is not ABSENT and value != [] and not isinstance(value, Mapping)) is self.wanted
 
     @property
     def probes(self) -> Probes:
@@ -247,13 +247,16 @@ class _Reader:
             if len(argument) != 1:
                 raise self.fail("anything-but takes one operator", "anything-but")
             ((operator, inner),) = argument.items()
-            if operator not in {"prefix", "suffix", "equals-ignore-case", "wildcard", "cidr"}:
+            if operator not in {"prefix", "suffix", "equals-ignore-case", "wildcard"}:
                 raise self.fail(f"anything-but does not take {operator}", operator)
             inners = inner if isinstance(inner, list) else [inner]
+            if not inners or (operator in {"prefix", "suffix"} and "" in inners):
+                raise self.fail(f"anything-but takes no empty {operator}", operator)
             return tuple(choice for one in inners for choice in self.choices(operator, one))
         items = argument if isinstance(argument, list) else [argument]
-        if not items or any(isinstance(item, list | Mapping) for item in items):
-            raise self.fail("anything-but takes values or one operator", "anything-but")
+        kinds = {type(item) for item in items}
+        if kinds != {str} and not (kinds and kinds <= {int, float}):
+            raise self.fail("anything-but takes texts, or numbers, or one operator", "anything-but")
         return tuple(Exactly(item) for item in items)
 
     def choices(self, operator: str, argument: Any) -> tuple[Choice, ...]:
@@ -306,6 +309,12 @@ class _Reader:
         for operator, limit in pairs:
             if operator not in _NUMERIC or isinstance(limit, bool) or not isinstance(limit, int | float):
                 raise self.fail("numeric takes =, <, <=, > or >= and a number", "numeric")
+        if len(pairs) > 1 and not (
+            pairs[0][0] in {">", ">="} and pairs[1][0] in {"<", "<="} and pairs[0][1] < pairs[1][1]
+        ):
+            raise self.fail(
+                "numeric takes a range as > or >= with the lower number, then < or <= with the upper", "numeric"
+            )
         return Within(tuple((operator, float(limit)) for operator, limit in pairs))
 
     def network(self, argument: Any) -> InNetwork:

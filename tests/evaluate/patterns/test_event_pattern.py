@@ -53,7 +53,16 @@ def says(pattern: Any, event: Any) -> bool:
         pytest.param({"a": [{"exists": True}]}, {"a": None}, True, id="null-exists"),
         pytest.param({"a": [{"exists": True}]}, {"a": {"b": 1}}, False, id="only-leaves-exist"),
         pytest.param({"a": ["x", {"exists": False}]}, {}, True, id="value-or-absent"),
+        pytest.param({"a": [{"exists": True}]}, {"a": []}, False, id="an-empty-array-holds-nothing"),
+        pytest.param({"a": [{"exists": False}]}, {"a": []}, True, id="an-empty-array-is-absent"),
+        pytest.param({"a": [{"anything-but": {"prefix": ["x", "y"]}}]}, {"a": "yz"}, False, id="anything-but-prefixes"),
         pytest.param({"a": "x"}, None, None, id="no-array"),
+        pytest.param({"a": [{"anything-but": {"cidr": "10.0.0.0/8"}}]}, None, None, id="anything-but-a-network"),
+        pytest.param({"a": [{"anything-but": {"prefix": ""}}]}, None, None, id="anything-but-an-empty-prefix"),
+        pytest.param({"a": [{"anything-but": ["x", 1]}]}, None, None, id="anything-but-texts-and-numbers"),
+        pytest.param({"a": [{"anything-but": [None]}]}, None, None, id="anything-but-null"),
+        pytest.param({"a": [{"numeric": ["<", 3, ">", 1]}]}, None, None, id="range-the-other-way-round"),
+        pytest.param({"a": [{"numeric": [">=", 1, "<", 1]}]}, None, None, id="empty-range"),
         pytest.param({"a": []}, None, None, id="empty-array"),
         pytest.param({}, None, None, id="nothing-asked"),
         pytest.param({"a": [{"regex": "x"}]}, None, None, id="unknown-operator"),
@@ -92,9 +101,9 @@ LEAVES = st.one_of(
     st.builds(lambda text: {"prefix": {"equals-ignore-case": text}}, TEXTS),
     st.builds(lambda text: {"wildcard": text}, TEXTS.filter(lambda text: "**" not in text)),
     st.builds(lambda items: {"anything-but": items}, st.lists(TEXTS, min_size=1, max_size=2)),
-    st.builds(lambda text: {"anything-but": {"prefix": text}}, TEXTS),
+    st.builds(lambda text: {"anything-but": {"prefix": text}}, TEXTS.filter(bool)),
     st.builds(lambda wanted: {"exists": wanted}, st.booleans()),
-    st.builds(lambda low, high: {"numeric": [">", low, "<=", high]}, NUMBERS, NUMBERS),
+    st.builds(lambda low, width: {"numeric": [">", low, "<=", low + width]}, NUMBERS, st.integers(1, 3)),
 )
 ARRAYS = st.lists(LEAVES, min_size=1, max_size=3)
 PATTERNS = st.recursive(
