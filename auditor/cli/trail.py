@@ -154,11 +154,21 @@ def _open_folder(
 def _open_s3(
     options: Mapping[str, Any], wanted: "Wanted"
 ) -> tuple["ObjectSource", "KeySource", Sequence["TrailScope"]]:
+    from dataclasses import replace
+    from functools import partial
+
     from auditor.collect.accounts import open_session
     from auditor.collect.guard import CallLog
     from auditor.trail.audit import key_source
     from auditor.trail.discover import owned, scope_of_trail, scopes_of_place
-    from auditor.trail.fetch import S3Source, describe_trail, enabled_regions, organization_of, read_key_file
+    from auditor.trail.fetch import (
+        S3Source,
+        describe_trail,
+        enabled_regions,
+        organization_of,
+        read_key_file,
+        regions_of_every_account,
+    )
 
     session = open_session(profile=options["profile"], region=options["region"], log=CallLog())
     source = S3Source(session, concurrency=options["concurrency"] or 160)
@@ -169,6 +179,7 @@ def _open_s3(
         place = urlsplit(options["place"])
         if place.scheme != "s3" or not place.netloc:
             raise UsageError(f"{options['place']!r} is no S3 place", hint="such as s3://bucket/prefix")
+        wanted = replace(wanted, everywhere=partial(regions_of_every_account, session))
         scopes = scopes_of_place(source, place.netloc, place.path, wanted)
         if not all(scope.owner_known for scope in scopes):
             known = organization_of(session)

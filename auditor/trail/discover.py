@@ -7,9 +7,10 @@ wanting.
 import gzip
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from auditor.errors import UsageError
@@ -43,6 +44,7 @@ class Wanted:
         trail: only trails of this name; empty for all.
         home: the trail's home Region, and
         owner: the account that owns it; both empty when only its name is known.
+        everywhere: asked for the Regions that a trail of all Regions writes from, when one is found.
     """
 
     start: datetime
@@ -52,6 +54,7 @@ class Wanted:
     trail: str = ""
     home: str = ""
     owner: str = ""
+    everywhere: Callable[[], tuple[str, ...]] = tuple
 
 
 def scopes_of_place(source: ObjectSource, bucket: str, prefix: str, wanted: Wanted) -> tuple[TrailScope, ...]:
@@ -76,18 +79,31 @@ def scopes_of_place(source: ObjectSource, bucket: str, prefix: str, wanted: Want
             hint="check the name and s3:ListBucket; `auditor policy` prints what is needed",
         ) from problem
     found: dict[tuple[str, str, str, Location], set[str]] = {}
+    everywhere: set[tuple[str, str]] = set()
     for base in prefixes:
         for location in _locations(source, bucket, base):
             for account in _accounts(source, location, wanted):
                 if wanted.owner and not location.organization and account != wanted.owner:
                     continue
-                for trail, home in _trails(source, location, account, wanted):
+                for trail, home, region in _trails(source, location, account, wanted):
                     owner = "" if location.organization else account
+                    if region != home:
+                        everywhere.add((trail, home))
                     found.setdefault((trail, home, owner, location), set()).add(account)
     if not found:
         return (_nothing(source, bucket, prefixes or [prefix], wanted),)
+    if everywhere and not wanted.regions:
+        wanted = replace(wanted, everywhere=cache(wanted.everywhere))
     return tuple(
-        _scope(source, trail, home, location, sorted(accounts), wanted)
+        _scope(
+            source,
+            trail,
+            home,
+            location,
+            sorted(accounts),
+            wanted,
+            wanted.regions or (wanted.everywhere() if (trail, home) in everywhere else ()),
+        )
         for (trail, home, _, location), accounts in sorted(found.items(), key=lambda item: _order(item[0]))
     )
 
@@ -98,7 +114,13 @@ def _order(key: tuple[str, str, str, Location]) -> tuple[str, ...]:
 
 
 def _scope(
-    source: ObjectSource, trail: str, home: str, location: Location, accounts: Sequence[str], wanted: Wanted
+    source: ObjectSource,
+    trail: str,
+    home: str,
+    location: Location,
+    accounts: Sequence[str],
+    wanted: Wanted,
+    regions: tuple[str, ...],
 ) -> TrailScope:
     bucket, prefix = location.bucket, location.prefix
     if not bucket:
@@ -114,7 +136,7 @@ def _scope(
         wanted.owner or accounts[0],
         owner_known=bool(wanted.owner) or location.organization is None,
         accounts=tuple(wanted.accounts or accounts),
-        regions=wanted.regions,
+        regions=regions,
         discover_regions=not wanted.regions,
     )
 
@@ -172,15 +194,15 @@ def _accounts(source: ObjectSource, location: Location, wanted: Wanted) -> list[
     return [name for name in names if not wanted.accounts or name in wanted.accounts]
 
 
-def _trails(source: ObjectSource, location: Location, account: str, wanted: Wanted) -> list[tuple[str, str]]:
-    """Return name and home Region of the trails with digests there."""
-    found: set[tuple[str, str]] = set()
+def _trails(source: ObjectSource, location: Location, account: str, wanted: Wanted) -> list[tuple[str, str, str]]:
+    """Return name and home Region of the trails with digests there, and each Region they have some from."""
+    found: set[tuple[str, str, str]] = set()
     for region in _folders(source, location, f"{account}/CloudTrail-Digest/"):
         if not is_region(region):
             continue
         for day in list(days(wanted.start, wanted.end + timedelta(hours=3)))[:SAMPLE_DAYS]:
-            found |= _names_of_day(source, location, account, region, day)
-    return sorted((trail, home) for trail, home in found if wanted.trail in {"", trail} and wanted.home in {"", home})
+            found |= {(*name, region) for name in _names_of_day(source, location, account, region, day)}
+    return sorted(item for item in found if wanted.trail in {"", item[0]} and wanted.home in {"", item[1]})
 
 
 def _names_of_day(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from auditor.errors import UsageError
-from auditor.trail.discover import Wanted, scopes_of_place
+from auditor.trail.discover import Wanted, owned, scopes_of_place
 from auditor.trail.fetch import FolderSource, Unavailable, read_key_file
 from auditor.trail.findings import Level
 from auditor.trail.keys import parse_key_file, parse_keys
@@ -123,6 +123,41 @@ def test_every_trail_of_a_place_gets_a_scope_of_its_own() -> None:
     ]
     [only] = scopes_of_place(Source(bucket), TRAIL.bucket, "logs/AWSLogs/x", Wanted(START, END, trail="audit"))
     assert only.trail == "audit"
+
+
+def test_a_trail_of_all_regions_is_missed_where_it_left_nothing() -> None:
+    regions = (HOME, "us-east-1")
+    wanted = Wanted(START, END, everywhere=lambda: regions)
+    [single] = scopes_of_place(Source(filled()), TRAIL.bucket, "", wanted)
+    assert single.regions == ()
+    bucket = filled(regions=(HOME, OTHER))
+    [everywhere] = scopes_of_place(Source(bucket), TRAIL.bucket, "", wanted)
+    assert everywhere.regions == regions
+    report = verify(bucket, everywhere)
+    assert {(item.kind, item.region) for item in report.findings} == {("no_digests", "us-east-1")}
+    [chosen] = scopes_of_place(Source(bucket), TRAIL.bucket, "", replace(wanted, regions=(OTHER,)))
+    assert chosen.regions == (OTHER,)
+
+
+def test_an_organizations_trail_is_bound_to_its_owner_by_arn_or_by_the_organization() -> None:
+    organization = replace(TRAIL, organization="o-abcdef1234")
+    bucket = filled(trail=organization, accounts=("", "444455556666"))
+    [unbound] = scopes_of_place(Source(bucket), TRAIL.bucket, "", Wanted(START, END))
+    assert not unbound.owner_known
+    assert owned(unbound, "o-another123", "444455556666") == unbound
+    bound = owned(unbound, "o-abcdef1234", "444455556666")
+    assert (bound.owner_known, bound.account) == (True, "444455556666")
+    by_arn = Wanted(START, END, trail="audit", home=HOME, owner="444455556666")
+    [named] = scopes_of_place(Source(bucket), TRAIL.bucket, "", by_arn)
+    assert (named.owner_known, named.account) == (True, "444455556666")
+
+
+def test_an_arn_leaves_out_trails_of_the_same_name() -> None:
+    bucket = filled()
+    for owner, home in (("444455556666", HOME), (TRAIL.account, OTHER)):
+        wanted = Wanted(START, END, trail=TRAIL.name, home=home, owner=owner)
+        [nothing] = scopes_of_place(Source(bucket), TRAIL.bucket, "", wanted)
+        assert verify(bucket, nothing).digests.valid == 0
 
 
 def test_a_place_without_digests_still_gets_a_scope() -> None:

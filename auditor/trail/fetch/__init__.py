@@ -6,7 +6,13 @@ ListObjectVersions, GetBucketLifecycleConfiguration, ListPublicKeys, DescribeTra
 DescribeOrganization.
 """
 
-from auditor.trail.fetch.account import describe_trail, enabled_regions, fetch_public_keys, organization_of
+from auditor.trail.fetch.account import (
+    describe_trail,
+    enabled_regions,
+    fetch_public_keys,
+    organization_of,
+    regions_of_every_account,
+)
 from auditor.trail.fetch.folder import DIGEST_ZIP, KEY_FILE, METADATA_FILE, FolderSource, read_key_file
 from auditor.trail.fetch.s3 import FIRST_PAUSE_SECONDS, S3Source, classify
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, ObjectSource, Unavailable, Version
@@ -30,4 +36,5 @@ __all__ = [
     "fetch_public_keys",
     "organization_of",
     "read_key_file",
+    "regions_of_every_account",
 ]

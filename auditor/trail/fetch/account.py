@@ -75,6 +75,16 @@ def enabled_regions(session: Any, *, endpoint_url: str | None = None) -> tuple[s
     return tuple(sorted(str(row["RegionName"]) for row in answer.get("Regions") or ()))
 
 
+def regions_of_every_account(session: Any, *, endpoint_url: str | None = None) -> tuple[str, ...]:
+    """Ask EC2 which Regions are on in every account, whoever owns a bucket; empty when it does not answer."""
+    try:
+        answer = _ask(session, "ec2", session.region_name, endpoint_url, "describe_regions")
+    except CollectionError:
+        return ()
+    rows = answer.get("Regions") or ()
+    return tuple(sorted(str(row["RegionName"]) for row in rows if row.get("OptInStatus") == "opt-in-not-required"))
+
+
 def organization_of(session: Any, *, endpoint_url: str | None = None) -> tuple[str, str]:
     """Ask Organizations which organization the account is in, and which account manages it.
 
