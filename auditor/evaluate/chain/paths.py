@@ -14,6 +14,7 @@ from auditor.evaluate.chain.alarm_rule import Expression, RuleError, goes_off_wi
 from auditor.evaluate.chain.alarms import judge_alarm
 from auditor.evaluate.chain.facts import Alarm, Composite, Facts, Filter, Sharing
 from auditor.evaluate.chain.link import Link, Links, State, completed, reached, state_of
+from auditor.evaluate.chain.selection import takes_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Paths:
 
     def of(self, one: Filter) -> Path:
         """Return the best way from a filter to people."""
-        metric = _metric(one)
+        metric = _metric(one, self._facts.account)
         if metric.state is State.BROKEN:
             return Path(one, completed((metric,), since="metric"))
         ways: list[tuple[Alarm | None, Links]] = [*self.ways(self._facts.account, one, metric)]
@@ -196,16 +197,23 @@ def _watches(alarm: Alarm, one: Filter) -> bool:
     return any(series.namespace == one.namespace and series.metric == one.metric for series in alarm.series)
 
 
-def _metric(one: Filter) -> Link:
+def _metric(one: Filter, account: str) -> Link:
     name = f"{one.namespace}/{one.metric}"
 
     def link(state: State, sentence: str) -> Link:
         return Link("metric", state, name, sentence, (one.ref,))
 
     if one.selection:
-        return link(
-            State.BROKEN, f"The filter {one.name} only looks at some accounts or Regions: {one.selection[:200]}."
-        )
+        seen = takes_in(one.selection, account=account, region=one.region)
+        if seen is False:
+            return link(
+                State.BROKEN, f"The filter {one.name} leaves out this account or Region: {one.selection[:200]}."
+            )
+        if seen is None:
+            return link(
+                State.UNKNOWN,
+                f"Which accounts and Regions the filter {one.name} looks at is not clear: {one.selection[:200]}.",
+            )
     if one.transformed:
         return link(State.UNKNOWN, f"The filter {one.name} sees transformed records, whose fields are not known.")
     value = _number(one.value)

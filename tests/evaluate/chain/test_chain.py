@@ -126,7 +126,10 @@ def test_a_whole_chain_passes_with_every_link_named() -> None:
             "did you mean DeleteTrail?",
             id="misspelt-name",
         ),
-        pytest.param(filtered(selection='@aws.region = "us-east-1"'), "metric", "only looks at some", id="selection"),
+        pytest.param(filtered(selection='@aws.region = "us-east-1"'), "metric", "leaves out", id="selection"),
+        pytest.param(
+            filtered(selection=f'@aws.account NOT IN ["{ME}"]'), "metric", "leaves out", id="account-left-out"
+        ),
         pytest.param(filtered(value="$.latency"), "metric", "do not have", id="value-from-a-field"),
         pytest.param(filtered(value="0"), "metric", "no alarm notices", id="value-zero"),
         pytest.param(replace(RIGHT, alarms=()), "alarm", "No alarm watches", id="no-alarm"),
@@ -210,6 +213,12 @@ def test_the_first_broken_link_is_named(facts: Facts, link: str, words: str) -> 
             trail(group_arn=f"arn:aws:logs:sa-east-1:{ME}:log-group:x:*"), "sa-east-1", id="region-not-audited"
         ),
         pytest.param(filtered(transformed=True), "transformed", id="transformed"),
+        pytest.param(filtered(selection='@aws.source = "x"'), "not clear", id="selection-of-tomorrow"),
+        pytest.param(
+            filtered(selection=f'@aws.region = "{HOME}" AND @aws.account = "{ME}" OR @aws.account = "1"'),
+            "not clear",
+            id="selection-of-both-kinds",
+        ),
         pytest.param(filtered(pattern="{ $.eventName = %" + "a{999}" * 9 + "% }"), "Not assessed", id="too-complex"),
         pytest.param(alarmed(series=(), unread="its expression is no plain sum"), "no plain sum", id="metric-maths"),
         pytest.param(alarmed(threshold=None), "no fixed threshold", id="anomaly-detection"),
@@ -267,6 +276,13 @@ def test_what_is_not_known_is_neither_pass_nor_fail(facts: Facts, words: str) ->
         pytest.param(trail(excluded=frozenset({"kms.amazonaws.com"})), id="other-source-excluded"),
         pytest.param(trail(reads=False), id="writes-are-enough-here"),
         pytest.param(keyed(GRANT), id="own-key-that-cloudwatch-may-use"),
+        pytest.param(
+            filtered(selection=f'@aws.account IN ["1", "{ME}"] AND @aws.region != "us-east-1"'),
+            id="selection-takes-it-in",
+        ),
+        pytest.param(
+            filtered(selection=f"@aws.region = 'x' OR @aws.region = '{HOME}'"), id="selection-by-alternatives"
+        ),
         pytest.param(muted("cron(0 2 * * *)", status="EXPIRED"), id="mute-rule-expired"),
         pytest.param(muted("cron(0 2 * * *)", alarms=frozenset({"other"})), id="mute-rule-of-another-alarm"),
         pytest.param(muted("cron(0 2 * * *)", region="us-east-1"), id="mute-rule-of-another-region"),
