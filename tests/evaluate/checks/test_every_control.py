@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auditor.model import Control, State
-from auditor.operations import Call
+from auditor.model import Control, Scope, State
+from auditor.operations import Call, Where, needed
 from tests.evaluate.checks.worlds import BEST, RIGHT
-from tests.evaluate.kit import World, catalog, states
+from tests.evaluate.kit import ACCOUNT, FAR, World, catalog, reasons, states
 
 ELSEWHERE = {"monitoring.yaml"}
 """Files whose controls have tests of their own."""
@@ -143,3 +143,36 @@ def _answering(world: World, key: Any, call: Call, said: Any, pages: tuple[Any, 
     answers = dict(world.answers)
     answers[key] = (call, said.__class__(pages))
     return World(answers, world.regions)
+
+
+OVER_RESOURCES = {name: control for name, control in CONTROLS.items() if control.scope is Scope.RESOURCE}
+
+
+@pytest.mark.parametrize("name", OVER_RESOURCES)
+def test_an_empty_population_comes_to_what_the_control_says_of_it(name: str) -> None:
+    control = OVER_RESOURCES[name]
+    source = needed(catalog().operations, control.evidence[:1])[0]
+    nothing = {key: [] for key in source.required}
+    result = RIGHT[name].changed(source.name, nothing).judge(name)
+    assert states(result) == {ACCOUNT: control.when_empty}
+    assert reasons(result) == control.empty_reason
+    assert result.results[0].evidence
+
+
+REGIONAL = [
+    name
+    for name, control in CONTROLS.items()
+    if (source := catalog().operations[control.evidence[0]]).where is Where.REGION
+    and not source.for_each
+    and FAR in RIGHT[name].regions
+]
+
+
+@pytest.mark.parametrize("name", REGIONAL)
+def test_a_region_that_does_not_answer_is_named_beside_the_others(name: str) -> None:
+    source = catalog().operations[CONTROLS[name].evidence[0]]
+    result = RIGHT[name].refuses(source.name, region=FAR).judge(name)
+    silent = [item for item in result.results if f"{source.name} in {FAR}" in item.reason]
+    assert silent
+    assert {item.state for item in silent} == {State.NOT_ASSESSED}
+    assert result.state is State.NOT_ASSESSED
