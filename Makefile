@@ -43,6 +43,9 @@ demo: demo-ready ## Audit a simulated AWS account and write a pack
 sample: dev ## Rebuild the committed sample pack in reports/sample
 	$(BIN)/python tools/sample.py
 
+golden: dev ## Rewrite the texts that tests compare the reports with
+	$(BIN)/python -m tests.render.golden
+
 check: dev ## Fail when reports/sample is not what the sources produce
 	$(BIN)/python tools/sample.py --check
 

@@ -30,12 +30,16 @@ def fill(document: Any) -> None:
             pages.setdefault(name, number)
     for box in _rooms(document):
         anchor = box.element.get("data-page")
-        found = str(pages.get(anchor, "")).rjust(len(ROOM), _FIGURE_SPACE)
-        if not found.strip():
+        if anchor not in pages:
             raise RenderError(f"the PDF refers to {anchor}, which it does not have")
         # The text is what a screen reader and a search get, the layout's text what is drawn.
-        box.text = box.text.replace(ROOM, found)
-        box.pango_layout.text = box.pango_layout.text.replace(ROOM, found)
+        box.text = _filled(box.text, pages[anchor])
+        box.pango_layout.text = _filled(box.pango_layout.text, pages[anchor])
+
+
+def _filled(text: str, page: int) -> str:
+    """Put the number in; room that it leaves goes to the front, where a reader does not see it."""
+    return text.replace(ROOM, str(page)).rjust(len(text), _FIGURE_SPACE)
 
 
 def _rooms(document: Any) -> Iterator[Any]:
