@@ -1,7 +1,7 @@
 """Prepares monitoring chains for drawing: seven links from a trail to people, and the event that a filter misses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.render.charts import Box
@@ -34,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """An event that should raise the alarm and does not."""
+    """An event that should raise the alarm and does not, or that AWS itself reads otherwise than we do."""
 
     pattern: tuple[Part, ...]
     event: tuple[Part, ...]
@@ -88,6 +88,8 @@ _FIELDS = 6
 _TELLING = frozenset({"eventSource", "eventName", "userIdentity.type", "errorCode", "readOnly", "awsRegion"})
 
 _WORDS = {"holds": "holds", "broken": "broken", "unknown": "not reached"}
+_NOT_KNOWN = "not known"
+"""Of a link that could not be looked at; one that an earlier link keeps the event from has no reason of its own."""
 
 
 def chains_of(results: Sequence[Mapping[str, Any]]) -> Chain | None:
@@ -99,6 +101,7 @@ def chains_of(results: Sequence[Mapping[str, Any]]) -> Chain | None:
         where = f"{visible(result['account'], 40)}, {visible(result['region'], 40)}"
         paths.extend(_path(where, path, details) for path in _listed(details, "chains"))
         missed.extend(_missed(item) for item in _listed(details, "missed"))
+        missed.extend(_disagreement(item) for item in _listed(details.get("truth") or {}, "disagreements"))
     if not paths and not missed:
         return None
     return Chain(tuple(paths[:_PATHS]), tuple(missed[:_PATHS]), max(0, len(paths) - _PATHS))
@@ -149,12 +152,13 @@ def _other(document: Mapping[str, Any]) -> str:
 def _link(document: Mapping[str, Any]) -> ChainLink:
     holds = document.get("holds")
     verdict = "unknown" if holds is None else "holds" if holds else "broken"
+    reason = visible(document.get("reason", ""))
     return ChainLink(
         kind=visible(document["kind"], 30),
         name=visible(document.get("name", ""), NAME_LIMIT),
         verdict=verdict,
-        word=_WORDS[verdict],
-        reason=visible(document.get("reason", "")),
+        word=_NOT_KNOWN if holds is None and reason else _WORDS[verdict],
+        reason=reason,
     )
 
 
@@ -168,6 +172,17 @@ def _missed(document: Mapping[str, Any]) -> Missed:
     event = tuple(Part(visible(key, 120), visible(value, 200), key in fields) for key, value in pairs if key in shown)
     event += tuple(Part(visible(key, 120), "not in the event", deciding=True) for key in sorted(fields - shown))
     return Missed(_split(pattern, clause), event, visible(document.get("sentence", "")))
+
+
+def _disagreement(document: Mapping[str, Any]) -> Missed:
+    """Show an event that AWS itself reads otherwise than we do, beside the pattern."""
+    event = document.get("event")
+    said = "matches" if document.get("aws") else "does not match"
+    sentence = (
+        f"Asked itself, AWS {said} this event with this pattern; our reading says otherwise. AWS's answer counts."
+    )
+    record = event.get("detail", event) if isinstance(event, Mapping) else {}
+    return replace(_missed({**document, "event": record if isinstance(record, Mapping) else {}}), sentence=sentence)
 
 
 def _split(pattern: str, clause: str) -> tuple[Part, ...]:

@@ -1,0 +1,42 @@
+"""What the report draws of a chain: the word for each link, missed events, and what AWS itself reads otherwise."""
+
+from typing import Any
+
+from auditor.render.chains import Chain, chains_of
+
+LINKS = [
+    {"kind": "trail", "name": "main", "holds": True, "reason": ""},
+    {"kind": "action", "name": "alerts", "holds": None, "reason": "The topic is in account 444455556666."},
+    {"kind": "people", "name": "", "holds": None, "reason": ""},
+]
+EVENT = {"eventName": "StopLogging", "eventSource": "cloudtrail.amazonaws.com"}
+
+
+def drawn(**details: Any) -> Chain:
+    result = {"account": "111122223333", "region": "global", "details": {"chains": [{"links": LINKS}], **details}}
+    found = chains_of([result])
+    assert found is not None
+    return found
+
+
+def test_a_link_that_is_not_known_is_told_from_one_that_is_not_reached() -> None:
+    (path,) = drawn().paths
+    assert [link.word for link in path.links] == ["holds", "not known", "not reached"]
+    assert "action alerts: not known, The topic is in account 444455556666." in path.text
+    assert not path.holds
+
+
+def test_a_disagreement_with_aws_is_shown_with_pattern_and_event() -> None:
+    rule = {"pattern": '{"source": ["aws.cloudtrail"]}', "event": {"detail": EVENT}, "aws": False, "ours": True}
+    plain = {"pattern": "{ $.eventName = StopLogging }", "event": EVENT, "aws": True, "ours": False}
+    of_rule, of_filter = drawn(truth={"asked": 2, "agreed": 0, "disagreements": [rule, plain]}).missed
+    assert "AWS does not match this event" in of_rule.sentence
+    assert "AWS matches this event" in of_filter.sentence
+    for shown in (of_rule, of_filter):
+        assert ("eventName", "StopLogging") in [(part.key, part.value) for part in shown.event]
+        assert shown.pattern
+
+
+def test_hostile_details_are_drawn_or_left_out() -> None:
+    for truth in (None, {}, {"disagreements": "x"}, {"disagreements": [{"event": "no JSON", "pattern": 5}]}):
+        assert drawn(truth=truth).paths
