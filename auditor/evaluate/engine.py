@@ -374,7 +374,7 @@ def _counted(population: Population, state: State) -> Population:
 def _nothing(control: Control, library: Library) -> list[Result]:
     """Say what an empty population means, citing the complete answers that show it to be empty."""
     view = View(library)
-    for call in library.due(control.evidence[0]):
+    for call in library.grounds(control.evidence[0]):
         view.note(library.record(call, absent_ok=True))
     variant = _Variant(control, control.parameters, ())
     return [_result(variant, library.account.id, "global", library.account.id, _empty(control), view)]

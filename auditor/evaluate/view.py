@@ -97,6 +97,11 @@ class Library:
             raise EvidenceMissing(due)
         return due
 
+    def grounds(self, operation: str) -> tuple[Call, ...]:
+        """Return the calls that show what there is of an operation: its own, or where there are none, its parents'."""
+        parents = self._operations[operation].parents
+        return self.due(operation) or tuple(call for parent in parents for call in self.grounds(parent))
+
     def knows(self, operation: str) -> bool:
         """Say whether the catalogue has an operation; that of an older pack may not."""
         return operation in self._operations

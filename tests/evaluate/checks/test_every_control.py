@@ -152,7 +152,7 @@ OVER_RESOURCES = {name: control for name, control in CONTROLS.items() if control
 def test_an_empty_population_comes_to_what_the_control_says_of_it(name: str) -> None:
     control = OVER_RESOURCES[name]
     source = needed(catalog().operations, control.evidence[:1])[0]
-    nothing = {key: [] for key in source.required}
+    nothing: dict[str, list[Any]] = {key: [] for key in source.required}
     result = RIGHT[name].changed(source.name, nothing).judge(name)
     assert states(result) == {ACCOUNT: control.when_empty}
     assert reasons(result) == control.empty_reason
