@@ -1,10 +1,11 @@
 """Measures trail verification side by side with ``aws cloudtrail validate-logs`` on the same loopback bucket.
 
-    python benchmarks/trail.py [--quick] [--million]
+    python benchmarks/trail.py [--quick] [--million] [--aws PATH]
 
-The AWS CLI is installed in a virtual environment of its own below ``build/``; it is needed for this comparison only.
-Times are of whole commands, start-up included; each side gets as many files as it needs to run for some seconds.
-Figures of a shared machine are worth as ratios, not as seconds.
+The AWS CLI is installed in a virtual environment of its own below ``build/`` unless ``--aws`` names one; it is needed
+for this comparison only. Times are of whole commands, start-up included; each side gets as many files as it needs to
+run for some seconds. Figures of a shared machine are worth as ratios, not as seconds. Below each row of S3 stands what
+bounds it: where the processor's time went, measured in the same run.
 """
 
 import argparse
@@ -27,10 +28,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import obstore
 from isal import isal_zlib
+from obstore.store import S3Store
 from s3_server import Content
 
 from auditor.simulator.delivery import Chain, DeliveredTrail, Keyring, gzipped, utc_text
+from auditor.trail.gunzip import inflate
 
 ROOT = Path(__file__).resolve().parent.parent
 CLI = ROOT / "build" / "awscli"
@@ -130,9 +134,22 @@ def content_of(hours: int, logs_per_hour: int, inflated_bytes: int, distinct: in
     return content
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server."""
+
+    endpoint: str
+    process: int
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the server has used so far (Linux)."""
+        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextlib.contextmanager
-def served(content: Content, latency_ms: float) -> Iterator[str]:
-    """Serve a trail in a process of its own; gives the endpoint."""
+def served(content: Content, latency_ms: float) -> Iterator[Served]:
+    """Serve a trail in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "content.pickle"
         path.write_bytes(pickle.dumps(content))
@@ -145,7 +162,7 @@ def served(content: Content, latency_ms: float) -> Iterator[str]:
         ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
             assert process.stdout is not None  # noqa: S101 - it was asked for
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+            yield Served(f"http://127.0.0.1:{int(process.stdout.readline())}", process.pid)
             process.terminate()
 
 
@@ -187,20 +204,18 @@ def ours(start: datetime, end: datetime, *place: str) -> list[str]:
     return [*command, "--as-of", utc_text(end + timedelta(days=1)), "--json", "--quiet"]
 
 
-def theirs(start: datetime, end: datetime) -> list[str]:
+def theirs(aws: Path, start: datetime, end: datetime) -> list[str]:
     """Return the AWS CLI's command for a period."""
-    aws = CLI / "bin" / "aws"
     command = [str(aws), "cloudtrail", "validate-logs", "--trail-arn", TRAIL.arn, "--region", REGION]
     return [*command, "--start-time", utc_text(start), "--end-time", utc_text(end), "--verbose"]
 
 
-def install_cli() -> str:
-    """Install the AWS CLI beside the benchmark; return its version."""
+def install_cli() -> Path:
+    """Install the AWS CLI beside the benchmark where it is not; return its path."""
     if not (CLI / "bin" / "aws").exists():
         venv.create(CLI, with_pip=True)
         subprocess.run([CLI / "bin" / "pip", "install", "--quiet", "awscli"], check=True)
-    answer = subprocess.run([CLI / "bin" / "aws", "--version"], check=True, capture_output=True, text=True)
-    return answer.stdout.split()[0]
+    return CLI / "bin" / "aws"
 
 
 def files_of(timed: Timed) -> int:
@@ -213,11 +228,14 @@ def files_of(timed: Timed) -> int:
     return int(counts["digests"]["valid"] + counts["logs"]["valid"])
 
 
-def compare(content: Content, latency_ms: float, our_hours: int, their_hours: int) -> None:
-    """Print one row: our files per second against theirs."""
-    with served(content, latency_ms) as endpoint:
-        mine = run(ours(START, START + our_hours * HOUR, "--trail", TRAIL.arn, "--regions", REGION), endpoint)
-        theirs_timed = run(theirs(START, START + their_hours * HOUR - timedelta(seconds=1)), endpoint)
+def compare(content: Content, aws: Path, latency_ms: float, our_hours: int, their_hours: int) -> None:
+    """Print one row: our files per second against theirs, and what bounds ours."""
+    with served(content, latency_ms) as server:
+        command = ours(START, START + our_hours * HOUR, "--trail", TRAIL.arn, "--regions", REGION)
+        mine = run(command, server.endpoint)
+        serving = server.cpu_seconds()
+        client = client_cpu(server.endpoint, content)
+        theirs_timed = run(theirs(aws, START, START + their_hours * HOUR - timedelta(seconds=1)), server.endpoint)
     if theirs_timed.code:
         raise RuntimeError(theirs_timed.output[-500:])
     my_files = files_of(mine)
@@ -230,6 +248,55 @@ def compare(content: Content, latency_ms: float, our_hours: int, their_hours: in
         f" {my_rate / their_rate:.0f}x, CPU {their_cpu / my_cpu:.0f}x |",
         flush=True,
     )
+    serving_ms = serving / my_files * 1e3
+    print(f"  {spent(my_cpu, digest_cpu(content), client, serving_ms)}")
+    print(
+        f"  {bound(my_cpu + serving_ms, their_rate)} {my_rate * latency_ms / 1e3:.0f} requests waited at a time.",
+        flush=True,
+    )
+
+
+def spent(whole: float, digesting: float, client: float, serving: float) -> str:
+    """Say where the processor's time went; milliseconds a file."""
+    rest = f"all else {whole - digesting - client:.2f} (Python, its lock, spool, start-up)"
+    parts = f"inflate and SHA-256 {digesting:.2f}, HTTP client {client:.2f}, {rest}"
+    return f"of {whole:.2f} ms: {parts}; beside them the server {serving:.2f}."
+
+
+def bound(each: float, their_rate: float) -> str:
+    """Say what so many milliseconds a file allow on these cores at best."""
+    cores = len(os.sched_getaffinity(0))
+    best = cores / each * 1e3
+    return f"{cores} cores / {each:.2f} ms = {best:,.0f}/s = {best / their_rate:.0f}x where nothing else runs."
+
+
+def client_cpu(endpoint: str, content: Content, files: int = 4000) -> float:
+    """Return the milliseconds of processor time that getting one log file takes, without doing anything with it."""
+    keys = [key for key in content.keys if "/CloudTrail/" in key][:files]
+    store = S3Store(
+        content.bucket,
+        region=REGION,
+        endpoint=endpoint,
+        access_key_id="AKIAIOSFODNN7EXAMPLE",
+        secret_access_key="benchmark",  # noqa: S106 - the server checks none
+        virtual_hosted_style_request=False,
+        client_options={"allow_http": True, "http1_only": True},
+    )
+    started = time.process_time()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda part: [obstore.get(store, key).bytes() for key in part], (keys[at::4] for at in range(4))))
+    return (time.process_time() - started) / len(keys) * 1e3
+
+
+def digest_cpu(content: Content) -> float:
+    """Return the milliseconds of processor time that inflating and hashing one log file takes, on as many cores."""
+    bodies = [content.bodies[number] for key, number in content.keys.items() if "/CloudTrail/" in key][:2000]
+    cores = len(os.sched_getaffinity(0))
+    started = time.process_time()
+    with ThreadPoolExecutor(cores) as pool:
+        parts = (bodies[at::cores] for at in range(cores))
+        list(pool.map(lambda part: [inflate(body, 1 << 29, keep=False) for body in part], parts))
+    return (time.process_time() - started) / len(bodies) * 1e3
 
 
 def local_folder(files: int, inflated_mib: int) -> None:
@@ -291,8 +358,8 @@ def memory(hours: int, small: int, large: int) -> None:
     peaks = []
     for count in (small, large):
         content = content_of(hours, count // hours, 600, 200)
-        with served(content, 0) as endpoint:
-            timed = run(ours(START, START + hours * HOUR, "--trail", TRAIL.arn, "--regions", REGION), endpoint)
+        with served(content, 0) as server:
+            timed = run(ours(START, START + hours * HOUR, "--trail", TRAIL.arn, "--regions", REGION), server.endpoint)
         peaks.append((files_of(timed), timed))
     (few, first), (many, second) = peaks
     print(
@@ -308,15 +375,17 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sets: to see that it runs")
     parser.add_argument("--million", action="store_true", help="a million log files in the memory row")
     parser.add_argument("--only", choices=("s3", "folder", "memory"), help="one part")
+    parser.add_argument("--aws", type=Path, help="an AWS CLI that is there")
     options = parser.parse_args()
     scale = 8 if options.quick else 1
     if options.only in {None, "s3"}:
-        version = install_cli()
+        aws = options.aws or install_cli()
+        version = subprocess.run([aws, "--version"], check=True, capture_output=True, text=True).stdout.split()[0]
         print(f"{len(os.sched_getaffinity(0))} cores; the other side is {version}, on the same bucket")
         print("| what | auditor | aws cloudtrail validate-logs | ratio |\n|---|---|---|---|")
         content = content_of(96 // scale, 320, 84_000, 400)
-        compare(content, 20, 96 // scale, 2)
-        compare(content, 0, 96 // scale, 4)
+        compare(content, aws, 20, 96 // scale, 2)
+        compare(content, aws, 0, 96 // scale, 4)
     if options.only in {None, "folder"}:
         local_folder(160 // scale, 40)
     if options.only in {None, "memory"}:
