@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from auditor.errors import IntegrityError, SealError
 from auditor.seal.cms import load_certificate
 from auditor.seal.signer import Signer
+from auditor.seal.updates import only_archived
 
 FIELD = "AuditorSignature"
 _FETCH_SECONDS = 10
@@ -169,7 +170,7 @@ def check_pdf(pdf: bytes) -> PdfSignature | None:
 
 
 def _check(tools: Any, pdf: bytes) -> PdfSignature:
-    reader = tools.PdfFileReader(io.BytesIO(pdf), strict=True)
+    reader = tools.IndexedReader(io.BytesIO(pdf))
     signatures = list(reader.embedded_regular_signatures)
     if len(signatures) != 1:
         raise IntegrityError(f"the PDF carries {len(signatures)} signatures instead of one")
@@ -178,10 +179,12 @@ def _check(tools: Any, pdf: bytes) -> PdfSignature:
         "signer_validation_context": _itself(tools, [signature.signer_cert]),
         "ts_validation_context": _itself(tools, _token_certificates(signature)),
     }
-    status = asyncio.run(tools.async_validate_pdf_signature(signature, **contexts))
-    if not (status.intact and status.valid and status.docmdp_ok):
+    status = asyncio.run(tools.async_validate_pdf_signature(signature, skip_diff=True, **contexts))
+    if not (status.intact and status.valid):
         raise IntegrityError("the PDF was changed after it was signed, or its signature is wrong")
-    if status.modification_level not in {tools.ModificationLevel.NONE, tools.ModificationLevel.LTA_UPDATES}:
+    whole = status.coverage is tools.SignatureCoverageLevel.ENTIRE_FILE
+    revision = status.coverage is tools.SignatureCoverageLevel.ENTIRE_REVISION
+    if not whole and not (revision and only_archived(reader, signature.signed_revision)):
         raise IntegrityError("the PDF was added to after it was signed")
     stamps = [item for item in (status.timestamp_validity, *_archive_stamps(tools, reader)) if item is not None]
     if not all(stamp.intact and stamp.valid for stamp in stamps):
@@ -192,7 +195,9 @@ def _check(tools: Any, pdf: bytes) -> PdfSignature:
 
 def _archive_stamps(tools: Any, reader: Any) -> list[Any]:
     return [
-        asyncio.run(tools.async_validate_pdf_timestamp(item, _itself(tools, item.signed_data["certificates"])))
+        asyncio.run(
+            tools.async_validate_pdf_timestamp(item, _itself(tools, item.signed_data["certificates"]), skip_diff=True)
+        )
         for item in reader.embedded_timestamp_signatures
     ]
 

@@ -1,10 +1,14 @@
 import io
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 import pytest
+from pyhanko.pdf_utils import generic as pdf_objects
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from auditor.errors import IntegrityError, SealError
 from auditor.seal.pack import Sealing
@@ -27,6 +31,8 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 SIGNER = self_signed_signer(at=NOW - timedelta(days=1))
 TSA_ROOT = make_authority("Example TSA Root", at=NOW)
 SERVICE = stamping_service(TSA_ROOT, time=NOW)
+generic: Any = pdf_objects  # its classes are partly typed
+NAME = generic.NameObject
 ROOTS = (TSA_ROOT.certificate,)
 PDF = blank_pdf("manifest-sha256:" + "0" * 64)
 
@@ -77,21 +83,81 @@ def test_a_pdf_without_a_signature_has_none() -> None:
     assert check_pdf(PDF) is None
 
 
-@pytest.mark.parametrize("stamped", [False, True])
-def test_content_added_after_signing_is_found(*, stamped: bool) -> None:
-    signed = sign_pdf(PDF, SIGNER, ask=ask if stamped else None, stamp_roots=ROOTS).data
-    from pyhanko.pdf_utils import generic
-    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-
-    writer = IncrementalPdfFileWriter(io.BytesIO(signed))
-    stream = generic.StreamObject(stream_data=b"0 0 m 100 100 l S")
+def draw_over(writer: Any) -> None:
     page = writer.root["/Pages"]["/Kids"][0]
-    page["/Contents"] = writer.add_object(stream)
+    page["/Contents"] = writer.add_object(generic.StreamObject(stream_data=b"0 0 m 100 100 l S"))
     writer.update_container(page)
+
+
+def stick_on(writer: Any) -> None:
+    look = generic.StreamObject({NAME("/Subtype"): NAME("/Form")}, stream_data=b"0 0 m 100 100 l S")
+    note = {
+        NAME("/Subtype"): NAME("/Stamp"),
+        NAME("/AP"): generic.DictionaryObject({NAME("/N"): writer.add_object(look)}),
+    }
+    page = writer.root["/Pages"]["/Kids"][0]
+    page["/Annots"].append(writer.add_object(generic.DictionaryObject(note)))
+    writer.update_container(page)
+
+
+def add_a_visible_field(writer: Any) -> None:
+    """As the time stamp's field, but with an area to draw on."""
+    form = writer.root["/AcroForm"]
+    stamp = form["/Fields"][-1]
+    copy = generic.DictionaryObject({key: stamp.raw_get(key) for key in stamp})
+    copy["/Rect"] = generic.ArrayObject([generic.NumberObject(number) for number in (0, 0, 200, 200)])
+    form["/Fields"].append(writer.add_object(copy))
+    writer.update_container(form)
+
+
+def lose_a_field(writer: Any) -> None:
+    form = writer.root["/AcroForm"]
+    del form["/Fields"][0]
+    writer.update_container(form)
+
+
+def open_with_an_action(writer: Any) -> None:
+    writer.root["/OpenAction"] = generic.DictionaryObject({NAME("/S"): NAME("/JavaScript")})
+    writer.update_root()
+
+
+def show_other_pages(writer: Any) -> None:
+    pages = writer.root["/Pages"]
+    pages["/Count"] = generic.NumberObject(0)
+    pages["/Kids"] = generic.ArrayObject()
+    writer.update_container(pages)
+
+
+def append_nothing(writer: Any) -> None:
+    writer.update_root()
+
+
+def appended(signed: bytes, change: Callable[[Any], None]) -> bytes:
+    """Append a revision to a PDF, as anybody can."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(signed))
+    change(writer)
     output = io.BytesIO()
     writer.write(output)  # type: ignore[no-untyped-call]  # pyHanko leaves it untyped
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("stamped", [False, True])
+@pytest.mark.parametrize("change", [draw_over, stick_on, lose_a_field, open_with_an_action, show_other_pages])
+def test_content_added_after_signing_is_found(change: Callable[[Any], None], *, stamped: bool) -> None:
+    signed = sign_pdf(PDF, SIGNER, ask=ask if stamped else None, stamp_roots=ROOTS).data
     with pytest.raises(IntegrityError):
-        check_pdf(output.getvalue())
+        check_pdf(appended(signed, change))
+
+
+def test_a_stamp_field_that_could_show_something_is_found() -> None:
+    signed = sign_pdf(PDF, SIGNER, ask=ask, stamp_roots=ROOTS).data
+    with pytest.raises(IntegrityError, match="added to after it was signed"):
+        check_pdf(appended(signed, add_a_visible_field))
+
+
+def test_a_revision_that_changes_nothing_is_no_change() -> None:
+    signed = sign_pdf(PDF, SIGNER, ask=ask, stamp_roots=ROOTS).data
+    assert check_pdf(appended(signed, append_nothing)) is not None
 
 
 def test_a_second_signature_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
