@@ -129,11 +129,12 @@ def _words(item: Mapping[str, Any]) -> str:
 
 def _samples(folder: Path) -> Iterator[Path]:
     sys.path.insert(0, str(ROOT))
-    from auditor.render import context, pdf
+    from auditor.render import context, integrity, pdf
     from auditor.render.exports import Source, export
     from auditor.render.logo import logo_url
     from tests.render import logos
     from tests.render.sample import AS_OF, REGIONS, build
+    from tests.trail.scenarios import TOLD, documents_of
 
     png, svg = logo_url(logos.png(), "logo.png"), logo_url(logos.SVG, "logo.svg")
     variants = (("a4", False, "A4", png), ("letter", False, "Letter", svg), ("hostile", True, "A4", ""))
@@ -152,6 +153,9 @@ def _samples(folder: Path) -> Iterator[Path]:
         log = folder / f"{name}.sarif"
         log.write_bytes(export(source, ["sarif"])["results.sarif"])
         yield log
+    alone = folder / "integrity.pdf"
+    alone.write_bytes(integrity.render_pdf(integrity.pages(documents_of(*TOLD))))
+    yield alone
     yield SAMPLE_SARIF
     yield from _signed(folder / "a4.pdf")
 

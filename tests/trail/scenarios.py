@@ -1291,6 +1291,16 @@ def delete_markers_on_the_newest_digests(case: Case) -> Case:
     return Case(bucket, scope(validation_enabled=None))
 
 
+TOLD = ("original_still_among_the_versions", "stopped_and_started", "extra_log_object", "junk_among_the_digests")
+"""Rows whose reports have something in every part of the pages about them."""
+
+
+def documents_of(*names: str) -> list[dict[str, Any]]:
+    """Return the report documents of some rows."""
+    rows = {row.name: row for row in TABLE}
+    return [rows[name].change().verify().document() for name in names]
+
+
 def main() -> int:
     """Print the table, with the AWS CLI's verdicts when ``--aws PATH`` names it."""
     from .compare import print_table

@@ -128,7 +128,9 @@ def test_ctrl_c_ends_with_an_honest_partial_report(tmp_path: Path) -> None:
     download(genuine(), tmp_path)
     store = Store(genuine().copy(), faults={"/CloudTrail/": slow(0.4)})
     command = [sys.executable, "-m", "auditor", "trail", "verify", "--s3", f"s3://{TRAIL.bucket}/{TRAIL.prefix}"]
+    page = tmp_path / "report.html"
     command += ["--keys", str(tmp_path / "public-keys.json"), "--concurrency", "1", "--json", *PERIOD]
+    command += ["--report", str(page)]
     with serving(store) as endpoint:
         environment = aws(endpoint)
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -142,3 +144,4 @@ def test_ctrl_c_ends_with_an_honest_partial_report(tmp_path: Path) -> None:
     assert found["counts"]["logs"]["unchecked"] > 0
     assert found["verdict"] == "incomplete"
     assert b"stopping" in errors
+    assert "This is a partial report" in page.read_text("utf-8")

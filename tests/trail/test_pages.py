@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -19,20 +18,11 @@ from tests.render.browser import show, violations
 from tests.render.conftest import chrome
 
 from .bucket import HOME, TRAIL, scope, verify
-from .scenarios import AT, TABLE, genuine
+from .scenarios import AT, TOLD, documents_of, genuine
 from .test_cli import PERIOD
 from .test_fetch import download
 
 __all__ = ["chrome"]
-
-
-def documents(*names: str) -> list[Mapping[str, Any]]:
-    """Return the documents of scenarios of the attack table."""
-    rows = {row.name: row for row in TABLE}
-    return [rows[name].change().verify().document() for name in names]
-
-
-ATTACKED = ("original_still_among_the_versions", "stopped_and_started", "extra_log_object", "junk_among_the_digests")
 
 
 def links(page: str) -> tuple[set[str], set[str]]:
@@ -79,7 +69,7 @@ def test_a_page_that_cannot_be_written_costs_the_exit_code_and_not_the_findings(
 
 
 def test_every_link_leads_somewhere_and_nothing_is_fetched() -> None:
-    page = integrity.render_html(integrity.pages(documents(*ATTACKED))).decode("utf-8")
+    page = integrity.render_html(integrity.pages(documents_of(*TOLD))).decode("utf-8")
     wanted, there = links(page)
     assert wanted
     assert wanted <= there
@@ -89,7 +79,7 @@ def test_every_link_leads_somewhere_and_nothing_is_fetched() -> None:
 
 
 def test_what_is_too_long_for_a_page_is_counted_and_leads_nowhere() -> None:
-    (document,) = documents("extra_log_object")
+    (document,) = documents_of("extra_log_object")
     (finding,) = [item for item in document["findings"] if item["kind"] == "log_unvouched"]
     page = integrity.render_html(integrity.pages([{**document, "findings": [finding] * 500}])).decode("utf-8")
     assert "300 more findings in the trail report." in page
@@ -100,7 +90,7 @@ def test_the_paper_is_tagged_archivable_and_keeps_every_hostile_name(tmp_path: P
     hostile = "<b>\u202ename</b>"
     trail = verify(genuine(), scope(location=Location(TRAIL.bucket, hostile))).document()
     path = tmp_path / "report.pdf"
-    path.write_bytes(integrity.render_pdf(integrity.pages([*documents(*ATTACKED), trail])))
+    path.write_bytes(integrity.render_pdf(integrity.pages([*documents_of(*TOLD), trail])))
     with pikepdf.open(path) as opened:
         metadata = opened.Root.Metadata.read_bytes()
         assert b'pdfaid:part="3"' in metadata
@@ -112,7 +102,7 @@ def test_the_paper_is_tagged_archivable_and_keeps_every_hostile_name(tmp_path: P
 
 
 def test_the_same_documents_give_the_same_bytes() -> None:
-    content = integrity.pages(documents("original_still_among_the_versions"))
+    content = integrity.pages(documents_of("original_still_among_the_versions"))
     assert integrity.render_pdf(content) == integrity.render_pdf(content)
 
 
@@ -126,12 +116,12 @@ def test_a_partial_report_says_so_first() -> None:
 
 
 def test_the_worst_trail_gives_the_verdict() -> None:
-    content = integrity.pages([verify(genuine()).document(), *documents("extra_log_object")])
+    content = integrity.pages([verify(genuine()).document(), *documents_of("extra_log_object")])
     assert (content.verdict, content.accounts, content.regions) == ("fail", "111122223333", "1 Region")
 
 
 def test_a_hole_names_the_calls_that_made_it() -> None:
-    page = integrity.render_html(integrity.pages(documents("stopped_and_started"))).decode("utf-8")
+    page = integrity.render_html(integrity.pages(documents_of("stopped_and_started"))).decode("utf-8")
     assert "called StopLogging at 2026-10-05T" in page
     assert "called StartLogging at 2026-10-05T" in page
 
@@ -140,7 +130,7 @@ def test_a_hole_names_the_calls_that_made_it() -> None:
 @pytest.mark.parametrize("width", [1300, 400])
 def test_the_page_is_accessible_and_never_scrolls_sideways(chrome: Chrome, tmp_path: Path, width: int) -> None:
     path = tmp_path / "report.html"
-    found = documents(*ATTACKED)
+    found = documents_of(*TOLD)
     wide = verify(genuine(), replace(scope(), regions=(HOME, "ap-southeast-2", "us-east-1"))).document()
     path.write_bytes(integrity.render_html(integrity.pages([*found, wide])))
     page = show(chrome, path, width=width)
