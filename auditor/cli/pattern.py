@@ -168,7 +168,8 @@ def _check_code(
     *,
     as_json: bool,
 ) -> int:
-    from auditor.evaluate.patterns.infrastructure import read_cloudformation, read_plan, read_terraform
+    from auditor.evaluate.patterns.cloudformation import read_cloudformation
+    from auditor.evaluate.patterns.terraform import read_plan, read_terraform
 
     if terraform is not None and cloudformation is not None:
         raise UsageError("give either --terraform or --cloudformation")

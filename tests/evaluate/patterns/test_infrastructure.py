@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from auditor.errors import UsageError
 from auditor.evaluate.chain.link import State
-from auditor.evaluate.patterns.infrastructure import Infrastructure, read_cloudformation, read_plan, read_terraform
+from auditor.evaluate.patterns.cloudformation import read_cloudformation
+from auditor.evaluate.patterns.infrastructure import Infrastructure
+from auditor.evaluate.patterns.terraform import read_plan, read_terraform
 from tests.evaluate.patterns.catalogue import requirement
 from tests.evaluate.patterns.published import PRINTED
 
@@ -303,3 +305,54 @@ def test_any_template_is_read_or_refused(text: str) -> None:
         read_cloudformation(text)
     except UsageError:
         return
+
+
+MUTE = """
+  Nightly:
+    Type: AWS::CloudWatch::AlarmMuteRule
+    Properties:
+      Rule: {Schedule: {Expression: "%s", Duration: PT2H}}
+      MuteTargets: {AlarmNames: [%s]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "names", "expected"),
+    [
+        pytest.param("cron(0 2 * * *)", "!Ref ChangesAlarm", State.BROKEN, id="every-night"),
+        pytest.param("cron(0 2 * * *)", "other", State.OK, id="another-alarm"),
+        pytest.param("at(2026-12-24T00:00)", "!Ref ChangesAlarm", State.OK, id="once-ahead"),
+        pytest.param("cron(0 2 * * *)", "!ImportValue alarm", State.UNKNOWN, id="name-not-known"),
+    ],
+)
+def test_a_mute_rule_of_a_template_keeps_alarms_back(expression: str, names: str, expected: State) -> None:
+    assert state(read_cloudformation(TEMPLATE + MUTE % (expression, names))) is expected
+
+
+def test_a_mute_rule_of_terraform_keeps_alarms_back() -> None:
+    mute = """
+resource "aws_cloudwatch_alarm_mute_rule" "nightly" {
+  name = "nightly"
+  rule {
+    schedule {
+      expression = "cron(0 2 * * *)"
+      duration   = "PT2H"
+    }
+  }
+  mute_targets { alarm_names = [%s] }
+}
+"""
+    for names, expected in (
+        ("aws_cloudwatch_metric_alarm.changes.alarm_name", State.BROKEN),
+        ('"changes"', State.BROKEN),
+        ('"other"', State.OK),
+    ):
+        assert state(read_terraform({"main.tf": LITERAL % PATTERN + mute % names})) is expected
+
+
+def test_that_a_key_of_ones_own_lets_cloudwatch_in_is_taken_for_granted_in_a_note() -> None:
+    text = TEMPLATE.replace("SNS::Topic", "SNS::Topic\n    Properties: {KmsMasterKeyId: alias/own}")
+    found = read_cloudformation(text)
+    assert state(found) is State.OK
+    assert any("Keys of topics" in note for note in found.notes)
+    assert not any("Keys of topics" in note for note in read_cloudformation(TEMPLATE).notes)
