@@ -162,7 +162,7 @@ def control_block(
             (
                 framework,
                 ", ".join(
-                    f"{visible(number)} (by hand)" if (framework, number) in by_hand else visible(number)
+                    f"{visible(number)} (Manual)" if (framework, number) in by_hand else visible(number)
                     for number in numbers
                 ),
             )
