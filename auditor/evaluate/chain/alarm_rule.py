@@ -2,8 +2,7 @@
 
 Source: CloudWatch User Guide, "Create a composite alarm": ``ALARM("name or ARN")``, ``OK(...)``,
 ``INSUFFICIENT_DATA(...)``, ``TRUE``, ``FALSE``, ``NOT``, ``AND``, ``OR`` and parentheses. Any other text is not
-understood,
-which is never taken for a yes.
+understood, which is never taken for a yes.
 """
 
 import re

@@ -4,8 +4,7 @@
 2. If EventBridge rules that work fill the gap, it passes too, and says that an alternative detector does it.
 3. If links that are unknown could fill it, nothing is concluded, and the first unknown link is named.
 4. Otherwise it fails, and the first broken link is named: trail, log group, filter (with an event that is missed), or
-what
-   comes after a filter that would catch everything.
+   what comes after a filter that would catch everything.
 """
 
 from collections.abc import Iterable, Sequence
@@ -386,13 +385,16 @@ class _Judgement:
         return [*used, *near][:MAX_LISTED]
 
     def _alternatives(self) -> list[dict[str, Any]]:
-        found = []
+        """Return the rules that catch something of what is required, as many as are listed."""
+        found: list[dict[str, Any]] = []
         for one in self.rules:
             if one.detector is None:
                 continue
+            if len(found) == MAX_LISTED:
+                break
             regions = (one.rule.region,) if one.rule.region else ()
-            alone = judge(self.requirement, [one.detector], replace(self.world, regions=regions))
-            if alone.used:
+            covers, used = decide(self.requirement, [one.detector], replace(self.world, regions=regions))
+            if used:
                 found.append(
                     {
                         "kind": "EventBridge rule",
@@ -400,7 +402,7 @@ class _Judgement:
                         "pattern": one.rule.pattern,
                         "region": one.rule.region,
                         "state": one.state.value,
-                        "covers": alone.covers,
+                        "covers": covers,
                         "sentence": one.links[-1].sentence
                         if one.state is State.OK
                         else next((link.sentence for link in one.links if link.state is not State.OK), ""),
@@ -408,7 +410,7 @@ class _Judgement:
                         "evidence": references((one.rule.ref,)),
                     }
                 )
-        return found[:MAX_LISTED]
+        return found
 
 
 def _about(one: _Candidate, events: frozenset[str]) -> bool:
@@ -468,8 +470,7 @@ def _filter_document(one: _Candidate) -> dict[str, Any]:
 def detection_time(alarm: Alarm | None) -> dict[str, Any]:
     """Estimate how long after an event somebody is told.
 
-    With an alarm: delivery to the log group, then at the latest one full period. The figures are what AWS calls
-    usual.
+    With an alarm: delivery to the log group, then at the latest one full period. The figures are what AWS calls usual.
     """
     if alarm is None:
         seconds = RULE_DELIVERY_SECONDS

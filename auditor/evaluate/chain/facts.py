@@ -1,8 +1,7 @@
 """What is known about trails, log groups, filters, alarms, topics and rules, as far as detection depends on it.
 
-Plain values: ``checks/monitoring.py`` reads them from evidence, ``patterns/infrastructure.py`` from infrastructure
-code.
-``ref`` is the place in the evidence that a value comes from, as ``EV-0001#/pages/0/key/2``; empty where there is none.
+Plain values: ``checks/chain_facts.py`` reads them from evidence, ``patterns/infrastructure.py`` from code. ``ref`` is
+the place in the evidence that a value comes from, as ``EV-0001#/pages/0/key/2``; empty where there is none.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,9 @@
 """AWS as the judge of our own evaluator: what to ask it, and what its answers change. Asks nothing itself.
 
 ``logs:TestMetricFilter`` takes a pattern and up to fifty records and says which match; ``events:TestEventPattern``
-takes a
-pattern and one event. Both only read. Whoever collects asks ``requests``; the answers are evidence like any other,
-and
-``confirm`` sets them beside the verdict. Where AWS and we disagree, AWS is right, and the disagreement is listed.
+takes a pattern and one event. Both only read. Whoever collects asks ``requests``; the answers are evidence like any
+other, and ``confirm`` sets them beside the verdict. Where AWS and we disagree, AWS is right, and the disagreement is
+listed.
 """
 
 import json
