@@ -73,6 +73,7 @@ class Library:
         self._evidence = evidence
         self._operations = operations
         self._due: dict[str, tuple[Call, ...] | Missing] = {}
+        self._consulted: dict[str, Consulted] = {}
         self._places: dict[str, Mapping[int, str]] = {}
         self._by_value: dict[str, Mapping[bytes, Sequence[Call]]] = {}
         self._found: dict[tuple[str, str, bytes], Record] = {
@@ -105,6 +106,29 @@ class Library:
     def knows(self, operation: str) -> bool:
         """Say whether the catalogue has an operation; that of an older pack may not."""
         return operation in self._operations
+
+    def consult(self, operation: str) -> Consulted:
+        """Return what became of an operation's calls; worked out once."""
+        if operation not in self._consulted:
+            self._consulted[operation] = self._consult(operation)
+        return self._consulted[operation]
+
+    def _consult(self, operation: str) -> Consulted:
+        if not self.knows(operation):
+            return Consulted()
+        try:
+            due = self.due(operation)
+        except EvidenceMissing as signal:
+            return Consulted(missing=((None, signal.missing),))
+        answers, missing = [], []
+        for call in due:
+            try:
+                record = self.record(call, absent_ok=True)
+            except EvidenceMissing as signal:
+                missing.append((call, signal.missing))
+            else:
+                answers.append((record, () if record.absent else self.pages(record)))
+        return Consulted(tuple(answers), tuple(missing))
 
     def asked(self, operation: str) -> bool:
         """Say whether an operation was part of the run."""
@@ -320,21 +344,7 @@ class View:
 
         An operation that the pack's own catalogue does not have was never to be asked: there is nothing to miss.
         """
-        if not self._library.knows(operation):
-            return Consulted()
-        try:
-            due = self._library.due(operation)
-        except EvidenceMissing as signal:
-            return Consulted(missing=((None, signal.missing),))
-        answers, missing = [], []
-        for call in due:
-            try:
-                record = self._library.record(call, absent_ok=True)
-            except EvidenceMissing as signal:
-                missing.append((call, signal.missing))
-            else:
-                answers.append((record, () if record.absent else self._library.pages(record)))
-        return Consulted(tuple(answers), tuple(missing))
+        return self._library.consult(operation)
 
     @property
     def read(self) -> tuple[Record, ...]:
