@@ -72,7 +72,9 @@ def complete(
         formats.append("imported-csv")
     if deliver is not None:
         formats.append("asff")
-    for name, data in export(Source(document, records, report_id, __version__), formats).items():
+    pages_made = tuple(page for page in PAGES if page in config.formats)
+    source = Source(document, records, report_id, __version__, pages_made)
+    for name, data in export(source, formats).items():
         _write(folder / "results" / name, data)
     if deliver is not None:
         progress("Import into Security Hub", 0, 0)

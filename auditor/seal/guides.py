@@ -43,6 +43,7 @@ def verify_text(manifest: Manifest, record: Mapping[str, Any]) -> bytes:
             "manifest_sha256": manifest.sha256,
             "signature": signature and {**signature, "subject": _one_line(signature["subject"])},
             "timestamp": stamp if stamp and stamp["status"] == "requested" else None,
+            "missed": _one_line(stamp["url"]) if stamp and stamp["status"] != "requested" else "",
             "pdf": record["pdf"],
         },
     )

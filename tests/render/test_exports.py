@@ -22,6 +22,7 @@ from auditor.evaluate.exceptions import apply_exceptions
 from auditor.model import State
 from auditor.outcome import results_document
 from auditor.render.exports import EXPORTS, Source, export
+from auditor.render.exports.tables import IMPORTED_HEADS
 from auditor.waivers import load_waivers
 from tests.evaluate.test_engine import REGIONS, World, build_catalog, vpc
 from tests.evaluate.test_exceptions import waiver
@@ -254,8 +255,17 @@ def test_markdown_shows_hostile_names_as_text(exported: dict[str, bytes]) -> Non
         assert row.replace("\\|", "").count("|") == 5
 
 
+def test_markdown_links_only_to_what_is_in_the_pack(source: Source) -> None:
+    bare = export(replace(source, pages=()), ["markdown"])["summary.md"].decode()
+    assert "report." not in bare
+    assert "results.json" in bare
+    paper = export(replace(source, pages=("pdf",)), ["markdown"])["summary.md"].decode()
+    assert "[report (PDF)](../report.pdf)" in paper
+    assert "report.html" not in paper
+
+
 def test_findings_of_other_tools_get_a_sheet_of_their_own(source: Source, exported: dict[str, bytes]) -> None:
-    finding = dict.fromkeys(("id", "title", "account", "region", "resource", "status", "severity"), "=theirs")
+    finding = dict.fromkeys(IMPORTED_HEADS[2:-1], "=theirs")
     imported = [{"file": "evidence/imported/1.json", "tool": "T", "note": "not judged by us", "findings": [finding]}]
     document = {**source.document, "imported": imported}
     data = export(replace(source, document=document), ["xlsx", "csv", "results-csv"])

@@ -38,12 +38,15 @@ def markdown(source: Source) -> bytes:
         "|" + " ---: |" * len(State),
         "| " + " | ".join(str(document["counts"][state.value]) for state in State) + " |",
         "",
-        *_section("Not met", (item for item in source.findings() if item.state is State.FAIL)),
-        *_section("Could not be assessed", (item for item in source.findings() if item.state is State.NOT_ASSESSED)),
+        *_section("Not met", State.FAIL, source),
+        *_section("Could not be assessed", State.NOT_ASSESSED, source),
         *_integrity(document["integrity"]),
-        (
-            "[Report (HTML)](../report.html), [report (PDF)](../report.pdf), [results](results.json), "
-            "[how to verify this pack](../VERIFY.md)"
+        ", ".join(
+            [
+                *(f"[report ({page.upper()})](../report.{page})" for page in source.pages),
+                "[results](results.json)",
+                "[how to verify this pack](../VERIFY.md)",
+            ]
         ),
         "",
         "Evidence summary. Not an audit opinion.",
@@ -57,18 +60,21 @@ def literal(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
 
 
-def _section(title: str, findings: Iterable[Finding]) -> list[str]:
-    rows = sorted(findings, key=lambda item: (_rank(item), item.key))
+def _section(title: str, state: State, source: Source) -> list[str]:
+    found = (item for item in source.findings() if item.state is state)
+    rows = sorted(found, key=lambda item: (_rank(item), item.key))
     if not rows:
         return []
     lines = [f"## {title}", "", "| control | severity | resource | reason |", "| --- | --- | --- | --- |"]
     for item in rows[:_LISTED]:
-        link = f"[{literal(item.control['id'])}](../report.html#{item.control['id']})"
+        link = literal(item.control["id"])
+        if "html" in source.pages:
+            link = f"[{link}](../report.html#control-{item.control['id']})"
         resource = literal(shortened(item.result["resource"], _CELL))
         reason = literal(shortened(item.result["reason"], _CELL))
         lines.append(f"| {link} | {item.control['severity']} | {resource} | {reason} |")
     if len(rows) > _LISTED:
-        lines += ["", f"{len(rows) - _LISTED} more stand in [results.csv](results.csv)."]
+        lines += ["", f"{len(rows) - _LISTED} more stand in [results.json](results.json)."]
     return [*lines, ""]
 
 

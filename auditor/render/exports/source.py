@@ -23,12 +23,14 @@ class Source:
         records: evidence metadata documents by reference.
         report_id: printed on every page; makes identifiers unique to this run.
         version: of the tool.
+        pages: ``html`` and ``pdf``, as far as the pack has them; what can be linked to.
     """
 
     document: Mapping[str, Any]
     records: Mapping[str, Mapping[str, Any]]
     report_id: str
     version: str
+    pages: tuple[str, ...] = ("html", "pdf")
 
     @property
     def as_of(self) -> str:
