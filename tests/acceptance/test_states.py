@@ -31,7 +31,8 @@ def audits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pack]:
     """The pack of each account, made once with all frameworks."""
     every = [option for name in open_catalog().frameworks for option in ("--framework", name)]
     return {
-        world: made(shared(tmp_path_factory, f"states-{world}"), world, "--format", "csv", "--regions", REGIONS, *every) for world in WORLDS
+        world: made(shared(tmp_path_factory, f"states-{world}"), world, "--format", "csv", "--regions", REGIONS, *every)
+        for world in WORLDS
     }
 
 
