@@ -126,4 +126,5 @@ def first_problem(
     problem = gravest(error)
     where = (*prefix, *problem["loc"])
     name = ".".join(str(part) for part in where) or "the file"
-    return kind(f"{file.at(*where)}: {name}: {problem['msg']}")
+    what = "there is no such key" if problem["type"] == "extra_forbidden" else problem["msg"]
+    return kind(f"{file.at(*where)}: {name}: {what}")

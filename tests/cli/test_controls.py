@@ -115,7 +115,7 @@ def test_an_own_control_nobody_asks_for_is_pointed_out(own: Path, capsys: pytest
         ("pass_when: starts_with(Name, 'team-')", "pass_when: starts_with(Name,", "is not JMESPath"),
         ("s3:ListBuckets", "s3:ListBucket", "not in operations.yaml"),
         ("  identify: Name\n", "", "identify"),
-        ("  identify: Name\n", "  identify: Name\n  identity: Name\n", "identity"),
+        ("  identify: Name\n", "  identify: Name\n  identity: Name\n", "identity: there is no such key"),
         ("id: own-bucket-names", "id: kms-key-rotation", "already defined"),
         ("pass_when: starts_with(Name, 'team-')", "check: own.code", "no check named own.code"),
     ],
