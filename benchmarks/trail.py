@@ -250,10 +250,8 @@ def compare(content: Content, aws: Path, latency_ms: float, our_hours: int, thei
     )
     serving_ms = serving / my_files * 1e3
     print(f"  {spent(my_cpu, digest_cpu(content), client, serving_ms)}")
-    print(
-        f"  {bound(my_cpu + serving_ms, their_rate)} {my_rate * latency_ms / 1e3:.0f} requests waited at a time.",
-        flush=True,
-    )
+    waiting = f"{my_rate * latency_ms / 1e3:.0f} requests waited at a time."
+    print(f"  {bound(my_cpu + serving_ms, their_cpu + latency_ms)} {waiting}", flush=True)
 
 
 def spent(whole: float, digesting: float, client: float, serving: float) -> str:
@@ -263,11 +261,12 @@ def spent(whole: float, digesting: float, client: float, serving: float) -> str:
     return f"of {whole:.2f} ms: {parts}; beside them the server {serving:.2f}."
 
 
-def bound(each: float, their_rate: float) -> str:
-    """Say what so many milliseconds a file allow on these cores at best."""
+def bound(each: float, theirs_each: float) -> str:
+    """Say what so many milliseconds a file allow at best: us on all cores, the other side one file after the other."""
     cores = len(os.sched_getaffinity(0))
-    best = cores / each * 1e3
-    return f"{cores} cores / {each:.2f} ms = {best:,.0f}/s = {best / their_rate:.0f}x where nothing else runs."
+    best, their_best = cores / each * 1e3, 1e3 / theirs_each
+    sums = f"{cores} cores / {each:.2f} ms = {best:,.0f}/s, against 1 / {theirs_each:.2f} ms = {their_best:,.0f}/s"
+    return f"{sums}: {best / their_best:.0f}x where nothing else runs."
 
 
 def client_cpu(endpoint: str, content: Content, files: int = 4000) -> float:
