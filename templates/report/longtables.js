@@ -142,6 +142,7 @@ const longTables = (() => {
       const count = matching.length.toLocaleString("en");
       this.status.textContent = `Results ${(from + 1).toLocaleString("en")} to ${(from + rows.length).toLocaleString("en")} of ${count}. ` +
         "Paper shows this page only; results/results.json has them all.";
+      this.table.dispatchEvent(new Event("shown", { bubbles: true }));
     }
   }
 

@@ -148,6 +148,7 @@
     for (const entry of entries) if (entry.isIntersecting) { near.unobserve(entry.target); withCopy(entry.target); }
   }, { rootMargin: "300px" });
   for (const node of all("table.results bdi.name, pre.shell, .remedy .pre, .evidence .hash code:first-of-type")) near.observe(node);
+  addEventListener("shown", (event) => { for (const node of all("bdi.name", event.target)) near.observe(node); });
 
   const look = document.getElementById("look");
   if (look) {

@@ -123,6 +123,8 @@ def test_pages_turn_by_keyboard_and_keep_the_focus(page: Chrome, large: Context)
         turn.send_keys(Keys.ENTER)
         after = shown(page, control)
     assert not set(before) & set(after)
+    page.execute_async_script("setTimeout(arguments[0], 200)")
+    assert page.find_elements(By.CSS_SELECTOR, f"#{control} table.results tbody button.copy")
     assert page.switch_to.active_element == turn
     status = page.find_element(By.CSS_SELECTOR, f"#{control} .pager [role=status]").text
     total = next(len(item.rows) for item in large.controls if item.anchor == control)
