@@ -622,6 +622,48 @@ def test_two_accounts_of_a_run_are_joined() -> None:
     assert OTHER in left_open[ACCOUNT].reason
 
 
+SINK = f"arn:aws:oam:{HOME}:{OTHER}:sink/1"
+LINK = {"Arn": f"arn:aws:oam:{HOME}:{ACCOUNT}:link/1", "SinkArn": SINK, "ResourceTypes": ["AWS::CloudWatch::Metric"]}
+
+
+@pytest.mark.parametrize(
+    ("attached", "state"),
+    [
+        pytest.param([{"LinkArn": LINK["Arn"]}], State.PASS, id="attached"),
+        pytest.param([], State.FAIL, id="not-attached"),
+    ],
+)
+def test_an_alarm_of_the_monitoring_account_counts_where_the_run_has_both(attached: list[Any], state: State) -> None:
+    topic = TOPIC.replace(ACCOUNT, OTHER)
+    query = {"Id": "m1", "AccountId": ACCOUNT, "MetricStat": METRIC, "ReturnData": True}
+    monitoring = (
+        world(alarms=[{**MATHS, "Metrics": [query], "AlarmActions": [topic]}])
+        .says("cloudtrail:DescribeTrails", {"trailList": []})
+        .says("sns:ListTopics", {"Topics": [{"TopicArn": topic}]}, region=HOME)
+        .says(
+            "sns:GetTopicAttributes",
+            {"Attributes": {"Policy": POLICY.replace(ACCOUNT, OTHER)}},
+            region=HOME,
+            TopicArn=topic,
+        )
+        .says(
+            "sns:ListSubscriptionsByTopic",
+            {"Subscriptions": [{"SubscriptionArn": f"{topic}:1", "TopicArn": topic, "Protocol": "email"}]},
+            region=HOME,
+            TopicArn=topic,
+        )
+        .says("oam:ListSinks", {"Items": []})
+        .says("oam:ListSinks", {"Items": [{"Arn": SINK}]}, region=HOME)
+        .says("oam:ListAttachedLinks", {"Items": attached}, region=HOME, SinkIdentifier=SINK)
+    )
+    source = world(PRINTED[CLOUDTRAIL], alarms=[]).says("oam:ListLinks", {"Items": [LINK]}, region=HOME)
+    both = {item.account: item for item in judge_together(CLOUDTRAIL, {ACCOUNT: source, OTHER: monitoring}).results}
+    assert both[ACCOUNT].state is state, both[ACCOUNT].reason
+    (alone,) = source.judge(CLOUDTRAIL).results
+    assert alone.state is State.NOT_ASSESSED
+    assert f"shared with account {OTHER}" in alone.reason
+
+
 def test_a_pattern_that_aws_was_not_asked_about_is_named() -> None:
     here = world(PRINTED[CLOUDTRAIL])
     for number in range(MAX_REQUESTS):
