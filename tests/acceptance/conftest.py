@@ -1,4 +1,4 @@
-"""One demo pack for all acceptance tests, made once by the installed command, whatever the number of workers."""
+"""Packs for all acceptance tests, each made once by the installed command, whatever the number of workers."""
 
 import fcntl
 import html
@@ -8,13 +8,16 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+
+from auditor.simulator import ACCESS_KEY, SECRET_KEY, Simulator
 
 
 @dataclass(frozen=True)
@@ -80,18 +83,24 @@ def squeezed(text: str) -> str:
     return re.sub(r"[\s\u200b\u00ad\u2066-\u2069]+", "", text)
 
 
-def made(folder: Path, world: str, *options: str) -> Pack:
-    """Make the pack of a simulated world below a folder, or take the one that another worker made."""
+def once(folder: Path, make: Callable[[], Outcome]) -> Pack:
+    """Make a pack below a folder, or take the one that another worker made; ``make`` prints the command's document."""
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         answer = folder / "answer.json"
         if not answer.exists():
-            outcome = auditor("demo", "--world", world, "--out", folder / "packs", "--json", "--quiet", *options)
+            outcome = make()
             assert outcome.stdout, outcome.stderr
             answer.write_text(outcome.stdout)
         document = json.loads(answer.read_text())
     return Pack(Path(document["pack"]), document)
+
+
+def made(folder: Path, world: str, *options: str) -> Pack:
+    """Make the pack of a simulated world below a folder, or take the one that another worker made."""
+    where = ("--out", folder / "packs", "--json", "--quiet")
+    return once(folder, lambda: auditor("demo", "--world", world, *where, *options))
 
 
 def shared(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
@@ -104,6 +113,78 @@ def shared(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     """The pack of ``auditor demo``, as a newcomer gets it. Not to be changed."""
     return made(shared(tmp_path_factory, "demo"), "demo")
+
+
+EVERY_FORMAT = "html,csv,results-csv,xlsx,oscal,ocsf,asff,sarif,junit,markdown"
+
+
+@pytest.fixture(scope="session")
+def waived(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    """The demo's evidence, judged and rendered again with a waiver that holds and one that has expired."""
+    folder = shared(tmp_path_factory, "waived")
+
+    def render() -> Outcome:
+        shutil.copytree(pack.path / "evidence", folder / "pack" / "evidence")
+        (folder / "waivers.yaml").write_text(WAIVERS)
+        frameworks = [part for name in pack.results["run"]["frameworks"] for part in ("--framework", name)]
+        options = ("--waivers", folder / "waivers.yaml", "--format", EVERY_FORMAT, "--json", "--quiet")
+        return auditor("render", folder / "pack", *frameworks, *options)
+
+    return once(folder, render)
+
+
+WAIVERS = """
+waivers:
+  - control: kms-key-rotation
+    resource: arn:aws:kms:eu-central-1:111122223333:key/*
+    justification: Replaced in January, with the old ledger.
+    owner: Platform team
+    approver: Head of IT
+    ticket: SEC-17
+    expires: 2027-01-31
+  - control: iam-root-not-used
+    resource: "*"
+    justification: Only during the move.
+    owner: Platform team
+    approver: Head of IT
+    ticket: SEC-2
+    expires: 2026-09-30
+"""
+
+
+MORE_LOG_GROUPS = 120
+"""More than fit on two pages."""
+
+CREDENTIALS = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
+
+
+@pytest.fixture(scope="session")
+def impaired(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    """A run that was denied the password policy, lost a page of VPCs, and got a page of security groups without any."""
+    folder = shared(tmp_path_factory, "impaired")
+
+    def run() -> Outcome:
+        frameworks = ("--framework", "cis-aws-5.0.0", "--framework", "trail-readiness")
+        where = ("--regions", "eu-central-1,us-east-1", "--skip", "trail,truth", "--out", folder / "packs")
+        when = ("--period", "2026-10", "--as-of", "2026-11-02T06:00:00Z", "--format", "html,markdown")
+        with Simulator("demo") as aws:
+            logs = boto3.client("logs", region_name="eu-central-1", endpoint_url=aws.endpoint, **CREDENTIALS)
+            for number in range(MORE_LOG_GROUPS):
+                logs.create_log_group(logGroupName=f"/more/{number:03}")
+            aws.deny("iam:GetAccountPasswordPolicy")
+            aws.fault("ec2:DescribeVpcs", "lost-page", region="eu-central-1")
+            aws.fault("ec2:DescribeSecurityGroups", "lost-items", region="eu-central-1")
+            return auditor("run", *frameworks, *where, *when, "--json", "--quiet", env=aws.environment())
+
+    return once(folder, run)
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    """The pack of the account whose names and tags attack the reader."""
+    folder = shared(tmp_path_factory, "hostile")
+    formats = "pdf,html,csv,results-csv,xlsx,junit,markdown"
+    return made(folder, "hostile", "--regions", "us-east-1,eu-central-1", "--zip", "--format", formats)
 
 
 @pytest.fixture

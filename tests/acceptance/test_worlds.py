@@ -5,28 +5,15 @@ import io
 import json
 import re
 import zipfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pikepdf
-import pytest
-
 from auditor.simulator import Simulator
-from auditor.simulator.worlds.hostile import CANARIES, TEXTS
-from tests.acceptance.conftest import Pack, auditor, made, shared
+from auditor.simulator.worlds.hostile import TEXTS
+from tests.acceptance.conftest import Pack, auditor
 
 REGIONS = "us-east-1,eu-central-1"
 ATTESTED = ("account-contact-details", "account-security-questions", "iam-no-full-admin-policy")
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Pack:
-    """The pack of the account whose names and tags attack the reader."""
-    folder = shared(tmp_path_factory, "hostile")
-    formats = "pdf,html,csv,results-csv,xlsx,junit,markdown"
-    return made(folder, "hostile", "--regions", REGIONS, "--zip", "--format", formats)
 
 
 def attestations(folder: Path) -> Path:
@@ -79,27 +66,6 @@ def test_a_new_account_is_judged_without_any_trail(tmp_path: Path) -> None:
     assert states["cloudtrail-log-file-validation"] == "NOT_APPLICABLE"
     assert results["integrity"] == []
     assert "PASS" not in {state for name, state in states.items() if name.startswith("monitor-")}
-
-
-def streams(pdf: Path) -> Iterator[bytes]:
-    """Yield every stream of a PDF, unpacked: attachments, metadata and page contents."""
-    with pikepdf.open(pdf) as document:
-        for item in document.objects:
-            if isinstance(item, pikepdf.Stream):
-                try:
-                    yield item.read_bytes()
-                except (pikepdf.PdfError, zlib.error):
-                    yield item.read_raw_bytes()
-
-
-def test_planted_secrets_are_in_no_file_not_even_inside_the_pdf(hostile: Pack) -> None:
-    secrets = [text.encode() for text in CANARIES.values()]
-    for path in hostile.path.rglob("*"):
-        if not path.is_file():
-            continue
-        texts = streams(path) if path.suffix == ".pdf" else (path.read_bytes(),)
-        for data in texts:
-            assert not any(secret in data for secret in secrets), path
 
 
 def test_no_name_becomes_markup_in_the_page(hostile: Pack) -> None:
