@@ -96,6 +96,8 @@ class State:
         self.trail_events: dict[str, TrailEvent] = {}
         self.windows: list[tuple[datetime, datetime]] = []
         self.retention = Retention(now, scope.retention_days, scope.rules)
+        self.buckets_asked: set[str] = set()
+        """Buckets that were asked for their rules."""
         self.unread_rules: list[tuple[str, str]] = []
         self.bytes = [0, 0]
         """Stored and inflated bytes of log files."""

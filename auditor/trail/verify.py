@@ -90,12 +90,13 @@ def _run(state: State, survey: Survey, logs: LogPass) -> TrailReport:
     8. Explain the holes, look for the anchors and for older versions.
     9. Count, and write it down.
     """
+    _read_rules(state, [state.scope.location, *state.scope.more_locations])
     try:
         survey.run()  # (1) to (4)
     except Stopped:
         state.interrupted = True
-    if not state.interrupted and state.retention.days is None and not state.retention.rules:
-        _read_rules(state)
+    if not state.interrupted:
+        _read_rules(state, state.locations)
     _link(state)  # (5)
     try:
         if not state.interrupted:
@@ -172,9 +173,12 @@ def _link(state: State) -> None:
     state.windows = _event_windows(linked.gaps for linked in state.linked)
 
 
-def _read_rules(state: State) -> None:
-    """Ask the buckets for their lifecycle rules; where they cannot be read, a hole stays unexplained."""
-    for bucket in sorted({location.bucket for location in state.locations if location.bucket}):
+def _read_rules(state: State, locations: Iterable[Location]) -> None:
+    """Ask buckets for their lifecycle rules, once each; where they cannot be read, a hole stays unexplained."""
+    if state.retention.days is not None or state.scope.rules:
+        return
+    for bucket in sorted({location.bucket for location in locations if location.bucket} - state.buckets_asked):
+        state.buckets_asked.add(bucket)
         try:
             found = expiries(bucket, state.source.lifecycle(bucket))
             state.retention = replace(state.retention, rules=(*state.retention.rules, *found))
