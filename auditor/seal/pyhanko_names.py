@@ -8,6 +8,7 @@ from asn1crypto.algos import SignedDigestAlgorithm
 from asn1crypto.tsp import TimeStampResp
 from asn1crypto.x509 import Certificate
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError, PdfStrictReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -54,9 +55,10 @@ class IndexedReader(PdfFileReader):
         stream = generic.Reference(stmnum, 0, self).get_object()
         if not isinstance(stream, generic.StreamObject) or stream["/Type"] != "/ObjStm":
             raise PdfStrictReadError("an object is said to be in what is no object stream")
+        data = stream.read_data(DecodePurpose.OBJECT_STREAM)  # refuses to unpack more than such a stream may hold
         first = int(stream["/First"])
-        numbers = [int(item) for item in stream.data[:first].split()[: 2 * int(stream["/N"])]]
-        self._tables[stmnum] = (BytesIO(stream.data), numbers, first)
+        numbers = [int(item) for item in data[:first].split()[: 2 * int(stream["/N"])]]
+        self._tables[stmnum] = (BytesIO(data), numbers, first)
         return self._tables[stmnum]
 
 

@@ -9,11 +9,15 @@ import pikepdf
 import pytest
 from pyhanko.pdf_utils import generic as pdf_objects
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.misc import PdfStrictReadError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.xref import ObjStreamRef
 
 from auditor.errors import IntegrityError, SealError
 from auditor.seal.pack import Sealing
 from auditor.seal.pades import PdfToolMissingError, check_pdf, sign_pdf
 from auditor.seal.pages import manifests_named
+from auditor.seal.pyhanko_names import IndexedReader
 from auditor.seal.report import Outcome
 from auditor.seal.verify import Demands, verify_pack
 from tests.seal.authority import (
@@ -77,6 +81,39 @@ def test_every_level_keeps_what_was_rendered_and_holds() -> None:
         found = check_pdf(data)
         assert found is not None
         assert (found.time is None) == (level == "B-B")
+
+
+def crowded() -> bytes:
+    """Return a PDF whose objects stand in object streams, as those of our reports do."""
+    with pikepdf.open(io.BytesIO(PDF)) as document:
+        document.Root.Crowd = pikepdf.Array([document.make_indirect(pikepdf.Dictionary(Number=n)) for n in range(250)])
+        output = io.BytesIO()
+        document.save(output, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    return output.getvalue()
+
+
+def test_objects_in_object_streams_are_read_as_pyhanko_reads_them() -> None:
+    data = crowded()
+    ours: Any = IndexedReader(io.BytesIO(data))
+    theirs: Any = PdfFileReader(io.BytesIO(data), strict=True)
+    assert [item.get_object()["/Number"] for item in ours.root["/Crowd"]] == list(range(250))
+    for reference in theirs.xrefs.explicit_refs_in_revision(0):
+        if isinstance(theirs.xrefs[reference], ObjStreamRef):
+            own = generic.Reference(reference.idnum, reference.generation, ours)
+            assert ours.get_object(own) == theirs.get_object(reference)
+    signed = sign_pdf(data, SIGNER, ask=ask, stamp_roots=ROOTS)
+    assert signed.level == "B-LTA"
+    assert check_pdf(signed.data) is not None
+    with pytest.raises(IntegrityError):
+        check_pdf(appended(signed.data, show_other_pages))
+
+
+def test_an_object_that_is_not_where_it_is_said_to_be_is_refused() -> None:
+    reader = IndexedReader(io.BytesIO(crowded()))
+    places = [reader.xrefs[item] for item in reader.xrefs.explicit_refs_in_revision(0)]
+    place = next(item for item in places if isinstance(item, ObjStreamRef))
+    with pytest.raises(PdfStrictReadError, match="does not hold the object"):
+        reader._get_object_from_stream(999_999, place.obj_stream_id, place.ix_in_stream)
 
 
 def test_a_pdf_without_a_signature_has_none() -> None:
