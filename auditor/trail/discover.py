@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from auditor.errors import UsageError
+from auditor.errors import CollectionError, UsageError
 from auditor.trail.fetch import ObjectSource, Unavailable
 from auditor.trail.names import (
     Location,
@@ -68,16 +68,19 @@ def scopes_of_place(source: ObjectSource, bucket: str, prefix: str, wanted: Want
         wanted: what is asked.
 
     Raises:
-        UsageError: the place cannot be listed at all.
+        UsageError: there is no such place.
+        CollectionError: the store does not answer.
     """
     prefix = prefix.strip("/").split("AWSLogs")[0].strip("/")
     try:
         prefixes = _prefixes(source, bucket, f"{prefix}/" if prefix else "")
     except Unavailable as problem:
-        raise UsageError(
-            f"{bucket or 'the folder'}/{prefix} cannot be listed ({problem.code})",
-            hint="check the name and s3:ListBucket; `auditor policy` prints what is needed",
-        ) from problem
+        if problem.code == "NoSuchBucket":
+            raise UsageError(f"there is no bucket {bucket}", hint="check the name and the partition") from problem
+        if problem.reason not in {"denied", "throttled"}:
+            place = f"{bucket or 'the folder'}/{prefix}"
+            raise CollectionError(f"{place} cannot be listed ({problem.code})", hint="check the endpoint") from problem
+        prefixes = []  # the verification says the same of each listing that it needs
     found: dict[tuple[str, str, str, Location], set[str]] = {}
     everywhere: set[tuple[str, str]] = set()
     for base in prefixes:

@@ -17,7 +17,7 @@ from auditor.cli import _run
 from tools.schemas import FOLDER
 
 from .bucket import HOME, OTHER, TRAIL, filled
-from .faulty_store import Store, serving, slow
+from .faulty_store import Store, refusing, serving, slow
 from .scenarios import AT, forged_log, genuine
 from .test_fetch import download
 
@@ -122,6 +122,41 @@ def test_a_bucket_verifies_with_archived_keys(tmp_path: Path, monkeypatch: pytes
             monkeypatch.setenv(name, value)
         keys = str(tmp_path / "public-keys.json")
         assert verify("--s3", f"s3://{TRAIL.bucket}/{TRAIL.prefix}", "--keys", keys) == 0
+
+
+def with_settings(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "code"),
+    [
+        pytest.param(403, "AccessDenied", 3, id="denied"),
+        pytest.param(404, "NoSuchBucket", 2, id="no-such-bucket"),
+    ],
+)
+def test_a_place_that_cannot_be_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: int, error: str, code: int
+) -> None:
+    with serving(Store(genuine().copy(), {"list": refusing(status, error)})) as endpoint:
+        with_settings(monkeypatch, aws(endpoint))
+        assert verify("--s3", f"s3://{TRAIL.bucket}") == code
+    answered = capsys.readouterr()
+    assert ("list_unreadable" in answered.out) == (code == 3)
+    assert ("there is no bucket" in answered.err) == (code == 2)
+
+
+def test_without_credentials_the_run_itself_breaks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settings = {name: value for name, value in aws("http://127.0.0.1:9").items() if "KEY" not in name}
+    nowhere = {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"), "AWS_CONFIG_FILE": str(tmp_path / "none")}
+    with_settings(monkeypatch, {name: value for name, value in settings.items() if name.startswith("AWS_")} | nowhere)
+    assert verify("--s3", f"s3://{TRAIL.bucket}") == 5
+    assert "no AWS credentials were found" in capsys.readouterr().err
 
 
 def test_ctrl_c_ends_with_an_honest_partial_report(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ class S3Source:
     def _make(self) -> Any:
         from botocore.config import Config
 
+        if self._session.get_credentials() is None:
+            raise CollectionError("no AWS credentials were found", hint="set AWS_PROFILE or pass --profile")
         config = Config(retries={"mode": "standard", "max_attempts": self._retries + 1}, max_pool_connections=32)
         region = self._session.region_name or "us-east-1"
         return self._session.client("s3", region_name=region, endpoint_url=self._endpoint_url, config=config)
@@ -63,8 +65,6 @@ class S3Source:
         from obstore.auth.boto3 import Boto3CredentialProvider
         from obstore.store import S3Store
 
-        if self._session.get_credentials() is None:
-            raise CollectionError("no AWS credentials were found", hint="set AWS_PROFILE or pass --profile")
         endpoint = self._client.meta.endpoint_url
         custom = not (urlsplit(endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
         region = self._session.region_name or "us-east-1" if custom else self._bucket_region(bucket)
