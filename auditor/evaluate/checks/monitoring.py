@@ -82,7 +82,7 @@ def _with_answers(view: View, found: Detection, stored: tuple[tuple[Record, tupl
         for call, missing in view.unanswered(operation)
     }
     errors = {code for pattern, code in refused.items() if pattern in filters | rules}
-    left_out = filters - answered - refused.keys() if _bound_reached(view) else set()
+    left_out = (filters | rules) - answered - refused.keys() if _bound_reached(view) else set()
     if not left_out and ("truth" in found.details or not errors):
         return found
     truth = found.details.get("truth", {"asked": 0, "agreed": 0, "disagreements": []})
@@ -90,10 +90,8 @@ def _with_answers(view: View, found: Detection, stored: tuple[tuple[Record, tupl
         truth = {**truth, "unanswered": sorted(errors)}
     if not left_out:
         return replace(found, details={**found.details, "truth": truth})
-    truth = {
-        **truth,
-        "not_asked": sorted(one["name"] for one in found.details["filters"] if one["pattern"] in left_out),
-    }
+    named = (*found.details["filters"], *found.details["alternatives"])
+    truth = {**truth, "not_asked": sorted({str(one["name"]) for one in named if one["pattern"] in left_out})}
     note = f"AWS was not asked about every pattern: it takes at most {MAX_REQUESTS} calls for an account."
     return replace(found, reason=f"{found.reason} {note}", details={**found.details, "truth": truth})
 

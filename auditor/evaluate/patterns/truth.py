@@ -77,7 +77,7 @@ MAX_REQUESTS = 200
 def plan(
     requirements: Iterable[Requirement], patterns: Mapping[str, Sequence[str]], world: World = ANYWHERE
 ) -> tuple[tuple[str, Request], ...]:
-    """Return all calls of an account with the Region to make each in.
+    """Return all calls of an account with the Region to make each in: the first that has the pattern.
 
     Args:
         requirements: those of all monitoring controls of the run, editions that differ included.
@@ -85,17 +85,23 @@ def plan(
         world: what is known about the account.
 
     Returns:
-        each call once, in a stable order, at most ``MAX_REQUESTS``.
+        each call once, in a stable order, those about filters first, at most ``MAX_REQUESTS``.
     """
-    found: dict[tuple[str, str], tuple[str, Request]] = {}
+    where: dict[str, str] = {}
+    for region in sorted(patterns):
+        for text in patterns[region]:
+            where.setdefault(text, region)
+    found: dict[str, tuple[str, Request]] = {}
     for requirement in requirements:
-        for region in sorted(patterns):
-            for request in requests(requirement, patterns[region], world):
-                key = json.dumps(request.parameters, sort_keys=True)
-                found.setdefault((region, key), (region, request))
-                if len(found) >= MAX_REQUESTS:
-                    return tuple(found.values())
-    return tuple(found.values())
+        for request in requests(requirement, list(where), world):
+            key = json.dumps(request.parameters, sort_keys=True)
+            found.setdefault(key, (where[_pattern(request)], request))
+    filters_first = sorted(found.values(), key=lambda asked: asked[1].operation != TEST_FILTER)
+    return tuple(filters_first[:MAX_REQUESTS])
+
+
+def _pattern(request: Request) -> str:
+    return str(request.parameters["filterPattern" if request.operation == TEST_FILTER else "EventPattern"])
 
 
 def _filter_request(text: str, events: Sequence[Mapping[str, Any]]) -> Request:

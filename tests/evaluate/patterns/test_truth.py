@@ -63,14 +63,20 @@ def test_the_missed_event_is_among_those_that_are_asked() -> None:
 
 def test_the_calls_of_an_account_are_planned_once_and_bounded() -> None:
     every = [requirement(row["control"]) for row in PUBLISHED]
-    patterns = {"eu-central-1": list(PRINTED.values()), "us-east-1": [PRINTED[CONTROL]]}
+    rules = [json.dumps({"detail": {"eventName": [{"prefix": letter}]}}) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    spelt = PRINTED[CONTROL].replace("||", " || ")
+    patterns = {"eu-central-1": list(PRINTED.values()), "us-east-1": [*PRINTED.values(), *rules, spelt]}
     planned = plan(every, patterns)
     assert planned == plan(every, patterns)
     assert (
         len({(region, json.dumps(request.parameters)) for region, request in planned}) == len(planned) <= MAX_REQUESTS
     )
-    assert {region for region, _ in planned} == {"eu-central-1", "us-east-1"}
-    assert {request.operation for _, request in planned} == {TEST_FILTER}
+    assert len(planned) == MAX_REQUESTS
+    operations = [request.operation for _, request in planned]
+    assert operations == sorted(operations, key=[TEST_FILTER, TEST_RULE].index)
+    asked = {request.parameters.get("filterPattern"): region for region, request in planned}
+    assert {asked[pattern] for pattern in PRINTED.values()} == {"eu-central-1"}
+    assert asked[spelt] == "us-east-1"
 
 
 def test_rules_are_asked_event_by_event() -> None:
