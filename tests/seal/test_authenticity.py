@@ -94,6 +94,17 @@ def test_a_pack_does_not_outlive_its_signers_certificate_without_a_stamp(tmp_pat
     assert any("no time stamp that holds" in finding.message for finding in late.findings)
 
 
+def test_a_sealed_pack_holds_without_any_network(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("verification asked the network")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(f"socket.socket.{name}", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    assert json.loads((pack / "trust" / "seal.json").read_bytes())["pdf"]["level"] == "B-LTA"
+    assert verified(pack).verdict == "pass"
+
+
 def test_a_stamp_that_nobody_vouches_for_does_not_stop_the_clock(pack: Path) -> None:
     soon = verified(pack, (ROOT.certificate,))
     assert (soon.exit_code, outcomes(soon)["timestamp"]) == (3, Outcome.UNKNOWN)
