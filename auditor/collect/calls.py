@@ -31,7 +31,7 @@ from botocore.exceptions import ConnectionError as SdkConnectionError
 from botocore.parsers import ResponseParserError
 
 from auditor.canonical import plain
-from auditor.collect.accounts import Caller, client, configured_attempts
+from auditor.collect.accounts import Caller, client, configured_attempts, is_region
 from auditor.collect.guard import CallLog, MutationRefusedError, StoppedError, refuse_mutation
 from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor
@@ -54,6 +54,7 @@ REGIONS_PER_CLIENT: Final = 8
 _FOLLOW_THEIR_BUCKET: Final = frozenset({"s3", "s3control"})
 """Services whose clients choose the Region themselves, redirected by the answer to where the bucket is."""
 
+_BUCKETS: Final = "s3:ListBuckets"
 _REPORT: Final = "iam:GenerateCredentialReport"
 _TOKENS: Final = ("NextToken", "nextToken", "NextMarker", "Marker", "NextPageToken", "nextPageToken", "NextPageMarker")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -217,6 +218,7 @@ class Asker:
         self._now = now
         self._scrub = scrub
         self._sleep = sleep
+        self._bucket_regions: dict[str, str] = {}
 
     def ask(
         self, operation: Operation, call: Call, *, parameters: Mapping[str, Any], first_page: bool = False
@@ -237,6 +239,8 @@ class Asker:
         received = self._received(operation, call, parameters, first_page=first_page)
         if received.damaged:
             received = self._received(operation, call, parameters, first_page=first_page)
+        if operation.name == _BUCKETS:
+            self._bucket_regions.update(_bucket_regions(received.pages))
         return Answer(
             account=self._caller.account,
             call=call,
@@ -271,7 +275,7 @@ class Asker:
         return received
 
     def _pages(self, operation: Operation, call: Call, parameters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        made = self._clients.get(operation.service, self._region(operation, call))
+        made = self._clients.get(operation.service, self._region(operation, call, parameters))
         method = _method(made, operation.api)
         if operation.name == _REPORT:
             yield self._credential_report(getattr(made, method))
@@ -280,14 +284,17 @@ class Asker:
         else:
             yield from self._unpaginated(made, method, dict(parameters))
 
-    def _region(self, operation: Operation, call: Call) -> str:
+    def _region(self, operation: Operation, call: Call, parameters: Mapping[str, Any]) -> str:
         """Account-wide services answer in the partition's home Region.
 
         EC2 is none of them: its list of Regions is asked where the caller is, as policies that confine an organization
-        to some Regions deny it elsewhere.
+        to some Regions deny it elsewhere. A bucket is asked about where it is, as far as that is known: S3 answers
+        elsewhere with a redirection, which the SDK follows.
         """
         if call.region != GLOBAL:
             return call.region
+        if operation.service == "s3":
+            return self._bucket_regions.get(str(parameters.get("Bucket")), self._caller.home_region)
         own = self._caller.session.region_name
         return own if operation.service == "ec2" and own else self._caller.home_region
 
@@ -368,6 +375,13 @@ _CODES: Final[tuple[tuple[type[Exception], str], ...]] = (
 def _code(error: Exception) -> str:
     fitting = next((code for kind, code in _CODES if isinstance(error, kind)), "")
     return fitting or (type(error).__name__ if isinstance(error, BotoCoreError) else MALFORMED)
+
+
+def _bucket_regions(pages: Sequence[Any]) -> dict[str, str]:
+    """Read where buckets are from ListBuckets' answer; what does not look like a Region's name is passed over."""
+    found = [item for page in pages for item in page.get("Buckets") or ()]
+    places = {str(item.get("Name")): str(item.get("BucketRegion")) for item in found}
+    return {name: region for name, region in places.items() if is_region(region)}
 
 
 def _goes_on(page: Mapping[str, Any]) -> bool:
