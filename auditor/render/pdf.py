@@ -35,7 +35,7 @@ _LIMITS = sections.Limits(
     waivers=40,
     gaps=60,
     evidence=1200,
-    uses=8,
+    uses=80,
     imported=150,
 )
 

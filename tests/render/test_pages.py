@@ -32,6 +32,10 @@ def test_every_link_inside_the_page_leads_somewhere(screen: str) -> None:
     assert set(re.findall(r'href="#([^"]+)"', screen)) <= anchors
 
 
+def test_the_page_of_one_account_stays_small(screen: str) -> None:
+    assert len(screen.encode()) < 3_000_000
+
+
 def test_no_anchor_stands_twice(screen: str) -> None:
     anchors = re.findall(r' id="([^"]+)"', screen)
     assert len(anchors) == len(set(anchors))

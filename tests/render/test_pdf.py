@@ -54,6 +54,13 @@ def test_a_control_is_on_the_page_that_references_name(opened: pikepdf.Pdf, pape
     assert [item for item in found if pages[f"control-{item[0]}"] != item[1]] == []
 
 
+def test_evidence_is_on_the_page_that_findings_name(opened: pikepdf.Pdf, paper: Path) -> None:
+    pages = pages_of(opened)
+    named = {(ref.lower(), int(page)) for ref, page in re.findall(r"(EV-\d+)\s+\(p\.\s+(\d+)\)", text_of(paper))}
+    assert len(named) > 2
+    assert [item for item in named if pages[item[0]] != item[1]] == []
+
+
 def test_no_room_for_a_page_number_stays_empty(paper: Path) -> None:
     assert pagenumbers.ROOM not in text_of(paper)
 
