@@ -19,6 +19,9 @@ REGIONAL = [
 REGIONS = ("eu-west-1", "us-east-1", "ap-southeast-5", "cn-north-1", "us-gov-west-1")
 
 
+TIMES = {"{start}": "2026-10-01T00:00:00Z", "{end}": "2026-11-01T00:00:00Z"}
+
+
 class Sent(Exception):  # noqa: N818 - a signal of the test
     """Carries a request instead of sending it."""
 
@@ -38,9 +41,12 @@ def sent(made: Any, operation: Operation) -> tuple[str, str, str]:
     """Return method, URL and what the signature is for."""
     made.meta.events.register("before-send", stop)
     method = next(name for name, api in made.meta.method_to_api_mapping.items() if api == operation.api)
-    parameters = {name: "a" * 20 for source in operation.for_each for name in source.parameters}
+    members = made.meta.service_model.operation_model(operation.api).input_shape.members
+    asked = {name for source in operation.for_each for name in source.parameters}
+    parameters = {name: [] if members[name].type_name == "list" else "a" * 20 for name in asked}
+    fixed = {name: TIMES.get(str(value), value) for name, value in operation.parameters.items()}
     with pytest.raises(Sent) as caught:
-        getattr(made, method)(**dict(operation.parameters), **parameters)
+        getattr(made, method)(**fixed, **parameters)
     verb, url, credential = caught.value.args
     return verb, url, re.sub(r"/\d{8}/", "/DATE/", credential[0])
 
