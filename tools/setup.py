@@ -87,8 +87,10 @@ def ensure_packages(profile: str) -> None:
         return
     ensure_environment()
     say(f"installing the packages of {lock.name} ...")
-    pip("install", "--require-hashes", "--only-binary", ":all:", "--requirement", str(lock))
+    # The lock is complete. Resolved again, "name[extra]>=1" would ask for the newest release, which has no hash here.
+    pip("install", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", str(lock))
     pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    pip("check")
     (VENV / f".{profile}-ready").write_text(wanted, encoding="ascii")
 
 

@@ -59,7 +59,7 @@ def machine(tmp_path: Path) -> Machine:
 def test_packages_are_installed_by_hash_and_the_checkout_without_dependencies(machine: Machine) -> None:
     assert machine.setup("demo").returncode == 0
     locked, checkout = machine.installations()
-    assert "--require-hashes" in locked
+    assert "--no-deps --require-hashes" in locked
     assert locked.endswith("requirements-demo.lock")
     assert "--no-deps --no-build-isolation --editable" in checkout
 
