@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from auditor.evaluate.wildcards import like
+
 _ANYTHING = re.compile(r"\*+(:\*+)?")
 _MAX_DOCUMENT = 1_000_000
 """Characters; the largest policy AWS accepts is two orders of magnitude smaller."""
@@ -109,6 +111,8 @@ def _statement(item: Any) -> Statement:
     effect = item["Effect"]
     if effect not in ("Allow", "Deny"):
         raise ValueError("a policy statement allows or denies")
+    if not item.keys() & {"Action", "NotAction"}:
+        raise ValueError("a policy statement names actions")
     return Statement(
         allow=effect == "Allow",
         principals=_principals(item.get("Principal", item.get("NotPrincipal"))),
@@ -187,7 +191,12 @@ def grants(together: Sequence[Statement], statement: Statement, action: str, *, 
         action: such as ``s3:DeleteObject``.
         on: the ARN of the one resource in question.
         under: or the beginning of the ARNs of all those in question; a part of them is enough.
+
+    Raises:
+        ValueError: the statement names no action or no resource, as AWS demands of a resource policy.
     """
+    if not (statement.actions and statement.resources):
+        raise ValueError("a statement of a resource policy names actions and resources")
     if not statement.allow or not _speaks_of(statement, action):
         return False
     if not (_touches(statement, under) if under else _names(statement, on)):
@@ -266,12 +275,7 @@ def open_statements(document: Any) -> tuple[Statement, ...]:
 
 def covers(patterns: Sequence[str], sample: str) -> bool:
     """Say whether one of the patterns, with ``*`` and ``?``, matches a sample."""
-    return any(_matches(pattern, sample) for pattern in patterns)
-
-
-def _matches(pattern: str, sample: str) -> bool:
-    parts = [re.escape(part).replace(r"\?", ".") for part in re.split(r"\*+", pattern)]
-    return re.fullmatch(".*".join(parts), sample, flags=re.DOTALL) is not None
+    return any(like(pattern, sample) for pattern in patterns)
 
 
 def covers_action(patterns: Sequence[str], action: str) -> bool:

@@ -59,8 +59,35 @@ def when(operator: str, key: str, value: Any, base: dict[str, Any] | None = None
         pytest.param([when("StringEquals", "aws:PrincipalOrgID", "o-1"), ALLOW], True, id="one-without-condition"),
         pytest.param([when("NumericEquals", "aws:SourceAccount", "1")], None, id="other-operator"),
         pytest.param([{**ALLOW, "Condition": "hostile"}], None, id="hostile-condition"),
-        pytest.param("hostile", False, id="no-statements"),
-        pytest.param([None, 5, {"Effect": "Allow"}], False, id="hostile-statements"),
+        pytest.param("hostile", None, id="no-statements"),
+        pytest.param([None, 5, {"Effect": "Allow"}], None, id="hostile-statements"),
+        pytest.param([ALLOW, {**ALLOW, "Effect": "deny"}], None, id="an-effect-that-does-not-exist"),
+        pytest.param([ALLOW, {"Effect": "Deny", "Action": "*"}], None, id="a-denial-of-nobody"),
+        pytest.param([ALLOW, {**DENY, "Action": {"x": 1}}], None, id="a-denial-of-no-text"),
+        pytest.param([ALLOW, {**DENY, "Unless": "x"}], None, id="an-element-that-does-not-exist"),
+        pytest.param([{**ALLOW, "Condition": None}], None, id="no-conditions"),
+        pytest.param([{**ALLOW, "Condition": []}], None, id="conditions-of-no-form"),
+        pytest.param([when("StringEquals", "aws:SourceArn", ALARM[:-3] + "*")], False, id="star-is-plain-to-equality"),
+        pytest.param([when("StringEquals", "aws:SourceAccount", "*")], False, id="star-is-no-account"),
+        pytest.param([when("StringLike", "aws:SourceArn", ALARM[:-3] + "*")], True, id="star-by-likeness"),
+        pytest.param(
+            [when("ArnLike", "aws:SourceArn", "arn:aws:*:alarm:changes")], None, id="star-over-parts-of-an-arn"
+        ),
+        pytest.param([when("ArnLike", "aws:SourceArn", "arn:*:*:*:alarm:changes")], False, id="parts-by-themselves"),
+        pytest.param([when("StringNotEquals", "aws:SourceAccount", {"x": 1})], None, id="a-value-of-no-form"),
+        pytest.param([when("StringEquals", "aws:SourceAccount", [])], None, id="no-value"),
+        pytest.param(
+            [ALLOW, when("StringEquals", "aws:SourceAccount", 111122223333, DENY)], False, id="denied-by-a-number"
+        ),
+        pytest.param(
+            [ALLOW, when("StringEqualsIgnoreCase", "aws:SourceArn", ALARM.upper(), DENY)],
+            False,
+            id="denied-in-capitals",
+        ),
+        pytest.param(
+            [ALLOW, when("StringEquals", "aws:SourceAccount", "${aws:x}", DENY)], None, id="denied-by-a-variable"
+        ),
+        pytest.param([{**ALLOW, "Resource": "*a" * 500 + "*b"}], False, id="pattern-that-takes-time"),
     ],
 )
 def test_policies(statements: Any, answer: bool | None) -> None:
@@ -72,6 +99,28 @@ def test_without_the_senders_name_only_a_whole_account_is_taken_for_it() -> None
     whole = when("ArnLike", "aws:SourceArn", "arn:aws:cloudwatch:eu-central-1:111122223333:*")
     assert allows({"Statement": [whole]}, unknown) is True
     assert allows({"Statement": [when("ArnEquals", "aws:SourceArn", ALARM)]}, unknown) is None
+
+
+@pytest.mark.parametrize(
+    ("operator", "pattern"),
+    [
+        ("ArnLike", "arn:aws:s3:eu-central-1:111122223333:*"),
+        ("ArnLike", "arn:aws:cloudwatch:us-east-1:111122223333:*"),
+        ("ArnLike", "arn:aws:cloudwatch:eu-central-1:111122223333:alarm:prod-*"),
+        ("StringEquals", "arn:aws:cloudwatch:eu-central-1:111122223333:*"),
+        ("StringEquals", "*"),
+    ],
+)
+def test_what_takes_in_only_some_senders_is_open_without_the_senders_name(operator: str, pattern: str) -> None:
+    unknown = Request("cloudwatch.amazonaws.com", "sns:Publish", TOPIC, "111122223333")
+    assert allows({"Statement": [when(operator, "aws:SourceArn", pattern)]}, unknown) is None
+
+
+def test_eventbridge_does_not_name_the_owner_of_what_it_sends() -> None:
+    rule = Request("events.amazonaws.com", "sns:Publish", TOPIC, "111122223333", ALARM)
+    whose = when("StringEquals", "AWS:SourceOwner", "111122223333", EVERYBODY)
+    assert allows({"Statement": [whose]}, rule) is None
+    assert allows({"Statement": [whose]}, PUBLISH) is True
 
 
 STATEMENTS = st.builds(

@@ -397,3 +397,16 @@ def test_a_guarded_policy_names_its_account() -> None:
     assert (
         json.loads(guarded())["Statement"][0]["Condition"]["StringEquals"]["aws:SourceAccount"] == ACCOUNT != MANAGEMENT
     )
+
+
+@pytest.mark.parametrize("broken", [{"Actions": "s3:*"}, {"Action": []}, {"Action": None}, {"Resource": []}])
+def test_a_resource_policy_that_names_no_actions_or_resources_is_unreadable(broken: dict[str, Any]) -> None:
+    whole = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+    whole = {key: value for key, value in whole.items() if f"{key}s" not in broken} | broken
+    with pytest.raises(ValueError, match="names actions"):
+        any(grants((one,), one, "s3:GetObject", under="arn:aws:s3:::logs/") for one in statements({"Statement": whole}))
+
+
+def test_a_pattern_of_many_stars_is_answered_at_once() -> None:
+    assert not covers(["*a" * 500 + "*b"], "a" * 2000)
+    assert covers(["*a" * 500 + "*b"], "a" * 2000 + "b")
