@@ -34,7 +34,16 @@ from auditor.model import (
     worst,
 )
 
-_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, jmespath.exceptions.JMESPathError)
+_UNREADABLE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    IndexError,
+    ArithmeticError,
+    RecursionError,
+    jmespath.exceptions.JMESPathError,
+)
 """What a check raises over evidence that does not have the form AWS documents."""
 
 _COUNTED_AS_EXCLUDED = frozenset({State.NOT_APPLICABLE})

@@ -126,12 +126,13 @@ class _Reader:
         return self.tokens[self.at - 1][1]
 
 
-def goes_off_with(expression: Expression, names: Collection[str]) -> Truth:
-    """Say whether the composite is in ALARM whenever one child is, whatever the other alarms do.
+def goes_off_with(expression: Expression, names: Collection[str], state: str = "ALARM") -> Truth:
+    """Say whether the composite is in ALARM whenever one child is in a state, whatever the other alarms do.
 
     Args:
         expression: the rule.
         names: what the child is called: its name and ARN.
+        state: the child's.
 
     Returns:
         True when it always is, False when it never is, None when it depends on other alarms.
@@ -139,8 +140,8 @@ def goes_off_with(expression: Expression, names: Collection[str]) -> Truth:
     if isinstance(expression, bool):
         return expression
     if isinstance(expression, InState):
-        return expression.state == "ALARM" if expression.alarm in names else None
-    parts = [goes_off_with(part, names) for part in expression.parts]
+        return expression.state == state if expression.alarm in names else None
+    parts = [goes_off_with(part, names, state) for part in expression.parts]
     if expression.operator == "NOT":
         return None if parts[0] is None else not parts[0]
     decisive = expression.operator == "OR"

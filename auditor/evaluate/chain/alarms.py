@@ -105,6 +105,8 @@ def _after_one_hit(one: Filter, alarm: Alarm) -> tuple[float, float]:
     match alarm.statistic:
         case "SampleCount":
             return 1, 1
+        case "Sum" if one.default is not None and one.default < 0:
+            return value + one.default * (max(1, alarm.period // 60) - 1), value
         case "Average" if one.default is not None:
             minutes = max(1, alarm.period // 60)
             average = (value + one.default * (minutes - 1)) / minutes

@@ -89,9 +89,11 @@ class Account:
     def detect(self, requirement: Requirement, rules: Rules = RULES) -> Detection:
         """Judge one requirement, by our reading of undocumented rules or by another one."""
         reads = not requirement.events or any(map(is_read, requirement.events))
-        heads = self._heads(requirement, reads=reads)
+        sources = frozenset(filter(None, (requirement.source, *(source for _, source in requirement.sources))))
+        heads = self._heads(sources, reads=reads)
         candidates = [one for trail, head in heads for one in self._candidates(trail, head)]
-        detectors = self._rules if any(records(trail, reads=reads) for trail in self.facts.trails) else []
+        recorded = any(records(trail, reads=reads, sources=sources) for trail in self.facts.trails)
+        detectors = self._rules if recorded else []
         return _Judgement(self.facts, requirement, heads, candidates, detectors, rules).answer()
 
     @property
@@ -102,8 +104,7 @@ class Account:
             found[path.rule.pattern] = found.get(path.rule.pattern, False) or path.state is State.OK
         return found
 
-    def _heads(self, requirement: Requirement, *, reads: bool) -> list[tuple[Trail, Links]]:
-        sources = frozenset(filter(None, (requirement.source, *(source for _, source in requirement.sources))))
+    def _heads(self, sources: frozenset[str], *, reads: bool) -> list[tuple[Trail, Links]]:
         judged = [(trail, trail_links(trail, self.facts, reads=reads, sources=sources)) for trail in self.facts.trails]
         return sorted(judged, key=lambda pair: (state_of(pair[1]) is State.OK, *reached(pair[1])), reverse=True)
 

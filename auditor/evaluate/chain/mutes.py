@@ -61,7 +61,7 @@ def _by_schedule(rule: MuteRule, as_of: datetime, name: str) -> tuple[State, str
         return _once(begin, begin + _duration(rule.duration), slack, as_of, name, known=rule.status == "SCHEDULED")
     if rule.starts is not None and rule.starts > as_of + slack:
         return State.OK, f"{name} will keep them back from {rule.starts:%Y-%m-%d %H:%M} UTC on"
-    occurs = _occurs(rule.expression, as_of, rule.expires, slack)
+    occurs = _occurs(rule, as_of, slack)
     if occurs is None:
         return State.UNKNOWN, f"whether {name} ever keeps them back again depends on its time zone"
     return (State.BROKEN, f"{name} keeps them back again and again") if occurs else None
@@ -88,15 +88,21 @@ def _duration(text: str) -> timedelta:
     return timedelta(days=days, hours=hours, minutes=minutes)
 
 
-def _occurs(expression: str, as_of: datetime, expires: datetime | None, slack: timedelta) -> bool | None:
-    """Say whether a schedule comes round again before it expires; None when that depends on the time zone."""
+def _occurs(rule: MuteRule, as_of: datetime, slack: timedelta) -> bool | None:
+    """Say whether a window is open or opens again before the rule expires; None when that depends on the time zone.
+
+    That none is open is known where AWS calls the rule scheduled.
+    """
     possible = False
-    for moment in _moments(expression, as_of - slack):
-        if expires is not None and moment - slack >= expires:
+    length = timedelta(0) if rule.status == "SCHEDULED" else _duration(rule.duration)
+    for moment in _moments(rule.expression, as_of - length - slack):
+        if rule.starts is not None and moment + slack < rule.starts:
+            continue
+        if rule.expires is not None and moment - slack >= rule.expires:
             break
-        if moment - slack > as_of and (expires is None or moment + slack < expires):
+        if moment - slack + length > as_of and (rule.expires is None or moment + slack < rule.expires):
             return True
-        possible = possible or moment + slack > as_of
+        possible = possible or moment + slack + length > as_of
     return None if possible else False
 
 

@@ -6,7 +6,7 @@ Guide, "CloudWatch cross-account observability".
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from auditor.evaluate.chain.actions import act, kept_back_now
@@ -133,30 +133,48 @@ class Paths:
         own = act(alarm, "alarm", back, self._facts)
         if state_of(own) is State.OK:
             return own
-        ways = [*self._over_composites({alarm.name, alarm.arn}, alarm.region, alarm.name, frozenset()), own]
+        ways = [*self._over_composites(alarm), own]
         return max(ways, key=lambda way: (state_of(way) is State.OK, *reached(way)))
 
-    def _over_composites(self, names: set[str], region: str, child: str, seen: frozenset[str]) -> Iterable[Links]:
-        for composite, rule in self._composites:
-            if composite.region != region or composite.arn in seen:
-                continue
-            if rule is None:
-                if any(name and name in composite.rule for name in names):
-                    sentence = f"The rule of the composite alarm {composite.name} cannot be understood."
-                    yield (Link("action", State.UNKNOWN, composite.name, sentence, (composite.ref,)),)
-                continue
-            if not mentions(rule, names):
-                continue
-            goes_off = goes_off_with(rule, names)
-            if goes_off is not True:
-                sentence = f"The composite alarm {composite.name} does not go off whenever {child} does."
-                yield (Link("action", State.BROKEN, composite.name, sentence, (composite.ref,)),)
-                continue
-            back = _suppressed(composite) or kept_back_now(composite.name, composite.region, self._facts)
-            end = act(composite, "composite alarm", back, self._facts)
-            yield tuple(_through(link, composite, child) for link in end)
-            below = seen | {composite.arn}
-            yield from self._over_composites({composite.name, composite.arn}, region, composite.name, below)
+    def _over_composites(self, alarm: Alarm) -> Iterable[Links]:
+        """Yield the ways over composite alarms that go off with an alarm, or with a composite that does; each once."""
+        resting = ("OK", "INSUFFICIENT_DATA") if alarm.missing_data == "missing" else ("OK",)
+        children = [(frozenset(filter(None, (alarm.name, alarm.arn))), alarm.name, resting)]
+        seen: set[str] = set()
+        for names, child, states in children:  # grows while it is gone through
+            for composite, rule in self._composites:
+                if composite.region != alarm.region or composite.name in seen:
+                    continue
+                if (stop := _parted(composite, rule, names, child, states)) is not None:
+                    yield from stop
+                    continue
+                seen.add(composite.name)
+                back = _suppressed(composite) or kept_back_now(composite.name, composite.region, self._facts)
+                end = act(composite, "composite alarm", back, self._facts)
+                yield tuple(_through(link, composite, child) for link in end)
+                own = frozenset(filter(None, (composite.name, composite.arn)))
+                children.append((own, composite.name, ("OK",)))
+
+
+def _parted(
+    composite: Composite, rule: Expression | None, names: frozenset[str], child: str, resting: Sequence[str]
+) -> list[Links] | None:
+    """Say why a composite alarm does not follow a child: no way where it has nothing to do with it; None if it does."""
+
+    def stop(state: State, sentence: str) -> list[Links]:
+        return [(Link("action", state, composite.name, sentence, (composite.ref,)),)]
+
+    if rule is None:
+        sentence = f"The rule of the composite alarm {composite.name} cannot be understood."
+        return stop(State.UNKNOWN, sentence) if any(name in composite.rule for name in names) else []
+    if not mentions(rule, names):
+        return []
+    if goes_off_with(rule, names) is not True:
+        return stop(State.BROKEN, f"The composite alarm {composite.name} does not go off whenever {child} does.")
+    if red := [state for state in resting if goes_off_with(rule, names, state) is True]:
+        sentence = f"The composite alarm {composite.name} is red already while {child} is in {red[0]}."
+        return stop(State.BROKEN if red[0] == "OK" else State.UNKNOWN, sentence)
+    return None
 
 
 def _through(link: Link, composite: Composite, child: str) -> Link:
@@ -203,6 +221,13 @@ def _metric(one: Filter, account: str) -> Link:
     def link(state: State, sentence: str) -> Link:
         return Link("metric", state, name, sentence, (one.ref,))
 
+    value = _number(one.value)
+    if value is None:
+        return link(
+            State.BROKEN, f"The filter {one.name} publishes {one.value[:100]}, which CloudTrail records do not have."
+        )
+    if value <= 0:
+        return link(State.BROKEN, f"The filter {one.name} publishes {one.value}, which no alarm notices.")
     if one.selection:
         seen = takes_in(one.selection, account=account, region=one.region)
         if seen is False:
@@ -216,13 +241,6 @@ def _metric(one: Filter, account: str) -> Link:
             )
     if one.transformed:
         return link(State.UNKNOWN, f"The filter {one.name} sees transformed records, whose fields are not known.")
-    value = _number(one.value)
-    if value is None:
-        return link(
-            State.BROKEN, f"The filter {one.name} publishes {one.value[:100]}, which CloudTrail records do not have."
-        )
-    if value <= 0:
-        return link(State.BROKEN, f"The filter {one.name} publishes {one.value}, which no alarm notices.")
     return link(State.OK, f"The filter {one.name} publishes {one.value} to {name} for each hit.")
 
 

@@ -18,6 +18,8 @@ from auditor.evaluate.patterns.errors import PatternError, TooComplexError
 from auditor.evaluate.patterns.pattern import Pattern, parse_rule
 
 _DEFAULT_BUS = "event-bus/default"
+ENABLED = frozenset({"ENABLED", ALL_MANAGEMENT_EVENTS})
+"""States in which a rule acts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def _reads(rule: Rule) -> bool:
 
 def _forwarded(rule: Rule, pattern: Pattern, facts: Facts) -> Iterable[RulePath]:
     """Yield the ways over the default buses of other Regions that the rule hands its events to."""
-    if not rule.state.startswith("ENABLED"):
+    if rule.state not in ENABLED:
         return
     for place in dict.fromkeys(_other_buses(rule, facts)):
         for taker in facts.rules:
@@ -105,7 +107,9 @@ def _links(rule: Rule, facts: Facts) -> Links:
     def link(state: State, sentence: str) -> Link:
         return Link("action", state, rule.name, sentence, (rule.ref,))
 
-    if not rule.state.startswith("ENABLED"):
+    if rule.state not in {*ENABLED, "DISABLED"}:
+        return (link(State.UNKNOWN, f"The rule {rule.name} is in a state that is not known here ({rule.state[:40]})."),)
+    if rule.state not in ENABLED:
         return (link(State.BROKEN, f"The rule {rule.name} in {rule.region} is disabled."),)
     if not rule.targets:
         return (link(State.BROKEN, f"The rule {rule.name} in {rule.region} has no target."),)

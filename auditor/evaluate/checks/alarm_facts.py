@@ -52,6 +52,9 @@ def alarm_from(item: Mapping[str, Any], region: str, as_of: datetime, ref: str =
         series, unread = (), unknown
     # AWS leaves these out for alarms that watch something else than metrics
     periods = 1 if unread and item.get("EvaluationPeriods") is None else integer(item, "EvaluationPeriods")
+    datapoints = integer(item, "DatapointsToAlarm") if item.get("DatapointsToAlarm") is not None else periods
+    if min(period, periods, datapoints) < 1:
+        raise ValueError("an alarm looks at one period at least")
     comparison = optional_text(item, "ComparisonOperator") if unread else text(item, "ComparisonOperator")
     return Alarm(
         name=text(item, "AlarmName"),
@@ -62,7 +65,7 @@ def alarm_from(item: Mapping[str, Any], region: str, as_of: datetime, ref: str =
         statistic=statistic,
         period=period,
         periods=periods,
-        datapoints=integer(item, "DatapointsToAlarm") if item.get("DatapointsToAlarm") is not None else periods,
+        datapoints=datapoints,
         threshold=float(item["Threshold"]) if item.get("Threshold") is not None else None,
         comparison=comparison,
         missing_data=optional_text(item, "TreatMissingData") or "missing",

@@ -9,6 +9,7 @@ from auditor.canonical import plain
 from auditor.evaluate.chain.actions import Parts, judge_reaction
 from auditor.evaluate.chain.facts import Reaction
 from auditor.evaluate.chain.link import State
+from auditor.evaluate.chain.rules import ENABLED
 from auditor.evaluate.chain.topics import EVENTBRIDGE, Sender
 from auditor.evaluate.checks.alarm_facts import unanswered
 from auditor.evaluate.checks.fields import counted, listed, mapping, moment, optional_text, some, text
@@ -106,7 +107,7 @@ def _catching(subject: Subject) -> list[tuple[Mapping[str, Any], frozenset[str]]
     return [
         (rule, caught)
         for rule in subject.evidence.items(RULES, "Rules[]", region=subject.region)
-        if text(rule, "State").startswith("ENABLED") and (caught := _caught(rule, subject.region))
+        if text(rule, "State") in ENABLED and (caught := _caught(rule, subject.region))
     ]
 
 
@@ -308,7 +309,7 @@ def _counted(pages: Sequence[Any]) -> tuple[_Figures | None, str]:
             series = points.setdefault(text(result, "Id"), [])
             times = [moment({"t": when}, "t") for when in listed(result, "Timestamps")]
             series += zip(times, map(float, listed(result, "Values")), strict=True)
-            complete[text(result, "Id")] = optional_text(result, "StatusCode") or "Complete"
+            complete[text(result, "Id")] = text(result, "StatusCode")
     if {"invocations", "failures"} - points.keys():
         return None, f"{METRICS} left a metric out"
     if partial := sorted(set(complete.values()) - {"Complete"}):

@@ -213,6 +213,7 @@ def test_the_first_broken_link_is_named(facts: Facts, link: str, words: str) -> 
             trail(group_arn=f"arn:aws:logs:sa-east-1:{ME}:log-group:x:*"), "sa-east-1", id="region-not-audited"
         ),
         pytest.param(filtered(transformed=True), "transformed", id="transformed"),
+        pytest.param(filtered(default=-1.0), "enough is not sure", id="default-below-zero"),
         pytest.param(filtered(selection='@aws.source = "x"'), "not clear", id="selection-of-tomorrow"),
         pytest.param(
             filtered(selection=f'@aws.region = "{HOME}" AND @aws.account = "{ME}" OR @aws.account = "1"'),
@@ -342,6 +343,17 @@ def composite(rule: str, **changes: object) -> Facts:
         pytest.param(composite(f'ALARM("{ALARM.arn}") OR OK("x")'), State.OK, "", id="by-arn"),
         pytest.param(composite('ALARM("changes") OR (ALARM(y) AND NOT OK(z))'), State.OK, "", id="nested"),
         pytest.param(composite('NOT OK("changes")'), State.OK, "", id="not-ok"),
+        pytest.param(composite('ALARM("changes") OR TRUE'), State.BROKEN, "red already", id="always-red"),
+        pytest.param(composite('ALARM("changes") OR OK("changes")'), State.BROKEN, "red already", id="red-at-rest"),
+        pytest.param(
+            replace(
+                composite('NOT OK("changes")'),
+                alarms=(replace(ALARM, actions=(), missing_data="missing"),),
+            ),
+            State.UNKNOWN,
+            "red already",
+            id="perhaps-red-at-rest",
+        ),
         pytest.param(composite('ALARM("changes") AND ALARM("x")'), State.BROKEN, "does not go off", id="and"),
         pytest.param(composite('OK("changes")'), State.BROKEN, "does not go off", id="ok"),
         pytest.param(composite('ALARM("changes2")'), State.BROKEN, "no action", id="another-alarm"),
@@ -372,6 +384,15 @@ def test_composites_of_composites_lead_to_people_and_circles_end() -> None:
     assert detect(facts).state is State.OK
     lost = replace(facts, composites=(inner, replace(outer, actions=())))
     assert detect(lost).state is State.BROKEN
+
+
+def test_composites_that_all_name_each_other_are_gone_through_once() -> None:
+    names = [f"c{number}" for number in range(40)]
+    every = " OR ".join(f"ALARM({name})" for name in ["changes", *names])
+    several = tuple(Composite(name, f"arn:{name}", HOME, every) for name in names)
+    facts = replace(RIGHT, alarms=(replace(ALARM, actions=()),), composites=several)
+    assert detect(facts).state is State.BROKEN
+    assert detect(replace(facts, composites=(*several[:-1], replace(several[-1], actions=(TOPIC,))))).state is State.OK
 
 
 def rule(**changes: object) -> Facts:
@@ -432,10 +453,22 @@ def test_rules_in_every_region_are_an_alternative_and_labelled_so() -> None:
         pytest.param(rule(targets=(f"arn:aws:sqs:{HOME}:{ME}:queue",)), State.UNKNOWN, id="queue"),
         pytest.param(replace(rule(), topics=RIGHT.topics), State.BROKEN, id="policy-without-events"),
         pytest.param(replace(rule(), trails=()), State.BROKEN, id="no-trail"),
+        pytest.param(rule(state="ENABLED_TOMORROW"), State.UNKNOWN, id="state-of-tomorrow"),
     ],
 )
 def test_a_rule_counts_only_when_something_happens(facts: Facts, state: State) -> None:
     assert detect(facts).state is state
+
+
+def test_a_filter_that_publishes_a_field_breaks_no_other() -> None:
+    odd = replace(FILTER, name="odd", value="$.size", selection="of tomorrow")
+    assert detect(replace(RIGHT, filters=(odd, FILTER))).state is State.OK
+
+
+def test_rules_do_not_see_what_the_trail_leaves_out() -> None:
+    unrecorded = replace(rule(), trails=(replace(TRAIL, excluded=frozenset({"cloudtrail.amazonaws.com"})),))
+    assert detect(rule()).state is State.OK
+    assert detect(unrecorded).state is State.BROKEN
 
 
 def test_an_over_broad_filter_passes_and_says_what_else_it_catches() -> None:

@@ -55,6 +55,18 @@ def rule(expression: str, **changes: Any) -> MuteRule:
             "time zone",
             id="once-there",
         ),
+        pytest.param(
+            rule("cron(0 7 * * *)", duration="PT2H", status="", expires=NOW + timedelta(minutes=30)),
+            State.BROKEN,
+            "again",
+            id="open-now-for-the-last-time",
+        ),
+        pytest.param(
+            rule("cron(0 7 * * *)", duration="PT2H", status="SCHEDULED", expires=NOW + timedelta(minutes=30)),
+            None,
+            "",
+            id="not-open-by-aws-word",
+        ),
         pytest.param(rule("rate(1 day)"), State.UNKNOWN, "cannot be read", id="another-expression"),
         pytest.param(rule("cron(0 2 ? * 2#1)"), State.UNKNOWN, "cannot be read", id="another-cron"),
         pytest.param(rule("cron(0 2 * * *)", status="PAUSED"), State.UNKNOWN, "PAUSED", id="another-status"),

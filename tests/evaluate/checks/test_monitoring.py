@@ -458,6 +458,18 @@ PROMQL = {
         pytest.param(
             {**ALARM, "EvaluationWindow": {"WallClockWindow": {"Timezone": "UTC"}}}, State.PASS, "", id="wall-clock"
         ),
+        pytest.param({**ALARM, "EvaluationPeriods": 0}, State.NOT_ASSESSED, "", id="no-period"),
+        pytest.param(
+            {
+                **ALARM,
+                "StateValue": "INSUFFICIENT_DATA",
+                "AlarmConfigurationUpdatedTimestamp": ago(minutes=10),
+                "WarmUpConfiguration": {"WarmUpPeriodDurationInMinutes": 10**15},
+            },
+            State.NOT_ASSESSED,
+            "",
+            id="warm-up-beyond-time",
+        ),
         pytest.param({**ALARM, "ThresholdMetricId": "ad1"}, State.NOT_ASSESSED, "anomaly", id="anomaly"),
         pytest.param({**ALARM, "ExtendedStatistic": "p99"}, State.NOT_ASSESSED, "percentile", id="percentile"),
         pytest.param({**ALARM, "EvaluationState": "EVALUATION_ERROR"}, State.FAIL, "has errors", id="error"),
