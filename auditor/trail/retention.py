@@ -7,7 +7,10 @@ Source: Amazon S3 User Guide, "Lifecycle configuration elements" and "Expiring o
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
+
+MOST_DAYS: Final = 36_500
+"""A century: no trail is older. S3 takes ages that no calendar reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,12 @@ def expiries(bucket: str, rules: Iterable[Mapping[str, Any]]) -> tuple[Expiry, .
 
 def _expiries(bucket: str, rules: Iterable[Mapping[str, Any]]) -> Iterator[Expiry]:
     for rule in rules:
-        expiration = rule.get("Expiration")
+        expiration = rule.get("Expiration") if isinstance(rule, Mapping) else None
         days = expiration.get("Days") if isinstance(expiration, Mapping) else None
+        if type(days) is not int or not 0 < days <= MOST_DAYS or rule.get("Status") != "Enabled":
+            continue
         prefix = _prefix(rule)
-        if rule.get("Status") == "Enabled" and isinstance(days, int) and days > 0 and prefix is not None:
+        if prefix is not None:
             yield Expiry(bucket, prefix, days, str(rule.get("ID") or ""))
 
 
@@ -69,7 +74,7 @@ def _prefix(rule: Mapping[str, Any]) -> str | None:
         chosen: object = rule.get("Prefix")  # the older form
         return chosen if isinstance(chosen, str) else None
     wanted = rule["Filter"]
-    if not isinstance(wanted, Mapping) or set(wanted) - {"Prefix"}:
+    if not isinstance(wanted, Mapping) or set(wanted) - {"Prefix"} or rule.get("Prefix"):
         return None
     chosen = wanted.get("Prefix", "")
     return chosen if isinstance(chosen, str) else None
@@ -93,7 +98,7 @@ class Retention:
         """Return what is gone in all of some places (bucket and folder); None when in one of them nothing is."""
         if self.days is not None:
             ground = f"By the caller's word, objects are deleted after {_aged(self.days)}."
-            return Expired(self.now - timedelta(days=self.days), ground)
+            return Expired(self.now - timedelta(days=min(self.days, MOST_DAYS)), ground)
         found = [self.rule_for(bucket, folder) for bucket, folder in places]
         latest = max((rule for rule in found if rule is not None), key=lambda rule: rule.days, default=None)
         if latest is None or None in found:

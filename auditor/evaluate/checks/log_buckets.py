@@ -24,6 +24,8 @@ from auditor.model import Verdict, failed, not_assessed, passed
 
 _COLD = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Storage classes that have to be restored before they can be read; Glacier Instant Retrieval is none of them."""
+_AT_HAND = frozenset({"STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"})
+_MODES = frozenset({"GOVERNANCE", "COMPLIANCE"})
 _QUIET = timedelta(days=7)
 """A home Region may rest for some days, and a trail then writes no log file."""
 _OF_OBJECTS = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention")
@@ -72,7 +74,9 @@ def versions_protected(subject: Subject) -> Verdict:
     retention = _default_retention(mapping(lock, "ObjectLockConfiguration")) if lock is not None else {}
     if retention:
         mode = text(retention, "Mode")
-        length = f"{retention['Days']} days" if "Days" in retention else f"{retention['Years']} years"
+        if mode not in _MODES:
+            raise ValueError("Mode is not of a documented kind")
+        length = f"{integer(retention, 'Days')} days" if "Days" in retention else f"{integer(retention, 'Years')} years"
         note = "; holders of s3:BypassGovernanceRetention can lift it" if mode == "GOVERNANCE" else ""
         return passed(
             f"Object Lock keeps each new object for {length} in {mode} mode{note}.", observed=f"{mode}, {length}"
@@ -102,7 +106,7 @@ def logs_retained(subject: Subject) -> Verdict:
     rules = [
         rule
         for rule in (listed(answer, "Rules") if answer is not None else ())
-        if text(rule, "Status") == "Enabled" and _reaches(rule, _root(subject))
+        if _is_enabled(rule) and _reaches(rule, _root(subject))
     ]
     problems = [problem for rule in rules for problem in _shortens(rule, subject.parameters)]
     if problems:
@@ -152,6 +156,13 @@ def _day(rest: str) -> datetime:
     return datetime.strptime("/".join(rest.split("/")[:3]), "%Y/%m/%d").replace(tzinfo=UTC)
 
 
+def _is_enabled(rule: Mapping[str, Any]) -> bool:
+    status = text(rule, "Status")
+    if status not in ("Enabled", "Disabled"):
+        raise ValueError("Status is not of a documented kind")
+    return status == "Enabled"
+
+
 def _reaches(rule: Mapping[str, Any], logs: str) -> bool:
     """Say whether a rule can reach log files; rules by tag or size are taken to."""
     conditions = optional_mapping(rule, "Filter")
@@ -169,10 +180,13 @@ def _shortens(rule: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[st
     if "Date" in expiration:
         found.append("deletes logs on a fixed date")
     for transition in optional_list(rule, "Transitions"):
-        if text(transition, "StorageClass") not in _COLD:
+        storage = text(transition, "StorageClass")
+        if storage not in _COLD | _AT_HAND:
+            raise ValueError("StorageClass is not of a documented kind")
+        if storage in _AT_HAND:
             continue
         if "Date" in transition or integer(transition, "Days") < at_hand:
-            found.append(f"moves logs to {transition['StorageClass']} before {at_hand} days have passed")
+            found.append(f"moves logs to {storage} before {at_hand} days have passed")
     return found
 
 

@@ -322,6 +322,34 @@ FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
             id="no-rules",
         ),
         pytest.param(
+            "trail-bucket-object-lock",
+            locked(Mode="COMPLIANCE", Days=None),
+            State.NOT_ASSESSED,
+            "Days",
+            id="retention-without-a-number",
+        ),
+        pytest.param(
+            "trail-bucket-object-lock",
+            locked(Mode="TOMORROW", Days=9),
+            State.NOT_ASSESSED,
+            "Mode",
+            id="mode-of-tomorrow",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            lifecycle(Status="enabled", Expiration={"Days": 1}),
+            State.NOT_ASSESSED,
+            "Status",
+            id="status-of-tomorrow",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            lifecycle(Transitions=[{"StorageClass": "ICE", "Days": 1}]),
+            State.NOT_ASSESSED,
+            "StorageClass",
+            id="storage-of-tomorrow",
+        ),
+        pytest.param(
             "trail-logs-retained", lifecycle(Expiration={"Days": "x"}), State.NOT_ASSESSED, "Days", id="hostile"
         ),
         pytest.param(
