@@ -154,9 +154,9 @@ class Conclusion:
         return gap
 
     def _due(self, gap: Gap, bucket: str, version: Version, name: DigestName) -> bool:
-        """Tell whether a deletion is the one that the bucket's rule makes, and not an earlier one."""
-        rule = self._state.retention.rule_for(bucket, version.key)
-        return gap.cause == "out_of_retention" and (rule is None or version.at >= name.end + timedelta(days=rule.days))
+        """Tell whether a deletion is the one that retention makes, and not an earlier one."""
+        age = self._state.retention.age_for(bucket, version.key)
+        return gap.cause == "out_of_retention" and age is not None and version.at >= name.end + age
 
     def _check_anchors(self) -> None:
         for anchor in self._state.scope.anchors:

@@ -67,7 +67,7 @@ def recheck(archive: Path, recorded: Mapping[str, Any]) -> tuple[str, ...]:
             rebuilt = list(_objects(Path(scratch) / OBJECT_LIST))
         kept = list(_objects(archive / OBJECT_LIST))
         differences = [*_report_differences(recorded, report), *_object_differences(recorded, kept, rebuilt)]
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, csv.Error, Unavailable) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError, csv.Error, Unavailable) as error:
         raise IntegrityError(f"the archived digests in {archive.name} cannot be verified again: {error}") from error
     more = len(differences) - _MOST_DIFFERENCES
     return tuple(differences[:_MOST_DIFFERENCES] + ([f"and {more} more differences"] if more > 0 else []))

@@ -112,6 +112,12 @@ class Retention:
         found = self.expired([(bucket, key)])
         return found is not None and made <= found.before
 
+    def age_for(self, bucket: str, key: str) -> timedelta | None:
+        """Return the age at which an object is deleted, by the caller's word or by rule; None when it is kept."""
+        rule = self.rule_for(bucket, key)
+        days = self.days if self.days is not None else rule.days if rule is not None else None
+        return timedelta(days=min(days, MOST_DAYS)) if days is not None else None
+
     def rule_for(self, bucket: str, key: str) -> Expiry | None:
         """Return the rule that deletes an object, or the objects of a folder, first; None when none does."""
         fitting = [rule for rule in self.rules if rule.bucket == bucket and key.startswith(rule.prefix)]

@@ -875,6 +875,23 @@ def delete_markers_made_by_the_rule(case: Case) -> Case:
     return marked(expiring(Case(versioned())), START + timedelta(days=2))
 
 
+def by_word(case: Case) -> Case:
+    """Return a case of which the caller says, instead of the bucket's rules, that objects are deleted after a day."""
+    case.bucket.rules = []
+    case.scope = replace(case.scope, retention_days=1)
+    return case
+
+
+@scenario("gap_digest_deleted", FAIL)
+def delete_markers_older_than_the_callers_word(case: Case) -> Case:
+    return by_word(marked(expiring(Case(versioned())), START + 12 * HOUR))
+
+
+@scenario("gap_out_of_retention", INCOMPLETE)
+def delete_markers_by_the_callers_word(case: Case) -> Case:
+    return by_word(marked(expiring(Case(versioned())), START + timedelta(days=2)))
+
+
 @scenario("digest_missing", FAIL)
 def digest_moved_to_another_day(case: Case) -> None:
     key = case.bucket.digest_key(AT + HOUR)
