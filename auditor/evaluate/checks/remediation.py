@@ -12,7 +12,7 @@ from auditor.evaluate.chain.link import State
 from auditor.evaluate.chain.rules import ENABLED
 from auditor.evaluate.chain.topics import EVENTBRIDGE, Sender
 from auditor.evaluate.checks.alarm_facts import unanswered
-from auditor.evaluate.checks.fields import counted, listed, mapping, moment, optional_text, some, text
+from auditor.evaluate.checks.fields import counted, listed, mapping, moment, optional_list, optional_text, some, text
 from auditor.evaluate.checks.target_facts import reactions
 from auditor.evaluate.patterns.delivery import envelope
 from auditor.evaluate.patterns.errors import PatternError
@@ -305,10 +305,15 @@ def _counted(pages: Sequence[Any]) -> tuple[_Figures | None, str]:
     points: dict[str, list[tuple[datetime, float]]] = {}
     complete: dict[str, str] = {}
     for page in pages:
+        if optional_list(page, "Messages"):
+            return None, f"{METRICS} answered with a message about its answer"
         for result in listed(page, "MetricDataResults"):
             series = points.setdefault(text(result, "Id"), [])
             times = [moment({"t": when}, "t") for when in listed(result, "Timestamps")]
-            series += zip(times, map(float, listed(result, "Values")), strict=True)
+            values = [float(value) for value in listed(result, "Values")]
+            if any(value < 0 for value in values):
+                raise ValueError("Values counts less than nothing")
+            series += zip(times, values, strict=True)
             complete[text(result, "Id")] = text(result, "StatusCode")
     if {"invocations", "failures"} - points.keys():
         return None, f"{METRICS} left a metric out"

@@ -139,6 +139,14 @@ def only(*names: str) -> dict[str, Any]:
             id="partial-data",
         ),
         pytest.param(
+            counting("FunctionName", {**figures(), "Messages": [{"Code": "MaxMetricsExceeded", "Value": "x"}]}),
+            State.NOT_ASSESSED,
+            "message",
+            id="answer-with-a-message",
+        ),
+        pytest.param(counting("FunctionName", figures(2, -2)), State.NOT_ASSESSED, "Values", id="less-than-nothing"),
+        pytest.param(counting("FunctionName", figures(10**400)), State.NOT_ASSESSED, "", id="beyond-numbers"),
+        pytest.param(
             counting("FunctionName", {"MetricDataResults": []}), State.NOT_ASSESSED, "left a metric out", id="no-metric"
         ),
         pytest.param(
