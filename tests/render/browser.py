@@ -41,7 +41,7 @@ def show(
     """Open a file as a reader with this screen would see it."""
     size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 600}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    media = [{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"}]
+    media = [{"name": "prefers-color-scheme", "value": theme}]
     chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
     chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
     chrome.get("about:blank")

@@ -79,6 +79,15 @@ def test_a_deep_link_shows_its_control_though_it_was_filtered_out(show: Open) ->
     assert page.find_element(By.ID, "control-iam-root-mfa").is_displayed()
 
 
+def test_a_long_page_jumps_to_a_deep_link_and_does_not_glide(show: Open) -> None:
+    page = show()
+    last = page.find_elements(By.CSS_SELECTOR, "[id^=ev-]")[-1]
+    page.execute_script("location.hash = arguments[0].id", last)
+    page.execute_async_script("setTimeout(arguments[0], 50)")
+    top = page.execute_script("return arguments[0].getBoundingClientRect().top", last)
+    assert 0 <= top < page.execute_script("return innerHeight")
+
+
 def test_tables_sort_by_number(show: Open) -> None:
     page = show()
     head = page.find_element(By.CSS_SELECTOR, "table.calls thead th:nth-child(2) button")
