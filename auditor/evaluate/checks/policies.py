@@ -40,6 +40,9 @@ _EQUALITY = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "
 """Operators that demand a value; their ...IfExists forms let calls through that lack the key."""
 _ACCOUNT_FIELD = 4
 """Position of the account id in an ARN."""
+_NEGATED = frozenset({"Principal", "Action", "Resource"})
+_ELEMENTS = _NEGATED | {f"Not{name}" for name in _NEGATED} | {"Sid", "Effect", "Condition"}
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
 _FIXED_ACCOUNT = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9*-]*:\d{12}:.*")
 _FIXED_BUCKET = re.compile(r"arn:[a-z-]+:s3:::[^*?]+.*")
 
@@ -113,21 +116,31 @@ def _statement(item: Any) -> Statement:
         raise ValueError("a policy statement allows or denies")
     if not item.keys() & {"Action", "NotAction"}:
         raise ValueError("a policy statement names actions")
+    if item.keys() - _ELEMENTS or any({name, f"Not{name}"} <= item.keys() for name in _NEGATED):
+        raise ValueError("a policy statement has elements that are unknown or contradict each other")
+    resources = _texts(item.get("Resource", item.get("NotResource")))
+    if (effect == "Allow") is ("Resource" in item):  # what a variable stands for is not known: it may be anything
+        resources = tuple(_VARIABLE.sub("*", resource) for resource in resources)
     return Statement(
         allow=effect == "Allow",
-        principals=_principals(item.get("Principal", item.get("NotPrincipal"))),
+        principals=_principals(item.get("Principal", item.get("NotPrincipal")), denied=effect == "Deny"),
         not_principals="NotPrincipal" in item,
         actions=_texts(item.get("Action", item.get("NotAction"))),
         not_actions="NotAction" in item,
-        resources=_texts(item.get("Resource", item.get("NotResource"))),
+        resources=resources,
         not_resources="NotResource" in item,
-        conditions=_conditions(item.get("Condition")),
+        conditions=_conditions(item.get("Condition", {})),
     )
 
 
-def _principals(value: Any) -> tuple[str, ...]:
+def _principals(value: Any, *, denied: bool) -> tuple[str, ...]:
+    """Return whom a statement names; everybody of one kind is everybody, but not where something is denied to them."""
     if isinstance(value, dict):
-        return tuple(name for names in value.values() for name in _texts(names))
+        return tuple(
+            f"{kind}:*" if denied and name == "*" and kind != "AWS" else name
+            for kind, names in value.items()
+            for name in _texts(names)
+        )
     return _texts(value)
 
 
@@ -141,8 +154,6 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _conditions(value: Any) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    if value is None:
-        return {}
     if not isinstance(value, dict) or not all(isinstance(keys, dict) for keys in value.values()):
         raise TypeError("the conditions of a policy statement are an object")
     return {

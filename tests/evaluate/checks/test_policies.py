@@ -399,6 +399,42 @@ def test_a_guarded_policy_names_its_account() -> None:
     )
 
 
+READ = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::logs/*"}
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param({"Principal": {"Service": "*"}}, id="every-service"),
+        pytest.param({"Principal": {"CanonicalUser": "*"}}, id="every-canonical-user"),
+        pytest.param({"Resource": "arn:aws:s3:::${aws:username}*"}, id="a-variable"),
+    ],
+)
+def test_a_denial_to_some_takes_nothing_back(second: dict[str, Any]) -> None:
+    found = statements({"Statement": [READ, {**READ, "Effect": "Deny", **second}]})
+    assert grants(found, found[0], "s3:GetObject", under="arn:aws:s3:::logs/AWSLogs/")
+
+
+def test_a_variable_may_stand_for_the_bucket() -> None:
+    found = statements({"Statement": {**READ, "Resource": "arn:aws:s3:::${aws:PrincipalTag/bucket}/*"}})
+    assert grants(found, found[0], "s3:GetObject", under="arn:aws:s3:::logs/AWSLogs/")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"NotAction": "s3:GetObject"},
+        {"NotPrincipal": {"AWS": ACCOUNT}},
+        {"NotResource": "*"},
+        {"Conditions": {"Bool": {"aws:SecureTransport": "false"}}},
+        {"Condition": None},
+    ],
+)
+def test_statements_of_another_form_are_unreadable(odd: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        statements({"Statement": {**READ, **odd}})
+
+
 @pytest.mark.parametrize("broken", [{"Actions": "s3:*"}, {"Action": []}, {"Action": None}, {"Resource": []}])
 def test_a_resource_policy_that_names_no_actions_or_resources_is_unreadable(broken: dict[str, Any]) -> None:
     whole = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}
