@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.evaluate.patterns.formula import Truth
-from auditor.evaluate.wildcards import arn_like, like
+from auditor.evaluate.policy_language import ARN_PARTS, ELEMENTS, arn_like, like
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,9 @@ def allows(policy: Mapping[str, Any], request: Request) -> Truth:
     return True if True in answers["Allow"] else None if None in answers["Allow"] else False
 
 
-_NEGATED = frozenset({"Principal", "Action", "Resource"})
-_ELEMENTS = _NEGATED | {f"Not{name}" for name in _NEGATED} | {"Sid", "Effect", "Condition"}
-
-
 def _is_readable(statement: Any) -> bool:
     """Say whether a statement has the documented form; what has another might take anything back."""
-    if not isinstance(statement, Mapping) or statement.keys() - _ELEMENTS:
+    if not isinstance(statement, Mapping) or statement.keys() - ELEMENTS:
         return False
     return (
         statement.get("Effect") in ("Allow", "Deny")
@@ -166,7 +162,6 @@ def _test(operator: str, key: str, given: Any, request: Request) -> Truth:
     return (True in answers) is (plain == positive)
 
 
-_ARN_PARTS = 6
 _NAMES_OWNER = frozenset({"cloudwatch.amazonaws.com"})
 """Services that send ``aws:SourceOwner``: SNS Developer Guide, "aws:SourceAccount versus aws:SourceOwner"."""
 
@@ -175,7 +170,7 @@ def _takes_in_all(value: str, operator: str, request: Request) -> bool:
     """Say whether a pattern takes in every alarm or rule of the account in the Region of what is asked for."""
     service = request.service.removesuffix(".amazonaws.com").rpartition(".")[2]
     parts, asked = value.split(":", 5), [*request.resource.split(":", 5), *[""] * 6]
-    if operator in ("StringEquals", "StringEqualsIgnoreCase") or len(parts) < _ARN_PARTS:
+    if operator in ("StringEquals", "StringEqualsIgnoreCase") or len(parts) < ARN_PARTS:
         return value == "*" and operator == "StringLike"
     return (
         parts[0] == "arn"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from auditor.evaluate.wildcards import like
+from auditor.evaluate.policy_language import ELEMENTS, NEGATED, like
 
 _ANYTHING = re.compile(r"\*+(:\*+)?")
 _MAX_DOCUMENT = 1_000_000
@@ -40,8 +40,6 @@ _EQUALITY = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "
 """Operators that demand a value; their ...IfExists forms let calls through that lack the key."""
 _ACCOUNT_FIELD = 4
 """Position of the account id in an ARN."""
-_NEGATED = frozenset({"Principal", "Action", "Resource"})
-_ELEMENTS = _NEGATED | {f"Not{name}" for name in _NEGATED} | {"Sid", "Effect", "Condition"}
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 _FIXED_ACCOUNT = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9*-]*:\d{12}:.*")
 _FIXED_BUCKET = re.compile(r"arn:[a-z-]+:s3:::[^*?]+.*")
@@ -116,7 +114,7 @@ def _statement(item: Any) -> Statement:
         raise ValueError("a policy statement allows or denies")
     if not item.keys() & {"Action", "NotAction"}:
         raise ValueError("a policy statement names actions")
-    if item.keys() - _ELEMENTS or any({name, f"Not{name}"} <= item.keys() for name in _NEGATED):
+    if item.keys() - ELEMENTS or any({name, f"Not{name}"} <= item.keys() for name in NEGATED):
         raise ValueError("a policy statement has elements that are unknown or contradict each other")
     resources = _texts(item.get("Resource", item.get("NotResource")))
     if (effect == "Allow") is ("Resource" in item):  # what a variable stands for is not known: it may be anything
