@@ -12,12 +12,13 @@ from auditor import __version__
 from auditor.canonical import canonical_json, sha256_hex
 from auditor.period import rfc3339
 from auditor.render import html, pdf
+from auditor.render.context import Branding
 from auditor.render.pages import page
 from auditor.render.text import moment, plural, visible
 from auditor.render.trails import Trail, trail_view
 
-ACCENT = "#14324f"
-"""The house colour; no settings file is read here."""
+_HOUSE = Branding()
+"""No settings file is read here."""
 
 DOCUMENT = "trail-verification.json"
 """Name of the documents inside the PDF."""
@@ -112,7 +113,7 @@ def _plain(time: str) -> str:
 
 def render_html(content: Pages) -> bytes:
     """Return one self-contained page, UTF-8."""
-    return html.self_contained("integrity_screen.html", _values(content, "html"), accent=ACCENT)
+    return html.self_contained("integrity_screen.html", _values(content, "html"), accent=_HOUSE.accent)
 
 
 def render_pdf(content: Pages) -> bytes:
@@ -125,7 +126,7 @@ def render_pdf(content: Pages) -> bytes:
         DOCUMENT, content.document, "Trail verification, auditor.trail/1", content.as_of, "Source"
     )
     text = page("integrity_paper.html", **_values(content, "pdf"), created=rfc3339(content.as_of))
-    return pdf.lay_out(text, accent=ACCENT, paper="A4", attachments=[attached], identity=content.sha256)
+    return pdf.lay_out(text, accent=_HOUSE.accent, paper=_HOUSE.paper, attachments=[attached], identity=content.sha256)
 
 
 def _values(content: Pages, medium: str) -> dict[str, Any]:
