@@ -1,9 +1,9 @@
 """IAM's policy language: the elements of a statement, and the wildcards in their values.
 
-``*`` stands for any characters, ``?`` for one, everything else for itself. Account data is hostile, so nothing here goes
-back over more than the last star: a pattern of a thousand stars takes no longer than the product of both lengths.
-Source: IAM User Guide, "IAM JSON policy elements reference", "Using wildcards" and "Amazon Resource Name (ARN) condition
-operators".
+``*`` stands for any characters, ``?`` for one, everything else for itself. Account data is hostile, so nothing here
+goes back over more than the last star: a pattern of a thousand stars takes no longer than the product of both lengths.
+Source: IAM User Guide, "IAM JSON policy elements reference", "Using wildcards" and "Amazon Resource Name (ARN)
+condition operators".
 """
 
 from typing import Final
@@ -13,6 +13,7 @@ NEGATED: Final = frozenset({"Principal", "Action", "Resource"})
 ELEMENTS: Final = NEGATED | {f"Not{name}" for name in NEGATED} | {"Sid", "Effect", "Condition"}
 """All elements of a statement."""
 ARN_PARTS: Final = 6
+"""Parts of an ARN; only the last may hold further colons."""
 
 
 def like(pattern: str, text: str) -> bool:
