@@ -15,6 +15,7 @@ from auditor.errors import RenderError
 from auditor.period import rfc3339
 from auditor.render import fonts, pagenumbers, sections
 from auditor.render.context import Context
+from auditor.render.finish import finish
 from auditor.render.pages import ACCENT, page, source
 
 ROW_BUDGET = 900
@@ -106,7 +107,7 @@ def _write(document: Any, identifier: bytes) -> bytes:
     with warnings.catch_warnings():
         # WeasyPrint 70 leaves the file of its colour profile to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
-        data: bytes = document.write_pdf(pdf_variant="pdf/a-3a", pdf_identifier=identifier, finisher=_finish)
+        data: bytes = document.write_pdf(pdf_variant="pdf/a-3a", pdf_identifier=identifier, finisher=finish)
     return data
 
 
@@ -212,34 +213,3 @@ def _evidence(context: Context) -> Iterator[Attachment]:
 def _identifier(identity: str) -> bytes:
     """Identify the document by what it is about, so that the same pack gives the same file."""
     return hashlib.sha256(identity.encode()).hexdigest()[:32].encode("ascii")
-
-
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_UA = "http://www.aiim.org/pdfua/ns/id/"
-
-_UA_METADATA = f"""
-<rdf:Description xmlns:rdf="{_RDF}" rdf:about="" xmlns:pdfuaid="{_UA}"><pdfuaid:part>1</pdfuaid:part></rdf:Description>
-<rdf:Description xmlns:rdf="{_RDF}" rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/"
- xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">
-<pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource">
-<pdfaSchema:schema>PDF/UA identification schema</pdfaSchema:schema>
-<pdfaSchema:namespaceURI>{_UA}</pdfaSchema:namespaceURI><pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix>
-<pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource">
-<pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>
-<pdfaProperty:category>internal</pdfaProperty:category>
-<pdfaProperty:description>Part of ISO 14289 that the document conforms to</pdfaProperty:description>
-</rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description>
-"""
-"""PDF/UA identifier and its PDF/A extension schema (ISO 19005-3, 6.6.2.3): PDF/A allows no undescribed property."""
-
-
-def _finish(_document: Any, pdf: Any) -> None:
-    """Say PDF/UA-1 beside PDF/A-3a: WeasyPrint writes one variant, the other's marker joins its metadata here."""
-    number = int(pdf.catalog["Metadata"].split()[0])
-    stream = pdf.objects[number]
-    xml = b"".join(stream.stream)
-    end = b"</rdf:RDF>"
-    if xml.count(end) != 1:
-        raise RenderError("the PDF's metadata does not have the expected form")
-    ET.fromstring(f"<root>{_UA_METADATA}</root>")  # noqa: S314 - our own constant, checked for being well-formed
-    stream.stream = [xml.replace(end, _UA_METADATA.encode() + end)]

@@ -1,0 +1,63 @@
+"""What is done to a PDF before it is written: the second marker joins its metadata, each object becomes bytes.
+
+WeasyPrint calls ``finish`` with the objects of ``pydyf``, the library under it. Nothing here changes what a page shows.
+"""
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pydyf
+
+from auditor.errors import RenderError
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_UA = "http://www.aiim.org/pdfua/ns/id/"
+
+_UA_METADATA = f"""
+<rdf:Description xmlns:rdf="{_RDF}" rdf:about="" xmlns:pdfuaid="{_UA}"><pdfuaid:part>1</pdfuaid:part></rdf:Description>
+<rdf:Description xmlns:rdf="{_RDF}" rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/"
+ xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">
+<pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource">
+<pdfaSchema:schema>PDF/UA identification schema</pdfaSchema:schema>
+<pdfaSchema:namespaceURI>{_UA}</pdfaSchema:namespaceURI><pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix>
+<pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource">
+<pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>
+<pdfaProperty:category>internal</pdfaProperty:category>
+<pdfaProperty:description>Part of ISO 14289 that the document conforms to</pdfaProperty:description>
+</rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description>
+"""
+"""PDF/UA identifier and its PDF/A extension schema (ISO 19005-3, 6.6.2.3): PDF/A allows no undescribed property."""
+
+
+class _Settled(pydyf.Object):  # type: ignore[misc]
+    """An object whose bytes are worked out. ``pydyf`` works them out for the file, and again for the file's hash."""
+
+    data = b""
+    compressible = True
+
+    def __init__(self, item: Any) -> None:
+        super().__init__()
+        self.number, self.generation = item.number, item.generation
+        self.data, self.compressible = item.data, item.compressible
+
+
+def finish(_document: Any, pdf: Any) -> None:
+    """Finish a document that WeasyPrint has drawn and is about to write.
+
+    Raises:
+        RenderError: its metadata does not have the expected form.
+    """
+    _say_accessible(pdf)
+    pdf.objects[:] = [item if item.free == "f" else _Settled(item) for item in pdf.objects]
+
+
+def _say_accessible(pdf: Any) -> None:
+    """Say PDF/UA-1 beside PDF/A-3a: WeasyPrint writes one variant, the other's marker joins its metadata here."""
+    number = int(pdf.catalog["Metadata"].split()[0])
+    stream = pdf.objects[number]
+    xml = b"".join(stream.stream)
+    end = b"</rdf:RDF>"
+    if xml.count(end) != 1:
+        raise RenderError("the PDF's metadata does not have the expected form")
+    ET.fromstring(f"<root>{_UA_METADATA}</root>")  # noqa: S314 - our own constant, checked for being well-formed
+    stream.stream = [xml.replace(end, _UA_METADATA.encode() + end)]
