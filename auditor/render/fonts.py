@@ -1,7 +1,7 @@
 """Chooses the bundled fonts that a page needs: text fonts always, wide fallbacks only for characters they lack."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,6 +22,10 @@ class Font:
     path: str
     ranges: tuple[tuple[int, int], ...]
     css_ranges: str
+
+    def data(self) -> bytes:
+        """Read its file, WOFF2."""
+        return (templates_folder() / self.path).read_bytes()
 
 
 @cache
@@ -71,13 +75,17 @@ def _meets(ranges: Iterable[tuple[int, int]], characters: set[int]) -> bool:
     return any(first <= character <= last for first, last in ranges for character in asked)
 
 
-def faces(text: str) -> str:
-    """Return ``@font-face`` rules with the fonts inside them, for a page with this text."""
-    return "\n".join(_face(font) for font in needed(text))
+def inside(font: Font) -> str:
+    """Return a URL that holds the font itself."""
+    return data_url(font.data(), "font/woff2")
 
 
-def _face(font: Font) -> str:
-    url = data_url((templates_folder() / font.path).read_bytes(), "font/woff2")
+def faces(text: str, url: Callable[[Font], str] = inside) -> str:
+    """Return ``@font-face`` rules for a page with this text, each font under the URL that ``url`` gives it."""
+    return "\n".join(_face(font, url(font)) for font in needed(text))
+
+
+def _face(font: Font, url: str) -> str:
     ranges = f"unicode-range:{font.css_ranges};" if font.css_ranges else ""
     return (
         f'@font-face{{font-family:"{font.family}";font-weight:{font.weight};font-style:{font.style};'

@@ -93,7 +93,10 @@ def lay_out(html: str, *, accent: str, paper: str, attachments: Sequence[Attachm
     with _complaints() as complaints, _no_collector():
         document = _parsed(weasyprint, html).render(
             font_config=(configuration := weasyprint.text.fonts.FontConfiguration()),
-            stylesheets=[_style(weasyprint, style, configuration) for style in _styles(accent, paper, html)],
+            stylesheets=[
+                _fonts(weasyprint, html, configuration),
+                *(_style(weasyprint, style, configuration) for style in _styles(accent, paper)),
+            ],
         )
         pagenumbers.fill(document)
         document.metadata.attachments = [_attach(weasyprint, item) for item in attachments]
@@ -152,13 +155,31 @@ def _style(weasyprint: Any, text: str, configuration: Any) -> Any:
     return weasyprint.CSS(string=text, font_config=configuration, url_fetcher=_fetcher(weasyprint))
 
 
-def _styles(accent: str, paper: str, html: str) -> tuple[str, ...]:
+def _fonts(weasyprint: Any, html: str, configuration: Any) -> Any:
+    """Bring the fonts that a page needs, under names: as ``data:`` URLs WeasyPrint would read them letter by letter."""
+    known = {_font_url(font): font for font in fonts.bundled()}
+
+    class Bundled(weasyprint.urls.URLFetcher):  # type: ignore[misc]
+        """Hands out the bundled fonts, and nothing else."""
+
+        def fetch(self, url: str, headers: object = None) -> Any:  # noqa: ARG002 - WeasyPrint's signature
+            return weasyprint.urls.URLFetcherResponse(url, known[url].data())
+
+    faces = fonts.faces(html, _font_url)
+    return weasyprint.CSS(string=faces, font_config=configuration, url_fetcher=Bundled(fail_on_errors=True))
+
+
+def _font_url(font: fonts.Font) -> str:
+    return f"bundled:{font.path}"
+
+
+def _styles(accent: str, paper: str) -> tuple[str, ...]:
     if not ACCENT.fullmatch(accent):
         raise RenderError(f"the accent colour {accent!r} is not written as #rrggbb")
     settings = f":root{{--accent:{accent}}}"
     if paper == "Letter":
         settings += "@page{size:Letter}section.cover{height:279.4mm}"
-    return (fonts.faces(html), source("paper.css"), settings)
+    return (source("paper.css"), settings)
 
 
 @contextmanager
