@@ -38,8 +38,10 @@ def fill(document: Any) -> None:
 
 
 def _filled(text: str, page: int) -> str:
-    """Put the number in; room that it leaves goes to the front, where a reader does not see it."""
-    return text.replace(ROOM, str(page)).rjust(len(text), _FIGURE_SPACE)
+    """Put the number in. Room that is left goes where nobody sees it: before a number alone, behind a text."""
+    if text == ROOM:
+        return str(page).rjust(len(ROOM), _FIGURE_SPACE)
+    return text.replace(ROOM, str(page)).ljust(len(text), _FIGURE_SPACE)
 
 
 def _rooms(document: Any) -> Iterator[Any]:

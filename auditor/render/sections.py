@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.model import State
-from auditor.render.anchors import Link
 from auditor.render.charts import stacked_bar
 from auditor.render.context import Context
 from auditor.render.controls import Control
 from auditor.render.listing import Listing, listings
-from auditor.render.marks import EXCEPTIONS, MARKS, Mark
+from auditor.render.marks import MARKS, Mark
 from auditor.render.pages import Medium
+from auditor.render.proofs import proofs
+from auditor.render.references import sources
 from auditor.render.register import EvidenceItem
-from auditor.render.text import plural
 
 CHAPTERS = (
     ("verify", "How to verify this document"),
@@ -49,11 +49,9 @@ class Limits:
     Args:
         rows: results that stand line by line, over all controls.
         whole: a control with at most this many results is listed whole.
-        boxes: evidence boxes of a control with exceptions.
-        quiet_boxes: evidence boxes of one without, where evidence is varied.
-        varied: whether each box of a control has to come from another operation.
+        boxes: evidence boxes of a control; on paper, ``auditor.render.proofs`` chooses.
         row_refs: references named in one line of results.
-        excerpts: places shown of one answer.
+        excerpts: places shown of one answer; on paper one.
         refs: further references named at a control.
         accounts: lines of coverage by account.
         places: lines of coverage by account and Region.
@@ -68,8 +66,6 @@ class Limits:
     rows: int
     whole: int
     boxes: int
-    quiet_boxes: int
-    varied: bool
     row_refs: int
     excerpts: int
     refs: int
@@ -83,31 +79,11 @@ class Limits:
     imported: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceLine:
-    """One stored answer as a line of fixed width, and what does not fit into it."""
-
-    anchor: str
-    text: str
-    more: str
-
-
-@dataclass(frozen=True, slots=True)
-class SourceGroup:
-    """The stored answers of one operation."""
-
-    operation: str
-    folder: str
-    used_by: tuple[Link, ...]
-    lines: tuple[ReferenceLine, ...]
-
-
 def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
     """Return what the templates of a format are rendered with."""
     meanings: list[tuple[Mark, str]] = [(MARKS[state], words) for state, words in MEANINGS.items()]
     lists = listings(context.controls, budget=limits.rows, whole=limits.whole, merge=medium == "pdf")
-    boxed = {control.id: _boxes(control, limits) for control in context.controls}
-    further = {control.id: _further(control, boxed[control.id]) for control in context.controls}
+    further = {control.id: _further(control, limits.boxes) for control in context.controls}
     listed = _listed(context, lists, further, limits)
     chapters = [(anchor, title) for anchor, title in CHAPTERS if anchor != "imported" or context.imported]
     return {
@@ -120,10 +96,10 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
         "meanings": meanings,
         "bar": stacked_bar([(item.mark.key, item.count) for item in context.tally], BAR_WIDTH),
         "lists": lists,
-        "boxed": boxed,
+        "proofs": proofs(control for _, members in context.services for control in members) if medium == "pdf" else {},
         "further": further,
         "evidence": listed,
-        "sources": _sources(listed) if medium == "pdf" else (),
+        "sources": sources(listed) if medium == "pdf" else (),
         "unlisted": len(context.evidence) - len(listed),
         "limits": limits,
         "ref_limit": limits.refs,
@@ -135,12 +111,6 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
         "gap_limit": limits.gaps,
         "use_limit": limits.uses,
     }
-
-
-def _boxes(control: Control, limits: Limits) -> int:
-    if limits.varied:
-        return min(control.kinds, limits.boxes if control.mark.state in EXCEPTIONS else limits.quiet_boxes)
-    return limits.boxes
 
 
 def _further(control: Control, boxes: int) -> tuple[str, ...]:
@@ -169,40 +139,3 @@ def _named(
     yield from (gap.ref for gap in context.gaps)
     yield from (trail.ref for trail in context.trails)
     yield from (table.ref for table in context.events)
-
-
-def _sources(items: Sequence[EvidenceItem]) -> tuple[SourceGroup, ...]:
-    groups: dict[str, list[EvidenceItem]] = {}
-    for item in items:
-        groups.setdefault(item.operation, []).append(item)
-    return tuple(
-        SourceGroup(
-            operation,
-            _folder(members),
-            tuple(dict.fromkeys(link for item in members for link in item.used_by)),
-            _lines(members),
-        )
-        for operation, members in sorted(groups.items())
-    )
-
-
-def _folder(items: Sequence[EvidenceItem]) -> str:
-    if len(items) == 1:
-        return items[0].path
-    accounts = {item.account for item in items}
-    account = next(iter(accounts)) if len(accounts) == 1 else "<account>"
-    return f"evidence/raw/{account}/<Region>/{items[0].operation.replace(':', '.')}*.json"
-
-
-def _lines(items: Sequence[EvidenceItem]) -> tuple[ReferenceLine, ...]:
-    alone = len({item.account for item in items}) == 1
-    return tuple(_line(item, alone=alone) for item in items)
-
-
-def _line(item: EvidenceItem, *, alone: bool) -> ReferenceLine:
-    """Write one answer in at most 122 characters: that is what the width of a page holds."""
-    count = plural(item.items, "item") if item.outcome == "answered" else item.outcome
-    middle = f"{count[:11]:>12}" if alone else f"{item.account:>12}"
-    text = f"{item.ref:<8} {item.region:<14} {item.collected[:19]} {middle}  {item.sha256}"
-    more = f"{item.parameters}: {item.path}" if item.parameters else ""
-    return ReferenceLine(item.anchor, text, more)

@@ -1,0 +1,74 @@
+"""Evidence beside a control on paper: an excerpt where it tells something new, otherwise a line with its source.
+
+Whole files lie in the pack, are embedded in the PDF and are listed with their hashes in the appendix; a page shows the
+few lines that decided. Fifteen controls may rest on the same lines of the same answer: they are shown once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from auditor.model import State
+from auditor.render.controls import Control
+from auditor.render.excerpt import Excerpt
+from auditor.render.register import EvidenceBox, EvidenceItem
+
+_OPEN = 2
+"""Answers beside a control that needs somebody's attention, each of another operation."""
+
+_QUIET = 1
+
+_SETTLED = (State.PASS, State.NOT_APPLICABLE)
+
+_Place: TypeAlias = tuple[str, Excerpt | None]
+"""Lines of an answer, the deciding one marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An answer that a control rests on.
+
+    Args:
+        item: the answer.
+        excerpt: the lines to show; None where the source says enough.
+        anchor: names the place, when there is an excerpt.
+        shown_at: anchor of an earlier place that shows the same lines; empty where none does.
+    """
+
+    item: EvidenceItem
+    excerpt: Excerpt | None = None
+    anchor: str = ""
+    shown_at: str = ""
+
+
+def proofs(controls: Iterable[Control]) -> Mapping[str, tuple[Proof, ...]]:
+    """Choose what stands beside each control, by its id; ``controls`` come in the order of the pages.
+
+    What no control before has cited comes first: of the long way from a trail to a subscriber, the alarm of this very
+    control and not once more the trail of them all.
+    """
+    cited: dict[_Place, str] = {}
+    return {control.id: tuple(_proofs(control, cited)) for control in controls}
+
+
+def _proofs(control: Control, cited: dict[_Place, str]) -> Iterator[Proof]:
+    settled = control.mark.state in _SETTLED
+    boxes = sorted(control.boxes[: control.kinds], key=lambda box: _place(box) in cited)
+    for number, box in enumerate(boxes[: _QUIET if settled else _OPEN]):
+        earlier = cited.get(_place(box))
+        excerpt = _telling(box, anything=not settled and number == 0)
+        if earlier is None and excerpt:
+            anchor = cited[_place(box)] = f"proof-{len(cited) + 1}"
+            yield Proof(box.item, excerpt, anchor)
+        else:
+            yield Proof(box.item, shown_at=cited.setdefault(_place(box), ""))
+
+
+def _place(box: EvidenceBox) -> _Place:
+    return box.item.ref, next(iter(box.excerpts), None)
+
+
+def _telling(box: EvidenceBox, *, anything: bool) -> Excerpt | None:
+    """Return the first place of an answer that decided; ``anything`` takes one that only shows what it looks like."""
+    first = next(iter(box.excerpts), None)
+    return first if first and first.lines and (anything or first.deciding) else None

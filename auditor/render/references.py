@@ -1,0 +1,150 @@
+"""The list of evidence on paper, set like a bibliography: by operation, and equal answers told once.
+
+The same call gives the same empty list in most Regions. Files that are equal, byte for byte, share a line with their
+hash; each keeps its reference, its place and its anchor.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from auditor.render.anchors import Link
+from auditor.render.register import EvidenceItem
+from auditor.render.text import plural
+
+_PARAMETERS = 100
+"""Characters of a call's parameters on paper; the whole stands in the evidence's metadata."""
+
+_SHORT = 50
+
+_SAME = 3
+"""Fewer controls than this are named again rather than looked up elsewhere."""
+
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One of several equal files: where its links lead, and what tells it from the others."""
+
+    anchor: str
+    text: str
+
+    @property
+    def short(self) -> bool:
+        """Whether it may stay on one line; names of Regions are not broken at their hyphens."""
+        return len(self.text) < _SHORT
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What AWS answered, as a line of fixed width, and what does not fit into it.
+
+    Args:
+        anchor: where links to the one file lead; empty when there are several.
+        line: file or number of files, time, number of items, SHA-256.
+        files: the files, when there are several.
+        notes: parameters and the like.
+    """
+
+    anchor: str
+    line: str
+    files: tuple[StoredFile, ...]
+    notes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The answers of one operation, where they lie, and which controls used them."""
+
+    anchor: str
+    operation: str
+    files: str
+    used_by: tuple[Link, ...]
+    same_as: Link | None
+    """An earlier operation that the very same controls used; they are named there."""
+    answers: tuple[Answer, ...]
+
+
+def sources(items: Sequence[EvidenceItem]) -> tuple[Source, ...]:
+    """Arrange stored answers by operation, in the order of the alphabet."""
+    one_account = len({item.account for item in items}) == 1
+    first: dict[tuple[Link, ...], Link] = {}
+    found = []
+    for number, (operation, members) in enumerate(sorted(_grouped((item.operation, item) for item in items).items())):
+        anchor = f"source-{number + 1}"
+        used_by = tuple(dict.fromkeys(link for item in members for link in item.used_by))
+        same_as = first.get(used_by) if len(used_by) > _SAME else None
+        first.setdefault(used_by, Link(anchor, operation))
+        answers = _answers(members, one_account=one_account)
+        found.append(Source(anchor, operation, _files(members), used_by, same_as, answers))
+    return tuple(found)
+
+
+def _grouped(pairs: Iterable[tuple[_Key, _Item]]) -> Mapping[_Key, Sequence[_Item]]:
+    groups: dict[_Key, list[_Item]] = {}
+    for key, item in pairs:
+        groups.setdefault(key, []).append(item)
+    return groups
+
+
+def _files(items: Sequence[EvidenceItem]) -> str:
+    """Say where the files lie; what differs between them stands in angle brackets."""
+    parts = {
+        "<account>": {item.account for item in items},
+        "<Region>": {item.region for item in items},
+        ".<key>": {_key(item) for item in items},
+    }
+    account, region, key = (next(iter(seen)) if len(seen) == 1 else name for name, seen in parts.items())
+    return f"evidence/raw/{account}/{region}/{items[0].operation.replace(':', '.')}{key}.json"
+
+
+def _key(item: EvidenceItem) -> str:
+    """Return what parameters add to a file's name (``auditor.evidence``): empty, or a dot and twelve digits."""
+    return item.path.removesuffix(".json").rpartition(item.operation.replace(":", "."))[2]
+
+
+def _answers(items: Sequence[EvidenceItem], *, one_account: bool) -> tuple[Answer, ...]:
+    same = _grouped(((item.sha256, item.outcome, item.items), item) for item in items)
+    with_key = len({_key(item) for item in items}) > 1
+    return tuple(
+        _several(members, one_account=one_account, with_key=with_key)
+        if len(members) > 1
+        else _single(members[0], one_account=one_account, with_key=with_key)
+        for members in same.values()
+    )
+
+
+def _single(item: EvidenceItem, *, one_account: bool, with_key: bool) -> Answer:
+    head = f"{item.ref:<8} {item.region:<14}"
+    notes = [item.account] if not one_account else []
+    return Answer(item.anchor, _line(head, item), (), ", ".join((*notes, *_details(item, with_key=with_key))))
+
+
+def _several(items: Sequence[EvidenceItem], *, one_account: bool, with_key: bool) -> Answer:
+    earliest, latest = (choose(items, key=lambda item: item.collected) for choose in (min, max))
+    alike = len({item.parameters for item in items}) == 1
+    files = []
+    for item in items:
+        own = () if alike else _details(item, with_key=with_key)
+        place = item.region if one_account else f"{item.account} {item.region}"
+        files.append(StoredFile(item.anchor, " ".join((item.ref, place, *own))))
+    notes = list(_details(earliest, with_key=with_key)) if alike else []
+    if earliest.collected != latest.collected:
+        notes.append(f"the last at {latest.collected}")
+    return Answer("", _line(plural(len(items), "equal file"), earliest), tuple(files), ", ".join(notes))
+
+
+def _line(head: str, item: EvidenceItem) -> str:
+    """Write an answer in 122 characters: that is what the width of a page holds."""
+    count = plural(item.items, "item") if item.outcome == "answered" else item.outcome
+    return f"{head:<23} {item.collected[:19]} {count[:12]:>12}  {item.sha256}"
+
+
+def _details(item: EvidenceItem, *, with_key: bool) -> Iterator[str]:
+    if with_key and _key(item):
+        yield _key(item).removeprefix(".")
+    if item.parameters:
+        cut = len(item.parameters) > _PARAMETERS
+        yield f"{item.parameters[:_PARAMETERS]} …" if cut else item.parameters

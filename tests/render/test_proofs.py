@@ -1,0 +1,37 @@
+"""What stands beside a control on paper: some evidence for each, and no lines twice."""
+
+from dataclasses import replace
+
+from auditor.model import State
+from auditor.render.context import Context
+from auditor.render.proofs import proofs
+
+
+def test_each_control_with_evidence_shows_some_of_it(report: Context) -> None:
+    found = proofs(report.controls)
+    for control in report.controls:
+        refs = {box.item.ref for box in control.boxes}
+        assert bool(found[control.id]) == bool(refs)
+        assert {proof.item.ref for proof in found[control.id]} <= refs
+        assert len(found[control.id]) <= (1 if control.mark.state in {State.PASS, State.NOT_APPLICABLE} else 2)
+
+
+def test_the_same_lines_are_shown_once_and_pointed_to_afterwards(report: Context) -> None:
+    again = tuple(replace(control, id=f"{control.id}-{n}") for n in range(4) for control in report.controls)
+    found = [proof for members in proofs(again).values() for proof in members]
+    shown = [(proof.item.ref, proof.excerpt) for proof in found if proof.excerpt]
+    assert shown
+    assert len(set(shown)) == len(shown)
+    anchors: set[str] = set()
+    for proof in found:
+        assert not proof.shown_at or proof.shown_at in anchors
+        anchors |= {proof.anchor} if proof.anchor else set()
+    assert any(proof.shown_at for proof in found)
+
+
+def test_lines_that_no_control_before_has_cited_come_first(report: Context) -> None:
+    settled = next(item for item in report.controls if item.mark.state is State.PASS)
+    boxes = tuple({box.item.ref: box for item in report.controls for box in item.boxes[:1]}.values())[:2]
+    one, other = (replace(settled, id=name, boxes=boxes, kinds=2) for name in ("one", "other"))
+    found = proofs((one, other))
+    assert [found[name][0].item.ref for name in ("one", "other")] == [box.item.ref for box in boxes]
