@@ -59,16 +59,23 @@ class Path:
     boxes: tuple[Box, ...]
     holds: bool
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways found in one place, the best first, and what was read there of filters and other detections."""
+
+    paths: tuple[Path, ...]
     filters: tuple[FilterText, ...]
-    pace: str
     others: tuple[str, ...]
+    pace: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """All ways found for one control, the best first."""
+    """All ways found for one control, place by place."""
 
-    paths: tuple[Path, ...]
+    ways: tuple[Ways, ...]
     missed: tuple[Missed, ...]
     left_out: int
 
@@ -94,17 +101,30 @@ _NOT_KNOWN = "not known"
 
 def chains_of(results: Sequence[Mapping[str, Any]]) -> Chain | None:
     """Collect the chains that a control's results carry in their details; None when there are none."""
-    paths: list[Path] = []
+    ways: list[Ways] = []
     missed: list[Missed] = []
+    found = 0
     for result in results:
         details = result["details"]
         where = f"{visible(result['account'], 40)}, {visible(result['region'], 40)}"
-        paths.extend(_path(where, path, details) for path in _listed(details, "chains"))
+        paths = _listed(details, "chains")
+        if paths and found < _PATHS:
+            ways.append(_ways([_path(where, path) for path in paths[: _PATHS - found]], details))
+        found += len(paths)
         missed.extend(_missed(item) for item in _listed(details, "missed"))
         missed.extend(_disagreement(item) for item in _listed(details.get("truth") or {}, "disagreements"))
-    if not paths and not missed:
+    if not found and not missed:
         return None
-    return Chain(tuple(paths[:_PATHS]), tuple(missed[:_PATHS]), max(0, len(paths) - _PATHS))
+    return Chain(tuple(ways), tuple(missed[:_PATHS]), max(0, found - _PATHS))
+
+
+def _ways(paths: Sequence[Path], details: Mapping[str, Any]) -> Ways:
+    return Ways(
+        tuple(paths),
+        filters=tuple(_filter(item) for item in _listed(details, "filters")[:_FILTERS]),
+        others=tuple(_other(item) for item in _listed(details, "alternatives")[:_FILTERS]),
+        pace=visible((details.get("detection_time") or {}).get("sentence", "")),
+    )
 
 
 def _listed(details: Mapping[str, Any], *names: str) -> list[Mapping[str, Any]]:
@@ -117,7 +137,7 @@ def _listed(details: Mapping[str, Any], *names: str) -> list[Mapping[str, Any]]:
     return []
 
 
-def _path(where: str, document: Mapping[str, Any], details: Mapping[str, Any]) -> Path:
+def _path(where: str, document: Mapping[str, Any]) -> Path:
     links = tuple(_link(item) for item in document["links"])
     boxes = place([(link.kind, link.name, link.verdict) for link in links])
     holds = all(link.verdict == "holds" for link in links)
@@ -130,9 +150,6 @@ def _path(where: str, document: Mapping[str, Any], details: Mapping[str, Any]) -
         boxes=boxes,
         holds=holds,
         text=f"{spoken}.",
-        filters=tuple(_filter(item) for item in _listed(details, "filters")[:_FILTERS]),
-        pace=visible((details.get("detection_time") or {}).get("sentence", "")),
-        others=tuple(_other(item) for item in _listed(details, "alternatives")[:_FILTERS]),
     )
 
 

@@ -11,10 +11,11 @@ _LABEL_FITS = 24.0
 CELL = 14.0
 """Side of one cell of a coverage strip, in SVG units."""
 
-BOX_WIDTH = 88.0
-BOX_GAP = 14.0
-_BOX_LINE = 17
-"""Characters of a chain box's line; names longer than two lines stand whole in the text below the drawing."""
+BOX_WIDTH = 90.0
+BOX_GAP = 12.0
+_BOX_LINE = 15
+_BOX_LINES = 3
+"""Characters of a chain box's line, and its lines; longer names stand whole in the text below the drawing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Box:
 
     Args:
         kind: what the link is, such as ``metric filter``.
-        lines: its name in at most two short lines.
+        lines: its name in at most three short lines.
         verdict: ``holds``, ``broken`` or ``unknown``.
         reached: False for links after the broken one; they are drawn pale.
     """
@@ -192,15 +193,14 @@ def chain(links: Sequence[tuple[str, str, str]]) -> tuple[Box, ...]:
 
 
 def short_lines(name: str) -> tuple[str, ...]:
-    """Fold a name into at most two lines, after a separator where there is one near the end of the first.
+    """Fold a name into a few lines, after separators where there is one near the end of a line.
 
     A name that does not fit keeps its beginning and its end, as ARNs differ there.
     """
-    if len(name) <= _BOX_LINE:
-        return (name,)
-    cut = max((at + 1 for at in range(_BOX_LINE // 2, _BOX_LINE) if name[at] in "-/_.:"), default=_BOX_LINE)
-    if len(name) - cut <= _BOX_LINE:
-        return (name[:cut], name[cut:])
-    if len(name) <= 2 * _BOX_LINE:
-        return (name[:_BOX_LINE], name[_BOX_LINE:])
-    return (name[: _BOX_LINE - 1] + "…", "…" + name[1 - _BOX_LINE :])
+    lines: list[str] = []
+    rest = name
+    while len(rest) > _BOX_LINE and len(lines) < _BOX_LINES - 1:
+        cut = max((at + 1 for at in range(_BOX_LINE // 2, _BOX_LINE) if rest[at] in "-/_.:, "), default=_BOX_LINE)
+        lines.append(rest[:cut])
+        rest = rest[cut:]
+    return (*lines, rest if len(rest) <= _BOX_LINE else "…" + rest[1 - _BOX_LINE :])

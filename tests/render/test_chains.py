@@ -2,7 +2,11 @@
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from auditor.render.chains import Chain, chains_of
+from auditor.render.charts import short_lines
 
 LINKS = [
     {"kind": "trail", "name": "main", "holds": True, "reason": ""},
@@ -20,7 +24,7 @@ def drawn(**details: Any) -> Chain:
 
 
 def test_a_link_that_is_not_known_is_told_from_one_that_is_not_reached() -> None:
-    (path,) = drawn().paths
+    ((path,),) = (ways.paths for ways in drawn().ways)
     assert [link.word for link in path.links] == ["holds", "not known", "not reached"]
     assert "action alerts: not known, The topic is in account 444455556666." in path.text
     assert not path.holds
@@ -39,4 +43,22 @@ def test_a_disagreement_with_aws_is_shown_with_pattern_and_event() -> None:
 
 def test_hostile_details_are_drawn_or_left_out() -> None:
     for truth in (None, {}, {"disagreements": "x"}, {"disagreements": [{"event": "no JSON", "pattern": 5}]}):
-        assert drawn(truth=truth).paths
+        assert drawn(truth=truth).ways
+
+
+def test_what_two_ways_have_in_common_is_said_once() -> None:
+    filters = [{"name": "cis", "pattern": "{ $.eventName = StopLogging }", "sentence": "Two people are told."}]
+    (ways,) = drawn(chains=[{"links": LINKS}, {"links": LINKS[:1]}], filters=filters).ways
+    assert (len(ways.paths), [item.name for item in ways.filters]) == (2, ["cis"])
+
+
+@given(name=st.text(alphabet="abcdefgh0123-/_.: ,", max_size=80))
+def test_a_name_in_a_box_keeps_its_beginning_and_its_end(name: str) -> None:
+    lines = short_lines(name)
+    assert len(lines) <= 3
+    assert all(len(line) <= 15 for line in lines)
+    text = "".join(lines)
+    before, cut, after = text.partition("…")
+    assert name.startswith(before)
+    assert name.endswith(after)
+    assert bool(cut) or text == name
