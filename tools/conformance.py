@@ -1,9 +1,9 @@
 """Has others judge our files: ``python tools/conformance.py [FILE.pdf|FILE.sarif ...]``.
 
 veraPDF judges PDFs against PDF/A-3a and PDF/UA-1, Microsoft's multitool SARIF logs with GitHub's rules. Without files
-the test sample is laid out in its variants (A4, Letter, names that mean harm; with logos, all with attachments) and
-signed at each level of PAdES. veraPDF comes through Maven, the multitool through npm; where one of them cannot be had
-the script says so in one line and judges the rest.
+the committed sample pack is judged, and the test sample: laid out in its variants (A4, Letter, names that mean harm;
+with logos, all with attachments) and signed at each level of PAdES. veraPDF comes through Maven, the multitool through
+npm; where one of them cannot be had the script says so in one line and judges the rest.
 """
 
 import json
@@ -25,7 +25,7 @@ RULES = "Sarif;Ghas"
 ACCEPTED = {"SARIF2005": "the tool has no home page that informationUri could name"}
 """Warnings of the multitool that stay, and why."""
 
-SAMPLE_SARIF = ROOT / "reports" / "sample" / "results" / "results.sarif"
+SAMPLE = ROOT / "reports" / "sample"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -156,7 +156,7 @@ def _samples(folder: Path) -> Iterator[Path]:
     alone = folder / "integrity.pdf"
     alone.write_bytes(integrity.render_pdf(integrity.pages(documents_of(*TOLD))))
     yield alone
-    yield SAMPLE_SARIF
+    yield from (SAMPLE / "report.pdf", SAMPLE / "results" / "results.sarif")
     yield from _signed(folder / "a4.pdf")
 
 
