@@ -1,5 +1,6 @@
 """Streams the log files that proved digests name: get, inflate, hash, forget. Step 6 of a verification."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ class Checked:
     trail_events: list[TrailEvent] = field(default_factory=list)
     records: int = 0
     files: int = 0
+    unread: int = 0
+    """Log files whose records could not be read, although nothing is wrong with their bytes."""
 
 
 class LogPass:
@@ -208,12 +211,9 @@ class LogPass:
             self._read_records(entry, inflated.data or b"", outcome, verified=valid)
 
     def _read_records(self, entry: Entry, data: bytes, outcome: Checked, *, verified: bool) -> None:
-        try:
-            document = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return
-        records = document.get("Records") if isinstance(document, dict) else None
-        if not isinstance(records, list):
+        records = _records(data)
+        if records is None:
+            outcome.unread += 1
             return
         telling = verified and self._of_owner(entry)
         outcome.records += len(records)
@@ -232,7 +232,7 @@ class LogPass:
         self._state.workers.concurrency.saw(checked.fastest)
         for event in checked.trail_events:
             self._state.trail_events[event.event_id or f"{event.name}{event.time}"] = event
-        self._rows.add(checked.rows, checked.files, checked.records)
+        self._rows.add(checked.rows, checked.files, checked.records, checked.unread)
         for header, keys in checked.headers.items():
             if header in self._headers or len(self._headers) < HEADER_VARIANTS:
                 count, some = self._headers.get(header, (0, []))
@@ -272,18 +272,35 @@ class LogPass:
         return found
 
 
+def _records(data: bytes) -> list[Any] | None:
+    """Return the records of a log file; None when they cannot be read.
+
+    A caller's text may hold half of a character, escaped: the standard library reads that, the faster reader does not.
+    """
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        try:
+            document = json.loads(data)
+        except (ValueError, RecursionError):
+            return None
+    records = document.get("Records") if isinstance(document, dict) else None
+    return records if isinstance(records, list) else None
+
+
 class Rows:
     """Notable rows, bounded: the earliest ones are kept, the rest is counted."""
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
-        self._files = self._records = self._dropped = 0
+        self._files = self._records = self._dropped = self._unread = 0
 
-    def add(self, rows: Iterable[Row], files: int, records: int) -> None:
-        """Add what one batch of log files held."""
+    def add(self, rows: Iterable[Row], files: int, records: int, unread: int) -> None:
+        """Add what one batch of log files held, and how many of them could not be read."""
         self._rows += rows
         self._files += files
         self._records += records
+        self._unread += unread
         if len(self._rows) > 8 * ROW_LIMIT:
             self._rows.sort(key=Row.order)
             self._dropped += len(self._rows) - 4 * ROW_LIMIT
@@ -297,6 +314,8 @@ class Rows:
         }
         document = notable_document(self._rows, where, log_files=self._files, records=self._records)
         document["omitted"] += self._dropped
+        if self._unread:
+            document["source"]["unread"] = self._unread
         return document
 
 

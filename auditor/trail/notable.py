@@ -10,77 +10,31 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from auditor.notable_calls import CALLS, INGRESS_CALLS, ROOT_CALL, TRAIL_CALLS
 from auditor.period import parse_time, rfc3339
 from auditor.trail.chain import TrailEvent
 
 SHORT: Final = 300
 """Longest text taken from a record into a row: enough for any ARN, too little to swamp a report."""
 
-TRAIL_CALLS: Final = frozenset(
-    {
-        "StopLogging",
-        "StartLogging",
-        "DeleteTrail",
-        "CreateTrail",
-        "UpdateTrail",
-        "PutEventSelectors",
-        "PutInsightSelectors",
-    }
-)
-_BUCKET_CALLS: Final = frozenset(
-    {
-        "PutBucketPolicy",
-        "DeleteBucketPolicy",
-        "PutBucketAcl",
-        "PutBucketPublicAccessBlock",
-        "DeleteBucketPublicAccessBlock",
-        "PutBucketLifecycle",
-        "PutBucketLifecycleConfiguration",
-        "DeleteBucketLifecycle",
-        "PutBucketVersioning",
-        "PutBucketReplication",
-        "DeleteBucketReplication",
-        "PutBucketCors",
-        "DeleteBucketCors",
-        "PutBucketLogging",
-        "PutObjectLockConfiguration",
-        "PutBucketEncryption",
-        "DeleteBucketEncryption",
-    }
-)
-_KEY_CALLS: Final = frozenset({"ScheduleKeyDeletion", "DisableKey", "DeleteImportedKeyMaterial", "DisableKeyRotation"})
-_ALARM_CALLS: Final = frozenset({"DeleteAlarms", "DisableAlarmActions", "SetAlarmState", "PutMetricAlarm"})
-_NOTICE_CALLS: Final = frozenset({"Unsubscribe", "DeleteTopic"})
-_FILTER_CALLS: Final = frozenset({"DeleteMetricFilter", "DeleteLogGroup", "DeleteLogStream", "PutRetentionPolicy"})
-_CONFIG_CALLS: Final = frozenset(
-    {"StopConfigurationRecorder", "DeleteConfigurationRecorder", "DeleteDeliveryChannel", "PutConfigurationRecorder"}
-)
-_DETECTION_CALLS: Final = frozenset(
-    {"DeleteDetector", "UpdateDetector", "DisableSecurityHub", "DeleteRule", "DisableRule", "RemoveTargets"}
-)
-_FLOW_CALLS: Final = frozenset({"DeleteFlowLogs"})
-
-_CALLS: Final[Mapping[tuple[str, str], str]] = {
-    **{("cloudtrail.amazonaws.com", name): "trail_changed" for name in TRAIL_CALLS},
-    **{("s3.amazonaws.com", name): "bucket_changed" for name in _BUCKET_CALLS},
-    ("s3.amazonaws.com", "DeleteBucket"): "bucket_deleted",
-    **{("kms.amazonaws.com", name): "key_disabled" for name in _KEY_CALLS},
-    **{("monitoring.amazonaws.com", name): "alarm_changed" for name in _ALARM_CALLS},
-    **{("sns.amazonaws.com", name): "notice_removed" for name in _NOTICE_CALLS},
-    **{("logs.amazonaws.com", name): "log_group_changed" for name in _FILTER_CALLS},
-    **{("config.amazonaws.com", name): "config_changed" for name in _CONFIG_CALLS},
-    **{("guardduty.amazonaws.com", name): "detection_changed" for name in _DETECTION_CALLS},
-    **{("securityhub.amazonaws.com", name): "detection_changed" for name in _DETECTION_CALLS},
-    **{("events.amazonaws.com", name): "detection_changed" for name in _DETECTION_CALLS},
-    **{("ec2.amazonaws.com", name): "flow_logs_deleted" for name in _FLOW_CALLS},
-}
-_INGRESS_CALLS: Final[Mapping[str, str]] = {
-    "AuthorizeSecurityGroupIngress": "port_opened",
-    "ModifySecurityGroupRules": "port_opened",
-    "RevokeSecurityGroupIngress": "port_closed",
-}
 ADMIN_PORTS: Final = (22, 3389)
 """SSH and RDP: the ports the CIS benchmark asks about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of a security group that lets all addresses of one IP version in. No port means every port."""
+
+    protocol: str
+    first: int | None
+    last: int | None
+    version: int
+
+    def takes_in(self, port: int) -> bool:
+        """Say whether it opens a port."""
+        if self.protocol == "-1" or self.first is None or self.last is None:
+            return True
+        return self.first <= port <= self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +58,7 @@ class Row:
     log_file: str = ""
     verified: bool = False
     ports: tuple[int, ...] = ()
+    rules: frozenset[Rule] = frozenset()
     closed_by: str = ""
     closed_at: datetime | None = None
 
@@ -172,12 +127,12 @@ def notable_row(record: object, *, log_file: str = "", verified: bool = False) -
 def _kind(record: Mapping[str, Any], name: str, source: str) -> str | None:
     if name == "ConsoleLogin" and source == "signin.amazonaws.com":
         return _sign_in(record)
-    if kind := _CALLS.get((source, name)):
+    if kind := CALLS.get((source, name)):
         return kind
-    if source == "ec2.amazonaws.com" and (kind := _INGRESS_CALLS.get(name)):
-        return kind if _opened_ports(record) else None
+    if source == "ec2.amazonaws.com" and name in INGRESS_CALLS and _rules(record):
+        return INGRESS_CALLS[name]
     if _map(record, "userIdentity").get("type") == "Root" and record.get("eventType") != "AwsServiceEvent":
-        return None if _map(record, "userIdentity").get("invokedBy") else "root_call"
+        return None if _map(record, "userIdentity").get("invokedBy") else ROOT_CALL
     return None
 
 
@@ -192,8 +147,8 @@ def _sign_in(record: Mapping[str, Any]) -> str | None:
     return "sign_in_without_mfa" if who == "IAMUser" else "sign_in_federated"
 
 
-def _opened_ports(record: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return which administration ports a security group call opens to, or closes for, everybody."""
+def _rules(record: Mapping[str, Any]) -> frozenset[Rule]:
+    """Return the rules of a security group call that open administration ports to everybody, or no longer do."""
     parameters = _map(record, "requestParameters")
     permissions = _items(_map(parameters, "ipPermissions"))
     if not permissions:
@@ -203,29 +158,41 @@ def _opened_ports(record: Mapping[str, Any]) -> tuple[int, ...]:
         if isinstance(rule, Mapping):
             inner = _map(rule, "SecurityGroupRule")
             permissions.append({_lower_first(str(name)): value for name, value in inner.items()})
-    ports = {port for item in permissions if _is_for_all(item) for port in ADMIN_PORTS if _has_port(item, port)}
-    return tuple(sorted(ports))
+    return frozenset(
+        Rule(_text(str(item.get("ipProtocol"))), _port(item, "fromPort"), _port(item, "toPort"), version)
+        for item in permissions
+        if any(_has_port(item, port) for port in ADMIN_PORTS)
+        for version in _open_versions(item)
+    )
 
 
-def _is_for_all(permission: Mapping[str, Any]) -> bool:
+def _open_versions(permission: Mapping[str, Any]) -> frozenset[int]:
+    """Return the IP versions of which a permission takes in every address."""
     addresses = [permission.get(name) for name in ("cidrIp", "cidrIpv6", "cidrIpv4")]
     addresses += [item.get("cidrIp") for item in _items(_map(permission, "ipRanges"))]
     addresses += [item.get("cidrIpv6") for item in _items(_map(permission, "ipv6Ranges"))]
-    return any(_everybody(address) for address in addresses)
+    return frozenset(version for address in addresses if (version := _everybody(address)))
 
 
-def _everybody(address: object) -> bool:
+def _everybody(address: object) -> int:
+    """Return the IP version of a range of all addresses; 0 for any other."""
     try:
-        return isinstance(address, str) and ipaddress.ip_network(address, strict=False).prefixlen == 0
+        network = ipaddress.ip_network(address, strict=False) if isinstance(address, str) else None
     except ValueError:
-        return False
+        return 0
+    return network.version if network is not None and network.prefixlen == 0 else 0
 
 
 def _has_port(permission: Mapping[str, Any], port: int) -> bool:
     if str(permission.get("ipProtocol")) == "-1":
         return True
-    first, last = permission.get("fromPort"), permission.get("toPort")
-    return isinstance(first, int) and isinstance(last, int) and first <= port <= last
+    first, last = _port(permission, "fromPort"), _port(permission, "toPort")
+    return first is not None and last is not None and first <= port <= last
+
+
+def _port(permission: Mapping[str, Any], name: str) -> int | None:
+    value = permission.get(name)
+    return value if isinstance(value, int) else None
 
 
 def _map(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -251,7 +218,8 @@ def _row(record: Mapping[str, Any], kind: str, log_file: str, verified: bool) ->
         return None
     actor, actor_type = _actor(record)
     name, outcome, resource = _text(record.get("eventName")), _outcome(record), _resource(record)
-    ports = _opened_ports(record) if kind in {"port_opened", "port_closed"} else ()
+    rules = _rules(record) if kind in INGRESS_CALLS.values() else frozenset()
+    ports = tuple(port for port in ADMIN_PORTS if any(rule.takes_in(port) for rule in rules))
     return Row(
         kind,
         _text(record.get("eventID")),
@@ -270,6 +238,7 @@ def _row(record: Mapping[str, Any], kind: str, log_file: str, verified: bool) ->
         log_file,
         verified,
         ports,
+        rules,
     )
 
 
@@ -294,6 +263,7 @@ def _outcome(record: Mapping[str, Any]) -> str:
 _RESOURCE_FIELDS: Final = (
     "bucketName",
     "groupId",
+    "groupName",
     "keyId",
     "name",
     "trailName",
@@ -391,20 +361,23 @@ ROW_LIMIT: Final = 5000
 
 
 def pair_ports(rows: Iterable[Row]) -> list[Row]:
-    """Put each successful opening of a port together with the next successful closing of the same port and group."""
+    """Put each successful opening together with the successful closing that left none of its rules open.
+
+    A rule is closed by the call that names it: EC2 closes neither a wider one nor one for the other IP version with it.
+    """
     ordered = sorted(rows, key=Row.order)
     done: list[Row] = []
-    open_since: dict[tuple[str, str, str], list[int]] = {}
+    open_since: dict[tuple[str, str, str], dict[int, frozenset[Rule]]] = {}
     for row in ordered:
-        place = (row.account, row.region, row.resource)
+        here = open_since.setdefault((row.account, row.region, row.resource), {}) if row.resource else {}
         if row.outcome == "Success" and row.kind == "port_opened":
-            open_since.setdefault(place, []).append(len(done))
+            here[len(done)] = row.rules
         elif row.outcome == "Success" and row.kind == "port_closed":
-            for index in open_since.pop(place, []):
-                if set(done[index].ports) <= set(row.ports):
+            for index, rules in list(here.items()):
+                here[index] = rules - row.rules
+                if not here[index]:
+                    del here[index]
                     done[index] = replace(done[index], closed_by=row.actor, closed_at=row.event_time)
-                else:
-                    open_since.setdefault(place, []).append(index)
         done.append(row)
     return done
 

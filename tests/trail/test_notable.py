@@ -1,5 +1,6 @@
 """Notable records are recognised by meaning; hostile ones are survived."""
 
+import gzip
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from auditor.canonical import canonical_json
 from auditor.trail.notable import Row, notable, notable_document, notable_row, trail_event
 
-from .bucket import ACCOUNT, START, record, scope, trail_call
+from .bucket import ACCOUNT, START, filled, record, scope, trail_call, verify
 from .scenarios import MINUTE
 
 ROOT: dict[str, Any] = {"type": "Root", "arn": f"arn:aws:iam::{ACCOUNT}:root"}
@@ -56,6 +57,11 @@ def open_to(address: str, first: int = 22, last: int = 22, protocol: str = "tcp"
         ),
         pytest.param(
             call("s3", "ListBuckets", userIdentity=ROOT | {"invokedBy": "config.amazonaws.com"}), None, id="root-by-aws"
+        ),
+        pytest.param(
+            ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0", 443, 443), userIdentity=ROOT),
+            "root_call",
+            id="root-opens-another-port",
         ),
         pytest.param(sign_in(additionalEventData={"MFAUsed": "No"}), "sign_in_without_mfa", id="no-mfa"),
         pytest.param(sign_in(additionalEventData={"MFAUsed": "Yes"}), None, id="with-mfa"),
@@ -189,6 +195,56 @@ def test_an_opened_port_is_paired_with_the_call_that_closed_it() -> None:
     assert opened["sg-2"]["closed_at"] is None
 
 
+def opened(*records_: dict[str, Any]) -> list[float | None]:
+    """Return how long each opening lasted."""
+    document = notable_document(rows(*records_), {}, log_files=1, records=len(records_))
+    return [row["minutes_open"] for row in document["rows"] if row["kind"] == "port_opened"]
+
+
+def test_closing_one_ip_version_leaves_the_other_open() -> None:
+    one, other = open_to("0.0.0.0/0"), open_to("::/0")
+    found = opened(
+        ingress("AuthorizeSecurityGroupIngress", one),
+        ingress("AuthorizeSecurityGroupIngress", other, START + MINUTE),
+        ingress("RevokeSecurityGroupIngress", one, START + 3 * MINUTE),
+    )
+    assert found == [3.0, None]
+
+
+def test_an_opening_ends_with_its_last_rule() -> None:
+    both = open_to("0.0.0.0/0") | {"ipv6Ranges": {"items": [{"cidrIpv6": "::/0"}]}}
+    found = opened(
+        ingress("AuthorizeSecurityGroupIngress", both),
+        ingress("RevokeSecurityGroupIngress", open_to("0.0.0.0/0"), START + MINUTE),
+        ingress("RevokeSecurityGroupIngress", open_to("::/0"), START + 5 * MINUTE),
+    )
+    assert found == [5.0]
+
+
+@pytest.mark.parametrize(
+    "closed",
+    [
+        pytest.param(open_to("0.0.0.0/0", protocol="udp"), id="another-protocol"),
+        pytest.param(open_to("0.0.0.0/0", 22, 3389), id="other-ports"),
+        pytest.param({**open_to("0.0.0.0/0"), "ipProtocol": "-1"}, id="all-traffic"),
+    ],
+)
+def test_a_call_closes_only_the_rule_that_it_names(closed: dict[str, Any]) -> None:
+    found = opened(
+        ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0")),
+        ingress("RevokeSecurityGroupIngress", closed, START + MINUTE),
+    )
+    assert found == [None]
+
+
+def test_groups_without_an_id_are_not_taken_for_each_other() -> None:
+    found = opened(
+        ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0"), group=""),
+        ingress("RevokeSecurityGroupIngress", open_to("0.0.0.0/0"), START + MINUTE, group=""),
+    )
+    assert found == [None]
+
+
 def test_a_refused_closing_closes_nothing() -> None:
     found = rows(
         ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0")),
@@ -225,3 +281,19 @@ def test_only_successful_calls_on_this_trail_are_trail_events() -> None:
     assert trail_event(trail_call(START, "StopLogging", name="other"), means) is None
     assert trail_event(trail_call(START, "StopLogging") | {"errorCode": "AccessDenied"}, means) is None
     assert trail_event(trail_call(START + timedelta(), "LookupEvents"), means) is None
+
+
+def test_a_record_that_only_a_patient_reader_reads_is_searched_as_well() -> None:
+    odd = trail_call(START + MINUTE, "StopLogging", size=float("nan"))
+    document = verify(filled(extra=[odd]), events=True).notable
+    assert document is not None
+    assert document["counts"] == {"trail_changed": 1}
+    assert "unread" not in document["source"]
+
+
+def test_log_files_that_cannot_be_read_are_counted() -> None:
+    bucket = filled()
+    bucket.change(bucket.log_keys()[20], gzip.compress(b"no records"))
+    document = verify(bucket, events=True).notable
+    assert document is not None
+    assert document["source"]["unread"] == 1

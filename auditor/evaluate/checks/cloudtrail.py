@@ -21,6 +21,7 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
+from auditor.evaluate.checks.policies import account_of
 from auditor.evaluate.checks.selectors import READ, WRITE, Management, ObjectEvents
 from auditor.evaluate.view import EvidenceMissing, Subject, View
 from auditor.model import Verdict, failed, not_assessed, passed
@@ -66,12 +67,24 @@ def trail_items(view: View) -> tuple[Mapping[str, Any], ...]:
 
 def trail_status(view: View, item: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the ``GetTrailStatus`` answer of a trail from its home Region."""
-    return view.page("cloudtrail:GetTrailStatus", region=text(item, "HomeRegion"), Name=text(item, "TrailARN"))
+    return _asked_at_home(view, "cloudtrail:GetTrailStatus", "Name", item)
 
 
 def trail_selectors(view: View, item: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the ``GetEventSelectors`` answer of a trail from its home Region."""
-    return view.page("cloudtrail:GetEventSelectors", region=text(item, "HomeRegion"), TrailName=text(item, "TrailARN"))
+    return _asked_at_home(view, "cloudtrail:GetEventSelectors", "TrailName", item)
+
+
+def _asked_at_home(view: View, operation: str, parameter: str, item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a trail's home Region says; where the account may not ask, what the trail's owner was told."""
+    home, arn = text(item, "HomeRegion"), text(item, "TrailARN")
+    try:
+        return view.page(operation, region=home, **{parameter: arn})
+    except EvidenceMissing:
+        owner = view.beside(account_of(arn))
+        if owner is None:
+            raise
+        return owner.page(operation, region=home, **{parameter: arn})
 
 
 def trails(view: View) -> tuple[tuple[Trail, ...], EvidenceMissing | None]:

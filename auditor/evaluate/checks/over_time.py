@@ -1,23 +1,82 @@
 """Judges whole periods: what verified digests and log files say about every hour, never a single reading.
 
 A criterion over a period is met only when every hour asked for was verified and no verified event broke it. Evidence is
-what trail verification wrote: ``trail:VerifyDigests`` and ``trail:NotableEvents``, one document per trail.
+what trail verification wrote: ``trail:VerifyDigests`` and ``trail:NotableEvents``, one document per trail. A trail
+shows that nothing took place only where its event selectors let such events through and they are searched for.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from auditor.evaluate.checks.cloudtrail import trail_items
-from auditor.evaluate.checks.fields import counted, flag, integer, listed, mapping, optional_text, some, text
+from auditor.evaluate.checks import selectors
+from auditor.evaluate.checks.cloudtrail import trail_items, trail_selectors
+from auditor.evaluate.checks.fields import (
+    counted,
+    flag,
+    integer,
+    listed,
+    mapping,
+    optional_mapping,
+    optional_text,
+    some,
+    text,
+)
 from auditor.evaluate.view import EvidenceMissing, Subject, View
 from auditor.model import State, Verdict, failed, not_assessed, passed
+from auditor.notable_calls import ROOT_CALL, SIGN_INS, sources_of_call, sources_of_kind
 
 _DIGESTS, _EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
 _SHOWN = 20
 """Events named in the details of one result; the notable-events table of the report has them all."""
 _STOPS = ("StopLogging", "DeleteTrail")
+_SIGN_IN = "signin.amazonaws.com"
+"""Takes the sign-ins of root, as a global service."""
 
 Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which events a control is about.
+
+    Args:
+        fits: says whether a row is one of them.
+        sources: the services whose events they are; empty for all.
+        reads: whether calls that only read are among them.
+        unknown: what of it log files are not searched for.
+    """
+
+    fits: Callable[[Row], bool]
+    sources: frozenset[str] = frozenset()
+    reads: bool = False
+    unknown: tuple[str, ...] = ()
+
+
+def _wanted_calls(names: Iterable[Any], about: Callable[[Row], bool] = lambda _: True) -> _Wanted:
+    by_name = {str(name): sources_of_call(str(name)) for name in names}
+    return _Wanted(
+        fits=lambda row: row["event_name"] in by_name and about(row),
+        sources=frozenset().union(*by_name.values()),
+        unknown=tuple(name for name, sources in by_name.items() if not sources),
+    )
+
+
+def _wanted_kinds(names: Iterable[Any], about: Callable[[Row], bool] = lambda _: True) -> _Wanted:
+    by_name = {str(name): sources_of_kind(str(name)) for name in names}
+    of_root = ROOT_CALL in by_name
+    return _Wanted(
+        fits=lambda row: bool(_kinds(row) & by_name.keys()) and about(row),
+        sources=frozenset() if of_root else frozenset().union(*by_name.values()),
+        reads=of_root,
+        unknown=tuple(name for name, sources in by_name.items() if not sources and name != ROOT_CALL),
+    )
+
+
+def _kinds(row: Row) -> frozenset[str]:
+    """Return the kind of an event; what root did to a trail, a bucket or an alarm is a call of root as well."""
+    by_root = optional_text(row, "actor_type") == "Root" and row["kind"] not in SIGN_INS
+    return frozenset({row["kind"], ROOT_CALL} if by_root else {row["kind"]})
 
 
 def chain_verified(subject: Subject) -> Verdict:
@@ -46,7 +105,8 @@ def chain_verified(subject: Subject) -> Verdict:
 def logging_uninterrupted(subject: Subject) -> Verdict:
     """Judge one trail: no stretch of the period lies without logging, and nobody stopped or deleted the trail.
 
-    Evidence: ``cloudtrail:DescribeTrails`` (population), ``trail:VerifyDigests``, ``trail:NotableEvents``.
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
+    ``trail:NotableEvents``.
     """
     report, document = _report(subject.evidence, subject.item), _events(subject.evidence, subject.item)
     stopped = [gap for gap in listed(report, "gaps") if text(gap, "cause") in ("logging_stopped", "validation_off")]
@@ -58,14 +118,15 @@ def logging_uninterrupted(subject: Subject) -> Verdict:
             observed=counted(len(stopped), "stretch", "stretches"),
             details={"gaps": [dict(gap) for gap in stopped[:_SHOWN]]},
         )
-    calls = [row for row in _rows(document) if row["event_name"] in _STOPS and _about(row, subject.item)]
-    return _by_events(calls, document, report, "nobody stopped or deleted the trail")
+    wanted = _wanted_calls(_STOPS, lambda row: _about(row, subject.item))
+    return _by_events(subject, subject.item, wanted, document, report, "nobody stopped or deleted the trail")
 
 
 def trail_unchanged(subject: Subject) -> Verdict:
     """Judge one trail: none of the ``calls`` changed it in the period.
 
-    Evidence: ``cloudtrail:DescribeTrails`` (population), ``trail:VerifyDigests``, ``trail:NotableEvents``.
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
+    ``trail:NotableEvents``.
     """
     return _of_trail(subject, "nobody changed what the trail records or where it goes")
 
@@ -73,67 +134,68 @@ def trail_unchanged(subject: Subject) -> Verdict:
 def bucket_unchanged(subject: Subject) -> Verdict:
     """Judge the bucket of one trail: none of the ``calls`` weakened its protection in the period.
 
-    Evidence: ``cloudtrail:DescribeTrails`` (population), ``trail:VerifyDigests``, ``trail:NotableEvents``.
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
+    ``trail:NotableEvents``.
     """
     bucket = text(subject.item, "S3BucketName")
     return _of_trail(
         subject,
         "nobody changed the protection of the bucket",
-        lambda row: bucket in optional_text(row, "resource").replace(":::", "/").split("/"),
+        lambda row: {bucket, ""} & set(optional_text(row, "resource").replace(":::", "/").split("/")) != set(),
     )
 
 
 def _of_trail(subject: Subject, criterion: str, about: Callable[[Row], bool] | None = None) -> Verdict:
     report, document = _report(subject.evidence, subject.item), _events(subject.evidence, subject.item)
-    names = listed(subject.parameters, "calls")
-    fits = about or (lambda row: _about(row, subject.item))
-    rows = [row for row in _rows(document) if row["event_name"] in names and fits(row)]
-    return _by_events(rows, document, report, criterion)
+    wanted = _wanted_calls(listed(subject.parameters, "calls"), about or (lambda row: _about(row, subject.item)))
+    return _by_events(subject, subject.item, wanted, document, report, criterion)
 
 
 def calls_absent(subject: Subject) -> Verdict:
     """Judge the account: none of the ``calls`` was made with success in the period, wherever it was.
 
-    Evidence: ``cloudtrail:DescribeTrails``, ``trail:VerifyDigests``, ``trail:NotableEvents``.
+    Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
+    ``trail:NotableEvents``.
     """
-    names = listed(subject.parameters, "calls")
-    return _in_account(subject, lambda row: row["event_name"] in names, "none of the calls in question was made")
+    wanted = _wanted_calls(listed(subject.parameters, "calls"))
+    return _in_account(subject, wanted, "none of the calls in question was made")
 
 
 def kinds_absent(subject: Subject) -> Verdict:
     """Judge the account: no event of the ``kinds``, as the notable-events table names them, took place.
 
-    Evidence: ``cloudtrail:DescribeTrails``, ``trail:VerifyDigests``, ``trail:NotableEvents``.
+    Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
+    ``trail:NotableEvents``.
     """
-    names = listed(subject.parameters, "kinds")
-    return _in_account(subject, lambda row: row["kind"] in names, "no such event took place")
+    return _in_account(subject, _wanted_kinds(listed(subject.parameters, "kinds")), "no such event took place")
 
 
 def opened_ports_closed(subject: Subject) -> Verdict:
     """Judge the account: an admin port opened to the world was closed again within ``max_minutes``.
 
-    Evidence: ``cloudtrail:DescribeTrails``, ``trail:VerifyDigests``, ``trail:NotableEvents``.
+    Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
+    ``trail:NotableEvents``.
     """
     limit = integer(subject.parameters, "max_minutes")
 
     def stayed_open(row: Row) -> bool:
-        return row["kind"] == "port_opened" and (row["minutes_open"] is None or row["minutes_open"] > limit)
+        return row["minutes_open"] is None or row["minutes_open"] > limit
 
-    return _in_account(subject, stayed_open, f"no admin port stayed open to the world for more than {limit} minutes")
+    wanted = _wanted_kinds(["port_opened"], stayed_open)
+    return _in_account(subject, wanted, f"no admin port stayed open to the world for more than {limit} minutes")
 
 
-def _in_account(subject: Subject, wanted: Callable[[Row], bool], criterion: str) -> Verdict:
+def _in_account(subject: Subject, wanted: _Wanted, criterion: str) -> Verdict:
     """Judge by all trails: one verified event suffices to fail, one trail verified in full to pass."""
     missing: EvidenceMissing | None = None
     verdicts: list[Verdict] = []
     for item in trail_items(subject.evidence):
         try:
             report, document = _report(subject.evidence, item), _events(subject.evidence, item)
+            verdict = _by_events(subject, item, wanted, document, report, criterion)
         except EvidenceMissing as signal:
             missing = missing or signal
             continue
-        rows = [row for row in _rows(document) if wanted(row)]
-        verdict = _by_events(rows, document, report, criterion)
         if verdict.state is State.FAIL:
             return verdict
         if flag(item, "IsMultiRegionTrail") or verdict.state is not State.PASS:
@@ -146,8 +208,10 @@ def _in_account(subject: Subject, wanted: Callable[[Row], bool], criterion: str)
     return not_assessed("No multi-Region trail recorded the period, so nothing shows what took place in it.")
 
 
-def _by_events(rows: Sequence[Row], document: Row, report: Row, criterion: str) -> Verdict:
-    done = [row for row in rows if text(row, "outcome") == "Success"]
+def _by_events(
+    subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, document: Row, report: Row, criterion: str
+) -> Verdict:
+    done = [row for row in _rows(document) if wanted.fits(row) and text(row, "outcome") == "Success"]
     shown = [row for row in done if flag(row, "verified")]
     if shown:
         first = shown[0]
@@ -159,12 +223,40 @@ def _by_events(rows: Sequence[Row], document: Row, report: Row, criterion: str) 
         )
     if done:
         return not_assessed(f"{counted(len(done), 'event')} in log files that no digest vouches for.")
-    if integer(document, "omitted"):
-        return not_assessed("There were more notable events than the evidence lists.")
     verified, asked = _hours(report)
-    if not asked or verified < asked:
-        return not_assessed(f"Only {verified} of {asked} hours were verified; the rest could hold such an event.")
+    if unsearched := _unsearched(wanted, document, verified, asked):
+        return not_assessed(unsearched)
+    if unseen := _unseen(trail, trail_selectors(subject.evidence, trail), wanted):
+        return not_assessed(f"{unseen}, so that nothing shows whether such an event took place.", observed=unseen)
     return passed(f"In all {asked} verified hours {criterion}.", observed=f"no event in {asked} hours")
+
+
+def _unsearched(wanted: _Wanted, document: Row, verified: int, asked: int) -> str:
+    """Say what of the period was not searched for such events; empty when all of it was."""
+    if wanted.unknown:
+        return f"Log files are not searched for {some(wanted.unknown)}."
+    if integer(document, "omitted"):
+        return "There were more notable events than the evidence lists."
+    if optional_mapping(document, "source").get("unread"):
+        return "The records of some log files could not be read."
+    if not asked or verified < asked:
+        return f"Only {verified} of {asked} hours were verified; the rest could hold such an event."
+    return ""
+
+
+def _unseen(trail: Mapping[str, Any], answer: Mapping[str, Any], wanted: _Wanted) -> str:
+    """Say which of the events in question a trail does not record; empty when it records them all."""
+    found = [item for item in selectors.management(answer) if not item.narrowed_by]
+    for access in (selectors.READ, selectors.WRITE) if wanted.reads else (selectors.WRITE,):
+        excluded = [item.excluded for item in found if access in item.access]
+        if not excluded:
+            return f"The trail does not record {access} management events in full"
+        left_out = frozenset.intersection(*excluded)
+        if left_out and (not wanted.sources or left_out & wanted.sources):
+            return f"The trail leaves out management events of {some(sorted(left_out))}"
+    if (not wanted.sources or _SIGN_IN in wanted.sources) and not flag(trail, "IncludeGlobalServiceEvents"):
+        return "The trail leaves out events of global services"
+    return ""
 
 
 def _rows(document: Row) -> Sequence[Row]:
@@ -174,6 +266,7 @@ def _rows(document: Row) -> Sequence[Row]:
         for name in ("kind", "event_name", "outcome"):
             text(row, name)
         flag(row, "verified")
+        optional_text(row, "actor_type")
     return rows
 
 

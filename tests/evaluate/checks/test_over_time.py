@@ -5,8 +5,22 @@ from typing import Any
 import pytest
 
 from auditor.model import State, TestType
-from tests.evaluate.checks.worlds import LOGS, TRAIL, event, hours, notable, other_trail, trail, trails, verified
-from tests.evaluate.kit import HOME, World, catalog, reasons, states
+from tests.evaluate.checks.worlds import (
+    ALL_EVENTS,
+    LOGS,
+    OBJECT_EVENTS,
+    TRAIL,
+    event,
+    fields,
+    hours,
+    notable,
+    other_trail,
+    selected,
+    trail,
+    trails,
+    verified,
+)
+from tests.evaluate.kit import ACCOUNT, HOME, World, catalog, judge_together, reasons, states
 
 PERIOD_CONTROLS = [control.id for control in catalog().controls.values() if control.test_type is TestType.POT]
 OF_EVENTS = [name for name in PERIOD_CONTROLS if name != "trail-chain-verified"]
@@ -121,10 +135,98 @@ def test_another_bucket_is_not_the_trails() -> None:
     assert world.judge("trail-bucket-protection-unchanged").state is State.PASS
 
 
+def test_a_change_to_a_bucket_without_a_name_could_be_the_trails() -> None:
+    world = verified(event("PutBucketPolicy", resource=""))
+    assert world.judge("trail-bucket-protection-unchanged").state is State.FAIL
+
+
 @pytest.mark.parametrize(("minutes", "expected"), [(4, State.PASS), (60, State.PASS), (60.5, State.FAIL)])
 def test_how_long_a_port_stood_open(minutes: float, expected: State) -> None:
     row = event("AuthorizeSecurityGroupIngress", kind="port_opened", minutes_open=minutes)
     assert verified(row).judge("opened-admin-ports-closed").state is expected
+
+
+def selecting(*classic: Any, advanced: Any = None) -> World:
+    """Build the verified world with other event selectors."""
+    page = selected(TRAIL, *classic, advanced=advanced)
+    return verified().says("cloudtrail:GetEventSelectors", page, region=HOME, TrailName=TRAIL)
+
+
+ONLY_OBJECTS = {**ALL_EVENTS, "IncludeManagementEvents": False, "DataResources": [OBJECT_EVENTS]}
+NARROWED = [fields(eventCategory={"Equals": ["Management"]}, eventName={"Equals": ["GetUser"]})]
+WITHOUT_KMS = {**ALL_EVENTS, "ExcludeManagementEventSources": ["kms.amazonaws.com"]}
+
+
+@pytest.mark.parametrize("control", OF_EVENTS)
+@pytest.mark.parametrize(
+    "world",
+    [
+        pytest.param(selecting(ONLY_OBJECTS), id="data-events-only"),
+        pytest.param(selecting({**ALL_EVENTS, "ReadWriteType": "ReadOnly"}), id="reads-only"),
+        pytest.param(selecting(advanced=NARROWED), id="narrowed"),
+        pytest.param(verified().without("cloudtrail:GetEventSelectors"), id="selectors-unknown"),
+    ],
+)
+def test_a_trail_that_records_no_such_events_shows_nothing(control: str, world: World) -> None:
+    assert world.judge(control).state is State.NOT_ASSESSED
+
+
+@pytest.mark.parametrize("control", OF_EVENTS)
+def test_an_event_found_breaks_the_period_whatever_the_selectors_say(control: str) -> None:
+    world = selecting(ONLY_OBJECTS).says("trail:NotableEvents", notable(BREAKING[control]), region=HOME, Name=TRAIL)
+    assert world.judge(control).state is State.FAIL
+
+
+@pytest.mark.parametrize("control", OF_EVENTS)
+def test_events_left_out_matter_where_they_are_asked_for(control: str) -> None:
+    expected = State.NOT_ASSESSED if control == "root-unused-in-period" else State.PASS
+    assert selecting(WITHOUT_KMS).judge(control).state is expected
+
+
+def test_calls_to_a_service_that_is_left_out_are_not_assessed() -> None:
+    result = selecting(WITHOUT_KMS).judge("alarms-unweakened", calls=["ScheduleKeyDeletion"])
+    assert result.state is State.NOT_ASSESSED
+    assert "kms.amazonaws.com" in reasons(result)
+
+
+@pytest.mark.parametrize(
+    ("control", "parameters"),
+    [("alarms-unweakened", {"calls": ["DeleteUser"]}), ("root-unused-in-period", {"kinds": ["root_signin"]})],
+)
+def test_what_log_files_are_not_searched_for_is_not_assessed(control: str, parameters: Any) -> None:
+    result = verified().judge(control, **parameters)
+    assert result.state is State.NOT_ASSESSED
+    assert "not searched" in reasons(result)
+
+
+@pytest.mark.parametrize("name", ["PutBucketPolicy", "StopLogging", "AuthorizeSecurityGroupIngress"])
+def test_whatever_root_does_is_a_use_of_root(name: str) -> None:
+    row = event(name, kind="bucket_changed", actor_type="Root", resource="x")
+    assert verified(row).judge("root-unused-in-period").state is State.FAIL
+
+
+def test_records_that_could_not_be_read_leave_the_period_open() -> None:
+    page = {**notable(), "source": {"log_files": 9, "records": 80, "unread": 1}}
+    world = verified().says("trail:NotableEvents", page, region=HOME, Name=TRAIL)
+    assert {world.judge(control).state for control in OF_EVENTS} == {State.NOT_ASSESSED}
+
+
+def test_sign_ins_are_events_of_global_services() -> None:
+    world = verified().says("cloudtrail:DescribeTrails", {"trailList": [trail(IncludeGlobalServiceEvents=False)]})
+    assert world.judge("root-unused-in-period").state is State.NOT_ASSESSED
+    assert world.judge("trail-configuration-unchanged").state is State.PASS
+
+
+def test_a_member_knows_the_selectors_of_the_organization_by_the_trails_owner() -> None:
+    owner = "999988887777"
+    arn = f"arn:aws:cloudtrail:{HOME}:{owner}:trail/all"
+    shared = trail(TrailARN=arn, IsOrganizationTrail=True)
+    world = trails(shared).says("trail:VerifyDigests", hours(), region=HOME, Name=arn)
+    world = world.says("trail:NotableEvents", notable(), region=HOME, Name=arn)
+    member = world.refuses_all("cloudtrail:GetEventSelectors")
+    assert member.judge("root-unused-in-period").state is State.NOT_ASSESSED
+    joined = judge_together("root-unused-in-period", {ACCOUNT: member, owner: world})
+    assert {item.account: item.state for item in joined.results} == {ACCOUNT: State.PASS, owner: State.PASS}
 
 
 SECOND = other_trail("second")
@@ -133,6 +235,8 @@ SECOND = other_trail("second")
 def two(first: Any, second: Any, *rows: Any, **changes: Any) -> World:
     """Build a world of two trails with these verification reports; the rows are the second one's."""
     world = verified(report=first).says("cloudtrail:DescribeTrails", {"trailList": [trail(), {**SECOND, **changes}]})
+    page = selected(SECOND["TrailARN"], ALL_EVENTS)
+    world = world.says("cloudtrail:GetEventSelectors", page, region=HOME, TrailName=SECOND["TrailARN"])
     world = world.says("trail:VerifyDigests", second, region=HOME, Name=SECOND["TrailARN"])
     return world.says("trail:NotableEvents", notable(*rows), region=HOME, Name=SECOND["TrailARN"])
 
