@@ -375,8 +375,16 @@ class View:
                 return
 
     def calls(self, operation: str, *, region: str | None = None) -> tuple[Call, ...]:
-        """Return the calls that were due, of one Region or all."""
-        return tuple(call for call in self._library.due(operation) if region in (None, call.region))
+        """Return the calls that were due, of one Region or all.
+
+        Raises:
+            EvidenceMissing: nobody asked in that Region; what a trail or bucket lives in need not be part of the audit.
+        """
+        found = tuple(call for call in self._library.due(operation) if region in (None, call.region))
+        if not found and region not in (None, *self.account.regions):
+            missing = Missing(operation, str(region), "NotCollected", "the Region is not part of the audit", "", "")
+            raise EvidenceMissing(missing)
+        return found
 
     def find(self, operation: str, *, region: str | None = None, **parameters: Any) -> Mapping[str, Any] | None:
         """Return the single page of one call, or None when AWS said that there is no such thing.

@@ -8,6 +8,8 @@ from auditor.model import Verdict, failed, not_applicable, passed
 def rotation(subject: Subject) -> Verdict:
     """Judge one key: those that can rotate on their own, do.
 
+    A replica shares the setting of its primary key, and is judged itself where nobody asked in the primary's Region.
+
     Evidence: ``kms:DescribeKey`` (population), ``kms:GetKeyRotationStatus``.
     """
     if reason := _cannot_rotate(subject):
@@ -22,7 +24,7 @@ def rotation(subject: Subject) -> Verdict:
 
 def _cannot_rotate(subject: Subject) -> str:
     key = subject.item
-    if text(key, "KeyManager") != "CUSTOMER":
+    if text(key, "KeyManager") == "AWS":
         return "AWS manages this key and rotates it."
     if text(key, "KeyState") != "Enabled":
         return f"The key is not enabled ({text(key, 'KeyState')})."
@@ -30,6 +32,8 @@ def _cannot_rotate(subject: Subject) -> str:
         return "Only symmetric encryption keys rotate automatically."
     if text(key, "Origin") != "AWS_KMS":
         return "Keys with imported material or in an own key store do not rotate automatically."
-    if optional_text(optional_mapping(key, "MultiRegionConfiguration"), "MultiRegionKeyType") == "REPLICA":
+    several = optional_mapping(key, "MultiRegionConfiguration")
+    primary = optional_text(optional_mapping(several, "PrimaryKey"), "Region")
+    if optional_text(several, "MultiRegionKeyType") == "REPLICA" and primary in subject.account.regions:
         return "A replica follows its primary key, which is judged in its own Region."
     return ""

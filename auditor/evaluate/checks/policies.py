@@ -38,8 +38,8 @@ _CALLER_KEYS = frozenset(
 """Condition keys that say who calls or for whom."""
 _EQUALITY = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"})
 """Operators that demand a value; their ...IfExists forms let calls through that lack the key."""
-_ACCOUNT_FIELD = 4
-"""Position of the account id in an ARN."""
+_REGION_FIELD, _ACCOUNT_FIELD = 3, 4
+"""Positions of Region and account id in an ARN."""
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 _FIXED_ACCOUNT = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9*-]*:\d{12}:.*")
 _FIXED_BUCKET = re.compile(r"arn:[a-z-]+:s3:::[^*?]+.*")
@@ -267,6 +267,12 @@ def account_of(principal: str) -> str:
         return principal
     parts = principal.split(":")
     return parts[_ACCOUNT_FIELD] if len(parts) > _ACCOUNT_FIELD else ""
+
+
+def region_of(arn: str) -> str:
+    """Return the Region of an ARN; empty where there is none."""
+    parts = arn.split(":")
+    return parts[_REGION_FIELD] if len(parts) > _REGION_FIELD else ""
 
 
 def open_statements(document: Any) -> tuple[Statement, ...]:

@@ -129,6 +129,8 @@ def key_usable(subject: Subject) -> Verdict:
     if key is None:
         if policies.account_of(arn) != subject.account.id:
             return not_assessed("The key belongs to another account and was not seen.")
+        if policies.region_of(arn) not in subject.account.regions:
+            return not_assessed("The key is in a Region that is not part of the audit and was not seen.")
         return failed("The trail's KMS key does not exist in the Regions of the audit.", observed="no such key")
     subject.evidence.point(key)
     manager, state = text(key, "KeyManager"), text(key, "KeyState")

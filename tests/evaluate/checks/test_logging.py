@@ -113,6 +113,12 @@ def test_global_types_nobody_records_are_one_finding() -> None:
     assert "global resource types" in reasons(result)
 
 
+def replica(primary: str) -> dict[str, Any]:
+    """Return what makes a key the replica of one in another Region."""
+    key = {"Arn": KEY.replace(HOME, primary), "Region": primary}
+    return {"MultiRegion": True, "MultiRegionConfiguration": {"MultiRegionKeyType": "REPLICA", "PrimaryKey": key}}
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -121,15 +127,21 @@ def test_global_types_nobody_records_are_one_finding() -> None:
         pytest.param({"KeySpec": "RSA_2048"}, State.NOT_APPLICABLE, id="asymmetric"),
         pytest.param({"KeyUsage": "GENERATE_VERIFY_MAC"}, State.NOT_APPLICABLE, id="hmac"),
         pytest.param({"Origin": "EXTERNAL"}, State.NOT_APPLICABLE, id="imported"),
-        pytest.param(
-            {"MultiRegionConfiguration": {"MultiRegionKeyType": "REPLICA"}}, State.NOT_APPLICABLE, id="replica"
-        ),
+        pytest.param(replica(FAR), State.NOT_APPLICABLE, id="replica"),
+        pytest.param({"KeyManager": "customer"}, State.NOT_ASSESSED, id="unknown-manager"),
         pytest.param({"MultiRegionConfiguration": {"MultiRegionKeyType": "PRIMARY"}}, State.PASS, id="primary"),
         pytest.param({"KeyState": None}, State.NOT_ASSESSED, id="hostile"),
     ],
 )
 def test_which_keys_have_to_rotate(change: dict[str, Any], expected: State) -> None:
     assert states(keys(kms_key(**change)).judge("kms-key-rotation"))[KEY] is expected
+
+
+def test_a_replica_is_judged_itself_where_nobody_asks_about_its_primary() -> None:
+    world = keys(kms_key(**replica("ap-south-1")))
+    assert world.judge("kms-key-rotation").state is State.PASS
+    still = world.says("kms:GetKeyRotationStatus", {"KeyRotationEnabled": False}, region=HOME, KeyId="1111")
+    assert still.judge("kms-key-rotation").state is State.FAIL
 
 
 def test_one_key_of_two_does_not_rotate() -> None:

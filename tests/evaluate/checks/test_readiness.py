@@ -682,3 +682,12 @@ def test_metrics_and_detection(control: str, world: World, expected: State) -> N
 def test_one_region_without_a_detector_is_one_finding() -> None:
     world = detectors().says("guardduty:ListDetectors", {"DetectorIds": []}, region=FAR)
     assert states(world.judge("guardduty-enabled")) == {HOME: State.PASS, FAR: State.FAIL}
+
+
+@pytest.mark.parametrize("control", ["trail-log-group-retention", "trail-key-usable"])
+def test_what_is_in_a_region_outside_the_audit_is_not_said_to_be_missing(control: str) -> None:
+    far = {name: str(value).replace(HOME, "ap-south-1") for name, value in trail().items() if HOME in str(value)}
+    world = kept_logs().says("cloudtrail:DescribeTrails", {"trailList": [trail(**far)]})
+    found = world.judge(control)
+    assert found.state is State.NOT_ASSESSED
+    assert "not part of the audit" in reasons(found)
