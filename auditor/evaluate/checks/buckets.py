@@ -6,6 +6,7 @@ from auditor.evaluate.checks.fields import listed, mapping, optional_text, some,
 from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, manual, not_applicable, passed
 
+_BOOL = ("bool", "boolifexists")
 _JOB_GOES_ON = ("RUNNING", "IDLE")
 """States of a Macie job that will look again."""
 
@@ -38,8 +39,8 @@ def default_encryption(subject: Subject) -> Verdict:
 def insecure_transport_denied(subject: Subject) -> Verdict:
     """Judge one bucket's policy: plain HTTP is denied to everybody, for the bucket and all its objects.
 
-    A Deny counts when ``aws:SecureTransport`` false is its only condition. A minimum TLS version does not match plain
-    HTTP, and a further condition leaves a way in.
+    A Deny counts when ``aws:SecureTransport`` false is its only condition, be it as ``Bool`` or ``BoolIfExists``: every
+    request has the key. A minimum TLS version does not match plain HTTP, and a further condition leaves a way in.
 
     Evidence: ``s3:ListBuckets`` (population), ``s3:GetBucketPolicy``.
     """
@@ -62,7 +63,7 @@ def insecure_transport_denied(subject: Subject) -> Verdict:
 
 def _denies_plain_http(item: policies.Statement) -> bool:
     every_action = item.every_action or "s3:*" in [action.lower() for action in item.actions]
-    plain = item.conditions.get("bool", {}).get("aws:securetransport", ())
+    plain = [value for name in _BOOL for value in item.conditions.get(name, {}).get("aws:securetransport", ())]
     return (
         not item.allow
         and item.every_principal
@@ -74,7 +75,7 @@ def _denies_plain_http(item: policies.Statement) -> bool:
 
 
 def _only_condition_is_transport(item: policies.Statement) -> bool:
-    return len(item.conditions) == 1 and len(item.conditions["bool"]) == 1
+    return len(item.conditions) == 1 and all(len(keys) == 1 for keys in item.conditions.values())
 
 
 def _covers_all_objects(pattern: str, bucket_arn: str) -> bool:

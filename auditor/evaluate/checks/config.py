@@ -57,7 +57,7 @@ def _coverage_problem(found: Mapping[str, Any]) -> str:
     excluded = optional_list(optional_mapping(group, "exclusionByResourceTypes"), "resourceTypes")
     if strategy == "EXCLUSION_BY_RESOURCE_TYPES" or excluded:
         return f"The configuration recorder leaves out resource types: {some([str(item) for item in excluded])}."
-    if strategy == _ALL or flag(group, "allSupported"):
+    if strategy == _ALL if strategy else flag(group, "allSupported"):
         return ""
     return "The configuration recorder covers chosen resource types only."
 
@@ -81,4 +81,5 @@ def _region_that_answers_for_global_types(subject: Subject) -> str:
 
 def _global_types_somewhere(subject: Subject) -> bool:
     found = subject.evidence.items(_RECORDERS, "ConfigurationRecorders[]")
-    return any(mapping(item, "recordingGroup").get("includeGlobalResourceTypes") is True for item in found)
+    groups = [mapping(item, "recordingGroup") for item in found if _own(item)]
+    return any(group.get("includeGlobalResourceTypes") is True for group in groups)

@@ -93,24 +93,30 @@ def permissions_via_groups(subject: Subject) -> Verdict:
 def no_full_admin(subject: Subject) -> Verdict:
     """Judge the default version of one attached managed policy: no statement allows everything on everything.
 
-    A condition, or everything but some actions, is left to a person.
+    A condition, or everything but some actions or resources, is left to a person.
 
     Evidence: ``iam:GetAccountAuthorizationDetails`` (population).
     """
-    version = next(item for item in listed(subject.item, "PolicyVersionList") if flag(item, "IsDefaultVersion"))
+    versions = [item for item in listed(subject.item, "PolicyVersionList") if flag(item, "IsDefaultVersion")]
+    if len(versions) != 1:
+        raise ValueError("a managed policy has one default version")
     kind = "AWS managed" if ":iam::aws:policy/" in text(subject.item, "Arn") else "Customer managed"
     review = ""
-    for statement in policies.statements(version["Document"]):
-        if not statement.allow or not statement.every_resource:
+    for statement in policies.statements(versions[0]["Document"]):
+        if not statement.resources:
+            raise ValueError("a statement of an identity policy names resources")
+        if not statement.allow or not (statement.every_resource or statement.not_resources):
             continue
-        if statement.every_action and not statement.conditions:
+        if statement.every_action and statement.every_resource and not statement.conditions:
             return failed(
                 f"{kind}: a statement allows every action on every resource.", observed="Allow * on *, unconditionally"
             )
+        where = "every resource" if statement.every_resource else "everything but some resources"
         if statement.every_action:
-            review = "a statement allows every action on every resource under a condition"
+            condition = " under a condition" if statement.conditions else ""
+            review = f"a statement allows every action on {where}{condition}"
         elif statement.not_actions:
-            review = "a statement allows everything but some actions on every resource"
+            review = f"a statement allows everything but some actions on {where}"
     if review:
         return manual(f"{kind}: {review}; somebody has to weigh it.", observed=review)
     return passed(f"{kind}: no statement allows every action on every resource.", observed="no Allow * on *")

@@ -123,8 +123,9 @@ def policy_delegation(subject: Subject) -> Verdict:
     if answer is None:
         return failed("The organization has no delegation policy.", observed="no delegation policy")
     content = text(mapping(answer, "ResourcePolicy"), "Content")
-    named = {name for item in policies.statements(content) if item.allow for name in item.principals}
-    members = sorted(name for name in named if subject.account.id not in name)
+    allowing = [item for item in policies.statements(content) if item.allow and not item.not_principals]
+    named = {name for item in allowing for name in item.principals}
+    members = sorted(name for name in named if policies.account_of(name) not in ("", subject.account.id))
     if members:
         return passed(f"The delegation policy names {some(members)}.", observed=some(members))
     return failed("The delegation policy names no member account.", observed="no member named")

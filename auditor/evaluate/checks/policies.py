@@ -6,7 +6,7 @@ reference".
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -42,7 +42,8 @@ _REGION_FIELD, _ACCOUNT_FIELD = 3, 4
 """Positions of Region and account id in an ARN."""
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 _FIXED_ACCOUNT = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9*-]*:\d{12}:.*")
-_FIXED_BUCKET = re.compile(r"arn:[a-z-]+:s3:::[^*?]+.*")
+_FIXED_BUCKET = re.compile(r"arn:[a-z-]+:s3:(::[^*?/]+/.*|\*:\*:[a-z0-9.-]+)")
+"""A bucket's whole name: a wildcard in it takes in buckets that anybody can make. Its ARN has no Region or account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +155,15 @@ def _texts(value: Any) -> tuple[str, ...]:
 def _conditions(value: Any) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     if not isinstance(value, dict) or not all(isinstance(keys, dict) for keys in value.values()):
         raise TypeError("the conditions of a policy statement are an object")
-    return {
-        str(operator).lower(): {str(key).lower(): _texts(values) for key, values in keys.items()}
-        for operator, keys in value.items()
-    }
+    return _in_lower_case({name: _in_lower_case(keys, _texts) for name, keys in value.items()}, lambda keys: keys)
+
+
+def _in_lower_case(found: Mapping[Any, Any], read: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return a structure by names in lower case; two of them that become one would hide a condition."""
+    lowered = {str(name).lower(): read(value) for name, value in found.items()}
+    if len(lowered) < len(found):
+        raise ValueError("a policy statement holds the same condition twice")
+    return lowered
 
 
 def pins_caller(statement: Statement) -> bool:
@@ -181,7 +187,12 @@ def named_callers(statement: Statement) -> tuple[str, ...]:
 
 
 def _is_fixed(value: str) -> bool:
-    """Say whether a value names one account, organization, endpoint or bucket; a pattern over accounts does not."""
+    """Say whether a value names one account, organization, endpoint or bucket.
+
+    A pattern over accounts does not, nor a variable, which may stand for the caller's own account.
+    """
+    if _VARIABLE.search(value):
+        return False
     if "*" not in value and "?" not in value:
         return bool(value)
     return bool(_FIXED_ACCOUNT.fullmatch(value) or _FIXED_BUCKET.fullmatch(value)) or bool(

@@ -107,6 +107,19 @@ def test_config_in_one_region_of_two(world: World, expected: State, words: str) 
     assert words in reasons(result)
 
 
+def test_what_a_service_records_for_itself_is_no_record_of_global_types() -> None:
+    group = {"allSupported": False, "includeGlobalResourceTypes": True}
+    linked = {"name": "linked", "servicePrincipal": "x.amazonaws.com", "recordingGroup": group}
+    page = {"ConfigurationRecorders": [*recorder()["ConfigurationRecorders"], linked]}
+    found = config("ConfigurationRecorders", page).judge("config-recorder-all-regions")
+    assert states(found) == {HOME: State.PASS, FAR: State.FAIL}
+
+
+def test_the_strategy_of_a_recorder_decides() -> None:
+    chosen = recorder(recordingStrategy={"useOnly": "INCLUSION_BY_RESOURCE_TYPES"}, includeGlobalResourceTypes=True)
+    assert states(config("ConfigurationRecorders", chosen).judge("config-recorder-all-regions"))[HOME] is State.FAIL
+
+
 def test_global_types_nobody_records_are_one_finding() -> None:
     result = config("ConfigurationRecorders", recorder()).judge("config-recorder-all-regions")
     assert states(result) == {HOME: State.PASS, FAR: State.FAIL}

@@ -102,6 +102,13 @@ def delegation(*principals: str) -> dict[str, Any]:
             id="delegated-to-itself",
         ),
         pytest.param(
+            "org-policy-delegated-admin",
+            organization().says("organizations:DescribeResourcePolicy", delegation("*")),
+            State.FAIL,
+            "no member",
+            id="delegated-to-nobody-by-name",
+        ),
+        pytest.param(
             "org-service-delegated-admins",
             organization().says(
                 "organizations:ListDelegatedServicesForAccount", {"DelegatedServices": []}, AccountId=MEMBER

@@ -54,7 +54,14 @@ def when(operator: str, key: str, *values: str) -> dict[str, Any]:
         pytest.param(when("StringLike", "aws:PrincipalOrgID", "*"), True, id="any-organization"),
         pytest.param(when("StringLike", "aws:PrincipalArn", "arn:aws:iam::*:role/x"), True, id="role-of-any-account"),
         pytest.param(when("ArnLike", "aws:SourceArn", f"arn:aws:sns:*:{ACCOUNT}:*"), False, id="topics-of-one-account"),
-        pytest.param(when("ArnLike", "aws:SourceArn", "arn:aws:s3:::my-bucket*"), False, id="one-bucket"),
+        pytest.param(when("ArnLike", "aws:SourceArn", "arn:aws:s3:::my-bucket"), False, id="one-bucket"),
+        pytest.param(when("ArnLike", "aws:SourceArn", "arn:aws:s3:::my-bucket/*"), False, id="objects-of-one-bucket"),
+        pytest.param(
+            when("ArnLike", "aws:SourceArn", "arn:aws:s3:*:*:my-bucket"), False, id="one-bucket-as-documented"
+        ),
+        pytest.param(when("ArnLike", "aws:SourceArn", "arn:aws:s3:::my-bucket*"), True, id="buckets-anybody-can-make"),
+        pytest.param(when("ArnLike", "aws:SourceArn", "arn:aws:s3:*:*:accesspoint/*"), True, id="any-access-point"),
+        pytest.param(when("StringEquals", "aws:PrincipalAccount", "${aws:PrincipalAccount}"), True, id="a-variable"),
         pytest.param(when("StringEqualsIfExists", "aws:SourceAccount", ACCOUNT), True, id="only-if-it-exists"),
         pytest.param(when("StringNotEquals", "aws:SourceAccount", ACCOUNT), True, id="everybody-but-one-account"),
         pytest.param(when("Bool", "aws:SecureTransport", "true"), True, id="transport-is-no-caller"),
@@ -92,6 +99,8 @@ def test_documents_come_as_text_encoded_or_parsed(document: Any) -> None:
         {"Statement": {"Effect": "Allow", "Action": {"a": 1}}},
         {"Statement": {"Effect": "Allow", "Condition": ["x"]}},
         {"Statement": {"Effect": "Allow", "Condition": {"Bool": "x"}}},
+        {"Statement": {**ADMIN, "Condition": {"Bool": {"a": "true"}, "bool": {"b": "true"}}}},
+        {"Statement": {**ADMIN, "Condition": {"Bool": {"aws:SecureTransport": "true", "AWS:securetransport": "x"}}}},
         "[" * 100_000,
         "x" * 1_000_001,
     ],
@@ -129,7 +138,11 @@ def test_case_matters_in_resources_and_not_in_actions() -> None:
         pytest.param({**ADMIN, "Action": "s3:*"}, State.PASS, id="one-service"),
         pytest.param({**ADMIN, **when("Bool", "aws:MultiFactorAuthPresent", "true")}, State.MANUAL, id="condition"),
         pytest.param({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}, State.MANUAL, id="everything-but"),
-        pytest.param({"Effect": "Allow", "Action": "*", "NotResource": "x"}, State.PASS, id="not-resource"),
+        pytest.param({"Effect": "Allow", "Action": "*", "NotResource": "x"}, State.MANUAL, id="not-resource"),
+        pytest.param({"Effect": "Allow", "NotAction": "s3:*", "NotResource": "x"}, State.MANUAL, id="neither"),
+        pytest.param({"Effect": "Allow", "Action": "s3:*", "NotResource": "x"}, State.PASS, id="one-service-elsewhere"),
+        pytest.param({"Effect": "Deny", "Action": "*", "NotResource": "x"}, State.PASS, id="deny-elsewhere"),
+        pytest.param({"Effect": "Allow", "Action": "*"}, State.NOT_ASSESSED, id="no-resource"),
         pytest.param("hostile", State.NOT_ASSESSED, id="hostile"),
     ],
 )
@@ -140,6 +153,14 @@ def test_full_admin_policies(statement: Any, expected: State) -> None:
         f"arn:aws:iam::{ACCOUNT}:policy/narrow": State.PASS,
         f"arn:aws:iam::{ACCOUNT}:policy/wide": expected,
     }
+
+
+@pytest.mark.parametrize("defaults", [(), (True, True), (False,)])
+def test_a_policy_without_one_default_version_is_not_assessed(defaults: tuple[bool, ...]) -> None:
+    known = managed_policy("wide", allow())
+    versions = [{**known["PolicyVersionList"][0], "IsDefaultVersion": default} for default in defaults]
+    world = authorization(policies=({**known, "PolicyVersionList": versions},))
+    assert world.judge("iam-no-full-admin-policy").state is State.NOT_ASSESSED
 
 
 def test_administrator_access_counts_as_aws_managed_and_unattached_policies_do_not_count() -> None:
@@ -249,6 +270,19 @@ def transport(**changes: Any) -> str:
         pytest.param(transport(Resource="arn:aws:s3:::b*"), State.PASS, id="one-pattern-for-both"),
         pytest.param(transport(Principal={"AWS": ["*"]}), State.PASS, id="aws-star"),
         pytest.param(transport(Condition={"Bool": {"AWS:SecureTransport": False}}), State.PASS, id="boolean"),
+        pytest.param(
+            transport(Condition={"BoolIfExists": {"aws:SecureTransport": "false"}}), State.PASS, id="if-it-exists"
+        ),
+        pytest.param(
+            transport(Condition={"Bool": {"aws:SecureTransport": "false", "aws:PrincipalIsAWSService": "true"}}),
+            State.FAIL,
+            id="services-only",
+        ),
+        pytest.param(
+            transport(Condition={"Bool": {"aws:ViaAWSService": "true"}, "bool": {"aws:SecureTransport": "false"}}),
+            State.NOT_ASSESSED,
+            id="one-operator-twice",
+        ),
         pytest.param(transport(Resource="arn:aws:s3:::b/*"), State.FAIL, id="objects-only"),
         pytest.param(transport(Resource="arn:aws:s3:::b"), State.FAIL, id="bucket-only"),
         pytest.param(transport(Resource=["arn:aws:s3:::b", "arn:aws:s3:::b/x/*"]), State.FAIL, id="some-objects"),
