@@ -12,10 +12,12 @@ from functools import lru_cache
 
 from auditor.evaluate.checks.fields import integer, mapping, text, time_of
 from auditor.evaluate.view import Subject
-from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
+from auditor.model import State, Verdict, failed, manual, not_applicable, not_assessed, passed
 
 _ROOT = "<root_account>"
-_NEVER = frozenset({"N/A", "no_information", "not_supported", ""})
+_NEVER = frozenset({"N/A", "no_information"})
+_BEYOND = "additional_credentials_info"
+"""Says what a user has beyond two keys and two certificates; reports in which nobody has may lack the column."""
 _COLUMNS = (
     "user",
     "arn",
@@ -55,6 +57,8 @@ class Row:
     password_changed: datetime | None
     mfa_active: bool
     keys: tuple[AccessKey, AccessKey]
+    has_more: bool
+    """True for one with more keys or certificates than the report has columns for."""
 
     @property
     def is_root(self) -> bool:
@@ -104,15 +108,18 @@ def _row(line: Mapping[str, str | None]) -> Row:
         values[name] = value
     if None in line:
         raise ValueError("a row of the credential report has more values than columns")
+    # AWS does not tell of root's password whether it is set and since when.
+    untold = {name for name in _COLUMNS if values["user"] == _ROOT and values[name] == "not_supported"}
     return Row(
         user=values["user"],
         arn=values["arn"],
         created=time_of(values["user_creation_time"]),
-        password_enabled=_flag(values, "password_enabled"),
+        password_enabled="password_enabled" not in untold and _flag(values, "password_enabled"),
         password_used=_time(values, "password_last_used"),
-        password_changed=_time(values, "password_last_changed"),
+        password_changed=None if "password_last_changed" in untold else _time(values, "password_last_changed"),
         mfa_active=_flag(values, "mfa_active"),
         keys=(_key(values, 1), _key(values, 2)),
+        has_more=(line.get(_BEYOND) or "N/A") not in {*_NEVER, "not_supported"},
     )
 
 
@@ -129,7 +136,7 @@ def _flag(values: Mapping[str, str], name: str) -> bool:
     match values[name].lower():
         case "true":
             return True
-        case "false" | "not_supported":  # root's password column says so in older reports
+        case "false":
             return False
     raise ValueError(f"{name} in the credential report is neither true nor false")
 
@@ -149,6 +156,13 @@ def _root(subject: Subject) -> Row:
 def _user(subject: Subject) -> Row | None:
     """Return the row of the user judged; None when the report, up to four hours old, does not list them yet."""
     return _rows(subject).get(text(subject.item, "Arn"))
+
+
+def _as_far_as_listed(row: Row, verdict: Verdict) -> Verdict:
+    """Leave open what speaks for a user of whom the report does not list everything."""
+    if row.has_more and verdict.state in (State.PASS, State.NOT_APPLICABLE):
+        return not_assessed("The credential report does not list all keys or certificates of this user.")
+    return verdict
 
 
 _NOT_LISTED = "The credential report does not list this user; it is refreshed at most every four hours."
@@ -178,12 +192,16 @@ def root_not_used(subject: Subject) -> Verdict:
     """
     window = timedelta(days=integer(subject.parameters, "window_days"))
     row = _root(subject)
+    return _as_far_as_listed(row, _root_use(row, subject.as_of, window))
+
+
+def _root_use(row: Row, as_of: datetime, window: timedelta) -> Verdict:
     uses = [moment for moment in (row.password_used, *(key.used for key in row.keys)) if moment is not None]
     if not uses:
         return passed("The credential report records no use of the root user's password or keys.")
     last = max(uses)
     sentence = f"The root user's credentials were last used on {last:%Y-%m-%d %H:%M} UTC"
-    if subject.as_of - last <= window:
+    if as_of - last <= window:
         return failed(f"{sentence}, within the last {window.days} days.", observed=f"last use {last:%Y-%m-%d}")
     return passed(f"{sentence}, more than {window.days} days ago.", observed=f"last use {last:%Y-%m-%d}")
 
@@ -212,10 +230,13 @@ def credentials_in_use(subject: Subject) -> Verdict:
     row = _user(subject)
     if row is None:
         return not_assessed(_NOT_LISTED)
-    credentials = _last_uses(row)
+    return _as_far_as_listed(row, _idleness(_last_uses(row), subject.as_of, limit))
+
+
+def _idleness(credentials: list[tuple[str, datetime]], as_of: datetime, limit: timedelta) -> Verdict:
     if not credentials:
         return not_applicable("The user has neither a console password nor an active access key.")
-    idle = [f"{name} since {since:%Y-%m-%d}" for name, since in credentials if subject.as_of - since >= limit]
+    idle = [f"{name} since {since:%Y-%m-%d}" for name, since in credentials if as_of - since >= limit]
     if idle:
         return failed(
             f"Enabled and unused for {limit.days} days or longer: {', '.join(idle)}.", observed="; ".join(idle)
@@ -252,7 +273,8 @@ def single_active_key(subject: Subject) -> Verdict:
     active = len(row.active_keys)
     if active > 1:
         return failed("Both access keys of the user are active.", observed="2 active access keys")
-    return passed(f"The user has {active or 'no'} active access key.", observed=f"{active} active access keys")
+    verdict = passed(f"The user has {active or 'no'} active access key.", observed=f"{active} active access keys")
+    return _as_far_as_listed(row, verdict)
 
 
 def keys_rotated(subject: Subject) -> Verdict:
@@ -264,9 +286,13 @@ def keys_rotated(subject: Subject) -> Verdict:
     row = _user(subject)
     if row is None:
         return not_assessed(_NOT_LISTED)
+    return _as_far_as_listed(row, _ages(row, subject.as_of, limit))
+
+
+def _ages(row: Row, as_of: datetime, limit: timedelta) -> Verdict:
     if not row.active_keys:
         return not_applicable("The user has no active access key.")
-    ages = {key.slot: _age(key, subject.as_of) for key in row.active_keys}
+    ages = {key.slot: _age(key, as_of) for key in row.active_keys}
     observed = ", ".join(f"key {slot}: {age.days} days old" for slot, age in ages.items())
     if any(age > limit for age in ages.values()):
         return failed(f"An active access key is older than {limit.days} days ({observed}).", observed=observed)
@@ -292,7 +318,8 @@ def no_initial_access_key(subject: Subject) -> Verdict:
         return not_applicable("The user has no console password.")
     with_user = [key for key in row.active_keys if abs(_age(key, row.created)) <= tolerance]
     if not with_user:
-        return passed("No active access key was made together with this console user.")
+        verdict = passed("No active access key was made together with this console user.")
+        return _as_far_as_listed(row, verdict)
     if any(key.used is None for key in with_user):
         return failed("An access key was made together with this console user and was never used.")
     return manual(

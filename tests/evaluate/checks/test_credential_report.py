@@ -259,3 +259,54 @@ def test_any_text_is_read_or_refused_as_a_whole(content: str) -> None:
     except ValueError:
         return
     assert rows
+
+
+OF_KEYS = (
+    "iam-user-no-initial-access-key",
+    "iam-credentials-unused-45d",
+    "iam-single-active-access-key",
+    "iam-access-key-rotation-90d",
+)
+BEYOND = "1 further access key, iam:ListAccessKeys"
+
+
+def reporting(extra: str, **changes: str) -> World:
+    """Build a world of one user and root, each with this in the column about further credentials."""
+    lines = (root(), row("bob", password_enabled="true", mfa_active="true", password_last_used=ago(days=1), **changes))
+    columns = ",".join((*COLUMNS, "additional_credentials_info"))
+    page = report(*(f'{line},"{extra}"' for line in lines), columns=columns)
+    return users(row("bob")).says("iam:GetCredentialReport", page)
+
+
+@pytest.mark.parametrize("control", [*OF_KEYS, "iam-root-not-used"])
+def test_keys_beyond_the_second_are_not_in_the_report(control: str) -> None:
+    assert reporting(BEYOND).judge(control).state is State.NOT_ASSESSED
+    assert reporting("N/A").judge(control).state in (State.PASS, State.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize("control", OF_KEYS[1:])
+def test_what_the_report_lists_fails_all_the_same(control: str) -> None:
+    old = {f"access_key_{slot}_{name}": ago(days=200) for slot in (1, 2) for name in ("last_rotated", "last_used_date")}
+    world = reporting(BEYOND, access_key_1_active="true", access_key_2_active="true", **old)
+    assert world.judge(control).state is State.FAIL
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"password_enabled": "not_supported"},
+        {"mfa_active": "not_supported"},
+        {"access_key_1_active": "not_supported"},
+        {"password_last_used": ""},
+        {"access_key_1_last_used_date": "not_supported"},
+    ],
+)
+@pytest.mark.parametrize("control", ["iam-user-console-mfa", *OF_KEYS])
+def test_what_only_root_may_lack_is_unreadable_for_users(control: str, change: dict[str, str]) -> None:
+    assert users(row("bob", **change)).judge(control).state is State.NOT_ASSESSED
+
+
+@pytest.mark.parametrize("value", ["", "not_supported", "never"])
+def test_a_last_use_of_root_that_nobody_tells_is_no_absence_of_use(value: str) -> None:
+    world = users().says("iam:GetCredentialReport", report(root(password_last_used=value)))
+    assert world.judge("iam-root-not-used").state is State.NOT_ASSESSED
