@@ -20,8 +20,15 @@ from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, manual, not_applicable, passed
 
 _WORLD = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
+_UNROUTED_TEXT = {
+    4: "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 224.0.0.0/3",
+    6: "::/3 4000::/2 8000::/1",
+}
+_UNROUTED = {version: [ip_network(item) for item in ranges.split()] for version, ranges in _UNROUTED_TEXT.items()}
+"""Addresses from which nobody on the internet comes: RFC 6890, and for IPv6 all but 2000::/3, RFC 4291."""
 _NUMBERED = {"6": "tcp", "17": "udp"}
 _EVERY_PROTOCOL = "-1"
+_NAMED = frozenset({"tcp", "udp", "icmp", "icmpv6", _EVERY_PROTOCOL})
 
 
 def flow_logs(subject: Subject) -> Verdict:
@@ -60,17 +67,23 @@ def _shortcoming(log: Mapping[str, Any]) -> str:
 def covers_world(cidrs: Iterable[str], version: int) -> bool:
     """Say whether address ranges together are the whole internet of one IP version; two halves are.
 
+    Addresses that are not routed on the internet need not be among them.
+
     Raises:
         ValueError: a range is none.
     """
     ranges = [ip_network(cidr, strict=False) for cidr in cidrs]
-    merged: Iterable[Any] = collapse_addresses([item for item in ranges if item.version == version])
-    return _WORLD[version] in list(merged)
+    own = [item for item in ranges if item.version == version]
+    return _WORLD[version] in _merged([*own, *_UNROUTED[version]])
+
+
+def _merged(ranges: Iterable[Any]) -> list[Any]:
+    return list(collapse_addresses(ranges))
 
 
 def _opens(protocol: str, low: Any, high: Any, port: int) -> bool:
     """Say whether a rule's protocol and port range take in a port; a missing range means all ports."""
-    name = _NUMBERED.get(protocol, protocol)
+    name = _protocol(protocol)
     if name not in ("tcp", "udp", _EVERY_PROTOCOL):
         return False
     if name == _EVERY_PROTOCOL or low is None or high is None:
@@ -78,6 +91,18 @@ def _opens(protocol: str, low: Any, high: Any, port: int) -> bool:
     if not isinstance(low, int) or not isinstance(high, int):
         raise TypeError("a port is a number")
     return low <= port <= high or (low, high) == (-1, -1)
+
+
+def _protocol(stated: str) -> str:
+    """Return a protocol by its name where it has one.
+
+    Raises:
+        ValueError: it is neither a known name nor a number.
+    """
+    name = _NUMBERED.get(stated, stated.lower())
+    if name not in _NAMED and not name.isdecimal():
+        raise ValueError("a protocol is a name or a number")
+    return name
 
 
 def no_open_ports(subject: Subject) -> Verdict:
@@ -111,7 +136,10 @@ def no_open_ports(subject: Subject) -> Verdict:
 def _sources(subject: Subject, rule: Mapping[str, Any]) -> list[str]:
     ranges = [text(item, "CidrIp") for item in optional_list(rule, "IpRanges")]
     ranges.extend(text(item, "CidrIpv6") for item in optional_list(rule, "Ipv6Ranges"))
-    for item in optional_list(rule, "PrefixListIds"):
+    lists = optional_list(rule, "PrefixListIds")
+    if not (ranges or lists or optional_list(rule, "UserIdGroupPairs")):
+        raise ValueError("a rule of a security group names a source")
+    for item in lists:
         ranges.extend(_entries(subject, text(item, "PrefixListId")))
     return ranges
 
@@ -167,27 +195,37 @@ def acl_closed(subject: Subject) -> Verdict:
 
 def _acl_opens(entries: Iterable[Mapping[str, Any]], protocol: str, port: int, version: int) -> bool:
     allowed: list[str] = []
+    denied: list[str] = []
     for entry in entries:
-        source = optional_text(entry, "CidrBlock" if version == 4 else "Ipv6CidrBlock")  # noqa: PLR2004 - IP version
-        if not source or not _acl_entry_speaks_of(entry, protocol, port):
-            continue
-        if text(entry, "RuleAction") == "allow":
-            allowed.append(source)
-        elif covers_world([source], version):
+        action, sources = text(entry, "RuleAction"), _acl_sources(entry)
+        if action not in ("allow", "deny"):
+            raise ValueError("an entry of a network ACL allows or denies")
+        if version in sources and _acl_entry_speaks_of(entry, protocol, port):
+            (allowed if action == "allow" else denied).append(sources[version])
+        if covers_world(denied, version):
             break
     return covers_world(allowed, version)
 
 
+def _acl_sources(entry: Mapping[str, Any]) -> Mapping[int, str]:
+    """Return the range of an entry by IP version; it has one of the two."""
+    found = {4: optional_text(entry, "CidrBlock"), 6: optional_text(entry, "Ipv6CidrBlock")}
+    sources = {version: source for version, source in found.items() if source}
+    if not sources:
+        raise ValueError("an entry of a network ACL names a source")
+    return sources
+
+
 def _acl_entry_speaks_of(entry: Mapping[str, Any], protocol: str, port: int) -> bool:
     stated = text(entry, "Protocol")
-    if stated != _EVERY_PROTOCOL and _NUMBERED.get(stated, stated) != protocol:
+    if _protocol(stated) not in (protocol, _EVERY_PROTOCOL):
         return False
     ports = optional_mapping(entry, "PortRange")
     return _opens(stated, ports.get("From"), ports.get("To"), port)
 
 
 def peering_routes(subject: Subject) -> Verdict:
-    """Judge the routes into one active peering connection: none is as wide as the peer's whole VPC.
+    """Judge the routes into one active peering connection: none is as wide as the peer's whole VPC, nor are several.
 
     Whether a wide route is needed is for a person.
 
@@ -199,13 +237,14 @@ def peering_routes(subject: Subject) -> Verdict:
     wide: list[str] = []
     count = 0
     for table in tables:
-        for route in listed(table, "Routes"):
-            if optional_text(route, "VpcPeeringConnectionId") != peering:
-                continue
-            count += 1
-            peer = [block for vpc, blocks in sides.items() if vpc != text(table, "VpcId") for block in blocks]
-            target = optional_text(route, "DestinationCidrBlock") or optional_text(route, "DestinationIpv6CidrBlock")
-            if not target or not peer or any(_contains(target, block) for block in peer):
+        routes = [
+            route for route in listed(table, "Routes") if optional_text(route, "VpcPeeringConnectionId") == peering
+        ]
+        count += len(routes)
+        peer = [block for vpc, blocks in sides.items() if vpc != text(table, "VpcId") for block in blocks]
+        targets = [_target(route) for route in routes]
+        for route, target in zip(routes, targets, strict=True):
+            if not target or not peer or _hold_one(targets, peer):
                 wide.append(target or "a prefix list")
                 subject.evidence.point(route)
     if wide:
@@ -224,9 +263,18 @@ def _blocks(side: Mapping[str, Any]) -> list[str]:
     return [block for block in dict.fromkeys([*single, *several, *newer]) if block]
 
 
-def _contains(outer: str, inner: str) -> bool:
-    wide, narrow = ip_network(outer, strict=False), ip_network(inner, strict=False)
-    return wide.version == narrow.version and wide.supernet_of(narrow)  # type: ignore[arg-type]
+def _target(route: Mapping[str, Any]) -> str:
+    return optional_text(route, "DestinationCidrBlock") or optional_text(route, "DestinationIpv6CidrBlock")
+
+
+def _hold_one(targets: Iterable[str], blocks: Iterable[str]) -> bool:
+    """Say whether ranges, by themselves or together, hold a whole block."""
+    ranges = [ip_network(target, strict=False) for target in targets if target]
+    return any(
+        wide.supernet_of(narrow)
+        for narrow in (ip_network(block, strict=False) for block in blocks)
+        for wide in _merged([item for item in ranges if item.version == narrow.version])
+    )
 
 
 def service_endpoints(subject: Subject) -> Verdict:

@@ -1,5 +1,6 @@
 """Controls over buckets, databases, instances, security groups, ACLs, peering, endpoints and front ends."""
 
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
@@ -265,6 +266,8 @@ V4, V6, SMB = "sg-no-open-admin-ports-ipv4", "sg-no-open-admin-ports-ipv6", "cif
         pytest.param(rule("0.0.0.0/1", "128.0.0.0/1", low=22), {V4}, id="two-halves"),
         pytest.param(rule("0.0.0.0/1", low=22), set(), id="one-half"),
         pytest.param(rule("10.0.0.0/8", low=22), set(), id="private"),
+        pytest.param(rule("2000::/3", low=22), {V6}, id="all-of-ipv6-that-is-routed"),
+        pytest.param(rule(ANY4, low=22, protocol="TCP"), {V4}, id="protocol-in-capitals"),
         pytest.param(rule(low=22, PrefixListIds=OFFICE), set(), id="narrow-prefix-list"),
         pytest.param(rule(low=22, UserIdGroupPairs=[{"GroupId": "sg-2"}]), set(), id="another-group"),
     ],
@@ -292,10 +295,24 @@ def test_a_prefix_list_counts_with_its_entries() -> None:
         rule("here", low=22),
         rule(ANY4, low=22, FromPort="x"),
         rule(low=22, PrefixListIds=[{"PrefixListId": "pl-other"}]),
+        rule(low=22),
+        {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": None},
+        rule(ANY4, low=22, protocol="every"),
     ],
 )
 def test_a_rule_nobody_understands_allows_no_conclusion(found: dict[str, Any]) -> None:
     assert states(groups(group("sg-1", found)).judge(V4))["sg-1"] is State.NOT_ASSESSED
+
+
+def beside(*holes: str) -> list[str]:
+    """Return the ranges that are all of IPv4 without some."""
+    ranges = [IPv4Network(ANY4)]
+    for hole in map(IPv4Network, holes):
+        ranges = [part for item in ranges for part in (item.address_exclude(hole) if hole.subnet_of(item) else [item])]
+    return list(map(str, ranges))
+
+
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 
 
 @pytest.mark.parametrize(
@@ -307,6 +324,12 @@ def test_a_rule_nobody_understands_allows_no_conclusion(found: dict[str, Any]) -
         (["0.0.0.0/2", "128.0.0.0/1"], 4, False),
         (["::/1", "8000::/1", "10.0.0.0/8"], 6, True),
         ([], 4, False),
+        (["2000::/3"], 6, True),
+        (["2000::/4", "3000::/5"], 6, False),
+        (["fc00::/7", "fe80::/10"], 6, False),
+        (list(PRIVATE), 4, False),
+        (beside(*PRIVATE), 4, True),
+        (beside(*PRIVATE, "8.0.0.0/8"), 4, False),
     ],
 )
 def test_ranges_that_are_the_whole_internet(cidrs: list[str], version: int, expected: bool) -> None:
@@ -355,6 +378,24 @@ ALLOW_ALL = acl_entry(100, "allow", ANY4, Protocol="-1")
         pytest.param([acl_entry(90, "allow", ANY4, 22, 22, Protocol="17")], State.FAIL, id="udp"),
         pytest.param([acl_entry(90, "allow", ANY4, 0, 0, Protocol="1")], State.PASS, id="icmp"),
         pytest.param([acl_entry(90, "allow", ANY4, Egress=True)], State.PASS, id="outbound"),
+        pytest.param(
+            [acl_entry(90, "deny", "0.0.0.0/1"), acl_entry(91, "deny", "128.0.0.0/1"), ALLOW_ALL],
+            State.FAIL,
+            id="denied-by-halves-over-tcp-alone",
+        ),
+        pytest.param(
+            [
+                acl_entry(90, "deny", "0.0.0.0/1", Protocol="-1"),
+                acl_entry(91, "deny", "128.0.0.0/1", Protocol="-1"),
+                ALLOW_ALL,
+            ],
+            State.PASS,
+            id="denied-by-halves",
+        ),
+        pytest.param([acl_entry(90, "allow", "2000::/3")], State.FAIL, id="all-of-ipv6-that-is-routed"),
+        pytest.param([acl_entry(90, "Allow", ANY4)], State.NOT_ASSESSED, id="unknown-action"),
+        pytest.param([acl_entry(90, "allow", ANY4, CidrBlock=None)], State.NOT_ASSESSED, id="no-source"),
+        pytest.param([acl_entry(90, "allow", ANY4, Protocol="every")], State.NOT_ASSESSED, id="unknown-protocol"),
         pytest.param([{**ALLOW_ALL, "RuleNumber": "x"}], State.NOT_ASSESSED, id="hostile"),
     ],
 )
@@ -378,6 +419,7 @@ def route(target: str, name: str = "DestinationCidrBlock") -> dict[str, str]:
         pytest.param(peering(route("10.9.0.0/16")), State.MANUAL, id="the-whole-peer"),
         pytest.param(peering(route("0.0.0.0/0")), State.MANUAL, id="everything"),
         pytest.param(peering(route("10.9.0.0/17")), State.PASS, id="half-of-the-peer"),
+        pytest.param(peering(route("10.9.0.0/17"), route("10.9.128.0/17")), State.MANUAL, id="both-halves-of-the-peer"),
         pytest.param(peering(route("10.1.0.0/16")), State.PASS, id="not-the-peer"),
         pytest.param(peering(route("pl-1", "DestinationPrefixListId")), State.MANUAL, id="prefix-list"),
         pytest.param(
