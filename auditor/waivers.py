@@ -173,7 +173,7 @@ def load_attestations(path: Path) -> tuple[Attestation, ...]:
             statement=item.statement,
             met=item.criterion == "met",
             person=item.person,
-            date=_after(item.date) - timedelta(days=1),
+            date=datetime.combine(item.date, time(), UTC),
             valid_until=_after(item.valid_until),
             attachments=tuple(
                 _attachment(path.parent, name, file.at("attestations", index)) for name in item.attachments
@@ -200,6 +200,9 @@ def _line(file: YamlFile, section: str, index: int) -> str:
 
 
 def _after(last: day) -> datetime:
+    """Return the first instant after a day; of the last day that there is, its last second."""
+    if last == day.max:
+        return datetime.combine(last, time(23, 59, 59), UTC)
     return datetime.combine(last, time(), UTC) + timedelta(days=1)
 
 

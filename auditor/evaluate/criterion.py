@@ -18,7 +18,8 @@ def judge(control: Control, item: Mapping[str, Any]) -> Verdict:
     """Apply ``pass_when`` to one item.
 
     Raises:
-        KeyError: a field that the criterion reads is not in the item, so that nothing can be said.
+        KeyError: a field that the criterion reads is not in the item, so that nothing can be said; what lies deeper may
+            be missing where the criterion is not met anyway.
         ValueError: the criterion gave neither true nor false.
     """
     paths = deciding_paths(control.pass_when)
@@ -28,6 +29,10 @@ def judge(control: Control, item: Mapping[str, Any]) -> Verdict:
     met = jmespath.search(control.pass_when, item)
     if met is not True and met is not False:
         raise ValueError(f"pass_when gave {type(met).__name__}")
+    if met:
+        for path in paths:
+            if _follow(item, path) is None and not {path[0], ".".join(path)} & set(control.optional):
+                raise KeyError(".".join(path))
     observed = "; ".join(f"{'.'.join(path)} is {_shown(_follow(item, path))}" for path in paths)
     return Verdict(
         State.PASS if met else State.FAIL,

@@ -41,6 +41,7 @@ _UNREADABLE = (
     AttributeError,
     IndexError,
     ArithmeticError,
+    StopIteration,
     RecursionError,
     jmespath.exceptions.JMESPathError,
 )
@@ -71,6 +72,8 @@ class _Item:
     missing: Missing | None = None
     left_out: str = ""
     """Why a member of the population is not tested although nothing is missing; empty when it is."""
+    others: tuple[Mapping[str, Any], ...] = ()
+    """Further values that the same answer gives under the same name; the worst of all counts."""
 
 
 class _Gaps:
@@ -181,7 +184,7 @@ def _account(variant: _Variant, library: Library, gaps: _Gaps, sampling: Samplin
     items = _items(control, library)
     if sampling is not None and control.scope is Scope.RESOURCE:
         items = _sampled(control, account.id, items, sampling)
-    return [_judge(variant, library, item, gaps) for item in items]
+    return [_judge_all(variant, library, item, gaps) for item in items]
 
 
 def _items(control: Control, library: Library) -> list[_Item]:
@@ -194,7 +197,7 @@ def _items(control: Control, library: Library) -> list[_Item]:
 
 
 def _population(control: Control, library: Library) -> list[_Item]:
-    """List the members of a population; a member seen from several Regions counts once, as its home Region shows it."""
+    """List the members of a population; one seen from several Regions counts once, as its home Region shows it."""
     operation = control.evidence[0]
     members: dict[tuple[str, str], _Item] = {}
     unanswered: list[_Item] = []
@@ -211,7 +214,10 @@ def _population(control: Control, library: Library) -> list[_Item]:
             continue
         for item in found:
             key = (item.region, item.resource)
-            if key not in members or record.call.region == item.region:
+            known = members.get(key)
+            if known is not None and known.record is record:
+                members[key] = replace(known, others=(*known.others, item.value))
+            elif known is None or record.call.region == item.region:
                 members[key] = item
     return [*(members[key] for key in sorted(members)), *unanswered]
 
@@ -258,6 +264,13 @@ def _members_of_page(control: Control, library: Library, record: Record, page: A
             raise library.malformed(record, f"an item has no {control.identify}")
         home = jmespath.search(control.home_region, value) if control.home_region else None
         yield _Item(str(home or record.call.region), resource, value, record)
+
+
+def _judge_all(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Result:
+    """Judge a member; where an answer names several things alike, each of them, so that none hides another."""
+    found = [_judge(variant, library, replace(item, value=value), gaps) for value in (item.value, *item.others)]
+    state = worst(result.state for result in found)
+    return next(result for result in found if result.state is state)
 
 
 def _judge(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Result:

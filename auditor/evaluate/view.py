@@ -393,7 +393,10 @@ class View:
             EvidenceMissing: there is no complete answer to that call.
             ValueError: the question fits several calls.
         """
-        record = self.note(self._library.record(self._one(operation, region, parameters), absent_ok=True))
+        return self._single(self._library.record(self._one(operation, region, parameters), absent_ok=True))
+
+    def _single(self, record: Record) -> Mapping[str, Any] | None:
+        self.note(record)
         if record.absent:
             return None
         pages = self._library.pages(record)
@@ -467,11 +470,8 @@ class View:
         self, operation: str, *, region: str | None = None
     ) -> tuple[tuple[Record, Mapping[str, Any] | None], ...]:
         """Return each call's record with its single page; None where AWS said that there is no such thing."""
-        found: list[tuple[Record, Mapping[str, Any] | None]] = []
-        for call in self.calls(operation, region=region):
-            record = self.note(self._library.record(call, absent_ok=True))
-            found.append((record, None if record.absent else self._library.pages(record)[0]))
-        return tuple(found)
+        records = (self._library.record(call, absent_ok=True) for call in self.calls(operation, region=region))
+        return tuple((record, self._single(record)) for record in records)
 
 
 def _listed(path: str, page: Any, record: Record, library: Library) -> Sequence[Any]:

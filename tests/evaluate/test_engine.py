@@ -374,3 +374,38 @@ def test_a_wrong_catalogue_stops_the_load_with_file_and_line(tmp_path: Path, tex
     with pytest.raises(CatalogError, match=message) as caught:
         build_catalog(tmp_path / "controls", controls=text)
     assert "test.yaml:" in caught.value.message
+
+
+@pytest.mark.parametrize("tagged", [(True, False), (False, True), (True, "x")])
+def test_of_things_named_alike_the_worst_counts(tmp_path: Path, tagged: tuple[Any, Any]) -> None:
+    world = World(tmp_path)
+    for region in REGIONS:
+        world.answer("ec2:DescribeVpcs", region, {"Vpcs": [vpc("vpc-1", Tagged=value) for value in tagged]})
+    found = control(evaluate(world.evidence(), build_catalog(tmp_path / "controls")).controls, "vpc-is-tagged")
+    assert [result.state for result in found.results] == [State.FAIL] * len(REGIONS)
+    assert {population.tested for population in found.populations} == {1}
+
+
+@pytest.mark.parametrize(
+    ("criterion", "options", "optional", "expected"),
+    [
+        pytest.param("'!(Options.Public)'", {"Public": False}, [], State.PASS, id="told"),
+        pytest.param("'!(Options.Public)'", {"Public": True}, [], State.FAIL, id="told-otherwise"),
+        pytest.param("'!(Options.Public)'", {}, [], State.NOT_ASSESSED, id="missing"),
+        pytest.param("'!(Options.Public)'", {"Public": None}, [], State.NOT_ASSESSED, id="null"),
+        pytest.param("'!(Options.Public)'", None, [], State.NOT_ASSESSED, id="no-structure"),
+        pytest.param("'!(Options.Public)'", {}, ["Options.Public"], State.PASS, id="may-be-left-out"),
+        pytest.param("Options.Closed == `true`", {}, [], State.FAIL, id="not-met-without-it"),
+    ],
+)
+def test_a_criterion_is_not_met_by_what_is_missing_inside(
+    tmp_path: Path, criterion: str, options: Any, optional: list[str], expected: State
+) -> None:
+    world = World(tmp_path)
+    for region in REGIONS:
+        world.answer("ec2:DescribeVpcs", region, {"Vpcs": [vpc("vpc-1", Options=options)]})
+    asked = f"  pass_when: {criterion}\n  optional: {optional}"
+    controls = CONTROLS.replace("  pass_when: Tagged == `true`", asked)
+    catalog = build_catalog(tmp_path / "controls", controls=controls)
+    found = control(evaluate(world.evidence(), catalog).controls, "vpc-is-tagged")
+    assert {result.state for result in found.results} == {expected}

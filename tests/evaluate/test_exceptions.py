@@ -148,3 +148,17 @@ def test_an_attachment_outside_the_folder_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("list.txt", "../secret.txt"))
     with pytest.raises(UsageError, match="not inside"):
         load_attestations(path)
+
+
+def test_the_last_day_of_the_calendar_is_a_day(results: Results, tmp_path: Path) -> None:
+    last = "9999-12-31"
+    waivers = load_waivers(waiver(tmp_path, expires=last))
+    attestations = load_attestations(attestation(tmp_path, valid_until=last))
+    applied = apply_exceptions(results, waivers, attestations)
+    assert (applied.waivers[0]["used"], applied.attestations[0]["used"]) == (True, True)
+    assert applied.waivers[0]["expires"] == applied.attestations[0]["valid_until"] == "9999-12-31T23:59:59Z"
+
+
+def test_a_date_of_an_attestation_is_the_start_of_its_day(tmp_path: Path) -> None:
+    (found,) = load_attestations(attestation(tmp_path, date="9999-12-31"))
+    assert f"{found.date:%Y-%m-%dT%H:%M:%S}" == "9999-12-31T00:00:00"
