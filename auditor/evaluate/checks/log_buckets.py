@@ -15,6 +15,7 @@ from auditor.evaluate.checks.fields import (
     moment,
     optional_list,
     optional_mapping,
+    optional_moment,
     optional_text,
     some,
     text,
@@ -28,6 +29,8 @@ _AT_HAND = frozenset({"STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACI
 _MODES = frozenset({"GOVERNANCE", "COMPLIANCE"})
 _QUIET = timedelta(days=7)
 """A home Region may rest for some days, and a trail then writes no log file."""
+_DELIVERED_BY = timedelta(days=2)
+"""From the start of the day in a log file's name: CloudTrail delivers within minutes, the last one after midnight."""
 _OF_OBJECTS = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention")
 _OF_BUCKETS = (
     "s3:DeleteBucket",
@@ -53,10 +56,19 @@ def _is_own(subject: Subject, bucket: str) -> bool:
 def in_another_account(subject: Subject) -> Verdict:
     """Judge the bucket of a trail: it belongs to another account than the one that is recorded.
 
-    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``.
+    A bucket that is not among the account's own may not exist at all; one that took a log file does.
+
+    Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``, ``cloudtrail:GetTrailStatus``.
     """
     if _is_own(subject, text(subject.item, "S3BucketName")):
         return failed("The bucket belongs to the account whose activity it records.", observed="same account")
+    status = trail_status(subject.evidence, subject.item)
+    if optional_text(status, "LatestDeliveryError") == "NoSuchBucket":
+        return failed("The bucket does not exist, so CloudTrail delivers nowhere.", observed="NoSuchBucket")
+    if optional_moment(status, "LatestDeliveryTime") is None:
+        return not_assessed(
+            "The bucket is not the account's own, and nothing shows that it exists: it took no log file."
+        )
     return passed("The bucket belongs to another account.", observed="another account")
 
 
@@ -96,7 +108,8 @@ def _default_retention(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
 def logs_retained(subject: Subject) -> Verdict:
     """Judge one trail: its logs are kept for ``keep_days`` and readable at once for ``at_hand_days``.
 
-    Rules say what will be deleted; the oldest log file of the home Region says what was. An organization's trail writes
+    Rules say what will be deleted; the oldest log file of the home Region says what was. Its name says of which day it
+    is, and whoever may write there chooses that; when it was written is S3's to say. An organization's trail writes
     below the organization's id, which a trail does not name: its oldest log file is not looked for.
 
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetBucketLifecycleConfiguration``,
@@ -131,7 +144,7 @@ def _as_old_as_it_should_be(subject: Subject, by_rules: str) -> Verdict:
         return not_assessed(f"{by_rules}, but no log file of the home Region {home} was found in it.")
     oldest = found[0]
     subject.evidence.point(oldest)
-    day = _day(text(oldest, "Key").removeprefix(folder))
+    day, written = _day(text(oldest, "Key").removeprefix(folder)), moment(oldest, "LastModified")
     age = subject.as_of - day
     keep, at_hand = integer(subject.parameters, "keep_days"), integer(subject.parameters, "at_hand_days")
     storage = optional_text(oldest, "StorageClass")
@@ -146,6 +159,12 @@ def _as_old_as_it_should_be(subject: Subject, by_rules: str) -> Verdict:
             f"{by_rules}, but the oldest log file of the home Region is of {day:%Y-%m-%d}, although the trail has been "
             f"logging since {began:%Y-%m-%d}.",
             observed=observed,
+        )
+    if written > day + _DELIVERED_BY and subject.as_of - written < timedelta(days=keep):
+        return not_assessed(
+            f"{by_rules}, but the log file named for {day:%Y-%m-%d} was written on {written:%Y-%m-%d}: a copy, or "
+            "none of CloudTrail's, which does not show how long log files have been kept.",
+            observed=f"{observed} by its name, written {written:%Y-%m-%d}",
         )
     young = f"; the trail has been logging since {began:%Y-%m-%d}" if age < timedelta(days=keep) else ""
     return passed(f"{by_rules}. The oldest log file of the home Region is of {day:%Y-%m-%d}{young}.", observed=observed)

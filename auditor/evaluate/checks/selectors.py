@@ -15,6 +15,8 @@ WRITE = "write"
 _BOTH = frozenset({READ, WRITE})
 _CLASSIC = {"All": _BOTH, "ReadOnly": frozenset({READ}), "WriteOnly": frozenset({WRITE})}
 _BY_READ_ONLY = {"true": frozenset({READ}), "false": frozenset({WRITE})}
+_LEFT_OUT_BY_CHOICE = frozenset({"kms.amazonaws.com", "rdsdata.amazonaws.com"})
+"""Sources that CloudTrail lets a trail leave out because they are many; without another one it records less."""
 _MANAGEMENT_FIELDS = frozenset({"eventCategory", "readOnly", "eventSource"})
 _S3_FIELDS = frozenset({"eventCategory", "readOnly", "resources.type", "resources.ARN"})
 _OPERATORS = ("Equals", "NotEquals", "StartsWith", "NotStartsWith", "EndsWith", "NotEndsWith")
@@ -93,7 +95,7 @@ def object_events(answer: Mapping[str, Any], *, partition: str) -> tuple[ObjectE
                 only = None if any(value in every for value in values) else values
                 found.append(ObjectEvents(_CLASSIC[text(selector, "ReadWriteType")], only))
     found.extend(
-        _advanced_objects(fields)
+        _advanced_objects(fields, every)
         for fields in _advanced(answer, "Data")
         if "AWS::S3::Object" in _values(fields, "resources.type", "Equals")
     )
@@ -128,10 +130,16 @@ def _advanced(answer: Mapping[str, Any], category: str) -> tuple[Fields, ...]:
     """Return the field selectors, by field name, of each advanced selector of one event category."""
     _check_present(answer)
     selectors = [
-        {text(item, "Field"): item for item in listed(selector, "FieldSelectors")}
-        for selector in optional_list(answer, "AdvancedEventSelectors")
+        _by_name(listed(selector, "FieldSelectors")) for selector in optional_list(answer, "AdvancedEventSelectors")
     ]
     return tuple(fields for fields in selectors if category in _values(fields, "eventCategory", "Equals"))
+
+
+def _by_name(fields: Sequence[Any]) -> Fields:
+    found = {text(item, "Field"): item for item in fields}
+    if len(found) < len(fields):
+        raise ValueError("an advanced event selector holds a field twice")
+    return found
 
 
 def _check_present(answer: Mapping[str, Any]) -> None:
@@ -147,18 +155,20 @@ def _classic_management(selector: Mapping[str, Any]) -> Management:
     if not flag(selector, "IncludeManagementEvents"):
         return Management(frozenset())
     excluded = frozenset(map(str, optional_list(selector, "ExcludeManagementEventSources")))
-    return Management(_CLASSIC[text(selector, "ReadWriteType")], excluded)
+    beyond = {"ExcludeManagementEventSources"} if excluded - _LEFT_OUT_BY_CHOICE else ()
+    return Management(_CLASSIC[text(selector, "ReadWriteType")], excluded, frozenset(beyond))
 
 
 def _advanced_management(fields: Fields) -> Management:
     narrowed = {name for name in fields if name not in _MANAGEMENT_FIELDS}
     excluded = frozenset(_values(fields, "eventSource", "NotEquals"))
-    if "eventSource" in fields and _other_operators(fields["eventSource"], "NotEquals"):
+    beyond = excluded - _LEFT_OUT_BY_CHOICE
+    if "eventSource" in fields and (beyond or _other_operators(fields["eventSource"], "NotEquals")):
         narrowed.add("eventSource")
     return Management(_access(fields), excluded, frozenset(narrowed))
 
 
-def _advanced_objects(fields: Fields) -> ObjectEvents:
+def _advanced_objects(fields: Fields, every: Sequence[str]) -> ObjectEvents:
     narrowed = {name for name in fields if name not in _S3_FIELDS}
     only: tuple[str, ...] | None = None
     but: tuple[str, ...] = ()
@@ -166,6 +176,8 @@ def _advanced_objects(fields: Fields) -> ObjectEvents:
         if _other_operators(arn, "StartsWith", "NotStartsWith"):
             narrowed.add("resources.ARN")
         only = _values(fields, "resources.ARN", "StartsWith") or None
+        if only and any(prefix in every for prefix in only):
+            only = None
         but = _values(fields, "resources.ARN", "NotStartsWith")
     return ObjectEvents(_access(fields), only, but, frozenset(narrowed))
 

@@ -377,3 +377,32 @@ def test_two_trails_with_one_bucket_are_one_bucket() -> None:
     world = log_bucket().says("cloudtrail:DescribeTrails", {"trailList": [trail(), SECOND]})
     assert list(states(world.judge("cloudtrail-bucket-access-logging"))) == [LOGS]
     assert len(world.judge("cloudtrail-bucket-access-logging").results) == 1
+
+
+WITHOUT_EC2 = ["kms.amazonaws.com", "ec2.amazonaws.com"]
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        recording({**ALL_EVENTS, "ExcludeManagementEventSources": WITHOUT_EC2}),
+        recording(advanced=[fields(**MANAGEMENT, eventSource={"NotEquals": WITHOUT_EC2})]),
+    ],
+    ids=["classic", "advanced"],
+)
+def test_a_trail_without_a_service_of_its_own_choice_does_not_record_everything(world: World) -> None:
+    assert world.judge("cloudtrail-multi-region-trail").state is State.FAIL
+
+
+def test_a_field_that_an_advanced_selector_holds_twice_allows_no_conclusion() -> None:
+    twice = fields(**MANAGEMENT, eventSource={"NotEquals": ["kms.amazonaws.com"]})
+    twice["FieldSelectors"].insert(1, {"Field": "eventSource", "Equals": ["ec2.amazonaws.com"]})
+    assert recording(advanced=[twice]).judge("cloudtrail-multi-region-trail").state is State.NOT_ASSESSED
+
+
+@pytest.mark.parametrize(
+    ("prefix", "expected"), [("arn:aws:s3:::", State.PASS), ("arn:aws:s3", State.PASS), ("arn:aws:s3:::c", State.FAIL)]
+)
+def test_the_beginning_of_every_bucket_is_every_bucket(prefix: str, expected: State) -> None:
+    world = recording(advanced=[fields(**DATA, resources__ARN={"StartsWith": [prefix]})])
+    assert world.judge("s3-object-write-logging").state is expected

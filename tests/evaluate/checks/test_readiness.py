@@ -691,3 +691,51 @@ def test_what_is_in_a_region_outside_the_audit_is_not_said_to_be_missing(control
     found = world.judge(control)
     assert found.state is State.NOT_ASSESSED
     assert "not part of the audit" in reasons(found)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param("2025-01-01T00:10:02Z", State.PASS, id="that-day"),
+        pytest.param("2025-01-02T01:00:00Z", State.PASS, id="after-midnight"),
+        pytest.param("2025-03-01T00:00:00Z", State.PASS, id="a-copy-older-than-asked-for"),
+        pytest.param("2026-11-20T00:00:00Z", State.NOT_ASSESSED, id="yesterday"),
+        pytest.param("then", State.NOT_ASSESSED, id="hostile"),
+    ],
+)
+def test_a_log_file_is_no_older_than_the_day_it_was_written(written: str, expected: State) -> None:
+    page = oldest_log("2025/01/01", written=written)
+    assert (
+        says("s3:ListObjectsV2", page, Bucket=LOGS, Prefix=log_folder()).judge("trail-logs-retained").state is expected
+    )
+
+
+def test_a_log_file_named_for_long_ago_does_not_excuse_a_trail_whose_files_are_young() -> None:
+    page = oldest_log("2001/01/01", written=ago(days=3))
+    found = says("s3:ListObjectsV2", page, Bucket=LOGS, Prefix=log_folder()).judge("trail-logs-retained")
+    assert found.state is State.NOT_ASSESSED
+    assert "2001-01-01" in reasons(found)
+    assert "2026-11-18" in reasons(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({}, State.PASS, id="took-a-log-file"),
+        pytest.param({"LatestDeliveryError": "AccessDenied"}, State.PASS, id="took-one-and-refuses-now"),
+        pytest.param({"LatestDeliveryError": "NoSuchBucket"}, State.FAIL, id="deleted"),
+        pytest.param({"LatestDeliveryTime": None}, State.NOT_ASSESSED, id="never-took-one"),
+    ],
+)
+def test_a_bucket_that_is_not_the_accounts_own_has_to_exist(changes: dict[str, Any], expected: State) -> None:
+    world = kept_logs().says("s3:ListBuckets", {"Buckets": []})
+    world = world.says("cloudtrail:GetTrailStatus", status(**changes), **AT_HOME)
+    assert world.judge("trail-bucket-in-another-account").state is expected
+
+
+@pytest.mark.parametrize("value", [False, 0, ["arn:aws:kms:x"], {}])
+def test_only_the_name_of_a_key_is_a_key(value: Any) -> None:
+    world = kept_logs().says("cloudtrail:DescribeTrails", {"trailList": [trail(KmsKeyId=value)]})
+    assert world.judge("cloudtrail-kms-encryption").state is State.NOT_ASSESSED
+    groups = {"logGroups": [{"logGroupName": "trail", "arn": GROUP, "kmsKeyId": value}]}
+    assert kept_logs().says("logs:DescribeLogGroups", groups).judge("log-group-encrypted").state is State.NOT_ASSESSED

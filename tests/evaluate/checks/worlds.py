@@ -608,11 +608,13 @@ def log_folder(prefix: str = "") -> str:
     return f"{prefix}AWSLogs/{ACCOUNT}/CloudTrail/{HOME}/"
 
 
-def oldest_log(day: str, storage: str = "STANDARD", *, folder: str = "") -> dict[str, Any]:
-    """Return a ``ListObjectsV2`` page whose one key is a log file of that day."""
+def oldest_log(day: str, storage: str = "STANDARD", *, folder: str = "", written: str = "") -> dict[str, Any]:
+    """Return a ``ListObjectsV2`` page whose one key is a log file of that day, written then or at another time."""
     folder = folder or log_folder()
+    written = written or f"{day.replace('/', '-')}T00:10:02Z"
     key = f"{folder}{day}/{ACCOUNT}_CloudTrail_{HOME}_{day.replace('/', '')}T0005Z_a.json.gz"
-    return {"KeyCount": 1, "IsTruncated": True, "Contents": [{"Key": key, "Size": 900, "StorageClass": storage}]}
+    found = {"Key": key, "LastModified": written, "Size": 900, "StorageClass": storage}
+    return {"KeyCount": 1, "IsTruncated": True, "Contents": [found]}
 
 
 def kept_logs() -> World:
