@@ -258,6 +258,7 @@ class Key:
         policy: its key policy, parsed; None when it could not be read.
         aws_managed: whether it is one of AWS's own, whose policy lets no other service use it.
         unread: why its policy is not known; empty when it is.
+        state: as KMS names it; only an enabled key encrypts.
     """
 
     arn: str
@@ -265,6 +266,7 @@ class Key:
     aws_managed: bool = False
     unread: str = ""
     ref: str = ""
+    state: str = "Enabled"
 
 
 @dataclass(frozen=True, slots=True)

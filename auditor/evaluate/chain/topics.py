@@ -14,6 +14,8 @@ from auditor.evaluate.chain.link import Link, State
 CLOUDWATCH = "cloudwatch.amazonaws.com"
 EVENTBRIDGE = "events.amazonaws.com"
 
+_WORKING = frozenset({"Enabled", "Updating"})
+"""States of a key in which it encrypts: KMS Developer Guide, "Key states of AWS KMS keys"."""
 _KEY_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
@@ -74,6 +76,8 @@ def _may_encrypt(topic: Topic, sender: Sender) -> tuple[State, str]:
     key, service = topic.cipher, sender.service
     if topic.key.endswith("alias/aws/sns") or (key is not None and key.aws_managed):
         return State.BROKEN, f"The topic {topic.name} is encrypted with alias/aws/sns, which {service} may not use."
+    if key is not None and key.state not in _WORKING:
+        return State.BROKEN, f"The topic {topic.name} is encrypted with a key that is {key.state}: nothing goes out."
     if key is None or key.policy is None:
         why = f": {key.unread}" if key is not None and key.unread else " was not looked at"
         return State.UNKNOWN, f"Whether {service} may use the key of the topic {topic.name}{why}."

@@ -85,14 +85,14 @@ class Keys:
                 continue
             metadata = mapping(pages[0], "KeyMetadata")
             arn, managed = text(metadata, "Arn"), text(metadata, "KeyManager") == "AWS"
+            state = text(metadata, "KeyState")
             for answer, policy in policies.answers:
                 if policy and answer.call.region == region and _named(answer, "KeyId", key):
                     self._view.note(answer)
-                    return Key(
-                        arn, policy_in(policy[0], "Policy"), managed, " could not be read", f"{answer.ref}#/pages/0"
-                    )
-            if managed:
-                return Key(arn, None, aws_managed=True)
+                    read = policy_in(policy[0], "Policy")
+                    return Key(arn, read, managed, " could not be read", f"{answer.ref}#/pages/0", state)
+            if managed or state != "Enabled":
+                return Key(arn, None, aws_managed=managed, unread=" was not looked at", state=state)
         gap = described.gap(region) or policies.gap(region)
         return self._open(gap) if gap is not None else Key("", None, unread=" is not known: the key was not looked at")
 

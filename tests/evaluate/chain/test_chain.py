@@ -167,6 +167,12 @@ def test_a_whole_chain_passes_with_every_link_named() -> None:
             topical(key="k", cipher=Key(KEY, None, aws_managed=True)), "action", "alias/aws/sns", id="aws-key"
         ),
         pytest.param(
+            topical(key="k", cipher=Key(KEY, {"Statement": [GRANT]}, state="PendingDeletion")),
+            "action",
+            "PendingDeletion",
+            id="key-pending-deletion",
+        ),
+        pytest.param(
             keyed({**GRANT, "Action": "kms:Decrypt"}), "action", "kms:GenerateDataKey", id="key-without-data-key"
         ),
         pytest.param(

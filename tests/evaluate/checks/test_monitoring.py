@@ -369,7 +369,9 @@ def test_without_mute_rules_a_control_that_fails_anyway_still_fails() -> None:
 KEY = f"arn:aws:kms:{HOME}:{ACCOUNT}:key/1234"
 
 
-def encrypted(name: str, principal: str = "cloudwatch.amazonaws.com", manager: str = "CUSTOMER") -> World:
+def encrypted(
+    name: str, principal: str = "cloudwatch.amazonaws.com", manager: str = "CUSTOMER", state: str = "Enabled"
+) -> World:
     statement = {"Effect": "Allow", "Principal": {"Service": principal}, "Action": "kms:*", "Resource": "*"}
     alias = {"AliasName": "alias/alerts", "TargetKeyId": "1234"}
     return (
@@ -386,7 +388,7 @@ def encrypted(name: str, principal: str = "cloudwatch.amazonaws.com", manager: s
         .says("kms:ListAliases", {"Aliases": [alias]}, region=HOME)
         .says(
             "kms:DescribeKey",
-            {"KeyMetadata": {"KeyId": "1234", "Arn": KEY, "KeyManager": manager}},
+            {"KeyMetadata": {"KeyId": "1234", "Arn": KEY, "KeyManager": manager, "KeyState": state}},
             region=HOME,
             KeyId="1234",
         )
@@ -404,6 +406,14 @@ def encrypted(name: str, principal: str = "cloudwatch.amazonaws.com", manager: s
         pytest.param(encrypted("alias/aws/sns"), State.FAIL, "alias/aws/sns", id="aws-managed"),
         pytest.param(encrypted("1234", manager="AWS"), State.FAIL, "alias/aws/sns", id="aws-managed-by-its-id"),
         pytest.param(encrypted("1234", "events.amazonaws.com"), State.FAIL, "key", id="another-service"),
+        pytest.param(encrypted("1234", state="Disabled"), State.FAIL, "key that is Disabled", id="disabled"),
+        pytest.param(encrypted("1234", state="PendingDeletion"), State.FAIL, "PendingDeletion", id="pending-deletion"),
+        pytest.param(
+            encrypted("1234", state="Disabled").refuses_all("kms:GetKeyPolicy"),
+            State.FAIL,
+            "Disabled",
+            id="disabled-alone",
+        ),
         pytest.param(encrypted("alias/gone"), State.NOT_ASSESSED, "no key behind", id="alias-without-key"),
         pytest.param(
             encrypted(KEY.replace(ACCOUNT, "444455556666")), State.NOT_ASSESSED, "444455556666", id="key-elsewhere"
