@@ -16,6 +16,7 @@ from auditor.canonical import sha256_hex
 from auditor.errors import UsageError
 from auditor.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 
+_ARN_PARTS = 6
 _MAX_ATTACHMENT_BYTES = 25_000_000
 _Text = Annotated[str, Field(min_length=1, max_length=4000)]
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -51,7 +52,16 @@ class Waiver:
     @property
     def over_wide(self) -> bool:
         """True for everything of a control with nobody to answer for it."""
-        return not self.resource.strip("*?") and not self.owner
+        return not self.owner and _names_nothing(self.resource)
+
+
+def _names_nothing(pattern: str) -> bool:
+    """Say whether a pattern fits everything of a kind: an ARN without a name is no narrower than an asterisk."""
+    if not pattern.startswith("arn:"):
+        return not pattern.strip("*?")
+    *_, last = pattern.split(":", _ARN_PARTS - 1)
+    name = last.partition("/")[2] if "/" in last else last.rpartition(":")[2]
+    return not name.strip("*?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ def test_a_waived_failure_stays_visible_and_others_still_fail(results: Results, 
     [
         pytest.param({"expires": "2026-11-01"}, "expired", id="expired"),
         pytest.param({"resource": "*", "owner": ""}, "over-wide", id="over-wide"),
+        pytest.param({"resource": "arn:aws:ec2:*:*:vpc/*", "owner": ""}, "over-wide", id="over-wide-in-an-arn"),
         pytest.param({"resource": "vpc-nowhere"}, "unused", id="unused"),
         pytest.param({"resource": "vpc-[e]u-*"}, "unused", id="brackets-are-not-wildcards"),
         pytest.param({"account": "999999999999"}, "unused", id="another-account"),
@@ -162,3 +163,23 @@ def test_the_last_day_of_the_calendar_is_a_day(results: Results, tmp_path: Path)
 def test_a_date_of_an_attestation_is_the_start_of_its_day(tmp_path: Path) -> None:
     (found,) = load_attestations(attestation(tmp_path, date="9999-12-31"))
     assert f"{found.date:%Y-%m-%dT%H:%M:%S}" == "9999-12-31T00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "over_wide"),
+    [
+        ("*", True),
+        ("arn:*", True),
+        ("arn:aws:s3:::*", True),
+        ("arn:aws:iam::111122223333:user/*", True),
+        ("arn:aws:rds:eu-west-1:*:db:*", True),
+        ("arn:aws:iam::111122223333:user/team/*", False),
+        ("arn:aws:rds:*:*:db:test-*", False),
+        ("/aws/lambda/*", False),
+        ("vpc-*", False),
+    ],
+)
+def test_a_pattern_that_names_nothing_takes_an_owner(tmp_path: Path, pattern: str, over_wide: bool) -> None:
+    (unowned,) = load_waivers(waiver(tmp_path, resource=pattern, owner=""))
+    (owned,) = load_waivers(waiver(tmp_path, resource=pattern))
+    assert (unowned.over_wide, owned.over_wide) == (over_wide, False)

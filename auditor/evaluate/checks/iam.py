@@ -12,7 +12,6 @@ from auditor.evaluate.checks.fields import (
     mapping,
     moment,
     optional_list,
-    optional_mapping,
     some,
     text,
 )
@@ -66,8 +65,8 @@ def root_hardware_mfa(subject: Subject) -> Verdict:
 
 
 def _belongs_to_root(device: dict[str, object]) -> bool:
-    user = optional_mapping(device, "User")
-    return bool(user) and text(user, "Arn").endswith(":root")
+    """Say whether a device is root's; only assigned ones are listed, each with its user."""
+    return text(mapping(device, "User"), "Arn").endswith(":root")
 
 
 def _details(view: View, path: str) -> tuple[Any, ...]:

@@ -52,6 +52,12 @@ def test_root_hardware_mfa(counts: dict[str, Any], owners: tuple[str, ...], expe
     assert root_world(counts, *owners).judge("iam-root-hardware-mfa").state is expected
 
 
+def test_an_assigned_device_without_its_user_may_be_roots() -> None:
+    device = {"SerialNumber": f"arn:aws:iam::{ACCOUNT}:mfa/root-account-mfa-device"}
+    world = root_world(summary()["SummaryMap"]).says("iam:ListVirtualMFADevices", {"VirtualMFADevices": [device]})
+    assert world.judge("iam-root-hardware-mfa").state is State.NOT_ASSESSED
+
+
 @pytest.mark.parametrize(
     ("control", "policy", "expected"),
     [
