@@ -42,61 +42,98 @@ _IDENTITY_KEYS: Final = frozenset(
 """Keys whose e-mail addresses are names that findings have to use; ``Content`` is the credential report."""
 
 _PRIVATE_KEYS: Final[Mapping[str, str]] = {
-    "AuthToken": "secret",
-    "ClientSecret": "secret",
-    "MasterUserPassword": "secret",
-    "Password": "secret",
-    "PrivateKey": "secret",
-    "SecretAccessKey": "secret",
-    "SecretBinary": "secret",
-    "SecretString": "secret",
-    "SessionToken": "secret",
-    "UserData": "user data",
-    "userData": "user data",
+    "authtoken": "secret",
+    "base32stringseed": "secret",
+    "clientsecret": "secret",
+    "email": "e-mail",
+    "emailaddress": "e-mail",
+    "graphqloperation": "query",
+    "headervalue": "secret",
+    "masteraccountemail": "e-mail",
+    "masteruserpassword": "secret",
+    "password": "secret",
+    "privatekey": "secret",
+    "qrcodepng": "secret",
+    "secretaccesskey": "secret",
+    "secretbinary": "secret",
+    "secretstring": "secret",
+    "sessiontoken": "secret",
+    "sql": "query",
+    "sqls": "query",
+    "userdata": "user data",
 }
-"""Keys whose text is private whatever it looks like."""
+"""Keys, in lower case, whose text is private whatever it looks like: services do not agree on capital letters."""
 
 _PRIVATE_MAPS: Final[Mapping[str, str]] = {
-    "ContactInformation": "contact",
-    "AlternateContact": "contact",
-    "AuthParameters": "secret",
-    "EnvironmentVariables": "environment variable",
-    "HeaderParameters": "secret",
-    "QueryStringParameters": "secret",
-    "UserData": "user data",
-    "Variables": "environment variable",
-    "environmentVariables": "environment variable",
-    "stageVariables": "stage variable",
+    "alternatecontact": "contact",
+    "authparameters": "secret",
+    "contactinformation": "contact",
+    "environmentvariables": "environment variable",
+    "externalsecretrotationmetadata": "secret",
+    "headerparameters": "secret",
+    "querystringparameters": "secret",
+    "resourcetags": "tag",
+    "stagevariableoverrides": "stage variable",
+    "stagevariables": "stage variable",
     "tags": "tag",
-    "variables": "stage variable",
+    "userdata": "user data",
+    "variables": "environment variable",
 }
-"""Mappings of which every text is private, below as well."""
+"""Mappings, by their key in lower case, of which every text is private, below as well."""
 
 _PLAIN_IN_MAPS: Final = frozenset({"AlternateContactType", "CountryCode"})
-_TAG_LISTS: Final = frozenset({"Tags", "TagSet", "TagList", "tagSet", "Tag", "tags"})
-_ENVIRONMENT_LISTS: Final = frozenset({"environment", "environmentVariables", "EnvironmentVariables"})
+_TAG_LISTS: Final = frozenset({"tags", "tagset", "taglist", "tag", "tagvalues"})
+_ENVIRONMENT_LISTS: Final = frozenset({"environment", "environmentvariables"})
 _PAGE_TOKENS: Final = frozenset(
     {"NextToken", "nextToken", "Marker", "NextMarker", "NextPageToken", "ContinuationToken", "NextContinuationToken"}
 )
 _SOURCE_ADDRESS_KEYS: Final = frozenset({"sourceIPAddress", "sourceIpAddress", "source_ip"})
 
-_EMAIL: Final = r"(?P<email>[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8})"
+_ESCAPED: Final = "u(?!00[0-7])[0-9a-fA-F]{4}"
+"""A letter beyond ASCII as JSON writes it inside a text, after its backslash."""
+
 _TOKENS: Final = re.compile(
     r"""
-      (?P<accesskey>(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,124}(?![A-Za-z0-9]))
-    | (?P<privatekey>-----BEGIN[ ][A-Z ]{0,30}PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]{0,30}PRIVATE[ ]KEY-----|\Z))
+      (?P<accesskey>(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,124}(?![A-Za-z0-9])
+        |(?:AKIA|ASIA)[A-Z2-7]{16})  # the exact form also where letters stand right beside it
+    | (?P<privatekey>-----BEGIN[ ][A-Z0-9 ]{0,30}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----.*?
+        (?:-----END[ ][A-Z0-9 ]{0,30}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----|\Z))
     | (?P<token>\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255}|glpat-[A-Za-z0-9_-]{16,64}
-        |xox[abeoprs]-[A-Za-z0-9-]{10,255}|sk_(?:live|test)_[A-Za-z0-9]{10,255}|sk-(?:proj-)?[A-Za-z0-9]{20,255}
-        |AIza[A-Za-z0-9_-]{30,64}|npm_[A-Za-z0-9]{30,64}|SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,64}
+        |xox[abeoprs]-[A-Za-z0-9-]{10,255}|xapp-[A-Za-z0-9-]{10,255}|[rs]k_(?:live|test)_[A-Za-z0-9]{10,255}
+        |sk-(?:ant|proj|svcacct)-[A-Za-z0-9_-]{20,255}|sk-[A-Za-z0-9]{20,255}|hf_[A-Za-z0-9]{30,64}
+        |AIza[A-Za-z0-9_-]{30,64}|ya29\.[A-Za-z0-9_-]{20,512}|npm_[A-Za-z0-9]{30,64}
+        |SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,64}|(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz)[A-Za-z0-9+/=%]{20,4096}
         |eyJ[A-Za-z0-9_-]{8,4096}\.eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{0,4096}))
-    | (?P<named>(?<![:A-Za-z])(?i:password|passwd|secret|secret_?access_?key|api_?key|(?:auth|access|session)_?token)
-        ["']?\s{0,3}[=:]\s{0,3}["']?(?P<value>[^\s"'&,;<>]{6,256}))  # not the "secret:" of an ARN
-    | """ + _EMAIL,
+    | (?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks|webhook\.office\.com)
+        /(?P<webhook>[^\s"'<>]{1,512})
+    | ://[^\s/:@"'<>]{0,128}:(?P<login>[^\s/"'<>]{1,256})@
+    | (?i:bearer)\s{1,3}(?P<bearer>(?=\S{0,99}\d)[A-Za-z0-9._~+/=-]{20,4096})
+    | (?:(?!(?<=:)secret:)  # no ARN of a secret
+        (?i:pass(?:word|wd|phrase)|pwd|secret(?:[_-]?access)?(?:[_-]?key)?|authorization|x-(?:amz|goog)-signature
+          |(?:api|account|private|shared[_-]?access)[_-]?key|(?:access|auth|id|refresh|security|session)[_-]?token)
+        |(?<=[?&;])(?i:sig|signature|token))
+      (?:\\{0,4}["'])?\s{0,3}[=:]\s{0,3}
+      (?:(?P<quote>\\{0,4}["'])(?P<quoted>(?:(?!(?P=quote))[^\n]){1,4096})(?P=quote)
+        |(?:\\{0,4}["'])?(?i:(?:basic|bearer|token)\s{1,3})?(?P<named>[^\s"'&,;<>\\]{4,4096}))
+    | (?P<email>(?:(?<![\w.!#$*^~%+'-])(?<!\\(?="""
+    + _ESCAPED
+    + r"""))  # where a name begins: no text is read twice
+          (?:[\w.!#$*^~+'-]++|%(?!(?:25){0,2}40)|\\"""
+    + _ESCAPED
+    + r""")++
+        |"[^"\n]{1,62}+")
+        (?:[@\uff20]|%(?:25){0,2}40|\\u0040)
+        (?:[\w-]|\\"""
+    + _ESCAPED
+    + r"""){1,63}+(?:\.[\w-]{1,63}){1,8})
+    """,
     re.VERBOSE | re.DOTALL,
-)  # fmt: skip
+)
 _HINT: Final = re.compile(
-    r"AKIA|ASIA|PRIVATE KEY|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk[_-]|AIza|npm_|SG\.|eyJ|@"
-    r"|(?i:passw|secret|api_?key|token)"
+    r"AKIA|ASIA|PRIVATE KEY|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|xapp-|[rs]k[_-]|hf_|AIza|ya29|npm_|SG\.|eyJ"
+    r"|oGZXIvYXdz|IQoJb3JpZ2lu|[@\uff20]|%(?:25){0,2}40|u0040"
+    r"|(?i:passw|passphrase|pwd|secret|(?:api|account|private|access)[_-]?key|token|sig=|signature|authorization|bearer"
+    r"|hooks\.slack|webhook)"
 )
 """Cheap to search for; a text without it holds none of the patterns."""
 
@@ -134,13 +171,13 @@ class Redactor:
         return kept, tuple(listed)
 
     def text(self, text: str) -> str:
-        """Return a message or parameter without keys, tokens and secrets; e-mail addresses stay."""
-        return _Walk(self, Policy()).searched(text, "", keep_email=True)
+        """Return a message or name without keys, tokens and secrets; e-mail addresses stay where names may."""
+        return _Walk(self, self._policy).searched(text, "", keep_email=not self._policy.identities)
 
     def original(self, value: Any) -> Any:
-        """Return what a stored value was before it was redacted; anything else as it is."""
+        """Return what a stored value was before it, or part of it, was redacted; anything else as it is."""
         if isinstance(value, str):
-            return self._originals.get(value, value)
+            return _MARK.sub(lambda mark: self._originals.get(mark[0], mark[0]), value)
         if isinstance(value, list):
             return [self.original(item) for item in value]
         if isinstance(value, dict):
@@ -178,9 +215,10 @@ class _Walk:
             case str():
                 return self._text(value, pointer, key, private)
             case dict():
-                return self._mapping(value, pointer, key, private)
+                one = self._of_member(key, value, private) if key.lower() == "tag" else private
+                return self._mapping(value, pointer, key, one)
             case list():
-                below = private or ("environment variable" if key in _ENVIRONMENT_LISTS else None)
+                below = private or ("environment variable" if key.lower() in _ENVIRONMENT_LISTS else None)
                 return [
                     self.value(item, f"{pointer}/{index}", key, self._of_member(key, item, below))
                     for index, item in enumerate(value)
@@ -189,14 +227,15 @@ class _Walk:
 
     @staticmethod
     def _of_member(key: str, item: Any, private: str | None) -> str | None:
-        is_tag = key in _TAG_LISTS and isinstance(item, dict) and bool({"Value", "value"} & item.keys())
+        is_tag = key.lower() in _TAG_LISTS and isinstance(item, dict) and bool({"Value", "value"} & item.keys())
         return private or ("tag" if is_tag else None)
 
     def _mapping(self, value: dict[str, Any], pointer: str, key: str, private: str | None) -> dict[str, Any]:
-        below = private or _PRIVATE_MAPS.get(key)
+        below = private or _PRIVATE_MAPS.get(key.lower())
+        plain = _PLAIN_IN_MAPS | (_names(private) if {"Value", "value"} & value.keys() else frozenset())
         kept: dict[str, Any] = {}
         for name, item in value.items():
-            reason = below if name not in _PLAIN_IN_MAPS and not (below and _is_name(name, below)) else None
+            reason = None if name in plain else below
             if name == "Endpoint" and "Protocol" in value:
                 reason = reason or _endpoint(value)
             stored = self._name(name, pointer)
@@ -214,7 +253,7 @@ class _Walk:
         if reason is None and len(text) > _MAX_KEPT_TEXT and key not in _IDENTITY_KEYS:
             reason = "oversized text"
         if reason is not None:
-            return self._take(text, text, reason, pointer)
+            return self._take(text, reason, pointer)
         if not _HINT.search(text):
             return text
         return self.searched(text, pointer, keep_email=key in _IDENTITY_KEYS and not self._policy.identities)
@@ -224,24 +263,23 @@ class _Walk:
             return "page token"
         if key in _SOURCE_ADDRESS_KEYS and self._policy.source_addresses:
             return "source address"
-        return _PRIVATE_KEYS.get(key)
+        return _PRIVATE_KEYS.get(key.lower())
 
-    def _take(self, text: str, part: str, reason: str, pointer: str) -> str:
-        mark = self._redactor.mark(part, reason)
-        hashed = "" if reason == "page token" else self._redactor.hash(part)
+    def _take(self, text: str, reason: str, pointer: str) -> str:
+        hashed = "" if reason == "page token" else self._redactor.hash(text)
         self.found.append({"pointer": pointer, "reason": reason, "hash": hashed})
-        return text.replace(part, mark)
+        return self._redactor.mark(text, reason)
 
     def searched(self, text: str, pointer: str, *, keep_email: bool) -> str:
         """Replace what looks like a key, token, secret or e-mail address inside a text."""
 
         def replace(match: re.Match[str]) -> str:
             kind = match.lastgroup or ""
-            if match["email"] and keep_email:
+            found = match[kind]
+            if (kind == "email" and keep_email) or _MARK.match(found):
                 return match[0]
-            if match["named"]:
-                return match[0].replace(match["value"], self._take(match["value"], match["value"], "secret", pointer))
-            return self._take(match[0], match[0], _REASONS[kind], pointer)
+            start, end = (place - match.start() for place in match.span(kind))
+            return match[0][:start] + self._take(found, _REASONS[kind], pointer) + match[0][end:]
 
         return _TOKENS.sub(replace, text)
 
@@ -250,13 +288,22 @@ _REASONS: Final[Mapping[str, str]] = {
     "accesskey": "access key",
     "privatekey": "private key",
     "token": "token",
+    "webhook": "endpoint",
+    "login": "secret",
+    "bearer": "token",
+    "quoted": "secret",
+    "named": "secret",
     "email": "e-mail",
 }
+"""Which part of a pattern is taken out (the last group that matched), and why."""
 
 
-def _is_name(name: str, reason: str) -> bool:
-    """In lists of name and value, the name says what there is; only the value is private."""
-    return name in {"Key", "key", "Name", "name", "Type", "type"} and reason in {"tag", "environment variable"}
+def _names(private: str | None) -> frozenset[str]:
+    """In a list's pairs of name and value, the name says what there is; only the value is private."""
+    return _NAMES if private in {"tag", "environment variable"} else frozenset()
+
+
+_NAMES: Final = frozenset({"Key", "key", "Name", "name", "Type", "type"})
 
 
 def _endpoint(subscription: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,7 @@
 """The first half of a run: collect an account's evidence, verify its trails, close the evidence folder."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def collect_evidence(
     caller = caller_of(config, log)
     series = find_previous(previous, caller.account, request.as_of) if previous else Previous()
     redactor, limits = Redactor(request.salt, policy=redaction_of(config)), limits_of(config)
+    caller = replace(caller, principal=redactor.text(caller.principal))
     writer = EvidenceWriter(folder, redact=redactor)
     collected = collect_account(
         caller,
