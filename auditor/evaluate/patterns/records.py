@@ -393,7 +393,7 @@ def _identity(who: str, kind: Kind, style: int, account: str) -> dict[str, Any]:
         case _:
             identity |= {"invokedBy": ("cloudformation.amazonaws.com", "autoscaling.amazonaws.com")[style]}
     always, sometimes = presence(who, kind)
-    for keys in _IDENTITY - always - sometimes:
+    for keys in sorted(_IDENTITY - always - sometimes):
         _write({"userIdentity": identity}, keys, ABSENT)
     return identity
 

@@ -1,6 +1,9 @@
 """What AWS is asked about patterns, and what its answers change."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -236,3 +239,25 @@ def test_events_that_only_aws_matches_by_a_working_rule_leave_it_open() -> None:
 def test_answers_about_the_events_of_another_requirement_say_nothing() -> None:
     event = json.dumps({"eventName": "CreatePolicy", "eventSource": "iam.amazonaws.com"})
     assert "truth" not in judged(PRINTED[CONTROL], (Answer(PRINTED[CONTROL], event, True),)).details
+
+
+def test_records_are_written_alike_whatever_the_hash_seed() -> None:
+    """What AWS is asked is evidence, so its bytes may not depend on the order in which a set is walked."""
+    script = (
+        "from auditor.evaluate.patterns.pattern import serialized\n"
+        "from auditor.evaluate.patterns.records import IDENTITY_TYPE, Kind, build\n"
+        "for who in ('Root', 'IAMUser', 'AWSService'):\n"
+        "    for kind in Kind:\n"
+        "        print(serialized(build({IDENTITY_TYPE: who}, kind)))\n"
+    )
+    written = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(1, 6)
+    }
+    assert len(written) == 1
