@@ -1,8 +1,10 @@
 """Every export of the same results: counts agree, required fields are there, others' tools accept them."""
 
 import csv
+import html
 import io
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -10,9 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cmarkgfm
 import junitparser
 import openpyxl
 import pytest
+from cmarkgfm.cmark import Options
+from hypothesis import given
+from hypothesis import strategies as st
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 from trestle.oscal.assessment_results import AssessmentResults
 
@@ -22,7 +28,9 @@ from auditor.evaluate.exceptions import apply_exceptions
 from auditor.model import State
 from auditor.outcome import results_document
 from auditor.render.exports import EXPORTS, Source, export
-from auditor.render.exports.tables import IMPORTED_HEADS
+from auditor.render.exports.markdown import literal
+from auditor.render.exports.tables import IMPORTED_HEADS, safe_cell
+from auditor.render.text import visible
 from auditor.waivers import load_waivers
 from tests.evaluate.test_engine import REGIONS, World, build_catalog, vpc
 from tests.evaluate.test_exceptions import waiver
@@ -43,6 +51,9 @@ HOSTILE = (
     "x" * 10_000,
     "\u202egnp.exe",
     "a\x00b\x1bc|d`",
+    "<r><t>a & b</t></r>",
+    " =1+1",
+    "www.evil.example/x jane@example.com @octocat #1",
 )
 
 
@@ -133,6 +144,18 @@ def test_the_sarif_level_is_none_unless_something_failed(exported: dict[str, byt
     for item in json.loads(exported["results.sarif"])["runs"][0]["results"]:
         assert (item["level"] == "none") == (item["kind"] != "fail")
         assert item["locations"][0]["physicalLocation"]["region"]["startLine"] == 1
+
+
+def test_sarif_says_why_a_result_is_open(source: Source, exported: dict[str, bytes]) -> None:
+    def told(data: bytes) -> list[str]:
+        (invocation,) = json.loads(data)["runs"][0]["invocations"]
+        return [item["message"]["text"] for item in invocation["toolExecutionNotifications"]]
+
+    assert len(told(exported["results.sarif"])) == len(source.document["gaps"])
+    without = export(replace(source, document={**source.document, "gaps": []}), ["sarif"])["results.sarif"]
+    unknown = [finding.result["reason"] for finding in source.findings() if finding.state is State.NOT_ASSESSED]
+    assert unknown
+    assert [text.partition(": ")[2] for text in told(without)] == unknown
 
 
 def test_sarif_rules_carry_what_code_scanning_asks_for(exported: dict[str, bytes]) -> None:
@@ -229,11 +252,17 @@ def test_oscal_is_accepted_by_the_schema_of_its_version(exported: dict[str, byte
     assert done.stdout.splitlines()[-1] == "[True, False]"
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", " =", "\u00a0=", "\ufeff=", "\u200b@", "\t", "\r"])
+def test_a_cell_that_begins_like_a_formula_is_text(start: str) -> None:
+    assert safe_cell(f"{start}1+1") == f"'{start}1+1"
+
+
 @pytest.mark.parametrize("name", ["controls.csv", "results.csv"])
 def test_no_csv_cell_begins_like_a_formula(exported: dict[str, bytes], name: str) -> None:
     for row in csv.reader(io.StringIO(exported[name].decode())):
         for cell in row:
-            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+            assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+            assert not cell.startswith(("\t", "\r"))
             assert "\x00" not in cell
 
 
@@ -244,15 +273,50 @@ def test_no_workbook_cell_is_a_formula_and_heads_are_frozen(exported: dict[str, 
         assert sheet.freeze_panes == "A2"
         assert sheet.auto_filter.ref
         assert all(cell.data_type in {"s", "n"} for row in sheet.iter_rows() for cell in row)
+    names = {row[3].rstrip() for row in book["Results"].iter_rows(min_row=2, values_only=True)}
+    assert "<r><t>a & b</t></r>" in names, "what looks like the writer's own markup is text as well"
 
 
 def test_markdown_shows_hostile_names_as_text(exported: dict[str, bytes]) -> None:
     text = exported["summary.md"].decode()
-    assert "<script" not in text.replace("\\<", "")
+    page = cmarkgfm.github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE)
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    links = set(re.findall('(?:href|src)="([^"]*)"', page))
+    assert {link for link in links if not link.startswith(("../", "results.json"))} == set()
     rows = [line for line in text.splitlines() if line.startswith("| [")]
     assert rows
     for row in rows:
         assert row.replace("\\|", "").count("|") == 5
+
+
+WORDS = st.sampled_from(
+    [
+        *("www.evil.example/x", "(www.evil.example)", "https://evil.example/x", "jane@example.com", "@octocat", "#12"),
+        *(
+            "![x](http://e/x.png)",
+            "<img src=x>",
+            "[a](b)",
+            "~~x~~",
+            "`@x\\`",
+            "a\\|b",
+            "&lt;b&gt;",
+            ":smile:",
+            "<!--",
+            "1.",
+        ),
+    ]
+) | st.text(alphabet="`|\\\\@w.:#a\u202e", max_size=9)
+
+
+@given(st.lists(WORDS, max_size=5).map(" ".join))
+def test_no_text_becomes_markup_a_link_or_a_mention_in_a_cell_of_githubs_markdown(text: str) -> None:
+    page = cmarkgfm.github_flavored_markdown_to_html(f"| a | b |\n| --- | --- |\n| {literal(text)} | z |\n")
+    cell, last = re.findall("<td>(.*?)</td>", page.partition("<tbody>")[2], re.DOTALL)
+    assert last == "z"
+    assert set(re.findall(r"<\w+", cell)) <= {"<code"}
+    assert html.unescape(re.sub("</?code>", "", cell)) == " ".join(visible(" ".join(text.split())).split())
+    assert "@" not in re.sub("<code>.*?</code>", "", cell)
 
 
 def test_markdown_links_only_to_what_is_in_the_pack(source: Source) -> None:

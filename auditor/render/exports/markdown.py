@@ -5,9 +5,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from auditor.model import State
-from auditor.render.exports.source import Finding, Source, shortened
+from auditor.render.exports.source import Finding, Source
+from auditor.render.text import TEXT_LIMIT, visible
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$@:-])")
+_WORD = re.compile(r"(?P<before>[(\"']*)(?P<word>.*?)(?P<after>[.,;:!?)\"']*)")
+_PROSE = re.compile(r"(?!.*www\.)[^@#:~$!`|\\<>\[\]*{}^]*[:!]?", re.IGNORECASE)
+"""What no reader of Markdown takes for an address, a mention, a reference or a picture by itself."""
 _LISTED = 20
 _CELL = 160
 _WORDS = {
@@ -55,9 +59,26 @@ def markdown(source: Source) -> bytes:
     return "\n".join(lines).encode("utf-8", "replace")
 
 
-def literal(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+def literal(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Return text that Markdown shows as it is, on one line.
+
+    Job pages turn addresses, ``@names``, ``#numbers`` and ``:words:`` into links and pictures, escaped or not, but not
+    inside code: words that could be one are code.
+    """
+    return " ".join(_word(word) for word in visible(" ".join(str(text).split()), limit).split())
+
+
+def _word(text: str) -> str:
+    if _PROSE.fullmatch(text) or not (found := _WORD.fullmatch(text)):
+        return _escaped(text)
+    # A backtick would end the code, a bar the table's cell, and a backslash before either is read in different ways.
+    parts = re.split(r"([`|\\]+)", found["word"])
+    word = "".join(_escaped(part) if index % 2 else f"`{part}`" if part else "" for index, part in enumerate(parts))
+    return f"{_escaped(found['before'])}{word}{_escaped(found['after'])}"
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text)
 
 
 def _section(title: str, state: State, source: Source) -> list[str]:
@@ -67,11 +88,11 @@ def _section(title: str, state: State, source: Source) -> list[str]:
         return []
     lines = [f"## {title}", "", "| control | severity | resource | reason |", "| --- | --- | --- | --- |"]
     for item in rows[:_LISTED]:
-        link = literal(item.control["id"])
+        link = _escaped(item.control["id"])
         if "html" in source.pages:
             link = f"[{link}](../report.html#control-{item.control['id']})"
-        resource = literal(shortened(item.result["resource"], _CELL))
-        reason = literal(shortened(item.result["reason"], _CELL))
+        resource = literal(item.result["resource"], _CELL)
+        reason = literal(item.result["reason"], _CELL)
         lines.append(f"| {link} | {item.control['severity']} | {resource} | {reason} |")
     if len(rows) > _LISTED:
         lines += ["", f"{len(rows) - _LISTED} more stand in [results.json](results.json)."]

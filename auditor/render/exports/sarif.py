@@ -40,7 +40,7 @@ def sarif(source: Source) -> bytes:
                             "executionSuccessful": True,
                             "startTimeUtc": run["started"],
                             "endTimeUtc": run["ended"],
-                            "toolExecutionNotifications": [_notification(gap) for gap in source.document["gaps"]],
+                            "toolExecutionNotifications": _notifications(source),
                         }
                     ],
                     "results": [_result(source, finding, indexes) for finding in source.findings()],
@@ -63,9 +63,20 @@ def _rule(control: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _notification(gap: Mapping[str, Any]) -> dict[str, Any]:
-    text = f"{gap['operation']} in {gap['region']} of {gap['account']} gave no usable answer: {gap['error']}"
-    return {"level": "warning", "message": {"text": shortened(text, _MESSAGE_LIMIT)}}
+def _notifications(source: Source) -> list[dict[str, Any]]:
+    """Say why results are open: answers that are missing, and reasons that no missing answer explains."""
+    gaps = source.document["gaps"]
+    explained = {name for gap in gaps for name in gap["controls"]}
+    texts = [
+        f"{gap['operation']} in {gap['region']} of {gap['account']} gave no usable answer: {gap['error']}"
+        for gap in gaps
+    ]
+    texts += [
+        f"{finding.control['id']} could not be assessed: {finding.result['reason']}"
+        for finding in source.findings()
+        if finding.state is State.NOT_ASSESSED and finding.control["id"] not in explained
+    ]
+    return [{"level": "warning", "message": {"text": shortened(text, _MESSAGE_LIMIT)}} for text in texts]
 
 
 def _result(source: Source, finding: Finding, indexes: Mapping[str, int]) -> dict[str, Any]:

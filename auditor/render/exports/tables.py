@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from auditor.render.exports.source import Source
@@ -32,14 +33,14 @@ RESULT_HEADS = (
     "waiver ticket",
 )
 IMPORTED_HEADS = ("file", "tool", "id", "title", "account", "region", "resource", "status", "severity", "time", "note")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What spreadsheets take for the start of a formula, full-width forms included (OWASP, CSV injection)."""
+_FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@|\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+"""What spreadsheets take for the start of a formula, full-width forms and blanks before them included (OWASP)."""
 
 
 def safe_cell(text: str) -> str:
     """Return text that no spreadsheet reads as a formula; NUL, which CSV readers choke on, is replaced."""
     clean = text.replace("\x00", "\ufffd")
-    return f"'{clean}" if clean.startswith(_FORMULA_STARTS) else clean
+    return f"'{clean}" if _FORMULA.match(clean) else clean
 
 
 def control_rows(source: Source) -> Iterator[tuple[str | int, ...]]:

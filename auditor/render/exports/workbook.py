@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from auditor.errors import RenderError
 from auditor.period import parse_time
-from auditor.render.exports.source import Source, xml_safe
+from auditor.render.exports.source import Source, shortened, xml_safe
 from auditor.render.exports.tables import (
     CONTROL_HEADS,
     IMPORTED_HEADS,
@@ -65,7 +65,7 @@ def workbook(source: Source) -> bytes:
                 if isinstance(cell, int):
                     sheet.write_number(last, column, cell, number)
                 else:
-                    sheet.write_string(last, column, xml_safe(cell)[:_CELL_LIMIT], body)
+                    sheet.write_string(last, column, _text(cell), body)
                     widths[column] = min(_WIDE, max(widths[column], len(cell) + 1))
         for column, width in enumerate(widths):
             sheet.set_column(column, column, width)
@@ -73,6 +73,12 @@ def workbook(source: Source) -> bytes:
         sheet.autofilter(0, 0, last, len(heads) - 1)
     book.close()
     return buffer.getvalue()
+
+
+def _text(cell: str) -> str:
+    """Return text as a cell holds it; a blank keeps XlsxWriter from taking it for its own markup, written unescaped."""
+    text = shortened(xml_safe(cell), _CELL_LIMIT)
+    return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text
 
 
 def _bounded(rows: Iterable[_Row]) -> Iterator[_Row]:
