@@ -83,6 +83,8 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
     """Return what the templates of a format are rendered with."""
     meanings: list[tuple[Mark, str]] = [(MARKS[state], words) for state, words in MEANINGS.items()]
     lists = listings(context.controls, budget=limits.rows, whole=limits.whole, merge=medium == "pdf")
+    occurring = {control.mark for control in context.controls}
+    occurring.update(item.mark for control in context.controls for item in control.counts)
     further = {control.id: _further(control, limits.boxes) for control in context.controls}
     listed = _listed(context, lists, further, limits)
     chapters = [(anchor, title) for anchor, title in CHAPTERS if anchor != "imported" or context.imported]
@@ -94,6 +96,7 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
         "numbers": {anchor: number for number, (anchor, _) in enumerate(chapters, start=1)},
         "parts": [f"{anchor}.html" for anchor, _ in chapters],
         "meanings": meanings,
+        "states": [mark for mark in MARKS.values() if mark in occurring],
         "bar": stacked_bar([(item.mark.key, item.count) for item in context.tally], BAR_WIDTH),
         "lists": lists,
         "proofs": proofs(control for _, members in context.services for control in members) if medium == "pdf" else {},

@@ -1,6 +1,7 @@
 // Tables with more results than a page can hold: the rows come as data and are shown page by page.
 // Each text stands once among the words; a row is ten numbers that point there. Texts become text nodes, never markup.
 "use strict";
+const plain = (text) => text.normalize("NFKC").toLowerCase();
 const longTables = (() => {
   const holder = document.getElementById("rows");
   if (!holder) return { any: false, of: () => null };
@@ -16,7 +17,7 @@ const longTables = (() => {
   let lower = null;
   const found = new Map();
   const containing = (term) => {
-    lower ??= words.map((word) => word.toLowerCase());
+    lower ??= words.map(plain);
     if (!found.has(term)) {
       if (found.size > 8) found.clear();
       found.set(term, Uint8Array.from(lower, (word) => (word.includes(term) ? 1 : 0)));
@@ -95,13 +96,14 @@ const longTables = (() => {
 
     word(row, column) { return this.cells[row * WIDTH + column]; }
 
-    filter({ states: wanted, account, region, terms }) {
+    filter({ states: wanted, framework, account, region, terms }) {
       const sets = terms.map(containing);
       let count = 0;
       for (let row = 0; row < this.hits.length; row++) {
         const from = row * WIDTH;
         const hit = (!wanted.size || wanted.has(words[this.cells[from + STATE]])) &&
           (!account || words[this.cells[from + ACCOUNT]] === account) && (!region || words[this.cells[from + REGION]] === region) &&
+          (!framework || !words[this.cells[from + FRAMEWORKS]] || words[this.cells[from + FRAMEWORKS]].split(", ").includes(framework)) &&
           sets.every((set) => { for (let at = from; at < from + WIDTH; at++) if (set[this.cells[at]]) return true; return false; });
         this.hits[row] = hit ? 1 : 0;
         count += hit ? 1 : 0;

@@ -13,25 +13,26 @@
     state: node.dataset.state,
     severity: node.dataset.severity,
     frameworks: node.dataset.frameworks.split(" "),
-    text: null,
+    head: "",
+    proof: "",
     long: longTables.of(node),
     rows: [],
   }));
   for (const control of controls.filter((item) => !item.long)) {
     control.rows = all("table.results > tbody > tr", control.node).map((row) => ({
-      node: row, state: row.dataset.state, account: row.dataset.account, region: row.dataset.region, text: null,
+      node: row, state: row.dataset.state, account: row.dataset.account, region: row.dataset.region,
+      frameworks: row.dataset.frameworks?.split(" "), text: null,
     }));
   }
   const services = all("section.service").map((node) => ({ node, articles: all("article.control", node) }));
-  const words = (item) => (item.text ??= item.node.textContent.toLowerCase());
-  const own = (control) => {
-    if (control.head === undefined) {
-      const table = control.node.querySelector("table.results");
-      const aside = [table, ...all(".folded, .pager", control.node)];
-      const parts = Array.from(control.node.children).filter((child) => !aside.includes(child));
-      control.head = parts.map((child) => child.textContent).join(" ").toLowerCase();
+  const words = (item) => (item.text ??= plain(item.node.textContent));
+  const said = (control) => {
+    if (!control.head) {
+      const parts = Array.from(control.node.children).filter((child) => !child.matches(".results, .folded, .pager"));
+      const text = (proof) => plain(parts.filter((child) => child.matches(".proof") === proof).map((child) => child.textContent).join(" "));
+      [control.head, control.proof] = [text(false), text(true)];
     }
-    return control.head;
+    return control;
   };
 
   const count = (number, one) => `${number.toLocaleString("en")} ${one}${number === 1 ? "" : "s"}`;
@@ -40,21 +41,28 @@
     const data = new FormData(form);
     const states = new Set(data.getAll("state"));
     const [severity, framework, account, region] = ["severity", "framework", "account", "region"].map((name) => data.get(name) || "");
-    const terms = (data.get("text") || "").toLowerCase().split(/\s+/).filter(Boolean);
+    const terms = plain(data.get("text") || "").split(/\s+/).filter(Boolean);
     const narrow = states.size || account || region || terms.length;
     let shownControls = 0;
     let shownRows = 0;
     for (const control of controls) {
       const fits = (!severity || control.severity === severity) && (!framework || control.frameworks.includes(framework));
-      const headHit = terms.length > 0 && terms.every((term) => own(control).includes(term));
-      let hits = control.long && fits ? control.long.filter({ states, account, region, terms: headHit ? [] : terms }) : 0;
-      for (const row of control.rows) {
-        const hit = fits && (!states.size || states.has(row.state)) && (!account || row.account === account) &&
-          (!region || row.region === region) && (headHit || terms.every((term) => words(row).includes(term)));
-        row.node.hidden = !hit;
-        hits += hit ? 1 : 0;
-      }
-      const bare = !control.long && control.rows.length === 0 && (!states.size || states.has(control.state)) && !account && !region && (!terms.length || headHit);
+      // A term may stand in what the control says of itself or in the result; failing both, in the evidence shown.
+      const rest = terms.filter((term) => !said(control).head.includes(term));
+      const proven = rest.every((term) => control.proof.includes(term));
+      const pick = (left) => {
+        if (control.long) return control.long.filter({ states, framework, account, region, terms: left });
+        let count = 0;
+        for (const row of control.rows) {
+          const hit = (!states.size || states.has(row.state)) && (!account || row.account === account) && (!region || row.region === region) &&
+            (!framework || !row.frameworks || row.frameworks.includes(framework)) && left.every((term) => words(row).includes(term));
+          row.node.hidden = !hit;
+          count += hit ? 1 : 0;
+        }
+        return count;
+      };
+      const hits = fits ? pick(rest) || (rest.length && proven ? pick([]) : 0) : 0;
+      const bare = !control.long && control.rows.length === 0 && (!states.size || states.has(control.state)) && !account && !region && proven;
       const show = fits && (hits > 0 || bare || !narrow);
       control.node.hidden = !show;
       shownControls += show ? 1 : 0;
@@ -62,8 +70,9 @@
     }
     for (const service of services) service.node.hidden = service.articles.every((article) => article.hidden);
     const any = narrow || severity || framework;
-    found.textContent = any ? `${count(shownControls, "control")} and ${count(shownRows, "result")} match.` : `${count(controls.length, "control")}, nothing filtered.`;
-    if (leftOut) leftOut.textContent = any ? `Filtered for this copy: ${found.textContent} The others are left out; results/results.json has them all.` : "";
+    const matching = `${count(shownControls, "control")} and ${count(shownRows, "result")} match.`;
+    found.textContent = any ? `${matching}${shownControls ? "" : " Clear shows everything again."}` : `${count(controls.length, "control")}, nothing filtered.`;
+    if (leftOut) leftOut.textContent = any ? `Filtered for this copy: ${matching} The others are left out; results/results.json has them all.` : "";
   };
 
   if (form) {
@@ -72,7 +81,6 @@
     let pause = 0;
     const soon = () => { clearTimeout(pause); pause = setTimeout(apply, 150); };
     form.addEventListener("input", (event) => (longTables.any && event.target.type === "search" ? soon() : apply()));
-    form.addEventListener("change", apply);
     form.addEventListener("reset", () => setTimeout(apply));
     form.addEventListener("submit", (event) => event.preventDefault());
     apply();

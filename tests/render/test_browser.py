@@ -1,6 +1,7 @@
 """The HTML report in a real browser: accessible, quiet, usable by keyboard, complete without scripts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from auditor.model import State
+from auditor.render import html
+from auditor.render.context import Context
+from auditor.render.marks import MARKS, tally
 from tests.render import browser
 from tests.render.browser import violations, visible_controls
 
@@ -22,6 +27,44 @@ def show(chrome: Chrome, screen: str, tmp_path: Path) -> Open:
     path = tmp_path / "report.html"
     path.write_text(screen, "utf-8")
     return lambda **how: browser.show(chrome, path, **how)
+
+
+def media(page: Chrome, kind: str = "", **features: str) -> None:
+    """Pretend to be paper, or a system with these wishes."""
+    wishes = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": kind, "features": wishes})
+
+
+def style(page: Chrome, selector: str, name: str) -> str:
+    script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    return str(page.execute_script(script, selector, name))
+
+
+def wait(page: Chrome, milliseconds: int = 50) -> None:
+    page.execute_async_script("setTimeout(arguments[1], arguments[0])", milliseconds)
+
+
+def search(page: Chrome, text: str) -> str:
+    """Search and return what the page says about it."""
+    field = page.find_element(By.NAME, "text")
+    page.execute_script("arguments[0].value = ''", field)
+    field.send_keys(text)
+    return page.find_element(By.ID, "found").text
+
+
+def rows_in_sight(page: Chrome) -> list[str]:
+    return [row.text for row in page.find_elements(By.CSS_SELECTOR, "table.results tbody tr") if row.is_displayed()]
+
+
+def column(page: Chrome, table: str, number: int) -> list[str]:
+    script = "return Array.from(document.querySelectorAll(arguments[0]), (cell) => cell.textContent)"
+    return list(page.execute_script(script, f"{table} tbody > tr > :nth-child({number})"))
+
+
+def sort(page: Chrome, table: str, number: int) -> None:
+    head = page.find_element(By.CSS_SELECTOR, f"{table} thead th:nth-child({number}) button")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", head)
+    head.send_keys(Keys.ENTER)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -62,6 +105,39 @@ def test_filters_by_state(show: Open, sample: Any) -> None:
     assert page.find_element(By.ID, "found").text.startswith(f"{len(waived)} controls")
 
 
+def test_a_state_that_only_results_have_can_be_chosen(report: Context) -> None:
+    control = next(item for item in report.controls if item.mark.state is State.PASS)
+    rows = (*control.rows, replace(control.rows[0], mark=MARKS[State.NOT_APPLICABLE]))
+    counts = tuple(item for item in tally(row.mark.state for row in rows) if item.count)
+    one = replace(control, rows=rows, counts=counts)
+    page = html.render(replace(report, controls=(one,), services=(("One", (one,)),), tally=tally([State.PASS]))).decode(
+        "utf-8"
+    )
+    assert 'name="state" value="NOT_APPLICABLE"' in page
+    assert 'name="state" value="FAIL"' not in page
+
+
+def test_a_framework_leaves_out_results_that_count_for_another(show: Open) -> None:
+    page = show()
+    assert any(row.endswith("for cis-aws-5.0.0") or "for cis-aws-5.0.0\n" in row for row in rows_in_sight(page))
+    page.find_element(By.CSS_SELECTOR, "select[name=framework]").send_keys("cis-aws-3.0.0")
+    assert visible_controls(page)
+    assert not any("for cis-aws-5.0.0" in row for row in rows_in_sight(page))
+
+
+def test_it_remembers_no_filter(show: Open) -> None:
+    page = show()
+    page.find_element(By.CSS_SELECTOR, "select[name=severity]").send_keys("high")
+    page.find_element(By.ID, "look").send_keys("dark")
+    page.get("about:blank")
+    page.back()
+    wait(page)
+    assert page.find_element(By.NAME, "severity").get_attribute("value") == ""
+    assert page.find_element(By.ID, "look").get_attribute("value") == ""
+    assert "nothing filtered" in page.find_element(By.ID, "found").text
+    assert page.execute_script("return document.cookie + localStorage.length") == "0"
+
+
 def test_searches_the_full_text(show: Open) -> None:
     page = show()
     page.find_element(By.NAME, "text").send_keys("signin failures")
@@ -69,6 +145,42 @@ def test_searches_the_full_text(show: Open) -> None:
     page.find_element(By.CSS_SELECTOR, "form.filters button[type=reset]").click()
     page.execute_async_script("setTimeout(arguments[0], 20)")
     assert visible_controls(page) > 1
+
+
+def test_words_may_stand_in_the_control_and_in_its_result(show: Open, report: Context) -> None:
+    page = show()
+    control = next(item for item in report.controls if item.id == "iam-root-mfa")
+    assert search(page, f"root mfa {control.rows[0].resource}").startswith("1 control and ")
+    assert all(control.rows[0].resource in row for row in rows_in_sight(page))
+
+
+def test_a_search_shows_only_the_results_that_say_it(show: Open) -> None:
+    page = show()
+    search(page, "eu-north-1")
+    found = rows_in_sight(page)
+    assert found
+    assert all("eu-north-1" in row for row in found)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param("  SIGNIN\tfailures ", id="case-and-space"),
+        pytest.param("\uff53ignin failures", id="wide-letter"),
+    ],
+)
+def test_the_same_words_are_found_however_they_are_typed(show: Open, typed: str) -> None:
+    page = show()
+    page.execute_script("arguments[0].value = arguments[1]", page.find_element(By.NAME, "text"), typed)
+    page.execute_script("document.forms.filters.dispatchEvent(new Event('input', {bubbles: true}))")
+    assert visible_controls(page) == 1
+
+
+@pytest.mark.parametrize("typed", ["<img src=x onerror=alert(1)>", "\\ ( [ .* $", "\u202e\u0301"])
+def test_what_is_nowhere_is_said_to_be_nowhere(show: Open, typed: str) -> None:
+    page = show()
+    assert search(page, typed) == "0 controls and 0 results match. Clear shows everything again."
+    assert visible_controls(page) == 0
 
 
 def test_a_deep_link_shows_its_control_though_it_was_filtered_out(show: Open) -> None:
