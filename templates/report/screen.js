@@ -97,13 +97,17 @@
   addEventListener("hashchange", reveal);
   reveal();
 
-  // Sorting: a button in each head of a simple table; numbers as numbers.
+  // Sorting: a button in each head of a simple table. States and severities go by weight, number columns by number,
+  // all else as people count: 1.2 before 1.10.
+  const weights = new Map(all(".states .state, [name=severity] option:not([value=''])", form || root).map((node, at) => [node.textContent, at]));
+  const collator = new Intl.Collator("en", { numeric: true });
   const value = (row, index) => {
-    const text = (row.cells[index]?.textContent || "").trim();
-    const number = Number(text.replace(/[, %]/g, ""));
-    return text !== "" && !Number.isNaN(number) ? number : text.toLowerCase();
+    const cell = row.cells[index];
+    const text = cell?.textContent.trim() ?? "";
+    const number = cell?.matches(".n") ? parseFloat(text.replace(/,/g, "")) : NaN;
+    return Number.isNaN(number) ? weights.get(text) ?? text : number;
   };
-  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en"));
+  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(a, b));
   const long = new Map(controls.filter((control) => control.long).map((control) => [control.long.table, control.long]));
   for (const table of all("table:not(.numbers):not(.places):not(.states):not(.folded)")) {
     if (!long.has(table) && (table.tBodies.length !== 1 || table.tBodies[0].rows.length < 3)) continue;

@@ -211,6 +211,55 @@ def test_tables_sort_by_number(show: Open) -> None:
     assert page.find_element(By.CSS_SELECTOR, "table.calls th[aria-sort=ascending]").is_displayed()
 
 
+def test_severities_sort_by_weight(show: Open, report: Context) -> None:
+    page = show()
+    sort(page, "table.findings", 1)
+    assert list(dict.fromkeys(column(page, "table.findings", 1))) == [
+        severity for severity, _ in report.severities if any(f.control.severity == severity for f in report.findings)
+    ]
+
+
+def test_states_sort_worst_first(show: Open, sample: Any) -> None:
+    page = show()
+    sort(page, "table.matrix", 4)
+    count = len(sample.results["frameworks"][0]["requirements"])
+    marks = [f"{mark.sign}\u2002{mark.word}" for mark in MARKS.values()]
+    order = [marks.index(state) for state in column(page, "table.matrix", 4)[:count] if state in marks]
+    assert order == sorted(order)
+    assert len(set(order)) > 3
+
+
+def test_numbers_of_requirements_sort_as_people_count(show: Open) -> None:
+    page = show()
+    before = column(page, "table.matrix", 1)
+    sort(page, "table.matrix", 1)
+    assert column(page, "table.matrix", 1) == before
+
+
+def test_sorting_keeps_the_order_of_equals(show: Open, sample: Any) -> None:
+    page = show()
+    before = column(page, "table.matrix", 2)
+    sort(page, "table.matrix", 4)
+    after = list(zip(column(page, "table.matrix", 4), column(page, "table.matrix", 2), strict=True))
+    count = len(sample.results["frameworks"][0]["requirements"])
+    for state in {state for state, _ in after[:count]}:
+        subjects = [before.index(subject) for found, subject in after[:count] if found == state]
+        assert subjects == sorted(subjects)
+
+
+def test_tables_sort_on_a_telephone(show: Open) -> None:
+    page = show(width=360)
+    head = page.find_element(By.CSS_SELECTOR, "table.matrix thead button")
+    script = """
+    arguments[0].scrollIntoView({block: "center"});
+    const box = arguments[0].getBoundingClientRect();
+    return document.elementFromPoint(box.left + 20, box.top + box.height / 2) === arguments[0];
+    """
+    assert page.execute_script(script, head)
+    sort(page, "table.matrix", 1)
+    assert page.find_element(By.CSS_SELECTOR, "table.matrix th[aria-sort=ascending]").is_displayed()
+
+
 def test_evidence_unfolds_by_keyboard(show: Open) -> None:
     page = show()
     summary = page.find_element(By.CSS_SELECTOR, "#control-iam-root-mfa summary")
@@ -225,3 +274,12 @@ def test_the_first_tab_stop_skips_to_the_report(show: Open) -> None:
     assert focused.get_attribute("class") == "skip"
     focused.send_keys(Keys.ENTER)
     assert page.switch_to.active_element.get_attribute("id") == "report"
+
+
+def test_print_keeps_the_heads_of_tables_that_sort(show: Open) -> None:
+    page = show()
+    media(page, "print")
+    head = page.find_element(By.CSS_SELECTOR, "table.matrix thead th")
+    assert head.text == "Requirement"
+    assert not page.find_element(By.ID, "filters").is_displayed()
+    media(page)
