@@ -142,8 +142,8 @@ const longTables = (() => {
       this.number.max = String(pages);
       this.of.textContent = ` of ${pages.toLocaleString("en")}`;
       const count = matching.length.toLocaleString("en");
-      this.status.textContent = `Results ${(from + 1).toLocaleString("en")} to ${(from + rows.length).toLocaleString("en")} of ${count}. ` +
-        "Paper shows this page only; results/results.json has them all.";
+      this.status.replaceChildren(`Results ${(from + 1).toLocaleString("en")} to ${(from + rows.length).toLocaleString("en")} of ${count}.`,
+        make("span", "on-paper", " Paper shows this page only; results/results.json has them all."));
       this.table.dispatchEvent(new Event("shown", { bubbles: true }));
     }
   }

@@ -133,25 +133,31 @@
     });
   }
 
-  // Copying: beside commands, names and hashes; made when the part comes near the screen.
+  // Copying: beside commands, names, paths and hashes; made when the part comes near the screen.
+  const spoken = document.createElement("p");
+  spoken.className = "aside";
+  spoken.setAttribute("role", "status");
+  document.querySelector("main").append(spoken);
   const withCopy = (node) => {
     if (node.dataset.copy) return;
     node.dataset.copy = "1";
-    const text = node.textContent.replace(/\u200b/g, "");
+    const text = node.textContent;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
-    button.textContent = "copy";
+    // The word on it comes from the style sheet: it is no part of what is searched, selected or copied.
+    button.dataset.says = "copy";
     button.setAttribute("aria-label", `Copy ${text.slice(0, 80)}`);
+    const say = (word) => { button.dataset.says = word; spoken.textContent = word; };
     button.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(text);
-        button.textContent = "copied";
+        say("copied");
       } catch {
         getSelection().selectAllChildren(node);
-        button.textContent = "selected";
+        say("selected");
       }
-      setTimeout(() => { button.textContent = "copy"; }, 1500);
+      setTimeout(() => { button.dataset.says = "copy"; spoken.textContent = ""; }, 1500);
     });
     if (node.matches("p, pre")) node.append(button);
     else node.after(button);
@@ -159,7 +165,7 @@
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) { near.unobserve(entry.target); withCopy(entry.target); }
   }, { rootMargin: "300px" });
-  for (const node of all("table.results bdi.name, pre.shell, .remedy .pre, .evidence .hash code:first-of-type")) near.observe(node);
+  for (const node of all("table:not(.calls) td bdi.name, pre.shell, .remedy .pre, .evidence .hash code")) near.observe(node);
   addEventListener("shown", (event) => { for (const node of all("bdi.name", event.target)) near.observe(node); });
 
   const look = document.getElementById("look");
@@ -167,5 +173,10 @@
     look.form.hidden = false;
     look.addEventListener("change", () => { look.value ? (root.dataset.look = look.value) : delete root.dataset.look; });
   }
-  addEventListener("beforeprint", () => { for (const node of all("details")) node.open = true; });
+  let unfolded = [];
+  addEventListener("beforeprint", () => {
+    unfolded = all("details:not([open])");
+    for (const node of unfolded) node.open = true;
+  });
+  addEventListener("afterprint", () => { for (const node of unfolded) node.open = false; });
 })();

@@ -183,6 +183,15 @@ def test_what_is_nowhere_is_said_to_be_nowhere(show: Open, typed: str) -> None:
     assert visible_controls(page) == 0
 
 
+def test_what_the_page_adds_is_not_searched(show: Open) -> None:
+    page = show()
+    before = search(page, "copy")
+    page = show(anchor="#control-iam-root-mfa")
+    wait(page, 300)
+    assert page.find_elements(By.CSS_SELECTOR, "#control-iam-root-mfa button.copy")
+    assert search(page, "copy") == before
+
+
 def test_a_deep_link_shows_its_control_though_it_was_filtered_out(show: Open) -> None:
     page = show()
     page.find_element(By.NAME, "text").send_keys("signin failures")
@@ -260,6 +269,31 @@ def test_tables_sort_on_a_telephone(show: Open) -> None:
     assert page.find_element(By.CSS_SELECTOR, "table.matrix th[aria-sort=ascending]").is_displayed()
 
 
+def test_copying_takes_the_name_and_nothing_else(show: Open, report: Context) -> None:
+    page = show(anchor="#control-iam-root-mfa")
+    wait(page, 300)
+    page.execute_script(
+        "Object.defineProperty(navigator, 'clipboard', {value: {writeText: (text) => { window.kept = text }}})"
+    )
+    page.find_element(By.CSS_SELECTOR, "#control-iam-root-mfa table.results button.copy").click()
+    wait(page)
+    control = next(item for item in report.controls if item.id == "iam-root-mfa")
+    assert page.execute_script("return window.kept") == control.rows[0].resource
+    assert page.find_element(By.CSS_SELECTOR, "main > .aside[role=status]").get_attribute("textContent") == "copied"
+
+
+def test_without_a_clipboard_the_text_is_selected(show: Open) -> None:
+    page = show()
+    command = page.find_element(By.CSS_SELECTOR, "pre.shell")
+    text = command.get_attribute("textContent")
+    page.execute_script("arguments[0].scrollIntoView()", command)
+    wait(page, 300)
+    page.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.find_element(By.CSS_SELECTOR, "pre.shell button.copy").click()
+    wait(page)
+    assert page.execute_script("return String(getSelection())").strip() == (text or "").strip()
+
+
 def test_evidence_unfolds_by_keyboard(show: Open) -> None:
     page = show()
     summary = page.find_element(By.CSS_SELECTOR, "#control-iam-root-mfa summary")
@@ -283,3 +317,13 @@ def test_print_keeps_the_heads_of_tables_that_sort(show: Open) -> None:
     assert head.text == "Requirement"
     assert not page.find_element(By.ID, "filters").is_displayed()
     media(page)
+
+
+def test_printing_unfolds_the_evidence_and_folds_it_again(show: Open) -> None:
+    page = show()
+    folded = "return document.querySelectorAll('details:not([open])').length"
+    before = page.execute_script(f"document.querySelector('details').open = true; {folded}")
+    page.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert page.execute_script(folded) == 0
+    page.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert page.execute_script(folded) == before
