@@ -84,18 +84,26 @@
     form.addEventListener("reset", () => setTimeout(apply));
     form.addEventListener("submit", (event) => event.preventDefault());
     apply();
+    // What the bar covers while it sticks: whatever gets the focus below it stops short of it.
+    const measure = () => root.style.setProperty("--covered", `${form.offsetHeight}px`);
+    measure();
+    new ResizeObserver(measure).observe(form);
   }
 
   // A link into a filtered-out or folded part shows that part.
-  const reveal = () => {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (!target) return;
-    if (target.closest("[hidden]") && form) { form.reset(); apply(); }
-    for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
+  const reveal = (target) => {
+    const folded = all("details:not([open])").filter((node) => node.contains(target));
+    const gone = form && target?.closest("[hidden]");
+    // What is in sight already is the browser's own business: it also knows where a reader was who goes back.
+    if (!folded.length && !gone) return;
+    if (gone) { form.reset(); apply(); }
+    for (const node of folded) node.open = true;
     target.scrollIntoView();
   };
-  addEventListener("hashchange", reveal);
-  reveal();
+  const arrived = () => reveal(document.querySelector(":target"));
+  addEventListener("hashchange", arrived);
+  addEventListener("load", arrived);
+  addEventListener("click", (event) => reveal(document.getElementById(event.target.closest("a[href^='#']")?.getAttribute("href").slice(1))));
 
   // Sorting: a button in each head of a simple table. States and severities go by weight, number columns by number,
   // all else as people count: 1.2 before 1.10.

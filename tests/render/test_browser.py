@@ -200,6 +200,48 @@ def test_a_deep_link_shows_its_control_though_it_was_filtered_out(show: Open) ->
     assert page.find_element(By.ID, "control-iam-root-mfa").is_displayed()
 
 
+def test_a_link_to_where_the_reader_already_was_shows_it_again(show: Open) -> None:
+    page = show(anchor="#control-iam-root-mfa")
+    search(page, "signin failures")
+    assert not page.find_element(By.ID, "control-iam-root-mfa").is_displayed()
+    page.execute_script("document.querySelector('.matrix a[href=\"#control-iam-root-mfa\"]').click()")
+    wait(page)
+    assert page.find_element(By.ID, "control-iam-root-mfa").is_displayed()
+
+
+def test_a_link_that_nobody_can_read_leads_nowhere_quietly(show: Open) -> None:
+    page = show(anchor="#%E0%A4%A")
+    assert "nothing filtered" in page.find_element(By.ID, "found").text
+    assert page.get_log("browser") == []  # type: ignore[no-untyped-call]  # selenium leaves it so
+
+
+@pytest.mark.parametrize("width", [1440, 1040, 800, 360])
+def test_nothing_covers_the_head_that_a_link_leads_to(show: Open, width: int) -> None:
+    page = show(width=width, anchor="#control-iam-root-mfa")
+    wait(page, 200)
+    script = """
+    const head = document.querySelector("#control-iam-root-mfa h3"), box = head.getBoundingClientRect();
+    return document.elementFromPoint(box.left + 4, box.top + box.height / 2) === head;
+    """
+    assert page.execute_script(script)
+
+
+def test_nothing_covers_what_has_the_focus(show: Open) -> None:
+    page = show(width=1040)
+    script = """
+    const covered = [];
+    for (const node of document.querySelectorAll("#part-controls :is(.ref, .to, thead button, summary)")) {
+      if (!node.checkVisibility()) continue;
+      scrollTo(0, node.getBoundingClientRect().top + scrollY + 300);
+      node.scrollIntoView({block: "nearest"});
+      const box = node.getBoundingClientRect();
+      if (!node.contains(document.elementFromPoint(box.left + 2, box.top + 3))) covered.push(node.outerHTML);
+    }
+    return covered;
+    """
+    assert page.execute_script(script) == []
+
+
 def test_a_long_page_jumps_to_a_deep_link_and_does_not_glide(show: Open) -> None:
     page = show()
     last = page.find_elements(By.CSS_SELECTOR, "[id^=ev-]")[-1]
