@@ -311,6 +311,16 @@ def test_tables_sort_on_a_telephone(show: Open) -> None:
     assert page.find_element(By.CSS_SELECTOR, "table.matrix th[aria-sort=ascending]").is_displayed()
 
 
+@pytest.mark.parametrize("width", [360, 800])
+def test_no_cell_of_the_list_of_evidence_runs_into_the_next(show: Open, width: int) -> None:
+    page = show(width=width)
+    script = """
+    return Array.from(document.querySelectorAll("table.refs tbody :is(th, td)"))
+      .filter((cell) => cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.textContent);
+    """
+    assert page.execute_script(script) == []
+
+
 def test_copying_takes_the_name_and_nothing_else(show: Open, report: Context) -> None:
     page = show(anchor="#control-iam-root-mfa")
     wait(page, 300)
@@ -361,6 +371,16 @@ def test_print_keeps_the_heads_of_tables_that_sort(show: Open) -> None:
     media(page)
 
 
+@pytest.mark.parametrize("look", ["dark", ""])
+def test_print_is_dark_on_light_whatever_the_screen_shows(show: Open, look: str) -> None:
+    page = show(theme="dark")
+    page.execute_script("document.documentElement.dataset.look = arguments[0]", look)
+    assert style(page, "html", "color") == "rgb(230, 235, 241)"
+    media(page, "print", prefers_color_scheme="dark")
+    assert style(page, "html", "color") == "rgb(27, 36, 48)"
+    media(page)
+
+
 def test_printing_unfolds_the_evidence_and_folds_it_again(show: Open) -> None:
     page = show()
     folded = "return document.querySelectorAll('details:not([open])').length"
@@ -369,3 +389,17 @@ def test_printing_unfolds_the_evidence_and_folds_it_again(show: Open) -> None:
     assert page.execute_script(folded) == 0
     page.execute_script("dispatchEvent(new Event('afterprint'))")
     assert page.execute_script(folded) == before
+
+
+def test_charts_can_be_read_in_the_colours_of_a_high_contrast_system(show: Open) -> None:
+    page = show(theme="dark")
+    media(page, forced_colors="active", prefers_color_scheme="dark")
+    assert style(page, "svg.chain", "backgroundColor") == "rgb(255, 255, 255)"
+    assert style(page, "svg.chain .k-name", "fill") == "rgb(27, 36, 48)"
+    media(page)
+
+
+def test_the_numbers_of_the_bar_stand_out_from_it(show: Open) -> None:
+    page = show()
+    assert style(page, "svg.bar .t-gap", "fill") == "rgb(255, 255, 255)"
+    assert style(page, "svg.bar .t-gap", "stroke") == "none"
