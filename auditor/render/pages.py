@@ -23,6 +23,8 @@ ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-\d{1,2}[a-z]?")
 """Names of Regions and zones stay whole; other hyphenated words may break at their hyphens."""
 
+_OPTION = re.compile(r"((?<!\S)--[a-z][a-z0-9-]*)")
+"""An option of a command line."""
 
 Medium = Literal["pdf", "html"]
 
@@ -41,7 +43,7 @@ def environment(medium: Medium) -> Environment:
     )
     breaks = breakable if medium == "html" else breakable_on_paper
     made.globals.update(medium=medium, room=ROOM, strip_key=KEY)
-    made.filters.update(breakable=breaks, thousands=thousands, plural=plural)
+    made.filters.update(breakable=breaks, thousands=thousands, plural=plural, options=options)
     return made
 
 
@@ -84,6 +86,12 @@ def _piece(part: str) -> Markup:
     if "-" in part and _REGION.fullmatch(part.rstrip(":/_=,.")):
         return Markup('<span class="nb">{}</span>').format(part)
     return escape(part)
+
+
+def options(text: str) -> Markup:
+    """Escape a command and keep its options whole: a line that ends with ``--`` reads as something else."""
+    whole = Markup('<span class="nb">{}</span>')
+    return Markup().join(whole.format(part) if at % 2 else escape(part) for at, part in enumerate(_OPTION.split(text)))
 
 
 def thousands(number: int) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from auditor.render import context, html, pdf
 from auditor.render.context import Context
+from auditor.render.pages import options
 from auditor.render.sections import CHAPTERS
 from tests.render.conftest import text_of
 from tests.render.sample import Sample
@@ -91,7 +92,8 @@ def test_commands_keep_their_lines(sample: Sample, tmp_path: Path) -> None:
     failing = [{**item, "remediation": command} for item in sample.results["controls"] if item["state"] == "FAIL"]
     results = {**sample.results, "controls": failing[:1]}
     made = context.build(results, sample.evidence, manifest_hash="", report_id="lines")
-    assert "describe-vpcs \\\n    --region REGION[U+202E]</p>" in html.render(made).decode("utf-8")
+    shown = 'describe-vpcs \\\n    <span class="nb">--region</span> REGION[U+202E]</p>'
+    assert shown in html.render(made).decode("utf-8")
     path = tmp_path / "lines.pdf"
     path.write_bytes(pdf.render(made))
     assert re.search(r"describe-vpcs \\\n\s+--region REGION", text_of(path))
@@ -121,3 +123,9 @@ def test_the_same_input_gives_the_same_bytes(report: Context, paper: Path) -> No
 @pytest.mark.parametrize("state", ["FAIL", "NOT_ASSESSED", "MANUAL", "WAIVED", "PASS", "NOT_APPLICABLE"])
 def test_every_state_is_shown_with_word_and_sign(screen: str, state: str) -> None:
     assert f'data-state="{state}"' in screen
+
+
+def test_an_option_of_a_command_is_never_broken() -> None:
+    assert options("aws ec2 x --port-range <N>, then --dry-run; a--b") == (
+        'aws ec2 x <span class="nb">--port-range</span> &lt;N&gt;, then <span class="nb">--dry-run</span>; a--b'
+    )
