@@ -15,6 +15,7 @@ from auditor.render.text import plural
 _PARAMETERS = 100
 """Characters of a call's parameters on paper; the whole stands in the evidence's metadata."""
 
+_ANSWERED = "answered"
 _SHORT = 50
 
 _SAME = 3
@@ -124,7 +125,7 @@ def _single(item: EvidenceItem, *, one_account: bool, with_key: bool) -> Answer:
 
 def _several(items: Sequence[EvidenceItem], *, one_account: bool, with_key: bool) -> Answer:
     earliest, latest = (choose(items, key=lambda item: item.collected) for choose in (min, max))
-    alike = len({item.parameters for item in items}) == 1
+    alike = len({item.path.rpartition("/")[2] for item in items}) == 1
     files = []
     for item in items:
         own = () if alike else _details(item, with_key=with_key)
@@ -138,8 +139,13 @@ def _several(items: Sequence[EvidenceItem], *, one_account: bool, with_key: bool
 
 def _line(head: str, item: EvidenceItem) -> str:
     """Write an answer in 122 characters: that is what the width of a page holds."""
-    count = plural(item.items, "item") if item.outcome == "answered" else item.outcome
-    return f"{head:<23} {item.collected[:19]} {count[:12]:>12}  {item.sha256}"
+    return f"{head:<23} {item.collected[:19]} {_found(item)[:12]:>12}  {item.sha256}"
+
+
+def _found(item: EvidenceItem) -> str:
+    if item.outcome == _ANSWERED:
+        return plural(item.items, "item")
+    return "nothing" if item.complete else "no answer"
 
 
 def _details(item: EvidenceItem, *, with_key: bool) -> Iterator[str]:
@@ -148,3 +154,5 @@ def _details(item: EvidenceItem, *, with_key: bool) -> Iterator[str]:
     if item.parameters:
         cut = len(item.parameters) > _PARAMETERS
         yield f"{item.parameters[:_PARAMETERS]} …" if cut else item.parameters
+    if item.outcome != _ANSWERED:
+        yield item.outcome
