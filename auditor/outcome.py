@@ -97,7 +97,7 @@ def _number(count: int, one: str, many: str) -> str:
 
 
 def results_document(results: Results) -> dict[str, Any]:
-    """Return the JSON form of the whole judgement; its schema is ``controls/schemas/results.schema.json``."""
+    """Return the JSON form of the whole judgement; its schema is ``docs/schemas/results.schema.json``."""
     return {
         "schema": SCHEMA,
         "run": results.run.document(),

@@ -14,7 +14,7 @@ from auditor.render.longtables import as_data
 from auditor.render.pages import ACCENT, page, source
 
 _LIMITS = sections.Limits(
-    rows=6000,
+    rows=1500,
     whole=1_000_000,
     boxes=6,
     row_refs=8,

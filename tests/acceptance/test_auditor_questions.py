@@ -12,6 +12,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jsonschema
 import junitparser
 import openpyxl
 import pikepdf
@@ -386,6 +387,8 @@ _SHORT = 100
 def test_formats(waived: Pack) -> None:
     """Every format of one run in which every state occurs: others' tools accept it, and all counts agree."""
     folder = waived.path / "results"
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "results.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(waived.results)
     expected = Counter(State(result["state"]) for item in waived.results["controls"] for result in item["results"])
     assert set(expected) == set(State)
     counted: dict[str, Counter[State]] = {}

@@ -80,7 +80,7 @@ def _event(source: Source, finding: Finding) -> dict[str, Any]:
             "account": {"uid": result["account"], "type_id": _AWS_ACCOUNT, "type": "AWS Account"},
         },
         "finding_info": {
-            "uid": source.identifier("finding", *finding.key),
+            "uid": finding.lasting_id,
             "title": control["title"],
             "desc": control["objective"],
             "created_time": time,
