@@ -3,18 +3,25 @@
 import base64
 from typing import Any
 
-import orjson
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from auditor.errors import IntegrityError
+from auditor.seal.contents import DEFAULT_LIMITS, Limits, parse_json
 from auditor.seal.intoto import PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, encoded, key_id
 from auditor.seal.manifest import MANIFEST
 
 
-def attestation_problem(data: bytes, *, manifest_sha256: str, enveloped: bool, signer: x509.Certificate | None) -> str:
+def attestation_problem(
+    data: bytes,
+    *,
+    manifest_sha256: str,
+    enveloped: bool,
+    signer: x509.Certificate | None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> str:
     """Return what is wrong with an attestation in one sentence; empty when nothing is.
 
     Args:
@@ -22,11 +29,12 @@ def attestation_problem(data: bytes, *, manifest_sha256: str, enveloped: bool, s
         manifest_sha256: of the pack's ``manifest.json``.
         enveloped: whether the pack says that it is signed; then a bare statement is not enough, and otherwise too much.
         signer: who signed the pack; None when no signature holds, so that none can be compared.
+        limits: what may be read.
     """
     try:
-        document = orjson.loads(data)
+        document = parse_json(data, limits)
         payload = _opened(document, signer) if enveloped else data
-        statement = orjson.loads(payload)
+        statement = parse_json(payload, limits)
         subject = [(item["name"], item["digest"]["sha256"]) for item in statement["subject"]]
         kinds = statement["_type"], statement["predicateType"]
     except (ValueError, KeyError, TypeError) as error:

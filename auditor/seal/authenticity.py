@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from ssl import PEM_cert_to_DER_cert
 from typing import Any
 
-import orjson
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -19,7 +18,7 @@ from auditor.errors import IntegrityError
 from auditor.period import rfc3339
 from auditor.seal import cms
 from auditor.seal.attested import attestation_problem
-from auditor.seal.contents import SUMS, Limits, PackFiles, hash_file, read_small
+from auditor.seal.contents import SUMS, Limits, PackFiles, hash_file, parse_json, read_small
 from auditor.seal.intoto import ATTESTATION
 from auditor.seal.manifest import MANIFEST, PDF, SEAL_RECORD
 from auditor.seal.names import shown
@@ -79,7 +78,7 @@ def check_authenticity(
     """
     question = _Question(files, limits, trusted, at)
     try:
-        record = _parse_record(question.read(SEAL_RECORD))
+        record = _parse_record(question.read(SEAL_RECORD), limits)
     except IntegrityError as error:
         finding = Finding("signature", "malformed", SEAL_RECORD, error.message)
         return Authenticity((Check("signature", Outcome.FAIL, error.message),), (finding,))
@@ -100,20 +99,26 @@ def check_authenticity(
     return Authenticity(tuple(checks), tuple(findings), signer, stamp.time if stamp else None)
 
 
-def _parse_record(data: bytes) -> Mapping[str, Any]:
+_RECORDED: Mapping[str, Mapping[str, type]] = {
+    "signature": {"sha256": str},
+    "timestamp": {"status": str, "url": str, "reason": str},
+    "pdf": {"level": str, "unsigned_sha256": str, "unsigned_bytes": int},
+}
+"""What is read of the record; each member may also be null."""
+
+
+def _parse_record(data: bytes, limits: Limits) -> Mapping[str, Any]:
     try:
-        record = orjson.loads(data)
+        record = parse_json(data, limits)
         if record["schema"] != RECORD_SCHEMA:
             raise ValueError(f"its schema is not {RECORD_SCHEMA}")
-        signature, stamp, pdf = record["signature"], record["timestamp"], record["pdf"]
-        texts = [signature["sha256"]] if signature else []
-        texts += [stamp["status"], stamp["url"], stamp["reason"]] if stamp else []
-        texts += [pdf["level"], pdf["unsigned_sha256"]] if pdf else []
-        if not all(isinstance(text, str) for text in texts) or (pdf and type(pdf["unsigned_bytes"]) is not int):
-            raise ValueError("a member has another type")
+        for name, members in _RECORDED.items():
+            item = record[name]
+            if item is not None and not all(type(item[key]) is kind for key, kind in members.items()):
+                raise ValueError(f"a member of {name} has another type")
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"is malformed: {error}") from error
-    return {"signature": signature, "timestamp": stamp, "pdf": pdf}
+    return {name: record[name] for name in _RECORDED}
 
 
 def _failed(name: str, *findings: Finding) -> Check:
@@ -170,7 +175,9 @@ def _disagreements(question: _Question, signed: cms.Signed, announced: Mapping[s
 
 
 def _certificates(question: _Question, path: str) -> frozenset[x509.Certificate]:
-    blocks = question.read(path).decode("ascii", "replace").split(_BEGIN)[1:]
+    blocks = question.read(path).decode("ascii", "replace").split(_BEGIN, cms.MOST_CERTIFICATES + 1)[1:]
+    if len(blocks) > cms.MOST_CERTIFICATES:
+        raise ValueError(f"more than {cms.MOST_CERTIFICATES} certificates")
     return frozenset(cms.load_certificate(PEM_cert_to_DER_cert((_BEGIN + block).strip())) for block in blocks)
 
 
@@ -279,6 +286,7 @@ def _check_attestation(
             manifest_sha256=hash_file(question.files, MANIFEST) if question.has(MANIFEST) else "",
             enveloped=record["signature"] is not None,
             signer=signed.certificate if signed else None,
+            limits=question.limits,
         )
     except IntegrityError as error:
         problem = error.message

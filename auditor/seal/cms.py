@@ -43,7 +43,7 @@ _ECDSA_WITH = {
     "1.2.840.10045.4.3.4": hashes.SHA512,
 }
 _SMALLEST_RSA = 2048
-_MOST_CERTIFICATES = 20
+MOST_CERTIFICATES = 20
 _MOST_BYTES = 1 << 20
 _SEQUENCE_TAG, _CONTEXT_0, _CONTEXT_1 = der.SEQUENCE, 0xA0, 0xA1
 
@@ -210,7 +210,7 @@ def _members(node: der.Node, name: str) -> tuple[der.Node, ...]:
 
 def _certificates(optional: list[der.Node]) -> tuple[x509.Certificate, ...]:
     found = [item for node in optional if node.tag == _CONTEXT_0 for item in node.children]
-    if any(node.tag not in {_CONTEXT_0, _CONTEXT_1} for node in optional) or len(found) > _MOST_CERTIFICATES:
+    if any(node.tag not in {_CONTEXT_0, _CONTEXT_1} for node in optional) or len(found) > MOST_CERTIFICATES:
         raise ValueError("it carries too many certificates or an unknown member")
     return tuple(load_certificate(item.raw) for item in found)
 

@@ -14,6 +14,8 @@ BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 
 UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET = 0x17, 0x18, 0x30, 0x31
 _LONG_LENGTH, _LONG_TAG, _CONSTRUCTED = 0x80, 0x1F, 0x20
 _MOST_LENGTH_BYTES = 4
+_MOST_OID_BYTES = 64
+"""Those in use have a dozen; reading one takes time by the square of its length."""
 
 
 class DerError(ValueError):
@@ -49,6 +51,8 @@ class Node:
     def oid(self) -> str:
         """An object identifier in dotted form."""
         self.expect(OID)
+        if len(self.content) > _MOST_OID_BYTES:
+            raise DerError(f"an object identifier of {len(self.content):,} bytes")
         arcs, value = [], 0
         for byte in self.content:
             if value == 0 and byte == _LONG_LENGTH:

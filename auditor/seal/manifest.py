@@ -15,7 +15,7 @@ from auditor.canonical import canonical_json, sha256_hex
 from auditor.errors import IntegrityError, SealError
 from auditor.model import RunInfo
 from auditor.period import rfc3339
-from auditor.seal.contents import SUMS, PackFiles, hash_file, read_small
+from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits, PackFiles, hash_file, parse_json, read_small
 from auditor.seal.names import is_portable
 from auditor.seal.sums import UNSUMMED
 
@@ -352,7 +352,7 @@ def _entry(pack: PackFiles, path: str, references: Mapping[str, str]) -> FileEnt
     )
 
 
-def parse_manifest(data: bytes) -> Manifest:
+def parse_manifest(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Manifest:
     """Read a manifest that anybody may have written.
 
     Only RFC 8785 bytes are accepted: they have one reading, so no parser sees other members than ours.
@@ -361,7 +361,7 @@ def parse_manifest(data: bytes) -> Manifest:
         IntegrityError: the bytes are no canonical JSON, or a member that verification rests on is missing or malformed.
     """
     try:
-        document = orjson.loads(data)
+        document = parse_json(data, limits)
         _check_canonical(document, data)
         _check(document)
         files = tuple(FileEntry(**item) for item in document["files"])

@@ -10,7 +10,8 @@ from itertools import islice
 
 KEYWORD = "manifest-sha256:"
 _NAMED = re.compile(rb"manifest-sha256:([0-9a-f]{64})")
-_METADATA = re.compile(rb"/Subtype\s*/XML\b[^\0]{0,400}?stream\r?\n")
+_METADATA = re.compile(rb"/Subtype\s*/XML\b")
+_STREAM = re.compile(rb"[^\0]{0,400}?stream\r?\n")
 _MOST_METADATA = 1 << 20
 _MOST_STREAMS = 16
 
@@ -22,7 +23,9 @@ def manifests_named(data: bytes) -> frozenset[str]:
 
 
 def _metadata(data: bytes) -> Iterator[bytes]:
-    for match in islice(_METADATA.finditer(data), _MOST_STREAMS):
+    for kind in islice(_METADATA.finditer(data), _MOST_STREAMS):
+        if (match := _STREAM.match(data, kind.end())) is None:
+            continue
         unpack = zlib.decompressobj()
         try:
             yield unpack.decompress(data[match.end() : match.end() + _MOST_METADATA], _MOST_METADATA)

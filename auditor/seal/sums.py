@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from io import BytesIO
 
 from auditor.errors import IntegrityError
-from auditor.seal.contents import SUMS
+from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits
 from auditor.seal.names import is_portable, shown
 
 SIGNATURE = f"{SUMS}.p7s"
@@ -20,26 +21,27 @@ def sums_text(hashes: Mapping[str, str]) -> bytes:
     return "".join(f"{hashes[path]}  {path}\n" for path in sorted(hashes)).encode("ascii")
 
 
-def parse_sums(data: bytes) -> dict[str, str]:
+def parse_sums(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, str]:
     """Return path -> SHA-256 of a file that reads the same for everybody.
 
     Raises:
         IntegrityError: a line is not of that form, names are not sorted or stand twice, or a name is none a pack uses.
     """
-    try:
-        text = data.decode("ascii")
-    except UnicodeDecodeError as error:
-        raise IntegrityError(f"{SUMS} is not plain ASCII at byte {error.start}") from error
-    if not text.endswith("\n"):
+    if not data.isascii():
+        raise IntegrityError(f"{SUMS} is not plain ASCII")
+    if not data.endswith(b"\n"):
         raise IntegrityError(f"{SUMS} does not end with a line end")
     hashes: dict[str, str] = {}
     last = ""
-    for number, line in enumerate(text[:-1].split("\n"), start=1):
+    for number, raw in enumerate(BytesIO(data), start=1):
+        line = raw[:-1].decode("ascii")
         match = _LINE.fullmatch(line)
         if match is None or not is_portable(match[2]) or match[2] in UNSUMMED:
             raise IntegrityError(f"{SUMS} line {number} is not a SHA-256 and a file name: {shown(line)}")
         if match[2] <= last:
             raise IntegrityError(f"{SUMS} line {number} is out of order or repeated: {shown(match[2])}")
+        if number > limits.files:
+            raise IntegrityError(f"{SUMS} has more than {limits.files:,} lines")
         last = match[2]
         hashes[last] = match[1]
     return hashes

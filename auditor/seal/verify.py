@@ -12,21 +12,28 @@ Order, and what each step rests on:
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import orjson
 from cryptography import x509
 
 from auditor.errors import AuditorError, IntegrityError, UsageError
 from auditor.period import rfc3339
 from auditor.seal.archive import unpack
 from auditor.seal.authenticity import check_authenticity
-from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits, PackFiles, hash_file, open_pack, read_small
+from auditor.seal.contents import (
+    DEFAULT_LIMITS,
+    SUMS,
+    Limits,
+    PackFiles,
+    hash_file,
+    open_pack,
+    parse_json,
+    read_small,
+)
 from auditor.seal.manifest import (
     HTML,
     MANIFEST,
@@ -81,6 +88,8 @@ class _Pack:
     stated: Mapping[str, str]
     """What ``SHA256SUMS`` says; empty when it is missing or malformed."""
     manifest: Manifest | None
+    broken: str
+    """Why there is no manifest; empty when there is one."""
 
     def read(self, path: str) -> bytes:
         return read_small(self.files, path, self.limits)
@@ -108,7 +117,8 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     pack, findings = _open(files, demands.limits)
     checks = [concluded("files", findings, f"all {len(pack.stated)} files are those that {SUMS} lists")]
     # 3: manifest
-    found = [*_broken_manifest(pack), *(_manifest_findings(pack, pack.manifest) if pack.manifest else ())]
+    found = [Finding("manifest", "malformed", MANIFEST, pack.broken)] if pack.broken else []
+    found += _manifest_findings(pack, pack.manifest) if pack.manifest else ()
     listed = len(pack.manifest.files) if pack.manifest else 0
     checks.append(concluded("manifest", found, f"the manifest describes the {listed} files it was made over"))
     findings += found
@@ -149,22 +159,16 @@ def _open(files: PackFiles, limits: Limits) -> tuple[_Pack, list[Finding]]:
     findings += unreadable
     stated: Mapping[str, str] = {}
     try:
-        stated = parse_sums(read_small(files, SUMS, limits))
+        stated = parse_sums(read_small(files, SUMS, limits), limits)
     except IntegrityError as error:
         findings.append(Finding("files", "malformed", SUMS, error.message))
-    manifest: Manifest | None = None
-    with suppress(IntegrityError):  # said by _broken_manifest
-        manifest = parse_manifest(read_small(files, MANIFEST, limits))
-    pack = _Pack(files, limits, hashes, stated, manifest)
+    manifest, broken = None, ""
+    try:
+        manifest = parse_manifest(read_small(files, MANIFEST, limits), limits)
+    except IntegrityError as error:
+        broken = error.message
+    pack = _Pack(files, limits, hashes, stated, manifest, broken)
     return pack, [*findings, *_file_findings(pack)]
-
-
-def _broken_manifest(pack: _Pack) -> Iterator[Finding]:
-    if pack.manifest is None:
-        try:
-            parse_manifest(pack.read(MANIFEST))
-        except IntegrityError as error:
-            yield Finding("manifest", "malformed", MANIFEST, error.message)
 
 
 def _hash_all(files: PackFiles) -> tuple[dict[str, str], list[Finding]]:
@@ -274,8 +278,8 @@ def _meta_findings(pack: _Pack, hashes: Mapping[str, str]) -> Iterator[Finding]:
 
 def _json(pack: _Pack, name: str) -> Any:
     try:
-        return orjson.loads(pack.read(name))
-    except (orjson.JSONDecodeError, IntegrityError):
+        return parse_json(pack.read(name), pack.limits)
+    except (ValueError, IntegrityError):
         return None
 
 
@@ -344,17 +348,19 @@ def _previous_findings(pack: _Pack, demands: Demands) -> Iterator[Finding]:
 
 def _lost_history(results: Any, anchors: Sequence[Anchor]) -> Iterator[Finding]:
     """Find chains whose newest digest of the previous pack is unknown to, or missed by, this pack's trail reports."""
-    records = list(_records(results.get("integrity"))) if isinstance(results, dict) else []
+    about: dict[str, list[Mapping[str, str]]] = {anchor.object: [] for anchor in anchors}
+    for record in _records(results.get("integrity")) if isinstance(results, dict) else ():
+        for named in about.keys() & record.values():
+            about[named].append(record)
     for anchor in anchors:
-        about = [record for record in records if anchor.object in record.values()]
-        missed = [record for record in about if str(record.get("kind", "")).startswith("anchor_")]
-        seen = any(anchor.sha256 in record.values() for record in about)
+        missed = [record for record in about[anchor.object] if record.get("kind", "").startswith("anchor_")]
+        seen = any(anchor.sha256 in record.values() for record in about[anchor.object])
         if missed or not seen:
             message = f"shows no trace of the digest {shown(anchor.object)} that ended the chain {shown(anchor.chain)}"
             yield Finding("previous", "missing", RESULTS, message)
 
 
-def _records(value: Any) -> Iterator[Mapping[str, Any]]:
+def _records(value: Any) -> Iterator[Mapping[str, str]]:
     """Yield every object inside a JSON value, however deep."""
     waiting = [value]
     while waiting:

@@ -212,6 +212,17 @@ def test_each_way_to_spoil_a_seal_is_found(pack: Path, spoil: Callable[[Path], N
         assert (check, path) in {(finding.check, finding.path) for finding in report.findings}
 
 
+@pytest.mark.parametrize("member", ["signature", "timestamp", "pdf"])
+@pytest.mark.parametrize("value", [{}, [], "", 0, False, "x", [1], {"sha256": 1}, {"status": "requested"}])
+def test_a_record_of_another_shape_is_malformed(pack: Path, member: str, value: object) -> None:
+    record = json.loads((pack / "trust/seal.json").read_bytes())
+    (pack / "trust/seal.json").write_text(json.dumps({**record, member: value}))
+    rewrite_sums(pack)
+    (pack / "SHA256SUMS.p7s").write_bytes(cms.sign((pack / "SHA256SUMS").read_bytes(), SIGNER, at=NOW))
+    findings = verified(pack).findings
+    assert ("signature", "malformed", "trust/seal.json") in {(item.check, item.kind, item.path) for item in findings}
+
+
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stamped pack whose PDF is not signed: quick to verify many times."""

@@ -147,6 +147,12 @@ def test_der_with_another_reading_is_refused(data: bytes) -> None:
         der.parse(data)
 
 
+def test_an_object_identifier_of_any_length_is_not_read() -> None:
+    node = der.parse(der.encode(der.OID, b"\xff" * 200_000, b"\x7f"))
+    with pytest.raises(der.DerError, match="200,001 bytes"):
+        _ = node.oid
+
+
 @pytest.mark.parametrize(
     ("trusted", "at", "words"),
     [

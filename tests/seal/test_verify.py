@@ -1,6 +1,7 @@
 import io
 import os
 import stat
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -211,6 +212,36 @@ def test_huge_documents_are_not_read(pack: Path) -> None:
         file.truncate(3 << 20)
     report = verify_pack(pack, limits=Limits(document_bytes=1 << 20))
     assert ("manifest", "malformed", "manifest.json") in found(report)
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("manifest.json", "manifest"),
+        ("results/results.json", "manifest"),
+        ("evidence/meta/EV-0001.json", "manifest"),
+        ("trust/seal.json", "signature"),
+        ("trust/attestation.intoto.json", "attestation"),
+    ],
+)
+def test_small_documents_of_countless_values_are_not_read(pack: Path, name: str, check: str) -> None:
+    (pack / name).write_bytes(b"[" + b"[]," * 2_000_000 + b"[]]")
+    rewrite_sums(pack)
+    tracemalloc.start()
+    try:
+        report = verify_pack(pack, limits=Limits(document_values=100_000))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert check in {finding.check for finding in report.findings}
+    assert peak < 30 << 20  # the document itself and one copy of it; its values would take 200 MB
+
+
+def test_sums_of_too_many_lines_are_not_read(pack: Path) -> None:
+    many = "".join(f"{'0' * 64}  {number:09}\n" for number in range(2000))
+    (pack / "SHA256SUMS").write_text(many)
+    report = verify_pack(pack, limits=Limits(files=1000))
+    assert any(item.kind == "malformed" and "more than 1,000 lines" in item.message for item in report.findings)
 
 
 def link(pack: Path) -> None:
