@@ -1,10 +1,15 @@
 """Compares two judgements of the same evidence, and names every difference. Judges nothing itself."""
 
 from collections.abc import Iterator, Mapping
+from reprlib import Repr
 from typing import Any
 
 _MOST = 60
 """Characters of a value in a difference."""
+
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict, _SHORT.maxstring = 4, 100, 100, 200
+"""More than any list of frameworks has, so that results are told apart by theirs."""
 
 
 def differences(recorded: Any, replayed: Any) -> tuple[str, ...]:
@@ -49,23 +54,30 @@ def _control(name: str, before: Any, after: Any) -> Iterator[str]:
 def _controls(document: Mapping[str, Any]) -> dict[str, Any]:
     items = document.get("controls")
     return {
-        str(item.get("id")): item for item in (items if isinstance(items, list) else ()) if isinstance(item, Mapping)
+        _text(item.get("id")): item for item in (items if isinstance(items, list) else ()) if isinstance(item, Mapping)
     }
 
 
 def _results(control: Any) -> dict[tuple[str, ...], Any]:
     items = control.get("results") if isinstance(control, Mapping) else None
     return {
-        tuple(str(item.get(key)) for key in ("account", "region", "resource", "frameworks")): item
+        tuple(_text(item.get(key)) for key in ("account", "region", "resource", "frameworks")): item
         for item in (items if isinstance(items, list) else ())
         if isinstance(item, Mapping)
     }
 
 
 def _state(result: Any) -> str:
-    return f"{result.get('state')} ({_brief(result.get('reason'))})" if isinstance(result, Mapping) else "nothing"
+    return (
+        f"{_text(result.get('state'))} ({_brief(result.get('reason'))})" if isinstance(result, Mapping) else "nothing"
+    )
+
+
+def _text(value: Any) -> str:
+    """Write a value; what a stranger nested too deeply is cut."""
+    return value if isinstance(value, str) else _SHORT.repr(value)
 
 
 def _brief(value: Any) -> str:
-    text = str(value)
+    text = _text(value)
     return text if len(text) <= _MOST else f"{text[:_MOST]}..."

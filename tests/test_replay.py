@@ -1,13 +1,21 @@
 """Naming the differences between two judgements."""
 
 import copy
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.errors import IntegrityError
 from auditor.replay import differences
+from auditor.run import replay
+
+SAMPLE = Path(__file__).resolve().parents[1] / "reports" / "sample"
 
 
 def document() -> dict[str, Any]:
@@ -51,6 +59,27 @@ def test_every_kind_of_change_is_named(change: Any, words: str) -> None:
     forged = document()
     change(forged)
     assert any(words in item for item in differences(forged, document()))
+
+
+def test_a_value_nested_without_end_is_a_difference_and_no_crash() -> None:
+    deep: Any = []
+    for _ in range(sys.getrecursionlimit()):
+        deep = [deep]
+    for place in ("headline", "counts"):
+        assert any(place in item for item in differences({**document(), place: deep}, document()))
+    for member in ("state", "frameworks", "reason", "account"):
+        forged = document()
+        forged["controls"][0]["results"][0][member] = deep
+        assert any("vpc-is-tagged" in item for item in differences(forged, document()))
+
+
+def test_evidence_whose_results_have_no_canonical_form_is_told(tmp_path: Path) -> None:
+    for name in ("evidence", "rules", "results"):
+        shutil.copytree(SAMPLE / name, tmp_path / name)
+    scope = tmp_path / "evidence" / "scope.json"
+    scope.write_bytes(orjson.dumps({**orjson.loads(scope.read_bytes()), "entity": 2**53 + 1}))
+    with pytest.raises(IntegrityError, match="no canonical form"):
+        replay(tmp_path)
 
 
 json_values = st.recursive(

@@ -8,7 +8,7 @@ import orjson
 
 from auditor.catalog import Catalog, load_catalog
 from auditor.config import Config
-from auditor.errors import UsageError
+from auditor.errors import IntegrityError, UsageError
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
@@ -112,7 +112,11 @@ def replay(pack: Path) -> tuple[str, ...]:
     Raises:
         AuditorError: evidence or rules are not usable.
     """
-    again = results_json(judge(pack / EVIDENCE, open_rules(pack / RULES)))
+    results = judge(pack / EVIDENCE, open_rules(pack / RULES))
+    try:
+        again = results_json(results)
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError(f"the results of judging again have no canonical form: {error}") from error
     recorded = (pack / RESULTS).read_bytes()
     if again == recorded:
         return ()

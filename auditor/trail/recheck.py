@@ -7,7 +7,7 @@ that a verified digest vouches for, and what became of it. That list has to foll
 import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -27,6 +27,10 @@ _ABOUT_DIGESTS: Final = ("digest_", "link_", "signature_", "key_", "proved_", "b
 _VOUCHED: Final = "unvouched"
 _LOG_STATES: Final = ("valid", "altered", "missing", "unreadable", "unchecked", "unvouched")
 _MOST_DIFFERENCES: Final = 100
+_FREE_HOURS: Final = 200_000
+"""Hours of all chains together that may be without any digest: those of one account over a year in 20 Regions."""
+_HOURS_EACH: Final = 100
+"""Hours beyond that for each archived digest; a chain that was never interrupted has one."""
 
 
 def archive_of(folder: Path, recorded: Mapping[str, Any]) -> Path | None:
@@ -35,9 +39,19 @@ def archive_of(folder: Path, recorded: Mapping[str, Any]) -> Path | None:
     Args:
         folder: has one folder per trail.
         recorded: the trail's report document.
+
+    Raises:
+        IntegrityError: an archive cannot be read.
     """
     trail = recorded.get("trail")
     wanted = (trail.get("name"), trail.get("home_region")) if isinstance(trail, Mapping) else None
+    try:
+        return _archive_named(folder, wanted)
+    except Unavailable as error:
+        raise IntegrityError(f"the archived digests cannot be read: {error}") from error
+
+
+def _archive_named(folder: Path, wanted: object) -> Path | None:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             listed = (parse_digest_key(item.key) for item in FolderSource(path).objects("", "", ""))
@@ -60,6 +74,7 @@ def recheck(archive: Path, recorded: Mapping[str, Any]) -> tuple[str, ...]:
     try:
         scope, now = _scope(recorded)
         source = FolderSource(archive)
+        _check_size(scope, source)
         with TemporaryDirectory(prefix="auditor-recheck-") as scratch:
             report = verify_trail(
                 source, lambda regions, *_: source.keys(regions), scope, now=now, archive=Path(scratch)
@@ -95,6 +110,18 @@ def _scope(recorded: Mapping[str, Any]) -> tuple[TrailScope, datetime]:
         ),
     )
     return scope, parse_time(recorded["as_of"])
+
+
+def _check_size(scope: TrailScope, source: FolderSource) -> None:
+    """Refuse a report that speaks of far more hours than there are digests: looking for each takes time.
+
+    Raises:
+        ValueError: it does.
+    """
+    hours = (scope.end - scope.start) // timedelta(hours=1) * len(scope.accounts) * len(scope.regions)
+    digests = sum(1 for _ in source.objects("", "", ""))
+    if hours > max(_FREE_HOURS, _HOURS_EACH * digests):
+        raise ValueError(f"the report speaks of {hours:,} hours and {digests:,} digests are archived")
 
 
 def _report_differences(recorded: Mapping[str, Any], report: TrailReport) -> Iterator[str]:

@@ -138,3 +138,68 @@ def test_an_object_list_of_another_shape_cannot_be_used(tmp_path: Path, report: 
 def test_the_scope_of_a_report_survives_the_recheck(tmp_path: Path) -> None:
     report = verify(filled(), scope(), archive=tmp_path / "trail-1").document()
     assert recheck(tmp_path / "trail-1", report) == ()
+
+
+def break_directory(archive: Path) -> None:
+    data = bytearray((archive / "digests.zip").read_bytes())
+    start = data.rindex(b"PK\1\2")
+    data[start : start + 4] = b"QQ\1\2"
+    (archive / "digests.zip").write_bytes(data)
+
+
+def pack_otherwise(archive: Path) -> None:
+    data = (archive / "digests.zip").read_bytes()
+    position = data.index(b"PK\1\2")
+    (archive / "digests.zip").write_bytes(data[: position + 10] + b"\x63\0" + data[position + 12 :])
+
+
+def claim_a_size(archive: Path) -> None:
+    data = (archive / "digests.zip").read_bytes()
+    position = data.index(b"PK\1\2")
+    (archive / "digests.zip").write_bytes(data[: position + 24] + b"\0\0\0\x80" + data[position + 28 :])
+
+
+def nest(name: str) -> Callable[[Path], None]:
+    def spoil(archive: Path) -> None:
+        (archive / name).write_bytes(b"[" * 100_000)
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(break_directory, id="directory"),
+        pytest.param(pack_otherwise, id="method"),
+        pytest.param(claim_a_size, id="size"),
+        pytest.param(nest("metadata.json"), id="metadata"),
+        pytest.param(nest("public-keys.json"), id="keys"),
+    ],
+)
+def test_an_archive_made_to_break_a_reader_does_not_agree(
+    tmp_path: Path, report: dict[str, Any], spoil: Callable[[Path], None]
+) -> None:
+    spoil(tmp_path / "trail-1")
+    try:
+        archive = archive_of(tmp_path, report)
+        assert archive is not None
+        assert recheck(archive, report) != ()
+    except IntegrityError:
+        pass
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"period": {"start": "0001-01-02T00:00:00Z", "end": "9999-12-30T00:00:00Z"}}, id="for-ever"),
+        pytest.param(
+            {"coverage": {"chains": [{"account": "111122223333", "region": f"r-{n}"} for n in range(300_000)]}},
+            id="everywhere",
+        ),
+    ],
+)
+def test_a_report_about_more_hours_than_anybody_can_look_through_is_refused(
+    tmp_path: Path, report: dict[str, Any], change: dict[str, Any]
+) -> None:
+    with pytest.raises(IntegrityError, match="hours and"):
+        recheck(tmp_path / "trail-1", {**report, **change})

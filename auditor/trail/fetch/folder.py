@@ -2,7 +2,9 @@
 
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -16,6 +18,12 @@ from auditor.trail.keys import KeyBook, parse_key_file
 KEY_FILE: Final = "public-keys.json"
 METADATA_FILE: Final = "metadata.json"
 DIGEST_ZIP: Final = "digests.zip"
+_METHODS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+_FREE: Final = 64 << 20
+_RATIO: Final = 200
+"""Digests are packed already: an archive that unpacks to more than this many times its size is a bomb."""
+_ZIP_ERRORS: Final = (OSError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+"""What ``zipfile`` raises on archives made to break it; ``ValueError`` also stands for our own refusals."""
 
 
 class FolderSource:
@@ -72,7 +80,7 @@ class FolderSource:
                 return path, self._unzip(key)
         except PermissionError as error:
             raise Unavailable("denied", "PermissionError") from error
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+        except _ZIP_ERRORS as error:
             raise Unavailable("broken", type(error).__name__) from error
         raise Unavailable("missing", "NoSuchKey")
 
@@ -121,7 +129,13 @@ class FolderSource:
     @cached_property
     def _zip(self) -> zipfile.ZipFile | None:
         path = self._root / DIGEST_ZIP
-        return zipfile.ZipFile(path) if zipfile.is_zipfile(path) else None
+        try:
+            archive = zipfile.ZipFile(path) if zipfile.is_zipfile(path) else None
+        except _ZIP_ERRORS as error:
+            raise Unavailable("broken", f"{DIGEST_ZIP}: {type(error).__name__}") from error
+        if archive and sum(info.file_size for info in archive.infolist()) > max(_FREE, _RATIO * path.stat().st_size):
+            raise Unavailable("broken", f"{DIGEST_ZIP}: larger than {_RATIO} times its size")
+        return archive
 
     @cached_property
     def _zipped(self) -> Mapping[str, zipfile.ZipInfo]:
@@ -130,7 +144,8 @@ class FolderSource:
 
     def _unzip(self, key: str) -> bytes:
         archive = self._zip
-        if archive is None or self._zipped[key].file_size > OBJECT_LIMIT:
+        info = self._zipped[key]
+        if archive is None or info.file_size > OBJECT_LIMIT or info.compress_type not in _METHODS:
             raise ValueError(key)
         with self._lock:
             return archive.read(key)
@@ -154,7 +169,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, int]]:
 def _read_json(path: Path) -> Mapping[str, Any]:
     try:
         document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 
@@ -172,7 +187,7 @@ def read_key_file(path: Path, regions: Sequence[str]) -> KeyBook:
     """Read an archived key file; a missing or broken one is reported for every Region, and nothing is verified."""
     try:
         document = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return KeyBook((), tuple((region, f"{path.name}: {type(error).__name__}") for region in regions))
     keys = parse_key_file(document, regions)
     have = {key.region for key in keys}
