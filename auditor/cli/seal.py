@@ -51,6 +51,8 @@ def seal(pack: Path, *, zip_file: Path | None, as_json: bool, **options: Any) ->
 
     if not pack.is_dir():
         raise UsageError(f"there is no folder {pack}", hint="a zip is sealed by sealing its folder")
+    if zip_file is not None and zip_file.resolve().is_relative_to(pack.resolve()):
+        raise UsageError(f"{zip_file} lies inside the pack", hint="a pack holds nothing that its checksums do not list")
     record = reseal_pack(pack, sealing_of(options, at=datetime.now(UTC)))
     if zip_file is not None:
         pack_zip(pack, zip_file)
@@ -230,6 +232,11 @@ def keygen(name: str, *, out: Path, days: int, as_json: bool, **options: Any) ->
     files = {CERTIFICATE_FILE: identity.certificate}
     if identity.key:
         files[KEY_FILE] = identity.key
+    for file_name in files:
+        if (out / file_name).exists():
+            raise UsageError(
+                f"{out / file_name} is there already; a key is not written over", hint="choose another --out"
+            )
     for file_name, data in files.items():
         _write_new(out / file_name, data)
     if as_json:
@@ -271,9 +278,6 @@ def _new_password() -> bytes:
 
 def _write_new(path: Path, data: bytes) -> None:
     """Write a file that only its owner can read, and never over another one."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise UsageError(f"{path} is there already; a key is not written over", hint="choose another --out") from error
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)

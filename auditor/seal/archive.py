@@ -27,17 +27,20 @@ def pack_zip(folder: Path, file: Path) -> None:
     if pack.problems:
         raise SealError(f"{pack.problems[0].path} {pack.problems[0].message}")
     partial = file.with_name(f".{file.name}.partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
-        for path, size in pack.sizes.items():
-            info = zipfile.ZipInfo(f"{folder.name}/{path}", _EPOCH)
-            info.create_system = _UNIX
-            info.external_attr = _PLAIN_FILE
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.file_size = size
-            with archive.open(info, "w") as target:
-                for chunk in pack.chunks(path):
-                    target.write(chunk)
-    os.replace(partial, file)  # noqa: PTH105 - atomic: nobody sees half a zip
+    try:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+            for path, size in pack.sizes.items():
+                info = zipfile.ZipInfo(f"{folder.name}/{path}", _EPOCH)
+                info.create_system = _UNIX
+                info.external_attr = _PLAIN_FILE
+                info.compress_type = zipfile.ZIP_DEFLATED
+                info.file_size = size
+                with archive.open(info, "w") as target:
+                    for chunk in pack.chunks(path):
+                        target.write(chunk)
+        os.replace(partial, file)  # noqa: PTH105 - atomic: nobody sees half a zip
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def unpack(pack: PackFiles, folder: Path) -> None:

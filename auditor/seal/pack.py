@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
@@ -110,7 +111,7 @@ def finish_pack(folder: Path, manifest: Manifest, sealing: Sealing | None = None
     signed without one and says so.
 
     Raises:
-        SealError: a signature or time stamp cannot be had; the folder is then not a sealed pack.
+        SealError: a signature or time stamp cannot be had; the folder is then as it was, sealed earlier or not at all.
     """
     pdf = _rendered_pdf(folder)
     try:
@@ -124,12 +125,11 @@ def finish_pack(folder: Path, manifest: Manifest, sealing: Sealing | None = None
 def _finish(
     folder: Path, manifest: Manifest, pdf: bytes | None, sealing: Sealing | None, stamp_failure: str
 ) -> Mapping[str, Any]:
-    for name in (*UNSUMMED, *_OURS):
-        (folder / name).unlink(missing_ok=True)
+    new: dict[str, bytes] = {}
     signer = sealing.signer if sealing is not None else None
     tsa = sealing.tsa if sealing is not None and not stamp_failure else None
     # 3. the PDF
-    pdf_record = _seal_pdf(folder, pdf, sealing, tsa)
+    pdf_record = _seal_pdf(new, pdf, sealing, tsa)
     # 4. how this pack is sealed
     record = {
         "schema": RECORD_SCHEMA,
@@ -139,23 +139,34 @@ def _finish(
     }
     if signer is not None:
         leaf, *issuers = signer.chain
-        _write(folder / SIGNER_PEM, pem(leaf))
-        _write(folder / CHAIN_PEM, pem(*(issuers or [leaf])))
+        new[SIGNER_PEM] = pem(leaf)
+        new[CHAIN_PEM] = pem(*(issuers or [leaf]))
     if tsa is not None:
-        _write(folder / TSA_PEM, pem(*tsa.trusted))
-    _write(folder / ATTESTATION, attestation(manifest, (folder / RESULTS).read_bytes(), signer))
-    _write(folder / SEAL_RECORD, canonical_json(record))
-    _write(folder / VERIFY, verify_text(manifest, record))
+        new[TSA_PEM] = pem(*tsa.trusted)
+    new[ATTESTATION] = attestation(manifest, (folder / RESULTS).read_bytes(), signer)
+    new[SEAL_RECORD] = canonical_json(record)
+    new[VERIFY] = verify_text(manifest, record)
     # 5. every file
-    sums = _sums(folder)
-    _write(folder / SUMS, sums)
+    new[SUMS] = _sums(folder, new)
     # 6. and 7. the signature and its time
     if sealing is not None:
-        signature = _sign(sums, sealing)
-        _write(folder / SIGNATURE, signature)
+        new[SIGNATURE] = _sign(new[SUMS], sealing)
         if tsa is not None:
-            _write(folder / TOKEN, fetch_stamp(signature, tsa, at=sealing.at))
+            new[TOKEN] = fetch_stamp(new[SIGNATURE], tsa, at=sealing.at)
+    _replace(folder, new)
     return record
+
+
+def _replace(folder: Path, new: Mapping[str, bytes]) -> None:
+    """Put a seal in the place of an earlier one once it is on the disk: what fails leaves the pack as it was."""
+    with TemporaryDirectory(prefix=".sealing-", dir=folder) as staging:
+        for number, data in enumerate(new.values()):
+            _write(Path(staging) / str(number), data)
+        for name in (*UNSUMMED, *_OURS):
+            (folder / name).unlink(missing_ok=True)
+        for number, name in enumerate(new):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (Path(staging) / str(number)).replace(folder / name)
 
 
 def _sign(sums: bytes, sealing: Sealing) -> bytes:
@@ -190,14 +201,16 @@ def _rendered_pdf(folder: Path) -> bytes | None:
     return data
 
 
-def _seal_pdf(folder: Path, pdf: bytes | None, sealing: Sealing | None, tsa: Tsa | None) -> dict[str, Any] | None:
+def _seal_pdf(
+    new: dict[str, bytes], pdf: bytes | None, sealing: Sealing | None, tsa: Tsa | None
+) -> dict[str, Any] | None:
     if pdf is None:
         return None
     if sealing is None or not sealing.sign_pdf:
-        _write(folder / PDF, pdf)
+        new[PDF] = pdf
         return None
     signed = sign_pdf(pdf, sealing.signer, ask=tsa.ask if tsa else None, stamp_roots=tsa.trusted if tsa else ())
-    _write(folder / PDF, signed.data)
+    new[PDF] = signed.data
     return {
         "level": signed.level,
         "note": signed.note,
@@ -246,9 +259,11 @@ def reseal_pack(folder: Path, sealing: Sealing | None = None) -> Mapping[str, An
     return finish_pack(folder, manifest, sealing)
 
 
-def _sums(folder: Path) -> bytes:
+def _sums(folder: Path, new: Mapping[str, bytes]) -> bytes:
     files = _files(folder)
-    return sums_text({path: hash_file(files, path) for path in files.sizes if path not in UNSUMMED})
+    kept = files.sizes.keys() - UNSUMMED - set(_OURS) - new.keys()
+    hashes = {path: hash_file(files, path) for path in kept}
+    return sums_text(hashes | {path: sha256_hex(data) for path, data in new.items()})
 
 
 def _files(folder: Path) -> FolderFiles:

@@ -1,4 +1,5 @@
 import json
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -277,6 +278,41 @@ def test_a_service_that_fails_leaves_no_sealed_pack(tmp_path: Path) -> None:
     with pytest.raises(SealError, match="did not answer"):
         sealed_pack(tmp_path / "pack", sealing=Sealing(SIGNER, NOW, replace(TSA, post=away)))
     assert not (tmp_path / "pack" / "SHA256SUMS.p7s").exists()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("stamps", [0, 1, 2])
+def test_a_seal_that_fails_leaves_the_pack_as_it_was(tmp_path: Path, original: Path, stamps: int) -> None:
+    unsigned = sealed_pack(tmp_path / "pack")
+    calls: list[bytes] = []
+
+    def fails_after(url: str, query: bytes) -> bytes:
+        calls.append(query)
+        return SERVICE.answer(url, query) if len(calls) <= stamps else away(url, query)
+
+    for folder in (unsigned, original):
+        before = contents(folder)
+        calls.clear()
+        with pytest.raises(SealError, match="did not answer"):
+            reseal_pack(folder, Sealing(SIGNER, NOW, replace(TSA, post=fails_after)))
+        assert contents(folder) == before
+
+
+def test_a_full_disk_leaves_the_pack_as_it_was(tmp_path: Path) -> None:
+    folder = sealed_pack(tmp_path / "pack")
+    before = contents(folder)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            reseal_pack(folder, Sealing(SIGNER, NOW))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert contents(folder) == before
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_service_that_may_fail_is_reported_in_the_pack(tmp_path: Path) -> None:

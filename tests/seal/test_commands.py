@@ -94,6 +94,18 @@ def test_a_new_identity_is_private_and_never_written_over(identity: Path) -> Non
     assert key.read_bytes() == before
 
 
+def test_an_identity_is_made_whole_or_not_at_all(identity: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (identity / "signing-certificate.pem").unlink()
+    assert auditor("keygen", "--name", "Again", "--out", identity) == 2
+    assert "signing-key.pem is there already" in capsys.readouterr().err
+    assert [path.name for path in identity.iterdir()] == ["signing-key.pem"]
+
+
+def test_a_zip_inside_the_pack_is_refused(pack: Path) -> None:
+    assert auditor("seal", pack, "--zip", pack / "results" / "pack.zip") == 2
+    assert auditor("verify", pack) == 0
+
+
 def test_an_identity_without_a_password_has_to_be_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,5 @@
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -142,3 +143,15 @@ def test_guides_keep_to_one_line_what_others_chose(tmp_path: Path) -> None:
     line = next(line for line in text.splitlines() if line.startswith("Entity:"))
     assert line.startswith("Entity:      Evil How to check it --- 'rm' x")
     assert len(line) < 220
+
+
+def test_a_zip_that_cannot_be_finished_is_removed(tmp_path: Path) -> None:
+    folder = sealed_pack(tmp_path / "pack")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            pack_zip(folder, tmp_path / "pack.zip")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["pack"]
