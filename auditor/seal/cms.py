@@ -42,7 +42,8 @@ _ECDSA_WITH = {
     "1.2.840.10045.4.3.3": hashes.SHA384,
     "1.2.840.10045.4.3.4": hashes.SHA512,
 }
-_SMALLEST_RSA = 2048
+_SMALLEST_RSA, _SMALLEST_CURVE = 2048, 256
+"""Bits; smaller keys are not to be relied on for the years a pack is kept (NIST SP 800-57 part 1)."""
 MOST_CERTIFICATES = 20
 _MOST_BYTES = 1 << 20
 _SEQUENCE_TAG, _CONTEXT_0, _CONTEXT_1 = der.SEQUENCE, 0xA0, 0xA1
@@ -331,7 +332,9 @@ def _check(
         if oid.oid != _RSA and _RSA_WITH.get(oid.oid) is not type(digest):
             raise ValueError(f"signature algorithm {oid.oid} is not accepted")
         key.verify(value, data, padding.PKCS1v15(), digest)
-    elif isinstance(key, ec.EllipticCurvePublicKey) and _ECDSA_WITH.get(oid.oid) is type(digest):
+    elif isinstance(key, ec.EllipticCurvePublicKey) and key.key_size >= _SMALLEST_CURVE:
+        if _ECDSA_WITH.get(oid.oid) is not type(digest):
+            raise ValueError(f"signature algorithm {oid.oid} is not accepted")
         key.verify(value, data, ec.ECDSA(digest))
     else:
         raise ValueError(f"signature algorithm {oid.oid} is not accepted for this key")

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.errors import IntegrityError
 from auditor.seal import cms, der
-from auditor.seal.signer import FileSigner, pem
+from auditor.seal.signer import FileSigner, PrivateKey, pem
 from auditor.seal.trust import Use, check_path
 from tests.seal.authority import YEAR, Authority, issued_signer, make_authority, rsa_key, self_signed_signer
 
@@ -105,12 +105,18 @@ def test_a_signature_by_another_certificate_with_the_same_name_and_serial_does_n
         cms.verify(cms.sign(DATA, forged, at=NOW), DATA)
 
 
-def test_weak_keys_are_not_accepted() -> None:
-    key = ec.generate_private_key(ec.SECP192R1())
-    weak = issued_signer(AUTHORITY, start=NOW - YEAR, end=NOW + YEAR)
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(ec.generate_private_key(ec.SECP192R1()), id="P-192"),
+        pytest.param(ec.generate_private_key(ec.SECP224R1()), id="P-224"),
+        pytest.param(rsa.generate_private_key(65537, 1024), id="RSA-1024"),  # noqa: S505 - weak on purpose
+    ],
+)
+def test_weak_keys_are_not_accepted(key: PrivateKey) -> None:
     certificate = AUTHORITY.issue("Weak", key, start=NOW - YEAR, end=NOW + YEAR)
-    with pytest.raises(IntegrityError):
-        cms.verify(cms.sign(DATA, FileSigner(weak.key, (certificate,)), at=NOW), DATA)
+    with pytest.raises(IntegrityError, match="not accepted for this key"):
+        cms.verify(cms.sign(DATA, FileSigner(key, (certificate,)), at=NOW), DATA)
 
 
 @given(st.integers(-(2**70), 2**70))
