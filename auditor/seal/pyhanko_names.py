@@ -31,15 +31,28 @@ certificate_errors = (SignatureValidationError, PathBuildingError, ValidationErr
 """What is raised when the state of a certificate cannot be established."""
 
 
+_MOST_LOOKUPS = 100_000
+"""For all there is to check of a file: ours need some hundred; a form of 20 fields can be made to need any number."""
+
+
 class IndexedReader(PdfFileReader):
     """A strict reader that reads the table of an object stream once (ISO 32000-2 section 7.5.7).
 
-    The base class reads it again for each object, and our PDFs keep some 30,000 objects in one stream.
+    The base class reads it again for each object, and our PDFs keep some 30,000 objects in one stream. Looking up
+    objects ends after a bounded number, because pyHanko follows the same field as often as others refer to it.
     """
 
     def __init__(self, stream: BytesIO) -> None:
         super().__init__(stream, strict=True)
         self._tables: dict[int, tuple[BytesIO, list[int], int]] = {}
+        self._left = _MOST_LOOKUPS
+
+    def get_object(self, *arguments: Any, **options: Any) -> Any:
+        """Look up an object; see the base class."""
+        self._left -= 1
+        if self._left < 0:
+            raise PdfStrictReadError("its objects refer to each other without end")
+        return super().get_object(*arguments, **options)  # type: ignore[no-untyped-call]  # the package has no types
 
     def _get_object_from_stream(self, idnum: int, stmnum: int, idx: int) -> Any:
         data, numbers, first = self._tables.get(stmnum) or self._read_table(stmnum)

@@ -256,3 +256,22 @@ def test_a_page_that_names_two_manifests_names_neither_alone() -> None:
     data = b"manifest-sha256:" + b"a" * 64 + b" manifest-sha256:" + b"b" * 64
     assert manifests_named(data) == {"a" * 64, "b" * 64}
     assert manifests_named(b"manifest-sha256:" + b"A" * 64) == frozenset()
+
+
+def written_by_hand(*objects: bytes) -> bytes:
+    """Return a PDF of these objects, the first of which is its catalog; says that it is signed."""
+    data, places = bytearray(b"%PDF-1.7\n%/ByteRange\n"), []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%b\nendobj\n" % (number, content)
+    rows = b"".join(b"%010d 00000 n \n" % place for place in places)
+    count = len(objects) + 1
+    table = b"xref\n0 %d\n0000000000 65535 f \n%btrailer\n<</Size %d /Root 1 0 R>>\n" % (count, rows, count)
+    return bytes(data) + table + b"startxref\n%d\n%%%%EOF\n" % len(data)
+
+
+def test_fields_that_refer_to_each_other_without_end_are_not_followed() -> None:
+    levels = [b"<</T(%d)/Kids[%b]>>" % (level, b"%d 0 R " % (level + 1) * 10) for level in range(3, 20)]
+    catalog, pages = b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[3 0 R]>> >>", b"<</Type/Pages/Kids[]/Count 0>>"
+    with pytest.raises(IntegrityError, match="without end"):
+        check_pdf(written_by_hand(catalog, pages, *levels, b"<</FT/Sig/T(z)>>"))
