@@ -183,6 +183,7 @@ def _walk(folder: Path, limits: Limits) -> Iterator[tuple[str, os.DirEntry[str]]
                     if count > limits.files:
                         raise IntegrityError(f"the pack has more than {limits.files:,} entries")
                     path = f"{prefix}{entry.name}"
+                    entry.stat(follow_symlinks=False)  # fails here, and not later, in a folder that is only listed
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append((f"{path}/", depth + 1))
                     else:

@@ -138,8 +138,8 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
             findings += found
     # 7: the pack before
     if demands.previous is not None:
-        found = list(_previous_findings(pack, demands))
-        checks.append(concluded("previous", found, "it follows the pack given, and no digest chain lost its history"))
+        check, found = _previous(pack, demands)
+        checks.append(check)
         findings += found
     return VerifyReport(
         pack=str(path),
@@ -328,13 +328,22 @@ _AGREEMENT = {
 }
 
 
-def _previous_findings(pack: _Pack, demands: Demands) -> Iterator[Finding]:
+def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
     assert demands.previous is not None  # noqa: S101 - asked by the only caller
     with open_pack(demands.previous, demands.limits) as files:
         report = _verify(demands.previous, files, replace(demands, previous=None, recheck_trail=None, replay=None))
         before, _ = _open(files, demands.limits)
-    for finding in report.findings:
-        yield Finding("previous", finding.kind, finding.path, f"of the previous pack {finding.message}")
+    found = [
+        Finding("previous", item.kind, item.path, f"of the previous pack {item.message}") for item in report.findings
+    ]
+    found += _continuity(pack, before)
+    open_questions = " and ".join(check.name for check in report.checks if check.outcome is Outcome.UNKNOWN)
+    if open_questions and not found:
+        return Check("previous", Outcome.UNKNOWN, f"its {open_questions} could not be checked"), []
+    return concluded("previous", found, "it follows the pack given, and no digest chain lost its history"), found
+
+
+def _continuity(pack: _Pack, before: _Pack) -> Iterator[Finding]:
     if pack.manifest is None or before.manifest is None:
         yield Finding("previous", "mismatch", MANIFEST, "cannot be compared with that of the previous pack")
         return

@@ -10,10 +10,12 @@ from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auditor.canonical import sha256_hex
 from auditor.errors import SealError
 from auditor.seal import cms
 from auditor.seal.archive import pack_zip, unpack
 from auditor.seal.contents import FolderFiles
+from auditor.seal.manifest import PreviousPack
 from auditor.seal.pack import Sealing, reseal_pack
 from auditor.seal.report import Outcome, VerifyReport
 from auditor.seal.timestamp import StampError, Tsa
@@ -26,7 +28,7 @@ from tests.seal.authority import (
     self_signed_signer,
     stamping_service,
 )
-from tests.seal.packs import rewrite_sums, sealed_pack
+from tests.seal.packs import info, rewrite_sums, sealed_pack
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 ROOT = make_authority(at=NOW)
@@ -110,6 +112,19 @@ def test_a_stamp_that_nobody_vouches_for_does_not_stop_the_clock(pack: Path) -> 
     soon = verified(pack, (ROOT.certificate,))
     assert (soon.exit_code, outcomes(soon)["timestamp"]) == (3, Outcome.UNKNOWN)
     assert verified(pack, (ROOT.certificate,), at=NOW + 2 * YEAR).exit_code == 4
+
+
+def test_what_could_not_be_checked_of_the_previous_pack_is_no_pass(tmp_path: Path) -> None:
+    elsewhere = make_authority("Another TSA Root", at=NOW)
+    other = Tsa("http://tsa.example", (elsewhere.certificate,), post=stamping_service(elsewhere, time=NOW).answer)
+    first = sealed_pack(tmp_path / "a", sealing=Sealing(SIGNER, NOW, other, sign_pdf=False))
+    named = PreviousPack("2026-10-example", sha256_hex((first / "manifest.json").read_bytes()))
+    second = sealed_pack(
+        tmp_path / "b", info("next", previous=named), sealing=Sealing(SIGNER, NOW, TSA, sign_pdf=False)
+    )
+    for trusted, code in ((TRUSTED, 3), ((*TRUSTED, elsewhere.certificate), 0)):
+        report = verify_pack(second, Demands(at=NOW, trusted=trusted, previous=first))
+        assert (report.exit_code, report.findings) == (code, ())
 
 
 def test_a_stamp_from_the_future_does_not_hold(pack: Path) -> None:
