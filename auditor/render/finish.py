@@ -1,9 +1,10 @@
-"""What is done to a PDF before it is written: the second marker joins its metadata, each object becomes bytes.
+"""What is done to a PDF before it is written: a second marker, further names of places, each object turned into bytes.
 
-WeasyPrint calls ``finish`` with the objects of ``pydyf``, the library under it. Nothing here changes what a page shows.
+Its objects are those of ``pydyf``, the library under WeasyPrint. Nothing here changes what a page shows.
 """
 
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from typing import Any
 
 import pydyf
@@ -41,14 +42,28 @@ class _Settled(pydyf.Object):  # type: ignore[misc]
         self.data, self.compressible = item.data, item.compressible
 
 
-def finish(_document: Any, pdf: Any) -> None:
+def finish(pdf: Any, shared: Mapping[str, str]) -> None:
     """Finish a document that WeasyPrint has drawn and is about to write.
+
+    Args:
+        pdf: its objects.
+        shared: further names of places, and the named destination that each stands for.
 
     Raises:
         RenderError: its metadata does not have the expected form.
     """
     _say_accessible(pdf)
+    _name(pdf, shared)
     pdf.objects[:] = [item if item.free == "f" else _Settled(item) for item in pdf.objects]
+
+
+def _name(pdf: Any, shared: Mapping[str, str]) -> None:
+    """Give places further names; a name tree is sorted (ISO 32000-2, 7.9.6)."""
+    if shared:
+        tree = pdf.catalog["Names"]["Dests"]["Names"]
+        places = {name.string: place for name, place in zip(tree[::2], tree[1::2], strict=True)}
+        places |= {name: places[known] for name, known in shared.items()}
+        tree[:] = [item for name in sorted(places) for item in (pydyf.String(name), places[name])]
 
 
 def _say_accessible(pdf: Any) -> None:

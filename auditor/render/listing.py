@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from auditor.render.controls import Control, Row
 from auditor.render.marks import EXCEPTIONS, Mark
@@ -18,6 +19,10 @@ _WHOLE = 12
 
 _NAMED = 120
 """Resources named in one line; a line of more than a page helps nobody."""
+
+
+_WORTH_IT = 12
+"""A beginning shorter than this is rather written again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +107,10 @@ def _entries(rows: Sequence[Row], *, merge: bool) -> tuple[Entry, ...]:
 
 
 def _entry(rows: Sequence[Row]) -> Entry:
+    names = short_names([row.resource for row in rows[:_NAMED]])
     return Entry(
         row=rows[0],
-        resources=tuple(Resource(row.resource, row.account, row.region) for row in rows[:_NAMED]),
+        resources=tuple(Resource(name, row.account, row.region) for name, row in zip(names, rows, strict=False)),
         refs=tuple(dict.fromkeys(ref for row in rows for ref in row.refs)),
         place=_where(rows),
         left_out=max(0, len(rows) - _NAMED),
@@ -119,9 +125,23 @@ def _fold(rows: Sequence[Row]) -> tuple[Group, ...]:
         key = (row.mark, row.observed)
         groups.setdefault(key if key in common else (row.mark, ""), []).append(row)
     return tuple(
-        Group(mark, len(members), observed, _where(members), tuple(row.resource for row in members[:3]))
+        Group(mark, len(members), observed, _where(members), short_names([row.resource for row in members[:3]]))
         for (mark, observed), members in groups.items()
     )
+
+
+def short_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Write names that stand side by side: what the one before begins with as well is not said again.
+
+    ``arn:aws:iam::111122223333:user/ann, arn:aws:iam::111122223333:user/bob`` becomes ``..., …/bob``.
+    """
+    return (*names[:1], *(_short_name(name, before) for before, name in pairwise(names)))
+
+
+def _short_name(name: str, before: str) -> str:
+    common = next((at for at, pair in enumerate(zip(name, before, strict=False)) if pair[0] != pair[1]), len(before))
+    cut = max(name.rfind("/", 0, common), name.rfind(":", 0, common))
+    return f"…{name[cut:]}" if cut >= _WORTH_IT else name
 
 
 def _where(rows: Sequence[Row]) -> str:

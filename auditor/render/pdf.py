@@ -5,10 +5,11 @@ import hashlib
 import logging
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from auditor.errors import RenderError
@@ -17,6 +18,7 @@ from auditor.render import fonts, pagenumbers, sections
 from auditor.render.context import Context
 from auditor.render.finish import finish
 from auditor.render.pages import ACCENT, page, source
+from auditor.render.references import lead, shared_places
 
 ROW_BUDGET = 900
 """Results that stand line by line; at 1,000 rows a layout takes some 3 s and 100 MiB (docs/decisions)."""
@@ -64,17 +66,28 @@ def render(context: Context, attachments: Sequence[Attachment] = ()) -> bytes:
     Raises:
         RenderError: Pango is missing, or WeasyPrint complains about anything at all.
     """
-    html = page("paper.html", **sections.values(context, "pdf", _LIMITS), created=rfc3339(context.as_of_time))
+    values = sections.values(context, "pdf", _LIMITS)
+    html = page("paper.html", **values, created=rfc3339(context.as_of_time))
+    shared = shared_places(values["sources"])
     return lay_out(
-        html,
+        lead(html, shared),
         accent=context.branding.accent,
         paper=context.branding.paper,
         attachments=[*_evidence(context), *attachments],
         identity=f"{context.report_id}\n{context.manifest_hash}",
+        shared=shared,
     )
 
 
-def lay_out(html: str, *, accent: str, paper: str, attachments: Sequence[Attachment], identity: str) -> bytes:
+def lay_out(
+    html: str,
+    *,
+    accent: str,
+    paper: str,
+    attachments: Sequence[Attachment],
+    identity: str,
+    shared: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
     """Lay a page of ours out as PDF/A-3a and PDF/UA-1.
 
     Args:
@@ -83,6 +96,7 @@ def lay_out(html: str, *, accent: str, paper: str, attachments: Sequence[Attachm
         paper: ``A4`` or ``Letter``.
         attachments: files that travel inside.
         identity: what the document is about; the same gives the same file.
+        shared: further names of places, and the anchor that each stands for.
 
     Raises:
         RenderError: Pango is missing, or WeasyPrint complains about anything at all.
@@ -98,17 +112,20 @@ def lay_out(html: str, *, accent: str, paper: str, attachments: Sequence[Attachm
         )
         pagenumbers.fill(document)
         document.metadata.attachments = [_attach(weasyprint, item) for item in attachments]
-        data = _write(document, _identifier(identity))
+        data = _write(document, _identifier(identity), shared)
     if complaints:
         raise RenderError(f"the PDF's layout failed: {complaints[0]}")
     return data
 
 
-def _write(document: Any, identifier: bytes) -> bytes:
+def _write(document: Any, identifier: bytes, shared: Mapping[str, str]) -> bytes:
+    def finisher(_document: Any, pdf: Any) -> None:
+        finish(pdf, shared)
+
     with warnings.catch_warnings():
         # WeasyPrint 70 leaves the file of its colour profile to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
-        data: bytes = document.write_pdf(pdf_variant="pdf/a-3a", pdf_identifier=identifier, finisher=finish)
+        data: bytes = document.write_pdf(pdf_variant="pdf/a-3a", pdf_identifier=identifier, finisher=finisher)
     return data
 
 

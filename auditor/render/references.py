@@ -1,9 +1,10 @@
 """The list of evidence on paper, set like a bibliography: by operation, and equal answers told once.
 
 The same call gives the same empty list in most Regions. Files that are equal, byte for byte, share a line with their
-hash; each keeps its reference, its place and its anchor.
+hash; each keeps its reference and its place.
 """
 
+import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,26 +17,16 @@ _PARAMETERS = 100
 """Characters of a call's parameters on paper; the whole stands in the evidence's metadata."""
 
 _ANSWERED = "answered"
-_SHORT = 50
+_WIDTH = 110
+"""Characters that a line holds where it is set in."""
 
 _SAME = 3
 """Fewer controls than this are named again rather than looked up elsewhere."""
 
+_TO_EVIDENCE = re.compile(r'(?<=href="#)ev-\d+(?=")|(?<=data-page=")ev-\d+(?=")')
+
 _Item = TypeVar("_Item")
 _Key = TypeVar("_Key", bound=Hashable)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """One of several equal files: where its links lead, and what tells it from the others."""
-
-    anchor: str
-    text: str
-
-    @property
-    def short(self) -> bool:
-        """Whether it may stay on one line; names of Regions are not broken at their hyphens."""
-        return len(self.text) < _SHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +34,14 @@ class Answer:
     """What AWS answered, as a line of fixed width, and what does not fit into it.
 
     Args:
-        anchor: where links to the one file lead; empty when there are several.
+        anchors: where links to its files lead; those of several files lead to the first.
         line: file or number of files, time, number of items, SHA-256.
-        files: the files, when there are several.
-        notes: parameters and the like.
+        more: lines with the references of several files, with parameters and the like.
     """
 
-    anchor: str
+    anchors: tuple[str, ...]
     line: str
-    files: tuple[StoredFile, ...]
-    notes: str
+    more: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +70,16 @@ def sources(items: Sequence[EvidenceItem]) -> tuple[Source, ...]:
         answers = _answers(members, one_account=one_account)
         found.append(Source(anchor, operation, _files(members), used_by, same_as, answers))
     return tuple(found)
+
+
+def shared_places(found: Sequence[Source]) -> Mapping[str, str]:
+    """Map the anchor of each file that shares a line to the anchor of that line: one of its own would cost a box."""
+    return {anchor: answer.anchors[0] for source in found for answer in source.answers for anchor in answer.anchors[1:]}
+
+
+def lead(html: str, shared: Mapping[str, str]) -> str:
+    """Let links to files that share a line lead to that line."""
+    return _TO_EVIDENCE.sub(lambda match: shared.get(match[0], match[0]), html)
 
 
 def _grouped(pairs: Iterable[tuple[_Key, _Item]]) -> Mapping[_Key, Sequence[_Item]]:
@@ -118,23 +117,36 @@ def _answers(items: Sequence[EvidenceItem], *, one_account: bool) -> tuple[Answe
 
 
 def _single(item: EvidenceItem, *, one_account: bool, with_key: bool) -> Answer:
-    head = f"{item.ref:<8} {item.region:<14}"
     notes = [item.account] if not one_account else []
-    return Answer(item.anchor, _line(head, item), (), ", ".join((*notes, *_details(item, with_key=with_key))))
+    notes.extend(_details(item, with_key=with_key))
+    return Answer((item.anchor,), _line(f"{item.ref:<8} {item.region:<14}", item), (", ".join(notes),) if notes else ())
 
 
 def _several(items: Sequence[EvidenceItem], *, one_account: bool, with_key: bool) -> Answer:
     earliest, latest = (choose(items, key=lambda item: item.collected) for choose in (min, max))
-    alike = len({item.path.rpartition("/")[2] for item in items}) == 1
+    alike = len({(item.parameters, _key(item)) for item in items}) == 1
     files = []
     for item in items:
         own = () if alike else _details(item, with_key=with_key)
         place = item.region if one_account else f"{item.account} {item.region}"
-        files.append(StoredFile(item.anchor, " ".join((item.ref, place, *own))))
+        files.append(" ".join((item.ref, place, *own)))
     notes = list(_details(earliest, with_key=with_key)) if alike else []
     if earliest.collected != latest.collected:
         notes.append(f"the last at {latest.collected}")
-    return Answer("", _line(plural(len(items), "equal file"), earliest), tuple(files), ", ".join(notes))
+    more = (*_filled(files), ", ".join(notes)) if notes else tuple(_filled(files))
+    return Answer(tuple(item.anchor for item in items), _line(plural(len(items), "equal file"), earliest), more)
+
+
+def _filled(texts: Sequence[str]) -> Iterator[str]:
+    """Put as many texts on a line as it holds; a Region's name stays whole."""
+    line = ""
+    for text in texts:
+        if line and len(line) + len(text) + len(", ,") > _WIDTH:
+            yield f"{line},"
+            line = text
+        else:
+            line = f"{line}, {text}" if line else text
+    yield line
 
 
 def _line(head: str, item: EvidenceItem) -> str:

@@ -2,11 +2,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditor.model import State
 from auditor.render.context import Context
 from auditor.render.controls import Control
-from auditor.render.listing import Listing, listings
+from auditor.render.listing import Listing, listings, short_names
 from auditor.render.marks import EXCEPTIONS
 
 
@@ -42,3 +44,12 @@ def test_a_document_stays_bounded_however_many_results_there_are(report: Context
     many = grown(report.controls, 200)
     found = listings(many, budget=500, whole=1_000_000, merge=False)
     assert sum(len(listing.entries) for listing in found.values()) <= 500 + 6 * len(many)
+
+
+@given(names=st.lists(st.text(alphabet="ab:/-", max_size=30)))
+def test_names_side_by_side_can_be_told_in_full(names: list[str]) -> None:
+    before = ""
+    for name, short in zip(names, short_names(names), strict=True):
+        rest = short.removeprefix("…")
+        assert short == name or (name.endswith(rest) and before.startswith(name.removesuffix(rest)))
+        before = name

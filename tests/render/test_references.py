@@ -1,12 +1,13 @@
 """The list of evidence on paper: nothing is lost when equal answers share a line."""
 
+import re
 from collections import defaultdict
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.render.anchors import Link
-from auditor.render.references import Source, sources
+from auditor.render.references import Source, lead, shared_places, sources
 from auditor.render.register import EvidenceItem
 
 LINE = 122
@@ -51,25 +52,18 @@ registers = st.lists(items(), min_size=1, max_size=25).map(
 )
 
 
-def told(source: Source) -> dict[str, tuple[str, str]]:
+def told(source: Source) -> dict[str, str]:
     """Map each anchor to its line and to what stands under it."""
-    found = {}
-    for answer in source.answers:
-        if answer.anchor:
-            found[answer.anchor] = (answer.line, answer.notes)
-        for file in answer.files:
-            found[file.anchor] = (answer.line, f"{file.text} {answer.notes}")
-    return found
+    return {anchor: "\n".join((answer.line, *answer.more)) for answer in source.answers for anchor in answer.anchors}
 
 
 @given(register=registers)
 def test_each_file_keeps_its_reference_place_hash_and_parameters(register: list[EvidenceItem]) -> None:
-    listed = {anchor: texts for source in sources(register) for anchor, texts in told(source).items()}
+    listed = {anchor: text for source in sources(register) for anchor, text in told(source).items()}
     assert sorted(listed) == sorted(item.anchor for item in register)
     several = len({item.account for item in register}) > 1
     for item in register:
-        line, under = listed[item.anchor]
-        text = f"{line} {under}"
+        text = listed[item.anchor]
         outcome = "" if item.outcome == "answered" else item.outcome
         for fact in (
             item.ref,
@@ -80,7 +74,7 @@ def test_each_file_keeps_its_reference_place_hash_and_parameters(register: list[
             outcome,
         ):
             assert fact in text
-        assert len(line) <= LINE
+        assert len(text.partition("\n")[0]) <= LINE
 
 
 @given(register=registers)
@@ -89,7 +83,7 @@ def test_only_equal_files_share_a_line(register: list[EvidenceItem]) -> None:
     for source in sources(register):
         told_apart = []
         for answer in source.answers:
-            (kind,) = {of[anchor] for anchor in (answer.anchor, *(file.anchor for file in answer.files)) if anchor}
+            (kind,) = {of[anchor] for anchor in answer.anchors}
             told_apart.append(kind)
         assert len(set(told_apart)) == len(told_apart)
 
@@ -106,3 +100,13 @@ def test_every_control_that_used_a_file_is_named_or_found_where_it_is_said(regis
             earlier = named[source.same_as.anchor]
             assert (earlier.used_by, earlier.same_as) == (source.used_by, None)
         named[source.anchor] = source
+
+
+@given(register=registers)
+def test_links_to_files_that_share_a_line_lead_to_it(register: list[EvidenceItem]) -> None:
+    found = sources(register)
+    there = {answer.anchors[0] for source in found for answer in source.answers}
+    page = "".join(f'<a href="#{item.anchor}" data-page="{item.anchor}">{item.anchor}</a>' for item in register)
+    moved = lead(page, shared_places(found))
+    assert set(re.findall(r'(?:href="#|data-page=")([^"]+)"', moved)) <= there
+    assert re.findall(r">([^<]+)<", moved) == [item.anchor for item in register]
