@@ -202,7 +202,12 @@ def system_parts(profile: str) -> tuple[SystemPart, ...]:
         present=lambda: shutil.which("pdftotext") is not None,
         packages=("poppler-utils",),
     )
-    return (pango, poppler, browser) if profile == "dev" else (pango,)
+    archiver = SystemPart(
+        purpose="the tests with packs that another program zipped",
+        present=lambda: shutil.which("zip") is not None,
+        packages=("zip",),
+    )
+    return (pango, poppler, archiver, browser) if profile == "dev" else (pango,)
 
 
 def loads(*libraries: str) -> bool:

@@ -174,7 +174,6 @@ def test_a_directory_of_too_many_entries_is_not_read(original: Path, tmp_path: P
         verified(tmp_path, zipped(original).data(), Limits(files=5))
 
 
-@pytest.mark.skipif(shutil.which("zip") is None, reason="Info-ZIP is not installed")
 @pytest.mark.parametrize("line", ["zip -qr pack.zip pack", "zip -qr - pack | cat >pack.zip", "zip -qr0 pack.zip pack"])
 def test_what_other_tools_write_holds(original: Path, tmp_path: Path, line: str) -> None:
     shutil.copytree(original, tmp_path / "pack")
