@@ -193,14 +193,14 @@ def chain(links: Sequence[tuple[str, str, str]]) -> tuple[Box, ...]:
 
 
 def short_lines(name: str) -> tuple[str, ...]:
-    """Fold a name into a few lines, after separators where there is one near the end of a line.
+    """Fold a name into a few lines, after separators where there are any.
 
     A name that does not fit keeps its beginning and its end, as ARNs differ there.
     """
     lines: list[str] = []
     rest = name
     while len(rest) > _BOX_LINE and len(lines) < _BOX_LINES - 1:
-        cut = max((at + 1 for at in range(_BOX_LINE // 2, _BOX_LINE) if rest[at] in "-/_.:, "), default=_BOX_LINE)
+        cut = max((at + 1 for at in range(2, _BOX_LINE) if rest[at] in "-/_.:, "), default=_BOX_LINE)
         lines.append(rest[:cut])
         rest = rest[cut:]
     return (*lines, rest if len(rest) <= _BOX_LINE else "…" + rest[1 - _BOX_LINE :])
