@@ -30,6 +30,7 @@ from auditor.outcome import results_document
 from auditor.render.exports import EXPORTS, Source, export
 from auditor.render.exports.markdown import literal
 from auditor.render.exports.tables import IMPORTED_HEADS, safe_cell
+from auditor.render.exports.workbook import workbook
 from auditor.render.text import visible
 from auditor.waivers import load_waivers
 from tests.evaluate.test_engine import REGIONS, World, build_catalog, vpc
@@ -275,6 +276,18 @@ def test_no_workbook_cell_is_a_formula_and_heads_are_frozen(exported: dict[str, 
         assert all(cell.data_type in {"s", "n"} for row in sheet.iter_rows() for cell in row)
     names = {row[3].rstrip() for row in book["Results"].iter_rows(min_row=2, values_only=True)}
     assert "<r><t>a & b</t></r>" in names, "what looks like the writer's own markup is text as well"
+
+
+def test_a_table_that_no_sheet_holds_goes_on_in_further_sheets(source: Source, exported: dict[str, bytes]) -> None:
+    whole = openpyxl.load_workbook(io.BytesIO(exported["evidence.xlsx"]))
+    split = openpyxl.load_workbook(io.BytesIO(workbook(source, sheet_rows=4)))
+    for sheet in whole:
+        parts = [part for part in split if re.fullmatch(rf"{re.escape(sheet.title)}( \(\d+\))?", part.title)]
+        heads, *rows = sheet.iter_rows(values_only=True)
+        found = [list(part.iter_rows(values_only=True)) for part in parts]
+        assert all(part[0] == heads and len(part) <= 5 for part in found)
+        assert [row for part in found for row in part[1:]] == rows
+    assert "Results (3)" in split.sheetnames
 
 
 def test_markdown_shows_hostile_names_as_text(exported: dict[str, bytes]) -> None:

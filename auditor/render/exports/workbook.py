@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count, islice
 
 from auditor.errors import RenderError
 from auditor.period import parse_time
@@ -17,7 +18,8 @@ from auditor.render.exports.tables import (
 
 _CELL_LIMIT = 32_767
 """Characters that one cell holds (Excel specifications and limits)."""
-_ROW_LIMIT = 1_048_576
+_SHEET_ROWS = 1_048_575
+"""Rows that one sheet holds below its head; what is beyond goes on in a further sheet."""
 _WIDE = 60
 
 _EVIDENCE_HEADS = (
@@ -37,8 +39,12 @@ _GAP_HEADS = ("account", "region", "operation", "error", "IAM action", "evidence
 _Row = Sequence[str | int]
 
 
-def workbook(source: Source) -> bytes:
+def workbook(source: Source, *, sheet_rows: int = _SHEET_ROWS) -> bytes:
     """Return the workbook.
+
+    Args:
+        source: the run.
+        sheet_rows: rows that a sheet may hold below its head.
 
     Raises:
         RenderError: XlsxWriter is not installed.
@@ -55,12 +61,12 @@ def workbook(source: Source) -> bytes:
     head = book.add_format({"bold": True, "bottom": 2, "text_wrap": True, "valign": "top"})
     body = book.add_format({"valign": "top", "num_format": "@"})
     number = book.add_format({"valign": "top", "num_format": "0"})
-    for name, heads, rows in _sheets(source):
+    for name, heads, rows in _sheets(source, sheet_rows):
         sheet = book.add_worksheet(name)
         widths = [len(title) + 2 for title in heads]
         last = 0
         sheet.write_row(0, 0, heads, head)
-        for last, row in enumerate(_bounded(rows), start=1):
+        for last, row in enumerate(rows, start=1):
             for column, cell in enumerate(row):
                 if isinstance(cell, int):
                     sheet.write_number(last, column, cell, number)
@@ -81,14 +87,17 @@ def _text(cell: str) -> str:
     return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text
 
 
-def _bounded(rows: Iterable[_Row]) -> Iterator[_Row]:
-    for count, row in enumerate(rows, start=1):
-        if count >= _ROW_LIMIT:
-            raise RenderError("a sheet holds at most 1,048,575 rows", hint="use results.csv instead of xlsx")
-        yield row
+def _sheets(source: Source, most: int) -> Iterator[tuple[str, Sequence[str], Iterable[_Row]]]:
+    for name, heads, rows in _tables(source):
+        rest = iter(rows)
+        yield name, heads, islice(rest, most)
+        for number in count(2):
+            if (first := next(rest, None)) is None:
+                break
+            yield f"{name} ({number})", heads, chain([first], islice(rest, most - 1))
 
 
-def _sheets(source: Source) -> Iterator[tuple[str, Sequence[str], Iterable[_Row]]]:
+def _tables(source: Source) -> Iterator[tuple[str, Sequence[str], Iterable[_Row]]]:
     yield "Controls", CONTROL_HEADS, control_rows(source)
     yield "Results", RESULT_HEADS, result_rows(source)
     yield "Evidence", _EVIDENCE_HEADS, _evidence(source)
