@@ -147,8 +147,8 @@ def test_reproducible(tmp_path: Path) -> None:
     for seed, zone, language in (("1", "Asia/Kathmandu", "C"), ("4242", "America/St_Johns", "C.UTF-8")):
         out = tmp_path / seed / "packs"
         settings = {"PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": language}
-        options = ("--regions", "us-east-1", "--zip", "--out", out, "--json", "--quiet")
-        made = auditor("demo", "--world", "empty", *options, env=settings)
+        options = ("--regions", "us-east-1,eu-central-1", "--zip", "--out", out, "--json", "--quiet")
+        made = auditor("demo", "--world", "hostile", *options, env=settings)
         zips.append(Path(json.loads(made.stdout)["zip"]))
     one, two = (zipfile.ZipFile(path) for path in zips)
     with one, two:
