@@ -22,7 +22,7 @@ from auditor.evaluate.checks.fields import (
     text,
 )
 from auditor.evaluate.checks.policies import account_of
-from auditor.evaluate.checks.selectors import READ, WRITE, Management, ObjectEvents
+from auditor.evaluate.checks.selectors import READ, WRITE, DataEvents, Management
 from auditor.evaluate.view import EvidenceMissing, Subject, View
 from auditor.model import Verdict, failed, not_assessed, passed
 
@@ -179,10 +179,12 @@ def object_events_recorded(subject: Subject) -> Verdict:
     names = [text(item, "Name") for item in subject.evidence.items("s3:ListBuckets", "Buckets[]")]
     known, missing = trails(subject.evidence)
     candidates = [trail for trail in known if trail.multi_region and trail.logging]
-    recorded: list[ObjectEvents] = []
+    recorded: list[DataEvents] = []
     for trail in candidates:
         found = [
-            item for item in selectors.object_events(trail.selectors, partition=partition) if access in item.access
+            item
+            for item in selectors.data_events(trail.selectors, "AWS::S3::Object", partition=partition)
+            if access in item.access
         ]
         if any(item.covers_all() for item in found):
             subject.evidence.point(trail.item)

@@ -38,21 +38,37 @@ def selectors_leave_nothing_out(subject: Subject) -> Verdict:
 
 
 def data_events(subject: Subject) -> Verdict:
-    """Judge whether logging multi-Region trails record data events of each of the resource ``types``.
+    """Judge whether logging multi-Region trails record data events on every resource of each of the ``types``.
+
+    A selector for some buckets or functions says nothing of the others. Whether reads and writes are recorded is the
+    question of controls of their own; one of them is enough here, and the reason says which.
 
     Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetTrailStatus``, ``cloudtrail:GetEventSelectors``.
     """
     known, missing = trails(subject.evidence)
-    recorded: frozenset[str] = frozenset()
-    for trail in known:
-        if trail.multi_region and trail.logging:
-            recorded |= selectors.data_event_types(trail.selectors)
-    lacking = [str(kind) for kind in listed(subject.parameters, "types") if kind not in recorded]
-    if not lacking:
-        return passed("Data events of each expected resource type are recorded.", observed=some(sorted(recorded)))
+    answers = [trail.selectors for trail in known if trail.multi_region and trail.logging]
+    recorded, in_part, lacking = [], [], []
+    for kind in map(str, listed(subject.parameters, "types")):
+        found = [
+            item
+            for answer in answers
+            for item in selectors.data_events(answer, kind, partition=subject.account.partition)
+        ]
+        access = sorted({access for item in found if item.covers_all() for access in item.access})
+        if access:
+            recorded.append(kind if len(access) > 1 else f"{kind} ({access[0]} events only)")
+        elif found:
+            in_part.append(f"{kind} ({some([item.limits() for item in found])})")
+        else:
+            lacking.append(kind)
+    if not lacking and not in_part:
+        return passed(f"Data events are recorded for {some(recorded)}.", observed=some(recorded))
     if missing is not None:
         raise missing
-    return failed(f"No data events are recorded for {some(lacking)}.", observed=f"missing: {some(lacking)}")
+    parts = [f"No data events are recorded for {some(lacking)}." if lacking else ""]
+    parts.append(f"Data events are recorded in part for {some(in_part)}." if in_part else "")
+    observed = [f"missing: {some(lacking)}" if lacking else "", f"in part: {some(in_part)}" if in_part else ""]
+    return failed(" ".join(filter(None, parts)), observed="; ".join(filter(None, observed)))
 
 
 def insights(subject: Subject) -> Verdict:

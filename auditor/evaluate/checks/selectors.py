@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.evaluate.checks.fields import flag, listed, optional_list, text
+from auditor.evaluate.checks.fields import flag, listed, optional_list, some, text
 
 READ = "read"
 WRITE = "write"
@@ -18,7 +18,7 @@ _BY_READ_ONLY = {"true": frozenset({READ}), "false": frozenset({WRITE})}
 _LEFT_OUT_BY_CHOICE = frozenset({"kms.amazonaws.com", "rdsdata.amazonaws.com"})
 """Sources that CloudTrail lets a trail leave out because they are many; without another one it records less."""
 _MANAGEMENT_FIELDS = frozenset({"eventCategory", "readOnly", "eventSource"})
-_S3_FIELDS = frozenset({"eventCategory", "readOnly", "resources.type", "resources.ARN"})
+_DATA_FIELDS = frozenset({"eventCategory", "readOnly", "resources.type", "resources.ARN"})
 _OPERATORS = ("Equals", "NotEquals", "StartsWith", "NotStartsWith", "EndsWith", "NotEndsWith")
 
 
@@ -38,14 +38,14 @@ class Management:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectEvents:
-    """What one selector records of events on S3 objects.
+class DataEvents:
+    """What one selector records of events on resources of one type.
 
     Args:
         access: ``read`` and ``write``, as far as recorded.
-        only: prefixes of object ARNs that are recorded; None for all.
-        but: prefixes of object ARNs that are left out.
-        narrowed_by: fields that leave out events in another way; such a selector covers no bucket as a whole.
+        only: prefixes of ARNs that are recorded; None for all.
+        but: prefixes of ARNs that are left out.
+        narrowed_by: fields that leave out events in another way; such a selector covers no resource as a whole.
     """
 
     access: frozenset[str]
@@ -54,8 +54,14 @@ class ObjectEvents:
     narrowed_by: frozenset[str] = frozenset()
 
     def covers_all(self) -> bool:
-        """Say whether objects of every bucket, present and future, are recorded."""
+        """Say whether events on every resource of the type, present and future, are recorded."""
         return not self.narrowed_by and self.only is None and not self.but
+
+    def limits(self) -> str:
+        """Say which resources are recorded where it is not all of them."""
+        if self.narrowed_by:
+            return f"only events chosen by {some(sorted(self.narrowed_by))}"
+        return f"only {some(self.only)}" if self.only is not None else f"all but {some(self.but)}"
 
     def covers(self, bucket_arn: str) -> bool:
         """Say whether all objects of one bucket are recorded."""
@@ -80,42 +86,36 @@ def management(answer: Mapping[str, Any]) -> tuple[Management, ...]:
     return tuple(item for item in found if item.access)
 
 
-def object_events(answer: Mapping[str, Any], *, partition: str) -> tuple[ObjectEvents, ...]:
-    """Return what each selector of a ``GetEventSelectors`` answer records of events on S3 objects.
+def data_events(answer: Mapping[str, Any], kind: str, *, partition: str) -> tuple[DataEvents, ...]:
+    """Return what each selector of a ``GetEventSelectors`` answer records of events on resources of one type.
+
+    Args:
+        answer: the answer.
+        kind: the type of resource, such as ``AWS::S3::Object``.
+        partition: the account's, in which the ARNs are.
 
     Raises:
         KeyError, TypeError, ValueError: the answer is not of the documented form.
     """
-    every = (f"arn:{partition}:s3", f"arn:{partition}:s3:::")
-    found: list[ObjectEvents] = []
+    every = _every_arn(kind, partition)
+    found: list[DataEvents] = []
     for selector in _classic(answer):
         for resource in optional_list(selector, "DataResources"):
-            if text(resource, "Type") == "AWS::S3::Object":
-                values = tuple(map(str, optional_list(resource, "Values")))
+            if text(resource, "Type") == kind and (values := tuple(map(str, optional_list(resource, "Values")))):
                 only = None if any(value in every for value in values) else values
-                found.append(ObjectEvents(_CLASSIC[text(selector, "ReadWriteType")], only))
+                found.append(DataEvents(_CLASSIC[text(selector, "ReadWriteType")], only))
     found.extend(
-        _advanced_objects(fields, every)
+        _advanced_data(fields, every)
         for fields in _advanced(answer, "Data")
-        if "AWS::S3::Object" in _values(fields, "resources.type", "Equals")
+        if kind in _values(fields, "resources.type", "Equals")
     )
     return tuple(found)
 
 
-def data_event_types(answer: Mapping[str, Any]) -> frozenset[str]:
-    """Return the resource types, such as ``AWS::Lambda::Function``, for which any data event is recorded.
-
-    Raises:
-        KeyError, TypeError, ValueError: the answer is not of the documented form.
-    """
-    classic = {
-        text(resource, "Type")
-        for selector in _classic(answer)
-        for resource in optional_list(selector, "DataResources")
-        if optional_list(resource, "Values")
-    }
-    advanced = {kind for fields in _advanced(answer, "Data") for kind in _values(fields, "resources.type", "Equals")}
-    return frozenset(classic | advanced)
+def _every_arn(kind: str, partition: str) -> tuple[str, ...]:
+    """Return the beginnings of ARNs that stand for all resources of a type; buckets name no Region and account."""
+    service = kind.split("::")[1].lower() if kind.count("::") > 1 else kind
+    return tuple(f"arn:{partition}:{service}{end}" for end in ("", ":", ":::"))
 
 
 def _classic(answer: Mapping[str, Any]) -> Sequence[Any]:
@@ -168,8 +168,8 @@ def _advanced_management(fields: Fields) -> Management:
     return Management(_access(fields), excluded, frozenset(narrowed))
 
 
-def _advanced_objects(fields: Fields, every: Sequence[str]) -> ObjectEvents:
-    narrowed = {name for name in fields if name not in _S3_FIELDS}
+def _advanced_data(fields: Fields, every: Sequence[str]) -> DataEvents:
+    narrowed = {name for name in fields if name not in _DATA_FIELDS}
     only: tuple[str, ...] | None = None
     but: tuple[str, ...] = ()
     if arn := fields.get("resources.ARN"):
@@ -179,7 +179,7 @@ def _advanced_objects(fields: Fields, every: Sequence[str]) -> ObjectEvents:
         if only and any(prefix in every for prefix in only):
             only = None
         but = _values(fields, "resources.ARN", "NotStartsWith")
-    return ObjectEvents(_access(fields), only, but, frozenset(narrowed))
+    return DataEvents(_access(fields), only, but, frozenset(narrowed))
 
 
 def _access(fields: Fields) -> frozenset[str]:

@@ -10,8 +10,10 @@ from tests.evaluate.checks.worlds import (
     ALL_OBJECTS,
     GROUP,
     KEY,
+    LAMBDA_EVENTS,
     LOGS,
     MANAGEMENT,
+    OBJECT_EVENTS,
     RIGHT,
     TRAIL,
     agent_metrics,
@@ -52,6 +54,16 @@ def says(operation: str, page: Any, **where: Any) -> World:
 def selecting(*classic: dict[str, Any], advanced: Any = None) -> World:
     answer = selected(TRAIL, *classic, advanced=advanced)
     return says("cloudtrail:GetEventSelectors", answer, region=HOME, TrailName=TRAIL)
+
+
+def recording(objects: str = "arn:aws:s3", functions: str = "arn:aws:lambda", kind: str = "All") -> World:
+    """A world whose trail records data events of objects and functions with some ARNs."""
+    resources = [{**OBJECT_EVENTS, "Values": [objects]}, {**LAMBDA_EVENTS, "Values": [functions]}]
+    return selecting({**ALL_EVENTS, "ReadWriteType": kind, "DataResources": resources})
+
+
+OBJECTS = {"eventCategory": {"Equals": ["Data"]}, "resources__type": {"Equals": ["AWS::S3::Object"]}}
+FUNCTIONS = {"eventCategory": {"Equals": ["Data"]}, "resources__type": {"Equals": ["AWS::Lambda::Function"]}}
 
 
 def lifecycle(**rule: Any) -> World:
@@ -130,6 +142,65 @@ FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
         ),
         pytest.param("trail-data-events-recorded", selecting(ALL_OBJECTS), State.FAIL, "Lambda", id="no-functions"),
         pytest.param("trail-data-events-recorded", trails(), State.FAIL, "S3", id="no-trail"),
+        pytest.param(
+            "trail-data-events-recorded",
+            recording(functions="arn:aws:lambda:eu-central-1:111122223333:function:one"),
+            State.FAIL,
+            "in part for AWS::Lambda::Function (only arn:aws:lambda:eu-central-1:111122223333:function:one)",
+            id="one-function",
+        ),
+        pytest.param(
+            "trail-data-events-recorded",
+            recording(objects="arn:aws:s3:::one/"),
+            State.FAIL,
+            "in part for AWS::S3::Object (only arn:aws:s3:::one/)",
+            id="one-bucket",
+        ),
+        pytest.param(
+            "trail-data-events-recorded", recording(objects="arn:aws:s3:::"), State.PASS, "S3", id="all-buckets"
+        ),
+        pytest.param(
+            "trail-data-events-recorded",
+            recording(kind="WriteOnly"),
+            State.PASS,
+            "AWS::S3::Object (write events only)",
+            id="writes-only",
+        ),
+        pytest.param(
+            "trail-data-events-recorded",
+            selecting(advanced=[fields(**OBJECTS), fields(**FUNCTIONS)]),
+            State.PASS,
+            "AWS::S3::Object, AWS::Lambda::Function",
+            id="advanced",
+        ),
+        pytest.param(
+            "trail-data-events-recorded",
+            selecting(
+                advanced=[fields(**OBJECTS), fields(**FUNCTIONS, resources__ARN={"StartsWith": ["arn:aws:lambda:"]})]
+            ),
+            State.PASS,
+            "AWS::Lambda::Function",
+            id="advanced-all-functions-by-prefix",
+        ),
+        pytest.param(
+            "trail-data-events-recorded",
+            selecting(
+                advanced=[
+                    fields(**OBJECTS, resources__ARN={"NotStartsWith": ["arn:aws:s3:::logs/"]}),
+                    fields(**FUNCTIONS, eventName={"Equals": ["Invoke"]}),
+                ]
+            ),
+            State.FAIL,
+            "AWS::S3::Object (all but arn:aws:s3:::logs/), AWS::Lambda::Function (only events chosen by eventName)",
+            id="advanced-narrowed",
+        ),
+        pytest.param(
+            "trail-data-events-recorded",
+            selecting(ALL_OBJECTS, {**ALL_EVENTS, "DataResources": [{**LAMBDA_EVENTS, "Values": []}]}),
+            State.FAIL,
+            "No data events are recorded for AWS::Lambda::Function.",
+            id="no-values",
+        ),
         pytest.param(
             "trail-insights-enabled",
             kept_logs().lacks("cloudtrail:GetInsightSelectors", region=HOME, TrailName=TRAIL),
