@@ -6,7 +6,7 @@ caller's knowledge and stands in every row.
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +19,10 @@ SHORT: Final = 300
 
 ADMIN_PORTS: Final = (22, 3389)
 """SSH and RDP: the ports the CIS benchmark asks about."""
+
+_WITH_PORTS: Final = frozenset({"tcp", "udp"})
+_MODIFY_REQUEST: Final = "ModifySecurityGroupRulesRequest"
+_CLOSED: Final = "port_closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One notable record: who, what, when, outcome, from where, which resource, and where it is written."""
+    """One notable record: who, what, when, outcome, from where, which resource, and where it is written.
+
+    ``rules`` are those that a call on a security group opens or closes by their form, ``rule_ids`` those that it names
+    by id: with the form that they have from then on, or None where they let nobody but known addresses in any more.
+    """
 
     kind: str
     event_id: str
@@ -59,6 +67,7 @@ class Row:
     verified: bool = False
     ports: tuple[int, ...] = ()
     rules: frozenset[Rule] = frozenset()
+    rule_ids: tuple[tuple[str, Rule | None], ...] = ()
     closed_by: str = ""
     closed_at: datetime | None = None
 
@@ -133,6 +142,8 @@ def _kind(record: Mapping[str, Any], name: str, source: str) -> str | None:
         return INGRESS_CALLS[name]
     if _map(record, "userIdentity").get("type") == "Root" and record.get("eventType") != "AwsServiceEvent":
         return None if _map(record, "userIdentity").get("invokedBy") else ROOT_CALL
+    if source == "ec2.amazonaws.com" and _rule_ids(record):
+        return _CLOSED  # whether it closed anything shows where the opening is known
     return None
 
 
@@ -153,17 +164,72 @@ def _rules(record: Mapping[str, Any]) -> frozenset[Rule]:
     permissions = _items(_map(parameters, "ipPermissions"))
     if not permissions:
         permissions = [parameters]  # the short form: ipProtocol, fromPort, toPort, cidrIp
-    rules = _map(parameters, "ModifySecurityGroupRulesRequest").get("SecurityGroupRule")
+    permissions += [permission for _, permission in _modified(record)]
+    permissions += _items(_map(_map(record, "responseElements"), "revokedSecurityGroupRuleSet"))
+    return frozenset(rule for item in permissions for rule in _open_rules(item))
+
+
+def _open_rules(permission: Mapping[str, Any]) -> list[Rule]:
+    """Return the rules of one permission that open administration ports to everybody."""
+    if not any(_has_port(permission, port) for port in ADMIN_PORTS):
+        return []
+    protocol = _text(str(permission.get("ipProtocol")))
+    first, last = _port(permission, "fromPort"), _port(permission, "toPort")
+    if protocol == "-1":
+        first = last = None  # every port; callers leave the numbers out, EC2 answers with -1
+    return [Rule(protocol, first, last, version) for version in sorted(_open_versions(permission))]
+
+
+def _rule_ids(record: Mapping[str, Any]) -> tuple[tuple[str, Rule | None], ...]:
+    """Return the rules that a call names by id, each with the form it has from then on; None where it is closed.
+
+    The answer to an opening tells the ids, the console closes by them. What has another form than these names none.
+    """
+    name, answer = record.get("eventName"), _map(record, "responseElements")
+    if name == "AuthorizeSecurityGroupIngress":
+        made = _items(_map(answer, "securityGroupRuleSet"))
+        return tuple((known, rule) for item in made if (known := _rule_id(item)) for rule in _open_rules(item))
+    if name == "RevokeSecurityGroupIngress":
+        asked = _map(record, "requestParameters").get("securityGroupRuleIds")
+        named = asked.get("items") if isinstance(asked, Mapping) else asked
+        gone = [*(named if isinstance(named, list) else ()), *_items(_map(answer, "revokedSecurityGroupRuleSet"))]
+        return tuple((known, None) for known in dict.fromkeys(map(_rule_id, gone)) if known)
+    found: list[tuple[str, Rule | None]] = []
+    for known, permission in _modified(record) if name == "ModifySecurityGroupRules" else ():
+        rules = _open_rules(permission)
+        found += [(known, rule) for rule in rules if known]
+        if known and not rules and _is_closed(permission):
+            found.append((known, None))
+    return tuple(found)
+
+
+def _rule_id(item: object) -> str:
+    value = item.get("securityGroupRuleId") if isinstance(item, Mapping) else item
+    return value if isinstance(value, str) and value.startswith("sgr-") and len(value) <= SHORT else ""
+
+
+def _modified(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return id and new form of the rules that ModifySecurityGroupRules changes, spelled as in the other calls."""
+    rules = _map(_map(record, "requestParameters"), _MODIFY_REQUEST).get("SecurityGroupRule")
+    found: list[tuple[str, Mapping[str, Any]]] = []
     for rule in rules if isinstance(rules, list) else [rules]:
         if isinstance(rule, Mapping):
             inner = _map(rule, "SecurityGroupRule")
-            permissions.append({_lower_first(str(name)): value for name, value in inner.items()})
-    return frozenset(
-        Rule(_text(str(item.get("ipProtocol"))), _port(item, "fromPort"), _port(item, "toPort"), version)
-        for item in permissions
-        if any(_has_port(item, port) for port in ADMIN_PORTS)
-        for version in _open_versions(item)
-    )
+            permission = {_lower_first(str(name)): value for name, value in inner.items()}
+            found.append((_rule_id(rule.get("SecurityGroupRuleId")), permission))
+    return found
+
+
+def _is_closed(permission: Mapping[str, Any]) -> bool:
+    """Say whether the new form of a rule is known to keep administration ports from everybody."""
+    addresses = [permission[name] for name in ("cidrIpv4", "cidrIpv6") if permission.get(name) is not None]
+    if addresses:
+        narrow = all((network := _network(address)) and network.prefixlen for address in addresses)
+    else:
+        narrow = any(isinstance(permission.get(name), str) for name in ("referencedGroupId", "prefixListId"))
+    first, last = _port(permission, "fromPort"), _port(permission, "toPort")
+    elsewhere = _text(permission.get("ipProtocol")) in _WITH_PORTS and first is not None and last is not None
+    return narrow or (elsewhere and not any(_has_port(permission, port) for port in ADMIN_PORTS))
 
 
 def _open_versions(permission: Mapping[str, Any]) -> frozenset[int]:
@@ -176,11 +242,15 @@ def _open_versions(permission: Mapping[str, Any]) -> frozenset[int]:
 
 def _everybody(address: object) -> int:
     """Return the IP version of a range of all addresses; 0 for any other."""
-    try:
-        network = ipaddress.ip_network(address, strict=False) if isinstance(address, str) else None
-    except ValueError:
-        return 0
+    network = _network(address)
     return network.version if network is not None and network.prefixlen == 0 else 0
+
+
+def _network(address: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(address, strict=False) if isinstance(address, str) else None
+    except ValueError:
+        return None
 
 
 def _has_port(permission: Mapping[str, Any], port: int) -> bool:
@@ -192,7 +262,7 @@ def _has_port(permission: Mapping[str, Any], port: int) -> bool:
 
 def _port(permission: Mapping[str, Any], name: str) -> int | None:
     value = permission.get(name)
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _map(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -239,6 +309,7 @@ def _row(record: Mapping[str, Any], kind: str, log_file: str, verified: bool) ->
         verified,
         ports,
         rules,
+        _rule_ids(record) if _text(record.get("eventSource")) == "ec2.amazonaws.com" else (),
     )
 
 
@@ -281,6 +352,7 @@ _RESOURCE_FIELDS: Final = (
 
 def _resource(record: Mapping[str, Any]) -> str:
     parameters = _map(record, "requestParameters")
+    parameters = {"groupId": _map(parameters, _MODIFY_REQUEST).get("GroupId"), **parameters}
     for name in _RESOURCE_FIELDS:
         value = parameters.get(name)
         if isinstance(value, list):
@@ -360,24 +432,62 @@ ROW_LIMIT: Final = 5000
 """Rows in one document; what lies beyond is counted by kind."""
 
 
+@dataclass(slots=True)
+class _Group:
+    """One security group: what each opening left open, and the present form of the rules that are known by id.
+
+    An opening holds the id of each of its rules, or the rule itself where no id is known. A rule that is changed keeps
+    its id, so the opening lasts until the id lets nobody in any more.
+    """
+
+    openings: dict[int, set[str | Rule]] = field(default_factory=dict)
+    present: dict[str, Rule] = field(default_factory=dict)
+
+    def close(self, row: Row) -> tuple[list[int], tuple[int, ...]]:
+        """Take away what a call closes; return the openings of which nothing is left, and the ports known by id.
+
+        EC2 closes neither a wider rule nor one for the other IP version together with the one that is named.
+        """
+        still = {known for known, rule in row.rule_ids if rule is not None}
+        gone: set[str | Rule] = {known for known, rule in row.rule_ids if rule is None and known not in still}
+        if row.kind == _CLOSED:
+            gone |= row.rules | {known for known, rule in self.present.items() if rule in row.rules}
+        ended = [self.present.pop(known) for known in list(self.present) if known in gone]
+        for held in self.openings.values():
+            held.difference_update(gone)
+        over = [index for index, held in self.openings.items() if not held]
+        for index in over:
+            del self.openings[index]
+        return over, tuple(port for port in ADMIN_PORTS if any(rule.takes_in(port) for rule in ended))
+
+    def open(self, index: int, row: Row) -> None:
+        """Keep what a call opens."""
+        self.present.update({known: rule for known, rule in row.rule_ids if rule is not None})
+        held: set[str | Rule] = set()
+        for rule in row.rules:
+            held |= {known for known, form in row.rule_ids if form == rule} or {rule}
+        self.openings[index] = held
+
+
 def pair_ports(rows: Iterable[Row]) -> list[Row]:
     """Put each successful opening together with the successful closing that left none of its rules open.
 
-    A rule is closed by the call that names it: EC2 closes neither a wider one nor one for the other IP version with it.
+    A call that names rules by id alone stays among the rows where one of them was open; else it is about other ports.
     """
-    ordered = sorted(rows, key=Row.order)
     done: list[Row] = []
-    open_since: dict[tuple[str, str, str], dict[int, frozenset[Rule]]] = {}
-    for row in ordered:
-        here = open_since.setdefault((row.account, row.region, row.resource), {}) if row.resource else {}
+    groups: dict[tuple[str, str, str], _Group] = {}
+    for row in sorted(rows, key=Row.order):
+        group = groups.setdefault((row.account, row.region, row.resource), _Group()) if row.resource else _Group()
+        over, ports = group.close(row) if row.outcome == "Success" else ([], ())
+        for index in over:
+            done[index] = replace(done[index], closed_by=row.actor, closed_at=row.event_time)
         if row.outcome == "Success" and row.kind == "port_opened":
-            here[len(done)] = row.rules
-        elif row.outcome == "Success" and row.kind == "port_closed":
-            for index, rules in list(here.items()):
-                here[index] = rules - row.rules
-                if not here[index]:
-                    del here[index]
-                    done[index] = replace(done[index], closed_by=row.actor, closed_at=row.event_time)
+            group.open(len(done), row)
+        if row.kind == _CLOSED and not row.ports:
+            if not ports:
+                continue
+            summary = _summary(row.kind, row.actor, row.event_name, row.resource, row.outcome, ports)
+            row = replace(row, ports=ports, summary=summary)  # noqa: PLW2901 - the same row, completed
         done.append(row)
     return done
 

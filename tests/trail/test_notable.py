@@ -143,7 +143,14 @@ _JSON = st.recursive(
     max_leaves=8,
 )
 _NAMES = st.sampled_from(
-    ["ConsoleLogin", "AuthorizeSecurityGroupIngress", "ModifySecurityGroupRules", "StopLogging", "DeleteBucket"]
+    [
+        "ConsoleLogin",
+        "AuthorizeSecurityGroupIngress",
+        "ModifySecurityGroupRules",
+        "RevokeSecurityGroupIngress",
+        "StopLogging",
+        "DeleteBucket",
+    ]
 )
 _SOURCES = st.sampled_from(
     ["signin.amazonaws.com", "ec2.amazonaws.com", "cloudtrail.amazonaws.com", "s3.amazonaws.com"]
@@ -235,6 +242,151 @@ def test_a_call_closes_only_the_rule_that_it_names(closed: dict[str, Any]) -> No
         ingress("RevokeSecurityGroupIngress", closed, START + MINUTE),
     )
     assert found == [None]
+
+
+TO_ALL = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "cidrIpv4": "0.0.0.0/0"}
+
+
+def ruled(name: str, parameters: Any, answer: Any = None, at: Any = START, **fields: Any) -> dict[str, Any]:
+    asked = {"groupId": "sg-1", **parameters} if isinstance(parameters, dict) else parameters
+    return record(
+        at,
+        int(at.timestamp()),
+        eventSource="ec2.amazonaws.com",
+        eventName=name,
+        requestParameters=asked,
+        responseElements=answer,
+        **fields,
+    )
+
+
+def authorized(known: str = "sgr-1", at: Any = START, **rule: Any) -> dict[str, Any]:
+    """A call that opened a port, with the answer in which EC2 tells the rule's id."""
+    made = {**TO_ALL, **rule, "groupId": "sg-1", "isEgress": False, "securityGroupRuleId": known}
+    ranges = {"ipRanges": {"items": [{"cidrIp": made["cidrIpv4"]}]}, "ipv6Ranges": {}}
+    asked = {name: made[name] for name in ("ipProtocol", "fromPort", "toPort")} | ranges
+    return ruled(
+        "AuthorizeSecurityGroupIngress",
+        {"ipPermissions": {"items": [asked]}},
+        {"_return": True, "securityGroupRuleSet": {"items": [made]}},
+        at,
+    )
+
+
+def revoked(ids: Any, answer: Any = None, minutes: int = 4, **fields: Any) -> dict[str, Any]:
+    named = {"securityGroupRuleIds": ids}
+    return ruled("RevokeSecurityGroupIngress", named, answer or {"_return": True}, START + minutes * MINUTE, **fields)
+
+
+def modified(known: Any, rule: Any, minutes: int = 2, **fields: Any) -> dict[str, Any]:
+    change = {"SecurityGroupRuleId": known, "tag": 1, "SecurityGroupRule": rule}
+    request = {"ModifySecurityGroupRulesRequest": {"GroupId": "sg-1", "SecurityGroupRule": change}}
+    return record(
+        START + minutes * MINUTE,
+        minutes,
+        eventSource="ec2.amazonaws.com",
+        eventName="ModifySecurityGroupRules",
+        requestParameters=request,
+        **fields,
+    )
+
+
+BY_ID = {"items": [{"securityGroupRuleId": "sgr-1"}]}
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        pytest.param(revoked(BY_ID), id="items"),
+        pytest.param(revoked(["sgr-1"]), id="list"),
+        pytest.param(revoked({"items": ["sgr-2", "sgr-1"]}), id="items-of-text"),
+        pytest.param(
+            ruled(
+                "RevokeSecurityGroupIngress",
+                {},
+                {"revokedSecurityGroupRuleSet": {"items": [{"securityGroupRuleId": "sgr-1"}]}},
+                START + 4 * MINUTE,
+            ),
+            id="answer-alone",
+        ),
+        pytest.param(ingress("RevokeSecurityGroupIngress", open_to("0.0.0.0/0"), START + 4 * MINUTE), id="by-form"),
+        pytest.param(modified("sgr-1", {"CidrIpv4": "10.0.0.0/8", "IpProtocol": "-1"}, 4), id="narrowed"),
+        pytest.param(modified("sgr-1", {"ReferencedGroupId": "sg-2", "IpProtocol": "-1"}, 4), id="for-a-group"),
+        pytest.param(
+            modified("sgr-1", {"CidrIpv4": "0.0.0.0/0", "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}, 4),
+            id="another-port",
+        ),
+        pytest.param(revoked(BY_ID, userIdentity=ROOT), id="by-root"),
+    ],
+)
+def test_a_rule_is_closed_by_its_id(closing: dict[str, Any]) -> None:
+    assert opened(authorized(), closing) == [4.0]
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        pytest.param(revoked({"items": [{"securityGroupRuleId": "sgr-2"}]}), id="another-rule"),
+        pytest.param(revoked(BY_ID, errorCode="UnauthorizedOperation"), id="refused"),
+        pytest.param(revoked({"item": {"securityGroupRuleId": "sgr-1"}}), id="unknown-shape"),
+        pytest.param(revoked("sgr-1"), id="text"),
+        pytest.param(revoked({"items": [["sgr-1"], {"securityGroupRuleId": ["sgr-1"]}, None]}), id="hostile"),
+        pytest.param(revoked(BY_ID) | {"eventName": "RevokeSecurityGroupEgress"}, id="another-call"),
+        pytest.param(revoked(BY_ID) | {"eventSource": "vpc.example.com"}, id="another-service"),
+        pytest.param(
+            ruled("RevokeSecurityGroupIngress", {"groupId": "sg-2", "securityGroupRuleIds": BY_ID}), id="another-group"
+        ),
+        pytest.param(modified("sgr-1", None), id="changed-to-nothing"),
+        pytest.param(modified("sgr-1", {"Description": "x"}), id="description"),
+        pytest.param(modified("sgr-1", {"CidrIpv4": "anywhere", "IpProtocol": ["tcp"]}), id="no-network"),
+        pytest.param(modified("sgr-1", {"CidrIpv4": "0.0.0.0/0", "IpProtocol": "tcp"}), id="no-ports"),
+        pytest.param(
+            modified("sgr-1", {"CidrIpv4": "0.0.0.0/0", "IpProtocol": "tcp", "FromPort": True, "ToPort": True}),
+            id="ports-of-tomorrow",
+        ),
+        pytest.param(
+            modified("sgr-1", {"CidrIpv4": "10.0.0.0/8", "CidrIpv6": "::/0", "IpProtocol": {}}), id="half-narrowed"
+        ),
+        pytest.param(modified("sgr-1", {"CidrIpv4": "10.0.0.0/8"}, errorCode="Client.Unknown"), id="change-refused"),
+        pytest.param(modified(["sgr-1"], {"CidrIpv4": "10.0.0.0/8"}), id="no-id"),
+    ],
+)
+def test_what_does_not_surely_name_the_rule_closes_nothing(closing: dict[str, Any]) -> None:
+    assert opened(authorized(), closing) == [None]
+
+
+def test_a_changed_rule_stays_open_until_its_id_is_closed() -> None:
+    wider = {"CidrIpv4": "0.0.0.0/0", "IpProtocol": "tcp", "FromPort": 20, "ToPort": 30}
+    assert opened(authorized(), modified("sgr-1", wider, 50)) == [None, None]
+    assert opened(authorized(), modified("sgr-1", wider, 50), revoked(BY_ID, minutes=90)) == [90.0, 40.0]
+
+
+def test_an_old_form_of_a_rule_does_not_close_its_namesake() -> None:
+    elsewhere = {"CidrIpv4": "0.0.0.0/0", "IpProtocol": "tcp", "FromPort": 3389, "ToPort": 3389}
+    again = authorized("sgr-2", START + 3 * MINUTE)
+    assert opened(authorized(), modified("sgr-1", elsewhere), again, revoked(BY_ID)) == [4.0, 2.0, None]
+
+
+def test_all_traffic_is_one_rule_with_and_without_port_numbers() -> None:
+    everything = {"ipProtocol": "-1", "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}}
+    found = opened(
+        ingress("AuthorizeSecurityGroupIngress", everything),
+        ingress("RevokeSecurityGroupIngress", open_to("0.0.0.0/0", -1, -1, "-1"), START + MINUTE),
+    )
+    assert found == [1.0]
+
+
+def test_only_ids_of_open_rules_make_a_row() -> None:
+    records = (authorized(), revoked({"items": ["sgr-7"]}, minutes=1), revoked(BY_ID, userIdentity=ROLE))
+    document = notable_document(rows(*records), {}, log_files=1, records=len(records))
+    assert [(row["kind"], row["summary"]) for row in document["rows"][1:]] == [
+        ("port_closed", f"{ROLE['arn']} closed port 22 of sg-1 for everybody.")
+    ]
+
+
+def test_the_root_user_is_named_whatever_id_it_closes() -> None:
+    document = notable_document(rows(revoked(["sgr-7"], userIdentity=ROOT)), {}, log_files=1, records=1)
+    assert document["counts"] == {"root_call": 1}
 
 
 def test_groups_without_an_id_are_not_taken_for_each_other() -> None:
