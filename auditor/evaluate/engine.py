@@ -15,6 +15,7 @@ from auditor.catalog import Catalog
 from auditor.errors import CatalogError
 from auditor.evaluate import criterion
 from auditor.evaluate.checks import find_check
+from auditor.evaluate.checks.fields import seen_until
 from auditor.evaluate.sampling import draw
 from auditor.evaluate.view import EvidenceMissing, Library, Missing, Subject, View, libraries
 from auditor.evidence import Evidence, Record
@@ -282,7 +283,8 @@ def _judge(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Res
     if item.record is not None:
         view.note(item.record)
     try:
-        verdict = _verdict(variant, library, item, view)
+        with seen_until(max(library.as_of, library.seen_until)):
+            verdict = _verdict(variant, library, item, view)
     except EvidenceMissing as signal:
         gaps.note(account, signal.missing, control.id)
         verdict = _unanswered(signal.missing)

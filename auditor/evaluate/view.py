@@ -84,6 +84,8 @@ class Library:
         self.account = account
         self.period = evidence.run.period
         self.as_of = evidence.run.as_of
+        self.seen_until = max((record.collected_at for record in evidence.records), default=self.as_of)
+        """When the last answer of the run arrived."""
 
     def due(self, operation: str) -> tuple[Call, ...]:
         """Return the calls that this operation stands for.

@@ -243,8 +243,8 @@ def _mute_rule(page: Mapping[str, Any], region: str, ref: str) -> MuteRule:
         expression=text(schedule, "Expression"),
         duration=text(schedule, "Duration"),
         timezone=optional_text(schedule, "Timezone"),
-        starts=optional_moment(page, "StartDate"),
-        expires=optional_moment(page, "ExpireDate"),
+        starts=optional_moment(page, "StartDate", ahead=True),
+        expires=optional_moment(page, "ExpireDate", ahead=True),
         status=optional_text(page, "Status"),
         ref=ref,
     )

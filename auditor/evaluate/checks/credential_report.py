@@ -5,12 +5,12 @@ turns into NOT_ASSESSED. Source: IAM User Guide, "Getting credential reports for
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from auditor.evaluate.checks.fields import integer, mapping, text, time_of
+from auditor.evaluate.checks.fields import integer, mapping, past, text, time_of
 from auditor.evaluate.view import Subject
 from auditor.model import State, Verdict, failed, manual, not_applicable, not_assessed, passed
 
@@ -65,13 +65,18 @@ class Row:
         """True for the root user's row."""
         return self.user == _ROOT
 
+    def times(self) -> Iterator[datetime]:
+        """Yield all times; each is one at which something happened."""
+        told = (self.created, self.password_used, self.password_changed)
+        yield from (time for time in told if time is not None)
+        yield from (time for key in self.keys for time in (key.rotated, key.used) if time is not None)
+
     @property
     def active_keys(self) -> tuple[AccessKey, ...]:
         """The keys that work."""
         return tuple(key for key in self.keys if key.active)
 
 
-@lru_cache(maxsize=8)
 def read_report(content: str) -> Mapping[str, Row]:
     """Read a credential report.
 
@@ -82,8 +87,16 @@ def read_report(content: str) -> Mapping[str, Row]:
         Rows by ARN, root included.
 
     Raises:
-        ValueError: a column or value is missing or malformed, or a user stands twice.
+        ValueError: a column or value is missing or malformed, a user stands twice, or a time lies ahead.
     """
+    rows, newest = _read(content)
+    past(newest)
+    return rows
+
+
+@lru_cache(maxsize=8)
+def _read(content: str) -> tuple[Mapping[str, Row], datetime]:
+    """Return the rows and the newest time in any of them."""
     try:
         lines = list(csv.DictReader(content.splitlines(), strict=True))
     except csv.Error as error:
@@ -96,7 +109,7 @@ def read_report(content: str) -> Mapping[str, Row]:
         rows[row.arn] = row
     if sum(row.is_root for row in rows.values()) != 1:
         raise ValueError("the credential report does not have exactly one row for root")
-    return rows
+    return rows, max(time for row in rows.values() for time in row.times())
 
 
 def _row(line: Mapping[str, str | None]) -> Row:

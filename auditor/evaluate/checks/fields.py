@@ -1,12 +1,16 @@
 """Reads single fields of AWS answers strictly: what is missing or of a wrong type raises, and becomes NOT_ASSESSED."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from auditor.period import parse_time
 
 _Kind = TypeVar("_Kind")
+_SEEN_UNTIL: ContextVar[datetime | None] = ContextVar("seen_until", default=None)
+_CLOCKS_DIFFER = timedelta(days=1)
 _MAX_NAME = 200
 """Characters of one name in a sentence; AWS names are shorter, hostile evidence need not be."""
 
@@ -90,15 +94,41 @@ def optional_mapping(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return mapping(item, name) if item.get(name) is not None else {}
 
 
-def moment(item: Mapping[str, Any], name: str) -> datetime:
-    """Return a time field as aware UTC.
+@contextmanager
+def seen_until(latest: datetime) -> Iterator[None]:
+    """Let no time that is read as past lie more than a day after the moment up to which AWS was asked.
+
+    Every age is counted from such a time, and what has not happened yet is younger than anything: it would pass.
+    """
+    token = _SEEN_UNTIL.set(latest)
+    try:
+        yield
+    finally:
+        _SEEN_UNTIL.reset(token)
+
+
+def past(when: datetime) -> datetime:
+    """Return a time at which something happened, as it is.
+
+    Raises:
+        ValueError: AWS was asked more than a day before.
+    """
+    latest = _SEEN_UNTIL.get()
+    if latest is not None and when - latest > _CLOCKS_DIFFER:
+        raise ValueError(f"{when:%Y-%m-%d %H:%M} UTC had not come yet when AWS was asked")
+    return when
+
+
+def moment(item: Mapping[str, Any], name: str, *, ahead: bool = False) -> datetime:
+    """Return a time field as aware UTC: that of something which happened, unless it may lie ahead.
 
     Raises:
         KeyError: it is missing.
         TypeError: it is no text.
-        ValueError: it is no RFC 3339 time.
+        ValueError: it is no RFC 3339 time, or lies ahead although it may not.
     """
-    return time_of(text(item, name))
+    found = time_of(text(item, name))
+    return found if ahead else past(found)
 
 
 def time_of(value: str) -> datetime:
@@ -113,14 +143,14 @@ def time_of(value: str) -> datetime:
         raise ValueError(f"{value[:40]} is not a time") from error
 
 
-def optional_moment(item: Mapping[str, Any], name: str) -> datetime | None:
+def optional_moment(item: Mapping[str, Any], name: str, *, ahead: bool = False) -> datetime | None:
     """Return a time field that AWS leaves out when there is none.
 
     Raises:
         TypeError: it is there and no text.
-        ValueError: it is there and no RFC 3339 time.
+        ValueError: it is there and no RFC 3339 time, or lies ahead although it may not.
     """
-    return moment(item, name) if item.get(name) is not None else None
+    return moment(item, name, ahead=ahead) if item.get(name) is not None else None
 
 
 def _typed(value: Any, name: str, kind: type[_Kind]) -> _Kind:

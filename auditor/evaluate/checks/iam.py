@@ -166,7 +166,7 @@ def certificate_not_expired(subject: Subject) -> Verdict:
 
     Evidence: ``iam:ListServerCertificates`` (population).
     """
-    expiry = moment(subject.item, "Expiration")
+    expiry = moment(subject.item, "Expiration", ahead=True)
     sentence = f"The certificate is valid until {expiry:%Y-%m-%d %H:%M} UTC."
     if expiry < subject.as_of:
         return failed(f"The certificate expired on {expiry:%Y-%m-%d}.", pointer="/Expiration")
