@@ -109,8 +109,9 @@ def logs_retained(subject: Subject) -> Verdict:
     """Judge one trail: its logs are kept for ``keep_days`` and readable at once for ``at_hand_days``.
 
     Rules say what will be deleted; the oldest log file of the home Region says what was. Its name says of which day it
-    is, and whoever may write there chooses that; when it was written is S3's to say. An organization's trail writes
-    below the organization's id, which a trail does not name: its oldest log file is not looked for.
+    is, and whoever may write there chooses that; when it was written is S3's to say. A young trail has young log files,
+    but AWS tells of the last start of logging only: it excuses no trail that has been stopped. An organization's trail
+    writes below the organization's id, which a trail does not name: its oldest log file is not looked for.
 
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetBucketLifecycleConfiguration``,
     ``cloudtrail:GetTrailStatus``, ``s3:ListObjectsV2``.
@@ -135,7 +136,8 @@ def logs_retained(subject: Subject) -> Verdict:
 
 
 def _as_old_as_it_should_be(subject: Subject, by_rules: str) -> Verdict:
-    began = moment(trail_status(subject.evidence, subject.item), "StartLoggingTime")
+    status = trail_status(subject.evidence, subject.item)
+    began, stopped = moment(status, "StartLoggingTime"), optional_moment(status, "StopLoggingTime")
     home = text(subject.item, "HomeRegion")
     folder = f"{_root(subject)}{subject.account.id}/CloudTrail/{home}/"
     page = subject.evidence.page("s3:ListObjectsV2", Bucket=text(subject.item, "S3BucketName"), Prefix=folder)
@@ -165,6 +167,12 @@ def _as_old_as_it_should_be(subject: Subject, by_rules: str) -> Verdict:
             f"{by_rules}, but the log file named for {day:%Y-%m-%d} was written on {written:%Y-%m-%d}: a copy, or "
             "none of CloudTrail's, which does not show how long log files have been kept.",
             observed=f"{observed} by its name, written {written:%Y-%m-%d}",
+        )
+    if stopped is not None and age < timedelta(days=keep):
+        return not_assessed(
+            f"{by_rules}, but the oldest log file of the home Region is of {day:%Y-%m-%d}, and the trail's start of "
+            f"logging on {began:%Y-%m-%d} need not be its first: it has been stopped, last on {stopped:%Y-%m-%d}.",
+            observed=observed,
         )
     young = f"; the trail has been logging since {began:%Y-%m-%d}" if age < timedelta(days=keep) else ""
     return passed(f"{by_rules}. The oldest log file of the home Region is of {day:%Y-%m-%d}{young}.", observed=observed)

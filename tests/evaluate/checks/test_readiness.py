@@ -554,6 +554,27 @@ FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
         ),
         pytest.param(
             "trail-logs-retained",
+            reaching_back_to("2026/11/12", StartLoggingTime=ago(days=9), StopLoggingTime=ago(days=10)),
+            State.NOT_ASSESSED,
+            "start of logging on 2026-11-12 need not be its first: it has been stopped, last on 2026-11-11",
+            id="started-again",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            reaching_back_to("2026/11/01", StartLoggingTime=ago(days=20), StopLoggingTime=ago(days=1)),
+            State.NOT_ASSESSED,
+            "need not be its first",
+            id="stopped-for-good",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            reaching_back_to("2025/11/20", StartLoggingTime=ago(days=9), StopLoggingTime=ago(days=10)),
+            State.PASS,
+            "2025-11-20",
+            id="started-again-with-old-logs",
+        ),
+        pytest.param(
+            "trail-logs-retained",
             reaching_back_to("2026/10/01", "GLACIER", StartLoggingTime=ago(days=50)),
             State.FAIL,
             "is in GLACIER already",
