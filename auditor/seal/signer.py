@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from auditor.errors import SealError
+from auditor.seal.trust import machine_purposes
 
 SMALLEST_RSA = 3072
 """Bits; what NIST SP 800-57 part 1 asks for beyond 2030, and packs are kept for years."""
@@ -223,12 +224,12 @@ def check_signing_certificate(certificate: x509.Certificate, at: datetime) -> No
             f"the signing certificate is valid from {certificate.not_valid_before_utc:%Y-%m-%d} "
             f"to {certificate.not_valid_after_utc:%Y-%m-%d}, not now"
         )
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return
-    if not (usage.digital_signature or usage.content_commitment):
-        raise SealError("the signing certificate's key usage allows no signatures")
+    for extension in certificate.extensions:
+        usage = extension.value
+        if isinstance(usage, x509.KeyUsage) and not (usage.digital_signature or usage.content_commitment):
+            raise SealError("the signing certificate's key usage allows no signatures")
+        if isinstance(usage, x509.ExtendedKeyUsage) and (only := machine_purposes(usage)):
+            raise SealError(f"the signing certificate may be used for {only} only")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,13 @@ from auditor.errors import IntegrityError
 
 _DEEPEST = 6
 
+_OF_MACHINES = {
+    ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
+    ExtendedKeyUsageOID.OCSP_SIGNING: "OCSPSigning",
+    ExtendedKeyUsageOID.TIME_STAMPING: "timeStamping",
+}
+"""Purposes of services (RFC 5280 section 4.2.1.12): a key that serves nothing else speaks for no person."""
+
 
 class Use(Enum):
     """What a certificate is used for."""
@@ -53,7 +60,7 @@ def check_path(
     if not trusted:
         raise IntegrityError(f"no trusted certificate vouches for {name_of(leaf)}: none was given")
     builder = PolicyBuilder().store(Store(list(trusted))).time(at.astimezone(UTC).replace(tzinfo=None))
-    builder = builder.max_chain_depth(_DEEPEST).extension_policies(ca_policy=_issuers(), ee_policy=_leaf(use))
+    builder = builder.max_chain_depth(_DEEPEST).extension_policies(ca_policy=_issuers(use), ee_policy=_leaf(use))
     try:
         return tuple(builder.build_client_verifier().verify(leaf, list(others)).chain)
     except (VerificationError, ValueError) as error:
@@ -61,10 +68,11 @@ def check_path(
         raise IntegrityError(f"no trusted certificate vouches for {name_of(leaf)}: {reason[:200]}") from error
 
 
-def _issuers() -> ExtensionPolicy:
+def _issuers(use: Use) -> ExtensionPolicy:
     policy = ExtensionPolicy.permit_all()
     policy = policy.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_authority)
-    return policy.may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
+    policy = policy.may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
+    return _not_of_machines(policy) if use is Use.SIGNING else policy
 
 
 def _is_authority(_policy: Policy, _certificate: x509.Certificate, value: x509.BasicConstraints) -> None:
@@ -80,7 +88,7 @@ def _signs_certificates(_policy: Policy, _certificate: x509.Certificate, value: 
 def _leaf(use: Use) -> ExtensionPolicy:
     policy = ExtensionPolicy.permit_all().may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs)
     if use is Use.SIGNING:
-        return policy
+        return _not_of_machines(policy)
     return policy.require_present(x509.ExtendedKeyUsage, Criticality.CRITICAL, _stamps_only)
 
 
@@ -89,10 +97,24 @@ def _signs(_policy: Policy, _certificate: x509.Certificate, value: x509.KeyUsage
         raise ValueError("its key usage allows no signatures")
 
 
+def _not_of_machines(policy: ExtensionPolicy) -> ExtensionPolicy:
+    return policy.may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _is_not_of_machines)
+
+
+def _is_not_of_machines(_policy: Policy, certificate: x509.Certificate, value: x509.ExtendedKeyUsage | None) -> None:
+    if value is not None and (only := machine_purposes(value)):
+        raise ValueError(f"{name_of(certificate)} may be used for {only} only")
+
+
 def _stamps_only(_policy: Policy, _certificate: x509.Certificate, value: x509.ExtendedKeyUsage) -> None:
     """RFC 3161 section 2.3: one purpose, time stamping, and critical."""
     if list(value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
         raise ValueError("it is not a certificate for time stamping alone")
+
+
+def machine_purposes(value: x509.ExtendedKeyUsage) -> str:
+    """Return the purposes of a certificate that serves machines alone, in one line; empty when it has any other."""
+    return " and ".join(_OF_MACHINES[purpose] for purpose in value) if set(value) <= _OF_MACHINES.keys() else ""
 
 
 def is_valid_at(certificate: x509.Certificate, at: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ class Authority:
         *,
         start: datetime,
         end: datetime,
-        purpose: x509.ObjectIdentifier | None = None,
+        purposes: Sequence[x509.ObjectIdentifier] = (),
         ca: bool = False,
     ) -> x509.Certificate:
         """Issue a certificate for ``key``."""
@@ -61,8 +61,8 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca, None), critical=True)
             .add_extension(usage(ca=ca), critical=True)
         )
-        if purpose is not None:
-            builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+        if purposes:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=True)
         return builder.sign(self.key, hashes.SHA256())
 
 
@@ -173,9 +173,9 @@ def stamping_service(
 ) -> StampingService:
     """Return a service with a certificate for time stamping alone."""
     key = key or ec.generate_private_key(ec.SECP256R1())
-    purpose = ExtendedKeyUsageOID.TIME_STAMPING
+    purposes = [ExtendedKeyUsageOID.TIME_STAMPING]
     certificate = authority.issue(
-        "Example TSA", key, start=time - 2 * YEAR, end=end or time + 5 * YEAR, purpose=purpose
+        "Example TSA", key, start=time - 2 * YEAR, end=end or time + 5 * YEAR, purposes=purposes
     )
     return StampingService(FileSigner(key, (certificate,)), time)
 
@@ -219,8 +219,8 @@ def openssl_service(folder: Path, authority: Authority, *, now: datetime) -> Ope
     """Return a service by OpenSSL with a certificate of ``authority``."""
     folder.mkdir(parents=True, exist_ok=True)
     key = rsa_key(1)
-    purpose = ExtendedKeyUsageOID.TIME_STAMPING
-    certificate = authority.issue("OpenSSL TSA", key, start=now - YEAR, end=now + YEAR, purpose=purpose)
+    purposes = [ExtendedKeyUsageOID.TIME_STAMPING]
+    certificate = authority.issue("OpenSSL TSA", key, start=now - YEAR, end=now + YEAR, purposes=purposes)
     (folder / "tsa.pem").write_bytes(pem(certificate))
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     (folder / "tsa.key").write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))

@@ -3,9 +3,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -188,3 +190,57 @@ def test_a_certificate_that_is_trusted_itself_needs_no_issuer() -> None:
 def test_a_signing_certificate_makes_no_time_stamps() -> None:
     with pytest.raises(IntegrityError, match="no trusted certificate vouches"):
         check_path(SIGNERS["issued"].chain[0], (), (AUTHORITY.certificate,), at=NOW, use=Use.TIME_STAMPING)
+
+
+MACHINES = [
+    pytest.param([Purpose.SERVER_AUTH], "serverAuth", id="server"),
+    pytest.param([Purpose.OCSP_SIGNING], "OCSPSigning", id="ocsp"),
+    pytest.param([Purpose.TIME_STAMPING], "timeStamping", id="stamps"),
+    pytest.param([Purpose.SERVER_AUTH, Purpose.OCSP_SIGNING], "serverAuth and OCSPSigning", id="two-of-them"),
+]
+PEOPLE = [
+    pytest.param([], id="absent"),
+    pytest.param([Purpose.ANY_EXTENDED_KEY_USAGE], id="any"),
+    pytest.param([Purpose.EMAIL_PROTECTION], id="e-mail"),
+    pytest.param([Purpose.CODE_SIGNING], id="code"),
+    pytest.param([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")], id="documents"),
+    pytest.param([Purpose.SERVER_AUTH, Purpose.CLIENT_AUTH], id="server-and-client"),
+    pytest.param([x509.ObjectIdentifier("1.2.3.4.5")], id="unknown"),
+]
+
+
+def intermediate(*purposes: x509.ObjectIdentifier) -> Authority:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return Authority(key, AUTHORITY.issue("Issuer", key, start=NOW - YEAR, end=NOW + YEAR, purposes=purposes, ca=True))
+
+
+@pytest.mark.parametrize(("purposes", "words"), MACHINES)
+def test_a_certificate_for_machines_alone_signs_no_packs(purposes: list[x509.ObjectIdentifier], words: str) -> None:
+    leaf = AUTHORITY.issue("Machine", rsa_key(0), start=NOW - YEAR, end=NOW + YEAR, purposes=purposes)
+    for trusted in (AUTHORITY.certificate, leaf):
+        with pytest.raises(IntegrityError, match=f"CN=Machine may be used for {words} only"):
+            check_path(leaf, (), (trusted,), at=NOW, use=Use.SIGNING)
+
+
+@pytest.mark.parametrize(("purposes", "words"), MACHINES)
+def test_an_issuer_for_machines_alone_vouches_for_no_signer(purposes: list[x509.ObjectIdentifier], words: str) -> None:
+    issuer = intermediate(*purposes)
+    leaf = issuer.issue("Signer", rsa_key(0), start=NOW - YEAR, end=NOW + YEAR)
+    for trusted in (AUTHORITY.certificate, issuer.certificate):
+        with pytest.raises(IntegrityError, match=f"CN=Issuer may be used for {words} only"):
+            check_path(leaf, (issuer.certificate,), (trusted,), at=NOW, use=Use.SIGNING)
+
+
+@pytest.mark.parametrize("purposes", PEOPLE)
+def test_other_purposes_do_not_stop_a_signer(purposes: list[x509.ObjectIdentifier]) -> None:
+    issuer = intermediate(*purposes)
+    leaf = issuer.issue("Signer", rsa_key(0), start=NOW - YEAR, end=NOW + YEAR, purposes=purposes)
+    path = check_path(leaf, (issuer.certificate,), (AUTHORITY.certificate,), at=NOW, use=Use.SIGNING)
+    assert path == (leaf, issuer.certificate, AUTHORITY.certificate)
+
+
+def test_an_issuer_for_time_stamping_alone_vouches_for_services() -> None:
+    issuer = intermediate(Purpose.TIME_STAMPING)
+    leaf = issuer.issue("TSA", rsa_key(0), start=NOW - YEAR, end=NOW + YEAR, purposes=[Purpose.TIME_STAMPING])
+    path = check_path(leaf, (issuer.certificate,), (AUTHORITY.certificate,), at=NOW, use=Use.TIME_STAMPING)
+    assert path[1] == issuer.certificate

@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from auditor.errors import SealError
 from auditor.seal import cms
@@ -104,6 +105,14 @@ def test_a_certificate_outside_its_validity_does_not_sign(tmp_path: Path) -> Non
 def test_a_certificate_of_an_authority_does_not_sign_packs(tmp_path: Path) -> None:
     with pytest.raises(SealError, match="key usage allows no signatures"):
         load(tmp_path, key_pem(ROOT.key), pem(ROOT.certificate))
+
+
+def test_a_certificate_for_machines_alone_does_not_sign_packs(tmp_path: Path) -> None:
+    certificate = ROOT.issue(
+        "Web server", SIGNER.key, start=NOW - YEAR, end=NOW + YEAR, purposes=[ExtendedKeyUsageOID.SERVER_AUTH]
+    )
+    with pytest.raises(SealError, match="may be used for serverAuth only"):
+        load(tmp_path, key_pem(SIGNER.key), pem(certificate))
 
 
 def test_a_missing_key_file_is_told(tmp_path: Path) -> None:
