@@ -23,6 +23,8 @@ from auditor.errors import IntegrityError, UsageError
 from auditor.seal.names import is_portable, shown
 
 SUMS = "SHA256SUMS"
+STAGING = ".sealing-"
+"""How the folder in a pack begins in which a new seal waits for its place; only sealing cut short leaves one behind."""
 _CHUNK = 1 << 20
 
 
@@ -59,7 +61,7 @@ class Problem:
     """Something in a pack that is not a plain file of it.
 
     Args:
-        kind: ``link``, ``name``, ``duplicate``, ``special``, ``hidden``, ``size`` or ``unreadable``.
+        kind: ``link``, ``name``, ``duplicate``, ``special``, ``hidden``, ``leftover`` or ``unreadable``.
         path: where, already safe to print.
         message: one sentence.
     """
@@ -199,7 +201,14 @@ def _odd_entry(path: str, entry: os.DirEntry[str]) -> Problem | None:
         return Problem("special", shown(path), "is neither a file nor a folder")
     if not is_portable(path):
         return Problem("name", shown(path), "has a name that no pack uses")
-    return None
+    return _left_over(path)
+
+
+def _left_over(path: str) -> Problem | None:
+    if not path.startswith(STAGING) or "/" not in path:
+        return None
+    message = "is left over from sealing that was cut short; sealing the pack again takes it away"
+    return Problem("leftover", shown(path), message)
 
 
 # What zipfile and zlib raise on archives made to break them; anything else is a fault of ours.
@@ -427,7 +436,7 @@ def _odd_info(name: str, info: zipfile.ZipInfo, times: int) -> Problem | None:  
         return Problem("unreadable", shown(name), "is packed in a way that no pack uses")
     if _has_two_names(info) or not is_portable(name):
         return Problem("name", shown(info.orig_filename), "has a name that no pack uses")
-    return None
+    return _left_over(name)
 
 
 def _has_two_names(info: zipfile.ZipInfo) -> bool:

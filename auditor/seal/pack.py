@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -25,7 +26,7 @@ from auditor.canonical import canonical_json, sha256_hex
 from auditor.errors import IntegrityError, SealError
 from auditor.period import rfc3339
 from auditor.seal import cms
-from auditor.seal.contents import SUMS, FolderFiles, hash_file, read_small
+from auditor.seal.contents import STAGING, SUMS, FolderFiles, hash_file, read_small
 from auditor.seal.guides import readme_text, verify_text
 from auditor.seal.intoto import ATTESTATION, attestation
 from auditor.seal.manifest import (
@@ -153,18 +154,26 @@ def _finish(
         new[SIGNATURE] = _sign(new[SUMS], sealing)
         if tsa is not None:
             new[TOKEN] = fetch_stamp(new[SIGNATURE], tsa, at=sealing.at)
-    _replace(folder, new)
+    # A record of a signed PDF also holds for the unsigned one, as it says where that ends; the reverse is not true.
+    _replace(folder, new, first=SEAL_RECORD if pdf_record else PDF)
     return record
 
 
-def _replace(folder: Path, new: Mapping[str, bytes]) -> None:
-    """Put a seal in the place of an earlier one once it is on the disk: what fails leaves the pack as it was."""
-    with TemporaryDirectory(prefix=".sealing-", dir=folder) as staging:
-        for number, data in enumerate(new.values()):
-            _write(Path(staging) / str(number), data)
+def _replace(folder: Path, new: Mapping[str, bytes], *, first: str) -> None:
+    """Put a seal in the place of an earlier one once it is on the disk: what fails leaves the pack as it was.
+
+    Args:
+        folder: the pack.
+        new: bytes by path.
+        first: the file to begin with, so that a pack left between two files can be sealed again.
+    """
+    names = sorted(new, key=lambda name: name != first)
+    with TemporaryDirectory(prefix=STAGING, dir=folder) as staging:
+        for number, name in enumerate(names):
+            _write(Path(staging) / str(number), new[name])
         for name in (*UNSUMMED, *_OURS):
             (folder / name).unlink(missing_ok=True)
-        for number, name in enumerate(new):
+        for number, name in enumerate(names):
             (folder / name).parent.mkdir(exist_ok=True)
             (Path(staging) / str(number)).replace(folder / name)
 
@@ -243,12 +252,14 @@ def _stamp_record(tsa: Tsa, failure: str) -> dict[str, str]:
 def reseal_pack(folder: Path, sealing: Sealing | None = None) -> Mapping[str, Any]:
     """Seal anew a pack whose manifest still holds, for instance to sign what was made unsigned.
 
+    What an earlier attempt that was cut short left behind is taken away.
+
     Raises:
         SealError: a file of the manifest is missing or changed, there is no manifest, or signing fails.
     """
     files = _files(folder)
-    if files.problems:
-        raise SealError(f"{files.problems[0].path} {files.problems[0].message}")
+    if odd := [problem for problem in files.problems if problem.kind != "leftover"]:
+        raise SealError(f"{odd[0].path} {odd[0].message}")
     try:
         manifest = parse_manifest(read_small(files, MANIFEST))
     except IntegrityError as error:
@@ -256,6 +267,8 @@ def reseal_pack(folder: Path, sealing: Sealing | None = None) -> Mapping[str, An
     for entry in manifest.files:
         if entry.path not in files.sizes or hash_file(files, entry.path) != entry.sha256:
             raise SealError(f"{entry.path} is not what the manifest says; a changed pack is not sealed again")
+    for path in folder.glob(f"{STAGING}*/"):
+        rmtree(path)
     return finish_pack(folder, manifest, sealing)
 
 

@@ -1,5 +1,6 @@
 import json
 import resource
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -328,6 +329,65 @@ def test_a_full_disk_leaves_the_pack_as_it_was(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert contents(folder) == before
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+def killed_at_each_rename(pack: Path, sealing: Sealing | None, states: Path) -> list[Path]:
+    """Seal a pack; return copies of it as a killed process would have left it, one for each file put in its place."""
+    rename = Path.replace
+
+    def copy_and_rename(self: Path, target: Path) -> Path:
+        shutil.copytree(pack, states / str(len(list(states.iterdir()))))
+        return rename(self, target)
+
+    states.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", copy_and_rename)
+        reseal_pack(pack, sealing)
+    return sorted(states.iterdir())
+
+
+SIGNED = Sealing(SIGNER, NOW)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(None, SIGNED, id="signed-at-last"),
+        pytest.param(SIGNED, replace(SIGNED, at=NOW - timedelta(hours=1)), id="signed-again"),
+        pytest.param(SIGNED, None, id="no-longer-signed"),
+        pytest.param(SIGNED, replace(SIGNED, sign_pdf=False), id="pdf-no-longer-signed"),
+    ],
+)
+def test_a_seal_that_was_killed_can_be_made_again(
+    tmp_path: Path, before: Sealing | None, after: Sealing | None
+) -> None:
+    killed = killed_at_each_rename(sealed_pack(tmp_path / "pack", sealing=before), after, tmp_path / "killed")
+    assert len(killed) >= 4
+    for pack in killed:
+        left_over = {item.message for item in verified(pack, ()).findings if item.path.startswith(".sealing-")}
+        assert left_over == {"is left over from sealing that was cut short; sealing the pack again takes it away"}
+        reseal_pack(pack, after)
+        assert verified(pack, ()).findings == ()
+        assert contents(pack).keys() == contents(tmp_path / "pack").keys()
+
+
+def test_only_what_sealing_left_is_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "0").write_bytes(b"precious")
+    pack = sealed_pack(tmp_path / "pack")
+    (pack / ".sealing-folder").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SealError, match="is a symbolic link"):
+        reseal_pack(pack)
+    (pack / ".sealing-folder").unlink()
+    (pack / ".sealing-folder").mkdir()
+    (pack / ".sealing-folder" / "0").symlink_to(tmp_path / "elsewhere" / "0")
+    with pytest.raises(SealError, match="is a symbolic link"):
+        reseal_pack(pack)
+    (pack / ".sealing-folder" / "0").unlink()
+    (pack / ".sealing-file").write_bytes(b"mine")
+    reseal_pack(pack)
+    assert [path.name for path in pack.glob(".sealing-*")] == [".sealing-file"]
+    assert (tmp_path / "elsewhere" / "0").read_bytes() == b"precious"
 
 
 def test_a_service_that_may_fail_is_reported_in_the_pack(tmp_path: Path) -> None:
