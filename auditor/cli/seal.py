@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -237,8 +238,7 @@ def keygen(name: str, *, out: Path, days: int, as_json: bool, **options: Any) ->
             raise UsageError(
                 f"{out / file_name} is there already; a key is not written over", hint="choose another --out"
             )
-    for file_name, data in files.items():
-        _write_new(out / file_name, data)
+    _write_new({out / file_name: data for file_name, data in files.items()})
     if as_json:
         paths = {kind: str(out / kind) for kind in files}
         echo_json({"exit_code": 0, "files": sorted(paths.values()), "certificate_sha256": identity.sha256})
@@ -276,8 +276,12 @@ def _new_password() -> bytes:
     return str(asked).encode()
 
 
-def _write_new(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read, and never over another one."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+def _write_new(files: Mapping[Path, bytes]) -> None:
+    """Write files that only their owner can read, never over another one: all of them or none."""
+    with ExitStack() as undo:
+        for path, data in files.items():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            undo.callback(path.unlink)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+        undo.pop_all()

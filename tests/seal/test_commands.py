@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import resource
 import stat
 import subprocess
 import sys
@@ -99,6 +100,22 @@ def test_an_identity_is_made_whole_or_not_at_all(identity: Path, capsys: pytest.
     assert auditor("keygen", "--name", "Again", "--out", identity) == 2
     assert "signing-key.pem is there already" in capsys.readouterr().err
     assert [path.name for path in identity.iterdir()] == ["signing-key.pem"]
+
+
+@pytest.mark.parametrize("room", [0, 2000], ids=["for-nothing", "for-one-file"])
+def test_an_identity_without_room_on_the_disk_leaves_nothing_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], room: int
+) -> None:
+    making = ("keygen", "--name", "Example", "--out", tmp_path / "identity", "--no-password", "--rsa")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        code = auditor(*making)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (code, list((tmp_path / "identity").iterdir())) == (5, [])
+    assert "File too large" in capsys.readouterr().err
+    assert auditor(*making) == 0
 
 
 def test_a_zip_inside_the_pack_is_refused(pack: Path) -> None:
