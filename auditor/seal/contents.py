@@ -460,11 +460,12 @@ def _odd_folders(infos: list[zipfile.ZipInfo]) -> Iterator[Problem]:
 
 
 def _common_folder(infos: list[zipfile.ZipInfo]) -> str:
-    """Return the folder of the pack inside the zip: ``""``, or that of the only ``SHA256SUMS`` one level down."""
+    """Return the top folder that the pack is in: the only one with ``SHA256SUMS``, else the only one; ``""`` for none."""
     names = {info.filename for info in infos}
     if SUMS in names:
         return ""
-    tops = {name.split("/")[0] for name in names if name.count("/") == 1 and name.endswith(f"/{SUMS}")}
+    listed = {name.partition("/")[0] for name in names if name.count("/") == 1 and name.endswith(f"/{SUMS}")}
+    tops = listed or {name.partition("/")[0] for name in names}
     return f"{tops.pop()}/" if len(tops) == 1 else ""
 
 

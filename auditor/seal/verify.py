@@ -55,6 +55,8 @@ from auditor.seal.sums import UNSUMMED, parse_sums
 Recheck = Callable[[Path], Sequence[str]]
 """Examines an unpacked pack and returns one sentence for each thing that differs; nothing means agreement."""
 
+_MOST_NAMED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Demands:
@@ -108,8 +110,21 @@ def verify_pack(path: Path, demands: Demands) -> VerifyReport:
     """
     with open_pack(path, demands.limits) as files:
         if SUMS not in files.sizes and MANIFEST not in files.sizes:
-            raise UsageError(f"{path} is no pack: it holds neither {SUMS} nor {MANIFEST}")
+            raise _no_pack(path, files)
         return _verify(path, files, demands)
+
+
+def _no_pack(path: Path, files: PackFiles) -> UsageError:
+    """Say what is there instead of a pack: nothing of one, or others further inside."""
+    marks = (f"/{SUMS}", f"/{MANIFEST}")
+    inside = sorted({name.rpartition("/")[0] for name in files.sizes if name.endswith(marks)})
+    if not inside:
+        return UsageError(f"{path} is no pack: it holds neither {SUMS} nor {MANIFEST}")
+    named = ", ".join(shown(folder) for folder in inside[:_MOST_NAMED])
+    more = f" and {len(inside) - _MOST_NAMED:,} more" if len(inside) > _MOST_NAMED else ""
+    number = "one" if len(inside) == 1 else f"{len(inside):,} packs"
+    hint = "name the folder of the pack" if path.is_dir() else "unpack it, and name the folder of the pack"
+    return UsageError(f"{path} is no pack itself, but holds {number}: {named}{more}", hint=hint)
 
 
 def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:

@@ -1,5 +1,6 @@
 import io
 import os
+import shutil
 import stat
 import tracemalloc
 import zipfile
@@ -285,12 +286,38 @@ def test_what_is_no_pack_is_wrong_usage(tmp_path: Path) -> None:
             verify_pack(path)
 
 
+def test_a_pack_further_inside_is_named(pack: Path) -> None:
+    with pytest.raises(UsageError, match="no pack itself, but holds one: pack"):
+        verify_pack(pack.parent)
+
+
+def test_packs_further_inside_are_named(pack: Path, tmp_path: Path) -> None:
+    shelf = tmp_path / "shelf"
+    for name in ("a", "b"):
+        shutil.copytree(pack, shelf / name)
+    entries = [(zipfile.ZipInfo(str(path.relative_to(shelf))), path.read_bytes()) for path in files_of(shelf)]
+    both = write_zip(tmp_path / "both.zip", entries)
+    for path in (shelf, both):
+        with pytest.raises(UsageError, match="no pack itself, but holds 2 packs: a, b"):
+            verify_pack(path)
+    for number in range(7):
+        (shelf / f"c{number}").mkdir()
+        (shelf / f"c{number}" / "SHA256SUMS").write_bytes(b"")
+    with pytest.raises(UsageError, match="holds 9 packs: a, b, c0, c1, c2 and 4 more"):
+        verify_pack(shelf)
+
+
+def test_a_zip_without_sums_is_a_pack_that_lost_them(pack: Path, tmp_path: Path) -> None:
+    entries = [(entry, data) for entry, data in zipped(pack) if not entry.filename.endswith("SHA256SUMS")]
+    assert ("files", "malformed", "SHA256SUMS") in found(verify_pack(write_zip(tmp_path / "pack.zip", entries)))
+
+
+def files_of(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
 def zipped(pack: Path) -> list[tuple[zipfile.ZipInfo, bytes]]:
-    return [
-        (zipfile.ZipInfo(f"pack/{path.relative_to(pack)}"), path.read_bytes())
-        for path in sorted(pack.rglob("*"))
-        if path.is_file()
-    ]
+    return [(zipfile.ZipInfo(f"pack/{path.relative_to(pack)}"), path.read_bytes()) for path in files_of(pack)]
 
 
 def write_zip(path: Path, entries: list[tuple[zipfile.ZipInfo, bytes]]) -> Path:
