@@ -20,7 +20,7 @@ from typing import IO, Any, Protocol
 import orjson
 
 from auditor.errors import IntegrityError, UsageError
-from auditor.seal.names import is_portable, shown
+from auditor.seal.names import is_portable, shown, stays_in_place
 
 SUMS = "SHA256SUMS"
 STAGING = ".sealing-"
@@ -268,6 +268,8 @@ class ZipFiles:
             raise IntegrityError(f"this is not a readable zip file: {error}") from error
         infos = [info for info in everything if not _is_folder(info)]
         prefix = _common_folder(infos)
+        if prefix and not stays_in_place(prefix[:-1]):
+            problems.append(Problem("name", shown(prefix), "is a folder that tools unpack elsewhere"))
         self._entries: dict[str, _Entry] = {}
         names = Counter(info.filename for info in infos)
         for info in infos:
@@ -460,7 +462,7 @@ def _odd_folders(infos: list[zipfile.ZipInfo]) -> Iterator[Problem]:
 
 
 def _common_folder(infos: list[zipfile.ZipInfo]) -> str:
-    """Return the top folder that the pack is in: the only one with ``SHA256SUMS``, else the only one; ``""`` for none."""
+    """Return the folder around the pack: the only one at the top with ``SHA256SUMS``, or the only one; else ``""``."""
     names = {info.filename for info in infos}
     if SUMS in names:
         return ""

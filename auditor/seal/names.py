@@ -33,6 +33,11 @@ def _portable_part(part: str) -> bool:
     return not dots and bool(_PART.fullmatch(part)) and not _RESERVED.fullmatch(part)
 
 
+def stays_in_place(folder: str) -> bool:
+    """Say whether a folder of any name is unpacked where it is said to: no ``..``, drive or other separator."""
+    return folder.isprintable() and set(folder).isdisjoint("/\\:") and not set(folder) <= {"."}
+
+
 def skeleton(path: str) -> str:
     """Reduce a name to what a hurried reader sees: two names with one skeleton are easily mistaken."""
     folded = unicodedata.normalize("NFKD", path).casefold().translate(_LOOKS)

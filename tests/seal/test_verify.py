@@ -350,6 +350,22 @@ def test_an_entry_that_would_leave_the_pack_is_named(pack: Path, tmp_path: Path,
     assert not any("evil" in str(item) for item in tmp_path.rglob("*"))
 
 
+@pytest.mark.parametrize("top", ["..", "", ".", "C:", "..\\..", "a\x1b[2J"])
+def test_a_pack_that_would_be_unpacked_elsewhere_does_not_hold(pack: Path, tmp_path: Path, top: str) -> None:
+    entries = [(zipfile.ZipInfo(f"{top}/{path.relative_to(pack)}"), path.read_bytes()) for path in files_of(pack)]
+    report = verify_pack(write_zip(tmp_path / "elsewhere.zip", entries))
+    assert [(item.kind, item.message) for item in report.findings] == [
+        ("name", "is a folder that tools unpack elsewhere")
+    ]
+    assert report.exit_code == 4
+
+
+def test_a_zip_of_a_folder_with_any_name_holds(pack: Path, tmp_path: Path) -> None:
+    renamed = pack.rename(tmp_path / "Pr\u00fcfung [2026-10]")
+    pack_zip(renamed, tmp_path / "pack.zip")
+    assert verify_pack(tmp_path / "pack.zip").verdict == "pass"
+
+
 def test_a_file_that_is_a_folder_too_is_named(pack: Path, tmp_path: Path) -> None:
     entries = [*zipped(pack), (zipfile.ZipInfo("pack/results"), b"x")]
     path = write_zip(tmp_path / "x.zip", entries)
