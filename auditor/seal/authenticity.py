@@ -293,8 +293,13 @@ def _check_attestation(
     if problem:
         finding = Finding("attestation", "invalid", ATTESTATION, problem)
         return _failed("attestation", finding), [finding]
-    who = "signed by the same signer" if signed else "not signed"
-    return Check("attestation", Outcome.PASS, f"the in-toto statement speaks of this {MANIFEST}; {who}"), []
+    words = f"the in-toto statement speaks of this {MANIFEST}"
+    if record["signature"] is None:
+        return Check("attestation", Outcome.PASS, f"{words}; nobody signed it"), []
+    if signed is None:
+        message = f"{words}; who signed it cannot be said, because the pack's own signature does not hold"
+        return Check("attestation", Outcome.UNKNOWN, message), []
+    return Check("attestation", Outcome.PASS, f"{words}; signed by the same signer"), []
 
 
 def _pdf_problem(

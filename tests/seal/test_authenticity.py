@@ -138,6 +138,18 @@ def test_a_trusted_signer_is_missed_in_an_unsigned_pack(tmp_path: Path) -> None:
     assert verified(folder).exit_code == 4
 
 
+def test_the_statement_says_who_signed_it(tmp_path: Path, pack: Path) -> None:
+    def said(folder: Path) -> tuple[Outcome, str]:
+        (check,) = (check for check in verified(folder, ()).checks if check.name == "attestation")
+        return check.outcome, check.message.partition("; ")[2]
+
+    assert said(pack) == (Outcome.PASS, "signed by the same signer")
+    assert said(sealed_pack(tmp_path / "unsigned")) == (Outcome.PASS, "nobody signed it")
+    no_signature(pack)
+    outcome, words = said(pack)
+    assert (outcome, words[:30]) == (Outcome.UNKNOWN, "who signed it cannot be said, ")
+
+
 def no_signature(pack: Path) -> None:
     (pack / "SHA256SUMS.p7s").unlink()
 
