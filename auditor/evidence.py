@@ -26,12 +26,15 @@ from auditor.errors import IntegrityError
 from auditor.model import AccountScope, RunInfo
 from auditor.operations import Call
 from auditor.period import Period, parse_time, rfc3339
+from auditor.untrusted import parse_json
 
 _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z0-9-]{2,40}")
 _OPERATION = re.compile(r"[a-z0-9-]{2,40}:[A-Za-z0-9]{2,80}")
 _REF = re.compile(r"EV-\d{4,8}")
 _MAX_META_BYTES = 5_000_000
+_MAX_RAW_BYTES = 1_000_000_000
+"""What AWS says of one kind of thing in one Region; of the largest accounts some tens of millions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +268,7 @@ class Evidence:
             IntegrityError: the raw file is missing or its hash differs from the metadata.
         """
         if record.ref not in self._pages:
-            data = _read_bytes(self._folder / record.path)
+            data = _read_bytes(self._folder / record.path, _MAX_RAW_BYTES)
             if sha256_hex(data) != record.sha256:
                 raise IntegrityError(f"{record.path} does not have the SHA-256 that {record.ref} states")
             document = _parse(data, record.path)
@@ -276,27 +279,26 @@ class Evidence:
         return self._pages[record.ref]
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, most: int) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
         raise IntegrityError(f"evidence file {path.name} cannot be read: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as file:
+        if os.fstat(descriptor).st_size > most:
+            raise IntegrityError(f"{path.name} is larger than {most:,} bytes")
         return file.read()
 
 
 def _parse(data: bytes, name: str) -> Any:
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise IntegrityError(f"{name} is not JSON: {error}") from error
+        return parse_json(data)
+    except ValueError as error:
+        raise IntegrityError(f"{name} cannot be read as JSON: {error}") from error
 
 
 def _read_json(path: Path) -> Any:
-    data = _read_bytes(path)
-    if len(data) > _MAX_META_BYTES:
-        raise IntegrityError(f"{path.name} is larger than {_MAX_META_BYTES} bytes")
-    return _parse(data, path.name)
+    return _parse(_read_bytes(path, _MAX_META_BYTES), path.name)
 
 
 def _record(document: Any, path: Path) -> Record:

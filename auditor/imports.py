@@ -19,6 +19,7 @@ import orjson
 from auditor.canonical import sha256_hex
 from auditor.errors import IntegrityError, UsageError
 from auditor.period import rfc3339
+from auditor.untrusted import parse_json
 
 IMPORTED = "imported"
 """Folder below the evidence folder."""
@@ -167,7 +168,7 @@ def _check_sizes(imports: Sequence[Import], error: type[UsageError] | type[Integ
 
 def _items(data: bytes) -> list[Any]:
     try:
-        document = orjson.loads(data)
+        document = parse_json(data)
     except orjson.JSONDecodeError as error:
         lines = [line for line in data.splitlines() if line.strip()]
         if len(lines) < 2:  # noqa: PLR2004 - one line that is no JSON is no list of lines either

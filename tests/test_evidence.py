@@ -199,6 +199,13 @@ def forge(folder: Path) -> None:
     (folder / META).write_bytes(canonical_json(document))
 
 
+def swell(folder: Path) -> None:
+    """Fill a raw file with more values than anybody has memory for, and fix its hash."""
+    data = b'{"pages":[' + b"[]," * 10_000_000 + b"[]]}"
+    (folder / RAW).write_bytes(data)
+    edit(META, lambda document: document | {"sha256": sha256_hex(data)})(folder)
+
+
 def link(folder: Path) -> None:
     """Put the very same bytes behind a link: what it leads to may change when nobody looks."""
     (folder / RAW).rename(folder / "kept.json")
@@ -230,6 +237,7 @@ def link(folder: Path) -> None:
         pytest.param(forge, id="path-leads-outside"),
         pytest.param(lambda folder: shutil.copy(folder / META, folder / "meta/EV-0007.json"), id="record-twice"),
         pytest.param(link, id="symbolic-link"),
+        pytest.param(swell, id="countless-values"),
     ],
 )
 def test_evidence_that_was_touched_is_not_believed(tmp_path: Path, attack: Callable[[Path], Any]) -> None:

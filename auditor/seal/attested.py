@@ -9,9 +9,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from auditor.errors import IntegrityError
-from auditor.seal.contents import DEFAULT_LIMITS, Limits, parse_json
+from auditor.seal.contents import DEFAULT_LIMITS, Limits
 from auditor.seal.intoto import PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, encoded, key_id
 from auditor.seal.manifest import MANIFEST
+from auditor.untrusted import parse_json
 
 
 def attestation_problem(
@@ -32,9 +33,9 @@ def attestation_problem(
         limits: what may be read.
     """
     try:
-        document = parse_json(data, limits)
+        document = parse_json(data, limits.document_values)
         payload = _opened(document, signer) if enveloped else data
-        statement = parse_json(payload, limits)
+        statement = parse_json(payload, limits.document_values)
         subject = [(item["name"], item["digest"]["sha256"]) for item in statement["subject"]]
         kinds = statement["_type"], statement["predicateType"]
     except (ValueError, KeyError, TypeError) as error:

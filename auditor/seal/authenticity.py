@@ -18,7 +18,7 @@ from auditor.errors import IntegrityError
 from auditor.period import rfc3339
 from auditor.seal import cms
 from auditor.seal.attested import attestation_problem
-from auditor.seal.contents import SUMS, Limits, PackFiles, hash_file, parse_json, read_small
+from auditor.seal.contents import SUMS, Limits, PackFiles, hash_file, read_small
 from auditor.seal.intoto import ATTESTATION
 from auditor.seal.manifest import MANIFEST, PDF, SEAL_RECORD
 from auditor.seal.names import shown
@@ -28,6 +28,7 @@ from auditor.seal.report import Check, Finding, Outcome
 from auditor.seal.sums import SIGNATURE, TOKEN
 from auditor.seal.timestamp import Stamp, check_stamp_path, verify_stamp
 from auditor.seal.trust import Use, check_path, is_valid_at, name_of
+from auditor.untrusted import parse_json
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a time stamp may lie ahead of the verifier's clock."""
@@ -109,7 +110,7 @@ _RECORDED: Mapping[str, Mapping[str, type]] = {
 
 def _parse_record(data: bytes, limits: Limits) -> Mapping[str, Any]:
     try:
-        record = parse_json(data, limits)
+        record = parse_json(data, limits.document_values)
         if record["schema"] != RECORD_SCHEMA:
             raise ValueError(f"its schema is not {RECORD_SCHEMA}")
         for name, members in _RECORDED.items():

@@ -15,12 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, Protocol
-
-import orjson
+from typing import IO, Protocol
 
 from auditor.errors import IntegrityError, UsageError
 from auditor.seal.names import is_portable, shown, stays_in_place
+from auditor.untrusted import MOST_VALUES
 
 SUMS = "SHA256SUMS"
 STAGING = ".sealing-"
@@ -40,7 +39,7 @@ class Limits:
         free_bytes: unpacked size that needs no ratio.
         directory_bytes: of a zip's central directory.
         document_bytes: of a JSON or text file that is read whole.
-        document_values: in a JSON file; each takes some 150 bytes of memory, however few it takes in the file.
+        document_values: in a JSON file.
     """
 
     files: int = 1_000_000
@@ -50,7 +49,7 @@ class Limits:
     free_bytes: int = 64 << 20
     directory_bytes: int = 256 << 20
     document_bytes: int = 256 << 20
-    document_values: int = 10_000_000
+    document_values: int = MOST_VALUES
 
 
 DEFAULT_LIMITS = Limits()
@@ -105,18 +104,6 @@ def read_small(pack: PackFiles, path: str, limits: Limits = DEFAULT_LIMITS) -> b
     if size > limits.document_bytes:
         raise IntegrityError(f"{shown(path)} has {size:,} bytes; at most {limits.document_bytes:,} are read")
     return b"".join(pack.chunks(path))
-
-
-def parse_json(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
-    """Parse JSON that anybody may have written.
-
-    Raises:
-        ValueError: it is malformed, or holds more values than ``limits`` allow.
-    """
-    most = sum(data.count(mark) for mark in (b",", b"[", b"{"))  # what stands before a value, except before the first
-    if most > limits.document_values:
-        raise ValueError(f"it may hold {most:,} values; at most {limits.document_values:,} are read")
-    return orjson.loads(data)
 
 
 def hash_file(pack: PackFiles, path: str) -> str:

@@ -15,9 +15,10 @@ from auditor.canonical import canonical_json, sha256_hex
 from auditor.errors import IntegrityError, SealError
 from auditor.model import RunInfo
 from auditor.period import rfc3339
-from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits, PackFiles, hash_file, parse_json, read_small
+from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits, PackFiles, hash_file, read_small
 from auditor.seal.names import is_portable
 from auditor.seal.sums import UNSUMMED
+from auditor.untrusted import parse_json
 
 MANIFEST = "manifest.json"
 README = "README.txt"
@@ -361,7 +362,7 @@ def parse_manifest(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Manifest:
         IntegrityError: the bytes are no canonical JSON, or a member that verification rests on is missing or malformed.
     """
     try:
-        document = parse_json(data, limits)
+        document = parse_json(data, limits.document_values)
         _check_canonical(document, data)
         _check(document)
         files = tuple(FileEntry(**item) for item in document["files"])

@@ -31,7 +31,6 @@ from auditor.seal.contents import (
     PackFiles,
     hash_file,
     open_pack,
-    parse_json,
     read_small,
 )
 from auditor.seal.manifest import (
@@ -51,6 +50,7 @@ from auditor.seal.names import shown, skeleton
 from auditor.seal.pages import manifests_named
 from auditor.seal.report import Check, Finding, Outcome, VerifyReport, concluded
 from auditor.seal.sums import UNSUMMED, parse_sums
+from auditor.untrusted import parse_json
 
 Recheck = Callable[[Path], Sequence[str]]
 """Examines an unpacked pack and returns one sentence for each thing that differs; nothing means agreement."""
@@ -293,7 +293,7 @@ def _meta_findings(pack: _Pack, hashes: Mapping[str, str]) -> Iterator[Finding]:
 
 def _json(pack: _Pack, name: str) -> Any:
     try:
-        return parse_json(pack.read(name), pack.limits)
+        return parse_json(pack.read(name), pack.limits.document_values)
     except (ValueError, IntegrityError):
         return None
 

@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
-import orjson
-
 from auditor.trail.findings import Certainty, Finding
 from auditor.trail.gunzip import Damaged, inflate
 from auditor.trail.keys import PublicKey
 from auditor.trail.names import DigestName
+from auditor.untrusted import parse_json
 
 INFLATED_LIMIT: Final = 1 << 26
 """A digest entry takes some 350 bytes: 64 MiB hold 190,000 log files in one hour."""
@@ -363,8 +362,8 @@ def _iso(text: str) -> datetime | None:
 
 def _parse(data: bytes, sha256: str) -> tuple[Digest, dict[str, Any]]:
     try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
+        document = parse_json(data)
+    except ValueError as error:
         raise _Malformed(f"not JSON ({error})") from error
     if not isinstance(document, dict):
         raise _Malformed("not a JSON object")

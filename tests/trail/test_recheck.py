@@ -1,6 +1,8 @@
 """What a pack carries of a trail, verified again by somebody who has only the pack."""
 
+import gzip
 import json
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -164,6 +166,41 @@ def nest(name: str) -> Callable[[Path], None]:
         (archive / name).write_bytes(b"[" * 100_000)
 
     return spoil
+
+
+def swell(name: str) -> Callable[[Path], None]:
+    def spoil(archive: Path) -> None:
+        (archive / name).write_bytes(b'{"a":[' + b"[]," * 10_000_000 + b"[]]}")
+
+    return spoil
+
+
+def swell_digest(archive: Path) -> None:
+    with zipfile.ZipFile(archive / "digests.zip") as old:
+        contents = {name: old.read(name) for name in old.namelist()}
+    contents[min(contents)] = gzip.compress(b'{"logFiles":[' + b"[]," * 10_000_000 + b"[]]}", 1)
+    with zipfile.ZipFile(archive / "digests.zip", "w") as new:
+        for key, data in contents.items():
+            new.writestr(key, data)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(swell("metadata.json"), id="metadata"),
+        pytest.param(swell("public-keys.json"), id="keys"),
+        pytest.param(swell_digest, id="digest"),
+    ],
+)
+def test_countless_values_take_no_memory(tmp_path: Path, report: dict[str, Any], spoil: Callable[[Path], None]) -> None:
+    spoil(tmp_path / "trail-1")
+    tracemalloc.start()
+    try:
+        assert recheck(tmp_path / "trail-1", report) != ()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100 << 20  # the document and one copy of it; its values would take 700 MB
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Any, Final
 from auditor.errors import UsageError
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Unavailable, Version
 from auditor.trail.keys import KeyBook, parse_key_file
+from auditor.untrusted import bounded_json
 
 KEY_FILE: Final = "public-keys.json"
 METADATA_FILE: Final = "metadata.json"
@@ -22,6 +23,8 @@ _METHODS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _FREE: Final = 64 << 20
 _RATIO: Final = 200
 """Digests are packed already: an archive that unpacks to more than this many times its size is a bomb."""
+_MOST_JSON: Final = 2 << 30
+"""Bytes of metadata: some 700 for each digest, of which a large organization has a million in a month."""
 _ZIP_ERRORS: Final = (OSError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 """What ``zipfile`` raises on archives made to break it; ``ValueError`` also stands for our own refusals."""
 
@@ -168,10 +171,16 @@ def _walk(folder: Path) -> Iterator[tuple[str, int]]:
 
 def _read_json(path: Path) -> Mapping[str, Any]:
     try:
-        document = json.loads(path.read_bytes())
+        document = _parse(path)
     except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _parse(path: Path) -> Any:
+    if path.stat().st_size > _MOST_JSON:
+        raise ValueError(f"larger than {_MOST_JSON} bytes")
+    return json.loads(bounded_json(path.read_bytes()))
 
 
 def _metadata(value: object) -> Mapping[str, str]:
@@ -186,7 +195,7 @@ def _metadata(value: object) -> Mapping[str, str]:
 def read_key_file(path: Path, regions: Sequence[str]) -> KeyBook:
     """Read an archived key file; a missing or broken one is reported for every Region, and nothing is verified."""
     try:
-        document = json.loads(path.read_bytes())
+        document = _parse(path)
     except (OSError, ValueError, RecursionError) as error:
         return KeyBook((), tuple((region, f"{path.name}: {type(error).__name__}") for region in regions))
     keys = parse_key_file(document, regions)
