@@ -8,6 +8,8 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -24,9 +26,13 @@ from auditor.trail.verify import verify_trail
 _ABOUT_DIGESTS: Final = ("digest_", "link_", "signature_", "key_", "proved_", "backfill_")
 """What kinds of findings begin with that rest on digests and keys alone."""
 
-_VOUCHED: Final = "unvouched"
+_UNVOUCHED: Final = "unvouched"
 _LOG_STATES: Final = ("valid", "altered", "missing", "unreadable", "unchecked", "unvouched")
 _MOST_DIFFERENCES: Final = 100
+_MOST_APART: Final = 200_000
+"""Rows of the object list that are kept while two lists are compared; some 100 MB."""
+_LONGEST_LINE: Final = 8_000
+"""Characters: a bucket's name, a key of 1,024 bytes, a hash and a state are far shorter."""
 _FREE_HOURS: Final = 200_000
 """Hours of all chains together that may be without any digest: those of one account over a year in 20 Regions."""
 _HOURS_EACH: Final = 100
@@ -79,9 +85,10 @@ def recheck(archive: Path, recorded: Mapping[str, Any]) -> tuple[str, ...]:
             report = verify_trail(
                 source, lambda regions, *_: source.keys(regions), scope, now=now, archive=Path(scratch)
             )
-            rebuilt = list(_objects(Path(scratch) / OBJECT_LIST))
-        kept = list(_objects(archive / OBJECT_LIST))
-        differences = [*_report_differences(recorded, report), *_object_differences(recorded, kept, rebuilt)]
+            differences = [
+                *_report_differences(recorded, report),
+                *_object_differences(recorded, archive / OBJECT_LIST, Path(scratch) / OBJECT_LIST),
+            ]
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError, csv.Error, Unavailable) as error:
         raise IntegrityError(f"the archived digests in {archive.name} cannot be verified again: {error}") from error
     more = len(differences) - _MOST_DIFFERENCES
@@ -146,29 +153,56 @@ def _digest_findings(document: Mapping[str, Any]) -> Counter[str]:
     return Counter(kind for kind in kinds if kind.startswith(_ABOUT_DIGESTS))
 
 
-_Row = tuple[str, str, str, str]
+_Row = tuple[str, str, str]
+"""Bucket, key and the SHA-256 vouched for."""
 
 
-def _objects(path: Path) -> Iterator[_Row]:
-    """Read an object list: bucket, key, SHA-256 vouched for, state."""
+def _objects(path: Path, states: Counter[str]) -> Iterator[_Row]:
+    """Read an object list; yield what digests vouch for, and count the states of all."""
     with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
+        rows = csv.reader(iter(partial(file.readline, _LONGEST_LINE), ""))
         if next(rows, None) != ["bucket", "key", "sha256", "state"]:
             raise ValueError(f"{OBJECT_LIST} has no such head")
-        for row in rows:
-            bucket, key, sha256, state = row
-            yield bucket, key, sha256, state
+        for bucket, key, sha256, state in rows:
+            if state not in _LOG_STATES:
+                raise ValueError(f"{OBJECT_LIST} names a state that there is not")
+            states[state] += 1
+            if state != _UNVOUCHED:
+                yield bucket, key, sha256
 
 
-def _object_differences(recorded: Mapping[str, Any], kept: list[_Row], rebuilt: list[_Row]) -> Iterator[str]:
-    vouched = {row[:3] for row in kept if row[3] != _VOUCHED}
-    shown = {row[:3] for row in rebuilt if row[3] != _VOUCHED}
-    for _, key, _ in sorted(vouched - shown):
+def _object_differences(recorded: Mapping[str, Any], kept: Path, rebuilt: Path) -> Iterator[str]:
+    counts: Counter[str] = Counter()
+    added, lost = _apart(_objects(kept, counts), _objects(rebuilt, Counter()))
+    for _, key, _ in sorted(added):
         yield f"{key}: the object list names a hash that no archived digest vouches for"
-    for _, key, _ in sorted(shown - vouched):
+    for _, key, _ in sorted(lost):
         yield f"{key}: an archived digest vouches for it, and the object list does not name that hash"
-    counts = Counter(row[3] for row in kept)
     for state in _LOG_STATES:
         if counts[state] != recorded["counts"]["logs"][state]:
             number = recorded["counts"]["logs"][state]
             yield f"log files {state}: {number} in the report, {counts[state]} in the object list"
+
+
+def _apart(ours: Iterator[_Row], theirs: Iterator[_Row]) -> tuple[set[_Row], set[_Row]]:
+    """Return what only one of two lists has.
+
+    Genuine lists have one order. Walked side by side, only what has not met its like is kept in memory, and a million
+    log files take no more than ten.
+
+    Raises:
+        ValueError: they have too little in common to go on.
+    """
+    only_ours: set[_Row] = set()
+    only_theirs: set[_Row] = set()
+    for pair in zip_longest(ours, theirs):
+        if pair[0] == pair[1]:
+            continue
+        for row, here, there in zip(pair, (only_ours, only_theirs), (only_theirs, only_ours), strict=True):
+            if row in there:
+                there.remove(row)
+            elif row is not None:
+                here.add(row)
+        if len(only_ours) + len(only_theirs) > _MOST_APART:
+            raise ValueError(f"{OBJECT_LIST} has little in common with the archived digests")
+    return only_ours, only_theirs

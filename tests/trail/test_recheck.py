@@ -100,13 +100,19 @@ def drop_object(archive: Path) -> None:
     path.write_text("".join(lines[:3] + lines[4:]))
 
 
+def repeat_object(archive: Path) -> None:
+    path = archive / "objects.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines, lines[1]]))
+
+
 def whitewash(archive: Path) -> None:
     path = archive / "objects.csv"
     path.write_text(path.read_text().replace(",valid", ",altered", 1))
 
 
 @pytest.mark.parametrize(
-    "spoil", [edit_digest, drop_digest, lose_signature, lose_keys, edit_hash, drop_object, whitewash]
+    "spoil", [edit_digest, drop_digest, lose_signature, lose_keys, edit_hash, drop_object, repeat_object, whitewash]
 )
 def test_each_way_to_spoil_an_archive_is_named(
     tmp_path: Path, report: dict[str, Any], spoil: Callable[[Path], None]
@@ -130,11 +136,56 @@ def test_a_report_of_another_shape_cannot_be_used(
         recheck(tmp_path / "trail-1", {**report, member: value})
 
 
-@pytest.mark.parametrize("text", ["", "bucket,key,sha256,state\na,b\n", "\0"])
+HEAD = "bucket,key,sha256,state\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("\0", id="nul"),
+        pytest.param(HEAD + "a,b\n", id="columns"),
+        pytest.param(HEAD + "a,b,c,fine\n", id="state"),
+        pytest.param(HEAD + "a" * 9_000 + ",b,c,valid\n", id="long-line"),
+        pytest.param(HEAD + '"' + "a\n" * 200_000, id="long-cell"),
+    ],
+)
 def test_an_object_list_of_another_shape_cannot_be_used(tmp_path: Path, report: dict[str, Any], text: str) -> None:
     (tmp_path / "trail-1" / "objects.csv").write_text(text)
     with pytest.raises(IntegrityError, match="cannot be verified again"):
         recheck(tmp_path / "trail-1", report)
+
+
+def test_only_the_rows_that_differ_are_named(tmp_path: Path, report: dict[str, Any]) -> None:
+    path = tmp_path / "trail-1" / "objects.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    lost = lines[20].split(",")[1]
+    path.write_text("".join([*lines[:5], "trail-bucket,A/new,00,unvouched\n", *lines[5:20], *lines[21:]]))
+    said = [
+        difference for difference in recheck(tmp_path / "trail-1", report) if not difference.startswith("log files")
+    ]
+    assert said == [f"{lost}: an archived digest vouches for it, and the object list does not name that hash"]
+
+
+def test_the_order_of_the_object_list_is_no_difference(tmp_path: Path, report: dict[str, Any]) -> None:
+    path = tmp_path / "trail-1" / "objects.csv"
+    head, *lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([head, *reversed(lines)]))
+    assert recheck(tmp_path / "trail-1", report) == ()
+
+
+def test_an_object_list_of_countless_rows_takes_no_memory(tmp_path: Path, report: dict[str, Any]) -> None:
+    with (tmp_path / "trail-1" / "objects.csv").open("w") as file:
+        file.write(HEAD)
+        file.writelines(f"trail-bucket,{number},00,valid\n" for number in range(600_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(IntegrityError, match="little in common with the archived digests"):
+            recheck(tmp_path / "trail-1", report)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100 << 20
 
 
 def test_the_scope_of_a_report_survives_the_recheck(tmp_path: Path) -> None:
