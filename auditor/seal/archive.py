@@ -1,11 +1,17 @@
-"""One zip per pack, byte for byte the same for the same files; and the way back, which writes only lawful names."""
+"""Packs opened from a folder or a zip, written as a zip, and unpacked.
+
+A zip is byte for byte the same for the same files; what is unpacked has lawful names only.
+"""
 
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from auditor.errors import IntegrityError, SealError
-from auditor.seal.contents import FolderFiles, PackFiles
+from auditor.errors import IntegrityError, SealError, UsageError
+from auditor.seal.contents import DEFAULT_LIMITS, FolderFiles, Limits, PackFiles
+from auditor.seal.zipfiles import ZipFiles
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest date a zip can carry: files in a pack have no dates of their own."""
@@ -13,6 +19,25 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _PLAIN_FILE = 0o100644 << 16
 _LEVEL = 6
+
+
+@contextmanager
+def open_pack(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[PackFiles]:
+    """Open a pack, folder or zip.
+
+    Raises:
+        UsageError: there is nothing at ``path``, or it is neither a folder nor a zip file.
+        IntegrityError: it is one, but cannot be read within ``limits``.
+    """
+    if path.is_dir():
+        yield FolderFiles(path, limits)
+    elif path.is_file():
+        with path.open("rb") as file:
+            if file.read(2) != b"PK" and not zipfile.is_zipfile(file):
+                raise UsageError(f"{path} is neither the folder nor the zip of a pack")
+            yield ZipFiles(file, limits)
+    else:
+        raise UsageError(f"there is no pack at {path}")
 
 
 def pack_zip(folder: Path, file: Path) -> None:

@@ -2,7 +2,7 @@
 
 Order, and what each step rests on:
 
-1. the files are plain files with lawful names (``contents.py``);
+1. the files are plain files with lawful names (``contents.py``, ``zipfiles.py``);
 2. ``SHA256SUMS`` lists each of them with its hash, and no other;
 3. ``manifest.json`` agrees, and describes the evidence, results and rules that are there;
 4. the pages name that manifest;
@@ -22,7 +22,7 @@ from cryptography import x509
 
 from auditor.errors import AuditorError, IntegrityError, UsageError
 from auditor.period import rfc3339
-from auditor.seal.archive import unpack
+from auditor.seal.archive import open_pack, unpack
 from auditor.seal.authenticity import check_authenticity
 from auditor.seal.contents import (
     DEFAULT_LIMITS,
@@ -30,7 +30,6 @@ from auditor.seal.contents import (
     Limits,
     PackFiles,
     hash_file,
-    open_pack,
     read_small,
 )
 from auditor.seal.manifest import (

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from auditor.canonical import canonical_json
 from auditor.errors import IntegrityError, UsageError
-from auditor.seal.archive import pack_zip, unpack
-from auditor.seal.contents import DEFAULT_LIMITS, FolderFiles, Limits, open_pack
+from auditor.seal.archive import open_pack, pack_zip, unpack
+from auditor.seal.contents import DEFAULT_LIMITS, FolderFiles, Limits
 from auditor.seal.report import Outcome, VerifyReport
 from auditor.seal.verify import Demands
 from auditor.seal.verify import verify_pack as verify
