@@ -1,17 +1,26 @@
 """``auditor.yaml``: the settings of a run, checked, with file and line for every mistake."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from auditor.errors import UsageError
 from auditor.model import Severity
-from auditor.yamlfile import YamlError, first_problem, gravest, load_yaml
+from auditor.period import FORMS, parse_period
+from auditor.yamlfile import YamlError, first_problem, gravest, load_yaml, problem_words
 
 _Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 _Allowed = Annotated[str, Field(pattern=r"^not-assessed:[a-z0-9-]+$")]
+
+
+Format = Literal[
+    "html", "pdf", "csv", "results-csv", "imported-csv", "xlsx", "oscal", "ocsf", "asff", "sarif", "junit", "markdown"
+]
+"""Pages, then exports; a test compares them with what can be written."""
 
 
 class Branding(BaseModel):
@@ -94,7 +103,7 @@ class Config(BaseModel):
     out: str = "reports"
     securityhub_import: Annotated[bool, Field(description="Send the findings to Security Hub; this writes.")] = False
     zip: Annotated[bool, Field(description="Write the pack as one zip as well, beside it.")] = False
-    formats: Annotated[list[str], Field(description="pdf, html, and exports of the results.")] = [
+    formats: Annotated[list[Format], Field(description="The pages, and exports of the results.")] = [
         "pdf",
         "html",
         "csv",
@@ -111,6 +120,15 @@ class Config(BaseModel):
     branding: Branding = Branding()
     signing: Signing = Signing()
 
+    @field_validator("period")
+    @classmethod
+    def _names_a_period(cls, text: str) -> str:
+        try:
+            parse_period(text, datetime.max.replace(tzinfo=UTC))
+        except UsageError as error:
+            raise PydanticCustomError("period", "{words}", {"words": error.message}) from error
+        return text
+
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "branding": Branding,
@@ -120,6 +138,27 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "signing": Signing,
 }
 """Settings that are mappings of settings themselves."""
+
+
+_OPTIONS = {
+    "formats": "format",
+    "frameworks": "framework",
+    "imports": "import",
+    "limits.concurrency": "concurrency",
+    "sampling.seed": "seed",
+    "sampling.size": "sample",
+}
+"""Setting -> option, where their names differ."""
+
+_SUCH_AS = {
+    "account": 'such as "111122223333"',
+    "allow": "such as not-assessed:iam-root-mfa",
+    "branding.accent": 'such as "#14324f"',
+    "period": FORMS,
+    "regions": "such as eu-central-1",
+    "sampling.seed": "a line of at most 100 ASCII characters",
+}
+"""Setting -> what it looks like."""
 
 
 def load_config(path: Path | None, options: Mapping[str, Any]) -> Config:
@@ -153,9 +192,9 @@ def load_config(path: Path | None, options: Mapping[str, Any]) -> Config:
         )
     except ValidationError as error:
         problem = gravest(error)
-        names = [str(part) for part in problem["loc"] if isinstance(part, str)]
-        option = names[1] if names[0] == "limits" and len(names) > 1 else names[0]
-        raise UsageError(f"--{option.replace('_', '-')}: {problem['msg']}") from error
+        name = ".".join(str(part) for part in problem["loc"] if isinstance(part, str))
+        option = _OPTIONS.get(name, name.replace("_", "-"))
+        raise UsageError(f"--{option}: {problem_words(problem)}", hint=_SUCH_AS.get(name, "")) from error
 
 
 def _over(written: Any, given: Any) -> Any:
@@ -165,7 +204,7 @@ def _over(written: Any, given: Any) -> Any:
 
 def _problem(error: ValidationError, found: Any) -> UsageError:
     problem = gravest(error)
-    hint = ""
+    hint = _SUCH_AS.get(".".join(str(part) for part in problem["loc"] if isinstance(part, str)), "")
     if problem["type"] == "extra_forbidden":
         model = SECTIONS.get(str(problem["loc"][0]), Config)
         hint = f"known settings: {', '.join(model.model_fields)}"

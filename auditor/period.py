@@ -10,7 +10,8 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _QUARTER = re.compile(r"(\d{4})-Q([1-4])")
 _YEAR = re.compile(r"(\d{4})")
 _SPAN = re.compile(r"(\d{1,5})([hd])")
-_HINT = "use last-month, 2026-10, 2026-Q3, 2026, 24h, 7d or START/END as RFC 3339 dates or times"
+FORMS = "use last-month, 2026-10, 2026-Q3, 2026, 24h, 7d or START/END as RFC 3339 dates or times"
+"""How a period may be written, as a hint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Period:
             if moment.utcoffset() != timedelta(0):
                 raise ValueError("a period is stated in UTC")
         if self.start >= self.end:
-            raise UsageError(f"the period {self.label} ends before it starts", hint=_HINT)
+            raise UsageError(f"the period {self.label} ends before it starts", hint=FORMS)
 
     @property
     def length(self) -> timedelta:
@@ -77,7 +78,21 @@ def parse_period(text: str, now: datetime) -> Period:
     try:
         return _parse(text.strip(), now.astimezone(UTC))
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"cannot read the period {text!r}: {error}", hint=_HINT) from error
+        raise UsageError(f"cannot read the period {text!r}: {error}", hint=FORMS) from error
+
+
+def parse_past_period(text: str, now: datetime) -> Period:
+    """Read a period that is to be looked at ``now``: one that has begun. See ``parse_period``.
+
+    Raises:
+        UsageError: the text names no period, or one of which nothing can be known yet.
+    """
+    period = parse_period(text, now)
+    if period.start >= now:
+        raise UsageError(
+            f"the period {period.label} has not begun: it is {rfc3339(now)}", hint="is the year right, and --as-of?"
+        )
+    return period
 
 
 def _parse(text: str, now: datetime) -> Period:

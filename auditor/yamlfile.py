@@ -12,6 +12,9 @@ from auditor.errors import AuditorError
 _MAX_BYTES = 4_000_000
 """Larger than any catalogue or waiver file by two orders of magnitude."""
 
+_MAX_DEPTH = 50
+"""Nesting that no file of ours comes near. PyYAML's time grows with the square of it: 100,000 brackets take minutes."""
+
 
 class YamlError(ValueError):
     """The file cannot be read as plain YAML; the message begins with file and line."""
@@ -55,18 +58,20 @@ def load_yaml(path: Path) -> YamlFile:
     """Read one YAML document.
 
     Raises:
-        YamlError: not readable, too large, not YAML, a duplicate key, an alias or a tag.
+        YamlError: not readable, too large, nested too deeply, not YAML, a duplicate key, an alias or a tag.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise YamlError(f"{path}: larger than {_MAX_BYTES} bytes")
         source = path.read_bytes()
         text = source.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise YamlError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise YamlError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise YamlError(f"{path}: cannot be read: it is not UTF-8") from error
     loader = _Loader(text)
     try:
-        _refuse_aliases(text, path)
+        _refuse_aliases_and_depth(text, path)
         node = loader.get_single_node()
         lines: dict[tuple[str | int, ...], int] = {}
         data = _build(loader, node, (), lines, path) if node is not None else None
@@ -75,17 +80,23 @@ def load_yaml(path: Path) -> YamlFile:
         line = f":{mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or str(error)
         raise YamlError(f"{path}{line}: {problem}") from error
-    except RecursionError as error:
-        raise YamlError(f"{path}: nested too deeply") from error
     finally:
         loader.dispose()
     return YamlFile(path, data, lines, source)
 
 
-def _refuse_aliases(text: str, path: Path) -> None:
+def _refuse_aliases_and_depth(text: str, path: Path) -> None:
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
-            raise YamlError(f"{path}:{event.start_mark.line + 1 if event.start_mark else 0}: aliases are not allowed")
+            raise YamlError(f"{path}:{line}: aliases are not allowed")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            raise YamlError(f"{path}:{line}: nested too deeply")
 
 
 def _build(
@@ -100,7 +111,7 @@ def _build(
         case yaml.MappingNode():
             built: dict[str, Any] = {}
             for key_node, value_node in node.value:
-                key = str(loader.construct_object(key_node, deep=True))
+                key = str(_plain(loader, key_node, path))
                 if key in built:
                     raise YamlError(f"{path}:{key_node.start_mark.line + 1}: the key {key!r} stands twice")
                 built[key] = _build(loader, value_node, (*where, key), lines, path)
@@ -108,7 +119,30 @@ def _build(
             return built
         case yaml.SequenceNode():
             return [_build(loader, item, (*where, index), lines, path) for index, item in enumerate(node.value)]
-    return loader.construct_object(node)
+    return _plain(loader, node, path)
+
+
+def _plain(loader: yaml.SafeLoader, node: yaml.Node, path: Path) -> Any:
+    """Return a value without parts; YAML takes some texts for numbers that are none (``0x_``, five thousand digits)."""
+    try:
+        return loader.construct_object(node, deep=True)
+    except (ValueError, KeyError, AttributeError) as error:
+        text, kind = str(node.value)[:40], node.tag.rpartition(":")[2]
+        raise YamlError(f"{path}:{node.start_mark.line + 1}: {text!r} cannot be read as {kind}; is it text?") from error
+
+
+_WORDS = {
+    "extra_forbidden": "there is no such key",
+    "string_type": "expected text; in quotes where YAML sees a number, a yes or no, or a comment in it",
+    "list_type": "expected a list",
+    "model_type": "expected a mapping",
+}
+"""What is wrong, in a person's words, where pydantic speaks to a programmer."""
+
+
+def problem_words(problem: Any) -> str:
+    """Say what is wrong with a value, of one problem of a pydantic ``ValidationError``."""
+    return _WORDS.get(problem["type"], str(problem["msg"]))
 
 
 def gravest(error: Any) -> Any:
@@ -126,5 +160,4 @@ def first_problem(
     problem = gravest(error)
     where = (*prefix, *problem["loc"])
     name = ".".join(str(part) for part in where) or "the file"
-    what = "there is no such key" if problem["type"] == "extra_forbidden" else problem["msg"]
-    return kind(f"{file.at(*where)}: {name}: {what}")
+    return kind(f"{file.at(*where)}: {name}: {problem_words(problem)}")

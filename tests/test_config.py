@@ -1,15 +1,18 @@
 """auditor.yaml."""
 
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 from auditor.cli.options import config_of
 from auditor.collect.calls import Limits
 from auditor.collect.redact import Policy
-from auditor.config import Config, load_config
+from auditor.config import Config, Format, load_config
 from auditor.errors import UsageError
+from auditor.render.exports import EXPORTS
 from auditor.run.gather import limits_of, redaction_of
+from auditor.run.publishing import PAGES
 
 
 def write(folder: Path, text: str) -> Path:
@@ -50,6 +53,15 @@ def test_file_names_are_read_beside_the_file(tmp_path: Path) -> None:
         pytest.param("limits:\n  concurrency: 0\n", 2, "limits.concurrency", id="no-call-at-all"),
         pytest.param("redaction: {identitys: true}\n", 1, "redaction.identitys", id="redaction-typo"),
         pytest.param("entity: A\nentity: B\n", 2, "twice", id="twice"),
+        pytest.param("entity: A\nperiod: 2026-13\n", 2, "cannot read the period", id="no-period"),
+        pytest.param("formats:\n- pdf\n- docx\n", 3, "formats.1", id="no-format"),
+        pytest.param("account: 111122223333\n", 1, "in quotes", id="account-as-a-number"),
+        pytest.param("branding:\n  accent: #14324f\n", 2, "in quotes", id="colour-as-a-comment"),
+        pytest.param("limits: 3\n", 1, "expected a mapping", id="no-mapping"),
+        pytest.param("\tentity: A\n", 1, "cannot start", id="tab"),
+        pytest.param("a: 1\nentity: 0x_\n", 2, "cannot be read as int", id="no-number"),
+        pytest.param(f"entity: {'9' * 5000}\n", 1, "cannot be read as int", id="endless-number"),
+        pytest.param("entity: !!timestamp soon\n", 1, "cannot be read as timestamp", id="no-time"),
     ],
 )
 def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, text: str, line: int, words: str) -> None:
@@ -98,6 +110,26 @@ def test_without_settings_the_collector_keeps_its_own_limits() -> None:
     assert redaction_of(Config()) == Policy()
 
 
-def test_an_option_out_of_bounds_is_named_as_it_was_given(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--concurrency"):
-        config_of({"config_file": write(tmp_path, ""), "concurrency": 1000})
+@pytest.mark.parametrize(
+    ("option", "given"),
+    [
+        pytest.param("--concurrency", {"concurrency": 1000}, id="concurrency"),
+        pytest.param("--format", {"formats": "pdf,docx"}, id="format"),
+        pytest.param("--period", {"period": "yesterday"}, id="period"),
+        pytest.param("--regions", {"regions": "eu-central1"}, id="regions"),
+        pytest.param("--seed", {"sample": 3, "seed": "\x01"}, id="seed"),
+    ],
+)
+def test_an_option_out_of_bounds_is_named_as_it_was_given(tmp_path: Path, option: str, given: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=rf"^{option}: "):
+        config_of({"config_file": write(tmp_path, ""), **given})
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "- " * 100_000, "\n".join(" " * deep + "a:" for deep in range(99))])
+def test_endless_nesting_is_refused_at_once(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match="nested too deeply"):
+        load_config(write(tmp_path, text), {})
+
+
+def test_the_formats_are_those_that_can_be_written() -> None:
+    assert set(get_args(Format)) == {*PAGES, *EXPORTS}

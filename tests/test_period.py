@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.errors import UsageError
-from auditor.period import Period, parse_period, parse_time, rfc3339
+from auditor.period import Period, parse_past_period, parse_period, parse_time, rfc3339
 
 NOW = datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
 
@@ -44,6 +44,18 @@ def test_what_names_no_period_is_a_usage_error_with_a_hint(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_period(text, NOW)
     assert "last-month" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["2027-05", "2026-12", "2026-11-02T07:00Z/2026-11-03"])
+def test_a_period_that_has_not_begun_cannot_be_looked_at(text: str) -> None:
+    with pytest.raises(UsageError, match="has not begun") as caught:
+        parse_past_period(text, NOW)
+    assert "--as-of" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["last-month", "2026-11", "2026-Q4", "24h"])
+def test_a_period_that_has_begun_may_end_later(text: str) -> None:
+    assert parse_past_period(text, NOW) == parse_period(text, NOW)
 
 
 def test_a_period_in_another_zone_cannot_be_made() -> None:

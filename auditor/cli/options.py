@@ -87,7 +87,7 @@ def whom_to_ask(command: _Command) -> _Command:
         click.option("--skip", metavar="trail,events,truth", help="Parts to leave out."),
         click.option("--as-of", metavar="TIME", help="Moment that ages are measured against; default: now."),
         click.option("--entity", metavar="NAME", help="Whom the report is about."),
-        click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Calls in flight; default: 24."),
+        click.option("--concurrency", type=click.IntRange(1, 256), metavar="N", help="Calls in flight; default: 24."),
     )(command)
 
 

@@ -15,7 +15,7 @@ import click
 from auditor.cli import echo_json, printable
 from auditor.cli.options import moment_of
 from auditor.errors import RenderError, UsageError
-from auditor.period import parse_period
+from auditor.period import parse_past_period
 
 if TYPE_CHECKING:  # obstore and cryptography are imported when the command runs
     from auditor.trail.discover import Wanted
@@ -116,7 +116,7 @@ def _open(options: Mapping[str, Any], now: datetime) -> tuple["ObjectSource", "K
         raise UsageError("say what to verify", hint="--trail ARN, --s3 s3://bucket/prefix or --dir FOLDER")
     from auditor.trail.discover import Wanted
 
-    period = parse_period(options["period"], now)
+    period = parse_past_period(options["period"], now)
     wanted = Wanted(
         period.start,
         period.end,

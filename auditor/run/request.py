@@ -11,7 +11,7 @@ from auditor import __version__
 from auditor.config import Config
 from auditor.deliver.securityhub import Import
 from auditor.model import Results
-from auditor.period import Period, parse_period
+from auditor.period import Period, parse_past_period
 from auditor.seal.pack import Sealing
 
 TOOL = f"auditor {__version__}"
@@ -45,7 +45,7 @@ class Request:
     @property
     def period(self) -> Period:
         """The audited period."""
-        return parse_period(self.config.period, self.as_of)
+        return parse_past_period(self.config.period, self.as_of)
 
 
 @dataclass(frozen=True, slots=True)
