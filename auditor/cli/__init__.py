@@ -74,42 +74,53 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way to end
+    as_json = "--json" in arguments
     try:
         code = auditor.main(args=arguments, prog_name="auditor", standalone_mode=False)
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
         error.show()
-        return 2
+        return _answer(2, error.format_message(), as_json=as_json)
     except AuditorError as error:
-        return _fail(error.message, error.hint, error.exit_code, as_json="--json" in arguments)
+        return _fail(error.message, error.hint, error.exit_code, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted", "", 130)
+        return _fail("interrupted", "", 130, as_json=as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 5
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        return _fail(f"{error.strerror or error}{where}", "check the path, its permissions and the free space", 5)
+        return _fail(
+            f"{error.strerror or error}{where}",
+            "check the path, its permissions and the free space",
+            5,
+            as_json=as_json,
+        )
     except Exception as error:  # noqa: BLE001 - an exit code of 1 would say that a control failed
-        return _broke(error)
+        return _broke(error, as_json=as_json)
     return code if isinstance(code, int) else 0
 
 
-def _broke(error: Exception) -> int:
+def _broke(error: Exception, *, as_json: bool) -> int:
     """Tell of a mistake of ours without a wall of text; the whole of it when AUDITOR_DEBUG is set."""
     if os.environ.get("AUDITOR_DEBUG"):
         click.echo("".join(traceback.format_exception(error)), err=True)
     where = traceback.extract_tb(error.__traceback__)[-1]
     message = f"a mistake in auditor itself: {type(error).__name__}: {str(error)[:300]}"
     place = f"{Path(where.filename).name}:{where.lineno}"
-    return _fail(message, f"please report it with {place}; AUDITOR_DEBUG=1 prints all of it", 5)
+    return _fail(message, f"please report it with {place}; AUDITOR_DEBUG=1 prints all of it", 5, as_json=as_json)
 
 
-def _fail(message: str, hint: str, code: int, *, as_json: bool = False) -> int:
+def _fail(message: str, hint: str, code: int, *, as_json: bool) -> int:
     click.echo(f"auditor: {printable(message)}", err=True)
     if hint:
         click.echo(f"  hint: {printable(hint)}", err=True)
+    return _answer(code, message, hint, as_json=as_json)
+
+
+def _answer(code: int, message: str, hint: str = "", *, as_json: bool) -> int:
+    """With ``--json`` a program finds one document on stdout, however the command ended."""
     if as_json:
         echo_json({"exit_code": code, "error": message, "hint": hint})
     return code

@@ -59,6 +59,8 @@ def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: b
     from auditor.run import judge, load_rules, open_rules
 
     del quiet
+    if rules is not None and not rules.is_dir():
+        raise UsageError(f"there is no folder {rules}", hint="give the rules folder of a pack")
     judged_by = load_rules(config_of(given)) if rules is None else open_rules(rules)
     config = judged_by.config
     results = judge(evidence_folder(evidence), judged_by)

@@ -76,13 +76,19 @@ def sealing_of(options: Mapping[str, Any], *, at: datetime) -> "Sealing | None":
     """Return how to sign, from the options of a command; None when no key is named.
 
     Raises:
-        UsageError: the options contradict each other.
+        UsageError: the options contradict each other, or name a file that is not there.
         SealError: a key or certificate cannot be used.
     """
     from auditor.seal.pack import Sealing
     from auditor.seal.signer import load_certificates
     from auditor.seal.timestamp import Tsa
 
+    for name in ("key", "certificate", "tsa_ca"):
+        if options[name] is not None and not options[name].exists():
+            option = name.replace("_", "-")
+            raise UsageError(
+                f"there is no file {options[name]}", hint=f"named by --{option}, or by signing.{name} in auditor.yaml"
+            )
     signer = _signer(options, at)
     if signer is None:
         if options["tsa"] or options["certificate"]:

@@ -23,7 +23,7 @@ import orjson
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from auditor.canonical import canonical_json, sha256_hex
-from auditor.errors import IntegrityError, SealError
+from auditor.errors import IntegrityError, SealError, UsageError
 from auditor.period import rfc3339
 from auditor.seal import cms
 from auditor.seal.contents import STAGING, SUMS, FolderFiles, hash_file, read_small
@@ -255,18 +255,21 @@ def reseal_pack(folder: Path, sealing: Sealing | None = None) -> Mapping[str, An
     What an earlier attempt that was cut short left behind is taken away.
 
     Raises:
-        SealError: a file of the manifest is missing or changed, there is no manifest, or signing fails.
+        UsageError: there is no manifest.
+        IntegrityError: a file of the manifest is missing or changed.
+        SealError: signing fails.
     """
     files = _files(folder)
     if odd := [problem for problem in files.problems if problem.kind != "leftover"]:
-        raise SealError(f"{odd[0].path} {odd[0].message}")
-    try:
-        manifest = parse_manifest(read_small(files, MANIFEST))
-    except IntegrityError as error:
-        raise SealError(error.message, hint="only a folder that `auditor run` wrote can be sealed anew") from error
+        raise IntegrityError(f"{odd[0].path} {odd[0].message}")
+    if MANIFEST not in files.sizes:
+        raise UsageError(
+            f"{folder} is no pack: it holds no {MANIFEST}", hint="only what `auditor run` wrote can be sealed anew"
+        )
+    manifest = parse_manifest(read_small(files, MANIFEST))
     for entry in manifest.files:
         if entry.path not in files.sizes or hash_file(files, entry.path) != entry.sha256:
-            raise SealError(f"{entry.path} is not what the manifest says; a changed pack is not sealed again")
+            raise IntegrityError(f"{entry.path} is not what the manifest says; a changed pack is not sealed again")
     for path in folder.glob(f"{STAGING}*/"):
         rmtree(path)
     return finish_pack(folder, manifest, sealing)

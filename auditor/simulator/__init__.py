@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from auditor.errors import AuditorError
+from auditor.errors import AuditorError, UsageError
 
 WORLDS: Final = ("demo", "clean", "empty", "hostile")
 """The accounts that can be simulated."""
@@ -67,10 +67,11 @@ class Simulator:
         """Start the child and wait until it answers.
 
         Raises:
-            AuditorError: the world is unknown, or the child did not come up.
+            UsageError: the world is unknown.
+            AuditorError: the child did not come up.
         """
         if self.world not in WORLDS:
-            raise AuditorError(f"unknown simulated world {self.world!r}", hint=f"choose one of {', '.join(WORLDS)}")
+            raise UsageError(f"unknown simulated world {self.world!r}", hint=f"choose one of {', '.join(WORLDS)}")
         command = [sys.executable, "-m", "auditor.simulator", "--world", self.world, "--port", str(self._port)]
         self._complaints = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - read when the start fails, closed by stop
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}

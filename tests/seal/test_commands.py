@@ -81,6 +81,13 @@ def test_what_is_no_pack_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFi
     assert "there is no pack at" in capsys.readouterr().err
 
 
+def test_what_is_no_pack_or_no_longer_one_is_not_sealed(pack: Path, tmp_path: Path) -> None:
+    (pack / "results/controls.csv").write_bytes(b"")
+    assert auditor("seal", pack) == 4
+    (tmp_path / "empty").mkdir()
+    assert auditor("seal", tmp_path / "empty") == 2
+
+
 def test_a_broken_zip_is_an_integrity_error(tmp_path: Path) -> None:
     (tmp_path / "pack.zip").write_bytes(b"PK\x03\x04 and no more")
     assert auditor("verify", tmp_path / "pack.zip") == 4
@@ -200,6 +207,7 @@ def test_a_wrong_password_is_told(
         ("--certificate", "x.pem"),
         ("--key", "a", "--kms-key", "b"),
         ("--kms-key", "b"),
+        ("--key", "nowhere.pem"),
     ],
 )
 def test_options_that_do_not_go_together_are_wrong_usage(pack: Path, options: tuple[str, ...]) -> None:

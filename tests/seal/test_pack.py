@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from auditor.canonical import canonical_json, sha256_hex
-from auditor.errors import SealError
+from auditor.errors import IntegrityError, SealError
 from auditor.seal.archive import pack_zip
 from auditor.seal.guides import readme_text
 from auditor.seal.manifest import parse_manifest
@@ -103,7 +103,7 @@ def test_sealing_anew_leaves_an_unchanged_pack_as_it_was(tmp_path: Path) -> None
 def test_a_changed_pack_is_not_sealed_again(tmp_path: Path) -> None:
     folder = sealed_pack(tmp_path)
     (folder / "results/controls.csv").write_bytes(b"id,state\r\na,PASS\r\nb,PASS\r\n")
-    with pytest.raises(SealError, match=r"results/controls\.csv is not what the manifest says"):
+    with pytest.raises(IntegrityError, match=r"results/controls\.csv is not what the manifest says"):
         reseal_pack(folder)
 
 

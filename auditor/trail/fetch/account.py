@@ -5,7 +5,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from auditor.errors import CollectionError
+from auditor.errors import CollectionError, UsageError
 from auditor.trail.keys import PublicKey, parse_keys
 
 
@@ -50,7 +50,8 @@ def describe_trail(session: Any, trail: str, *, endpoint_url: str | None = None)
     """Ask CloudTrail about one trail, by ARN or by a name in the session's Region.
 
     Raises:
-        CollectionError: there is no such trail, or CloudTrail does not answer.
+        UsageError: there is no such trail.
+        CollectionError: CloudTrail does not answer.
     """
     region = trail.split(":")[3] if trail.startswith("arn:") and trail.count(":") > 3 else session.region_name  # noqa: PLR2004
     answer = _ask(
@@ -58,7 +59,7 @@ def describe_trail(session: Any, trail: str, *, endpoint_url: str | None = None)
     )
     trails = answer.get("trailList") or []
     if not trails:
-        raise CollectionError(
+        raise UsageError(
             f"there is no trail {trail} in {region}", hint="give its ARN, or its home Region with --region"
         )
     first = trails[0]
@@ -99,6 +100,13 @@ def organization_of(session: Any, *, endpoint_url: str | None = None) -> tuple[s
     return str(found.get("Id") or ""), str(found.get("MasterAccountId") or "")
 
 
+_HINTS = {
+    "EndpointConnectionError": "check network, proxy, Region and AWS_ENDPOINT_URL",
+    "NoCredentialsError": "give --profile, set AWS_PROFILE, or run where a role provides credentials",
+}
+"""What helps, where it is no permission that is missing."""
+
+
 def _ask(session: Any, service: str, region: str, endpoint_url: str | None, operation: str, **request: Any) -> Any:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
@@ -110,6 +118,5 @@ def _ask(session: Any, service: str, region: str, endpoint_url: str | None, oper
     except (ClientError, BotoCoreError) as error:
         response = getattr(error, "response", None) or {}
         code = str(response.get("Error", {}).get("Code") or type(error).__name__)
-        raise CollectionError(
-            f"{service}:{operation} was not answered in {region} ({code})", hint="see `auditor policy` for permissions"
-        ) from error
+        hint = _HINTS.get(code, "see `auditor policy` for permissions")
+        raise CollectionError(f"{service}:{operation} was not answered in {region} ({code})", hint=hint) from error
