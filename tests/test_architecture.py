@@ -101,6 +101,14 @@ def allowed_parts(importer: str) -> frozenset[str]:
     return shared | ({importer} if importer in ROOMS else frozenset())
 
 
+def test_the_architecture_page_names_every_room_and_module() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    shared = {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py", "__main__.py"}
+    rendering = {path.name for path in (PACKAGE / "render").glob("*.py")} - {"__init__.py"}
+    rooms = {f"{room}/" for room in ROOMS}
+    assert sorted(name for name in shared | rendering | rooms if f"`{name}`" not in page) == []
+
+
 def test_rooms_meet_only_in_run_and_only_the_command_line_knows_run() -> None:
     wrong = [
         f"{module} imports {name}"

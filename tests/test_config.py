@@ -1,5 +1,6 @@
 """auditor.yaml."""
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,8 +12,10 @@ from auditor.collect.redact import Policy
 from auditor.config import Config, Format, load_config
 from auditor.errors import UsageError
 from auditor.render.exports import EXPORTS
+from auditor.run import open_catalog
 from auditor.run.gather import limits_of, redaction_of
 from auditor.run.publishing import PAGES
+from auditor.waivers import load_attestations, load_waivers
 
 
 def write(folder: Path, text: str) -> Path:
@@ -129,6 +132,22 @@ def test_an_option_out_of_bounds_is_named_as_it_was_given(tmp_path: Path, option
 def test_endless_nesting_is_refused_at_once(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match="nested too deeply"):
         load_config(write(tmp_path, text), {})
+
+
+def test_the_examples_of_the_documentation_are_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "settings.md").read_text(encoding="utf-8")
+    settings, waivers, attestations = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "minutes.pdf").write_bytes(b"minutes")
+    for name, text in (("waivers", waivers), ("attestations", attestations)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    config = load_config(write(tmp_path, settings), {})
+    catalog = open_catalog()
+    (waiver,), (attestation,) = load_waivers(Path(config.waivers)), load_attestations(Path(config.attestations))
+    assert waiver.control in catalog.controls
+    assert not catalog.controls[attestation.control].evidence, "it is for a person"
+    assert catalog.select(config.frameworks)
+    assert [name for name in Config.model_fields if f"{name}:" not in settings and f"`{name}`" not in page] == []
 
 
 def test_the_formats_are_those_that_can_be_written() -> None:

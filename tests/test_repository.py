@@ -108,6 +108,12 @@ def test_links_between_our_documents_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_every_decision_is_in_the_list_of_decisions() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = set(re.findall(r"\]\(([^)]+)\)", (folder / "README.md").read_text(encoding="utf-8")))
+    assert listed == {path.name for path in folder.glob("*.md")} - {"README.md"}
+
+
 # --- lock files -------------------------------------------------------------------------------------------------------
 
 

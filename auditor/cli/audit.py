@@ -46,6 +46,8 @@ _MOST_REFUSED = 10
 def run(*, as_json: bool, quiet: bool, **given: Any) -> int:
     """Audit one AWS account, write an evidence pack and answer with the exit code.
 
+    Without --framework, here and in auditor.yaml, cis-aws-5.0.0 and trail-readiness are audited.
+
     Credentials and endpoints are the AWS SDK's own: profiles, SSO, web identity, roles, AWS_ENDPOINT_URL.
     """
     as_of = given.pop("as_of")

@@ -63,7 +63,7 @@ def what_to_judge(command: _Command) -> _Command:
         click.option(
             "--fail-on",
             type=click.Choice([item.value for item in Severity]),
-            help="Lowest severity that fails the run.",
+            help="Lowest severity that fails the run; default: informational.",
         ),
         click.option("--allow", multiple=True, metavar="not-assessed:CONTROL", help="Accept a gap; repeatable."),
         with_sampling,
