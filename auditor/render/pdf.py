@@ -2,11 +2,12 @@
 
 import gc
 import hashlib
+import io
 import logging
 import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -58,6 +59,15 @@ class Attachment:
     description: str
     modified: datetime
     relationship: str = "Data"
+
+
+def check() -> None:
+    """Say now, and not when everything else is done, that a PDF cannot be made here.
+
+    Raises:
+        RenderError: Pango is missing.
+    """
+    _weasyprint()
 
 
 def render(context: Context, attachments: Sequence[Attachment] = ()) -> bytes:
@@ -132,8 +142,9 @@ def _write(document: Any, identifier: bytes, shared: Mapping[str, str]) -> bytes
 def _weasyprint() -> Any:
     """Import WeasyPrint: a second of start-up that only this format pays."""
     try:
-        import weasyprint
-        import weasyprint.text.fonts
+        with redirect_stdout(io.StringIO()):  # it prints a notice of its own when Pango is missing
+            import weasyprint
+            import weasyprint.text.fonts
     except OSError as error:
         raise RenderError(
             f"the PDF needs Pango, which is not installed: {error}",

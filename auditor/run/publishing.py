@@ -18,6 +18,7 @@ from auditor.outcome import results_document, results_json
 from auditor.render import html, pdf
 from auditor.render.context import Branding, Context, build
 from auditor.render.exports import EXPORTS, Source, export
+from auditor.render.exports.workbook import writer as workbook_writer
 from auditor.render.logo import MOST_BYTES, logo_url
 from auditor.render.pdf import Attachment
 from auditor.run.judging import Rules, judge
@@ -57,6 +58,7 @@ def complete(
         deliver: sends the findings to Security Hub before the pack is closed; None when nobody asked for that.
     """
     config = rules.config
+    check_formats(config.formats)
     branding = branding_of(config)
     progress("Evaluate", 0, 0)
     store_imports(folder / EVIDENCE, rules.imports)
@@ -139,15 +141,20 @@ def attachments_of(folder: Path, evidence: Evidence, results: Results, context: 
 
 
 def check_formats(formats: Sequence[str]) -> None:
-    """Refuse a format that nobody knows, before anything is asked.
+    """Refuse a format that nobody knows, or that cannot be written on this machine, before anything is asked.
 
     Raises:
         UsageError: there is no such format.
+        RenderError: the library that it needs is not installed.
     """
     known = [*PAGES, *EXPORTS]
     for name in formats:
         if name not in known:
             raise UsageError(f"there is no format {name!r}", hint=f"known ones: {', '.join(known)}")
+    if "pdf" in formats:
+        pdf.check()
+    if "xlsx" in formats:
+        workbook_writer()
 
 
 def branding_of(config: Config) -> Branding:

@@ -1,11 +1,35 @@
 """Mistakes as a program meets them: with ``--json`` there is one document on stdout, however a command ends."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from auditor.cli import main
+
+SAMPLE = Path(__file__).parent.parent.parent / "reports" / "sample"
+NO_PANGO = """
+import sys
+from unittest import mock
+
+import cffi
+
+loaded = cffi.FFI.dlopen
+
+def without_pango(self, name, *rest):
+    if "pango" in str(name):
+        raise OSError(f"cannot load library {name!r}")
+    return loaded(self, name, *rest)
+
+from auditor.cli import main
+
+with mock.patch("cffi.FFI.dlopen", without_pango):
+    main(sys.argv[1:])
+"""
 
 
 @pytest.mark.parametrize(
@@ -37,3 +61,31 @@ def test_a_mistake_is_one_document(
     assert (left.value.code, document["exit_code"]) == (code, code)
     assert words in document["error"]
     assert words in told.err
+
+
+def without_pango(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line on a machine that has no Pango, and no AWS either."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return subprocess.run(
+        [sys.executable, "-c", NO_PANGO, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_EC2_METADATA_DISABLED": "true"},
+    )
+
+
+def test_a_missing_pango_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+    told = without_pango("run", "--json", "--out", str(tmp_path / "reports"))
+    assert told.returncode == 5
+    assert "the PDF needs Pango" in json.loads(told.stdout)["error"]
+    assert "libpango" in told.stderr
+
+
+def test_a_missing_pango_leaves_collected_evidence_as_it_was(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLE / "evidence", tmp_path / "evidence")
+    before = sorted(tmp_path.rglob("*"))
+    assert without_pango("render", str(tmp_path)).returncode == 5
+    assert sorted(tmp_path.rglob("*")) == before
+    assert without_pango("render", str(tmp_path), "--format", "markdown").returncode in {0, 1, 3, 4}
+    assert (tmp_path / "SHA256SUMS").is_file()

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count, islice
+from typing import Any
 
 from auditor.errors import RenderError
 from auditor.period import parse_time
@@ -39,6 +40,19 @@ _GAP_HEADS = ("account", "region", "operation", "error", "IAM action", "evidence
 _Row = Sequence[str | int]
 
 
+def writer() -> Any:
+    """Import the library that writes workbooks, which is an extra.
+
+    Raises:
+        RenderError: it is not installed.
+    """
+    try:
+        import xlsxwriter
+    except ImportError as error:
+        raise RenderError("evidence.xlsx needs XlsxWriter", hint="install auditor[excel]") from error
+    return xlsxwriter
+
+
 def workbook(source: Source, *, sheet_rows: int = _SHEET_ROWS) -> bytes:
     """Return the workbook.
 
@@ -49,10 +63,7 @@ def workbook(source: Source, *, sheet_rows: int = _SHEET_ROWS) -> bytes:
     Raises:
         RenderError: XlsxWriter is not installed.
     """
-    try:
-        import xlsxwriter
-    except ImportError as error:
-        raise RenderError("evidence.xlsx needs XlsxWriter", hint="install auditor[excel]") from error
+    xlsxwriter = writer()
     buffer = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     book = xlsxwriter.Workbook(buffer, options)
