@@ -144,9 +144,8 @@ def test_the_examples_of_the_documentation_are_read(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, settings), {})
     catalog = open_catalog()
     (waiver,), (attestation,) = load_waivers(Path(config.waivers)), load_attestations(Path(config.attestations))
-    assert waiver.control in catalog.controls
-    assert not catalog.controls[attestation.control].evidence, "it is for a person"
-    assert catalog.select(config.frameworks)
+    asked = {name for edition in config.frameworks for name in catalog.frameworks[edition].controls}
+    assert {waiver.control, attestation.control} <= asked
     assert [name for name in Config.model_fields if f"{name}:" not in settings and f"`{name}`" not in page] == []
 
 
