@@ -86,8 +86,9 @@ def collect_evidence(
             progress=lambda done, total, note: progress("Ask AWS about patterns", done, total, note),
         )
     if "trail" not in config.skip:
-        produced += (DIGESTS, EVENTS)
-        _verify_trails(request, caller, collected, writer, folder, log, progress, series.anchors)
+        wanted = (DIGESTS,) if "events" in config.skip else (DIGESTS, EVENTS)
+        produced += wanted
+        _verify_trails(request, caller, collected, writer, folder, log, progress, series.anchors, wanted)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
     writer.close(_run_info(request, caller, collected, started, produced))
     return series
@@ -132,8 +133,9 @@ def _verify_trails(
     log: CallLog,
     progress: Progress,
     anchors: Anchors,
+    wanted: tuple[str, ...],
 ) -> None:
-    """Verify what the account's trails delivered in the period; the reports become evidence like any answer."""
+    """Verify what the account's trails delivered in the period; ``wanted`` reports become evidence like any answer."""
     pages = writer.stored(caller.account, "cloudtrail:DescribeTrails")
     trails = AccountTrails(
         account=caller.account,
@@ -161,7 +163,7 @@ def _verify_trails(
         if objects:
             log.note("s3", "GetObject", report.scope.home_region, objects)
         for operation, document in ((DIGESTS, report.document()), (EVENTS, report.notable)):
-            if document is not None:
+            if document is not None and operation in wanted:
                 call = Call(operation, report.scope.home_region, (("Name", report.scope.arn),))
                 writer.add(Answer(caller.account, call, (document,), caller.principal, (), 0, request.now()))
 
