@@ -309,7 +309,8 @@ def _pages(pack: _Pack) -> tuple[Check, list[Finding]]:
             found.append(Finding("pages", "mismatch", name, f"does not say which {MANIFEST} it was printed from"))
         elif named != {expected}:
             found.append(Finding("pages", "mismatch", name, f"was printed from another {MANIFEST}"))
-    return concluded("pages", found, f"{' and '.join(present)} name this {MANIFEST}"), found
+    says = "name" if len(present) > 1 else "names"
+    return concluded("pages", found, f"{' and '.join(present)} {says} this {MANIFEST}"), found
 
 
 def _named(pack: _Pack, name: str) -> frozenset[str]:
