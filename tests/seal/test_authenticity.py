@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.canonical import sha256_hex
-from auditor.errors import SealError
+from auditor.errors import IntegrityError, SealError
 from auditor.seal import cms
 from auditor.seal.archive import pack_zip, unpack
 from auditor.seal.contents import FolderFiles
@@ -388,12 +388,12 @@ def test_only_what_sealing_left_is_taken_away(tmp_path: Path) -> None:
     (tmp_path / "elsewhere" / "0").write_bytes(b"precious")
     pack = sealed_pack(tmp_path / "pack")
     (pack / ".sealing-folder").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(SealError, match="is a symbolic link"):
+    with pytest.raises(IntegrityError, match="is a symbolic link"):
         reseal_pack(pack)
     (pack / ".sealing-folder").unlink()
     (pack / ".sealing-folder").mkdir()
     (pack / ".sealing-folder" / "0").symlink_to(tmp_path / "elsewhere" / "0")
-    with pytest.raises(SealError, match="is a symbolic link"):
+    with pytest.raises(IntegrityError, match="is a symbolic link"):
         reseal_pack(pack)
     (pack / ".sealing-folder" / "0").unlink()
     (pack / ".sealing-file").write_bytes(b"mine")
