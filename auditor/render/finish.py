@@ -47,8 +47,7 @@ def _bytes(item: Any) -> bytes:
     """Return an object's bytes; a stream is packed at zlib's usual level, five times faster and 3 % larger."""
     if not (isinstance(item, pydyf.Stream) and item.compress):
         return bytes(item.data)
-    item.compress = False
-    content = item.data.partition(b"stream\n")[2].removesuffix(b"\nendstream")
+    content = pydyf.Stream(item.stream).data.partition(b"stream\n")[2].removesuffix(b"\nendstream")
     return bytes(pydyf.Stream([zlib.compress(content)], {**item.extra, "Filter": "/FlateDecode"}).data)
 
 

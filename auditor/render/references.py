@@ -21,7 +21,7 @@ _WIDTH = 110
 """Characters that a line holds where it is set in."""
 
 _SAME = 3
-"""Fewer controls than this are named again rather than looked up elsewhere."""
+"""So many controls, or fewer, are named again rather than looked up elsewhere."""
 
 _TO_EVIDENCE = re.compile(r'(?<=href="#)ev-\d+(?=")|(?<=data-page=")ev-\d+(?=")')
 
