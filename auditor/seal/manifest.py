@@ -1,7 +1,7 @@
 """``manifest.json``: what a pack is, and every file of it that exists before its pages are made.
 
 The pages print the SHA-256 of the manifest, so the manifest cannot list the pages. It lists everything that the
-judgement consists of; ``SHA256SUMS`` lists all files, pages included (docs/decisions/manifest-and-pages.md).
+judgement consists of; ``SHA256SUMS`` lists all files, pages included (docs/decisions/0014-manifest-and-pages.md).
 """
 
 import re
