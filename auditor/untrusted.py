@@ -1,11 +1,24 @@
-"""Reads JSON that anybody may have written: no small file may take gigabytes of memory. Touches no file."""
+"""Bounds what anybody may have written: no small JSON or zip may take gigabytes of memory. Touches no file."""
 
+import struct
+import zipfile
+import zlib
 from typing import Any
 
 import orjson
 
 MOST_VALUES = 10_000_000
 """In one document; each takes some 150 bytes of memory, however few it takes in the file."""
+
+ZIP_ERRORS = (
+    zipfile.BadZipFile, RuntimeError, zlib.error, EOFError, struct.error, UnicodeError, ValueError,
+    OverflowError, OSError,
+)  # fmt: skip
+"""What zipfile and zlib raise on archives made to break them; anything else is a fault of ours."""
+
+ZIP_RATIO = 200
+ZIP_FREE_BYTES = 64 << 20
+"""An archive that unpacks to more bytes than these, and to more than so many times its size, is a bomb."""
 
 
 def bounded_json(data: bytes, most: int = MOST_VALUES) -> bytes:

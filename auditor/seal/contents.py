@@ -15,7 +15,7 @@ from typing import Protocol
 
 from auditor.errors import IntegrityError
 from auditor.seal.names import is_portable, shown
-from auditor.untrusted import MOST_VALUES
+from auditor.untrusted import MOST_VALUES, ZIP_FREE_BYTES, ZIP_RATIO
 
 SUMS = "SHA256SUMS"
 STAGING = ".sealing-"
@@ -42,8 +42,8 @@ class Limits:
     files: int = 1_000_000
     depth: int = 30
     total_bytes: int = 64 << 30
-    ratio: int = 200
-    free_bytes: int = 64 << 20
+    ratio: int = ZIP_RATIO
+    free_bytes: int = ZIP_FREE_BYTES
     directory_bytes: int = 256 << 20
     document_bytes: int = 256 << 20
     document_values: int = MOST_VALUES

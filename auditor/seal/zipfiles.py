@@ -13,12 +13,7 @@ from typing import IO
 from auditor.errors import IntegrityError
 from auditor.seal.contents import CHUNK, DEFAULT_LIMITS, SUMS, Limits, Problem, left_over
 from auditor.seal.names import is_portable, shown, stays_in_place
-
-# What zipfile and zlib raise on archives made to break them; anything else is a fault of ours.
-_ZIP_ERRORS = (
-    zipfile.BadZipFile, RuntimeError, zlib.error, EOFError, struct.error, UnicodeError, ValueError,
-    OverflowError, OSError,
-)  # fmt: skip
+from auditor.untrusted import ZIP_ERRORS
 
 # PKWARE's APPNOTE, sections 4.3.7, 4.3.16, 4.4.4, 4.5.3 and 4.6.9.
 _LOCAL = struct.Struct("<4s2xHH4xLLLHH")
@@ -67,7 +62,7 @@ class ZipFiles:
             self._check_limits(everything, file.seek(0, os.SEEK_END))
             entries = {info: self._entry(info) for info in everything}
             problems = [*self._hidden(entries.values()), *_odd_folders(everything)]
-        except _ZIP_ERRORS as error:
+        except ZIP_ERRORS as error:
             raise IntegrityError(f"this is not a readable zip file: {error}") from error
         infos = [info for info in everything if not _is_folder(info)]
         prefix = _common_folder(infos)
@@ -168,7 +163,7 @@ class ZipFiles:
                 yield chunk
             if left or crc != entry.info.CRC:
                 raise zipfile.BadZipFile("it is not what the zip says")
-        except _ZIP_ERRORS as error:
+        except ZIP_ERRORS as error:
             raise IntegrityError(f"{shown(path)} cannot be unpacked: {error}") from error
 
     def _packed(self, entry: _Entry) -> Iterator[bytes]:

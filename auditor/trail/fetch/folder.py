@@ -2,9 +2,7 @@
 
 import json
 import os
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -14,19 +12,14 @@ from typing import Any, Final
 from auditor.errors import UsageError
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Unavailable, Version
 from auditor.trail.keys import KeyBook, parse_key_file
-from auditor.untrusted import bounded_json
+from auditor.untrusted import ZIP_ERRORS, ZIP_FREE_BYTES, ZIP_RATIO, bounded_json
 
 KEY_FILE: Final = "public-keys.json"
 METADATA_FILE: Final = "metadata.json"
 DIGEST_ZIP: Final = "digests.zip"
 _METHODS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-_FREE: Final = 64 << 20
-_RATIO: Final = 200
-"""Digests are packed already: an archive that unpacks to more than this many times its size is a bomb."""
 _MOST_JSON: Final = 2 << 30
 """Bytes of metadata: some 700 for each digest, of which a large organization has a million in a month."""
-_ZIP_ERRORS: Final = (OSError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
-"""What ``zipfile`` raises on archives made to break it; ``ValueError`` also stands for our own refusals."""
 
 
 class FolderSource:
@@ -83,7 +76,7 @@ class FolderSource:
                 return path, self._unzip(key)
         except PermissionError as error:
             raise Unavailable("denied", "PermissionError") from error
-        except _ZIP_ERRORS as error:
+        except ZIP_ERRORS as error:
             raise Unavailable("broken", type(error).__name__) from error
         raise Unavailable("missing", "NoSuchKey")
 
@@ -134,10 +127,12 @@ class FolderSource:
         path = self._root / DIGEST_ZIP
         try:
             archive = zipfile.ZipFile(path) if zipfile.is_zipfile(path) else None
-        except _ZIP_ERRORS as error:
+        except ZIP_ERRORS as error:
             raise Unavailable("broken", f"{DIGEST_ZIP}: {type(error).__name__}") from error
-        if archive and sum(info.file_size for info in archive.infolist()) > max(_FREE, _RATIO * path.stat().st_size):
-            raise Unavailable("broken", f"{DIGEST_ZIP}: larger than {_RATIO} times its size")
+        if archive and sum(info.file_size for info in archive.infolist()) > max(
+            ZIP_FREE_BYTES, ZIP_RATIO * path.stat().st_size
+        ):
+            raise Unavailable("broken", f"{DIGEST_ZIP}: larger than {ZIP_RATIO} times its size")
         return archive
 
     @cached_property
