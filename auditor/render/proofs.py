@@ -8,17 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from auditor.model import State
 from auditor.render.controls import Control
 from auditor.render.excerpt import Excerpt
+from auditor.render.marks import EXCEPTIONS
 from auditor.render.register import EvidenceBox, EvidenceItem
 
 _OPEN = 2
 """Answers beside a control that needs somebody's attention, each of another operation."""
 
 _QUIET = 1
-
-_SETTLED = (State.PASS, State.NOT_APPLICABLE)
 
 _Place: TypeAlias = tuple[str, Excerpt | None]
 """Lines of an answer, the deciding one marked."""
@@ -52,11 +50,11 @@ def proofs(controls: Iterable[Control]) -> Mapping[str, tuple[Proof, ...]]:
 
 
 def _proofs(control: Control, cited: dict[_Place, str]) -> Iterator[Proof]:
-    settled = control.mark.state in _SETTLED
+    exception = control.mark.state in EXCEPTIONS
     boxes = sorted(control.boxes[: control.kinds], key=lambda box: _place(box) in cited)
-    for number, box in enumerate(boxes[: _QUIET if settled else _OPEN]):
+    for number, box in enumerate(boxes[: _OPEN if exception else _QUIET]):
         earlier = cited.get(_place(box))
-        excerpt = _telling(box, anything=not settled and number == 0)
+        excerpt = _telling(box, anything=exception and number == 0)
         if earlier is None and excerpt:
             anchor = cited[_place(box)] = f"proof-{len(cited) + 1}"
             yield Proof(box.item, excerpt, anchor)

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from auditor.render.anchors import Link
-from auditor.render.register import EvidenceItem
+from auditor.render.register import ANSWERED, EvidenceItem
 from auditor.render.text import plural
 
 _PARAMETERS = 100
 """Characters of a call's parameters on paper; the whole stands in the evidence's metadata."""
 
-_ANSWERED = "answered"
 _WIDTH = 110
 """Characters that a line holds where it is set in."""
 
@@ -155,7 +154,7 @@ def _line(head: str, item: EvidenceItem) -> str:
 
 
 def _found(item: EvidenceItem) -> str:
-    if item.outcome == _ANSWERED:
+    if item.outcome == ANSWERED:
         return plural(item.items, "item")
     return "nothing" if item.complete else "no answer"
 
@@ -166,5 +165,5 @@ def _details(item: EvidenceItem, *, with_key: bool) -> Iterator[str]:
     if item.parameters:
         cut = len(item.parameters) > _PARAMETERS
         yield f"{item.parameters[:_PARAMETERS]} …" if cut else item.parameters
-    if item.outcome != _ANSWERED:
+    if item.outcome != ANSWERED:
         yield item.outcome

@@ -13,6 +13,9 @@ from auditor.render.excerpt import Excerpt, excerpt, telling_place
 from auditor.render.marks import EXCEPTIONS
 from auditor.render.text import NAME_LIMIT, moment, visible
 
+ANSWERED = "answered"
+"""Outcome of a call that AWS answered with something."""
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceItem:
@@ -93,7 +96,7 @@ def _used_by(controls: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Link, ...
 
 def _item(record: Record, used_by: tuple[Link, ...]) -> EvidenceItem:
     parameters = plain(dict(record.call.parameters))
-    found = "answered"
+    found = ANSWERED
     if record.absent:
         found = f"no such thing ({visible(record.error.code, 60)})" if record.error else "no such thing"
     elif record.error:
@@ -188,7 +191,7 @@ def outcome(record: Record) -> str:
     """Say whether a call was ``answered``, found nothing (``absent``) or is ``missing``."""
     if record.absent:
         return "absent"
-    return "answered" if record.complete else "missing"
+    return ANSWERED if record.complete else "missing"
 
 
 def call_counts(records: Sequence[Record]) -> tuple[CallCount, ...]:
