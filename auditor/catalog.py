@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from auditor.errors import CatalogError, UsageError
+from auditor.base.errors import CatalogError, UsageError
+from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 from auditor.model import Control, Framework, Requirement, Scope, Severity, State, TestType
 from auditor.operations import Operation, check_expression, parse_operations
-from auditor.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 
 _ID = r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$"
 _EMPTY = {"fail": State.FAIL, "not-applicable": State.NOT_APPLICABLE, "pass": State.PASS}

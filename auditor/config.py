@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
+from auditor.base.period import FORMS, parse_period
+from auditor.base.yamlfile import YamlError, first_problem, gravest, load_yaml, problem_words
 from auditor.model import Severity
-from auditor.period import FORMS, parse_period
-from auditor.yamlfile import YamlError, first_problem, gravest, load_yaml, problem_words
 
 _Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 _Allowed = Annotated[str, Field(pattern=r"^not-assessed:[a-z0-9-]+$")]

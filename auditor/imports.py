@@ -16,10 +16,10 @@ from typing import Any
 
 import orjson
 
-from auditor.canonical import sha256_hex
-from auditor.errors import IntegrityError, UsageError
-from auditor.period import rfc3339
-from auditor.untrusted import parse_json
+from auditor.base.canonical import sha256_hex
+from auditor.base.errors import IntegrityError, UsageError
+from auditor.base.period import rfc3339
+from auditor.base.untrusted import parse_json
 
 IMPORTED = "imported"
 """Folder below the evidence folder."""

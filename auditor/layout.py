@@ -9,13 +9,13 @@ from typing import Any
 
 import orjson
 
-from auditor.canonical import canonical_json
+from auditor.base.canonical import canonical_json
+from auditor.base.errors import CatalogError
+from auditor.base.locate import controls_folder
+from auditor.base.yamlfile import load_yaml
 from auditor.catalog import Catalog
 from auditor.config import Config, Sampling
-from auditor.errors import CatalogError
-from auditor.locate import controls_folder
 from auditor.model import Severity
-from auditor.yamlfile import load_yaml
 
 EVIDENCE = "evidence"
 CALLS = "calls.json"

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from auditor.period import Period, rfc3339
+from auditor.base.period import Period, rfc3339
 
 
 class State(StrEnum):

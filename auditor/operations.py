@@ -14,10 +14,10 @@ import jmespath
 import jmespath.functions
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from auditor.canonical import canonical_json
-from auditor.errors import CatalogError
-from auditor.period import Period, rfc3339
-from auditor.yamlfile import YamlError, YamlFile, first_problem, load_yaml
+from auditor.base.canonical import canonical_json
+from auditor.base.errors import CatalogError
+from auditor.base.period import Period, rfc3339
+from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 
 GLOBAL = "global"
 """Stands where a Region's name would, for operations that are asked once per account."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from auditor.canonical import canonical_json
+from auditor.base.canonical import canonical_json
 from auditor.model import ControlResult, Framework, Results, Severity, State, worst
 
 SCHEMA = "auditor.results/1"

@@ -12,9 +12,9 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from auditor.canonical import sha256_hex
-from auditor.errors import UsageError
-from auditor.yamlfile import YamlError, YamlFile, first_problem, load_yaml
+from auditor.base.canonical import sha256_hex
+from auditor.base.errors import UsageError
+from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 
 _ARN_PARTS = 6
 _MAX_ATTACHMENT_BYTES = 25_000_000

@@ -203,7 +203,7 @@ def elsewhere(installation: Path, *arguments: str, expected: frozenset[int] = fr
 
 
 def test_a_wheel_finds_its_own_catalogue_and_templates(installation: Path) -> None:
-    program = "from auditor import locate; print(locate.controls_folder(), locate.templates_folder())"
+    program = "from auditor.base import locate; print(locate.controls_folder(), locate.templates_folder())"
     folders = [Path(folder) for folder in elsewhere(installation, "-c", program).split()]
     assert folders == [installation / "auditor/_data/controls", installation / "auditor/_data/templates"]
 

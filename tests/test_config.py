@@ -6,11 +6,11 @@ from typing import Any, get_args
 
 import pytest
 
+from auditor.base.errors import UsageError
 from auditor.cli.options import config_of
 from auditor.collect.calls import Limits
 from auditor.collect.redact import Policy
 from auditor.config import Config, Format, load_config
-from auditor.errors import UsageError
 from auditor.render.exports import EXPORTS
 from auditor.run import open_catalog
 from auditor.run.gather import limits_of, redaction_of

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.base.period import Period
 from auditor.catalog import Catalog
 from auditor.collect.accounts import Caller, identify, open_session
 from auditor.collect.calls import Limits
@@ -22,7 +23,6 @@ from auditor.evaluate.engine import evaluate
 from auditor.evidence import Evidence, EvidenceWriter
 from auditor.model import Results, RunInfo, State
 from auditor.operations import Operation, needed
-from auditor.period import Period
 from auditor.run import open_catalog
 from auditor.simulator import Simulator
 from auditor.simulator.faults import KINDS, paging

@@ -14,10 +14,10 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.canonical import sha256_hex
+from auditor.base.canonical import sha256_hex
+from auditor.base.errors import IntegrityError, UsageError
 from auditor.cli.rooms import render
 from auditor.config import Config, load_config
-from auditor.errors import IntegrityError, UsageError
 from auditor.imports import NOTE, Finding, load_imports, parse, store_imports, stored_imports
 from auditor.layout import EVIDENCE
 from auditor.outcome import exit_code, results_document

@@ -11,10 +11,10 @@ from botocore.loaders import Loader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.errors import CatalogError
-from auditor.locate import controls_folder
+from auditor.base.errors import CatalogError
+from auditor.base.locate import controls_folder
+from auditor.base.period import Period
 from auditor.operations import GLOBAL, Call, Operation, Pages, confirming, expand, load_operations, needed
-from auditor.period import Period
 
 REGIONS = ("eu-west-1", "us-east-1")
 CATALOGUE = load_operations(controls_folder() / "operations.yaml")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
 from auditor.run.rechecking import recheck_digests
 from tests.trail.bucket import filled, verify
 

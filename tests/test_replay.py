@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
 from auditor.replay import differences
 from auditor.run import replay
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 import click
 
 from auditor import __version__
-from auditor.errors import AuditorError
+from auditor.base.errors import AuditorError
 from auditor.outcome import EXIT_MEANING
 
 _COMMANDS = {

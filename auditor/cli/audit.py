@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.period import parse_time
 from auditor.cli import echo_json, printable
 from auditor.cli.options import (
     config_of,
@@ -21,7 +22,6 @@ from auditor.cli.options import (
 )
 from auditor.config import Config
 from auditor.outcome import EXIT_MEANING, headline
-from auditor.period import parse_time
 
 if TYPE_CHECKING:
     from auditor.deliver.securityhub import Import

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
-from auditor.errors import UsageError
 
 if TYPE_CHECKING:
     from auditor.catalog import Catalog

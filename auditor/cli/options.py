@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
+from auditor.base.errors import UsageError
+from auditor.base.period import parse_time
 from auditor.config import Config, load_config
-from auditor.errors import UsageError
 from auditor.model import Severity
-from auditor.period import parse_time
 
 USUAL_FRAMEWORKS = ("cis-aws-5.0.0", "trail-readiness")
 """What is audited when nothing else is asked for: the widespread benchmark edition, and the period around it."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
-from auditor.errors import UsageError
 
 if TYPE_CHECKING:
     from auditor.catalog import Catalog
@@ -85,9 +85,9 @@ def _point_at_mistakes(patterns: Sequence[str]) -> None:
 
 @cache
 def _catalog(own: tuple[str, ...]) -> "Catalog":
+    from auditor.base.locate import controls_folder
     from auditor.catalog import load_catalog
     from auditor.evaluate.checks import find_check
-    from auditor.locate import controls_folder
 
     folders = [Path(name) for name in own]
     if missing := [path for path in folders if not path.is_dir()]:

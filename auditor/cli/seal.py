@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.errors import SealError, UsageError
 from auditor.cli import echo_json, printable
-from auditor.errors import SealError, UsageError
 
 if TYPE_CHECKING:  # cryptography takes 80 ms to import; it is when a command runs
     from auditor.seal.pack import Sealing

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import click
 
+from auditor.base.errors import RenderError, UsageError
+from auditor.base.period import parse_past_period
 from auditor.cli import echo_json, printable
 from auditor.cli.options import moment_of
-from auditor.errors import RenderError, UsageError
-from auditor.period import parse_past_period
 
 if TYPE_CHECKING:  # obstore and cryptography are imported when the command runs
     from auditor.trail.discover import Wanted

@@ -23,8 +23,8 @@ from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
+from auditor.base.errors import CollectionError, UsageError
 from auditor.collect.guard import CallLog
-from auditor.errors import CollectionError, UsageError
 
 HOME_REGIONS: Final[Mapping[str, str]] = {
     "aws": "us-east-1",

@@ -30,12 +30,12 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as SdkConnectionError
 from botocore.parsers import ResponseParserError
 
-from auditor.canonical import plain
+from auditor.base.canonical import plain
+from auditor.base.errors import CollectionError
 from auditor.collect.accounts import Caller, client, configured_attempts, is_region
 from auditor.collect.guard import CallLog, MutationRefusedError, StoppedError, refuse_mutation
 from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor
-from auditor.errors import CollectionError
 from auditor.evidence import Answer, CallError, EvidenceWriter
 from auditor.operations import GLOBAL, Call, Operation
 

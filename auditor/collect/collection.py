@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from auditor.base.errors import CollectionError
+from auditor.base.period import Period
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller
 from auditor.collect.calls import Asker, Collector, Limits, Progress, silent, store
 from auditor.collect.guard import CallLog
 from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor
-from auditor.errors import CollectionError
 from auditor.evidence import Answer, EvidenceWriter
 from auditor.model import AccountScope
 from auditor.operations import GLOBAL, Call, Operation, Where
-from auditor.period import Period
 
 REGIONS: Final = "ec2:DescribeRegions"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any, Final
 
-from auditor.errors import CollectionError
+from auditor.base.errors import CollectionError
 
 READ_VERBS: Final = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Simulate")
 """Operation names begin with their verb; those with one of these read. ``Test`` is not among them: see below."""

@@ -9,9 +9,9 @@ from typing import Any
 
 import jmespath
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
+from auditor.base.period import Period
 from auditor.operations import GLOBAL, Call, Operation, Pages, expand, needed
-from auditor.period import Period
 
 _Key = tuple[str, str, bytes]
 """A call's own key: Region, operation, parameters."""

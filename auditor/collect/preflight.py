@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from auditor.canonical import plain
+from auditor.base.canonical import plain
+from auditor.base.period import Period
 from auditor.collect.accounts import Caller
 from auditor.collect.calls import Asker, Limits, Progress, silent
 from auditor.collect.guard import refuse_mutation
 from auditor.collect.plan import Plan
 from auditor.evidence import Answer
 from auditor.operations import Call, ForEach, Operation, Where
-from auditor.period import Period
 
 _DENIED: Final = frozenset(
     {

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from auditor.errors import AuditorError
+from auditor.base.errors import AuditorError
 
 OPERATION: Final = "securityhub:BatchImportFindings"
 MOST_FINDINGS: Final = 100

@@ -10,9 +10,9 @@ from typing import Any
 
 import jmespath
 
-from auditor.canonical import canonical_json
+from auditor.base.canonical import canonical_json
+from auditor.base.errors import CatalogError
 from auditor.catalog import Catalog
-from auditor.errors import CatalogError
 from auditor.evaluate import criterion
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.checks.fields import seen_until

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from auditor.base.period import rfc3339
 from auditor.model import ControlResult, Population, Result, Results, State
-from auditor.period import rfc3339
 from auditor.waivers import Attestation, Waiver
 
 SOON = timedelta(days=30)

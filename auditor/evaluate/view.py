@@ -12,11 +12,11 @@ from typing import Any
 
 import jmespath
 
-from auditor.canonical import canonical_json, plain
+from auditor.base.canonical import canonical_json, plain
+from auditor.base.period import Period
 from auditor.evidence import Evidence, Record, escape, pointer_to
 from auditor.model import AccountScope, Citation, Verdict
 from auditor.operations import GLOBAL, Call, Operation, Pages, expand
-from auditor.period import Period
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from auditor.base.period import parse_time
 from auditor.evidence import Evidence
 from auditor.model import State
-from auditor.period import parse_time
 from auditor.render.controls import (
     Control,
     Finding,

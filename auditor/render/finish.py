@@ -10,7 +10,7 @@ from typing import Any
 
 import pydyf
 
-from auditor.errors import RenderError
+from auditor.base.errors import RenderError
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _UA = "http://www.aiim.org/pdfua/ns/id/"

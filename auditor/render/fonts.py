@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from auditor.locate import templates_folder
+from auditor.base.locate import templates_folder
 from auditor.render.pages import data_url
 
 SIGNS = "Auditor Signs"

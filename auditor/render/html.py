@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from auditor.errors import RenderError
+from auditor.base.errors import RenderError
 from auditor.render import fonts, sections
 from auditor.render.context import Context
 from auditor.render.longtables import as_data

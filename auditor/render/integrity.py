@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from auditor import __version__
-from auditor.canonical import canonical_json, sha256_hex
-from auditor.period import rfc3339
+from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.period import rfc3339
 from auditor.render import html, pdf
 from auditor.render.context import Branding
 from auditor.render.pages import page

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Iterator
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
 from auditor.render.pages import data_url
 
 MOST_BYTES = 262_144

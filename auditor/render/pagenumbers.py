@@ -7,7 +7,7 @@ spaces are as wide as the digits that take their place, so no line changes.
 from collections.abc import Iterator
 from typing import Any
 
-from auditor.errors import RenderError
+from auditor.base.errors import RenderError
 
 _FIGURE_SPACE = "\u2007"
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from auditor.locate import templates_folder
+from auditor.base.locate import templates_folder
 from auditor.render.charts import KEY
 from auditor.render.pagenumbers import ROOM
 from auditor.render.text import plural

@@ -13,8 +13,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from auditor.errors import RenderError
-from auditor.period import rfc3339
+from auditor.base.errors import RenderError
+from auditor.base.period import rfc3339
 from auditor.render import fonts, pagenumbers, sections
 from auditor.render.context import Context
 from auditor.render.finish import finish

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from auditor.canonical import canonical_json, plain
+from auditor.base.canonical import canonical_json, plain
 from auditor.evidence import Evidence, Record
 from auditor.render.anchors import Link
 from auditor.render.excerpt import Excerpt, excerpt, telling_place

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from auditor.period import parse_time
+from auditor.base.period import parse_time
 from auditor.render.text import NAME_LIMIT, moment, visible
 
 WIDTH, LEFT = 640.0, 4.0

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from auditor.canonical import canonical_json
+from auditor.base.canonical import canonical_json
+from auditor.base.errors import CollectionError
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller
 from auditor.collect.guard import CallLog
 from auditor.config import Config
 from auditor.deliver.securityhub import OPERATION, Import, import_findings
-from auditor.errors import CollectionError
 from auditor.run.gather import caller_of
 
 SCHEMA = "auditor.securityhub-import/1"

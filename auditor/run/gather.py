@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from auditor.canonical import canonical_json
+from auditor.base.canonical import canonical_json
 from auditor.catalog import Catalog
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller

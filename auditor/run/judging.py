@@ -6,16 +6,16 @@ from pathlib import Path
 
 import orjson
 
+from auditor.base.errors import IntegrityError, UsageError
+from auditor.base.locate import controls_folder
 from auditor.catalog import Catalog, load_catalog
 from auditor.config import Config
-from auditor.errors import IntegrityError, UsageError
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
 from auditor.evidence import Evidence
 from auditor.imports import Import, load_imports, stored_imports
 from auditor.layout import ATTESTATIONS, EVIDENCE, RESULTS, RULES, WAIVERS, read_request
-from auditor.locate import controls_folder
 from auditor.model import Results, Sampling
 from auditor.outcome import results_json
 from auditor.replay import differences

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from auditor import __version__
-from auditor.canonical import sha256_hex
+from auditor.base.canonical import sha256_hex
+from auditor.base.errors import UsageError
 from auditor.config import Config
-from auditor.errors import UsageError
 from auditor.evidence import Evidence
 from auditor.imports import store_imports
 from auditor.layout import EVIDENCE, RESULTS, write_rules

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
 from auditor.layout import EVIDENCE, INTEGRITY, RESULTS
 from auditor.trail.recheck import archive_of, recheck
 

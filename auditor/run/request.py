@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from auditor import __version__
+from auditor.base.period import Period, parse_past_period
 from auditor.config import Config
 from auditor.deliver.securityhub import Import
 from auditor.model import Results
-from auditor.period import Period, parse_past_period
 from auditor.seal.pack import Sealing
 
 TOOL = f"auditor {__version__}"

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from auditor.canonical import sha256_hex
+from auditor.base.canonical import sha256_hex
+from auditor.base.period import parse_time
 from auditor.layout import RESULTS
-from auditor.period import parse_time
 from auditor.seal.manifest import MANIFEST, PreviousPack
 from auditor.trail.report import Anchor, anchors_of
 

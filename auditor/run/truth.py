@@ -7,7 +7,7 @@ them too.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from auditor.canonical import canonical_json
+from auditor.base.canonical import canonical_json
 from auditor.catalog import Catalog
 from auditor.evaluate.patterns.coverage import World
 from auditor.evaluate.patterns.requirement import Requirement, requirement_from

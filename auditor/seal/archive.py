@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from auditor.errors import IntegrityError, SealError, UsageError
+from auditor.base.errors import IntegrityError, SealError, UsageError
 from auditor.seal.contents import DEFAULT_LIMITS, FolderFiles, Limits, PackFiles
 from auditor.seal.zipfiles import ZipFiles
 

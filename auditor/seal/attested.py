@@ -8,11 +8,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
+from auditor.base.untrusted import parse_json
 from auditor.seal.contents import DEFAULT_LIMITS, Limits
 from auditor.seal.intoto import PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, encoded, key_id
 from auditor.seal.manifest import MANIFEST
-from auditor.untrusted import parse_json
 
 
 def attestation_problem(

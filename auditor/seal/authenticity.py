@@ -13,9 +13,10 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from auditor.canonical import sha256_hex
-from auditor.errors import IntegrityError
-from auditor.period import rfc3339
+from auditor.base.canonical import sha256_hex
+from auditor.base.errors import IntegrityError
+from auditor.base.period import rfc3339
+from auditor.base.untrusted import parse_json
 from auditor.seal import cms
 from auditor.seal.attested import attestation_problem
 from auditor.seal.contents import SUMS, Limits, PackFiles, hash_file, read_small
@@ -28,7 +29,6 @@ from auditor.seal.report import Check, Finding, Outcome
 from auditor.seal.sums import SIGNATURE, TOKEN
 from auditor.seal.timestamp import Stamp, check_stamp_path, verify_stamp
 from auditor.seal.trust import Use, check_path, is_valid_at, name_of
-from auditor.untrusted import parse_json
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a time stamp may lie ahead of the verifier's clock."""

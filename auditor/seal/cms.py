@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
 from auditor.seal import der
 from auditor.seal.signer import Signer
 

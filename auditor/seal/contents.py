@@ -13,9 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
+from auditor.base.untrusted import MOST_VALUES, ZIP_FREE_BYTES, ZIP_RATIO
 from auditor.seal.names import is_portable, shown
-from auditor.untrusted import MOST_VALUES, ZIP_FREE_BYTES, ZIP_RATIO
 
 SUMS = "SHA256SUMS"
 STAGING = ".sealing-"

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.locate import templates_folder
+from auditor.base.locate import templates_folder
 from auditor.seal.manifest import Manifest, ManifestInfo
 
 _MOST_ACCOUNTS = 20

@@ -13,8 +13,8 @@ import orjson
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from auditor.canonical import canonical_json, sha256_hex
-from auditor.errors import SealError
+from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.errors import SealError
 from auditor.model import State
 from auditor.seal.manifest import MANIFEST, RULES, Manifest
 from auditor.seal.signer import Signer

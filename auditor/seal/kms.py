@@ -15,7 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from auditor.errors import SealError
+from auditor.base.errors import SealError
 from auditor.seal import der
 from auditor.seal.signer import (
     Identity,

@@ -11,14 +11,14 @@ from typing import Any
 
 import orjson
 
-from auditor.canonical import canonical_json, sha256_hex
-from auditor.errors import IntegrityError, SealError
+from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.errors import IntegrityError, SealError
+from auditor.base.period import rfc3339
+from auditor.base.untrusted import parse_json
 from auditor.model import RunInfo
-from auditor.period import rfc3339
 from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits, PackFiles, hash_file, read_small
 from auditor.seal.names import is_portable
 from auditor.seal.sums import UNSUMMED
-from auditor.untrusted import parse_json
 
 MANIFEST = "manifest.json"
 README = "README.txt"

@@ -22,9 +22,9 @@ from typing import Any
 import orjson
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from auditor.canonical import canonical_json, sha256_hex
-from auditor.errors import IntegrityError, SealError, UsageError
-from auditor.period import rfc3339
+from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.errors import IntegrityError, SealError, UsageError
+from auditor.base.period import rfc3339
 from auditor.seal import cms
 from auditor.seal.contents import STAGING, SUMS, FolderFiles, hash_file, read_small
 from auditor.seal.guides import readme_text, verify_text

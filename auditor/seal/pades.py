@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from auditor.errors import IntegrityError, SealError
+from auditor.base.errors import IntegrityError, SealError
 from auditor.seal.cms import load_certificate
 from auditor.seal.signer import Signer
 from auditor.seal.updates import only_archived

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from auditor.errors import SealError
+from auditor.base.errors import SealError
 from auditor.seal.trust import machine_purposes
 
 SMALLEST_RSA = 3072

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from io import BytesIO
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
 from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits
 from auditor.seal.names import is_portable, shown
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from auditor.errors import IntegrityError, SealError
+from auditor.base.errors import IntegrityError, SealError
 from auditor.seal import cms, der
 from auditor.seal.trust import Use, check_path, name_of
 

@@ -18,7 +18,7 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
 
 _DEEPEST = 6
 

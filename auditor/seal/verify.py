@@ -20,8 +20,9 @@ from typing import Any
 
 from cryptography import x509
 
-from auditor.errors import AuditorError, IntegrityError, UsageError
-from auditor.period import rfc3339
+from auditor.base.errors import AuditorError, IntegrityError, UsageError
+from auditor.base.period import rfc3339
+from auditor.base.untrusted import parse_json
 from auditor.seal.archive import open_pack, unpack
 from auditor.seal.authenticity import check_authenticity
 from auditor.seal.contents import (
@@ -49,7 +50,6 @@ from auditor.seal.names import shown, skeleton
 from auditor.seal.pages import manifests_named
 from auditor.seal.report import Check, Finding, Outcome, VerifyReport, concluded
 from auditor.seal.sums import UNSUMMED, parse_sums
-from auditor.untrusted import parse_json
 
 Recheck = Callable[[Path], Sequence[str]]
 """Examines an unpacked pack and returns one sentence for each thing that differs; nothing means agreement."""

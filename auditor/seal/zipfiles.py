@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
+from auditor.base.untrusted import ZIP_ERRORS
 from auditor.seal.contents import CHUNK, DEFAULT_LIMITS, SUMS, Limits, Problem, left_over
 from auditor.seal.names import is_portable, shown, stays_in_place
-from auditor.untrusted import ZIP_ERRORS
 
 # PKWARE's APPNOTE, sections 4.3.7, 4.3.16, 4.4.4, 4.5.3 and 4.6.9.
 _LOCAL = struct.Struct("<4s2xHH4xLLLHH")

@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from auditor.errors import AuditorError, UsageError
+from auditor.base.errors import AuditorError, UsageError
 
 WORLDS: Final = ("demo", "clean", "empty", "hostile")
 """The accounts that can be simulated."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from auditor.errors import CollectionError
-from auditor.period import Period
+from auditor.base.errors import CollectionError
+from auditor.base.period import Period
 from auditor.trail.fetch import S3Source, fetch_public_keys
 from auditor.trail.keys import KeyBook, PublicKey
 from auditor.trail.names import Location

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from auditor.period import rfc3339
+from auditor.base.period import rfc3339
 from auditor.trail.digest import CheckedDigest, Pointer, Proof, finding, prove_by_successor
 from auditor.trail.findings import Certainty, Finding
 from auditor.trail.names import parse_digest_key

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from auditor.period import rfc3339
+from auditor.base.period import rfc3339
 from auditor.trail.chain import (
     DIGEST_GRACE,
     HOUR,

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
+from auditor.base.untrusted import parse_json
 from auditor.trail.findings import Certainty, Finding
 from auditor.trail.gunzip import Damaged, inflate
 from auditor.trail.keys import PublicKey
 from auditor.trail.names import DigestName
-from auditor.untrusted import parse_json
 
 INFLATED_LIMIT: Final = 1 << 26
 """A digest entry takes some 350 bytes: 64 MiB hold 190,000 log files in one hour."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from auditor.errors import CollectionError, UsageError
+from auditor.base.errors import CollectionError, UsageError
 from auditor.trail.fetch import ObjectSource, Unavailable
 from auditor.trail.names import (
     Location,

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Final, Literal
 
-from auditor.period import rfc3339
+from auditor.base.period import rfc3339
 
 Certainty = Literal["shown", "likely", "possible"]
 """``shown``: follows from signed bytes. ``likely``: innocent explanations are rare. ``possible``: one among several."""

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from auditor.period import parse_time, rfc3339
+from auditor.base.period import parse_time, rfc3339
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from auditor.period import rfc3339
+from auditor.base.period import rfc3339
 from auditor.trail.chain import TrailEvent
 from auditor.trail.fetch import Unavailable
 from auditor.trail.findings import KINDS, Finding

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from auditor.base.period import parse_time, rfc3339
 from auditor.notable_calls import CALLS, INGRESS_CALLS, ROOT_CALL, TRAIL_CALLS
-from auditor.period import parse_time, rfc3339
 from auditor.trail.chain import TrailEvent
 
 SHORT: Final = 300

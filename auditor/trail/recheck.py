@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from auditor.errors import IntegrityError
-from auditor.period import parse_time
+from auditor.base.errors import IntegrityError
+from auditor.base.period import parse_time
 from auditor.trail.archive import OBJECT_LIST
 from auditor.trail.fetch import FolderSource, Unavailable
 from auditor.trail.names import Location, parse_digest_key

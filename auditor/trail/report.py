@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from auditor.period import rfc3339
+from auditor.base.period import rfc3339
 from auditor.trail.chain import STATES, Gap
 from auditor.trail.findings import KINDS, Finding, Level, verdict_of
 from auditor.trail.names import Location

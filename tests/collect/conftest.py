@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from auditor.base.period import Period
 from auditor.collect.accounts import Caller, identify, open_session
 from auditor.collect.calls import Limits
 from auditor.collect.collection import Collected, collect_account
@@ -17,7 +18,6 @@ from auditor.collect.redact import Redactor
 from auditor.evidence import Evidence, EvidenceWriter
 from auditor.model import RunInfo
 from auditor.operations import ForEach, Operation, Where
-from auditor.period import Period
 from tests.collect.aws import KEY, FakeAws
 
 NOW = datetime(2026, 11, 1, 6, tzinfo=UTC)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from auditor.base.errors import CollectionError, UsageError
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller, choose_regions, client, identify, known_regions, open_session, take_role
 from auditor.collect.guard import CallLog
-from auditor.errors import CollectionError, UsageError
 from tests.collect.aws import ACCOUNT, FakeAws, Reply, ok, query, query_refused
 from tests.collect.conftest import Collection, operation
 

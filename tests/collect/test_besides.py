@@ -2,10 +2,10 @@
 
 import pytest
 
+from auditor.base.errors import UsageError
 from auditor.collect.accounts import identify, open_session
 from auditor.collect.collection import ask_besides
 from auditor.collect.guard import MutationRefusedError
-from auditor.errors import UsageError
 from auditor.evidence import Record
 from auditor.operations import Call, Operation
 from tests.collect.aws import FakeAws, ok, refused

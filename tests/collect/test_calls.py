@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from auditor.base.errors import CollectionError
 from auditor.collect.collection import collect_account
-from auditor.errors import CollectionError
 from auditor.evidence import EvidenceWriter, Record
 from auditor.operations import Where
 from tests.collect.aws import ACCOUNT, FakeAws, Reply, ok, query, query_refused, refused

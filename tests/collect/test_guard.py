@@ -6,9 +6,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.base.errors import CollectionError
 from auditor.collect.accounts import client, open_session
 from auditor.collect.guard import NEVER, READ_EXCEPTIONS, CallLog, MutationRefusedError, StoppedError, is_read
-from auditor.errors import CollectionError
 from tests.collect.aws import FakeAws, Reply, ok
 
 

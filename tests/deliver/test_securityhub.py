@@ -9,10 +9,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from auditor.base.errors import CollectionError
 from auditor.collect.accounts import client, open_session
 from auditor.collect.guard import CallLog
 from auditor.deliver.securityhub import MOST_ATTEMPTS, OPERATION, Refused, import_findings, policy
-from auditor.errors import CollectionError
 from auditor.simulator import Simulator
 from tests.acceptance.conftest import auditor
 

@@ -8,14 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from auditor.base.locate import controls_folder
+from auditor.base.period import Period, rfc3339
 from auditor.catalog import Catalog, load_catalog
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evidence import Answer, CallError, Evidence, EvidenceWriter
-from auditor.locate import controls_folder
 from auditor.model import AccountScope, Control, ControlResult, Framework, Requirement, RunInfo, State
 from auditor.operations import GLOBAL, Call, Where, needed
-from auditor.period import Period, rfc3339
 
 ACCOUNT = "111122223333"
 HOME = "eu-west-1"

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auditor.base.errors import CatalogError, IntegrityError, UsageError
+from auditor.base.period import parse_period
 from auditor.catalog import Catalog, load_catalog
-from auditor.errors import CatalogError, IntegrityError, UsageError
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evidence import Answer, CallError, Evidence, EvidenceWriter
 from auditor.model import AccountScope, ControlResult, Result, RunInfo, State
 from auditor.operations import Call
 from auditor.outcome import exit_code, headline, results_document, results_json
-from auditor.period import parse_period
 
 AS_OF = datetime(2026, 11, 2, 6, tzinfo=UTC)
 ACCOUNT = "111122223333"

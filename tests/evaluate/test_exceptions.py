@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from auditor.base.errors import UsageError
 from auditor.catalog import Catalog
-from auditor.errors import UsageError
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
 from auditor.model import Results, State

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.base.errors import CatalogError, UsageError
 from auditor.cli.rooms import evaluate as evaluate_command
 from auditor.config import Config
-from auditor.errors import CatalogError, UsageError
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.sampling import draw
 from auditor.layout import EVIDENCE, read_request

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from auditor.base.period import Period, rfc3339
 from auditor.evidence import Answer, CallError, Evidence, EvidenceWriter
 from auditor.imports import Finding, Import
 from auditor.model import (
@@ -30,7 +31,6 @@ from auditor.model import (
 )
 from auditor.operations import Call
 from auditor.outcome import results_document
-from auditor.period import Period, rfc3339
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 END = datetime(2026, 11, 1, tzinfo=UTC)

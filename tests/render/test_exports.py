@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 from trestle.oscal.assessment_results import AssessmentResults
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
 from auditor.model import State

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.base.errors import UsageError
 from auditor.config import Config
-from auditor.errors import UsageError
 from auditor.render import html, pdf
 from auditor.render.context import Branding, Context
 from auditor.render.logo import MOST_BYTES, logo_url

@@ -9,7 +9,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 
-from auditor.errors import RenderError
+from auditor.base.errors import RenderError
 from auditor.render import pagenumbers, pdf
 from auditor.render.context import Branding, Context
 from auditor.render.sections import CHAPTERS

@@ -5,9 +5,9 @@ from pathlib import Path
 import boto3
 import pytest
 
+from auditor.base.period import parse_time
 from auditor.config import Config
 from auditor.evidence import Evidence
-from auditor.period import parse_time
 from auditor.run import open_catalog
 from auditor.run.gather import collect_evidence
 from auditor.run.request import Request

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from auditor.base.period import parse_time
 from auditor.catalog import Catalog
 from auditor.collect.guard import is_read
 from auditor.config import Config
@@ -16,7 +17,6 @@ from auditor.evaluate.patterns.truth import MAX_REQUESTS, TEST_FILTER, TEST_RULE
 from auditor.evidence import Evidence
 from auditor.model import Results, State
 from auditor.operations import Operation
-from auditor.period import parse_time
 from auditor.run import open_catalog
 from auditor.run.gather import collect_evidence
 from auditor.run.request import Request

@@ -11,8 +11,8 @@ from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auditor.canonical import sha256_hex
-from auditor.errors import IntegrityError, SealError
+from auditor.base.canonical import sha256_hex
+from auditor.base.errors import IntegrityError, SealError
 from auditor.seal import cms
 from auditor.seal.archive import pack_zip, unpack
 from auditor.seal.contents import FolderFiles

@@ -11,7 +11,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
 from auditor.seal import cms, der
 from auditor.seal.signer import FileSigner, PrivateKey, pem
 from auditor.seal.trust import Use, check_path

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from auditor.canonical import canonical_json, sha256_hex
-from auditor.errors import SealError
+from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.errors import SealError
 from auditor.seal.attested import attestation_problem
 from auditor.seal.contents import FolderFiles
 from auditor.seal.intoto import (

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from moto.kms.utils import ECDSAPrivateKey, RSAPrivateKey
 from moto.server import ThreadedMotoServer
 
-from auditor.errors import SealError
+from auditor.base.errors import SealError
 from auditor.seal.intoto import ATTESTATION
 from auditor.seal.kms import make_certificate, open_signer
 from auditor.seal.pack import Sealing

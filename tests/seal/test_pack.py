@@ -8,8 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from auditor.canonical import canonical_json, sha256_hex
-from auditor.errors import IntegrityError, SealError
+from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.errors import IntegrityError, SealError
 from auditor.seal.archive import pack_zip
 from auditor.seal.guides import readme_text
 from auditor.seal.manifest import parse_manifest

@@ -13,7 +13,7 @@ from pyhanko.pdf_utils.misc import PdfStrictReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.xref import ObjStreamRef
 
-from auditor.errors import IntegrityError, SealError
+from auditor.base.errors import IntegrityError, SealError
 from auditor.seal.pack import Sealing
 from auditor.seal.pades import PdfToolMissingError, check_pdf, sign_pdf
 from auditor.seal.pages import manifests_named

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
 from auditor.seal.archive import pack_zip
 from auditor.seal.contents import FolderFiles, read_small
 from auditor.seal.manifest import Manifest, PreviousPack, parse_manifest

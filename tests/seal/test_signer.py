@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from auditor.errors import SealError
+from auditor.base.errors import SealError
 from auditor.seal import cms
 from auditor.seal.signer import FileSigner, load_signer, make_identity, order_chain, pem
 from tests.seal.authority import YEAR, issued_signer, make_authority, rsa_key

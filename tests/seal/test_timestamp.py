@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.errors import IntegrityError, SealError
+from auditor.base.errors import IntegrityError, SealError
 from auditor.seal import der
 from auditor.seal.signer import FileSigner, pem
 from auditor.seal.timestamp import Tsa, check_stamp_path, encode_query, fetch_stamp, verify_stamp

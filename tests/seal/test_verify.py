@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auditor.canonical import canonical_json
-from auditor.errors import IntegrityError, UsageError
+from auditor.base.canonical import canonical_json
+from auditor.base.errors import IntegrityError, UsageError
 from auditor.seal.archive import open_pack, pack_zip, unpack
 from auditor.seal.contents import DEFAULT_LIMITS, FolderFiles, Limits
 from auditor.seal.report import Outcome, VerifyReport

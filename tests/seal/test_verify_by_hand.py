@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.canonical import canonical_json, sha256_hex
+from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.seal import cms
 from auditor.seal.archive import pack_zip, unpack
 from auditor.seal.contents import FolderFiles

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
 from auditor.seal.contents import DEFAULT_LIMITS, Limits
 from auditor.seal.report import VerifyReport
 from auditor.seal.verify import Demands, verify_pack

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.errors import AuditorError
+from auditor.base.errors import AuditorError
 from auditor.simulator import Simulator, wait_until_gone
 from tests.simulator.conftest import Clients, clients_of
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auditor.period import Period
+from auditor.base.period import Period
 from auditor.trail.audit import AccountTrails, key_source
 
 TRAIL = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
 from auditor.trail.discover import Wanted, owned, scopes_of_place
 from auditor.trail.fetch import FolderSource, Unavailable, read_key_file
 from auditor.trail.findings import Level

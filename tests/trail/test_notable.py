@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.canonical import canonical_json
+from auditor.base.canonical import canonical_json
 from auditor.trail.notable import Row, notable, notable_document, notable_row, trail_event
 
 from .bucket import ACCOUNT, START, filled, record, scope, trail_call, verify

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from auditor.errors import IntegrityError
+from auditor.base.errors import IntegrityError
 from auditor.trail.recheck import archive_of, recheck
 from tests.trail.bucket import Bucket, filled, scope, verify
 from tests.trail.scenarios import Case, expiring, genuine

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from auditor.canonical import canonical_json
+from auditor.base.canonical import canonical_json
 from auditor.trail.findings import KINDS
 from tools.schemas import FOLDER
 

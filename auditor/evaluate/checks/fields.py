@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from auditor.period import parse_time
+from auditor.base.period import parse_time
 
 _Kind = TypeVar("_Kind")
 _SEEN_UNTIL: ContextVar[datetime | None] = ContextVar("seen_until", default=None)

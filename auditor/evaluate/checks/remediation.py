@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from auditor.canonical import plain
+from auditor.base.canonical import plain
 from auditor.evaluate.chain.actions import Parts, judge_reaction
 from auditor.evaluate.chain.facts import Reaction
 from auditor.evaluate.chain.link import State

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
 from auditor.evaluate.patterns.hcl import UNKNOWN
 from auditor.evaluate.patterns.infrastructure import MAX_DEPTH, Collected, Infrastructure
 

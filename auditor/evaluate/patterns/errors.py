@@ -1,6 +1,6 @@
 """What can be wrong with a pattern, pointing at the character. Judges nothing."""
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
 
 
 class PatternError(UsageError):

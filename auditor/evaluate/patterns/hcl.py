@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
 
 
 class Unresolved(Enum):

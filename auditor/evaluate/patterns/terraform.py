@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
 from auditor.evaluate.patterns.hcl import UNKNOWN, Block, Encoded, Reference, Template, encoded, read_hcl
 from auditor.evaluate.patterns.infrastructure import MAX_DEPTH, Collected, Infrastructure, actions_of
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
 from auditor.render.exports.asff import asff
 from auditor.render.exports.junit import junit
 from auditor.render.exports.markdown import markdown

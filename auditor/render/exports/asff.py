@@ -7,7 +7,7 @@ providers update of severity and types is in ``FindingProviderFields``.
 import re
 from typing import Any
 
-from auditor.canonical import canonical_json
+from auditor.base.canonical import canonical_json
 from auditor.model import State
 from auditor.operations import GLOBAL
 from auditor.render.exports.source import PRODUCT, Finding, Source, shortened

@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
+from auditor.base.period import parse_time
 from auditor.model import State
-from auditor.period import parse_time
 from auditor.render.exports.source import PRODUCT, Finding, Source
 
 VERSION = "1.8.0"

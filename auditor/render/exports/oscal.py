@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.canonical import canonical_json
+from auditor.base.canonical import canonical_json
 from auditor.model import State
 from auditor.render.exports.source import Finding, Source, shortened
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.canonical import sha256_hex
+from auditor.base.canonical import sha256_hex
 from auditor.model import State
 
 _NAMESPACE = uuid.UUID("6b1f7d0e-6c5a-5e0e-9a57-0a4d41554449")

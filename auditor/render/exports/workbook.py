@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count, islice
 from typing import Any
 
-from auditor.errors import RenderError
-from auditor.period import parse_time
+from auditor.base.errors import RenderError
+from auditor.base.period import parse_time
 from auditor.render.exports.source import Source, shortened, xml_safe
 from auditor.render.exports.tables import (
     CONTROL_HEADS,

@@ -5,7 +5,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from auditor.errors import CollectionError, UsageError
+from auditor.base.errors import CollectionError, UsageError
 from auditor.trail.keys import PublicKey, parse_keys
 
 

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Any, Final
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
+from auditor.base.untrusted import ZIP_ERRORS, ZIP_FREE_BYTES, ZIP_RATIO, bounded_json
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Unavailable, Version
 from auditor.trail.keys import KeyBook, parse_key_file
-from auditor.untrusted import ZIP_ERRORS, ZIP_FREE_BYTES, ZIP_RATIO, bounded_json
 
 KEY_FILE: Final = "public-keys.json"
 METADATA_FILE: Final = "metadata.json"

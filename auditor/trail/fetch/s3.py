@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from auditor.errors import CollectionError
+from auditor.base.errors import CollectionError
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Unavailable, Version
 
 ATTEMPTS: Final = 3

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.period import rfc3339
+from auditor.base.period import rfc3339
 from tests.evaluate.kit import ACCOUNT, FAR, HOME, PERIOD, World, ago
 
 TRAIL = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/all"

@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
+from auditor.base.locate import controls_folder
 from auditor.evaluate.patterns.requirement import Requirement, requirement_from
-from auditor.locate import controls_folder
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.errors import UsageError
+from auditor.base.errors import UsageError
 from auditor.evaluate.chain.link import State
 from auditor.evaluate.patterns.cloudformation import read_cloudformation
 from auditor.evaluate.patterns.infrastructure import Infrastructure

@@ -8,7 +8,7 @@ from typing import Any
 
 import rfc8785
 
-from auditor.period import rfc3339
+from auditor.base.period import rfc3339
 
 _SAFE_INTEGER = 2**53 - 1
 """RFC 8785 numbers are IEEE 754 doubles; larger integers are kept as text."""

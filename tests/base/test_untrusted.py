@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.untrusted import bounded_json, parse_json
+from auditor.base.untrusted import bounded_json, parse_json
 
 leaves = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text()
 documents = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from auditor.errors import AuditorError
+from auditor.base.errors import AuditorError
 
 _MAX_BYTES = 4_000_000
 """Larger than any catalogue or waiver file by two orders of magnitude."""

@@ -3,8 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-_PACKAGED = Path(__file__).parent / "_data"
-_CHECKOUT = Path(__file__).parent.parent
+_PACKAGE = Path(__file__).parent.parent
+_PACKAGED = _PACKAGE / "_data"
+_CHECKOUT = _PACKAGE.parent
 
 
 @cache

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.errors import UsageError
-from auditor.period import Period, parse_past_period, parse_period, parse_time, rfc3339
+from auditor.base.errors import UsageError
+from auditor.base.period import Period, parse_past_period, parse_period, parse_time, rfc3339
 
 NOW = datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.canonical import canonical_json, plain
+from auditor.base.canonical import canonical_json, plain
 
 scalars = (
     st.none()
