@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from auditor.base.errors import CatalogError, UsageError
 from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
+from auditor.evidence.operations import Operation, check_expression, parse_operations
 from auditor.model import Control, Framework, Requirement, Scope, Severity, State, TestType
-from auditor.operations import Operation, check_expression, parse_operations
 
 _ID = r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$"
 _EMPTY = {"fail": State.FAIL, "not-applicable": State.NOT_APPLICABLE, "pass": State.PASS}

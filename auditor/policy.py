@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auditor.catalog import Catalog
+from auditor.evidence.operations import Operation, confirming, needed
 from auditor.model import Control
-from auditor.operations import Operation, confirming, needed
 
 SIZE_LIMIT: Final = 6144
 """Characters of a managed policy, white space apart ("IAM and AWS STS quotas")."""

@@ -23,7 +23,7 @@ from auditor.collect.calls import Limits
 from auditor.collect.collection import collect_account
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Redactor
-from auditor.evidence import EvidenceWriter
+from auditor.evidence.store import EvidenceWriter
 from auditor.run import open_catalog
 from auditor.simulator import Simulator
 

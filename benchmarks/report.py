@@ -68,7 +68,7 @@ def _measure(number: int) -> None:
 
 def _measure_pack(pack: Path) -> None:
     sys.path.insert(0, str(ROOT))
-    from auditor.evidence import Evidence
+    from auditor.evidence.store import Evidence
 
     _report(json.loads((pack / "results" / "results.json").read_bytes()), Evidence(pack / "evidence"))
 

@@ -10,8 +10,8 @@ import pytest
 
 from auditor.catalog import load_catalog
 from auditor.evaluate.checks import find_check
+from auditor.evidence.operations import Operation, load_operations, needed
 from auditor.model import Control, TestType
-from auditor.operations import Operation, load_operations, needed
 
 CONTROLS = Path(__file__).parent.parent / "controls"
 CATALOG = load_catalog(CONTROLS, has_check=lambda name: find_check(name) is not None)

@@ -20,9 +20,9 @@ from auditor.collect.collection import REGIONS, collect_account
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Redactor
 from auditor.evaluate.engine import evaluate
-from auditor.evidence import Evidence, EvidenceWriter
+from auditor.evidence.operations import Operation, needed
+from auditor.evidence.store import Evidence, EvidenceWriter
 from auditor.model import Results, RunInfo, State
-from auditor.operations import Operation, needed
 from auditor.run import open_catalog
 from auditor.simulator import Simulator
 from auditor.simulator.faults import KINDS, paging

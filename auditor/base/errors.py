@@ -34,7 +34,7 @@ class CatalogError(AuditorError):
 class CollectionError(AuditorError):
     """The run cannot collect at all: no credentials, no endpoint. Whoever grants access can act.
 
-    A single refused operation is not an error but evidence of one; see ``auditor.evidence``.
+    A single refused operation is not an error but evidence of one; see ``auditor.evidence.store``.
     """
 
 

@@ -174,7 +174,7 @@ def summary(control: "Control", frameworks: Sequence["Framework"]) -> dict[str, 
 
 def details(control: "Control", catalog: "Catalog") -> dict[str, Any]:
     """Return everything that the catalogue says about a control."""
-    from auditor.operations import needed
+    from auditor.evidence.operations import needed
 
     frameworks = tuple(catalog.frameworks.values())
     operations = needed(catalog.operations, (*control.evidence, *control.consults))

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from auditor.catalog import Catalog
     from auditor.collect.preflight import Permission
     from auditor.config import Config
+    from auditor.evidence.operations import Operation
     from auditor.model import Control
-    from auditor.operations import Operation
 
 
 @click.command()

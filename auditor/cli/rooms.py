@@ -31,7 +31,7 @@ def evidence_folder(path: Path) -> Path:
 def collect(out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Collect evidence without judging it; `auditor evaluate` and `auditor render` go on from there."""
     from auditor.cli.progress import progress
-    from auditor.evidence import Evidence
+    from auditor.evidence.store import Evidence
     from auditor.run import Request, collect_evidence, open_catalog
 
     as_of = moment_of(given.pop("as_of"))

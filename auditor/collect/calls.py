@@ -36,8 +36,8 @@ from auditor.collect.accounts import Caller, client, configured_attempts, is_reg
 from auditor.collect.guard import CallLog, MutationRefusedError, StoppedError, refuse_mutation
 from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor
-from auditor.evidence import Answer, CallError, EvidenceWriter
-from auditor.operations import GLOBAL, Call, Operation
+from auditor.evidence.operations import GLOBAL, Call, Operation
+from auditor.evidence.store import Answer, CallError, EvidenceWriter
 
 MALFORMED: Final = "Malformed"
 """Our code for an answer that cannot be understood, or lacks a key that every page must have."""

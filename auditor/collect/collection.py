@@ -16,9 +16,9 @@ from auditor.collect.calls import Asker, Collector, Limits, Progress, silent, st
 from auditor.collect.guard import CallLog
 from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor
-from auditor.evidence import Answer, EvidenceWriter
+from auditor.evidence.operations import GLOBAL, Call, Operation, Where
+from auditor.evidence.store import Answer, EvidenceWriter
 from auditor.model import AccountScope
-from auditor.operations import GLOBAL, Call, Operation, Where
 
 REGIONS: Final = "ec2:DescribeRegions"
 

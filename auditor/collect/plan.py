@@ -11,7 +11,7 @@ import jmespath
 
 from auditor.base.errors import UsageError
 from auditor.base.period import Period
-from auditor.operations import GLOBAL, Call, Operation, Pages, expand, needed
+from auditor.evidence.operations import GLOBAL, Call, Operation, Pages, expand, needed
 
 _Key = tuple[str, str, bytes]
 """A call's own key: Region, operation, parameters."""

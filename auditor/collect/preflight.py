@@ -17,8 +17,8 @@ from auditor.collect.accounts import Caller
 from auditor.collect.calls import Asker, Limits, Progress, silent
 from auditor.collect.guard import refuse_mutation
 from auditor.collect.plan import Plan
-from auditor.evidence import Answer
-from auditor.operations import Call, ForEach, Operation, Where
+from auditor.evidence.operations import Call, ForEach, Operation, Where
+from auditor.evidence.store import Answer
 
 _DENIED: Final = frozenset(
     {

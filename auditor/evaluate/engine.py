@@ -18,7 +18,7 @@ from auditor.evaluate.checks import find_check
 from auditor.evaluate.checks.fields import seen_until
 from auditor.evaluate.sampling import draw
 from auditor.evaluate.view import EvidenceMissing, Library, Missing, Subject, View, libraries
-from auditor.evidence import Evidence, Record
+from auditor.evidence.store import Evidence, Record
 from auditor.model import (
     Citation,
     Control,

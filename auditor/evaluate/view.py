@@ -14,9 +14,9 @@ import jmespath
 
 from auditor.base.canonical import canonical_json, plain
 from auditor.base.period import Period
-from auditor.evidence import Evidence, Record, escape, pointer_to
+from auditor.evidence.operations import GLOBAL, Call, Operation, Pages, expand
+from auditor.evidence.store import Evidence, Record, escape, pointer_to
 from auditor.model import AccountScope, Citation, Verdict
-from auditor.operations import GLOBAL, Call, Operation, Pages, expand
 
 
 @dataclass(frozen=True, slots=True)

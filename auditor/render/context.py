@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from auditor.base.period import parse_time
-from auditor.evidence import Evidence
+from auditor.evidence.store import Evidence
 from auditor.model import State
 from auditor.render.controls import (
     Control,

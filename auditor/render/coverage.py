@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.evidence import Record
+from auditor.evidence.store import Record
 from auditor.model import State
 from auditor.render.anchors import Link
 from auditor.render.controls import Control

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.evidence import resolve
+from auditor.evidence.store import resolve
 from auditor.render.text import visible
 
 _LINES = 6

@@ -100,7 +100,7 @@ def _files(items: Sequence[EvidenceItem]) -> str:
 
 
 def _key(item: EvidenceItem) -> str:
-    """Return what parameters add to a file's name (``auditor.evidence``): empty, or a dot and twelve digits."""
+    """Return what parameters add to a file's name (``auditor.evidence.store``): empty, or a dot and twelve digits."""
     return item.path.removesuffix(".json").rpartition(item.operation.replace(":", "."))[2]
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from auditor.base.canonical import canonical_json, plain
-from auditor.evidence import Evidence, Record
+from auditor.evidence.store import Evidence, Record
 from auditor.render.anchors import Link
 from auditor.render.excerpt import Excerpt, excerpt, telling_place
 from auditor.render.marks import EXCEPTIONS

@@ -14,10 +14,10 @@ from auditor.collect.collection import Collected, ask_besides, collect_account
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Policy, Redactor
 from auditor.config import Config
-from auditor.evidence import Answer, EvidenceWriter
+from auditor.evidence.operations import Call
+from auditor.evidence.store import Answer, EvidenceWriter
 from auditor.layout import CALLS, INTEGRITY
 from auditor.model import RunInfo
-from auditor.operations import Call
 from auditor.run.request import TOOL, Progress, Request
 from auditor.run.series import Previous, find_previous
 from auditor.run.truth import truth_calls, truth_operations

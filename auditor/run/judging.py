@@ -13,7 +13,7 @@ from auditor.config import Config
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
-from auditor.evidence import Evidence
+from auditor.evidence.store import Evidence
 from auditor.imports import Import, load_imports, stored_imports
 from auditor.layout import ATTESTATIONS, EVIDENCE, RESULTS, RULES, WAIVERS, read_request
 from auditor.model import Results, Sampling

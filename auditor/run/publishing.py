@@ -10,7 +10,7 @@ from auditor import __version__
 from auditor.base.canonical import sha256_hex
 from auditor.base.errors import UsageError
 from auditor.config import Config
-from auditor.evidence import Evidence
+from auditor.evidence.store import Evidence
 from auditor.imports import store_imports
 from auditor.layout import EVIDENCE, RESULTS, write_rules
 from auditor.model import Results

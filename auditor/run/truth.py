@@ -12,9 +12,9 @@ from auditor.catalog import Catalog
 from auditor.evaluate.patterns.coverage import World
 from auditor.evaluate.patterns.requirement import Requirement, requirement_from
 from auditor.evaluate.patterns.truth import plan
-from auditor.evidence import EvidenceWriter
+from auditor.evidence.operations import Call, confirming
+from auditor.evidence.store import EvidenceWriter
 from auditor.model import AccountScope
-from auditor.operations import Call, confirming
 
 _CHECKS = "monitoring."
 """Checks whose parameters are requirements."""

@@ -15,7 +15,7 @@ from auditor.collect.accounts import identify, open_session
 from auditor.collect.collection import collect_account
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Redactor
-from auditor.evidence import EvidenceWriter
+from auditor.evidence.store import EvidenceWriter
 from auditor.policy import Scope, operations_for, statements
 from auditor.run import open_catalog
 from auditor.simulator import Simulator

@@ -15,9 +15,9 @@ from auditor.collect.calls import Limits
 from auditor.collect.collection import Collected, collect_account
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Redactor
-from auditor.evidence import Evidence, EvidenceWriter
+from auditor.evidence.operations import ForEach, Operation, Where
+from auditor.evidence.store import Evidence, EvidenceWriter
 from auditor.model import RunInfo
-from auditor.operations import ForEach, Operation, Where
 from tests.collect.aws import KEY, FakeAws
 
 NOW = datetime(2026, 11, 1, 6, tzinfo=UTC)

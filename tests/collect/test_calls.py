@@ -10,8 +10,8 @@ import pytest
 
 from auditor.base.errors import CollectionError
 from auditor.collect.collection import collect_account
-from auditor.evidence import EvidenceWriter, Record
-from auditor.operations import Where
+from auditor.evidence.operations import Where
+from auditor.evidence.store import EvidenceWriter, Record
 from tests.collect.aws import ACCOUNT, FakeAws, Reply, ok, query, query_refused, refused
 from tests.collect.conftest import NOW, QUICK, Collection, each, operation
 

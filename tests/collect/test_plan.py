@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from auditor.base.errors import UsageError
 from auditor.base.locate import controls_folder
 from auditor.collect.plan import Plan
-from auditor.operations import Call, Operation, Where, load_operations
+from auditor.evidence.operations import Call, Operation, Where, load_operations
 from tests.collect.aws import ACCOUNT
 from tests.collect.conftest import each, operation
 

@@ -1,7 +1,7 @@
 """Before a run: which operations the caller may not do, found out by asking each once."""
 
 from auditor.collect.preflight import May, Permission, check_permissions
-from auditor.operations import Operation, Where
+from auditor.evidence.operations import Operation, Where
 from tests.collect.aws import FakeAws, Reply, ok, query, query_refused, refused
 from tests.collect.conftest import NOW, QUICK, Collection, each, operation
 

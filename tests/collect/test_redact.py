@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.collect.redact import Policy, Redactor
-from auditor.evidence import resolve
-from auditor.operations import load_operations
+from auditor.evidence.operations import load_operations
+from auditor.evidence.store import resolve
 from tests.collect.conftest import SALT
 from tests.test_catalog import CONTROLS
 

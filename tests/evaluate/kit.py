@@ -13,9 +13,9 @@ from auditor.base.period import Period, rfc3339
 from auditor.catalog import Catalog, load_catalog
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
-from auditor.evidence import Answer, CallError, Evidence, EvidenceWriter
+from auditor.evidence.operations import GLOBAL, Call, Where, needed
+from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
 from auditor.model import AccountScope, Control, ControlResult, Framework, Requirement, RunInfo, State
-from auditor.operations import GLOBAL, Call, Where, needed
 
 ACCOUNT = "111122223333"
 HOME = "eu-west-1"

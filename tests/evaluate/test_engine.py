@@ -15,9 +15,9 @@ from auditor.base.period import parse_period
 from auditor.catalog import Catalog, load_catalog
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
-from auditor.evidence import Answer, CallError, Evidence, EvidenceWriter
+from auditor.evidence.operations import Call
+from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
 from auditor.model import AccountScope, ControlResult, Result, RunInfo, State
-from auditor.operations import Call
 from auditor.outcome import exit_code, headline, results_document, results_json
 
 AS_OF = datetime(2026, 11, 2, 6, tzinfo=UTC)

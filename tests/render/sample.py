@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from auditor.base.period import Period, rfc3339
-from auditor.evidence import Answer, CallError, Evidence, EvidenceWriter
+from auditor.evidence.operations import Call
+from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
 from auditor.imports import Finding, Import
 from auditor.model import (
     AccountScope,
@@ -29,7 +30,6 @@ from auditor.model import (
     State,
     TestType,
 )
-from auditor.operations import Call
 from auditor.outcome import results_document
 
 START = datetime(2026, 10, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 
 from auditor.base.period import parse_time
 from auditor.config import Config
-from auditor.evidence import Evidence
+from auditor.evidence.store import Evidence
 from auditor.run import open_catalog
 from auditor.run.gather import collect_evidence
 from auditor.run.request import Request

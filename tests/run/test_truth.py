@@ -14,9 +14,9 @@ from auditor.collect.guard import is_read
 from auditor.config import Config
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.patterns.truth import MAX_REQUESTS, TEST_FILTER, TEST_RULE
-from auditor.evidence import Evidence
+from auditor.evidence.operations import Operation
+from auditor.evidence.store import Evidence
 from auditor.model import Results, State
-from auditor.operations import Operation
 from auditor.run import open_catalog
 from auditor.run.gather import collect_evidence
 from auditor.run.request import Request

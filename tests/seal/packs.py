@@ -9,9 +9,9 @@ import pikepdf
 
 from auditor.base.canonical import canonical_json
 from auditor.base.period import parse_period
-from auditor.evidence import Answer, EvidenceWriter
+from auditor.evidence.operations import Call
+from auditor.evidence.store import Answer, EvidenceWriter
 from auditor.model import AccountScope, RunInfo, State
-from auditor.operations import Call
 from auditor.seal.contents import FolderFiles, hash_file
 from auditor.seal.manifest import HTML, PDF, Manifest, ManifestInfo, PreviousPack, Tool
 from auditor.seal.pack import Sealing, seal_pack

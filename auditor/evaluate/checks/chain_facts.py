@@ -22,7 +22,7 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.checks.target_facts import Keys, policy_in, reactions
 from auditor.evaluate.view import EvidenceMissing, Subject, View
-from auditor.evidence import Record
+from auditor.evidence.store import Record
 
 ALARMS = "cloudwatch:DescribeAlarms"
 

@@ -16,7 +16,7 @@ from auditor.evaluate.checks.fields import (
     text,
 )
 from auditor.evaluate.view import Subject, View
-from auditor.evidence import Record
+from auditor.evidence.store import Record
 from auditor.model import Verdict, failed, not_applicable, passed
 
 _MOST_LISTED = 1000

@@ -24,7 +24,7 @@ from auditor.evaluate.patterns.truth import (
     read_answers,
 )
 from auditor.evaluate.view import Subject, View
-from auditor.evidence import Record
+from auditor.evidence.store import Record
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 
 

@@ -12,7 +12,7 @@ from auditor.evaluate.chain.facts import Key, Reaction
 from auditor.evaluate.checks.alarm_facts import unanswered
 from auditor.evaluate.checks.fields import integer, listed, mapping, optional_mapping, optional_text, text
 from auditor.evaluate.view import Missing, View
-from auditor.evidence import Record
+from auditor.evidence.store import Record
 
 ALIASES, KEY, KEY_POLICY = "kms:ListAliases", "kms:DescribeKey", "kms:GetKeyPolicy"
 FUNCTIONS, FUNCTION = "lambda:ListFunctions", "lambda:GetFunctionConfiguration"

@@ -8,8 +8,8 @@ import re
 from typing import Any
 
 from auditor.base.canonical import canonical_json
+from auditor.evidence.operations import GLOBAL
 from auditor.model import State
-from auditor.operations import GLOBAL
 from auditor.render.exports.source import PRODUCT, Finding, Source, shortened
 
 _COMPLIANCE = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auditor.evidence.operations import Call, Where, needed
 from auditor.model import Control, Scope, State
-from auditor.operations import Call, Where, needed
 from tests.evaluate.checks.worlds import BEST, RIGHT
 from tests.evaluate.kit import ACCOUNT, FAR, World, catalog, reasons, states
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from auditor.evidence.operations import Call
 from auditor.model import Scope, State
-from auditor.operations import Call
 from tests.evaluate.checks.worlds import KEY, LOGS, RIGHT, event
 from tests.evaluate.kit import ACCOUNT, HOME, World, ago, catalog, states
 

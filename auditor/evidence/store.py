@@ -25,8 +25,8 @@ from auditor.base.canonical import canonical_json, plain, sha256_hex
 from auditor.base.errors import IntegrityError
 from auditor.base.period import Period, parse_time, rfc3339
 from auditor.base.untrusted import parse_json
+from auditor.evidence.operations import Call
 from auditor.model import AccountScope, RunInfo
-from auditor.operations import Call
 
 _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z0-9-]{2,40}")

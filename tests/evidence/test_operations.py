@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from auditor.base.errors import CatalogError
 from auditor.base.locate import controls_folder
 from auditor.base.period import Period
-from auditor.operations import GLOBAL, Call, Operation, Pages, confirming, expand, load_operations, needed
+from auditor.evidence.operations import GLOBAL, Call, Operation, Pages, confirming, expand, load_operations, needed
 
 REGIONS = ("eu-west-1", "us-east-1")
 CATALOGUE = load_operations(controls_folder() / "operations.yaml")

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError
 from auditor.base.period import Period
-from auditor.evidence import Answer, CallError, Evidence, EvidenceWriter, pointer_to, resolve
+from auditor.evidence.operations import Call
+from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter, pointer_to, resolve
 from auditor.model import AccountScope, RunInfo
-from auditor.operations import Call
 
 ACCOUNT = "111122223333"
 NOW = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)

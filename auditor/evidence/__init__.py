@@ -1,0 +1,1 @@
+"""The write-once evidence store, and the AWS operations as data."""
