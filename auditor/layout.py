@@ -13,7 +13,7 @@ from auditor.base.canonical import canonical_json
 from auditor.base.errors import CatalogError
 from auditor.base.locate import controls_folder
 from auditor.base.yamlfile import load_yaml
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
 from auditor.config import Config, Sampling
 from auditor.model import Severity
 

@@ -54,7 +54,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One entry of the catalogue; ``auditor.catalog`` builds and checks it.
+    """One entry of the catalogue; ``auditor.catalog.load`` builds and checks it.
 
     ``population``, ``identify``, ``home_region``, ``exclude_when`` and ``pass_when`` are JMESPath texts that compile.
     """

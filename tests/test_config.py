@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from auditor.base.errors import UsageError
+from auditor.catalog.waivers import load_attestations, load_waivers
 from auditor.cli.options import config_of
 from auditor.collect.calls import Limits
 from auditor.collect.redact import Policy
@@ -15,7 +16,6 @@ from auditor.render.exports import EXPORTS
 from auditor.run import open_catalog
 from auditor.run.gather import limits_of, redaction_of
 from auditor.run.publishing import PAGES
-from auditor.waivers import load_attestations, load_waivers
 
 
 def write(folder: Path, text: str) -> Path:

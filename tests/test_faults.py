@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from auditor.base.period import Period
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
 from auditor.collect.accounts import Caller, identify, open_session
 from auditor.collect.calls import Limits
 from auditor.collect.collection import REGIONS, collect_account

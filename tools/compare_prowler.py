@@ -24,7 +24,7 @@ from typing import Final
 
 import orjson
 
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
 from auditor.run import open_catalog
 from auditor.simulator import Simulator
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
 from auditor.cli.controls import details
 from auditor.model import Control, Framework
 from auditor.run import open_catalog

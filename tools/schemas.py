@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from auditor.catalog.waivers import AttestationFile, WaiverFile
 from auditor.config import Config
-from auditor.waivers import AttestationFile, WaiverFile
 from tools.trail_schema import trail_schema
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"

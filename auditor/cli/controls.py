@@ -9,7 +9,7 @@ from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
 
 if TYPE_CHECKING:
-    from auditor.catalog import Catalog
+    from auditor.catalog.load import Catalog
     from auditor.model import Control, Framework
 
 _own = click.option("--controls", "own", multiple=True, metavar="DIR", help="Folder with own controls; repeatable.")

@@ -13,7 +13,7 @@ from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
 
 if TYPE_CHECKING:
-    from auditor.catalog import Catalog
+    from auditor.catalog.load import Catalog
     from auditor.evaluate.patterns.judge import Coverage
     from auditor.evaluate.patterns.pattern import Pattern
     from auditor.evaluate.patterns.requirement import Requirement
@@ -86,7 +86,7 @@ def _point_at_mistakes(patterns: Sequence[str]) -> None:
 @cache
 def _catalog(own: tuple[str, ...]) -> "Catalog":
     from auditor.base.locate import controls_folder
-    from auditor.catalog import load_catalog
+    from auditor.catalog.load import load_catalog
     from auditor.evaluate.checks import find_check
 
     folders = [Path(name) for name in own]

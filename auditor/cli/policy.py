@@ -12,7 +12,7 @@ from auditor.cli import echo_json, printable
 from auditor.cli.options import config_of
 
 if TYPE_CHECKING:
-    from auditor.catalog import Catalog
+    from auditor.catalog.load import Catalog
     from auditor.collect.preflight import Permission
     from auditor.config import Config
     from auditor.evidence.operations import Operation
@@ -45,7 +45,7 @@ def command(*, check: bool, for_import: bool, as_json: bool, control_ids: Sequen
     """
     from pathlib import Path
 
-    from auditor.policy import operations_for
+    from auditor.catalog.policy import operations_for
     from auditor.run import open_catalog
 
     if for_import:
@@ -72,7 +72,7 @@ def _chosen(catalog: "Catalog", frameworks: Sequence[str], control_ids: Sequence
 
 
 def _print(operations: Sequence["Operation"], given: Mapping[str, Any], *, as_json: bool) -> int:
-    from auditor.policy import TRAIL_EVIDENCE, Scope, documents, size, statements
+    from auditor.catalog.policy import TRAIL_EVIDENCE, Scope, documents, size, statements
 
     scope = Scope(given["partition"], given["for_account"], tuple(given["buckets"]), tuple(given["keys"]))
     found = documents(statements(operations, scope))
@@ -110,10 +110,10 @@ def _check(
     *,
     as_json: bool,
 ) -> int:
+    from auditor.catalog.policy import TRAIL_EVIDENCE, costs
     from auditor.collect.accounts import identify, open_session, take_role
     from auditor.collect.guard import CallLog
     from auditor.collect.preflight import TRAIL_QUESTIONS, May, check_permissions
-    from auditor.policy import TRAIL_EVIDENCE, costs
 
     log = CallLog()
     caller = identify(open_session(profile=config.profile or None, region=config.region or None, log=log))

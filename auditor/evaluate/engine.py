@@ -12,7 +12,7 @@ import jmespath
 
 from auditor.base.canonical import canonical_json
 from auditor.base.errors import CatalogError
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
 from auditor.evaluate import criterion
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.checks.fields import seen_until

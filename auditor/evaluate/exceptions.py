@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from auditor.base.period import rfc3339
+from auditor.catalog.waivers import Attestation, Waiver
 from auditor.model import ControlResult, Population, Result, Results, State
-from auditor.waivers import Attestation, Waiver
 
 SOON = timedelta(days=30)
 """A waiver or attestation that ends within this time of the as-of moment is shown as ending soon."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from auditor.base.canonical import canonical_json
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller
 from auditor.collect.calls import Limits

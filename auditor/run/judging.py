@@ -8,7 +8,8 @@ import orjson
 
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.locate import controls_folder
-from auditor.catalog import Catalog, load_catalog
+from auditor.catalog.load import Catalog, load_catalog
+from auditor.catalog.waivers import Attestation, Waiver, load_attestations, load_waivers
 from auditor.config import Config
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
@@ -19,7 +20,6 @@ from auditor.layout import ATTESTATIONS, EVIDENCE, RESULTS, RULES, WAIVERS, read
 from auditor.model import Results, Sampling
 from auditor.outcome import results_json
 from auditor.replay import differences
-from auditor.waivers import Attestation, Waiver, load_attestations, load_waivers
 
 
 def open_catalog(own: Sequence[str] = (), *, folder: Path | None = None) -> Catalog:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from auditor.base.canonical import canonical_json
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
 from auditor.evaluate.patterns.coverage import World
 from auditor.evaluate.patterns.requirement import Requirement, requirement_from
 from auditor.evaluate.patterns.truth import plan

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from auditor.base.period import parse_time, rfc3339
-from auditor.notable_calls import CALLS, INGRESS_CALLS, ROOT_CALL, TRAIL_CALLS
+from auditor.catalog.notable_calls import CALLS, INGRESS_CALLS, ROOT_CALL, TRAIL_CALLS
 from auditor.trail.chain import TrailEvent
 
 SHORT: Final = 300

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.catalog import _ControlFile
+from auditor.catalog.load import _ControlFile
 from auditor.cli import main
 from auditor.run import open_catalog
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
+from auditor.catalog.policy import Scope, operations_for, statements
 from auditor.collect.accounts import identify, open_session
 from auditor.collect.collection import collect_account
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Redactor
 from auditor.evidence.store import EvidenceWriter
-from auditor.policy import Scope, operations_for, statements
 from auditor.run import open_catalog
 from auditor.simulator import Simulator
 from tests.collect.conftest import NOW, QUICK

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from auditor.collect.redact import Policy, Redactor
 from auditor.evidence.operations import load_operations
 from auditor.evidence.store import resolve
+from tests.catalog.test_load import CONTROLS
 from tests.collect.conftest import SALT
-from tests.test_catalog import CONTROLS
 
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIcanary\n-----END RSA PRIVATE KEY-----"

@@ -10,7 +10,7 @@ from typing import Any
 
 from auditor.base.locate import controls_folder
 from auditor.base.period import Period, rfc3339
-from auditor.catalog import Catalog, load_catalog
+from auditor.catalog.load import Catalog, load_catalog
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evidence.operations import GLOBAL, Call, Where, needed

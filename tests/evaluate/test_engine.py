@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from auditor.base.errors import CatalogError, IntegrityError, UsageError
 from auditor.base.period import parse_period
-from auditor.catalog import Catalog, load_catalog
+from auditor.catalog.load import Catalog, load_catalog
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evidence.operations import Call

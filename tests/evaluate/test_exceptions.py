@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from auditor.base.errors import UsageError
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
+from auditor.catalog.waivers import load_attestations, load_waivers
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
 from auditor.model import Results, State
 from auditor.outcome import exit_code
-from auditor.waivers import load_attestations, load_waivers
 from tests.evaluate.test_engine import REGIONS, World, build_catalog, control, vpc
 
 FRAMEWORK = """

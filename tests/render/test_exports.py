@@ -23,6 +23,7 @@ from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 from trestle.oscal.assessment_results import AssessmentResults
 
 from auditor.base.errors import UsageError
+from auditor.catalog.waivers import load_waivers
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
 from auditor.model import State
@@ -32,7 +33,6 @@ from auditor.render.exports.markdown import literal
 from auditor.render.exports.tables import IMPORTED_HEADS, safe_cell
 from auditor.render.exports.workbook import workbook
 from auditor.render.text import visible
-from auditor.waivers import load_waivers
 from tests.evaluate.test_engine import REGIONS, World, build_catalog, vpc
 from tests.evaluate.test_exceptions import waiver
 

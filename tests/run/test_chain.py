@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
 from auditor.model import Result, State
 from auditor.simulator import Simulator
 from tests.run.test_truth import catalog, collected

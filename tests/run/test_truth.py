@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from auditor.base.period import parse_time
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
 from auditor.collect.guard import is_read
 from auditor.config import Config
 from auditor.evaluate.engine import evaluate

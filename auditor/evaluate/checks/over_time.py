@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.catalog.notable_calls import ROOT_CALL, SIGN_INS, sources_of_call, sources_of_kind
 from auditor.evaluate.checks import selectors
 from auditor.evaluate.checks.cloudtrail import trail_items, trail_selectors
 from auditor.evaluate.checks.fields import (
@@ -24,7 +25,6 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.view import EvidenceMissing, Subject, View
 from auditor.model import State, Verdict, failed, not_assessed, passed
-from auditor.notable_calls import ROOT_CALL, SIGN_INS, sources_of_call, sources_of_kind
 
 _DIGESTS, _EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
 _SHOWN = 20

@@ -8,12 +8,12 @@ from typing import Any
 import botocore.session
 import pytest
 
-from auditor.catalog import load_catalog
+from auditor.catalog.load import load_catalog
 from auditor.evaluate.checks import find_check
 from auditor.evidence.operations import Operation, load_operations, needed
 from auditor.model import Control, TestType
 
-CONTROLS = Path(__file__).parent.parent / "controls"
+CONTROLS = Path(__file__).parents[2] / "controls"
 CATALOG = load_catalog(CONTROLS, has_check=lambda name: find_check(name) is not None)
 OPERATIONS = load_operations(CONTROLS / "operations.yaml")
 CHECKS = CONTROLS.parent / "auditor" / "evaluate" / "checks"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from auditor.catalog import Catalog
+from auditor.catalog.load import Catalog
 from auditor.evidence.operations import Operation, confirming, needed
 from auditor.model import Control
 

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.catalog import Catalog
-from auditor.collect.guard import is_read
-from auditor.policy import (
+from auditor.catalog.load import Catalog
+from auditor.catalog.policy import (
     SIZE_LIMIT,
     Scope,
     Statement,
@@ -19,6 +18,7 @@ from auditor.policy import (
     size,
     statements,
 )
+from auditor.collect.guard import is_read
 from auditor.run import open_catalog
 
 DECRYPTED_BY_S3 = "kms:Decrypt"

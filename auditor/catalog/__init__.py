@@ -1,0 +1,1 @@
+"""The control catalogue: controls and frameworks, waivers, least privilege."""
