@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from auditor.evaluate.engine import evaluate
-from auditor.outcome import results_document
+from auditor.pack.outcome import results_document
 from tests.evaluate.test_engine import REGIONS, World, build_catalog, vpc
 from tools.schemas import FOLDER, SCHEMAS, schema
 

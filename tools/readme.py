@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from auditor.cli import auditor
-from auditor.outcome import EXIT_MEANING
+from auditor.pack.outcome import EXIT_MEANING
 from auditor.run import open_catalog
 
 README = Path(__file__).resolve().parent.parent / "README.md"

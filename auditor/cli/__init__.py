@@ -16,7 +16,7 @@ import click
 
 from auditor import __version__
 from auditor.base.errors import AuditorError
-from auditor.outcome import EXIT_MEANING
+from auditor.pack.outcome import EXIT_MEANING
 
 _COMMANDS = {
     "run": ("auditor.cli.audit:run", "Audit an account and write an evidence pack."),

@@ -21,7 +21,7 @@ from auditor.cli.options import (
     with_zip,
 )
 from auditor.config import Config
-from auditor.outcome import EXIT_MEANING, headline
+from auditor.pack.outcome import EXIT_MEANING, headline
 
 if TYPE_CHECKING:
     from auditor.deliver.securityhub import Import

@@ -8,8 +8,8 @@ import click
 from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
 from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask, with_frameworks, with_imports
-from auditor.layout import EVIDENCE, RESULTS
-from auditor.outcome import EXIT_MEANING, exit_code, headline, results_json
+from auditor.pack.layout import EVIDENCE, RESULTS
+from auditor.pack.outcome import EXIT_MEANING, exit_code, headline, results_json
 
 
 def evidence_folder(path: Path) -> Path:

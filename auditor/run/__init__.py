@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from auditor.deliver.securityhub import Import
-from auditor.layout import EVIDENCE
-from auditor.outcome import exit_code
+from auditor.pack.layout import EVIDENCE
+from auditor.pack.outcome import exit_code
 from auditor.run.delivering import import_into_security_hub
 from auditor.run.gather import collect_evidence
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules, replay

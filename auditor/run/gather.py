@@ -16,8 +16,8 @@ from auditor.collect.redact import Policy, Redactor
 from auditor.config import Config
 from auditor.evidence.operations import Call
 from auditor.evidence.store import Answer, EvidenceWriter
-from auditor.layout import CALLS, INTEGRITY
 from auditor.model import RunInfo
+from auditor.pack.layout import CALLS, INTEGRITY
 from auditor.run.request import TOOL, Progress, Request
 from auditor.run.series import Previous, find_previous
 from auditor.run.truth import truth_calls, truth_operations

@@ -15,11 +15,11 @@ from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
 from auditor.evidence.store import Evidence
-from auditor.imports import Import, load_imports, stored_imports
-from auditor.layout import ATTESTATIONS, EVIDENCE, RESULTS, RULES, WAIVERS, read_request
 from auditor.model import Results, Sampling
-from auditor.outcome import results_json
-from auditor.replay import differences
+from auditor.pack.imports import Import, load_imports, stored_imports
+from auditor.pack.layout import ATTESTATIONS, EVIDENCE, RESULTS, RULES, WAIVERS, read_request
+from auditor.pack.outcome import results_json
+from auditor.pack.replay import differences
 
 
 def open_catalog(own: Sequence[str] = (), *, folder: Path | None = None) -> Catalog:

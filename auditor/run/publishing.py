@@ -11,10 +11,10 @@ from auditor.base.canonical import sha256_hex
 from auditor.base.errors import UsageError
 from auditor.config import Config
 from auditor.evidence.store import Evidence
-from auditor.imports import store_imports
-from auditor.layout import EVIDENCE, RESULTS, write_rules
 from auditor.model import Results
-from auditor.outcome import results_document, results_json
+from auditor.pack.imports import store_imports
+from auditor.pack.layout import EVIDENCE, RESULTS, write_rules
+from auditor.pack.outcome import results_document, results_json
 from auditor.render import html, pdf
 from auditor.render.context import Branding, Context, build
 from auditor.render.exports import EXPORTS, Source, export

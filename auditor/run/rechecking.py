@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from auditor.base.errors import IntegrityError
-from auditor.layout import EVIDENCE, INTEGRITY, RESULTS
+from auditor.pack.layout import EVIDENCE, INTEGRITY, RESULTS
 from auditor.trail.recheck import archive_of, recheck
 
 

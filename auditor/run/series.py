@@ -10,7 +10,7 @@ import orjson
 
 from auditor.base.canonical import sha256_hex
 from auditor.base.period import parse_time
-from auditor.layout import RESULTS
+from auditor.pack.layout import RESULTS
 from auditor.seal.manifest import MANIFEST, PreviousPack
 from auditor.trail.report import Anchor, anchors_of
 

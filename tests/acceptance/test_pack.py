@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from auditor.layout import RULES
-from auditor.outcome import results_json
+from auditor.pack.layout import RULES
+from auditor.pack.outcome import results_json
 from auditor.run import judge, open_rules
 from tests.acceptance.conftest import Pack, auditor
 

@@ -18,7 +18,7 @@ from auditor.evaluate.engine import evaluate
 from auditor.evidence.operations import Call
 from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
 from auditor.model import AccountScope, ControlResult, Result, RunInfo, State
-from auditor.outcome import exit_code, headline, results_document, results_json
+from auditor.pack.outcome import exit_code, headline, results_document, results_json
 
 AS_OF = datetime(2026, 11, 2, 6, tzinfo=UTC)
 ACCOUNT = "111122223333"

@@ -10,7 +10,7 @@ from auditor.catalog.waivers import load_attestations, load_waivers
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
 from auditor.model import Results, State
-from auditor.outcome import exit_code
+from auditor.pack.outcome import exit_code
 from tests.evaluate.test_engine import REGIONS, World, build_catalog, control, vpc
 
 FRAMEWORK = """

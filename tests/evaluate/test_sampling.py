@@ -18,9 +18,9 @@ from auditor.cli.rooms import evaluate as evaluate_command
 from auditor.config import Config
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.sampling import draw
-from auditor.layout import EVIDENCE, read_request
 from auditor.model import ControlResult, Results, Sampling, State
-from auditor.outcome import exit_code
+from auditor.pack.layout import EVIDENCE, read_request
+from auditor.pack.outcome import exit_code
 from auditor.run import complete, load_rules, replay
 from tests.evaluate.test_engine import ACCOUNT, CONTROLS, REGIONS, TRAIL, World, build_catalog, vpc
 

@@ -12,7 +12,6 @@ from typing import Any
 from auditor.base.period import Period, rfc3339
 from auditor.evidence.operations import Call
 from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
-from auditor.imports import Finding, Import
 from auditor.model import (
     AccountScope,
     Citation,
@@ -30,7 +29,8 @@ from auditor.model import (
     State,
     TestType,
 )
-from auditor.outcome import results_document
+from auditor.pack.imports import Finding, Import
+from auditor.pack.outcome import results_document
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 END = datetime(2026, 11, 1, tzinfo=UTC)

@@ -27,7 +27,7 @@ from auditor.catalog.waivers import load_waivers
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
 from auditor.model import State
-from auditor.outcome import results_document
+from auditor.pack.outcome import results_document
 from auditor.render.exports import EXPORTS, Source, export
 from auditor.render.exports.markdown import literal
 from auditor.render.exports.tables import IMPORTED_HEADS, safe_cell

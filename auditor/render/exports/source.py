@@ -19,7 +19,7 @@ class Source:
     """The material of all exports.
 
     Args:
-        document: the results document, see ``auditor.outcome.results_document``.
+        document: the results document, see ``auditor.pack.outcome.results_document``.
         records: evidence metadata documents by reference.
         report_id: printed on every page; makes identifiers unique to this run.
         version: of the tool.

@@ -18,13 +18,13 @@ from auditor.base.canonical import sha256_hex
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.cli.rooms import render
 from auditor.config import Config, load_config
-from auditor.imports import NOTE, Finding, load_imports, parse, store_imports, stored_imports
-from auditor.layout import EVIDENCE
-from auditor.outcome import exit_code, results_document
+from auditor.pack.imports import NOTE, Finding, load_imports, parse, store_imports, stored_imports
+from auditor.pack.layout import EVIDENCE
+from auditor.pack.outcome import exit_code, results_document
 from auditor.run import complete, judge, load_rules, replay
 from tools.schemas import FOLDER
 
-SAMPLE = Path(__file__).resolve().parent.parent / "reports" / "sample"
+SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 BUCKET = "arn:aws:s3:::northwind-invoices"
 
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.base.errors import IntegrityError
-from auditor.replay import differences
+from auditor.pack.replay import differences
 from auditor.run import replay
 
-SAMPLE = Path(__file__).resolve().parents[1] / "reports" / "sample"
+SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 
 
 def document() -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What a pack consists of: its layout, its outcome, what replays and what was imported."""
