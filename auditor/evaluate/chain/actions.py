@@ -6,11 +6,11 @@ policies": functions and topics need a policy of their own, and no target is che
 
 from dataclasses import dataclass
 
-from auditor.evaluate.chain.access import Request, allows
 from auditor.evaluate.chain.facts import Alarm, Composite, Facts, LogAlarm, Reaction
 from auditor.evaluate.chain.link import Link, Links, State, reached, state_of
 from auditor.evaluate.chain.mutes import kept_back
 from auditor.evaluate.chain.topics import CLOUDWATCH, EVENTBRIDGE, Sender, judge_topic
+from auditor.policies.access import Request, allows
 
 _CALLERS = {CLOUDWATCH: "lambda.alarms.cloudwatch.amazonaws.com", EVENTBRIDGE: EVENTBRIDGE}
 """Who calls a function on behalf of an alarm or of a rule."""

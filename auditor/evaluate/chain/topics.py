@@ -7,9 +7,9 @@ costs": a publishing service needs ``kms:GenerateDataKey*`` and ``kms:Decrypt`` 
 
 from dataclasses import dataclass
 
-from auditor.evaluate.chain.access import Request, allows
 from auditor.evaluate.chain.facts import Topic
 from auditor.evaluate.chain.link import Link, State
+from auditor.policies.access import Request, allows
 
 CLOUDWATCH = "cloudwatch.amazonaws.com"
 EVENTBRIDGE = "events.amazonaws.com"

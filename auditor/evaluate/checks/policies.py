@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from auditor.evaluate.policy_language import ELEMENTS, NEGATED, like
+from auditor.policies.language import ELEMENTS, NEGATED, like
 
 _ANYTHING = re.compile(r"\*+(:\*+)?")
 _MAX_DOCUMENT = 1_000_000

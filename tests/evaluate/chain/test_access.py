@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.evaluate.chain.access import Request, allows
+from auditor.policies.access import Request, allows
 
 TOPIC = "arn:aws:sns:eu-central-1:111122223333:alerts"
 ALARM = "arn:aws:cloudwatch:eu-central-1:111122223333:alarm:changes"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.evaluate.patterns.formula import Truth
-from auditor.evaluate.policy_language import ARN_PARTS, ELEMENTS, arn_like, like
+from auditor.policies.language import ARN_PARTS, ELEMENTS, arn_like, like
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""AWS policy documents, read once for everybody; knows no room."""
