@@ -15,10 +15,10 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from auditor.base.locate import controls_folder
-from auditor.evaluate.chain.detection import account_of
-from auditor.evaluate.chain.facts import Alarm, Facts, Filter, Group, Series, Subscription, Topic, Trail
-from auditor.evaluate.patterns.pattern import parse_filter, parse_rule
-from auditor.evaluate.patterns.requirement import Requirement, requirement_from
+from auditor.monitoring.chain.detection import account_of
+from auditor.monitoring.chain.facts import Alarm, Facts, Filter, Group, Series, Subscription, Topic, Trail
+from auditor.monitoring.patterns.pattern import parse_filter, parse_rule
+from auditor.monitoring.patterns.requirement import Requirement, requirement_from
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"

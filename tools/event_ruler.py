@@ -17,11 +17,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from auditor.evaluate.patterns.coverage import cases, example_records  # noqa: E402 - found by the line above
-from auditor.evaluate.patterns.delivery import envelope  # noqa: E402
-from auditor.evaluate.patterns.errors import PatternError, TooComplexError  # noqa: E402
-from auditor.evaluate.patterns.pattern import matches, parse_rule  # noqa: E402
-from auditor.evaluate.patterns.requirement import requirement_from  # noqa: E402
+from auditor.monitoring.patterns.coverage import cases, example_records  # noqa: E402 - found by the line above
+from auditor.monitoring.patterns.delivery import envelope  # noqa: E402
+from auditor.monitoring.patterns.errors import PatternError, TooComplexError  # noqa: E402
+from auditor.monitoring.patterns.pattern import matches, parse_rule  # noqa: E402
+from auditor.monitoring.patterns.requirement import requirement_from  # noqa: E402
 from auditor.run import open_catalog  # noqa: E402
 
 PAIRS = 20_000

@@ -14,9 +14,9 @@ from auditor.cli import echo_json, printable
 
 if TYPE_CHECKING:
     from auditor.catalog.load import Catalog
-    from auditor.evaluate.patterns.judge import Coverage
-    from auditor.evaluate.patterns.pattern import Pattern
-    from auditor.evaluate.patterns.requirement import Requirement
+    from auditor.monitoring.patterns.judge import Coverage
+    from auditor.monitoring.patterns.pattern import Pattern
+    from auditor.monitoring.patterns.requirement import Requirement
 
 COVERED, NOT_COVERED, INVALID, UNDECIDED = 0, 1, 2, 3
 MAX_BYTES = 20_000_000
@@ -58,7 +58,7 @@ def check(
         return _check_code(catalog, terraform, cloudformation, control_id, framework, as_json=as_json)
     if control_id is None or not patterns:
         raise UsageError("give --control and at least one pattern", hint="auditor pattern check --help")
-    from auditor.evaluate.patterns.judge import judge_patterns
+    from auditor.monitoring.patterns.judge import judge_patterns
 
     found = judge_patterns(_requirement(catalog, control_id, framework), patterns)
     code = _code(found)
@@ -71,8 +71,8 @@ def check(
 
 
 def _point_at_mistakes(patterns: Sequence[str]) -> None:
-    from auditor.evaluate.patterns.errors import PatternError, TooComplexError
-    from auditor.evaluate.patterns.pattern import parse_pattern
+    from auditor.monitoring.patterns.errors import PatternError, TooComplexError
+    from auditor.monitoring.patterns.pattern import parse_pattern
 
     for text in patterns:
         try:
@@ -96,7 +96,7 @@ def _catalog(own: tuple[str, ...]) -> "Catalog":
 
 
 def _requirement(catalog: "Catalog", control_id: str, framework: str | None) -> "Requirement":
-    from auditor.evaluate.patterns.requirement import requirement_from
+    from auditor.monitoring.patterns.requirement import requirement_from
 
     parameters = _parameters(catalog, control_id, framework)
     try:
@@ -168,8 +168,8 @@ def _check_code(
     *,
     as_json: bool,
 ) -> int:
-    from auditor.evaluate.patterns.cloudformation import read_cloudformation
-    from auditor.evaluate.patterns.terraform import read_plan, read_terraform
+    from auditor.monitoring.patterns.cloudformation import read_cloudformation
+    from auditor.monitoring.patterns.terraform import read_plan, read_terraform
 
     if terraform is not None and cloudformation is not None:
         raise UsageError("give either --terraform or --cloudformation")
@@ -246,8 +246,8 @@ def try_pattern(pattern: str, event: Path, *, as_json: bool) -> int:
     The file holds one CloudTrail record, a log file with Records, an EventBridge event, or any other text. Exit code 0:
     it matches (of several records, at least one); 1: it does not; 2: the pattern is not valid.
     """
-    from auditor.evaluate.patterns.errors import TooComplexError
-    from auditor.evaluate.patterns.pattern import parse_pattern
+    from auditor.monitoring.patterns.errors import TooComplexError
+    from auditor.monitoring.patterns.pattern import parse_pattern
 
     try:
         read = parse_pattern(pattern)
@@ -278,9 +278,9 @@ def _events(text: str) -> list[Any]:
 
 
 def _answer(pattern: "Pattern", event: Any) -> dict[str, Any]:
-    from auditor.evaluate.patterns.delivery import envelope
-    from auditor.evaluate.patterns.formula import ABSENT
-    from auditor.evaluate.patterns.pattern import Dialect, explain, matches
+    from auditor.monitoring.patterns.delivery import envelope
+    from auditor.monitoring.patterns.formula import ABSENT
+    from auditor.monitoring.patterns.pattern import Dialect, explain, matches
 
     if pattern.dialect is Dialect.EVENT and isinstance(event, dict) and "detail" not in event and "eventName" in event:
         event = envelope(event)

@@ -9,12 +9,12 @@ from typing import Any
 
 from auditor.base.canonical import canonical_json
 from auditor.catalog.load import Catalog
-from auditor.evaluate.patterns.coverage import World
-from auditor.evaluate.patterns.requirement import Requirement, requirement_from
-from auditor.evaluate.patterns.truth import plan
 from auditor.evidence.operations import Call, confirming
 from auditor.evidence.store import EvidenceWriter
 from auditor.model import AccountScope
+from auditor.monitoring.patterns.coverage import World
+from auditor.monitoring.patterns.requirement import Requirement, requirement_from
+from auditor.monitoring.patterns.truth import plan
 
 _CHECKS = "monitoring."
 """Checks whose parameters are requirements."""

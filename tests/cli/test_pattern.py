@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from auditor.cli import main
-from tests.evaluate.patterns.published import PRINTED
+from tests.monitoring.patterns.published import PRINTED
 
 CONTROL = "monitor-cloudtrail-changes"
 GROUPS = "monitor-security-group-changes"

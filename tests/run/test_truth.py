@@ -13,10 +13,10 @@ from auditor.catalog.load import Catalog
 from auditor.collect.guard import is_read
 from auditor.config import Config
 from auditor.evaluate.engine import evaluate
-from auditor.evaluate.patterns.truth import MAX_REQUESTS, TEST_FILTER, TEST_RULE
 from auditor.evidence.operations import Operation
 from auditor.evidence.store import Evidence
 from auditor.model import Results, State
+from auditor.monitoring.patterns.truth import MAX_REQUESTS, TEST_FILTER, TEST_RULE
 from auditor.run import open_catalog
 from auditor.run.gather import collect_evidence
 from auditor.run.request import Request

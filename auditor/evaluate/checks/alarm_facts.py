@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from auditor.evaluate.chain.facts import Alarm, Composite, LogAlarm, MuteRule, Series
-from auditor.evaluate.chain.metric_math import NotASum, read_sum
 from auditor.evaluate.checks.fields import (
     flag,
     integer,
@@ -21,6 +19,8 @@ from auditor.evaluate.checks.fields import (
     text,
 )
 from auditor.evaluate.view import Missing, View
+from auditor.monitoring.chain.facts import Alarm, Composite, LogAlarm, MuteRule, Series
+from auditor.monitoring.chain.metric_math import NotASum, read_sum
 
 HARMLESS = frozenset(
     {

@@ -1,12 +1,10 @@
-"""Reads all means of detection of an account from evidence, into the plain values of ``auditor.evaluate.chain``."""
+"""Reads all means of detection of an account from evidence, into the plain values of ``auditor.monitoring.chain``."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from auditor.evaluate.chain.actions import Parts
-from auditor.evaluate.chain.facts import Facts, Filter, Group, Rule, Sharing, Subscription, Topic, Trail
 from auditor.evaluate.checks import selectors
 from auditor.evaluate.checks.alarm_facts import alarm_from, composite_from, log_alarm_from, mute_rules, unanswered
 from auditor.evaluate.checks.cloudtrail import trail_items, trail_selectors, trail_status
@@ -23,6 +21,8 @@ from auditor.evaluate.checks.fields import (
 from auditor.evaluate.checks.target_facts import Keys, policy_in, reactions
 from auditor.evaluate.view import EvidenceMissing, Subject, View
 from auditor.evidence.store import Record
+from auditor.monitoring.chain.actions import Parts
+from auditor.monitoring.chain.facts import Facts, Filter, Group, Rule, Sharing, Subscription, Topic, Trail
 
 ALARMS = "cloudwatch:DescribeAlarms"
 

@@ -1,18 +1,21 @@
 """Judges monitoring: would somebody be told of the events that a control names?
 
-The means of detection come from ``chain_facts``; ``auditor.evaluate.chain`` decides.
+The means of detection come from ``chain_facts``; ``auditor.monitoring.chain`` decides.
 """
 
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 
-from auditor.evaluate.chain.detection import Account, Detection, account_of
-from auditor.evaluate.chain.link import State as LinkState
 from auditor.evaluate.checks.chain_facts import facts_of
 from auditor.evaluate.checks.fields import mapping, text
-from auditor.evaluate.patterns.requirement import Requirement, requirement_from
-from auditor.evaluate.patterns.truth import (
+from auditor.evaluate.view import Subject, View
+from auditor.evidence.store import Record
+from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
+from auditor.monitoring.chain.detection import Account, Detection, account_of
+from auditor.monitoring.chain.link import State as LinkState
+from auditor.monitoring.patterns.requirement import Requirement, requirement_from
+from auditor.monitoring.patterns.truth import (
     MAX_REQUESTS,
     TEST_FILTER,
     TEST_RULE,
@@ -23,9 +26,6 @@ from auditor.evaluate.patterns.truth import (
     fitting_rules,
     read_answers,
 )
-from auditor.evaluate.view import Subject, View
-from auditor.evidence.store import Record
-from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 
 
 def detection_chain(subject: Subject) -> Verdict:
@@ -34,7 +34,7 @@ def detection_chain(subject: Subject) -> Verdict:
     Follows each trail to its log group, metric filters, metrics, alarms, actions and confirmed subscribers, and
     decides by
     meaning whether the filters whose way is whole catch every event; EventBridge rules are counted as alternatives.
-    The parameters are the requirement (``auditor.evaluate.patterns.requirement``).
+    The parameters are the requirement (``auditor.monitoring.patterns.requirement``).
 
     Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetTrailStatus``, ``cloudtrail:GetEventSelectors``,
     ``logs:DescribeLogGroups``, ``logs:DescribeMetricFilters``, ``cloudwatch:DescribeAlarms``, ``sns:ListTopics``,

@@ -6,20 +6,20 @@ from datetime import datetime
 from typing import Any
 
 from auditor.base.canonical import plain
-from auditor.evaluate.chain.actions import Parts, judge_reaction
-from auditor.evaluate.chain.facts import Reaction
-from auditor.evaluate.chain.link import State
-from auditor.evaluate.chain.rules import ENABLED
-from auditor.evaluate.chain.topics import EVENTBRIDGE, Sender
 from auditor.evaluate.checks.alarm_facts import unanswered
 from auditor.evaluate.checks.fields import counted, listed, mapping, moment, optional_list, optional_text, some, text
 from auditor.evaluate.checks.target_facts import reactions
-from auditor.evaluate.patterns.delivery import envelope
-from auditor.evaluate.patterns.errors import PatternError
-from auditor.evaluate.patterns.event_pattern import parse_event_pattern
-from auditor.evaluate.patterns.formula import holds
 from auditor.evaluate.view import Subject, View
 from auditor.model import Verdict, failed, not_assessed, passed
+from auditor.monitoring.chain.actions import Parts, judge_reaction
+from auditor.monitoring.chain.facts import Reaction
+from auditor.monitoring.chain.link import State
+from auditor.monitoring.chain.rules import ENABLED
+from auditor.monitoring.chain.topics import EVENTBRIDGE, Sender
+from auditor.monitoring.patterns.delivery import envelope
+from auditor.monitoring.patterns.errors import PatternError
+from auditor.monitoring.patterns.event_pattern import parse_event_pattern
+from auditor.monitoring.patterns.formula import holds
 
 RULES, TARGETS = "events:ListRules", "events:ListTargetsByRule"
 METRICS, QUEUES = "cloudwatch:GetMetricData", "sqs:GetQueueAttributes"

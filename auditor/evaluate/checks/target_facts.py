@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.evaluate.chain.actions import Parts
-from auditor.evaluate.chain.facts import Key, Reaction
 from auditor.evaluate.checks.alarm_facts import unanswered
 from auditor.evaluate.checks.fields import integer, listed, mapping, optional_mapping, optional_text, text
 from auditor.evaluate.view import Missing, View
 from auditor.evidence.store import Record
+from auditor.monitoring.chain.actions import Parts
+from auditor.monitoring.chain.facts import Key, Reaction
 
 ALIASES, KEY, KEY_POLICY = "kms:ListAliases", "kms:DescribeKey", "kms:GetKeyPolicy"
 FUNCTIONS, FUNCTION = "lambda:ListFunctions", "lambda:GetFunctionConfiguration"

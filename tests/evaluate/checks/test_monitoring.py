@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.evaluate.checks.alarm_facts import HARMLESS
-from auditor.evaluate.patterns.truth import MAX_REQUESTS, TEST_FILTER
 from auditor.model import State
+from auditor.monitoring.patterns.truth import MAX_REQUESTS, TEST_FILTER
 from tests.evaluate.checks.test_every_control import _answering, _spoil
 from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, ago, catalog, judge_together, reasons
-from tests.evaluate.patterns.published import PRINTED
+from tests.monitoring.patterns.published import PRINTED
 
 TRAIL = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/all"
 TOPIC = f"arn:aws:sns:{HOME}:{ACCOUNT}:alerts"
