@@ -168,8 +168,8 @@ def _check_code(
     *,
     as_json: bool,
 ) -> int:
-    from auditor.monitoring.patterns.cloudformation import read_cloudformation
-    from auditor.monitoring.patterns.terraform import read_plan, read_terraform
+    from auditor.monitoring.infrastructure.cloudformation import read_cloudformation
+    from auditor.monitoring.infrastructure.terraform import read_plan, read_terraform
 
     if terraform is not None and cloudformation is not None:
         raise UsageError("give either --terraform or --cloudformation")

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from auditor.base.errors import UsageError
 from auditor.monitoring.chain.link import State
-from auditor.monitoring.patterns.cloudformation import read_cloudformation
-from auditor.monitoring.patterns.infrastructure import Infrastructure
-from auditor.monitoring.patterns.terraform import read_plan, read_terraform
+from auditor.monitoring.infrastructure.account import Infrastructure
+from auditor.monitoring.infrastructure.cloudformation import read_cloudformation
+from auditor.monitoring.infrastructure.terraform import read_plan, read_terraform
 from tests.monitoring.patterns.catalogue import requirement
 from tests.monitoring.patterns.published import PRINTED
 

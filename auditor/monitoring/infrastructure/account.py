@@ -25,8 +25,8 @@ from auditor.monitoring.chain.facts import (
     Trail,
 )
 from auditor.monitoring.chain.metric_math import NotASum, read_sum
+from auditor.monitoring.infrastructure.hcl import UNKNOWN
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
-from auditor.monitoring.patterns.hcl import UNKNOWN
 from auditor.monitoring.patterns.pattern import parse_filter, parse_rule
 from auditor.monitoring.patterns.requirement import Requirement
 

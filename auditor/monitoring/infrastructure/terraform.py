@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from auditor.base.errors import UsageError
-from auditor.monitoring.patterns.hcl import UNKNOWN, Block, Encoded, Reference, Template, encoded, read_hcl
-from auditor.monitoring.patterns.infrastructure import MAX_DEPTH, Collected, Infrastructure, actions_of
+from auditor.monitoring.infrastructure.account import MAX_DEPTH, Collected, Infrastructure, actions_of
+from auditor.monitoring.infrastructure.hcl import UNKNOWN, Block, Encoded, Reference, Template, encoded, read_hcl
 
 
 def read_plan(text: str) -> Infrastructure:

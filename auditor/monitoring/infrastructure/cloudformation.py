@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from auditor.base.errors import UsageError
-from auditor.monitoring.patterns.hcl import UNKNOWN
-from auditor.monitoring.patterns.infrastructure import MAX_DEPTH, Collected, Infrastructure
+from auditor.monitoring.infrastructure.account import MAX_DEPTH, Collected, Infrastructure
+from auditor.monitoring.infrastructure.hcl import UNKNOWN
 
 _MAX_YAML = 2_000_000
 """CloudFormation takes templates of up to one megabyte."""

@@ -1,0 +1,1 @@
+"""What Terraform and CloudFormation describe, judged before it is deployed."""
