@@ -14,7 +14,7 @@ lock() {
   "$uv" pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
     --no-emit-index-url --no-emit-find-links --output-file "$file" "$@" >/dev/null
 }
-extras=(--extra demo --extra excel --extra sign)
+extras=(--extra cluster --extra demo --extra excel --extra sign --extra terraform)
 lock requirements-dev.lock "${extras[@]}" --group dev "$@"
 lock requirements-demo.lock "${extras[@]}" --group build --constraints requirements-dev.lock
 lock requirements.lock --constraints requirements-dev.lock
