@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,8 +14,31 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "auditor"
 
-ROOMS = frozenset({"collect", "evaluate", "trail", "render", "seal", "deliver", "simulator"})
+ROOMS = frozenset({"collect", "trail", "events", "evaluate", "render", "seal", "deliver", "simulator"})
 """Each room talks to the others through files and values only."""
+
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"base"}),
+    frozenset({"model"}),
+    frozenset({"policies", "activity"}),
+    frozenset({"monitoring"}),
+    frozenset({"config"}),
+    frozenset({"evidence"}),
+    frozenset({"catalog"}),
+    frozenset({"pack"}),
+    ROOMS,
+    frozenset({"run"}),
+    frozenset({"org"}),
+    frozenset({"cli"}),
+    frozenset({"__main__"}),
+)
+"""From the ground up. A part may use what lies in layers below its own, never what stands beside it or above."""
+
+WINGS = frozenset({"policies", "activity", "monitoring"})
+"""Libraries that could be published alone: they know neither evidence nor catalogue, and no setting."""
+
+MONITORING = ("patterns", "chain", "infrastructure")
+"""From the ground up, as above."""
 
 AWS_BORDER = (
     "auditor.collect",
@@ -50,6 +74,16 @@ OUTSIDE_WORLD = frozenset(
 """What evaluation must not even import: the same evidence gives the same results on any machine, years later."""
 
 
+PURE = (
+    "auditor.evaluate",
+    "auditor.policies",
+    "auditor.activity",
+    "auditor.monitoring.patterns",
+    "auditor.monitoring.chain",
+)
+"""What judges; code as people have it on disk is read by ``monitoring.infrastructure``."""
+
+
 def module_name(path: Path) -> str:
     """Return the dotted name of a source file of the package."""
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -57,6 +91,7 @@ def module_name(path: Path) -> str:
 
 
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+PARTS = frozenset(name.split(".")[1] for name in MODULES if "." in name)
 TREES = {name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in MODULES.items()}
 
 
@@ -78,8 +113,9 @@ def within(name: str, *packages: str) -> bool:
 
 
 def part(name: str) -> str:
-    """Return the first name below ``auditor``: a room, a shared module, ``run`` or ``cli``; empty for none."""
-    return name.split(".")[1] if "." in name else ""
+    """Return the first name below ``auditor``: a room, a shelf, ``run``, ``cli``; empty for the top itself."""
+    first = name.split(".")[1] if "." in name else ""
+    return first if first in PARTS else ""
 
 
 def calls(module: str) -> Iterator[str]:
@@ -89,33 +125,83 @@ def calls(module: str) -> Iterator[str]:
             yield ast.unparse(node.func)
 
 
-def allowed_parts(importer: str) -> frozenset[str]:
-    """Return the parts of the package that ``importer`` (a part as well) may use."""
-    shared = frozenset(part(name) for name in MODULES) - ROOMS - {"run", "cli", "__main__"}
-    if importer == "cli":
-        return shared | ROOMS | {"run", "cli"}
-    if importer == "run":
-        return shared | ROOMS | {"run"}
-    if importer == "__main__":
-        return frozenset({"", "cli"})
-    return shared | ({importer} if importer in ROOMS else frozenset())
+def may_import(importer: str, imported: str) -> bool:
+    """Tell whether one part of the package may use another; the version stands at the top and is everybody's."""
+    if imported in {importer, ""}:
+        return True
+    heights = {name: height for height, layer in enumerate(LAYERS) for name in layer}
+    return heights[imported] < heights[importer]
 
 
-def test_the_architecture_page_names_every_room_and_module() -> None:
+def test_every_part_of_the_package_has_its_layer() -> None:
+    known = frozenset().union(*LAYERS)
+    assert {part(name) for name in MODULES} - known <= {""}
+
+
+def test_the_architecture_page_has_a_line_for_every_folder() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    shared = {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py", "__main__.py"}
-    rendering = {path.name for path in (PACKAGE / "render").glob("*.py")} - {"__init__.py"}
-    rooms = {f"{room}/" for room in ROOMS}
-    assert sorted(name for name in shared | rendering | rooms if f"`{name}`" not in page) == []
+    packages = {path.parent.relative_to(PACKAGE) for path in PACKAGE.rglob("__init__.py")}
+    folders = {f"{folder}/" for folder in packages if folder.parts}
+    assert sorted(folder for folder in folders if f"`{folder}`" not in page) == []
 
 
-def test_rooms_meet_only_in_run_and_only_the_command_line_knows_run() -> None:
+def test_the_stops_of_the_walk_through_the_code_are_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    stops = re.findall(r"`auditor/([\w/]+)[.]py:(\w+)`", page)
+    assert len(stops) == len(set(stops)) > 10
+    gone = []
+    for path, name in stops:
+        tree = TREES.get(f"auditor.{path.replace('/', '.')}", ast.Module([], []))
+        names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        gone += [f"{path}.py:{name}"] * (name not in names)
+    assert gone == []
+
+
+def test_imports_go_one_way() -> None:
     wrong = [
         f"{module} imports {name}"
         for module in MODULES
         for name in imports(module)
-        if within(name, "auditor") and part(name) in ROOMS | {"run", "cli", "__main__"}
-        if part(name) not in allowed_parts(part(module))
+        if within(name, "auditor") and not may_import(part(module), part(name))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        pytest.param(below, above, id=f"{below}-{above}")
+        for height, layer in enumerate(LAYERS)
+        for below in sorted(layer)
+        for above in sorted(frozenset().union(*LAYERS[height:]) - {below})
+    ],
+)
+def test_an_arrow_turned_round_is_noticed(importer: str, imported: str) -> None:
+    assert not may_import(importer, imported)
+
+
+def test_wings_know_only_the_ground_they_stand_on() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module in MODULES
+        if part(module) in WINGS
+        for name in imports(module)
+        if within(name, "auditor") and part(name) not in WINGS | {"", "base", "model"}
+    ]
+    assert wrong == []
+
+
+def test_monitoring_is_built_on_its_patterns() -> None:
+    def shelf(name: str) -> int:
+        names = name.split(".")
+        return MONITORING.index(names[2]) if len(names) > 2 and names[2] in MONITORING else -1
+
+    wrong = [
+        f"{module} imports {name}"
+        for module in MODULES
+        if within(module, "auditor.monitoring")
+        for name in imports(module)
+        if within(name, "auditor.monitoring") and shelf(name) > shelf(module)
     ]
     assert wrong == []
 
@@ -127,7 +213,7 @@ def test_heavy_packages_stay_at_their_border(package: str) -> None:
 
 
 def test_evaluation_cannot_see_the_outside_world() -> None:
-    rooms = [module for module in MODULES if within(module, "auditor.evaluate")]
+    rooms = [module for module in MODULES if within(module, *PURE)]
     wrong = [f"{module} imports {name}" for module in rooms for name in imports(module) if within(name, *OUTSIDE_WORLD)]
     wrong += [
         f"{module} calls {name}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.monitoring.patterns.formula import Truth
+from auditor.base.truth import Truth
 from auditor.policies.language import ARN_PARTS, ELEMENTS, arn_like, like
 
 

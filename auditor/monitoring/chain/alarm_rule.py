@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from auditor.monitoring.patterns.formula import Truth
+from auditor.base.truth import Truth
 
 MAX_DEPTH = 60
 MAX_LENGTH = 10_240

@@ -7,7 +7,7 @@ in it name.
 
 import re
 
-from auditor.monitoring.patterns.formula import Truth
+from auditor.base.truth import Truth
 
 _TEST = re.compile(
     r"@aws\.(?P<field>account|region)\s*(?P<operator>=|!=|NOT\s+IN|IN)\s*"

@@ -23,12 +23,12 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
+from auditor.base.truth import Truth
 from auditor.monitoring.patterns.errors import TooComplexError
 from auditor.monitoring.patterns.formula import (
     ABSENT,
     Formula,
     Test,
-    Truth,
     evaluate,
     holds,
     tests_of,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+from auditor.base.truth import Truth
 from auditor.monitoring.patterns.language import Language
 from auditor.monitoring.patterns.rules import RULES, Rules
 
@@ -20,9 +21,6 @@ class Missing(Enum):
 
 
 ABSENT = Missing.ABSENT
-
-Truth = bool | None
-"""True, false, or not decided yet."""
 
 
 class Wild(Enum):
