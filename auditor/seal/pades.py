@@ -165,7 +165,7 @@ def check_pdf(pdf: bytes) -> PdfSignature | None:
         return _check(tools, pdf)
     except IntegrityError:
         raise
-    except Exception as error:
+    except Exception as error:  # pyHanko and its parsers trip over hostile PDFs in many ways; none of them means yes
         raise IntegrityError(f"the signature in the PDF cannot be read: {str(error)[:200]}") from error
 
 

@@ -459,6 +459,11 @@ def _ingress(name: str) -> Mapping[str, Any]:
 
 def story() -> list[Happening]:
     """Return what happened in October, apart from daily work."""
+    return [*_sign_ins(), *_intrusion(), *_opened_door(), *_settings_changed()]
+
+
+def _sign_ins() -> list[Happening]:
+    """Return who signed in, or tried to, and what root looked at."""
     return [
         sign_in(ROOT_SIGN_IN, ROOT, mfa=True),
         Happening(
@@ -482,6 +487,12 @@ def story() -> list[Happening]:
             )
             for at in FAILED_BURST
         ),
+    ]
+
+
+def _intrusion() -> list[Happening]:
+    """Return the deleted bucket, what the thief of a key did, and the bucket opened to a partner."""
+    return [
         Happening(
             _october(13, "16:47:05"),
             DAVE,
@@ -522,6 +533,12 @@ def story() -> list[Happening]:
                 },
             },
         ),
+    ]
+
+
+def _opened_door() -> list[Happening]:
+    """Return the port that was opened, and closed by the function that watches for it."""
+    return [
         Happening(
             OPENED_AT,
             DAVE,
@@ -540,6 +557,12 @@ def story() -> list[Happening]:
             _ingress("temporary, will close later"),
             {"requestId": uuid_text("close"), "_return": True},
         ),
+    ]
+
+
+def _settings_changed() -> list[Happening]:
+    """Return the key, the role and the alarm that were changed."""
+    return [
         Happening(
             KEY_DOOMED_AT,
             ALICE,
