@@ -1,7 +1,6 @@
 """``auditor pattern check | test``: what filter patterns and EventBridge patterns mean, before anything is deployed."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -10,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.base.errors import UsageError
-from auditor.cli import echo_json, printable
+from auditor.cli import echo_json, pattern_try
+from auditor.cli.files import read_text, say
 
 if TYPE_CHECKING:
     from auditor.catalog.load import Catalog
     from auditor.monitoring.patterns.judge import Coverage
-    from auditor.monitoring.patterns.pattern import Pattern
     from auditor.monitoring.patterns.requirement import Requirement
 
 COVERED, NOT_COVERED, INVALID, UNDECIDED = 0, 1, 2, 3
-MAX_BYTES = 20_000_000
-"""Size of a file that is read; plans of large set-ups have a few megabytes."""
 
 
 @click.group(name="pattern")
@@ -154,11 +151,6 @@ def _tell(title: str, found: "Coverage") -> None:
         say(json.dumps(found.missed[0].event, indent=2, ensure_ascii=False))
 
 
-def say(text: str) -> None:
-    """Print a line whose parts may come from a stranger's file."""
-    click.echo(printable(text))
-
-
 def _check_code(
     catalog: "Catalog",
     terraform: Path | None,
@@ -174,11 +166,11 @@ def _check_code(
     if terraform is not None and cloudformation is not None:
         raise UsageError("give either --terraform or --cloudformation")
     if cloudformation is not None:
-        found = read_cloudformation(_text(cloudformation))
+        found = read_cloudformation(read_text(cloudformation))
     elif terraform is not None and terraform.is_dir():
-        found = read_terraform({path.name: _text(path) for path in sorted(terraform.glob("*.tf"))})
+        found = read_terraform({path.name: read_text(path) for path in sorted(terraform.glob("*.tf"))})
     else:
-        found = read_plan(_text(terraform or Path()))
+        found = read_plan(read_text(terraform or Path()))
     names = (control_id,) if control_id else _asked_by(catalog, framework)
     rows = [(name, found.detect(_requirement(catalog, name, framework))) for name in names]
     code = max(
@@ -223,76 +215,4 @@ def _asked_by(catalog: "Catalog", framework: str | None) -> tuple[str, ...]:
     return tuple(name for name in known if name in chosen.controls)
 
 
-def _text(path: Path) -> str:
-    try:
-        if str(path) == "-":
-            return sys.stdin.read(MAX_BYTES)
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{path} is larger than {MAX_BYTES} bytes")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} cannot be read: it is not UTF-8") from error
-
-
-@command.command(name="test")
-@click.argument("pattern")
-@click.argument("event", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def try_pattern(pattern: str, event: Path, *, as_json: bool) -> int:
-    """Say whether PATTERN matches the event in a file (- for stdin), and why or why not.
-
-    The file holds one CloudTrail record, a log file with Records, an EventBridge event, or any other text. Exit code 0:
-    it matches (of several records, at least one); 1: it does not; 2: the pattern is not valid.
-    """
-    from auditor.monitoring.patterns.errors import TooComplexError
-    from auditor.monitoring.patterns.pattern import parse_pattern
-
-    try:
-        read = parse_pattern(pattern)
-    except TooComplexError as error:
-        raise UsageError(f"the pattern is too complex: {error}") from error
-    answers = [_answer(read, one) for one in _events(_text(event))]
-    matched = any(answer["matches"] for answer in answers)
-    code = COVERED if matched else NOT_COVERED
-    if as_json:
-        echo_json({"exit_code": code, "dialect": read.dialect.value, "matches": matched, "events": answers})
-        return code
-    for number, answer in enumerate(answers, start=1):
-        which = f"event {number}: " if len(answers) > 1 else ""
-        say(f"{which}{'matches' if answer['matches'] else 'does not match'} ({read.dialect.value})")
-        for step in answer["tests"]:
-            say(f"  {'yes' if step['holds'] else 'no ':<4} {step['test']}   (the event has {step['seen']})")
-    return code
-
-
-def _events(text: str) -> list[Any]:
-    try:
-        data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
-        return [text.rstrip("\n")]
-    if isinstance(data, dict) and isinstance(data.get("Records"), list):
-        return list(data["Records"])
-    return [data]
-
-
-def _answer(pattern: "Pattern", event: Any) -> dict[str, Any]:
-    from auditor.monitoring.patterns.delivery import envelope
-    from auditor.monitoring.patterns.formula import ABSENT
-    from auditor.monitoring.patterns.pattern import Dialect, explain, matches
-
-    if pattern.dialect is Dialect.EVENT and isinstance(event, dict) and "detail" not in event and "eventName" in event:
-        event = envelope(event)
-    steps = explain(pattern.formula, event) if pattern.formula is not None and pattern.words is None else ()
-    return {
-        "matches": matches(pattern, event),
-        "tests": [
-            {
-                "test": step.words,
-                "holds": step.holds,
-                "seen": "no such field" if step.seen is ABSENT else json.dumps(step.seen, ensure_ascii=False)[:200],
-            }
-            for step in steps
-        ],
-    }
+command.add_command(pattern_try.command)

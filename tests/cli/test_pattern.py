@@ -109,9 +109,15 @@ def test_a_mistake_is_pointed_at(capsys: pytest.CaptureFixture[str]) -> None:
     [
         pytest.param("{ $.eventName = StopLogging }", {"eventName": "StopLogging"}, 0, "matches", id="match"),
         pytest.param("{ $.eventName = StopLogging }", {"eventName": "X"}, 1, "the event has", id="other-value"),
-        pytest.param("{ $.a != b }", {}, 1, "no such field", id="absent"),
-        pytest.param("{ $.a = 1 }", {"Records": [{"a": 1}, {"a": 2}]}, 0, "event 2: does not match", id="log-file"),
-        pytest.param("ERROR", "an ERROR happened", 0, "term filter pattern", id="terms"),
+        pytest.param("{ $.a != b }", {"eventName": "X"}, 1, "no such field", id="absent"),
+        pytest.param(
+            "{ $.a = 1 }",
+            {"Records": [{"eventName": "X", "a": 1}, {"eventName": "Y", "a": 2}]},
+            0,
+            "record 2 (Y): does not match",
+            id="log-file",
+        ),
+        pytest.param("ERROR", {"eventName": "ERROR"}, 0, "term filter pattern", id="terms"),
         pytest.param(
             '{"source": ["aws.s3"]}',
             {"eventName": "X", "eventSource": "s3.amazonaws.com"},
@@ -120,7 +126,7 @@ def test_a_mistake_is_pointed_at(capsys: pytest.CaptureFixture[str]) -> None:
             id="record",
         ),
         pytest.param('{"source": ["aws.s3"]}', {"source": "aws.ec2", "detail": {}}, 1, "aws.ec2", id="event"),
-        pytest.param("{ $.a = b }", {"a": "\x1b[31m\u202e"}, 1, "\\u001b", id="hostile-value"),
+        pytest.param("{ $.a = b }", {"eventName": "X", "a": "\x1b[31m\u202e"}, 1, "\\u001b", id="hostile-value"),
     ],
 )
 def test_test_says_whether_and_why(
@@ -135,3 +141,43 @@ def test_test_says_whether_and_why(
     again, document = as_json(capsys, "test", pattern, str(path))
     assert again == code
     assert document["matches"] is (code == 0)
+
+
+def test_test_says_how_many_records_were_read_and_which_matched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_text('{"eventName": "A"}\n{"eventName": "B", "eventID": "b"}\n{ broken\n', encoding="utf-8")
+    code, out, _ = run(capsys, "test", "{ $.eventName = B }", str(path))
+    assert code == 0
+    assert out.startswith("2 records read (several documents); 1 matches: record 2 (B)\n1 place without a record")
+    _, document = as_json(capsys, "test", "{ $.eventName = B }", str(path))
+    assert (document["records"], document["matched"], document["skipped"]) == (2, [2], 1)
+    assert document["events"][1] | {"tests": []} == {
+        "number": 2,
+        "place": "line 2",
+        "name": "B",
+        "id": "b",
+        "matches": True,
+        "tests": [],
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["", "an ERROR happened", "{}", "[]", '{"Records": []}', '{"source": "aws.ec2", "detail": {}}']
+)
+def test_an_input_without_a_record_is_never_no_match(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(text, encoding="utf-8")
+    code, out, err = run(capsys, "test", "{ $.eventName != StopLogging }", str(path))
+    assert (code, out) == (2, "")
+    assert f"{path} holds no CloudTrail record" in err
+
+
+def test_other_text_is_one_event_when_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "event.txt"
+    path.write_text("an ERROR happened\n", encoding="utf-8")
+    assert run(capsys, "test", "ERROR", "--text", str(path))[0] == 0
+    assert run(capsys, "test", "FATAL", "--text", str(path))[0] == 1
