@@ -35,6 +35,31 @@ CHECKPOINT_EVERY: Final = 400
 HEADER_VARIANTS: Final = 32
 OnRecord = Callable[[Mapping[str, Any], str, bool], None]
 """Called with each record, its log file's key and whether that is verified. From several threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """One log file as it was read, with what the digests say of it.
+
+    Args:
+        bucket: where it lies.
+        key: its key.
+        state: ``valid``, ``altered``, ``missing``, ``unreadable`` or ``unvouched`` (no digest names it).
+        problem: kind of the finding about it; empty when there is none.
+        sha256: of ``data``, as it was read; empty without.
+        data: the inflated bytes; None when there are none to be had.
+    """
+
+    bucket: str
+    key: str
+    state: str
+    problem: str
+    sha256: str
+    data: bytes | None
+
+
+OnLog = Callable[[ReadLog], None]
+"""Called once for each log file that a digest names or that lies beside those. From several threads."""
 _DAMAGES: Final[Mapping[str, str]] = {
     "damaged": "damaged",
     "truncated": "truncated",
@@ -69,13 +94,20 @@ class LogPass:
         events: whether to read all records and collect the notable ones.
         on_record: called with every record read, from several threads.
         checkpoint: what an earlier, interrupted run verified.
+        on_log: called with every log file, from several threads.
     """
 
     def __init__(
-        self, state: State, *, events: bool, on_record: OnRecord | None, checkpoint: Checkpoint | None
+        self,
+        state: State,
+        *,
+        events: bool,
+        on_record: OnRecord | None,
+        checkpoint: Checkpoint | None,
+        on_log: OnLog | None = None,
     ) -> None:
         self._state = state
-        self._events, self._on_record, self._checkpoint = events, on_record, checkpoint
+        self._events, self._on_record, self._checkpoint, self._on_log = events, on_record, checkpoint, on_log
         self._headers: dict[bytes, tuple[int, list[str]]] = {}
         self._rows = Rows()
 
@@ -110,6 +142,34 @@ class LogPass:
             self._save(saving)
             self._state.spool.settle(known, ())
 
+    def read_unvouched(self) -> None:
+        """Hand on the log files that no digest names, when somebody wants all of them; nothing is judged by them.
+
+        Raises:
+            Stopped: the run was asked to stop.
+        """
+        if self._on_log is None:
+            return
+        extras = ((extra.bucket, extra.key, extra.size) for extra in self._state.spool.extras())
+        for _ in self._state.workers.map(self._read_extra, extras, weigh=lambda task: task[2], budget=LOG_BUDGET):
+            pass
+
+    def _read_extra(self, task: tuple[str, str, int]) -> None:
+        bucket, key, size = task
+        try:
+            inflated = inflate(self._state.source.read(bucket, key, size), LOG_LIMIT, keep=True)
+        except (Unavailable, Damaged) as problem:
+            kind = (
+                "log_unreadable" if isinstance(problem, Unavailable) else f"log_{_DAMAGES.get(problem.kind, 'damaged')}"
+            )
+            self._hand_on(ReadLog(bucket, key, "unvouched", kind, "", None))
+            return
+        self._hand_on(ReadLog(bucket, key, "unvouched", "", inflated.sha256, inflated.data))
+
+    def _hand_on(self, log: ReadLog) -> None:
+        if self._on_log is not None:
+            self._on_log(log)
+
     def _save(self, entries: Sequence[Entry]) -> None:
         if self._checkpoint is not None and entries:
             self._checkpoint.add(entries)
@@ -121,7 +181,8 @@ class LogPass:
             reached = entries[-1].id
             checkpoint = self._checkpoint
             if checkpoint is not None:
-                again = [item for item in entries if self._wanted(item) or not checkpoint.knows(item)]
+                every = self._on_log is not None
+                again = [item for item in entries if every or self._wanted(item) or not checkpoint.knows(item)]
                 known += sorted({item.id for item in entries} - {item.id for item in again})
                 entries = again
             yield from self._cut(entries)
@@ -165,7 +226,9 @@ class LogPass:
             try:
                 body = self._state.source.read(entry.bucket, entry.key, entry.size)
             except Unavailable as problem:
-                outcome.problems.append(self._unavailable(entry, problem))
+                unavailable = self._unavailable(entry, problem)
+                outcome.problems.append(unavailable)
+                self._hand_on(ReadLog(entry.bucket, entry.key, unavailable.state, unavailable.kind, "", None))
                 continue
             outcome.fastest = min(outcome.fastest, time.perf_counter() - started)
             outcome.stored += len(body)
@@ -186,12 +249,14 @@ class LogPass:
     def _check_log(self, entry: Entry, body: bytes, outcome: Checked) -> None:
         wanted = self._wanted(entry)
         try:
-            inflated = inflate(body, LOG_LIMIT, keep=wanted)
+            inflated = inflate(body, LOG_LIMIT, keep=wanted or self._on_log is not None)
         except Damaged as damage:
             kind = f"log_{_DAMAGES.get(damage.kind, 'damaged')}"
             outcome.problems.append(_problem(entry, "altered", kind, "one complete gzip member", damage.detail))
+            self._hand_on(ReadLog(entry.bucket, entry.key, "altered", kind, "", None))
             return
         outcome.inflated += inflated.size
+        before = len(outcome.problems)
         valid = inflated.sha256 == entry.sha256
         if valid:
             outcome.valid.append(entry)
@@ -209,6 +274,9 @@ class LogPass:
             outcome.problems.append(_problem(entry, "altered", "log_altered", expected, found))
         if wanted:
             self._read_records(entry, inflated.data or b"", outcome, verified=valid)
+        problem = outcome.problems[before] if len(outcome.problems) > before else None
+        state, kind = ("valid", "") if problem is None else (problem.state, problem.kind)
+        self._hand_on(ReadLog(entry.bucket, entry.key, state, kind, inflated.sha256, inflated.data))
 
     def _read_records(self, entry: Entry, data: bytes, outcome: Checked, *, verified: bool) -> None:
         records = _records(data)

@@ -16,7 +16,7 @@ from auditor.trail.chain import AFTER_STOP, BEFORE_STOP, HOUR, RESTART_GRACE, Ga
 from auditor.trail.conclude import DELIVERY_SLACK, Conclusion, find_extra
 from auditor.trail.digest import unreadable
 from auditor.trail.fetch import ObjectSource, Unavailable
-from auditor.trail.logs import LogPass, OnRecord
+from auditor.trail.logs import LogPass, OnLog, OnRecord, ReadLog
 from auditor.trail.names import Location
 from auditor.trail.parallel import Concurrency, Stopped
 from auditor.trail.report import TrailReport, TrailScope
@@ -28,7 +28,7 @@ from auditor.trail.survey import KeySource, Survey
 OWNER_WINDOWS: Final = 24
 """Stretches for which the owner's records are read; a trail is not stopped more often than that in a period."""
 
-__all__ = ["KeySource", "OnRecord", "Progress", "verify_trail"]
+__all__ = ["KeySource", "OnLog", "OnRecord", "Progress", "ReadLog", "verify_trail"]
 
 
 def verify_trail(
@@ -41,6 +41,7 @@ def verify_trail(
     progress: Callable[[Progress], None] | None = None,
     events: bool = False,
     on_record: OnRecord | None = None,
+    on_log: OnLog | None = None,
     stop: Event | None = None,
     checkpoint: Path | None = None,
     archive: Path | None = None,
@@ -56,6 +57,7 @@ def verify_trail(
         progress: called from this thread, at most ten times a second.
         events: whether to read all records and collect the notable ones.
         on_record: called with every record of every readable log file that a digest names.
+        on_log: called with every log file, those included that no digest names or that could not be read.
         stop: set it to end early; the report then says what was not reached.
         checkpoint: a file that lets the next run skip log files this one verified, should it be interrupted.
         archive: a folder for the material of an offline verification.
@@ -67,7 +69,8 @@ def verify_trail(
     state = State(source, scope, now, concurrent, stop or Event(), progress or (lambda _: None))
     kept = Checkpoint(checkpoint) if checkpoint is not None else None
     try:
-        report = _run(state, Survey(state, keys), LogPass(state, events=events, on_record=on_record, checkpoint=kept))
+        logs = LogPass(state, events=events, on_record=on_record, checkpoint=kept, on_log=on_log)
+        report = _run(state, Survey(state, keys), logs)
         if archive is not None:
             Archive(state.spool, state.keybook).write(archive)
         return report
@@ -103,6 +106,7 @@ def _run(state: State, survey: Survey, logs: LogPass) -> TrailReport:
             logs.run()  # (6)
             _read_owner(state, survey.keys)
             find_extra(state, survey)  # (7)
+            logs.read_unvouched()
     except Stopped:
         state.interrupted = True
     return Conclusion(state, logs).write()  # (8), (9)
