@@ -12,10 +12,10 @@ from auditor.cli.options import config_of
 from auditor.collect.calls import Limits
 from auditor.collect.redact import Policy
 from auditor.config import Config, Format, load_config
+from auditor.pack.presentation import PAGES
 from auditor.render.exports import EXPORTS
 from auditor.run import open_catalog
 from auditor.run.gather import limits_of, redaction_of
-from auditor.run.publishing import PAGES
 
 
 def write(folder: Path, text: str) -> Path:

@@ -98,6 +98,6 @@ def render(folder: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     if as_json:
         echo_json({"exit_code": code, "pack": str(folder), "headline": headline(results), "counts": results.counts})
     else:
-        click.echo(f"{folder} is sealed; its manifest is {manifest}")
+        click.echo(f"{folder} is sealed; its manifest is {manifest.sha256}")
         click.echo(printable(headline(results)))
     return code

@@ -17,7 +17,7 @@ from auditor.pack.outcome import exit_code
 from auditor.run.delivering import import_into_security_hub
 from auditor.run.gather import collect_evidence
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules, replay
-from auditor.run.publishing import branding_of, check_formats, complete, settle
+from auditor.run.publishing import complete, presentation_of, settle
 from auditor.run.request import Finished, Progress, Request
 from auditor.seal.archive import pack_zip
 
@@ -50,8 +50,7 @@ def audit(request: Request, progress: Progress) -> Finished:
     """
     config, out = request.config, Path(request.config.out)
     rules = load_rules(config)
-    check_formats(config.formats)
-    branding_of(config)
+    presentation_of(config, request.sealing)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
     imported: list[Import] = []
 
@@ -70,7 +69,7 @@ def audit(request: Request, progress: Progress) -> Finished:
             previous=series.pack,
             deliver=deliver if config.securityhub_import else None,
         )
-        pack = settle(folder, out, results)
+        pack = settle(folder, out, results, manifest.pack_id)
     zipped = pack.with_name(f"{pack.name}.zip") if config.zip else None
     if zipped is not None:
         progress("Zip", 0, 0)
@@ -78,7 +77,7 @@ def audit(request: Request, progress: Progress) -> Finished:
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
     if any(outcome.refused for outcome in imported):
         code = NOT_DELIVERED
-    return Finished(pack, results, manifest, code, zipped, imported[0] if imported else None)
+    return Finished(pack, results, manifest.sha256, code, zipped, imported[0] if imported else None)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from auditor.config import Config
 from auditor.render import html, pdf
 from auditor.render.context import Branding, Context
 from auditor.render.logo import MOST_BYTES, logo_url
-from auditor.run.publishing import branding_of
+from auditor.run.deriving import branding_of
+from auditor.run.publishing import presentation_of
 from tests.render.logos import SVG, chunk, png
 
 
@@ -87,7 +88,7 @@ def test_no_changed_byte_of_a_png_gets_through(at: int, value: int) -> None:
 def test_both_formats_show_it_with_a_text_in_its_place(report: Context, data: bytes, tmp_path: Path) -> None:
     (tmp_path / "logo").write_bytes(data)
     config = Config.model_validate({"branding": {"logo": str(tmp_path / "logo")}})
-    branded = replace(report, branding=branding_of(config))
+    branded = replace(report, branding=branding_of(presentation_of(config)))
     screen = html.render(branded).decode("utf-8")
     assert f'<img src="{branded.branding.logo}" alt="{report.entity}"/>' in screen
     path = tmp_path / "report.pdf"
@@ -108,4 +109,4 @@ def test_without_a_logo_there_is_no_image(report: Context) -> None:
 
 def test_a_logo_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
-        branding_of(Config.model_validate({"branding": {"logo": str(tmp_path / "none.png")}}))
+        presentation_of(Config.model_validate({"branding": {"logo": str(tmp_path / "none.png")}}))

@@ -1,0 +1,93 @@
+"""How a pack presents itself: which pages and exports were made of it, in whose colours, to be signed by whom.
+
+It stands among the rules, so that whoever has the pack can draw everything again and compare. Draws nothing itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from auditor.base.canonical import canonical_json
+from auditor.base.errors import CatalogError
+
+PRESENTATION = "presentation.json"
+"""Inside ``rules/``."""
+
+PAGES = ("html", "pdf")
+"""Formats that are pages; every other one is an export of the results."""
+
+_SCHEMA = "auditor.presentation/1"
+_MOST_BYTES = 1_000_000
+"""A logo of 256 KiB, written as text, and room for everything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """Everything that pages and exports depend on, beside results and evidence.
+
+    Args:
+        formats: pages and exports, each once.
+        accent: colour as ``#rrggbb``.
+        classification: such as ``Confidential``.
+        distribution: who may read it.
+        paper: ``A4`` or ``Letter``.
+        logo: a ``data:`` URL of an image, or empty.
+        signer: who was going to sign the pack when its pages were drawn; empty when nobody was.
+    """
+
+    formats: tuple[str, ...]
+    accent: str = "#14324f"
+    classification: str = ""
+    distribution: str = ""
+    paper: str = "A4"
+    logo: str = ""
+    signer: str = ""
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """The pages among the formats."""
+        return tuple(page for page in PAGES if page in self.formats)
+
+    @property
+    def exports(self) -> tuple[str, ...]:
+        """The formats that are no pages."""
+        return tuple(name for name in self.formats if name not in PAGES)
+
+    def data(self) -> bytes:
+        """Return the bytes of ``presentation.json``."""
+        return canonical_json({"schema": _SCHEMA, **asdict(self)})
+
+
+def read_presentation(rules: Path) -> Presentation:
+    """Read how a pack presents itself; it comes from strangers, and only its shape is checked here.
+
+    Raises:
+        CatalogError: the file is missing, malformed or has a member that there is not.
+    """
+    path = rules / PRESENTATION
+    try:
+        if path.is_symlink() or path.stat().st_size > _MOST_BYTES:
+            raise ValueError("it is no small file")
+        return _presentation(orjson.loads(path.read_bytes()))
+    except FileNotFoundError as error:
+        raise CatalogError(f"rules/{PRESENTATION} is missing: nothing says how the pages were drawn") from error
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CatalogError(f"rules/{PRESENTATION} does not say how the pages were drawn: {error}") from error
+
+
+def _presentation(document: Mapping[str, Any]) -> Presentation:
+    given = {name: value for name, value in document.items() if name != "schema"}
+    if document["schema"] != _SCHEMA:
+        raise ValueError(f"its schema is not {_SCHEMA}")
+    known = {field.name for field in fields(Presentation)}
+    if odd := sorted(given.keys() ^ known):
+        raise ValueError(f"it lacks, or should not have, {', '.join(odd)[:200]}")
+    formats = given.pop("formats")
+    if not isinstance(formats, list) or not all(isinstance(text, str) for text in (*formats, *given.values())):
+        raise TypeError("a member has another type")
+    if len(set(formats)) < len(formats):
+        raise ValueError("a format stands twice")
+    return Presentation(tuple(formats), **given)

@@ -1,0 +1,183 @@
+"""What follows from evidence and rules: results, exports, pages, and what the manifest says about them.
+
+A run writes these files, and whoever checks the pack derives them again, by the same functions: what was not given
+here cannot have shaped a page.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from auditor.base.canonical import sha256_hex
+from auditor.base.errors import UsageError
+from auditor.evidence.store import Evidence
+from auditor.model import Results
+from auditor.pack.layout import EVIDENCE, RESULTS
+from auditor.pack.outcome import results_document, results_json
+from auditor.pack.presentation import PAGES, Presentation
+from auditor.render import html, pdf
+from auditor.render.context import Branding, Context, build
+from auditor.render.exports import EXPORTS, Source, export
+from auditor.render.exports.workbook import writer as workbook_writer
+from auditor.render.pdf import Attachment
+from auditor.run.judging import Rules, judge
+from auditor.run.request import Progress
+from auditor.seal.manifest import HTML, MANIFEST, PDF, Manifest, ManifestInfo, PreviousPack, Tool
+
+MOST_ATTACHED_FILES = 1_000
+MOST_ATTACHED_BYTES = 16_000_000
+"""Beyond either, the PDF carries manifest and results only: its evidence stands beside it in the pack."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Evidence and the judgement of it.
+
+    Args:
+        evidence: closed, and checked as it is read.
+        folder: the evidence folder.
+        results: the judgement.
+    """
+
+    evidence: Evidence
+    folder: Path
+    results: Results
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The results document."""
+        return results_document(self.results)
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes of ``results.json``."""
+        return results_json(self.results)
+
+    @property
+    def report_id(self) -> str:
+        """What names the report on every page: its moment and the first digits of the hash of its results."""
+        return f"{self.results.run.as_of:%Y%m%dT%H%M%SZ}-{sha256_hex(self.data)[:8]}"
+
+
+def judged(folder: Path, rules: Rules) -> Judged:
+    """Judge an evidence folder.
+
+    Raises:
+        IntegrityError: an evidence file does not have its hash.
+    """
+    results = judge(folder, rules)
+    return Judged(Evidence(folder), folder, results)
+
+
+def exports_of(found: Judged, presentation: Presentation, version: str) -> dict[str, bytes]:
+    """Return the exports by path in the pack.
+
+    Args:
+        found: the judgement.
+        presentation: which exports.
+        version: of the program that is named in them as their maker.
+    """
+    records = {record.ref: record.document() for record in found.evidence.records}
+    formats = list(presentation.exports)
+    if found.results.imported:
+        formats.append("imported-csv")
+    source = Source(found.document, records, found.report_id, version, presentation.pages)
+    return {f"results/{name}": data for name, data in export(source, formats).items()}
+
+
+def info_of(found: Judged, tool: Tool, previous: PreviousPack | None) -> ManifestInfo:
+    """Return what the manifest says beside what it reads from the files."""
+    results, records = found.results, found.evidence.records
+    return ManifestInfo(
+        pack_id=found.report_id,
+        report_id=found.report_id,
+        run=results.run,
+        tool=tool,
+        ruleset=("auditor-controls", tool.version),
+        planned=len(records),
+        done=sum(record.complete or record.absent for record in records),
+        counts=results.counts,
+        previous=previous,
+        sampling=results.sampling.document() if results.sampling else {},
+    )
+
+
+def pages_of(
+    found: Judged, presentation: Presentation, manifest: Manifest, progress: Progress
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the pages with their paths in the pack, one after the other: each takes a while to draw.
+
+    Raises:
+        RenderError: a page cannot be drawn.
+    """
+    if not presentation.pages:
+        return
+    context = build(
+        found.document,
+        found.evidence,
+        manifest_hash=manifest.sha256,
+        report_id=found.report_id,
+        branding=branding_of(presentation),
+        paper=PDF if "pdf" in presentation.formats else "",
+        signer=presentation.signer,
+    )
+    if "html" in presentation.formats:
+        progress("Render HTML", 0, 0)
+        yield HTML, html.render(context)
+    if "pdf" in presentation.formats:
+        progress("Render PDF", 0, 0)
+        yield PDF, pdf.render(context, _attachments(found, manifest, context))
+
+
+def branding_of(presentation: Presentation) -> Branding:
+    """Return the words, colour and logo of the reader's own house."""
+    return Branding(
+        logo=presentation.logo,
+        accent=presentation.accent,
+        classification=presentation.classification,
+        distribution=presentation.distribution,
+        paper=presentation.paper,
+    )
+
+
+def _attachments(found: Judged, manifest: Manifest, context: Context) -> list[Attachment]:
+    """Return what travels inside the PDF beside the answers that the report cites: manifest, results, other answers."""
+    as_of = found.results.run.as_of
+    attached = [
+        Attachment(MANIFEST, manifest.data, "Manifest of the pack", as_of),
+        Attachment(RESULTS, found.data, "All results", as_of),
+    ]
+    cited = {file.name for file in context.embedded}
+    records = [record for record in found.evidence.records if f"{EVIDENCE}/{record.path}" not in cited]
+    sizes = [(found.folder / record.path).stat().st_size for record in records]
+    if len(records) > MOST_ATTACHED_FILES or sum(sizes) > MOST_ATTACHED_BYTES:
+        return attached
+    return attached + [
+        Attachment(
+            f"{EVIDENCE}/{record.path}",
+            (found.folder / record.path).read_bytes(),
+            f"{record.ref}: {record.call.operation} in {record.call.region} of {record.account}",
+            record.collected_at,
+            "Source",
+        )
+        for record in records
+    ]
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse a format that nobody knows, or that cannot be written on this machine, before anything is asked.
+
+    Raises:
+        UsageError: there is no such format.
+        RenderError: the library that it needs is not installed.
+    """
+    known = [*PAGES, *EXPORTS]
+    for name in formats:
+        if name not in known:
+            raise UsageError(f"there is no format {name!r}", hint=f"known ones: {', '.join(known)}")
+    if "pdf" in formats:
+        pdf.check()
+    if "xlsx" in formats:
+        workbook_writer()
