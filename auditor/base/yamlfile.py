@@ -44,7 +44,11 @@ class YamlFile:
         return str(self.path)
 
 
-class _Loader(yaml.SafeLoader):
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's parser where the wheel has it: the catalogue is read at every start."""
+
+
+class _Loader(_FAST):  # type: ignore[misc, valid-type]
     """Dates and times stay text: JSON has neither, and an audit file should not depend on a parser's guess."""
 
 
@@ -52,6 +56,8 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+_TEXT = "tag:yaml.org,2002:str"
 
 
 def load_yaml(path: Path) -> YamlFile:
@@ -69,66 +75,101 @@ def load_yaml(path: Path) -> YamlFile:
         raise YamlError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise YamlError(f"{path}: cannot be read: it is not UTF-8") from error
-    loader = _Loader(text)
+    reader = None
     try:
-        _refuse_aliases_and_depth(text, path)
-        node = loader.get_single_node()
-        lines: dict[tuple[str | int, ...], int] = {}
-        data = _build(loader, node, (), lines, path) if node is not None else None
+        reader = _Reader(path, text)
+        data = reader.document()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or str(error)
         raise YamlError(f"{path}{line}: {problem}") from error
     finally:
-        loader.dispose()
-    return YamlFile(path, data, lines, source)
+        if reader is not None:
+            reader.close()
+    return YamlFile(path, data, reader.lines, source)
 
 
-def _refuse_aliases_and_depth(text: str, path: Path) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 0
+class _Reader:
+    """Builds plain values and their lines from the parser's events, in one pass."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path = path
+        self._loader = _Loader(text)
+        self.lines: dict[tuple[str | int, ...], int] = {}
+
+    def close(self) -> None:
+        """Give the parser back."""
+        self._loader.dispose()
+
+    def document(self) -> Any:
+        """Return the one document; None for an empty file."""
+        self._next()  # the stream starts
+        if isinstance(self._loader.peek_event(), yaml.StreamEndEvent):
+            return None
+        self._next()  # the document starts
+        data = self._value(self._next(), ())
+        self._next()  # the document ends
+        if not isinstance(event := self._next(), yaml.StreamEndEvent):
+            raise YamlError(f"{self._line(event)}: a second document begins; one is expected")
+        return data
+
+    def _next(self) -> Any:
+        return self._loader.get_event()
+
+    def _line(self, event: Any) -> str:
+        return f"{self._path}:{self._number(event)}"
+
+    @staticmethod
+    def _number(event: Any) -> int:
+        return int(event.start_mark.line) + 1
+
+    def _value(self, event: Any, where: tuple[str | int, ...]) -> Any:
         if isinstance(event, yaml.AliasEvent):
-            raise YamlError(f"{path}:{line}: aliases are not allowed")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _MAX_DEPTH:
-            raise YamlError(f"{path}:{line}: nested too deeply")
+            raise YamlError(f"{self._line(event)}: aliases are not allowed")
+        self.lines[where] = self._number(event)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._plain(event)
+        if len(where) >= _MAX_DEPTH:
+            raise YamlError(f"{self._line(event)}: nested too deeply")
+        if event.tag not in {None, "!"} and not event.implicit:
+            raise YamlError(f"{self._line(event)}: the tag {event.tag!r} is not allowed")
+        return self._mapping(where) if isinstance(event, yaml.MappingStartEvent) else self._list(where)
 
+    def _mapping(self, where: tuple[str | int, ...]) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            if isinstance(event, yaml.AliasEvent):
+                raise YamlError(f"{self._line(event)}: aliases are not allowed")
+            if not isinstance(event, yaml.ScalarEvent):
+                raise YamlError(f"{self._line(event)}: a key has to be text")
+            key = str(self._plain(event))
+            if key in built:
+                raise YamlError(f"{self._line(event)}: the key {key!r} stands twice")
+            line = self._number(event)
+            built[key] = self._value(self._next(), (*where, key))
+            self.lines[(*where, key)] = line
+        return built
 
-def _build(
-    loader: yaml.SafeLoader,
-    node: yaml.Node,
-    where: tuple[str | int, ...],
-    lines: dict[tuple[str | int, ...], int],
-    path: Path,
-) -> Any:
-    lines[where] = node.start_mark.line + 1
-    match node:
-        case yaml.MappingNode():
-            built: dict[str, Any] = {}
-            for key_node, value_node in node.value:
-                key = str(_plain(loader, key_node, path))
-                if key in built:
-                    raise YamlError(f"{path}:{key_node.start_mark.line + 1}: the key {key!r} stands twice")
-                built[key] = _build(loader, value_node, (*where, key), lines, path)
-                lines[(*where, key)] = key_node.start_mark.line + 1
-            return built
-        case yaml.SequenceNode():
-            return [_build(loader, item, (*where, index), lines, path) for index, item in enumerate(node.value)]
-    return _plain(loader, node, path)
+    def _list(self, where: tuple[str | int, ...]) -> list[Any]:
+        built: list[Any] = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            built.append(self._value(event, (*where, len(built))))
+        return built
 
-
-def _plain(loader: yaml.SafeLoader, node: yaml.Node, path: Path) -> Any:
-    """Return a value without parts; YAML takes some texts for numbers that are none (``0x_``, five thousand digits)."""
-    try:
-        return loader.construct_object(node, deep=True)
-    except (ValueError, KeyError, AttributeError) as error:
-        text, kind = str(node.value)[:40], node.tag.rpartition(":")[2]
-        raise YamlError(f"{path}:{node.start_mark.line + 1}: {text!r} cannot be read as {kind}; is it text?") from error
+    def _plain(self, event: Any) -> Any:
+        """Return a value without parts; YAML takes some texts for numbers that are none (``0x_``, 5,000 digits)."""
+        tag = event.tag
+        if tag is None or tag == "!":
+            tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        if tag == _TEXT:
+            return event.value
+        node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark, style=event.style)
+        try:
+            return self._loader.construct_object(node, deep=True)
+        except (ValueError, KeyError, AttributeError) as error:
+            text, kind = str(event.value)[:40], tag.rpartition(":")[2]
+            raise YamlError(f"{self._line(event)}: {text!r} cannot be read as {kind}; is it text?") from error
 
 
 _WORDS = {
