@@ -4,7 +4,7 @@
 # IBM Plex comes with all its glyphs, one file for each style: Latin, Latin Extended, Greek and Cyrillic. What Plex lacks
 # (names of people and places anywhere in the world) comes from three fallbacks with a range of their own each:
 # DejaVu Sans (Arabic, Hebrew, Armenian, Georgian, signs), Droid Sans Fallback (Chinese, Japanese, Korean) and Unifont, plain
-# to look at, for every other script of the Basic Multilingual Plane.
+# to look at, for every other character of the Basic Multilingual Plane. What none of them has is spelt out by the pages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 here=$PWD
@@ -36,8 +36,17 @@ compress() { "$subset" "$1" --unicodes="$2" --layout-features='*' --no-hinting -
 compress debian/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf '*' DejaVuSans.woff2
 compress debian/usr/share/fonts-droid-fallback/truetype/DroidSansFallback.ttf \
   'U+0020,U+1100-11FF,U+3000-30FF,U+3130-318F,U+31F0-31FF,U+4E00-9FFF,U+AC00-D7A3,U+FF00-FFEF' DroidSansFallback.woff2
-compress debian/usr/share/fonts/opentype/unifont/unifont.otf \
-  'U+0020-10FF,U+1200-2FFF,U+3100-312F,U+A640-ABFF,U+FB00-FDFF,U+FE00-FEFF,U+FFFC-FFFD' Unifont.woff2
+"$here/.venv/bin/python" - "$out" debian/usr/share/fonts/opentype/unifont/unifont.otf >unifont.txt <<'PYTHON'
+import sys
+from pathlib import Path
+from fontTools.ttLib import TTFont
+from unicodedata import category
+
+before = {code for path in Path(sys.argv[1]).glob("*.woff2") for code in TTFont(path, lazy=True).getBestCmap()}
+unifont = {code for code in TTFont(sys.argv[2], lazy=True).getBestCmap() if category(chr(code))[0] != "C"}
+print(",".join(f"U+{code:04X}" for code in sorted({0x20} | unifont - before)))
+PYTHON
+compress debian/usr/share/fonts/opentype/unifont/unifont.otf "$(cat unifont.txt)" Unifont.woff2
 for name in dejavu-core droid-fallback unifont; do
   cp "debian/usr/share/doc/fonts-$name/copyright" "$out/LICENSE-$name.txt"
 done
@@ -54,4 +63,6 @@ for path in sys.argv[1:]:
     font.flavorData = WOFF2FlavorData(data=font.flavorData, transformedTables=())
     font.save(path)
 PYTHON
+cd "$here"
+"$here/.venv/bin/python" -m tools.font_coverage
 ls -l "$out"

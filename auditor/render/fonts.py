@@ -1,27 +1,44 @@
-"""Chooses the bundled fonts that a page needs: text fonts always, wide fallbacks only for characters they lack."""
+"""Chooses the bundled fonts that a page needs, and spells what none of them has.
 
+Text fonts come always, wide fallbacks only for characters that they lack. Fonts of the machine are never asked: what a
+page shows, and whether it can be printed, depends on ``templates/fonts`` alone.
+"""
+
+import io
 import json
-from collections.abc import Callable, Iterable
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from auditor.base.locate import templates_folder
-from auditor.render.pages import data_url
 
 SIGNS = "Auditor Signs"
 """Six signs of the states, taken from DejaVu Sans; small enough to come along always."""
 
+_IN_SIGNS = frozenset(map(ord, "\u2713\u2717\u261e"))
+_OURS = "\t\n\r\u200b"
+"""Characters of our pages that need no glyph: ends of lines, and places where a long name may be broken."""
+
 
 @dataclass(frozen=True, slots=True)
 class Font:
-    """One font file. ``ranges`` is empty for text fonts: they are always there."""
+    """One font file.
+
+    Args:
+        family: its name in style sheets.
+        weight: as in style sheets.
+        style: as in style sheets.
+        path: below the templates.
+        ranges: code points that call for it, sorted; empty for text fonts, which are always there.
+    """
 
     family: str
     weight: int
     style: str
     path: str
     ranges: tuple[tuple[int, int], ...]
-    css_ranges: str
 
     def data(self) -> bytes:
         """Read its file, WOFF2."""
@@ -38,56 +55,74 @@ def bundled() -> tuple[Font, ...]:
             item["weight"],
             item["style"],
             f"fonts/{item['file']}",
-            _ranges(item.get("range", "")),
-            item.get("range", ""),
+            _coverage()[item["file"]] if item["role"] == "fallback" else (),
         )
         for item in listed
     )
-    return (*fonts, Font(SIGNS, 400, "normal", "report/signs.woff2", (), ""))
+    return (*fonts, Font(SIGNS, 400, "normal", "report/signs.woff2", ()))
 
 
-def _ranges(text: str) -> tuple[tuple[int, int], ...]:
-    found = []
-    for part in text.replace("U+", "").split(","):
-        if part.strip():
-            first, _, last = part.strip().partition("-")
-            found.append((int(first, 16), int(last or first, 16)))
-    return tuple(found)
+@cache
+def _coverage() -> Mapping[str, tuple[tuple[int, int], ...]]:
+    """Return what ``tools/font_coverage.py`` found: ranges that all text fonts have, and those of each fallback."""
+    found = json.loads((templates_folder() / "fonts" / "coverage.json").read_text("utf-8"))
+    return {name: tuple((first, last) for first, last in ranges) for name, ranges in found.items()}
+
+
+@cache
+def _foreign() -> re.Pattern[str]:
+    """Match characters that no bundled font has."""
+    ranges = [*_coverage().values(), tuple((code, code) for code in _IN_SIGNS)]
+    inside = "".join(f"{re.escape(chr(first))}-{re.escape(chr(last))}" for item in ranges for first, last in item)
+    return re.compile(f"[^{_OURS}{inside}]")
+
+
+def spelt(text: str) -> str:
+    """Return a page in which every character without a glyph is written as ``[U+1F6A8]``.
+
+    Names, waivers and the words of the reader's own house may hold any character. One that the fonts lack would be a
+    box on paper, and a different one on every machine.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _foreign().sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
 
 
 def needed(text: str) -> tuple[Font, ...]:
     """Return the fonts that a text takes."""
-    characters = {ord(character) for character in set(text)}
-    return tuple(font for font in bundled() if not font.ranges or _meets(font.ranges, characters))
+    characters = {ord(character) for character in set(text)} - _IN_SIGNS
+    return tuple(font for font in bundled() if not font.ranges or held(font, characters))
 
 
-_IN_TEXT_FONTS = frozenset(
-    map(
-        ord,
-        "\u2002\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u2022\u2192\u2264\u2265\u2713\u2212\u2717\u261e\u2122\u200b",
-    )
-)
-"""Characters inside a fallback's range that Plex or the sign font has; they do not ask for the fallback."""
+def held(font: Font, characters: Iterable[int]) -> frozenset[int]:
+    """Return those of some characters that call for a fallback font."""
+    starts = [first for first, _ in font.ranges]
+
+    def inside(character: int) -> bool:
+        at = bisect_right(starts, character) - 1
+        return at >= 0 and character <= font.ranges[at][1]
+
+    return frozenset(filter(inside, characters))
 
 
-def _meets(ranges: Iterable[tuple[int, int]], characters: set[int]) -> bool:
-    asked = characters - _IN_TEXT_FONTS
-    return any(first <= character <= last for first, last in ranges for character in asked)
+def part(font: Font, characters: Iterable[int]) -> bytes:
+    """Cut a font down to some of its characters: all of the Chinese one would be half of a page. WOFF2."""
+    from fontTools import subset
+
+    options = subset.Options(flavor="woff2", layout_features=["*"], notdef_outline=True, recalc_timestamp=False)
+    with subset.load_font(io.BytesIO(font.data()), options) as opened:
+        cutter = subset.Subsetter(options)
+        cutter.populate(unicodes=characters)
+        cutter.subset(opened)
+        made = io.BytesIO()
+        subset.save_font(opened, made, options)
+    return made.getvalue()
 
 
-def inside(font: Font) -> str:
-    """Return a URL that holds the font itself."""
-    return data_url(font.data(), "font/woff2")
-
-
-def faces(text: str, url: Callable[[Font], str] = inside) -> str:
-    """Return ``@font-face`` rules for a page with this text, each font under the URL that ``url`` gives it."""
-    return "\n".join(_face(font, url(font)) for font in needed(text))
-
-
-def _face(font: Font, url: str) -> str:
-    ranges = f"unicode-range:{font.css_ranges};" if font.css_ranges else ""
-    return (
+def faces(fonts: Iterable[tuple[Font, str]]) -> str:
+    """Return ``@font-face`` rules for fonts and the URLs where each is."""
+    return "\n".join(
         f'@font-face{{font-family:"{font.family}";font-weight:{font.weight};font-style:{font.style};'
-        f"font-display:swap;{ranges}src:url({url}) format('woff2')}}"
+        f"font-display:swap;src:url({url}) format('woff2')}}"
+        for font, url in fonts
     )

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -11,7 +11,7 @@ from auditor.base.errors import RenderError
 from auditor.render import fonts, sections
 from auditor.render.context import Context
 from auditor.render.longtables import as_data
-from auditor.render.pages import ACCENT, page, source
+from auditor.render.pages import ACCENT, data_url, page, source
 
 _LIMITS = sections.Limits(
     rows=1500,
@@ -53,9 +53,19 @@ def self_contained(template: str, values: Mapping[str, Any], *, accent: str, scr
     """
     if not ACCENT.fullmatch(accent):
         raise RenderError(f"the accent colour {accent!r} is not written as #rrggbb")
-    style = "\n".join((fonts.faces(""), f":root{{--accent:{accent}}}", source("screen.css")))
-    own = {"style": _own(style), "script": _own(script)}
-    return page(template, **values, **own, policy=_policy(style, script)).encode("utf-8")
+    text = fonts.spelt(page(template, **values, style="", script=_own(script), policy=""))
+    style = "\n".join((fonts.faces(_fonts(text)), f":root{{--accent:{accent}}}", source("screen.css")))
+    # Nothing from an account can look like these two places: what it holds of < and " has been escaped.
+    text = text.replace("<style></style>", f"<style>{style}</style>", 1)
+    return text.replace('Policy" content=""', f'Policy" content="{_policy(style, script)}"', 1).encode("utf-8")
+
+
+def _fonts(text: str) -> Iterator[tuple[fonts.Font, str]]:
+    """Return the fonts of a page as URLs that hold them; of a fallback only what the page shows of it."""
+    characters = {ord(character) for character in set(text)}
+    for font in fonts.needed(text):
+        data = fonts.part(font, fonts.held(font, characters)) if font.ranges else font.data()
+        yield font, data_url(data, "font/woff2")
 
 
 def _own(text: str) -> Markup:

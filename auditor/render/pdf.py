@@ -4,6 +4,7 @@ import gc
 import hashlib
 import io
 import logging
+import os
 import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from auditor.base.errors import RenderError
+from auditor.base.locate import templates_folder
 from auditor.base.period import rfc3339
 from auditor.render import fonts, pagenumbers, sections
 from auditor.render.context import Context
@@ -112,9 +114,10 @@ def lay_out(
         RenderError: Pango is missing, or WeasyPrint complains about anything at all.
     """
     weasyprint = _weasyprint()
+    html = fonts.spelt(html)
     with _complaints() as complaints, _no_collector():
         document = _parsed(weasyprint, html).render(
-            font_config=(configuration := weasyprint.text.fonts.FontConfiguration()),
+            font_config=(configuration := _configuration(weasyprint)),
             stylesheets=[
                 _fonts(weasyprint, html, configuration),
                 *(_style(weasyprint, style, configuration) for style in _styles(accent, paper)),
@@ -142,7 +145,9 @@ def _write(document: Any, identifier: bytes, shared: Mapping[str, str]) -> bytes
 def _weasyprint() -> Any:
     """Import WeasyPrint: a second of start-up that only this format pays."""
     try:
-        with redirect_stdout(io.StringIO()):  # it prints a notice of its own when Pango is missing
+        # It prints a notice of its own when Pango is missing, and warns when the machine has no fonts: ours are enough.
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings(), _no_fonts_of_the_machine():
+            warnings.filterwarnings("ignore", message=".*FontConfig.*", category=UserWarning)
             import weasyprint
             import weasyprint.text.fonts
     except OSError as error:
@@ -151,6 +156,29 @@ def _weasyprint() -> Any:
             hint="on Debian and Ubuntu: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0",
         ) from error
     return weasyprint
+
+
+@contextmanager
+def _no_fonts_of_the_machine() -> Iterator[None]:
+    """Let Fontconfig, which reads this variable whenever it starts anew, know of no font but those handed to it.
+
+    A font that one machine has and another lacks would give other bytes, and other places where lines break.
+    """
+    name = "FONTCONFIG_FILE"
+    before = os.environ.get(name)
+    os.environ[name] = str(templates_folder() / "fonts" / "fonts.conf")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _configuration(weasyprint: Any) -> Any:
+    with _no_fonts_of_the_machine():
+        return weasyprint.text.fonts.FontConfiguration()
 
 
 def _parsed(weasyprint: Any, html: str) -> Any:
@@ -191,7 +219,7 @@ def _fonts(weasyprint: Any, html: str, configuration: Any) -> Any:
         def fetch(self, url: str, headers: object = None) -> Any:  # noqa: ARG002 - WeasyPrint's signature
             return weasyprint.urls.URLFetcherResponse(url, known[url].data())
 
-    faces = fonts.faces(html, _font_url)
+    faces = fonts.faces((font, _font_url(font)) for font in fonts.needed(html))
     return weasyprint.CSS(string=faces, font_config=configuration, url_fetcher=Bundled(fail_on_errors=True))
 
 
