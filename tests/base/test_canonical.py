@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +33,19 @@ def test_every_sdk_value_has_a_canonical_form_that_reads_back(value: Any) -> Non
 @given(st.dictionaries(st.text(), st.integers(min_value=0, max_value=9), min_size=2))
 def test_the_order_of_keys_does_not_matter(value: dict[str, int]) -> None:
     assert canonical_json(value) == canonical_json(dict(reversed(value.items())))
+
+
+@given(values, values)
+def test_the_quick_way_writes_the_bytes_of_the_slow_one(value: Any, key: Any) -> None:
+    stored = plain({"": value, str(key): [value, None, {"\U0001f6a8": 1, "\uffee": 2}]})
+    for document in (stored, plain(value), [stored, -0.0, 1e21, 5e-324]):
+        assert canonical_json(document) == rfc8785.dumps(document) + b"\n"
+
+
+@pytest.mark.parametrize("value", [[float("nan")], {"a": [None, float("inf")]}, "\ud800", {1: 2}, [2**60], [object()]])
+def test_what_json_cannot_carry_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the messages are the library's
+        canonical_json(value)
 
 
 def test_sdk_values_become_readable_json() -> None:
