@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from auditor.catalog.cases import CaseFile
 from auditor.catalog.waivers import AttestationFile, WaiverFile
 from auditor.config import Config
 from tools.trail_schema import trail_schema
@@ -15,6 +16,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "auditor.schema.json": Config.model_json_schema,
     "waivers.schema.json": WaiverFile.model_json_schema,
     "attestations.schema.json": AttestationFile.model_json_schema,
+    "cases.schema.json": CaseFile.model_json_schema,
     "trail.schema.json": trail_schema,
 }
 

@@ -1,4 +1,4 @@
-"""``auditor controls list | show | validate``: the catalogue, own controls included. Asks AWS nothing."""
+"""``auditor controls list | show | validate | test``: the catalogue, own controls included. Asks AWS nothing."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from auditor.cli import echo_json, printable
 if TYPE_CHECKING:
     from auditor.catalog.load import Catalog
     from auditor.model import Control, Framework
+    from auditor.run.trying import Tried
 
 _own = click.option("--controls", "own", multiple=True, metavar="DIR", help="Folder with own controls; repeatable.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
@@ -102,8 +103,7 @@ def show(control_id: str, own: Sequence[str], *, as_json: bool) -> int:
     catalog = open_catalog(own)
     control = catalog.controls.get(control_id)
     if control is None:
-        close = _closest(control_id, tuple(catalog.controls))
-        raise UsageError(f"there is no control {control_id!r}", hint=close or "see `auditor controls list`")
+        raise no_control(control_id, tuple(catalog.controls))
     document = details(control, catalog)
     if as_json:
         echo_json({"exit_code": 0, **document})
@@ -115,11 +115,13 @@ def show(control_id: str, own: Sequence[str], *, as_json: bool) -> int:
     return 0
 
 
-def _closest(name: str, known: Sequence[str]) -> str:
+def no_control(name: str, known: Sequence[str]) -> UsageError:
+    """Return the error for a control that does not exist, with the name that comes closest."""
     from difflib import get_close_matches
 
     found = get_close_matches(name, known, n=1)
-    return f"did you mean {found[0]}?" if found else ""
+    hint = f"did you mean {found[0]}?" if found else "see `auditor controls list`"
+    return UsageError(f"there is no control {name!r}", hint=hint)
 
 
 _SHOWN = (
@@ -237,3 +239,51 @@ def validate(folders: Sequence[str], *, as_json: bool) -> int:
         note = "; no framework asks for it, so no run will judge it" if name in unasked else ""
         click.echo(printable(f"  own: {name}{note}"))
     return 0
+
+
+@command.command(name="test")
+@click.argument("chosen", metavar="[ID | DIR]", default="")
+@_own
+@_json
+def try_controls(chosen: str, own: Sequence[str], *, as_json: bool) -> int:
+    """Try controls on the cases beside them: evidence in a few lines, and the answer that is expected.
+
+    Without an argument, all cases of the product and of --controls; with an ID those of one control; with a DIR those
+    of a folder of own controls. Needs no AWS account. Exit code 1 when a case is answered otherwise.
+    """
+    from pathlib import Path
+
+    from auditor.base.locate import controls_folder
+    from auditor.catalog.cases import case_files, load_cases
+    from auditor.run import open_catalog
+    from auditor.run.trying import try_case
+
+    folder = Path(chosen) if chosen and Path(chosen).is_dir() else None
+    catalog = open_catalog((*own, chosen) if folder and chosen not in own else own)
+    if chosen and folder is None and chosen not in catalog.controls:
+        raise no_control(chosen, tuple(catalog.controls))
+    folders = (folder,) if folder else (controls_folder(), *(Path(name) for name in own))
+    beside = [item.id for item in catalog.controls.values() if Path(item.origin).parent in folders]
+    asked = beside if folder or not chosen else [chosen]
+    cases = load_cases(case_files(folders), catalog)
+    tried = [try_case(case, catalog) for case in cases if folder or chosen in {"", case.control}]
+    untried = [name for name in asked if all(item.case.control != name for item in tried)]
+    code = 1 if any(item.wrong for item in tried) else 0
+    if as_json:
+        echo_json({"exit_code": code, "cases": [item.document() for item in tried], "without_cases": untried})
+    else:
+        _tell_tried(tried, untried, every=bool(chosen))
+    return code
+
+
+def _tell_tried(tried: Sequence["Tried"], untried: Sequence[str], *, every: bool) -> None:
+    for item in tried:
+        name = f"{item.case.control}: {item.case.name}"
+        if item.wrong:
+            click.echo(printable(f"WRONG  {name}\n       {item.case.origin}: {item.wrong}"))
+        elif every:
+            click.echo(printable(f"ok     {name} ({item.state.value})"))
+    for control in untried:
+        click.echo(printable(f"       {control} has no case"))
+    wrong = sum(bool(item.wrong) for item in tried)
+    click.echo(f"{len(tried)} cases of {len({item.case.control for item in tried})} controls, {wrong or 'none'} wrong")

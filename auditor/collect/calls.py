@@ -250,7 +250,9 @@ class Asker:
             http_status=received.status,
             collected_at=self._now(),
             error=received.error,
-            absent=received.error is not None and not received.pages and _says_absent(operation, received.error),
+            absent=received.error is not None
+            and not received.pages
+            and operation.says_absent(received.error.code, received.error.message),
         )
 
     def _received(
@@ -391,15 +393,6 @@ def _goes_on(page: Mapping[str, Any]) -> bool:
     """
     holders = [page, *(value for value in page.values() if isinstance(value, dict))]
     return any(holder.get(key) is True for holder in holders for key in ("IsTruncated", "Truncated"))
-
-
-def _says_absent(operation: Operation, error: CallError) -> bool:
-    """Say whether an error means that the thing asked for does not exist.
-
-    An entry of ``absent`` is a code, or a code with the beginning of a message where AWS uses one code for two things:
-    ``AccessDeniedException: Macie is not enabled``.
-    """
-    return any(entry == error.code or f"{error.code}: {error.message}".startswith(entry) for entry in operation.absent)
 
 
 def _one_line(text: str) -> str:

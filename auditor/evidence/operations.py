@@ -88,6 +88,14 @@ class Operation:
         """Say whether the calls follow from the catalogue and the account's answers alone."""
         return not (self.produced or self.confirms)
 
+    def says_absent(self, code: str, message: str) -> bool:
+        """Say whether an error means that there is no such thing.
+
+        An entry of ``absent`` is a code, or a code with the beginning of a message where AWS uses one code for two
+        things: Macie refuses "Macie is not enabled" as it refuses a caller.
+        """
+        return any(entry == code or f"{code}: {message}".startswith(entry) for entry in self.absent)
+
     @property
     def service(self) -> str:
         """The SDK's client name."""

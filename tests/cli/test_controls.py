@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.catalog.cases import _CaseEntry
 from auditor.catalog.load import _ControlFile
 from auditor.cli import main
 from auditor.run import open_catalog
@@ -142,9 +143,12 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "add-a-control.md"
 @pytest.fixture
 def from_the_docs(tmp_path: Path) -> Path:
     """The folder that a newcomer makes by the docs."""
-    control, framework = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
+    blocks = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
+    control, framework, cases = blocks[:3]
     folder = tmp_path / "my-controls"
     (folder / "frameworks").mkdir(parents=True)
+    (folder / "tests").mkdir()
+    (folder / "tests" / "names.yaml").write_text(textwrap.dedent(f"   {cases.strip()}\n"), encoding="utf-8")
     (folder / "names.yaml").write_text(textwrap.dedent(f"   {control.strip()}\n"), encoding="utf-8")
     (folder / "frameworks" / "own.yaml").write_text(textwrap.dedent(f"   {framework.strip()}\n"), encoding="utf-8")
     return folder
@@ -166,6 +170,52 @@ def test_the_first_control_of_the_docs_judges_the_demo_account(
     assert {(item["state"], item["resource"].partition("-")[0]) for item in control["results"]} == {
         ("FAIL", "northwind")
     }
+
+
+def test_the_cases_of_the_docs_are_answered_as_they_say(
+    from_the_docs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert auditor("controls", "test", from_the_docs) == 0
+    output = capsys.readouterr().out
+    assert output.count("ok     own-bucket-names: ") == 3
+    assert "3 cases of 1 controls, none wrong" in output
+
+
+def test_a_case_that_is_answered_otherwise_is_told_with_its_place(
+    from_the_docs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = from_the_docs / "names.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("'team-')", "'squad-')"), encoding="utf-8")
+    assert auditor("controls", "test", "own-bucket-names", "--controls", from_the_docs) == 1
+    output = capsys.readouterr().out
+    assert "WRONG  own-bucket-names: " in output
+    assert "tests/names.yaml:2: expected PASS, it said FAIL" in output
+    assert auditor("controls", "test", from_the_docs, "--json") == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["exit_code"] == 1
+    assert [item["as_expected"] for item in document["cases"]] == [False, False, True]
+    assert document["without_cases"] == []
+
+
+def test_an_own_control_without_cases_is_pointed_out(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert auditor("controls", "test", own) == 0
+    assert "own-bucket-names has no case" in capsys.readouterr().out
+
+
+def test_malformed_cases_are_wrong_usage(from_the_docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (from_the_docs / "tests" / "names.yaml").write_text("cases:\n- {control: own-bucket-names}\n", encoding="utf-8")
+    assert auditor("controls", "test", from_the_docs) == 2
+    assert "names.yaml:2: cases.0.case" in capsys.readouterr().err
+
+
+def test_trying_an_unknown_control_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert auditor("controls", "test", "iam-root-mfas") == 2
+    assert "did you mean iam-root-mfa?" in capsys.readouterr().err
+
+
+def test_every_key_of_a_case_is_explained() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    assert [name for name in sorted(_CaseEntry.model_fields) if f"`{name}`" not in text] == []
 
 
 def test_every_field_of_a_control_is_explained() -> None:

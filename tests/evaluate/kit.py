@@ -3,25 +3,26 @@
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from auditor.base.locate import controls_folder
-from auditor.base.period import Period, rfc3339
+from auditor.base.period import rfc3339
 from auditor.catalog.load import Catalog, load_catalog
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
-from auditor.evidence.operations import GLOBAL, Call, Where, needed
-from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
-from auditor.model import AccountScope, Control, ControlResult, Framework, Requirement, RunInfo, State
+from auditor.evidence import world
+from auditor.evidence.operations import Operation
+from auditor.evidence.store import Evidence
+from auditor.evidence.world import ACCOUNT, AS_OF, PERIOD
+from auditor.model import Control, ControlResult, Framework, Requirement, State
 
-ACCOUNT = "111122223333"
+__all__ = ["ACCOUNT", "AS_OF", "PERIOD"]
+
 HOME = "eu-west-1"
 FAR = "us-east-1"
-AS_OF = datetime(2026, 11, 21, 12, tzinfo=UTC)
-PERIOD = Period(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), "2026-10")
 
 
 def ago(**span: float) -> str:
@@ -36,81 +37,10 @@ def catalog() -> Catalog:
 
 
 @dataclass(frozen=True)
-class _Said:
-    pages: tuple[Any, ...]
-    error: str = ""
-    message: str = ""
-    absent: bool = False
+class World(world.World):
+    """The product's fitting room with the product's catalogue, and the judgement of the engine."""
 
-
-_Key = tuple[str, str, bytes]
-
-
-@dataclass(frozen=True)
-class World:
-    """What AWS would answer in one account. Every method returns a changed copy."""
-
-    answers: Mapping[_Key, tuple[Call, _Said]] = field(default_factory=dict)
-    regions: tuple[str, ...] = (HOME, FAR)
-    partition: str = "aws"
-
-    def says(self, operation: str, *pages: Any, region: str | None = None, **parameters: Any) -> "World":
-        """Answer a call; without a Region, in all Regions of the world, or globally for a global operation."""
-        return self._with(operation, region, parameters, _Said(pages))
-
-    def refuses(
-        self,
-        operation: str,
-        code: str = "AccessDenied",
-        message: str = "not authorized",
-        *,
-        region: str | None = None,
-        **parameters: Any,
-    ) -> "World":
-        """Answer a call with an error."""
-        return self._with(operation, region, parameters, _Said((), code, message))
-
-    def lacks(self, operation: str, *, region: str | None = None, **parameters: Any) -> "World":
-        """Answer that there is no such thing, with the operation's own code for that."""
-        code = catalog().operations[operation].absent[0]
-        return self._with(operation, region, parameters, _Said((), code, "no such thing", absent=True))
-
-    def refuses_all(self, operation: str, code: str = "AccessDenied") -> "World":
-        """Answer every call of one operation with an error; one that was never asked is refused as well."""
-        kept = {
-            key: (call, _Said((), code, "not authorized") if call.operation == operation else said)
-            for key, (call, said) in self.answers.items()
-        }
-        changed = replace(self, answers=kept)
-        if any(call.operation == operation for call, _ in self.answers.values()):
-            return changed
-        return changed.refuses(operation, code)
-
-    def changed(self, operation: str, *pages: Any) -> "World":
-        """Replace every answer of one operation by these pages."""
-        kept = {
-            key: (call, _Said(pages) if call.operation == operation else said)
-            for key, (call, said) in self.answers.items()
-        }
-        return replace(self, answers=kept)
-
-    def without(self, operation: str) -> "World":
-        """Forget every answer of one operation, as if it had not been stored."""
-        kept = {key: value for key, value in self.answers.items() if value[0].operation != operation}
-        return replace(self, answers=kept)
-
-    def _with(self, name: str, region: str | None, parameters: Mapping[str, Any], said: _Said) -> "World":
-        operation = catalog().operations[name]
-        fixed = {
-            key: value.replace("{account}", ACCOUNT) if isinstance(value, str) else value
-            for key, value in operation.parameters.items()
-        }
-        everywhere = (GLOBAL,) if operation.where is Where.GLOBAL else self.regions
-        answers = dict(self.answers)
-        for place in (region,) if region else everywhere:
-            call = Call(name, place, tuple(sorted({**fixed, **parameters}.items())))
-            answers[call.key] = (call, said)
-        return replace(self, answers=answers)
+    operations: Mapping[str, Operation] = field(default_factory=lambda: catalog().operations)
 
     def judge(self, control_id: str, **parameters: Any) -> ControlResult:
         """Store the world and judge one control, with an edition's parameters if given."""
@@ -136,40 +66,7 @@ def judge_together(control_id: str, worlds: Mapping[str, World]) -> ControlResul
 
 def stored(folder: Path, control: Control, worlds: Mapping[str, World]) -> Evidence:
     """Write what AWS would answer in each account, through the real writer."""
-    writer = EvidenceWriter(folder)
-    for account, world in worlds.items():
-        for call, said in world.answers.values():
-            writer.add(
-                Answer(
-                    account=account,
-                    call=call,
-                    pages=said.pages,
-                    principal=f"arn:aws:iam::{account}:role/auditor",
-                    request_ids=("r-1",),
-                    http_status=403 if said.error else 200,
-                    collected_at=AS_OF,
-                    error=CallError(said.error, said.message, "") if said.error else None,
-                    absent=said.absent,
-                )
-            )
-    asked = {call.operation for world in worlds.values() for call, _ in world.answers.values()}
-    names = (*control.evidence, *control.consults, *(name for name in asked if catalog().operations[name].confirms))
-    writer.close(
-        RunInfo(
-            entity=ACCOUNT,
-            title="test",
-            accounts=tuple(AccountScope(name, world.partition, world.regions) for name, world in worlds.items()),
-            period=PERIOD,
-            as_of=AS_OF,
-            started=AS_OF,
-            ended=AS_OF,
-            frameworks=("test",),
-            principal=f"arn:aws:iam::{ACCOUNT}:role/auditor",
-            tool="test",
-            operations=tuple(item.name for item in needed(catalog().operations, names)),
-        )
-    )
-    return Evidence(folder)
+    return world.stored(folder, worlds, (*control.evidence, *control.consults), catalog().operations)
 
 
 def states(result: ControlResult) -> dict[str, State]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.evaluate.checks import find_check
+from auditor.evaluate.checks import _find, find_check
 from auditor.model import State
 from tests.evaluate.kit import HOME, World, catalog, reasons, states
 
@@ -42,9 +42,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: house-rules\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(f"[auditor.checks]\n{entry[0]} = {entry[1]}\n")
     monkeypatch.syspath_prepend(str(site))
-    find_check.cache_clear()
+    _find.cache_clear()
     yield site
-    find_check.cache_clear()
+    _find.cache_clear()
     sys.modules.pop("house_rules", None)
 
 

@@ -10,15 +10,20 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import cast
 
+from auditor.catalog.renamed import check_name
 from auditor.evaluate.view import Check
 
 _NAME = re.compile(r"([a-z_]{1,60})\.([a-z][a-z0-9_]{0,80})")
 _GROUP = "auditor.checks"
 
 
-@cache
 def find_check(name: str) -> Check | None:
-    """Return the check of that name, or None when there is none."""
+    """Return the check of that name, also of one that it once had, or None when there is none."""
+    return _find(check_name(name))
+
+
+@cache
+def _find(name: str) -> Check | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
