@@ -19,6 +19,7 @@ from auditor.monitoring.chain.detection import account_of
 from auditor.monitoring.chain.facts import Alarm, Facts, Filter, Group, Series, Subscription, Topic, Trail
 from auditor.monitoring.patterns.pattern import parse_filter, parse_rule
 from auditor.monitoring.patterns.requirement import Requirement, requirement_from
+from auditor.policies.document import read_policy
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
@@ -64,7 +65,7 @@ def account(texts: list[str]) -> Facts:
         Alarm(f"a{i}", f"arn:a{i}", REGION, (Series("N", f"m{i}"),), actions=(TOPIC,), actions_enabled=i % 7 > 0)
         for i in range(COUNT)
     )
-    policy = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sns:Publish"}]}
+    policy = read_policy({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sns:Publish"}})
     topic = Topic(TOPIC, policy, subscriptions=(Subscription("arn:s", "email"),))
     return Facts(
         account=ACCOUNT,

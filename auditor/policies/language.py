@@ -1,19 +1,18 @@
-"""IAM's policy language: the elements of a statement, and the wildcards in their values.
+"""The wildcards of IAM's policy language: ``*`` stands for any characters, ``?`` for one, all else for itself.
 
-``*`` stands for any characters, ``?`` for one, everything else for itself. Account data is hostile, so nothing here
-goes back over more than the last star: a pattern of a thousand stars takes no longer than the product of both lengths.
-Source: IAM User Guide, "IAM JSON policy elements reference", "Using wildcards" and "Amazon Resource Name (ARN)
-condition operators".
+Account data is hostile, so nothing here goes back over more than the last star: a pattern of a thousand stars takes no
+longer than the product of both lengths. Source: IAM User Guide, "IAM JSON policy elements reference", "Using wildcards"
+and "Amazon Resource Name (ARN) condition operators".
 """
 
-from typing import Final
+import re
+from collections.abc import Iterable
 
-NEGATED: Final = frozenset({"Principal", "Action", "Resource"})
-"""Elements that have a negation; a statement has one of the two."""
-ELEMENTS: Final = NEGATED | {f"Not{name}" for name in NEGATED} | {"Sid", "Effect", "Condition"}
-"""All elements of a statement."""
-ARN_PARTS: Final = 6
-"""Parts of an ARN; only the last may hold further colons."""
+from auditor.base.truth import Truth, either
+from auditor.policies.arn import PARTS
+
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
+_WILDCARD = re.compile(r"[*?]")
 
 
 def like(pattern: str, text: str) -> bool:
@@ -33,9 +32,48 @@ def like(pattern: str, text: str) -> bool:
     return not pattern[at:].strip("*")
 
 
-def arn_like(pattern: str, arn: str) -> bool | None:
+def arn_like(pattern: str, arn: str) -> Truth:
     """Say whether a pattern matches an ARN, each of its six parts by itself; None for a pattern that has fewer."""
-    parts, wanted = arn.split(":", ARN_PARTS - 1), pattern.split(":", ARN_PARTS - 1)
-    if len(wanted) < ARN_PARTS:
+    parts, wanted = arn.split(":", PARTS - 1), pattern.split(":", PARTS - 1)
+    if len(wanted) < PARTS:
         return None if like(pattern, arn) else False
-    return len(parts) == ARN_PARTS and all(map(like, wanted, parts))
+    return len(parts) == PARTS and all(map(like, wanted, parts))
+
+
+def has_wildcard(value: str) -> bool:
+    """Say whether a value holds a wildcard."""
+    return _WILDCARD.search(value) is not None
+
+
+def has_variable(value: str) -> bool:
+    """Say whether a value holds a policy variable, which may stand for anything."""
+    return _VARIABLE.search(value) is not None
+
+
+def widened(pattern: str) -> str:
+    """Return a pattern with a star in place of each policy variable: all that it may turn out to be."""
+    return _VARIABLE.sub("*", pattern)
+
+
+def matches(patterns: Iterable[str], text: str) -> Truth:
+    """Say whether one of the patterns matches a text; None when that depends on a policy variable."""
+    return either(_matches(pattern, text) for pattern in patterns)
+
+
+def _matches(pattern: str, text: str) -> Truth:
+    if not has_variable(pattern):
+        return like(pattern, text)
+    return None if like(widened(pattern), text) else False
+
+
+def may_hold(pattern: str, beginning: str) -> bool:
+    """Say whether a pattern may match a text that begins so."""
+    pattern = widened(pattern)
+    fixed = _WILDCARD.split(pattern, maxsplit=1)[0]
+    return fixed.startswith(beginning) or (fixed != pattern and beginning.startswith(fixed))
+
+
+def holds_all(pattern: str, beginning: str) -> bool:
+    """Say whether a pattern is sure to match every text that begins so."""
+    fixed = pattern.rstrip("*")
+    return fixed != pattern and not has_wildcard(fixed) and not has_variable(fixed) and beginning.startswith(fixed)

@@ -1,12 +1,12 @@
 """Judges buckets: who can reach them, how they are encrypted and kept."""
 
-from auditor.evaluate.checks import policies
 from auditor.evaluate.checks.cloudtrail import PUBLIC_ACCESS_FLAGS, effective_block
 from auditor.evaluate.checks.fields import listed, mapping, optional_text, some, text
 from auditor.evaluate.view import Subject
-from auditor.model import Verdict, failed, manual, not_applicable, passed
+from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
+from auditor.policies.document import Kind, Statement, read_policy
+from auditor.policies.grants import allows_every_action
 
-_BOOL = ("bool", "boolifexists")
 _JOB_GOES_ON = ("RUNNING", "IDLE")
 """States of a Macie job that will look again."""
 
@@ -49,10 +49,12 @@ def insecure_transport_denied(subject: Subject) -> Verdict:
     if answer is None:
         return failed("The bucket has no policy.", observed="no bucket policy")
     arn = f"arn:{subject.account.partition}:s3:::{name}"
-    denials = [item for item in policies.statements(text(answer, "Policy")) if _denies_plain_http(item)]
-    strict = [item for item in denials if _only_condition_is_transport(item)]
-    patterns = [pattern for item in strict for pattern in item.resources]
-    if policies.covers(patterns, arn) and any(_covers_all_objects(pattern, arn) for pattern in patterns):
+    policy = read_policy(text(answer, "Policy"), Kind.BUCKET)
+    if policy.unreadable:
+        return not_assessed(f"In the bucket policy, {policy.fault}, so what it denies is not known.")
+    denials = [item for item in policy.statements if _denies_plain_http(item)]
+    strict = [item for item in denials if len(item.conditions) == 1]
+    if any(item.names(arn) is True for item in strict) and any(item.takes_in(f"{arn}/") for item in strict):
         return passed("A statement denies requests without TLS for the bucket and all its objects.")
     if strict:
         return failed("The statement that denies plain HTTP does not cover both the bucket and all its objects.")
@@ -61,27 +63,16 @@ def insecure_transport_denied(subject: Subject) -> Verdict:
     return failed("No statement denies plain HTTP to everybody for every action.")
 
 
-def _denies_plain_http(item: policies.Statement) -> bool:
-    every_action = item.every_action or "s3:*" in [action.lower() for action in item.actions]
-    plain = [value for name in _BOOL for value in item.conditions.get(name, {}).get("aws:securetransport", ())]
+def _denies_plain_http(item: Statement) -> bool:
+    every_action = allows_every_action(item) or "s3:*" in [action.lower() for action in item.actions]
     return (
         not item.allow
         and item.every_principal
         and every_action
         and not item.not_actions
         and not item.not_resources
-        and [value.lower() for value in plain] == ["false"]
+        and [value.lower() for value in item.values("aws:securetransport", "bool")] == ["false"]
     )
-
-
-def _only_condition_is_transport(item: policies.Statement) -> bool:
-    return len(item.conditions) == 1 and all(len(keys) == 1 for keys in item.conditions.values())
-
-
-def _covers_all_objects(pattern: str, bucket_arn: str) -> bool:
-    """Say whether a pattern takes in every key of a bucket: a fixed beginning of its name, then one asterisk."""
-    beginning = pattern.rstrip("*")
-    return pattern.endswith("*") and not set("*?") & set(beginning) and f"{bucket_arn}/".startswith(beginning)
 
 
 def mfa_delete(subject: Subject) -> Verdict:

@@ -18,11 +18,12 @@ from auditor.evaluate.checks.fields import (
     optional_text,
     text,
 )
-from auditor.evaluate.checks.target_facts import Keys, policy_in, reactions
+from auditor.evaluate.checks.target_facts import Keys, reactions
 from auditor.evaluate.view import EvidenceMissing, Subject, View
 from auditor.evidence.store import Record
 from auditor.monitoring.chain.actions import Parts
 from auditor.monitoring.chain.facts import Facts, Filter, Group, Rule, Sharing, Subscription, Topic, Trail
+from auditor.policies.document import read_policy
 
 ALARMS = "cloudwatch:DescribeAlarms"
 
@@ -229,7 +230,7 @@ def _topics(view: View) -> list[Topic]:
     return [
         Topic(
             arn=arn,
-            policy=policy_in(attributes[arn], "Policy") if arn in attributes else None,
+            policy=read_policy(attributes[arn].get("Policy")) if arn in attributes else None,
             key=optional_text(attributes[arn], "KmsMasterKeyId") if arn in attributes else "",
             subscriptions=tuple(subscriptions.get(arn, ())),
             ref=place,

@@ -21,10 +21,10 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.checks.policies import account_of
 from auditor.evaluate.checks.selectors import READ, WRITE, DataEvents, Management
 from auditor.evaluate.view import EvidenceMissing, Subject, View
 from auditor.model import Verdict, failed, not_assessed, passed
+from auditor.policies.arn import account_of
 
 _PUBLIC_GROUPS = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
 _DELIVERY_LIMIT = timedelta(hours=24)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from auditor.evaluate.checks import policies
 from auditor.evaluate.checks.fields import (
     counted,
     flag,
@@ -17,7 +16,9 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.view import Subject, View
 from auditor.evidence.store import Record
-from auditor.model import Verdict, failed, not_applicable, passed
+from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
+from auditor.policies.document import read_policy
+from auditor.policies.grants import is_open
 
 _MOST_LISTED = 1000
 """Resources named in the details of one result; their number is always given in full."""
@@ -34,9 +35,11 @@ def resource_policies(subject: Subject) -> Verdict:
     """
     found = [item for source in _POLICY_SOURCES for item in source(subject.evidence)]
     opened: list[str] = []
+    unread: list[str] = []
     for name, page, document in found:
-        if policies.open_statements(document):
-            opened.append(name)
+        policy = read_policy(document)
+        if (answer := is_open(policy)) is not False:
+            (opened if answer else unread).append(name if answer else f"{name}: {policy.fault}")
             subject.evidence.point(page)
     if not found:
         return not_applicable("No resource of the account has a resource policy.")
@@ -46,6 +49,12 @@ def resource_policies(subject: Subject) -> Verdict:
             f"{'trusts' if len(opened) == 1 else 'trust'} everyone: {some(opened)}.",
             observed=f"{len(opened)} of {len(found)} open",
             details={"resources": opened[:_MOST_LISTED]},
+        )
+    if unread:
+        return not_assessed(
+            f"{counted(len(unread), 'resource policy', 'resource policies')} of {len(found)} cannot be read: "
+            f"{some(unread)}.",
+            observed=f"{len(unread)} of {len(found)} unreadable",
         )
     return passed(f"None of {counted(len(found), 'resource policy', 'resource policies')} trusts everyone.")
 

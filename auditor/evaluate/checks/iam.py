@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from auditor.evaluate.checks import policies
 from auditor.evaluate.checks.credential_report import read_report
 from auditor.evaluate.checks.fields import (
     counted,
@@ -16,7 +15,9 @@ from auditor.evaluate.checks.fields import (
     text,
 )
 from auditor.evaluate.view import Subject, View
-from auditor.model import Verdict, failed, manual, not_applicable, passed
+from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
+from auditor.policies.document import Kind, read_policy
+from auditor.policies.grants import allows_every_action, allows_every_resource
 
 _NO_CREDENTIALS = "The root user has neither a password nor access keys, so there is nothing that MFA could protect."
 
@@ -92,7 +93,8 @@ def permissions_via_groups(subject: Subject) -> Verdict:
 def no_full_admin(subject: Subject) -> Verdict:
     """Judge the default version of one attached managed policy: no statement allows everything on everything.
 
-    A condition, or everything but some actions or resources, is left to a person.
+    A condition, or everything but some actions or resources, is left to a person. A statement that cannot be read might
+    allow everything, but hides none that does.
 
     Evidence: ``iam:GetAccountAuthorizationDetails`` (population).
     """
@@ -101,21 +103,23 @@ def no_full_admin(subject: Subject) -> Verdict:
         raise ValueError("a managed policy has one default version")
     kind = "AWS managed" if ":iam::aws:policy/" in text(subject.item, "Arn") else "Customer managed"
     review = ""
-    for statement in policies.statements(versions[0]["Document"]):
-        if not statement.resources:
-            raise ValueError("a statement of an identity policy names resources")
-        if not statement.allow or not (statement.every_resource or statement.not_resources):
+    policy = read_policy(versions[0]["Document"], Kind.IDENTITY)
+    for statement in policy.statements:
+        every_action, every_resource = allows_every_action(statement), allows_every_resource(statement)
+        if not statement.allow or not (every_resource or statement.not_resources):
             continue
-        if statement.every_action and statement.every_resource and not statement.conditions:
+        if every_action and every_resource and not statement.conditions:
             return failed(
                 f"{kind}: a statement allows every action on every resource.", observed="Allow * on *, unconditionally"
             )
-        where = "every resource" if statement.every_resource else "everything but some resources"
-        if statement.every_action:
+        where = "every resource" if every_resource else "everything but some resources"
+        if every_action:
             condition = " under a condition" if statement.conditions else ""
             review = f"a statement allows every action on {where}{condition}"
         elif statement.not_actions:
             review = f"a statement allows everything but some actions on {where}"
+    if policy.unreadable:
+        return not_assessed(f"{kind}: {policy.fault}, so what the policy allows is not known.")
     if review:
         return manual(f"{kind}: {review}; somebody has to weigh it.", observed=review)
     return passed(f"{kind}: no statement allows every action on every resource.", observed="no Allow * on *")

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from auditor.evaluate.checks import policies
 from auditor.evaluate.checks.cloudtrail import trail_status
 from auditor.evaluate.checks.fields import (
     counted,
@@ -22,6 +21,10 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, not_assessed, passed
+from auditor.policies.arn import account_of
+from auditor.policies.callers import named_callers
+from auditor.policies.document import Kind, Statement, read_policy
+from auditor.policies.grants import grants
 
 _COLD = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Storage classes that have to be restored before they can be read; Glacier Instant Retrieval is none of them."""
@@ -228,24 +231,24 @@ def policy_guards_logs(subject: Subject) -> Verdict:
     """
     bucket = text(subject.item, "S3BucketName")
     own = _is_own(subject, bucket)
-    answer = subject.evidence.find("s3:GetBucketPolicy", Bucket=bucket)
-    if answer is None:
+    page = subject.evidence.find("s3:GetBucketPolicy", Bucket=bucket)
+    if page is None:
         return passed("The bucket has no policy, so no statement of it grants access.", observed="no policy")
-    statements = policies.statements(text(answer, "Policy"))
+    policy = read_policy(text(page, "Policy"), Kind.BUCKET)
     arn = f"arn:{subject.account.partition}:s3:::{bucket}"
     logs = f"{arn}/{_root(subject)}"
-    for statement in statements:
-        granted = [action for action in _OF_OBJECTS if policies.grants(statements, statement, action, under=logs)]
-        granted += [action for action in _OF_BUCKETS if policies.grants(statements, statement, action, on=arn)]
-        if granted:
+    for statement in policy.statements:
+        weighed = [(action, grants(policy, statement, action, under=logs)) for action in _OF_OBJECTS]
+        weighed += [(action, grants(policy, statement, action, on=arn)) for action in _OF_BUCKETS]
+        if granted := [action for action, answer in weighed if answer]:
             return failed(f"The policy allows {granted[0]} to {some(_who(statement))}.", observed=some(granted))
     accepted = {subject.account.id, *map(str, listed(subject.parameters, "readers"))}
-    outside = [
-        name
-        for statement in statements
-        if any(policies.grants(statements, statement, action, under=logs) for action in _READING)
-        for name in _outsiders(statement, accepted)
-    ]
+    outside: list[str] = []
+    for statement in policy.statements:
+        if any(grants(policy, statement, action, under=logs) for action in _READING):
+            outside += _outsiders(statement, accepted)
+    if policy.unreadable:
+        return not_assessed(f"In the bucket policy, {policy.fault}, so what it allows is not known.")
     if not outside:
         return passed("The policy lets nobody delete logs and nobody outside the account read them.")
     if own or "*" in outside or _EVERYONE_ELSE in outside:
@@ -260,12 +263,12 @@ def policy_guards_logs(subject: Subject) -> Verdict:
 _EVERYONE_ELSE = "everyone else"
 
 
-def _who(statement: policies.Statement) -> list[str]:
-    return [_EVERYONE_ELSE if statement.not_principals else name for name in statement.principals] or ["nobody named"]
+def _who(statement: Statement) -> list[str]:
+    return [_EVERYONE_ELSE if statement.not_principals else one.name for one in statement.principals]
 
 
-def _outsiders(statement: policies.Statement, accepted: set[str]) -> Sequence[str]:
+def _outsiders(statement: Statement, accepted: set[str]) -> Sequence[str]:
     """Return whom a statement speaks to that is not accepted; none where a condition only lets accepted callers in."""
-    if (callers := policies.named_callers(statement)) and all(name in accepted for name in callers):
+    if (callers := named_callers(statement)) and all(name in accepted for name in callers):
         return ()
-    return [name for name in _who(statement) if (policies.account_of(name) or name) not in accepted]
+    return [name for name in _who(statement) if (account_of(name) or name) not in accepted]

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.evaluate.checks import policies
 from auditor.evaluate.checks.fields import counted, listed, mapping, optional_list, some, text
 from auditor.evaluate.view import Subject
-from auditor.model import Verdict, failed, manual, not_applicable, passed
+from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
+from auditor.policies.arn import account_of
+from auditor.policies.document import read_policy
 
 _TYPES = ("SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY")
 
@@ -123,9 +124,12 @@ def policy_delegation(subject: Subject) -> Verdict:
     if answer is None:
         return failed("The organization has no delegation policy.", observed="no delegation policy")
     content = text(mapping(answer, "ResourcePolicy"), "Content")
-    allowing = [item for item in policies.statements(content) if item.allow and not item.not_principals]
-    named = {name for item in allowing for name in item.principals}
-    members = sorted(name for name in named if policies.account_of(name) not in ("", subject.account.id))
+    policy = read_policy(content)
+    if policy.unreadable:
+        return not_assessed(f"In the delegation policy, {policy.fault}, so whom it names is not known.")
+    allowing = [item for item in policy.statements if item.allow and not item.not_principals]
+    named = {one.name for item in allowing for one in item.principals}
+    members = sorted(name for name in named if account_of(name) not in ("", subject.account.id))
     if members:
         return passed(f"The delegation policy names {some(members)}.", observed=some(members))
     return failed("The delegation policy names no member account.", observed="no member named")

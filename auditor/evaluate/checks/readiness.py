@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from auditor.evaluate.checks import policies, selectors
+from auditor.evaluate.checks import selectors
 from auditor.evaluate.checks.cloudtrail import Trail, trail_selectors, trail_status, trails
 from auditor.evaluate.checks.fields import (
     counted,
@@ -16,6 +16,7 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
+from auditor.policies.arn import account_of, region_of
 
 _INSIGHTS = ("ApiCallRateInsight", "ApiErrorRateInsight")
 
@@ -143,9 +144,9 @@ def key_usable(subject: Subject) -> Verdict:
         return not_applicable("The trail uses no KMS key.")
     key = next((item for item in keys if text(item, "Arn") == arn), None)
     if key is None:
-        if policies.account_of(arn) != subject.account.id:
+        if account_of(arn) != subject.account.id:
             return not_assessed("The key belongs to another account and was not seen.")
-        if policies.region_of(arn) not in subject.account.regions:
+        if region_of(arn) not in subject.account.regions:
             return not_assessed("The key is in a Region that is not part of the audit and was not seen.")
         return failed("The trail's KMS key does not exist in the Regions of the audit.", observed="no such key")
     subject.evidence.point(key)
@@ -219,7 +220,7 @@ def trail_log_group_retention(subject: Subject) -> Verdict:
         return not_applicable("The trail delivers to no log group.")
     group = next((item for item in groups if text(item, "arn").removesuffix(":*") == arn), None)
     if group is None:
-        if policies.account_of(arn) != subject.account.id:
+        if account_of(arn) != subject.account.id:
             return not_assessed("The log group belongs to another account and was not seen.")
         return failed("The trail's log group does not exist.", observed="no such log group")
     subject.evidence.point(group)

@@ -3,7 +3,6 @@
 All of it is looked at only where a chain leads there; what has no answer stays open and says why.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,20 +12,12 @@ from auditor.evaluate.view import Missing, View
 from auditor.evidence.store import Record
 from auditor.monitoring.chain.actions import Parts
 from auditor.monitoring.chain.facts import Key, Reaction
+from auditor.policies.document import read_policy
 
 ALIASES, KEY, KEY_POLICY = "kms:ListAliases", "kms:DescribeKey", "kms:GetKeyPolicy"
 FUNCTIONS, FUNCTION = "lambda:ListFunctions", "lambda:GetFunctionConfiguration"
 FUNCTION_POLICY, CONCURRENCY = "lambda:GetPolicy", "lambda:GetFunctionConcurrency"
 MACHINE, BUS = "stepfunctions:DescribeStateMachine", "events:DescribeEventBus"
-
-
-def policy_in(page: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """Parse a policy that stands in a field as text; None when it cannot be read."""
-    try:
-        policy = json.loads(optional_text(page, name) or "null")
-    except (json.JSONDecodeError, RecursionError):
-        return None
-    return policy if isinstance(policy, dict) else None
 
 
 class Keys:
@@ -89,8 +80,8 @@ class Keys:
             for answer, policy in policies.answers:
                 if policy and answer.call.region == region and _named(answer, "KeyId", key):
                     self._view.note(answer)
-                    read = policy_in(policy[0], "Policy")
-                    return Key(arn, read, managed, " could not be read", f"{answer.ref}#/pages/0", state)
+                    read = read_policy(policy[0].get("Policy"))
+                    return Key(arn, read, managed, "", f"{answer.ref}#/pages/0", state)
             if managed or state != "Enabled":
                 return Key(arn, None, aws_managed=managed, unread=" was not looked at", state=state)
         gap = described.gap(region) or policies.gap(region)
@@ -153,9 +144,7 @@ def _function(
     unread, policy, concurrency = "", None, None
     if arn in policies:
         page = policies[arn][1]
-        policy = policy_in(page, "Policy") if page is not None else None
-        if page is not None and policy is None:
-            unread = "its policy cannot be read"
+        policy = read_policy(page.get("Policy")) if page is not None else None
     else:
         gap = view.consult(FUNCTION_POLICY).gap(Parts.of(arn).region, FunctionName=arn)
         unread = unanswered(gap) if gap is not None else "its policy was not looked at"

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from auditor.monitoring.chain.facts import Alarm, Composite, Facts, LogAlarm, Reaction
 from auditor.monitoring.chain.link import Link, Links, State, reached, state_of
 from auditor.monitoring.chain.mutes import kept_back
-from auditor.monitoring.chain.topics import CLOUDWATCH, EVENTBRIDGE, Sender, judge_topic
+from auditor.monitoring.chain.topics import CLOUDWATCH, EVENTBRIDGE, Sender, judge_topic, left_open
 from auditor.policies.access import Request, allows
+from auditor.policies.document import Policy
 
 _CALLERS = {CLOUDWATCH: "lambda.alarms.cloudwatch.amazonaws.com", EVENTBRIDGE: EVENTBRIDGE}
 """Who calls a function on behalf of an alarm or of a rule."""
@@ -152,9 +153,10 @@ def judge_reaction(  # noqa: PLR0911 - one line for each way to break
         return State.OK, f"The {noun} {name} exists.", reaction.ref
     caller = _CALLERS[sender.service]
     request = Request(caller, "lambda:InvokeFunction", arn, sender.account, sender.source)
-    allowed = allows(reaction.policy, request) if reaction.policy is not None else False
+    policy = reaction.policy if reaction.policy is not None else Policy()
+    allowed = allows(policy, request)
     if allowed is None:
-        return State.UNKNOWN, f"Whether {caller} may call the {noun} {name} depends on conditions.", reaction.ref
+        return State.UNKNOWN, f"Whether {caller} may call the {noun} {name} {left_open(policy)}.", reaction.ref
     if not allowed:
         return State.BROKEN, f"The policy of the {noun} {name} does not let {caller} call it.", reaction.ref
     return State.OK, f"The {noun} {name} exists and may be called by {caller}.", reaction.ref

@@ -7,7 +7,8 @@ the place in the evidence that a value comes from, as ``EV-0001#/pages/0/key/2``
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+
+from auditor.policies.document import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +263,7 @@ class Key:
     """
 
     arn: str
-    policy: Mapping[str, Any] | None
+    policy: Policy | None
     aws_managed: bool = False
     unread: str = ""
     ref: str = ""
@@ -282,7 +283,7 @@ class Topic:
     """
 
     arn: str
-    policy: Mapping[str, Any] | None
+    policy: Policy | None
     key: str = ""
     subscriptions: tuple[Subscription, ...] = ()
     ref: str = ""
@@ -324,7 +325,7 @@ class Reaction:
     arn: str
     exists: bool | None = None
     trouble: str = ""
-    policy: Mapping[str, Any] | None = None
+    policy: Policy | None = None
     unread: str = ""
     concurrency: int | None = None
     dead_letters: str = ""

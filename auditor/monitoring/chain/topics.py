@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from auditor.monitoring.chain.facts import Topic
 from auditor.monitoring.chain.link import Link, State
 from auditor.policies.access import Request, allows
+from auditor.policies.document import Policy
 
 CLOUDWATCH = "cloudwatch.amazonaws.com"
 EVENTBRIDGE = "events.amazonaws.com"
@@ -63,13 +64,19 @@ def _accepts(topic: Topic, sender: Sender) -> Link:
     allowed = allows(topic.policy, Request(service, "sns:Publish", topic.arn, sender.account, sender.source))
     if allowed is None:
         return link(
-            State.UNKNOWN, f"Whether the policy of the topic {topic.name} lets {service} publish depends on conditions."
+            State.UNKNOWN,
+            f"Whether the policy of the topic {topic.name} lets {service} publish {left_open(topic.policy)}.",
         )
     if not allowed:
         return link(State.BROKEN, f"The policy of the topic {topic.name} does not let {service} publish.")
     if not topic.key:
         return link(State.OK, f"The topic {topic.name} takes messages from {service}.")
     return link(*_may_encrypt(topic, sender))
+
+
+def left_open(policy: Policy) -> str:
+    """Say why a policy gives no answer: what in it cannot be read, or that conditions decide."""
+    return f"is not known: {policy.fault}" if policy.unreadable else "depends on conditions"
 
 
 def _may_encrypt(topic: Topic, sender: Sender) -> tuple[State, str]:
@@ -93,7 +100,7 @@ def _may_encrypt(topic: Topic, sender: Sender) -> tuple[State, str]:
     if None in answers:
         return (
             State.UNKNOWN,
-            f"Whether the policy of the key of the topic {topic.name} lets {service} use it depends on conditions.",
+            f"Whether the policy of the key of the topic {topic.name} lets {service} use it {left_open(key.policy)}.",
         )
     return State.OK, f"The topic {topic.name} takes messages from {service}, which may use its key."
 

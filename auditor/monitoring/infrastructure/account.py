@@ -29,13 +29,14 @@ from auditor.monitoring.infrastructure.hcl import UNKNOWN
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
 from auditor.monitoring.patterns.pattern import parse_filter, parse_rule
 from auditor.monitoring.patterns.requirement import Requirement
+from auditor.policies.document import read_policy
 
 ACCOUNT = "000000000000"
 REGION = "the deployed Region"
 _NOW = datetime(2000, 1, 1, tzinfo=UTC)
 """Code has no time; delivery is taken to be current."""
 
-_OWNER_MAY_PUBLISH = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sns:Publish"}]}
+_OWNER_MAY_PUBLISH = read_policy({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sns:Publish"}})
 """Stands for the policy that AWS gives a topic without one: the owner's alarms may publish."""
 
 MAX_DEPTH = 60

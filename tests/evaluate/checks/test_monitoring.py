@@ -439,7 +439,7 @@ def encrypted(
         pytest.param(
             encrypted("1234").changed("kms:GetKeyPolicy", {"Policy": "{"}),
             State.NOT_ASSESSED,
-            "could not be read",
+            "is no JSON",
             id="policy-malformed",
         ),
     ],

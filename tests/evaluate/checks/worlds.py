@@ -230,7 +230,7 @@ def vpcs() -> World:
     return world
 
 
-def policy(*items: Mapping[str, Any]) -> str:
+def policy(*items: Any) -> str:
     """Write a policy document with these statements."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(items)})
 
@@ -240,7 +240,7 @@ def allow(**changes: Any) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/*"} | changes
 
 
-def managed_policy(name: str, *items: Mapping[str, Any], aws: bool = False, attached: int = 1) -> dict[str, Any]:
+def managed_policy(name: str, *items: Any, aws: bool = False, attached: int = 1) -> dict[str, Any]:
     """Return a managed policy as ``GetAccountAuthorizationDetails`` lists it, with an older version that allows all."""
     old = {"VersionId": "v1", "IsDefaultVersion": False, "Document": {"Statement": [ADMIN]}}
     new = {"VersionId": "v2", "IsDefaultVersion": True, "Document": {"Statement": list(items)}}

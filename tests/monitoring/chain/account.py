@@ -6,6 +6,7 @@ from typing import Any
 
 from auditor.monitoring.chain.detection import Account, Detection
 from auditor.monitoring.chain.facts import Alarm, Facts, Filter, Group, Series, Subscription, Topic, Trail
+from auditor.policies.document import read_policy
 from tests.monitoring.patterns.catalogue import requirement
 from tests.monitoring.patterns.published import PRINTED
 
@@ -40,7 +41,7 @@ ALARM = Alarm(
     ref="EV-0004",
 )
 SUBSCRIBED = (Subscription(f"{TOPIC}:0f1e", "email", "EV-0006#/pages/0/Subscriptions/0"),)
-ALERTS = Topic(TOPIC, POLICY, subscriptions=SUBSCRIBED, ref="EV-0005")
+ALERTS = Topic(TOPIC, read_policy(POLICY), subscriptions=SUBSCRIBED, ref="EV-0005")
 RIGHT = Facts(
     account=ME,
     partition="aws",

@@ -6,6 +6,7 @@ import pytest
 
 from auditor.monitoring.chain.facts import Facts, Series, Sharing
 from auditor.monitoring.chain.link import State, first_broken
+from auditor.policies.document import read_policy
 from tests.monitoring.chain.account import ALARM, ALERTS, HOME, ME, OTHER, POLICY, RIGHT, TOPIC, TRAIL, detect, trail
 
 THERE = TOPIC.replace(ME, OTHER)
@@ -119,7 +120,7 @@ def test_a_topic_of_another_account_is_looked_at_there() -> None:
     assert detect(replace(facts, others={OTHER: other})).state is State.OK
     assert detect(replace(facts, others={OTHER: replace(other, topics={})})).state is State.BROKEN
     only_its_own = {**POLICY["Statement"][0], "Condition": {"StringEquals": {"aws:SourceAccount": OTHER}}}
-    closed = replace(ALERTS, arn=THERE, policy={"Statement": [only_its_own]})
+    closed = replace(ALERTS, arn=THERE, policy=read_policy({"Statement": [only_its_own]}))
     assert detect(replace(facts, others={OTHER: replace(other, topics={THERE: closed})})).state is State.BROKEN
 
 

@@ -22,6 +22,7 @@ from auditor.monitoring.chain.facts import (
     Subscription,
 )
 from auditor.monitoring.chain.link import ORDER, State, first_broken
+from auditor.policies.document import read_policy
 from tests.monitoring.chain.account import (
     ALARM,
     ALERTS,
@@ -62,7 +63,7 @@ INVOKE = {
 
 
 def keyed(statement: Mapping[str, object]) -> Facts:
-    return topical(key="alias/alerts", cipher=Key(KEY, {"Statement": [statement]}, ref="EV-0008"))
+    return topical(key="alias/alerts", cipher=Key(KEY, read_policy({"Statement": [statement]}), ref="EV-0008"))
 
 
 def muted(expression: str, **changes: Any) -> Facts:
@@ -159,15 +160,17 @@ def test_a_whole_chain_passes_with_every_link_named() -> None:
             alarmed(actions=(f"arn:aws:automate:{HOME}:ec2:stop",)), "action", "tells nobody", id="stops-a-machine"
         ),
         pytest.param(replace(RIGHT, topics={}), "action", "does not exist", id="topic-deleted"),
-        pytest.param(topical(policy={"Statement": []}), "action", "does not let", id="policy-empty"),
-        pytest.param(topical(policy=EVENT_POLICY), "action", "does not let", id="policy-for-another-service"),
-        pytest.param(topical(policy=DENIED), "action", "does not let", id="policy-denies"),
+        pytest.param(topical(policy=read_policy({"Statement": []})), "action", "does not let", id="policy-empty"),
+        pytest.param(
+            topical(policy=read_policy(EVENT_POLICY)), "action", "does not let", id="policy-for-another-service"
+        ),
+        pytest.param(topical(policy=read_policy(DENIED)), "action", "does not let", id="policy-denies"),
         pytest.param(topical(key="alias/aws/sns"), "action", "alias/aws/sns", id="aws-managed-key"),
         pytest.param(
             topical(key="k", cipher=Key(KEY, None, aws_managed=True)), "action", "alias/aws/sns", id="aws-key"
         ),
         pytest.param(
-            topical(key="k", cipher=Key(KEY, {"Statement": [GRANT]}, state="PendingDeletion")),
+            topical(key="k", cipher=Key(KEY, read_policy({"Statement": [GRANT]}), state="PendingDeletion")),
             "action",
             "PendingDeletion",
             id="key-pending-deletion",
@@ -250,7 +253,7 @@ def test_the_first_broken_link_is_named(facts: Facts, link: str, words: str) -> 
         pytest.param(alarmed(actions=(f"arn:aws:sns:sa-east-1:{ME}:alerts",)), "sa-east-1", id="topic-region"),
         pytest.param(alarmed(actions=(f"arn:aws:lambda:{HOME}:{ME}:function:x",)), "function x", id="function"),
         pytest.param(topical(policy=None), "could not be read", id="policy-unread"),
-        pytest.param(topical(policy=ODD_POLICY), "conditions", id="policy-conditions"),
+        pytest.param(topical(policy=read_policy(ODD_POLICY)), "conditions", id="policy-conditions"),
         pytest.param(topical(key="1234abcd"), "not looked at", id="own-key"),
         pytest.param(
             topical(key="alias/x", cipher=Key("", None, unread=": AccessDenied")), "AccessDenied", id="key-unread"
@@ -275,7 +278,7 @@ def test_what_is_not_known_is_neither_pass_nor_fail(facts: Facts, words: str) ->
             alarmed(statistic="Average", threshold=0.0, comparison="GreaterThanThreshold"), id="average-above-zero"
         ),
         pytest.param(alarmed(threshold=0.0, comparison="GreaterThanThreshold"), id="greater-than-zero"),
-        pytest.param(topical(policy=OWNER_POLICY), id="default-policy"),
+        pytest.param(topical(policy=read_policy(OWNER_POLICY)), id="default-policy"),
         pytest.param(
             alarmed(series=(Series("Audit", "Other"), Series("Audit", "Changes")), fills=True), id="sum-of-metrics"
         ),
@@ -408,7 +411,7 @@ def rule(**changes: object) -> Facts:
     )
     one = Rule("trail-changes", HOME, pattern, "ENABLED", (TOPIC,), "EV-0007")
     changed = replace(one, **changes)  # type: ignore[arg-type]  # fields of the value
-    topic = replace(ALERTS, policy={"Statement": [*POLICY["Statement"], *EVENT_POLICY["Statement"]]})
+    topic = replace(ALERTS, policy=read_policy({"Statement": [*POLICY["Statement"], *EVENT_POLICY["Statement"]]}))
     rules = (changed, replace(changed, region="us-east-1"))
     return replace(RIGHT, filters=(), rules=rules, topics={TOPIC: topic})
 
@@ -436,17 +439,21 @@ def test_rules_in_every_region_are_an_alternative_and_labelled_so() -> None:
         pytest.param(reacting(Reaction(FUNCTION, exists=False)), State.BROKEN, id="function-deleted"),
         pytest.param(reacting(Reaction(FUNCTION, True, policy=None)), State.BROKEN, id="function-without-policy"),
         pytest.param(
-            reacting(Reaction(FUNCTION, True, policy=INVOKE, concurrency=0)), State.BROKEN, id="function-never-runs"
+            reacting(Reaction(FUNCTION, True, policy=read_policy(INVOKE), concurrency=0)),
+            State.BROKEN,
+            id="function-never-runs",
         ),
         pytest.param(
-            reacting(Reaction(FUNCTION, True, "its state is Failed", INVOKE)), State.BROKEN, id="function-failed"
+            reacting(Reaction(FUNCTION, True, "its state is Failed", read_policy(INVOKE))),
+            State.BROKEN,
+            id="function-failed",
         ),
         pytest.param(
-            reacting(Reaction(FUNCTION, True, policy=INVOKE, unread="AccessDenied")),
+            reacting(Reaction(FUNCTION, True, policy=read_policy(INVOKE), unread="AccessDenied")),
             State.UNKNOWN,
             id="function-unread",
         ),
-        pytest.param(reacting(Reaction(FUNCTION, True, policy=INVOKE)), State.OK, id="function"),
+        pytest.param(reacting(Reaction(FUNCTION, True, policy=read_policy(INVOKE))), State.OK, id="function"),
         pytest.param(rule(targets=(MACHINE,)), State.UNKNOWN, id="workflow-not-seen"),
         pytest.param(reacting(Reaction(MACHINE, True)), State.OK, id="workflow"),
         pytest.param(reacting(Reaction(MACHINE, False)), State.BROKEN, id="workflow-deleted"),

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.policies.access import Request, allows
+from auditor.policies.document import read_policy
 
 TOPIC = "arn:aws:sns:eu-central-1:111122223333:alerts"
 ALARM = "arn:aws:cloudwatch:eu-central-1:111122223333:alarm:changes"
@@ -91,14 +92,14 @@ def when(operator: str, key: str, value: Any, base: dict[str, Any] | None = None
     ],
 )
 def test_policies(statements: Any, answer: bool | None) -> None:
-    assert allows({"Statement": statements}, PUBLISH) is answer
+    assert allows(read_policy({"Statement": statements}), PUBLISH) is answer
 
 
 def test_without_the_senders_name_only_a_whole_account_is_taken_for_it() -> None:
     unknown = Request("cloudwatch.amazonaws.com", "sns:Publish", TOPIC, "111122223333")
     whole = when("ArnLike", "aws:SourceArn", "arn:aws:cloudwatch:eu-central-1:111122223333:*")
-    assert allows({"Statement": [whole]}, unknown) is True
-    assert allows({"Statement": [when("ArnEquals", "aws:SourceArn", ALARM)]}, unknown) is None
+    assert allows(read_policy({"Statement": [whole]}), unknown) is True
+    assert allows(read_policy({"Statement": [when("ArnEquals", "aws:SourceArn", ALARM)]}), unknown) is None
 
 
 @pytest.mark.parametrize(
@@ -113,14 +114,14 @@ def test_without_the_senders_name_only_a_whole_account_is_taken_for_it() -> None
 )
 def test_what_takes_in_only_some_senders_is_open_without_the_senders_name(operator: str, pattern: str) -> None:
     unknown = Request("cloudwatch.amazonaws.com", "sns:Publish", TOPIC, "111122223333")
-    assert allows({"Statement": [when(operator, "aws:SourceArn", pattern)]}, unknown) is None
+    assert allows(read_policy({"Statement": [when(operator, "aws:SourceArn", pattern)]}), unknown) is None
 
 
 def test_eventbridge_does_not_name_the_owner_of_what_it_sends() -> None:
     rule = Request("events.amazonaws.com", "sns:Publish", TOPIC, "111122223333", ALARM)
     whose = when("StringEquals", "AWS:SourceOwner", "111122223333", EVERYBODY)
-    assert allows({"Statement": [whose]}, rule) is None
-    assert allows({"Statement": [whose]}, PUBLISH) is True
+    assert allows(read_policy({"Statement": [whose]}), rule) is None
+    assert allows(read_policy({"Statement": [whose]}), PUBLISH) is True
 
 
 STATEMENTS = st.builds(
@@ -136,6 +137,6 @@ STATEMENTS = st.builds(
 def test_order_does_not_matter_and_a_denial_never_helps(statements: list[Any], order: Any) -> None:
     shuffled = list(statements)
     order.shuffle(shuffled)
-    answer = allows({"Statement": statements}, PUBLISH)
-    assert allows({"Statement": shuffled}, PUBLISH) is answer
-    assert allows({"Statement": [*statements, DENY]}, PUBLISH) is False
+    answer = allows(read_policy({"Statement": statements}), PUBLISH)
+    assert allows(read_policy({"Statement": shuffled}), PUBLISH) is answer
+    assert allows(read_policy({"Statement": [*statements, DENY]}), PUBLISH) is False
