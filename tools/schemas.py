@@ -9,6 +9,7 @@ from typing import Any
 from auditor.catalog.cases import CaseFile
 from auditor.catalog.waivers import AttestationFile, WaiverFile
 from auditor.config import Config
+from tools.events_schema import events_schema
 from tools.trail_schema import trail_schema
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
@@ -18,6 +19,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "attestations.schema.json": AttestationFile.model_json_schema,
     "cases.schema.json": CaseFile.model_json_schema,
     "trail.schema.json": trail_schema,
+    "events.schema.json": events_schema,
 }
 
 

@@ -28,6 +28,7 @@ _COMMANDS = {
     "verify": ("auditor.cli.seal:verify", "Check somebody's pack offline."),
     "keygen": ("auditor.cli.seal:keygen", "Make a self-signed signing identity."),
     "trail": ("auditor.cli.trail:command", "Verify CloudTrail digests and log files."),
+    "events": ("auditor.cli.events:command", "Ask what happened in a period."),
     "controls": ("auditor.cli.controls:command", "List, show and check the control catalogue."),
     "pattern": ("auditor.cli.pattern:command", "Judge metric filter and EventBridge patterns by meaning."),
     "policy": ("auditor.cli.policy:command", "Print the least-privilege IAM policy."),

@@ -81,10 +81,10 @@ def _verify(options: Mapping[str, Any], *, quiet: bool) -> list["TrailReport"]:
     from auditor.trail.verify import verify_trail
 
     now = moment_of(options["as_of"])
-    source, keys, scopes = _open(options, now)
+    source, keys, scopes = open_source(options, now)
     anchors = anchors_of(_json_file(options["anchors"])) if options["anchors"] else ()
     reports: list[TrailReport] = []
-    with _stopping() as stop, shown(quiet=quiet) as show:
+    with stopping() as stop, shown(quiet=quiet) as show:
         for number, scope in enumerate(scopes, start=1):
             scope = replace(scope, anchors=anchors, retention_days=options["retention_days"])  # noqa: PLW2901
             reports.append(
@@ -110,7 +110,14 @@ def _numbered(path: Path | None, number: int, scopes: Sequence[object]) -> Path 
     return path if path is None or len(scopes) == 1 else path.with_name(f"{path.name}-{number}")
 
 
-def _open(options: Mapping[str, Any], now: datetime) -> tuple["ObjectSource", "KeySource", Sequence["TrailScope"]]:
+def open_source(
+    options: Mapping[str, Any], now: datetime
+) -> tuple["ObjectSource", "KeySource", Sequence["TrailScope"]]:
+    """Return where the objects and keys are and which trails are meant, from the options of ``trail verify``.
+
+    Raises:
+        UsageError: the options name no place, or several.
+    """
     chosen = [name for name in ("trail", "place", "folder") if options[name]]
     if chosen not in (["trail"], ["place"], ["folder"], ["trail", "place"], ["trail", "folder"]):
         raise UsageError("say what to verify", hint="--trail ARN, --s3 s3://bucket/prefix or --dir FOLDER")
@@ -261,7 +268,7 @@ def _write_pages(paths: Sequence[Path], documents: Sequence[Mapping[str, Any]]) 
 
 
 @contextmanager
-def _stopping() -> Iterator[Event]:
+def stopping() -> Iterator[Event]:
     """Turn Ctrl-C into a request to stop; a second one ends the process at once."""
     stop = Event()
     before = signal.getsignal(signal.SIGINT)

@@ -1,0 +1,117 @@
+"""Asks an open store a question: filters, period and parameters become SQL for DuckDB, rows become an answer."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from auditor.base.errors import CatalogError, UsageError
+from auditor.base.period import Period
+from auditor.events.answer import Answer
+from auditor.events.filters import Filters, predicates, taken_in, used
+from auditor.events.opened import EventStore
+from auditor.events.question import Question, values_of
+from auditor.events.searched import searched
+from auditor.events.store import quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+LIMIT: Final = 10_000
+"""Rows of an answer when nothing else is asked for; the rest is said to be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question with everything that narrows it."""
+
+    question: Question
+    period: Period
+    filters: Filters = field(default_factory=Filters)
+    given: Mapping[str, str] = field(default_factory=dict)
+    limit: int = LIMIT
+    """Rows at most; 0 for all."""
+
+
+def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answer:
+    """Answer a question from a store.
+
+    Args:
+        store: the store.
+        asked: the question, its period, filters and parameters.
+        parquet: a file that the rows are written to as well, all of them.
+
+    Raises:
+        UsageError: a parameter is missing or wrong.
+        CatalogError: the question's SQL is none that DuckDB takes.
+    """
+    import duckdb
+
+    values = values_of(asked.question, asked.given)
+    with store.database() as database:
+        text, bound = render(database, asked, values)
+        try:
+            if parquet is not None:
+                database.execute(f"COPY ({text}) TO {quoted(parquet)} (FORMAT parquet)", bound)
+            result = database.execute(text, bound)
+            columns = tuple(str(item[0]) for item in result.description or ())
+            wanted = result.fetchmany(asked.limit + 1) if asked.limit else result.fetchall()
+        except duckdb.IOException as error:
+            raise UsageError(f"the rows cannot be written: {error}") from error
+        except duckdb.Error as error:
+            first = str(error).splitlines()[0]
+            raise CatalogError(f"{asked.question.path}: DuckDB refuses the question: {first}") from error
+        what = searched(store, database, asked.period, asked.filters, asked.question.needs)
+    truncated = bool(asked.limit) and len(wanted) > asked.limit
+    rows = tuple(dict(zip(columns, row, strict=True)) for row in (wanted[: asked.limit] if asked.limit else wanted))
+    return Answer(
+        asked.question.name,
+        asked.question.title,
+        {**values, **asked.filters.document()},
+        asked.period,
+        "duckdb",
+        tuple(store.card.get("sources") or ()),
+        what,
+        columns,
+        rows,
+        truncated,
+        (*asked.question.cannot_see, *(store.card.get("cannot_see") or ())),
+    )
+
+
+def render(
+    database: "duckdb.DuckDBPyConnection", asked: Asked, values: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Return the whole SQL of a question with its filters, and the values that it names."""
+    addresses: Sequence[str] = ()
+    bounds = {"since": asked.period.start, "until": asked.period.end}
+    if asked.filters.ips:
+        rows = database.execute(
+            "SELECT DISTINCT source_ip FROM all_events WHERE event_time >= $since AND event_time < $until", bounds
+        ).fetchall()
+        addresses = taken_in(asked.filters.ips, [row[0] for row in rows if row[0] is not None])
+    narrowing, filtered = predicates(asked.filters, addresses)
+    text = compose(asked.question.text("duckdb"), narrowing)
+    return text, used(text, {**values, **filtered, **bounds})
+
+
+def compose(text: str, narrowing: Sequence[str], prelude: Sequence[tuple[str, str]] = ()) -> str:
+    """Put the tables that a question stands on in front of its text.
+
+    Args:
+        text: the question's SELECT, with or without a WITH of its own.
+        narrowing: predicates of the filters.
+        prelude: further tables in front, name and SELECT.
+    """
+    where = "".join(f"\n    AND ({predicate})" for predicate in narrowing)
+    tables = [
+        *prelude,
+        ("period_events", "SELECT * FROM all_events WHERE event_time >= $since AND event_time < $until"),
+        ("events", f"SELECT * FROM period_events WHERE 1 = 1{where}"),
+    ]
+    head = ",\n".join(f"{name} AS (\n    {select}\n)" for name, select in tables)
+    own = re.match(r"\s*WITH\s+(RECURSIVE\s+)?", text, re.IGNORECASE)
+    if own is None:
+        return f"WITH {head}\n{text}"
+    return f"WITH {'RECURSIVE ' if own[1] else ''}{head},\n{text[own.end() :]}"

@@ -1,0 +1,142 @@
+"""The columns of stored events: how a record is read, and what every question sees. Data, no code that decides.
+
+Open parts stay JSON text, never inferred: their members change type between services and years. Times are read as text
+first, because an unreadable time must leave its row in place.
+
+Source: CloudTrail User Guide, "CloudTrail record contents" and "CloudTrail userIdentity element".
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Shape = Mapping[str, Any]
+
+_SESSION: Final[Shape] = {
+    "sourceIdentity": None,
+    "assumedRoot": None,
+    "ec2RoleDelivery": None,
+    "sessionIssuer": {"type": None, "principalId": None, "arn": None, "accountId": None, "userName": None},
+    "attributes": {"creationDate": None, "mfaAuthenticated": None, "sessionCredentialFromConsole": None},
+}
+IDENTITY: Final[Shape] = {
+    "type": None,
+    "principalId": None,
+    "arn": None,
+    "accountId": None,
+    "accessKeyId": None,
+    "userName": None,
+    "invokedBy": None,
+    "credentialId": None,
+    "identityProvider": None,
+    "onBehalfOf": {"userId": None, "identityStoreArn": None},
+    "inScopeOf": {"sourceArn": None, "sourceAccount": None, "issuerType": None, "credentialsIssuedTo": None},
+    "invokedByDelegate": {"accountId": None},
+    "sessionContext": _SESSION,
+}
+SHAPE: Final[Shape] = {"userIdentity": IDENTITY}
+"""Members that must be objects, or absent, for a record to be read strictly. None stands for a plain value."""
+
+SCALARS: Final = (
+    "eventVersion",
+    "eventTime",
+    "eventSource",
+    "eventName",
+    "awsRegion",
+    "sourceIPAddress",
+    "userAgent",
+    "errorCode",
+    "errorMessage",
+    "requestID",
+    "eventID",
+    "eventType",
+    "apiVersion",
+    "managementEvent",
+    "readOnly",
+    "recipientAccountId",
+    "sharedEventID",
+    "vpcEndpointId",
+    "vpcEndpointAccountId",
+    "eventCategory",
+    "sessionCredentialFromConsole",
+)
+OPEN: Final = (
+    "requestParameters",
+    "responseElements",
+    "additionalEventData",
+    "resources",
+    "tlsDetails",
+    "serviceEventDetails",
+    "edgeDeviceDetails",
+    "addendum",
+    "eventContext",
+    "insightDetails",
+)
+AGGREGATED_SCALARS: Final = (
+    "eventVersion",
+    "eventId",
+    "eventType",
+    "eventCategory",
+    "eventSource",
+    "eventName",
+    "awsRegion",
+    "accountId",
+)
+AGGREGATED_OPEN: Final = ("timeWindow", "summary")
+"""Five-minute summaries of data events have a form of their own: ``eventId`` and a window instead of a time."""
+
+VERSION: Final = r"(\d{8}(v\d+)?|\d{4}_\d\d_\d\d)$"
+"""API versions that some services write behind the name of a call, as in ``DeleteFunction20150331``."""
+
+
+def struct_type(shape: Shape) -> str:
+    """Return DuckDB's type of a shape."""
+    inner = (f'"{name}" {"VARCHAR" if part is None else struct_type(part)}' for name, part in shape.items())
+    return f"STRUCT({', '.join(inner)})"
+
+
+def events_columns(tag: str) -> str:
+    """Return the ``columns`` argument with which DuckDB reads records."""
+    pairs = [(name, "VARCHAR") for name in SCALARS]
+    pairs += [("userIdentity", struct_type(IDENTITY))]
+    pairs += [(name, "JSON") for name in OPEN]
+    return _columns(pairs, tag)
+
+
+def aggregated_columns(tag: str) -> str:
+    """Return the ``columns`` argument with which DuckDB reads five-minute summaries."""
+    pairs = [(name, "VARCHAR") for name in AGGREGATED_SCALARS]
+    pairs += [(name, "JSON") for name in AGGREGATED_OPEN]
+    return _columns(pairs, tag)
+
+
+def _columns(pairs: list[tuple[str, str]], tag: str) -> str:
+    return "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in [*pairs, (tag, "VARCHAR")]) + "}"
+
+
+def stored(tag: str) -> str:
+    """Return the select list that turns records as read into rows as stored."""
+    moment = "CASE WHEN isfinite(TRY_CAST(eventTime AS TIMESTAMPTZ)) THEN TRY_CAST(eventTime AS TIMESTAMPTZ) END"
+    flag = "CASE lower({0}) WHEN 'true' THEN true WHEN 'false' THEN false END AS {0}"
+    special = {
+        "eventTime": f"{moment} AS eventTime, CASE WHEN {moment} IS NULL THEN eventTime END AS odd_time",
+        "readOnly": flag.format("readOnly"),
+        "managementEvent": flag.format("managementEvent"),
+        "eventName": f"eventName, regexp_replace(eventName, '{VERSION}', '') AS call",
+    }
+    names = [special.get(name, name) for name in SCALARS]
+    opened = [f"CAST(NULLIF(CAST({name} AS VARCHAR), 'null') AS VARCHAR) AS {name}" for name in OPEN]
+    return ", ".join([*_place(tag), *names, "userIdentity", *opened])
+
+
+def stored_aggregated(tag: str) -> str:
+    """Return the same for five-minute summaries."""
+    begin = "TRY_CAST(json_extract_string(timeWindow, '$.windowStart') AS TIMESTAMPTZ) AS windowStart"
+    opened = [f"CAST({name} AS VARCHAR) AS {name}" for name in AGGREGATED_OPEN]
+    return ", ".join([*_place(tag), *AGGREGATED_SCALARS, begin, *opened])
+
+
+def _place(tag: str) -> tuple[str, str]:
+    return (
+        f"CAST(split_part({tag}, ':', 1) AS INTEGER) AS file",
+        f"CAST(split_part({tag}, ':', 2) AS INTEGER) AS position",
+    )

@@ -1,0 +1,90 @@
+"""Tells copies of one event apart from two events of one id. Copies count once, and every place is kept.
+
+The key is account and event id. Which copy is shown: the one whose log file verified, then the smallest place. Same key
+with another content is never a copy: it is shown as it stands, and is a finding about the logs.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from auditor.events.columns import OPEN, SCALARS
+from auditor.events.store import quoted, write_lines
+
+if TYPE_CHECKING:
+    import duckdb
+
+PASS_ROWS: Final = 2_000_000
+"""Ids compared at a time: memory stays flat however many there are."""
+CONFLICTS: Final = 1000
+COPIES, CONFLICT_FILE = "copies.parquet", "conflicts.jsonl"
+
+_RANK: Final = "CASE f.state WHEN 'valid' THEN 0 WHEN 'altered' THEN 3 WHEN 'history' THEN 2 ELSE 1 END"
+_ACCOUNT: Final = "COALESCE(e.recipientAccountId, f.account)"
+
+
+def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
+    """Write which rows are copies of others, and which ids stand for two contents.
+
+    Args:
+        database: with the views ``stored`` and ``files``.
+        folder: the store.
+    """
+    rows = _one(database, "SELECT count(*) FROM stored")
+    passes = rows // PASS_ROWS + 1
+    database.execute("CREATE OR REPLACE TEMP TABLE same (account VARCHAR, id VARCHAR)")
+    for number in range(passes):
+        database.execute(
+            f"INSERT INTO same SELECT {_ACCOUNT}, e.eventID FROM stored e JOIN files f USING (file)"
+            f" WHERE e.eventID <> '' AND hash(e.eventID) % {passes} = {number} GROUP BY ALL HAVING count(*) > 1"
+        )
+    open_parts = "userIdentity AS userIdentity, " + ", ".join((*(n for n in SCALARS if n != "eventID"), *OPEN))
+    database.execute(
+        f"CREATE OR REPLACE TEMP TABLE twice AS SELECT s.account, s.id, e.file, e.position,"
+        f" {_RANK} AS rank, f.bucket, f.key, hash(row({', '.join(('userIdentity', *SCALARS, *OPEN))})) AS content"
+        f" FROM stored e JOIN files f USING (file) JOIN same s ON s.id = e.eventID AND s.account = {_ACCOUNT}"
+    )
+    suspects = database.execute(
+        f"SELECT account, id FROM twice GROUP BY ALL HAVING count(DISTINCT content) > 1 ORDER BY ALL LIMIT {CONFLICTS}"
+    ).fetchall()
+    conflicts = [found for account, id_ in suspects if (found := _conflict(database, account, id_, open_parts))]
+    database.execute("CREATE OR REPLACE TEMP TABLE differing (account VARCHAR, id VARCHAR)")
+    if conflicts:
+        database.executemany("INSERT INTO differing VALUES (?, ?)", [(c["account"], c["event_id"]) for c in conflicts])
+    database.execute(
+        "COPY (SELECT file, position, winner.file AS of_file, winner.position AS of_position FROM (SELECT *,"
+        " row_number() OVER w AS n, first({'file': file, 'position': position}) OVER w AS winner FROM twice"
+        " ANTI JOIN differing USING (account, id)"
+        " WINDOW w AS (PARTITION BY account, id ORDER BY rank, bucket, key, position, file)) WHERE n > 1)"
+        f" TO {quoted(folder / COPIES)} (FORMAT parquet)"
+    )
+    write_lines(folder / CONFLICT_FILE, conflicts)
+
+
+def _conflict(database: "duckdb.DuckDBPyConnection", account: str, id_: str, parts: str) -> dict[str, Any] | None:
+    """Compare the contents of one id member by member, in whatever order they were written."""
+    rows = database.execute(
+        f"SELECT to_json(t)::VARCHAR, bucket, key, position FROM (SELECT {parts}, f.bucket, f.key, e.position"
+        f" FROM stored e JOIN files f USING (file) WHERE e.eventID = ? AND {_ACCOUNT} = ?) AS t ORDER BY 2, 3, 4",
+        (id_, account),
+    ).fetchall()
+    contents = {_canonical(text) for text, *_ in rows}
+    if len(contents) == 1:
+        return None
+    places = [{"bucket": bucket, "log_file": key, "position": position} for _, bucket, key, position in rows]
+    return {"account": account, "event_id": id_, "places": places[:20]}
+
+
+def _canonical(text: str) -> str:
+    document = json.loads(text)
+    for name in ("bucket", "key", "position"):
+        del document[name]
+    for name in OPEN:
+        if isinstance(document.get(name), str):
+            document[name] = json.loads(document[name])
+    return json.dumps(document, sort_keys=True)
+
+
+def _one(database: "duckdb.DuckDBPyConnection", query: str) -> int:
+    row = database.execute(query).fetchone()
+    return int(row[0]) if row else 0

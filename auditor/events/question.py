@@ -1,0 +1,249 @@
+"""A question is one YAML file: what it answers, what it cannot see, and its SQL in both dialects.
+
+The SQL stands on three tables with the same columns in DuckDB and Athena: ``events`` (the period, after the filters of
+the command line), ``period_events`` (the period alone) and ``all_events``. ``{row}`` stands for the columns that every
+listed event shows. Where one text is right in both dialects, it is written once, as ``sql``.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from auditor.base.errors import CatalogError, UsageError
+from auditor.base.period import parse_time
+from auditor.base.yamlfile import YamlError, YamlFile, load_yaml
+from auditor.events.table import ROW
+
+Engine = Literal["duckdb", "athena"]
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{1,60}")
+_PARAMETER: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_KEYS: Final = {
+    "title",
+    "answers",
+    "parameters",
+    "columns",
+    "cannot_see",
+    "sql",
+    "duckdb",
+    "athena",
+    "needs",
+    "sources",
+}
+_TYPES: Final = ("text", "integer", "time", "list")
+NEEDS: Final = ("management", "data", "insights", "network")
+"""Kinds of events a question is about; without them in the trail, no row means that nobody looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that the question asks for, from ``--param NAME=VALUE``."""
+
+    name: str
+    type: str
+    help: str
+    default: str | None
+    """None: it has to be given."""
+
+    def value(self, text: str) -> str | int | datetime | list[str]:
+        """Read a value.
+
+        Raises:
+            UsageError: the text is no value of the type.
+        """
+        try:
+            match self.type:
+                case "integer":
+                    return int(text)
+                case "time":
+                    return parse_time(text)
+                case "list":
+                    return [part.strip() for part in text.split(",") if part.strip()]
+        except ValueError as error:
+            raise UsageError(f"{self.name}: {text!r} is no {self.type}") from error
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question as its file states it."""
+
+    name: str
+    title: str
+    answers: str
+    parameters: tuple[Parameter, ...]
+    columns: Mapping[str, str]
+    """The question's own columns and what they hold."""
+    cannot_see: tuple[str, ...]
+    needs: tuple[str, ...]
+    duckdb: str
+    athena: str
+    path: str
+    own: bool
+
+    def text(self, engine: Engine) -> str:
+        """Return the SQL for one engine, with ``{row}`` filled in."""
+        return with_rows(self.duckdb if engine == "duckdb" else self.athena)
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "answers": self.answers,
+            "parameters": [
+                {"name": item.name, "type": item.type, "help": item.help, "default": item.default}
+                for item in self.parameters
+            ],
+            "columns": dict(self.columns),
+            "cannot_see": list(self.cannot_see),
+            "needs": list(self.needs),
+            "sql": {"duckdb": self.text("duckdb"), "athena": self.text("athena")},
+        }
+
+
+def with_rows(text: str) -> str:
+    """Fill in ``{row}``, and ``{e.row}`` where the table has an alias."""
+
+    def columns(match: re.Match[str]) -> str:
+        alias = match[1] or ""
+        return ", ".join(f"{alias}{name}" for name in ROW)
+
+    return re.sub(r"\{([a-z]+\.)?row\}", columns, text).strip()
+
+
+def load_questions(folders: Sequence[Path] = ()) -> dict[str, Question]:
+    """Read the questions that ship with the product and those of further folders.
+
+    Raises:
+        CatalogError: a file is wrong; the message names file and line.
+        UsageError: a folder is none, or a name stands twice.
+    """
+    found: dict[str, Question] = {}
+    with as_file(files("auditor.events").joinpath("questions")) as shipped:
+        for folder in (shipped, *folders):
+            if not folder.is_dir():
+                raise UsageError(f"--questions {folder}: no such folder")
+            for path in sorted(folder.glob("*.yaml")):
+                question = _load(path, own=folder is not shipped)
+                if question.name in found:
+                    raise UsageError(f"{path}: there is a question {question.name} already", hint="rename the file")
+                found[question.name] = question
+    return dict(sorted(found.items()))
+
+
+def _load(path: Path, *, own: bool) -> Question:
+    try:
+        file = load_yaml(path)
+    except YamlError as error:
+        raise CatalogError(str(error)) from error
+    data = file.data
+    if not isinstance(data, dict):
+        raise CatalogError(f"{path}:1: expected a mapping")
+    for key in data:
+        if key not in _KEYS:
+            raise CatalogError(f"{file.at(key)}: there is no such key: {key}", hint=", ".join(sorted(_KEYS)))
+    if not _NAME.fullmatch(path.stem):
+        raise CatalogError(f"{path}: a question's name has lower-case letters, digits and hyphens")
+    both = _text(file, "sql", optional=True)
+    duckdb = _text(file, "duckdb", optional=bool(both)) or both
+    athena = _text(file, "athena", optional=bool(both)) or both
+    for name, text in (("duckdb", duckdb), ("athena", athena)):
+        if not re.match(r"\s*(--[^\n]*\n\s*)*(SELECT|WITH)\b", text, re.IGNORECASE):
+            raise CatalogError(f"{file.at(name if name in data else 'sql')}: expected one SELECT")
+    return Question(
+        path.stem,
+        _text(file, "title"),
+        _text(file, "answers"),
+        tuple(_parameter(file, index) for index, _ in enumerate(_list(file, "parameters"))),
+        _columns(file),
+        tuple(_words(file, "cannot_see")),
+        tuple(_needs(file)),
+        duckdb,
+        athena,
+        str(path),
+        own,
+    )
+
+
+def _text(file: YamlFile, key: str, *, optional: bool = False) -> str:
+    value = file.data.get(key)
+    if value is None and optional:
+        return ""
+    if not isinstance(value, str) or not value.strip():
+        raise CatalogError(f"{file.at(key)}: {key}: expected text")
+    return value.strip()
+
+
+def _list(file: YamlFile, key: str) -> list[Any]:
+    value = file.data.get(key, [])
+    if not isinstance(value, list):
+        raise CatalogError(f"{file.at(key)}: {key}: expected a list")
+    return value
+
+
+def _words(file: YamlFile, key: str) -> list[str]:
+    words = _list(file, key)
+    for index, item in enumerate(words):
+        if not isinstance(item, str):
+            raise CatalogError(f"{file.at(key, index)}: {key}: expected text")
+    return words
+
+
+def _needs(file: YamlFile) -> list[str]:
+    needs = _words(file, "needs") or ["management"]
+    for index, item in enumerate(needs):
+        if item not in NEEDS:
+            raise CatalogError(f"{file.at('needs', index)}: needs: {item} is none of {', '.join(NEEDS)}")
+    return needs
+
+
+def _columns(file: YamlFile) -> Mapping[str, str]:
+    columns = file.data.get("columns", {})
+    if not isinstance(columns, dict) or not all(isinstance(words, str) for words in columns.values()):
+        raise CatalogError(f"{file.at('columns')}: columns: expected a name and words for each")
+    return columns
+
+
+def _parameter(file: YamlFile, index: int) -> Parameter:
+    item = file.data["parameters"][index]
+    where = file.at("parameters", index)
+    if not isinstance(item, dict) or not _PARAMETER.fullmatch(str(item.get("name", ""))):
+        raise CatalogError(f"{where}: a parameter has a name of lower-case letters, digits and underlines")
+    if unknown := set(item) - {"name", "type", "help", "default"}:
+        raise CatalogError(f"{where}: there is no such key: {min(unknown)}")
+    kind = item.get("type", "text")
+    if kind not in _TYPES:
+        raise CatalogError(f"{where}: type: {kind} is none of {', '.join(_TYPES)}")
+    default = item.get("default")
+    parameter = Parameter(item["name"], kind, str(item.get("help", "")), None if default is None else str(default))
+    if parameter.default is not None:
+        try:
+            parameter.value(parameter.default)
+        except UsageError as error:
+            raise CatalogError(f"{where}: default: {error.message}") from error
+    return parameter
+
+
+def values_of(question: Question, given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the parameters' values, defaults filled in.
+
+    Raises:
+        UsageError: a value is missing, wrong, or of no parameter.
+    """
+    known = {item.name: item for item in question.parameters}
+    for name in given:
+        if name not in known:
+            names = ", ".join(known) or "it has no parameters"
+            raise UsageError(f"{question.name} has no parameter {name}", hint=names)
+    values: dict[str, Any] = {}
+    for name, parameter in known.items():
+        text = given.get(name, parameter.default)
+        if text is None:
+            raise UsageError(f"{question.name} needs --param {name}=VALUE", hint=parameter.help)
+        values[name] = parameter.value(text)
+    return values

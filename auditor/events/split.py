@@ -1,0 +1,108 @@
+"""Splits an inflated log file into its records without building objects; what cannot be split is named. Pure.
+
+The quick reader takes nearly every file. One record that it refuses (half of a character, nesting without end, a number
+that is none) must not hide its neighbours: then the file is cut at its braces, and each record is looked at alone.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+RECORD_LIMIT: Final = 4 << 20
+"""Bytes of one record. CloudTrail's own stay below 256 KB, large parameters being left out."""
+
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_ELEMENT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
+_NAME_THEN_LIST: Final = re.compile(rb"\s*:\s*\[")
+_SPACE: Final = b" \t\r\n"
+
+
+class _Envelope(msgspec.Struct):
+    Records: list[msgspec.Raw]
+
+
+_decoder: Final = msgspec.json.Decoder(_Envelope)
+
+
+class Unsplittable(Exception):  # noqa: N818 - a state of a file, counted and named
+    """The file is not one object with a list of records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The records of one file, as bytes.
+
+    ``checked`` tells whether the quick reader has read them: each is then well-formed JSON.
+    """
+
+    records: Sequence[bytes]
+    checked: bool
+
+
+def split(data: bytes) -> Parts:
+    """Cut a log file into records.
+
+    Args:
+        data: the inflated bytes of a log file.
+
+    Raises:
+        Unsplittable: it has no list of records, two of them, or something around the object.
+    """
+    if data.count(b'"Records"') == 1:
+        try:
+            found = _decoder.decode(data).Records
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            pass
+        else:
+            return Parts([bytes(record) for record in found], checked=True)
+    return Parts(list(_cut(data)), checked=False)
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    """Yield the elements of the one list called ``Records``, found by counting brackets outside of strings."""
+    text = data.strip(_SPACE)
+    if not text.startswith(b"{"):
+        begins = "with a byte order mark" if text.startswith(b"\xef\xbb\xbf") else "as no JSON object"
+        raise Unsplittable(f"the file begins {begins}")
+    depth, begin, end = 0, -1, -1
+    found: list[tuple[int, int]] = []
+    for token in _TOKEN.finditer(text):
+        mark = token.group()[:1]
+        if mark == b'"':
+            if depth == 1 and token.group() == b'"Records"' and (opening := _NAME_THEN_LIST.match(text, token.end())):
+                begin = opening.end()
+        elif mark in b"{[":
+            depth += 1
+        else:
+            depth -= 1
+            if depth == 1 and begin >= 0:
+                found.append((begin, token.start()))
+                begin = -1
+            if depth == 0:
+                end = token.end()
+                break
+    if end != len(text):
+        raise Unsplittable("the object is not closed" if end < 0 else "something follows the object")
+    if len(found) != 1:
+        raise Unsplittable("the file has two lists of records" if found else "the file has no list of records")
+    yield from _elements(text[slice(*found[0])])
+
+
+def _elements(text: bytes) -> Iterator[bytes]:
+    """Yield what stands between the commas of a list's inside."""
+    depth, begin = 0, 0
+    for token in _ELEMENT.finditer(text):
+        mark = token.group()[:1]
+        if mark in b"{[":
+            depth += 1
+        elif mark in b"}]":
+            depth -= 1
+        elif mark == b"," and depth == 0:
+            yield text[begin : token.start()].strip(_SPACE)
+            begin = token.end()
+    last = text[begin:].strip(_SPACE)
+    if last or begin:
+        yield last

@@ -1,0 +1,214 @@
+"""``auditor events`` from the command line: documents, exit codes, and no row told apart from not looked at."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from auditor.cli import _run
+from auditor.simulator.delivery import utc_text
+from tests.trail.bucket import START, filled, record
+from tests.trail.test_fetch import download
+from tools.schemas import FOLDER
+
+PERIOD = "2026-10-05T00:00:00Z/2026-10-05T06:00:00Z"
+AS_OF = "2026-10-06T00:00:00Z"
+ROOT = record(
+    START.replace(hour=3),
+    9001,
+    eventName="ConsoleLogin",
+    eventSource="signin.amazonaws.com",
+    eventType="AwsConsoleSignIn",
+    userIdentity={"type": "Root", "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333"},
+    additionalEventData={"MFAUsed": "No"},
+    responseElements={"ConsoleLogin": "Success"},
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return download(filled(extra=[ROOT]), tmp_path_factory.mktemp("trail"))
+
+
+def ask(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
+    code = _run(["events", *map(str, arguments)])
+    return code, capsys.readouterr().out
+
+
+def from_folder(folder: Path) -> list[str | Path]:
+    return ["--dir", folder, "--period", PERIOD, "--as-of", AS_OF, "--quiet"]
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, dict[str, Any]]:
+    code, text = ask(capsys, *arguments, "--json")
+    found = json.loads(text)
+    assert found["exit_code"] == code
+    jsonschema.validate(found, json.loads((FOLDER / "events.schema.json").read_text()))
+    return code, found
+
+
+def test_a_question_is_answered_with_what_was_searched(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = document(capsys, "root-activity", *from_folder(folder))
+    assert code == 0
+    assert [(row["event_id"], row["verified"], row["mfa"]) for row in found["rows"]] == [(ROOT["eventID"], True, "No")]
+    searched = found["searched"]
+    assert (searched["hours_verified"], searched["hours_expected"]) == (6, 6)
+    assert (searched["accounts"], searched["regions"]) == (["111122223333"], ["eu-central-1"])
+    assert searched["not_searched"] == []
+    assert found["period"]["end"] == "2026-10-05T06:00:00Z"
+
+
+def test_events_right_before_the_end_are_delivered_after_it_and_found(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, found = document(capsys, "who-did", *from_folder(folder), "--since", "2026-10-05T05:49:00Z")
+    assert [row["event_time"] for row in found["rows"]] == ["2026-10-05T05:50:00Z"]
+    _, last = document(capsys, "who-did", *from_folder(folder), "--until", "2026-10-05T00:10:00Z")
+    assert [row["event_time"] for row in last["rows"]] == ["2026-10-05T00:00:00Z"]
+
+
+def test_an_altered_log_file_ends_with_four_and_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bucket = filled(extra=[ROOT])
+    altered = bucket.log_key(START.replace(hour=2))
+    bucket.edit(altered, lambda data: data.replace(b"198.51.100.7", b"203.0.113.66"))
+    code, found = document(capsys, "root-activity", *from_folder(download(bucket, tmp_path)))
+    assert code == 4
+    assert altered in [item.get("log_file") for item in found["searched"]["not_searched"]]
+    assert len(found["rows"]) == 1
+
+
+def test_no_row_is_told_apart_from_not_looked_at(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, text = ask(capsys, "root-activity", *from_folder(folder), "--user", "nobody")
+    assert whole == 0
+    assert "No row; all that was asked for was searched" in text
+    bucket = filled()
+    for key in bucket.digest_keys()[3:6]:
+        bucket.delete(key)
+    partly, text = ask(capsys, "root-activity", *from_folder(download(bucket, tmp_path / "holes")))
+    assert partly in {3, 4}
+    assert "No row in what was searched" in text
+    assert "Not searched, or not proved:" in text
+    code, csv = ask(capsys, "root-activity", *from_folder(tmp_path / "holes"), "--csv")
+    assert code == partly
+    assert csv.startswith("# root-activity: No row in what was searched")
+    assert "# not searched: hours: " in csv
+
+
+def test_a_folder_with_nothing_is_no_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = ask(capsys, "root-activity", *from_folder(tmp_path))
+    assert code == 3
+    assert "No event was searched: this is no answer." in text
+
+
+def test_a_kept_store_answers_again_without_the_source(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    _, first = document(capsys, "root-activity", *from_folder(folder), "--store", store)
+    _, again = document(capsys, "root-activity", "--store", store)
+    assert again == first
+    code, _ = ask(capsys, "root-activity", *from_folder(folder), "--store", store, "--bucket", "another")
+    assert code == 2
+    code, outside = document(
+        capsys, "root-activity", "--store", store, "--period", "2026-10-04T00:00:00Z/2026-10-05T06:00:00Z"
+    )
+    assert code == 3
+    assert [item["why"] for item in outside["searched"]["not_searched"]] == ["before what was read"]
+
+
+def test_narrowing_to_what_was_not_read_is_a_gap(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    document(capsys, "root-activity", *from_folder(folder), "--store", store)
+    code, found = document(capsys, "root-activity", "--store", store, "--region", "us-east-1")
+    assert code == 3
+    assert found["searched"]["not_searched"][0]["region"] == "us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("options", "matches"),
+    [
+        (["--user", "alice"], True),
+        (["--user", "arn:aws:iam::*:user/ali*"], True),
+        (["--user", "lice"], False),
+        (["--ip", "198.51.100.0/24"], True),
+        (["--ip", "198.51.100.8"], False),
+        (["--event", "describeinstances"], True),
+        (["--event", "Describe*", "--event", "Stop*"], True),
+        (["--errors", "without"], True),
+        (["--errors", "only"], False),
+        (["--account", "111122223333"], True),
+        (["--resource", "i-1"], False),
+    ],
+)
+def test_filters_narrow(folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], matches: bool) -> None:
+    _, found = document(capsys, "who-did", *from_folder(folder), *options, "--limit", "2")
+    assert (len(found["rows"]), found["truncated"]) == ((2, True) if matches else (0, False))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["root-activty"],
+        ["root-activity", "--since", "yesterday", "--dir", "."],
+        ["root-activity", "--ip", "10.0.0.0/99", "--dir", "."],
+        ["root-activity", "--param", "x=1", "--dir", "."],
+        ["root-activity", "stray", "--dir", "."],
+        ["root-activity"],
+        ["root-activity", "--json", "--csv", "--dir", "."],
+        ["list", "--questions", "/nowhere"],
+    ],
+)
+def test_wrong_usage_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["events", *arguments]) == 2
+    assert "auditor: " in capsys.readouterr().err
+
+
+def test_people_bring_their_own_questions(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "by-name.yaml").write_text(
+        "title: Calls by name\nanswers: How often each call was made.\n"
+        "parameters: [{name: least, type: integer, default: 1, help: at least so often}]\n"
+        "sql: SELECT call, count(*) AS calls FROM events GROUP BY call HAVING count(*) >= $least ORDER BY call\n"
+    )
+    _, found = document(capsys, "by-name", *from_folder(folder), "--questions", tmp_path, "--param", "least=30")
+    assert found["rows"] == [{"call": "DescribeInstances", "calls": 36}]
+    code, shown = ask(capsys, "show", "by-name", "--questions", tmp_path)
+    assert code == 0
+    assert "--param least=INTEGER" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("title: x\nanswers: y\nsql: DROP TABLE x\n", ":3: expected one SELECT"),
+        ("title: x\nanswers: y\nsql: SELECT 1\nsqll: SELECT 1\n", ":4: there is no such key: sqll"),
+        ("title: x\nanswers: y\nduckdb: SELECT 1\n", "athena: expected text"),
+        ("title: x\nsql: SELECT 1\n", "answers: expected text"),
+        ("title: x\nanswers: y\nsql: SELECT 1\nparameters: [{name: N}]\n", ":4: a parameter has a name"),
+        ("title: x\nanswers: y\nsql: SELECT 1\nneeds: [moon]\n", ":4: needs: moon is none of"),
+    ],
+)
+def test_a_wrong_question_is_told_with_file_and_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, where: str
+) -> None:
+    (tmp_path / "own.yaml").write_text(text)
+    assert _run(["events", "list", "--questions", str(tmp_path)]) == 2
+    assert where in capsys.readouterr().err
+
+
+def test_a_question_that_the_engine_refuses_is_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.yaml").write_text("title: x\nanswers: y\nsql: SELECT nothing FROM events\n")
+    assert _run(["events", "own", *map(str, from_folder(folder)), "--questions", str(tmp_path)]) == 2
+    assert "DuckDB refuses the question" in capsys.readouterr().err
+
+
+def test_times_in_the_documents_are_utc(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, found = document(capsys, "who-did", *from_folder(folder), "--limit", "1")
+    assert found["rows"][0]["event_time"] == utc_text(START)

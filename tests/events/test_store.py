@@ -1,0 +1,189 @@
+"""Every record is a row, or is counted and named; copies count once; a killed run goes on at a batch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from auditor.base.errors import IntegrityError, UsageError
+from auditor.events.opened import EventStore
+from auditor.events.store import LogBytes, StoreWriter
+
+from .kit import key, log, records_log, rows, store_of
+
+AT = "2026-10-05T13:06:24Z"
+
+
+def event(number: int, **fields: Any) -> dict[str, Any]:
+    return {"eventID": f"e{number}", "eventTime": AT, "recipientAccountId": "111122223333"} | fields
+
+
+HOSTILE: dict[str, tuple[bytes, int, int]] = {
+    # the record, rows it gives, records that cannot be read
+    "half-a-character": (b'{"eventID":"x","userAgent":"a\\ud83d"}', 1, 0),
+    "invalid-utf-8": (b'{"eventID":"x","userAgent":"a\xff"}', 1, 0),
+    "name-twice": (b'{"eventID":"x","eventID":"y"}', 0, 1),
+    "name-twice-in-identity": (b'{"eventID":"x","userIdentity":{"arn":"a","arn":"b"}}', 0, 1),
+    "nan": (b'{"eventID":"x","z":NaN}', 0, 1),
+    "too-large-a-number": (b'{"eventID":"x","requestParameters":{"z":1e400}}', 1, 0),
+    "big-integer": (b'{"eventID":"x","requestParameters":{"z":9007199254740993}}', 1, 0),
+    "deep": (b'{"eventID":"x","z":' + b"[" * 5000 + b"]" * 5000 + b"}", 0, 1),
+    "null": (b"null", 0, 1),
+    "text": (b'"x"', 0, 1),
+    "list": (b"[1]", 0, 1),
+    "empty-object": (b"{}", 1, 0),
+    "spaced-object": (b"{ }", 1, 0),
+    "identity-is-text": (b'{"eventID":"x","userIdentity":"root"}', 1, 0),
+    "session-is-text": (b'{"eventID":"x","userIdentity":{"type":"Root","sessionContext":"s"}}', 1, 0),
+    "numbers-for-texts": (b'{"eventID":5,"eventName":{"a":1},"readOnly":"true"}', 1, 0),
+    "no-time": (b'{"eventID":"x","eventTime":"yesterday"}', 1, 0),
+    "endless-time": (b'{"eventID":"x","eventTime":"infinity"}', 1, 0),
+    "too-large": (b'{"eventID":"x","z":"' + b"x" * (5 << 20) + b'"}', 0, 1),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_an_odd_record_is_a_row_or_is_counted_and_named(tmp_path: Path, case: str) -> None:
+    odd, became, lost = HOSTILE[case]
+    first, last = (json.dumps(event(number)).encode() for number in (1, 2))
+    store = store_of(tmp_path / "store", log(b'{"Records":[' + first + b"," + odd + b"," + last + b"]}"))
+    found = rows(store, "event_id, position", "ORDER BY position")
+    assert [found[0], found[-1]] == [("e1", 0), ("e2", 2)]
+    assert len(found) == 2 + became
+    contents = store.contents()
+    assert (contents.unreadable_records, len(store.unreadable())) == (lost, min(lost, 1))
+
+
+@pytest.mark.parametrize("case", [name for name, (_, became, _) in HOSTILE.items() if became])
+def test_what_can_be_read_of_an_odd_record_is_there(tmp_path: Path, case: str) -> None:
+    odd, _, _ = HOSTILE[case]
+    store = store_of(tmp_path / "store", log(b'{"Records":[' + odd + b"]}"))
+    [(identity, moment)] = rows(store, "event_id, event_time")
+    expected = {"empty-object": None, "spaced-object": None, "numbers-for-texts": "5"}.get(case, "x")
+    assert (identity, moment) == (expected, None)
+    assert store.contents().undated == 1
+
+
+def test_numbers_keep_their_digits(tmp_path: Path) -> None:
+    store = store_of(tmp_path / "store", log(HOSTILE["big-integer"][0].join([b'{"Records":[', b"]}"])))
+    assert rows(store, "request") == [('{"z":9007199254740993}',)]
+
+
+def test_a_time_with_an_offset_is_taken_at_its_word(tmp_path: Path) -> None:
+    store = store_of(tmp_path / "store", records_log([event(1, eventTime="2026-10-05T05:00:00+05:00")]))
+    assert rows(store, "CAST(event_time AS VARCHAR)") == [("2026-10-05 00:00:00+00",)]
+
+
+def test_a_record_cannot_name_its_own_place(tmp_path: Path) -> None:
+    lies = [event(number, **{f"t{number}": "9:9", "file": 7, "position": 7, "log_file": "x"}) for number in range(3)]
+    store = store_of(tmp_path / "store", records_log(lies))
+    assert rows(store, "log_file, position, verified", "ORDER BY position") == [(key(1), n, True) for n in range(3)]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.sampled_from(sorted(set(HOSTILE) - {"too-large"})), max_size=6), min_size=1, max_size=4))
+def test_rows_and_named_losses_add_up_to_the_records(tmp_path_factory: Any, files: list[list[str]]) -> None:
+    logs = [
+        log(b'{"Records":[' + b",".join(HOSTILE[case][0] for case in cases) + b"]}", number)
+        for number, cases in enumerate(files, 1)
+    ]
+    store = store_of(tmp_path_factory.mktemp("store") / "s", *logs)
+    expected = sum(HOSTILE[case][1] for cases in files for case in cases)
+    assert len(rows(store)) + store.contents().duplicates + 0 == expected
+    assert store.contents().unreadable_records == sum(HOSTILE[case][2] for cases in files for case in cases)
+
+
+# -------------------------------------------------------------------------------------------------- identity
+
+
+def test_copies_count_once_and_the_verified_one_is_shown(tmp_path: Path) -> None:
+    store = store_of(
+        tmp_path / "store",
+        records_log([event(1), event(2)], 1, state="unvouched", bucket="another"),
+        records_log([event(2), event(1), event(1)], 2),
+    )
+    assert rows(store, "event_id, log_file, verified") == [("e1", key(2), True), ("e2", key(2), True)]
+    contents = store.contents()
+    assert (contents.duplicates, contents.conflicts, contents.records) == (3, 0, 5)
+
+
+def test_members_in_another_order_are_the_same_event(tmp_path: Path) -> None:
+    one = event(1, requestParameters={"a": 1, "b": {"c": 2, "d": None}})
+    other = dict(reversed(event(1, requestParameters={"b": {"d": None, "c": 2}, "a": 1}).items()))
+    store = store_of(tmp_path / "store", records_log([one]), records_log([other], 2))
+    assert (store.contents().duplicates, store.conflicts()) == (1, [])
+
+
+def test_one_id_with_two_contents_is_a_finding_and_both_are_shown(tmp_path: Path) -> None:
+    store = store_of(
+        tmp_path / "store", records_log([event(1)]), records_log([event(1, sourceIPAddress="203.0.113.66")], 2)
+    )
+    assert len(rows(store)) == 2
+    [conflict] = store.conflicts()
+    assert (conflict["event_id"], [place["log_file"] for place in conflict["places"]]) == ("e1", [key(1), key(2)])
+
+
+def test_the_same_id_in_two_accounts_is_two_events(tmp_path: Path) -> None:
+    theirs = event(1, recipientAccountId="444455556666")
+    store = store_of(tmp_path / "store", records_log([event(1)]), records_log([theirs], 2, account="444455556666"))
+    assert (len(rows(store)), store.contents().duplicates) == (2, 0)
+
+
+def test_events_without_id_are_never_copies(tmp_path: Path) -> None:
+    store = store_of(tmp_path / "store", records_log([{"eventTime": AT}, {"eventTime": AT}]))
+    assert (len(rows(store)), store.contents().duplicates) == (2, 0)
+
+
+# --------------------------------------------------------------------------------------------------- restart
+
+
+def test_a_killed_run_goes_on_at_a_batch(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    logs = [records_log([event(10 * number + n) for n in range(5)], number) for number in range(1, 9)]
+    killed = StoreWriter(folder, batch_bytes=1000)
+    for item in logs[:5]:
+        killed.take(item)
+    half_written = folder / "events" / "111122223333-00099.parquet"
+    half_written.write_bytes(b"half")
+    written = {path.name: path.stat().st_mtime_ns for path in (folder / "events").glob("*-0000*.parquet")}
+    assert written
+    store = store_of(folder, *logs)
+    assert not half_written.exists()
+    assert {name: (folder / "events" / name).stat().st_mtime_ns for name in written} == written
+    assert sorted(rows(store, "event_id", "")) == sorted(
+        (f"e{10 * number + n}",) for number in range(1, 9) for n in range(5)
+    )
+
+
+def test_a_file_that_another_trail_vouches_for_counts_as_verified(tmp_path: Path) -> None:
+    folder, item = tmp_path / "store", records_log([event(1)])
+    unvouched = LogBytes(item.bucket, item.key, "unvouched", "", item.sha256, item.data)
+    assert rows(store_of(folder, unvouched, item), "verified") == [(True,)]
+
+
+def test_a_changed_store_is_not_believed(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    store_of(folder, records_log([event(1)]))
+    [lines] = (folder / "files").glob("*.ndjson")
+    lines.write_text(lines.read_text().replace('"valid"', '"altered"'))
+    with pytest.raises(IntegrityError, match="were changed"):
+        EventStore(folder)
+
+
+def test_an_unfinished_store_is_not_asked(tmp_path: Path) -> None:
+    StoreWriter(tmp_path / "store").close()
+    with pytest.raises(UsageError, match="no finished event store"):
+        EventStore(tmp_path / "store")
+
+
+def test_a_month_without_one_event_can_be_asked(tmp_path: Path) -> None:
+    assert rows(store_of(tmp_path / "store", log(b'{"Records":[]}'))) == []
+
+
+def test_an_unreadable_file_is_counted_and_named(tmp_path: Path) -> None:
+    store = store_of(tmp_path / "store", log(b'{"Records":null}'), records_log([event(1)], 2))
+    assert store.contents().unreadable_files == 1
+    assert store.unreadable() == [f"{key(1)}: the file has no list of records"]
