@@ -12,8 +12,8 @@ Judges nothing.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -160,31 +160,12 @@ class EvidenceWriter:
             ValueError: account, Region or operation is no such name; nothing is written.
         """
         key = (answer.account, *answer.call.key)
-        path = _raw_path(answer)
-        pages, redactions = self._redact(answer.call.operation, plain(list(answer.pages)))
-        data = canonical_json({"pages": pages})
-        record = Record(
-            ref="",
-            account=answer.account,
-            call=answer.call,
-            principal=answer.principal,
-            request_ids=answer.request_ids,
-            http_status=answer.http_status,
-            collected_at=answer.collected_at,
-            pages=len(answer.pages),
-            items=sum(_items(page) for page in pages),
-            complete=answer.error is None,
-            absent=answer.absent,
-            error=answer.error,
-            sha256=sha256_hex(data),
-            path=path,
-            redactions=redactions,
-        )
+        record, data = _recorded(answer, self._redact)
         with self._lock:
             if key in self._records:
                 raise IntegrityError(f"{answer.call.operation} was already stored for {answer.account}")
             self._records[key] = record
-        target = self._folder / path
+        target = self._folder / record.path
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as file:
             file.write(data)
@@ -210,6 +191,31 @@ class EvidenceWriter:
             document = {**self._records[key].document(), "ref": ref}
             (meta / f"{ref}.json").write_bytes(canonical_json(document))
         (self._folder / "scope.json").write_bytes(canonical_json(run.document()))
+
+
+def _recorded(answer: Answer, redact: Redact) -> tuple[Record, bytes]:
+    """Return what is stored of an answer: its record, not numbered yet, and its pages as bytes."""
+    path = _raw_path(answer)
+    pages, redactions = redact(answer.call.operation, plain(list(answer.pages)))
+    data = canonical_json({"pages": pages})
+    record = Record(
+        ref="",
+        account=answer.account,
+        call=answer.call,
+        principal=answer.principal,
+        request_ids=answer.request_ids,
+        http_status=answer.http_status,
+        collected_at=answer.collected_at,
+        pages=len(answer.pages),
+        items=sum(_items(page) for page in pages),
+        complete=answer.error is None,
+        absent=answer.absent,
+        error=answer.error,
+        sha256=sha256_hex(data),
+        path=path,
+        redactions=redactions,
+    )
+    return record, data
 
 
 def _raw_path(answer: Answer) -> str:
@@ -242,10 +248,7 @@ class Evidence:
         self._pages: dict[str, tuple[Any, ...]] = {}
         self.run = _run_info(_read_json(folder / "scope.json"))
         self.records = tuple(self._records())
-        self._by_operation: dict[tuple[str, str], tuple[Record, ...]] = {}
-        for record in self.records:
-            key = (record.account, record.call.operation)
-            self._by_operation[key] = (*self._by_operation.get(key, ()), record)
+        self._by_operation = _by_operation(self.records)
 
     def _records(self) -> Iterator[Record]:
         seen: set[tuple[str, str, str, bytes]] = set()
@@ -277,6 +280,41 @@ class Evidence:
                 raise IntegrityError(f"{record.path} holds no pages")
             self._pages[record.ref] = tuple(pages)
         return self._pages[record.ref]
+
+
+class HeldEvidence(Evidence):
+    """Evidence that was never collected and is not on disk: the answers of cases, in the form that storing gives them.
+
+    Args:
+        answers: each call once.
+        run: what was asked.
+
+    Raises:
+        ValueError: an account, Region or operation is no such name.
+    """
+
+    def __init__(self, answers: Iterable[Answer], run: RunInfo) -> None:
+        self.run = run
+        recorded = sorted((_recorded(answer, keep_all) for answer in answers), key=_order)
+        numbered = [
+            (replace(record, ref=f"EV-{number:04d}"), data) for number, (record, data) in enumerate(recorded, 1)
+        ]
+        self.records = tuple(record for record, _ in numbered)
+        self._pages = {record.ref: tuple(parse_json(data)["pages"]) for record, data in numbered}
+        self._by_operation = _by_operation(self.records)
+
+
+def _order(recorded: tuple[Record, bytes]) -> tuple[str, str, str, bytes]:
+    record, _ = recorded
+    return (record.account, *record.call.key)
+
+
+def _by_operation(records: Iterable[Record]) -> dict[tuple[str, str], tuple[Record, ...]]:
+    found: dict[tuple[str, str], tuple[Record, ...]] = {}
+    for record in records:
+        key = (record.account, record.call.operation)
+        found[key] = (*found.get(key, ()), record)
+    return found
 
 
 def _read_bytes(path: Path, most: int) -> bytes:

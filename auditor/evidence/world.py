@@ -1,10 +1,10 @@
 """A fitting room for controls: what AWS would say in one account, as plain values, stored like the real thing.
 
-Cases beside controls and the product's own tests begin here. Answers are written by the real writer: who judges
-them cannot tell them from collected ones. Asks nobody, judges nothing.
+Cases beside controls and the product's own tests begin here. Answers take the form that storing gives them: who
+judges them cannot tell them from collected ones. Asks nobody, judges nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Self
 from auditor.base.canonical import canonical_json, plain
 from auditor.base.period import Period
 from auditor.evidence.operations import GLOBAL, Call, Operation, Where, expand, needed
-from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
+from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter, HeldEvidence
 from auditor.model import AccountScope, RunInfo
 
 ACCOUNT = "111122223333"
@@ -215,53 +215,73 @@ def stored(
     as_of: datetime = AS_OF,
     period: Period = PERIOD,
 ) -> Evidence:
-    """Write what AWS would answer in each account, through the real writer.
+    """Write what AWS would answer in each account to a new evidence folder, through the real writer; see ``held``."""
+    writer = EvidenceWriter(folder)
+    for answer in _answers(worlds, as_of):
+        writer.add(answer)
+    writer.close(_run(worlds, wanted, operations, as_of, period))
+    return Evidence(folder)
+
+
+def held(
+    worlds: Mapping[str, World],
+    wanted: Iterable[str],
+    operations: Mapping[str, Operation],
+    *,
+    as_of: datetime = AS_OF,
+    period: Period = PERIOD,
+) -> Evidence:
+    """Return the same evidence without writing it.
 
     Args:
-        folder: a new evidence folder.
         worlds: by account id.
         wanted: the operations that the run was to read.
         operations: the catalogue's operations by name.
         as_of: when everything was answered, and what ages are measured against.
         period: the audited period.
     """
-    writer = EvidenceWriter(folder)
+    return HeldEvidence(_answers(worlds, as_of), _run(worlds, wanted, operations, as_of, period))
+
+
+def _run(
+    worlds: Mapping[str, World],
+    wanted: Iterable[str],
+    operations: Mapping[str, Operation],
+    as_of: datetime,
+    period: Period,
+) -> RunInfo:
     first = next(iter(worlds))
-    for account, world in worlds.items():
-        for call, said in world.answers.values():
-            writer.add(_answer(account, call, said, as_of))
     asked = {call.operation for world in worlds.values() for call, _ in world.answers.values()}
     names = (*wanted, *(name for name in asked if operations[name].confirms))
-    writer.close(
-        RunInfo(
-            entity=first,
-            title="test",
-            accounts=tuple(AccountScope(name, world.partition, world.regions) for name, world in worlds.items()),
-            period=period,
-            as_of=as_of,
-            started=as_of,
-            ended=as_of,
-            frameworks=("test",),
-            principal=_principal(first),
-            tool="test",
-            operations=tuple(item.name for item in needed(operations, names)),
-        )
+    return RunInfo(
+        entity=first,
+        title="test",
+        accounts=tuple(AccountScope(name, world.partition, world.regions) for name, world in worlds.items()),
+        period=period,
+        as_of=as_of,
+        started=as_of,
+        ended=as_of,
+        frameworks=("test",),
+        principal=_principal(first),
+        tool="test",
+        operations=tuple(item.name for item in needed(operations, names)),
     )
-    return Evidence(folder)
 
 
-def _answer(account: str, call: Call, said: Said, as_of: datetime) -> Answer:
-    return Answer(
-        account=account,
-        call=call,
-        pages=said.pages,
-        principal=_principal(account),
-        request_ids=("r-1",),
-        http_status=403 if said.error else 200,
-        collected_at=as_of,
-        error=CallError(said.error, said.message, "") if said.error else None,
-        absent=said.absent,
-    )
+def _answers(worlds: Mapping[str, World], as_of: datetime) -> Iterator[Answer]:
+    for account, world in worlds.items():
+        for call, said in world.answers.values():
+            yield Answer(
+                account=account,
+                call=call,
+                pages=said.pages,
+                principal=_principal(account),
+                request_ids=("r-1",),
+                http_status=403 if said.error else 200,
+                collected_at=as_of,
+                error=CallError(said.error, said.message, "") if said.error else None,
+                absent=said.absent,
+            )
 
 
 def _principal(account: str) -> str:

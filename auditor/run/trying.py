@@ -1,15 +1,13 @@
 """Tries controls on the cases that stand beside them. Needs no AWS and no network."""
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from auditor.catalog.cases import Case
 from auditor.catalog.load import Catalog
 from auditor.evaluate.engine import evaluate
-from auditor.evidence.world import REGIONS_OPERATION, World, stored, tell
+from auditor.evidence.world import REGIONS_OPERATION, World, held, tell
 from auditor.model import ControlResult, Framework, Requirement, State
 
 _LISTED = 5
@@ -50,14 +48,14 @@ class Tried:
 
 
 def try_case(case: Case, catalog: Catalog) -> Tried:
-    """Store the evidence of a case, judge its control by the real engine, and compare."""
+    """Judge the control of a case by the real engine, and compare."""
     result = judge_case(case, catalog)
     results = tuple((item.resource, item.state, item.reason) for item in result.results)
     return Tried(case, result.state, results, _wrong(case, result.state, results))
 
 
 def judge_case(case: Case, catalog: Catalog) -> ControlResult:
-    """Store the evidence of a case and judge its control."""
+    """Judge the control of a case, on evidence in the form that storing gives it."""
     control = catalog.controls[case.control]
     wanted = (*control.evidence, *control.consults)
     begun = World(regions=case.regions, partition=case.partition, operations=catalog.operations)
@@ -68,16 +66,14 @@ def judge_case(case: Case, catalog: Catalog) -> ControlResult:
     requirement = Requirement("1", "", (control.id,), (), None, "", case.parameters)
     framework = Framework("case", "", "", "", "", (requirement,), case.origin)
     asked = replace(catalog, controls={control.id: control}, frameworks={"case": framework})
-    with tempfile.TemporaryDirectory() as folder:
-        evidence = stored(
-            Path(folder) / "evidence",
-            {world.account: world},
-            (*wanted, REGIONS_OPERATION) if REGIONS_OPERATION in catalog.operations else wanted,
-            catalog.operations,
-            as_of=case.as_of,
-            period=case.period,
-        )
-        return evaluate(evidence, asked, ["case"]).controls[0]
+    evidence = held(
+        {world.account: world},
+        (*wanted, REGIONS_OPERATION) if REGIONS_OPERATION in catalog.operations else wanted,
+        catalog.operations,
+        as_of=case.as_of,
+        period=case.period,
+    )
+    return evaluate(evidence, asked, ["case"]).controls[0]
 
 
 def _wrong(case: Case, state: State, results: Iterable[tuple[str, State, str]]) -> str:
