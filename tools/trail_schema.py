@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, get_args
 
-from auditor.trail.chain import STATES
+from auditor.trail.coverage import STATES
 from auditor.trail.findings import KINDS, Certainty, Level
 from auditor.trail.report import SCHEMA, DigestCounts, LogCounts
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli import printable
+from auditor.pack.verdicts import Level, worst_level
 
 if TYPE_CHECKING:
     from auditor.trail.findings import Finding
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _MOST_FINDINGS = 60
 _LINE_SECONDS = 5.0
-_ORDER = ("pass", "note", "incomplete", "fail")
 
 
 def combined(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def combined(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 total[name] = total.get(name, 0) + number
     return {
         "schema": documents[0]["schema"],
-        "verdict": max((document["verdict"] for document in documents), key=_ORDER.index),
+        "verdict": worst_level(document["verdict"] for document in documents).word,
         "interrupted": any(document["interrupted"] for document in documents),
         "period": documents[0]["period"],
         "as_of": documents[0]["as_of"],
@@ -58,9 +58,9 @@ def print_report(report: "TrailReport") -> None:
     place = "/".join(part for part in (scope.location.bucket, scope.location.prefix) if part)
     _say(f"trail     {scope.trail} ({scope.home_region}), s3://{place}")
     _say(f"period    {scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC")
-    words = {"pass": "pass: everything is proved", "note": "note: proved, with something to read"}
-    words |= {"incomplete": "INCOMPLETE: not everything is vouched for", "fail": "FAIL: altered, deleted or forged"}
-    _say(f"verdict   {words[report.verdict.word]}")
+    verdict = report.verdict
+    word = verdict.name if verdict > Level.NOTE else verdict.word
+    _say(f"verdict   {word}: {verdict.meaning}")
     _say(f"digests   {_counts(report.digests)}")
     _say(f"log files {_counts(report.logs)}")
     for chain in report.chains:

@@ -5,6 +5,7 @@ from typing import Any
 
 from auditor.base.canonical import canonical_json
 from auditor.model import ControlResult, Framework, Results, Severity, State, worst
+from auditor.pack.verdicts import Level, worst_level
 
 SCHEMA = "auditor.results/1"
 
@@ -82,13 +83,12 @@ def _integrity(results: Results) -> str:
     if not results.integrity:
         return "Log integrity was not examined."
     words = {
-        "fail": "alteration, deletion or forgery shown",
-        "incomplete": "nothing altered, but part of the period is not vouched for",
-        "note": "proved, with something to read",
-        "pass": "proved for the whole period",
+        Level.FAIL: "alteration, deletion or forgery shown",
+        Level.INCOMPLETE: "nothing altered, but part of the period is not vouched for",
+        Level.NOTE: "proved, with something to read",
+        Level.PASS: "proved for the whole period",
     }
-    verdicts = {str(document.get("verdict")) for document in results.integrity}
-    found = next((verdict for verdict in words if verdict in verdicts), "incomplete")
+    found = worst_level(str(document.get("verdict")) for document in results.integrity)
     return f"Log integrity over {_number(len(results.integrity), 'trail', 'trails')}: {words[found]}."
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from auditor import __version__
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.period import rfc3339
+from auditor.pack.verdicts import worst_level
 from auditor.render import html, pdf
 from auditor.render.context import Branding
 from auditor.render.pages import page
@@ -23,13 +24,6 @@ _HOUSE = Branding()
 DOCUMENT = "trail-verification.json"
 """Name of the documents inside the PDF."""
 
-_WORDS = {
-    "pass": "everything is proved",
-    "note": "proved, with something to read",
-    "incomplete": "not everything is vouched for",
-    "fail": "altered, deleted or forged",
-}
-_ORDER = ("pass", "note", "incomplete", "fail")
 _PLACES, _GAPS = (120, 10_000), (200, 2_000)
 """Rows of one table on paper and on the screen."""
 
@@ -93,12 +87,12 @@ def pages(documents: Sequence[Mapping[str, Any]]) -> Pages:
         documents: ``auditor.trail/1`` documents of one run, at least one.
     """
     trails = tuple(trail_view(document) for document in documents)
-    verdict = max((trail.verdict for trail in trails), key=_ORDER.index)
+    verdict = worst_level(trail.verdict for trail in trails)
     period = documents[0]["period"]
     return Pages(
         trails,
-        verdict,
-        _WORDS[verdict],
+        verdict.word,
+        verdict.meaning,
         any(bool(document.get("interrupted")) for document in documents),
         f"{_plain(period['start'])} to {_plain(period['end'])}",
         datetime.fromisoformat(documents[0]["as_of"]),

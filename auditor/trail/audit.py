@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from auditor.base.errors import CollectionError
 from auditor.base.period import Period
+from auditor.trail.context import Progress
 from auditor.trail.fetch import S3Source, fetch_public_keys
-from auditor.trail.keys import KeyBook, PublicKey
+from auditor.trail.keys import KeyBook, KeySource, PublicKey
 from auditor.trail.names import Location
 from auditor.trail.report import Anchor, TrailReport, TrailScope
-from auditor.trail.verify import KeySource, Progress, verify_trail
+from auditor.trail.verify import verify_trail
 
 _KEY_THREADS: Final = 8
 

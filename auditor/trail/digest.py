@@ -115,6 +115,11 @@ class CheckedDigest:
         """End of what it covers."""
         return self.name.end
 
+    @property
+    def pointer(self) -> Pointer | None:
+        """What it says about its predecessor, once it is proved itself."""
+        return self.digest.previous if self.digest is not None and self.proof is Proof.VALID else None
+
 
 class _Malformed(Exception):  # noqa: N818 - never leaves this module
     pass

@@ -6,27 +6,15 @@ The kinds are part of the published JSON and never change meaning.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 from typing import Any, Final, Literal
 
 from auditor.base.period import rfc3339
+from auditor.pack.verdicts import Level
+
+__all__ = ["KINDS", "Certainty", "Finding", "Level", "verdict_of"]
 
 Certainty = Literal["shown", "likely", "possible"]
 """``shown``: follows from signed bytes. ``likely``: innocent explanations are rare. ``possible``: one among several."""
-
-
-class Level(IntEnum):
-    """What a finding makes of the verdict; the worst one wins."""
-
-    PASS = 0
-    NOTE = 1
-    INCOMPLETE = 2
-    FAIL = 3
-
-    @property
-    def word(self) -> str:
-        """The verdict's name in reports."""
-        return self.name.lower()
 
 
 KINDS: Final[Mapping[str, Level]] = {

@@ -6,7 +6,7 @@ Source: CloudTrail API Reference, ListPublicKeys. The value is documented as PKC
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -74,6 +74,10 @@ class KeyBook:
         for key in sorted(self.keys, key=lambda key: (key.region, key.valid_from, key.fingerprint)):
             regions.setdefault(key.region, []).append(key.document())
         return {region: {"PublicKeyList": entries} for region, entries in sorted(regions.items())}
+
+
+KeySource = Callable[[Sequence[str], datetime, datetime], KeyBook]
+"""Returns the public keys of Regions for a span of time; what cannot be had is named in the book."""
 
 
 def parse_keys(region: str, entries: Iterable[Any]) -> list[PublicKey]:

@@ -30,6 +30,22 @@ _LOG = re.compile(
 )
 
 
+Place = tuple[str, str]
+"""Bucket and key."""
+ChainKey = tuple[str, str]
+"""Account and Region: what a chain of digests is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose chain it is."""
+
+    trail: str
+    home_region: str
+    account: str
+    region: str
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """A place a trail writes to: bucket, prefix (no closing slash) and, for organization trails, the organization."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from auditor.base.period import parse_time, rfc3339
 from auditor.catalog.notable_calls import CALLS, INGRESS_CALLS, ROOT_CALL, TRAIL_CALLS
-from auditor.trail.chain import TrailEvent
+from auditor.trail.explain import TrailEvent
 
 SHORT: Final = 300
 """Longest text taken from a record into a row: enough for any ARN, too little to swamp a report."""

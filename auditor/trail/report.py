@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from auditor.base.period import rfc3339
-from auditor.trail.chain import STATES, Gap
+from auditor.trail.coverage import STATES
 from auditor.trail.findings import KINDS, Finding, Level, verdict_of
+from auditor.trail.gaps import Gap
 from auditor.trail.names import Location
 from auditor.trail.retention import Expiry
 

@@ -87,6 +87,7 @@ class Spool:
         self._folder = tempfile.TemporaryDirectory(prefix="auditor-trail-")
         self._db = sqlite3.connect(Path(self._folder.name) / "spool.sqlite", isolation_level=None)
         self._db.executescript(_SCHEMA)
+        self._digests = 0
 
     def close(self) -> None:
         """Remove the scratch file."""
@@ -104,22 +105,29 @@ class Spool:
 
     def add_digest(
         self,
-        digest: int,
         place: tuple[str, str],
         body: bytes,
         metadata: Mapping[str, str],
         logs: Iterable[tuple[str, str, str, str]],
-    ) -> None:
-        """Keep a digest's bytes for the archive and the log files it names: bucket, key, SHA-256, algorithm."""
+    ) -> int:
+        """Keep a digest's bytes for the archive and the log files it names: bucket, key, SHA-256, algorithm.
+
+        Returns:
+            The digest's number in this file.
+        """
+        self._digests += 1
         with self._transaction():
             text = json.dumps(dict(metadata), sort_keys=True)
-            self._db.execute("INSERT INTO raw VALUES (?, ?, ?, ?, ?)", (digest, *place, bytes(body), text))
-            self._name(digest, logs)
+            self._db.execute("INSERT INTO raw VALUES (?, ?, ?, ?, ?)", (self._digests, *place, bytes(body), text))
+            self._name(self._digests, logs)
+        return self._digests
 
-    def add_other_digest(self, digest: int, logs: Iterable[tuple[str, str, str, str]]) -> None:
-        """Keep the log files that another trail's digest names; it is not archived."""
+    def add_other_digest(self, logs: Iterable[tuple[str, str, str, str]]) -> int:
+        """Keep the log files that another trail's digest names, which is not archived; return its number."""
+        self._digests += 1
         with self._transaction():
-            self._name(digest, logs)
+            self._name(self._digests, logs)
+        return self._digests
 
     def _name(self, digest: int, logs: Iterable[tuple[str, str, str, str]]) -> None:
         rows = ((digest, position, *log) for position, log in enumerate(logs))
@@ -129,11 +137,6 @@ class Spool:
         """Yield key, stored bytes and metadata of every digest fetched, by key."""
         for key, body, metadata in self._db.execute("SELECT key, body, metadata FROM raw ORDER BY key, bucket"):
             yield key, body, json.loads(metadata)
-
-    def digest_body(self, digest: int) -> bytes | None:
-        """Return the stored bytes of one digest."""
-        row = self._db.execute("SELECT body FROM raw WHERE digest = ?", (digest,)).fetchone()
-        return None if row is None else bytes(row[0])
 
     def accept(self, digests: Sequence[tuple[int, str]]) -> None:
         """Make entries of what proved digests name, in their order.

@@ -5,18 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from auditor.trail.chain import (
-    SEVERITY,
-    STATES,
-    Gap,
-    LogCounter,
-    Span,
-    TrailEvent,
-    described,
-    explain,
-    hour_states,
-    worse,
-)
+from auditor.trail.coverage import SEVERITY, STATES, hour_states, worse
+from auditor.trail.explain import LogCounter, TrailEvent, explain
+from auditor.trail.gaps import Gap, Span, described
 
 from .bucket import ACCOUNT, END, HOME, HOUR, NOW, START
 from .scenarios import AT, MINUTE
@@ -24,7 +15,7 @@ from .scenarios import AT, MINUTE
 HOLE = described(Gap(ACCOUNT, HOME, AT, AT + 2 * HOUR, "unexplained", "shown", ""))
 
 
-class Logs(LogCounter):
+class Logs:
     """Log objects at given times."""
 
     def __init__(self, *times: timedelta) -> None:
@@ -45,7 +36,7 @@ def on(minutes: int) -> TrailEvent:
 def causes(
     *events: TrailEvent, logs: LogCounter | None = None, gap: Gap = HOLE, enabled: bool | None = True
 ) -> list[str]:
-    return [part.cause for part in explain([gap], events, logs or LogCounter(), validation_enabled=enabled)]
+    return [part.cause for part in explain([gap], events, logs or Logs(), validation_enabled=enabled)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""Plans a verification: which accounts and Regions are looked at, and in which places. Step 1."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from auditor.trail.context import Context
+from auditor.trail.fetch import Unavailable
+from auditor.trail.findings import Finding
+from auditor.trail.names import ChainKey, Location, is_account, is_organization, is_region
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One account and Region to look at.
+
+    Args:
+        number: what the scratch file calls it.
+        account: twelve digits.
+        region: the Region.
+        asked: whether it has to have digests; one that was only found may be another trail's.
+    """
+
+    number: int
+    account: str
+    region: str
+    asked: bool
+
+    @property
+    def key(self) -> ChainKey:
+        """Account and Region."""
+        return self.account, self.region
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where to look. ``findings`` name the places that could not be listed."""
+
+    locations: tuple[Location, ...]
+    targets: tuple[Target, ...]
+    findings: tuple[Finding, ...]
+
+
+def make_plan(context: Context) -> Plan:
+    """Plan the verification of a trail: the places named, those found below them, and every target in them."""
+    return _Planner(context).plan()
+
+
+class _Planner:
+    """Collects what :func:`make_plan` returns."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._found: dict[ChainKey, bool] = {}
+        self._findings: list[Finding] = []
+
+    def plan(self) -> Plan:
+        scope = self._context.scope
+        locations = [scope.location, *scope.more_locations]
+        if scope.location.organization is None:
+            names = self._folders(scope.location.bucket, scope.location.base())
+            locations += [replace(scope.location, organization=name) for name in names if is_organization(name)]
+        for location in locations:
+            self._plan_location(location)
+        for account in scope.accounts or (scope.account,):
+            for region in scope.regions or (scope.home_region,):
+                self._found[account, region] = True
+        targets = (Target(number, *key, asked) for number, (key, asked) in enumerate(self._found.items()))
+        return Plan(tuple(locations), tuple(targets), tuple(self._findings))
+
+    def _plan_location(self, location: Location) -> None:
+        scope = self._context.scope
+        accounts = set(scope.accounts)
+        if not accounts:
+            accounts = {scope.account}
+            if location.organization:
+                accounts |= {name for name in self._folders(location.bucket, location.base()) if is_account(name)}
+        for account in sorted(accounts):
+            for region in sorted(self._regions(location, account)):
+                asked = bool(location.organization) and account != scope.account and region in scope.regions
+                self._found[account, region] = self._found.get((account, region), False) or asked
+
+    def _regions(self, location: Location, account: str) -> set[str]:
+        regions = set(self._context.scope.regions)
+        if self._context.scope.discover_regions:
+            for kind in ("CloudTrail-Digest", "CloudTrail"):
+                names = self._folders(location.bucket, f"{location.base()}{account}/{kind}/")
+                regions |= {name for name in names if is_region(name)}
+        return regions
+
+    def _folders(self, bucket: str, prefix: str) -> Sequence[str]:
+        """Return the folders under a prefix; none, and a finding, when they cannot be listed."""
+        try:
+            return self._context.source.folders(bucket, prefix)
+        except Unavailable as problem:
+            self._findings.append(unlisted((self._context.scope.account, ""), f"{bucket}/{prefix}", problem))
+            return ()
+
+
+def unlisted(whose: ChainKey, prefix: str, problem: Unavailable) -> Finding:
+    """Say that something could not be listed."""
+    sentence = f"The objects under {prefix} could not be listed ({problem.code}): some may not have been seen."
+    return Finding("list_unreadable", prefix, *whose, None, "a listing", problem.code, "shown", sentence)

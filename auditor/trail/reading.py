@@ -1,0 +1,106 @@
+"""What is wanted of log files beside their verification, and what is kept of it: records, rows. Opens nothing."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from auditor.base.period import rfc3339
+from auditor.trail.notable import ROW_LIMIT, Row, notable_document
+from auditor.trail.report import TrailScope
+from auditor.trail.spool import Checkpoint
+
+OnRecord = Callable[[Mapping[str, Any], str, bool], None]
+"""Called with each record, its log file's key and whether that is verified. From several threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """One log file as it was read, with what the digests say of it.
+
+    Args:
+        bucket: where it lies.
+        key: its key.
+        state: ``valid``, ``altered``, ``missing``, ``unreadable`` or ``unvouched`` (no digest names it).
+        problem: kind of the finding about it; empty when there is none.
+        sha256: of ``data``, as it was read; empty without.
+        data: the inflated bytes; None when there are none to be had.
+    """
+
+    bucket: str
+    key: str
+    state: str
+    problem: str
+    sha256: str
+    data: bytes | None
+
+
+OnLog = Callable[[ReadLog], None]
+"""Called once for each log file that a digest names or that lies beside those. From several threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What else is wanted of the log files.
+
+    Args:
+        events: whether to read all records and collect the notable ones.
+        on_record: called with every record read, from several threads.
+        on_log: called with every log file, from several threads; those that no digest names are then read, too, and
+            judged by nothing.
+        checkpoint: what an earlier, interrupted run verified.
+    """
+
+    events: bool = False
+    on_record: OnRecord | None = None
+    on_log: OnLog | None = None
+    checkpoint: Checkpoint | None = None
+
+
+def records_of(data: bytes) -> list[Any] | None:
+    """Return the records of a log file; None when they cannot be read.
+
+    A caller's text may hold half of a character, escaped: the standard library reads that, the faster reader does not.
+    """
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        try:
+            document = json.loads(data)
+        except (ValueError, RecursionError):
+            return None
+    records = document.get("Records") if isinstance(document, dict) else None
+    return records if isinstance(records, list) else None
+
+
+class Rows:
+    """Notable rows, bounded: the earliest ones are kept, the rest is counted."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+        self._files = self._records = self._dropped = self._unread = 0
+
+    def add(self, rows: Iterable[Row], files: int, records: int, unread: int) -> None:
+        """Add what one batch of log files held, and how many of them could not be read."""
+        self._rows += rows
+        self._files += files
+        self._records += records
+        self._unread += unread
+        if len(self._rows) > 8 * ROW_LIMIT:
+            self._rows.sort(key=Row.order)
+            self._dropped += len(self._rows) - 4 * ROW_LIMIT
+            del self._rows[4 * ROW_LIMIT :]
+
+    def document(self, scope: TrailScope) -> dict[str, Any]:
+        """Return the document of notable events."""
+        where = {
+            "trail": scope.document(),
+            "period": {"start": rfc3339(scope.start), "end": rfc3339(scope.end)},
+        }
+        document = notable_document(self._rows, where, log_files=self._files, records=self._records)
+        document["omitted"] += self._dropped
+        if self._unread:
+            document["source"]["unread"] = self._unread
+        return document
