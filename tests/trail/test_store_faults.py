@@ -104,6 +104,25 @@ def test_one_refused_object_does_not_end_the_run(
     assert report.logs.valid == report.logs.expected - 1
 
 
+@pytest.mark.parametrize("key", ["k403", "k503", "NoSuchBucket", "<Code>AccessDenied</Code>", "storage class", "k429"])
+@pytest.mark.parametrize(
+    ("status", "code", "reason"),
+    [
+        pytest.param(404, "NoSuchKey", "missing", id="missing"),
+        pytest.param(500, "InternalError", "broken", id="broken"),
+        pytest.param(403, "Whatever", "denied", id="denied"),
+    ],
+)
+def test_a_hostile_name_says_nothing_about_the_outcome(
+    store: Store, session: Any, monkeypatch: pytest.MonkeyPatch, key: str, status: int, code: str, reason: str
+) -> None:
+    monkeypatch.setattr("auditor.trail.fetch.s3.FIRST_PAUSE_SECONDS", 0)
+    store.faults[key] = refusing(status, code)
+    with serving(store) as endpoint, pytest.raises(Unavailable) as raised:
+        S3Source(session, endpoint_url=endpoint, retries=0).get(TRAIL.bucket, key)
+    assert raised.value.reason == reason
+
+
 def test_a_redirect_is_not_followed_and_not_fatal(store: Store, session: Any) -> None:
     store.faults[store.bucket.log_key(AT)] = redirecting()
     assert kinds(verified(store, session)) == {"log_unreadable"}

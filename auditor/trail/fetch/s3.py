@@ -1,5 +1,6 @@
 """S3 through obstore, with the SDK's credentials. Only read calls are made."""
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, timedelta
@@ -9,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from auditor.base.errors import CollectionError
-from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Unavailable, Version
+from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Reason, Unavailable, Version
 
 ATTEMPTS: Final = 3
 FIRST_PAUSE_SECONDS: Final = 0.2
@@ -117,7 +118,7 @@ class S3Source:
                     reached = row["path"]
                     yield Listed(row["path"], row["size"], row["last_modified"], row["e_tag"] or "")
         except (BaseError, OSError, ValueError) as error:
-            reason = classify(error)
+            reason = classify(error, prefix)
             if reason.reason != "broken":
                 raise reason from error
         else:
@@ -173,7 +174,7 @@ class S3Source:
                     raise Unavailable("broken", f"larger than {OBJECT_LIMIT} bytes")
                 return result, memoryview(result.bytes())  # type: ignore[return-value]  # read like bytes, not copied
             except errors as error:
-                problem = classify(error)
+                problem = classify(error, key)
                 if problem.reason != "broken" or attempt == ATTEMPTS - 1:
                     raise problem from error
                 time.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
@@ -229,38 +230,68 @@ class S3Source:
             raise _boto_unavailable(error) from error
 
 
-_ARCHIVED: Final = ("InvalidObjectState", "storage class")
-_THROTTLED: Final = ("SlowDown", "503", "429", "Throttl", "RequestLimitExceeded", "Too Many Requests")
-_MISSING: Final = ("NoSuchKey", "NoSuchBucket", "404 Not Found", "NoSuchVersion")
-_DENIED: Final = ("AccessDenied", "403", "401", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken")
+_ARCHIVED: Final = frozenset({"InvalidObjectState"})
+_THROTTLED: Final = frozenset(
+    {"SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"}
+)
+_DENIED: Final = frozenset(
+    {
+        "AccessDenied",
+        "AllAccessDisabled",
+        "ExpiredToken",
+        "Forbidden",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "NoSuchBucket",
+        "SignatureDoesNotMatch",
+        "Unauthorized",
+    }
+)
+_MISSING: Final = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
+_STATUS: Final[Mapping[int, tuple[Reason, str]]] = {
+    401: ("denied", "AccessDenied"),
+    403: ("denied", "AccessDenied"),
+    429: ("throttled", "SlowDown"),
+    503: ("throttled", "SlowDown"),
+}
+_ANSWER: Final = re.compile(r"Server returned (?:non-2xx status code|error response): (\d{3})")
+_CODE: Final = re.compile(r"<Code>([A-Za-z0-9.]{1,64})</Code>")
 
 
-def classify(error: Exception) -> Unavailable:
-    """Say what an error of the store means for the object."""
+def classify(error: Exception, path: str = "") -> Unavailable:
+    """Say what an error of the store means for an object or a listing.
+
+    Args:
+        error: as obstore raises it. Its text holds the status and the store's answer.
+        path: the key or prefix asked for, which the text repeats. It is hostile, and says nothing about the outcome.
+    """
     from obstore.exceptions import NotFoundError, PermissionDeniedError, UnauthenticatedError
 
-    text = str(error)
-    if any(mark in text for mark in _ARCHIVED):
-        return Unavailable("archived", "InvalidObjectState")
+    text = str(error).partition("\n\nDebug source:")[0]
+    text = text.replace(path, "") if path else text
+    code = found[1] if (found := _CODE.search(text)) else ""
+    if code in _ARCHIVED:
+        return Unavailable("archived", code)
     if isinstance(error, NotFoundError | FileNotFoundError):
-        bucket = "NoSuchBucket" in text
-        return Unavailable("denied" if bucket else "missing", "NoSuchBucket" if bucket else "NoSuchKey")
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
-        return Unavailable("denied", "AccessDenied")
-    if any(mark in text for mark in _THROTTLED):
+        return Unavailable("denied", code) if code == "NoSuchBucket" else Unavailable("missing", "NoSuchKey")
+    if code in _THROTTLED:
         return Unavailable("throttled", "SlowDown")
-    if any(mark in text for mark in _DENIED):
+    if code in _DENIED or isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
         return Unavailable("denied", "AccessDenied")
-    return Unavailable("broken", type(error).__name__)
+    status = int(answer[1]) if (answer := _ANSWER.search(text)) else 0
+    return Unavailable(*_STATUS.get(status, ("broken", type(error).__name__)))
 
 
 def _boto_unavailable(error: Exception) -> Unavailable:
     response = getattr(error, "response", None) or {}
     code = str(response.get("Error", {}).get("Code") or type(error).__name__)
-    if code in {"NoSuchKey", "NoSuchVersion", "404"}:
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+    if code in _MISSING:
         return Unavailable("missing", code)
-    if any(mark in code for mark in _ARCHIVED):
+    if code in _ARCHIVED:
         return Unavailable("archived", code)
-    if any(mark in code for mark in _THROTTLED):
+    if code in _THROTTLED:
         return Unavailable("throttled", code)
-    return Unavailable("denied" if any(mark in code for mark in (*_DENIED, *_MISSING)) else "broken", code)
+    if code in _DENIED:
+        return Unavailable("denied", code)
+    return Unavailable(_STATUS.get(status, ("broken", ""))[0], code)
