@@ -16,7 +16,7 @@ from auditor.base.errors import UsageError
 from auditor.base.period import Period, rfc3339
 from auditor.events.opened import EventStore, card_of, finish
 from auditor.events.store import LogBytes, StoreWriter
-from auditor.trail.chain import STATES
+from auditor.trail.coverage import STATES
 from auditor.trail.fetch import ObjectSource, Unavailable
 from auditor.trail.gunzip import Damaged, inflate
 from auditor.trail.names import Location
