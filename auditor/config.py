@@ -33,6 +33,11 @@ class Branding(BaseModel):
     classification: Annotated[str, Field(max_length=80, description="Such as Confidential.")] = ""
     distribution: Annotated[str, Field(max_length=200, description="Who may receive the report.")] = ""
     paper: Literal["A4", "Letter"] = "A4"
+    prepared_by: Annotated[str, Field(max_length=160, description="Who made the report.")] = ""
+    prepared_for: Annotated[str, Field(max_length=160, description="Whom it was made for.")] = ""
+    contact: Annotated[str, Field(max_length=160, description="Whom to ask about it.")] = ""
+    version: Annotated[str, Field(max_length=80, description="Of the report, such as 1.0 or draft 2.")] = ""
+    sign_off: Annotated[bool, Field(description="Room for signatures at the end of the PDF.")] = False
 
 
 class Signing(BaseModel):
@@ -115,6 +120,9 @@ class Config(BaseModel):
         "junit",
         "markdown",
     ]
+    detail: Annotated[
+        Literal["summary", "standard", "full"], Field(description="Length of the PDF; the HTML page has everything.")
+    ] = "standard"
     limits: Limits = Limits()
     redaction: Redaction = Redaction()
     branding: Branding = Branding()

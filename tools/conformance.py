@@ -129,7 +129,7 @@ def _words(item: Mapping[str, Any]) -> str:
 
 def _samples(folder: Path) -> Iterator[Path]:
     sys.path.insert(0, str(ROOT))
-    from auditor.render import context, integrity, pdf
+    from auditor.render import about, context, integrity, pdf
     from auditor.render.exports import Source, export
     from auditor.render.logo import logo_url
     from tests.render import logos
@@ -140,7 +140,7 @@ def _samples(folder: Path) -> Iterator[Path]:
     variants = (("a4", False, "A4", png), ("letter", False, "Letter", svg), ("hostile", True, "A4", ""))
     for name, hostile, paper, logo in variants:
         made = build(folder / name, regions=REGIONS[6:9], resources=3, hostile=hostile)
-        branding = context.Branding(paper=paper, classification="Confidential", logo=logo)
+        branding = about.Branding(paper=paper, classification="Confidential", logo=logo)
         report = context.build(
             made.results, made.evidence, manifest_hash="00" * 32, report_id=f"conformance-{name}", branding=branding
         )

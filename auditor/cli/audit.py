@@ -15,6 +15,7 @@ from auditor.cli.options import (
     moment_of,
     what_to_judge,
     whom_to_ask,
+    with_detail,
     with_frameworks,
     with_imports,
     with_sampling,
@@ -35,6 +36,7 @@ _MOST_REFUSED = 10
 @click.option("--out", metavar="DIR", help="Where packs are written; default: reports.")
 @click.option("--format", "formats", metavar="F1,F2", help="pdf, html, csv, xlsx, oscal, ocsf, asff, sarif, junit ...")
 @with_zip
+@with_detail
 @with_imports
 @click.option(
     "--securityhub-import",
@@ -140,6 +142,7 @@ def _sealing(config: Config) -> "Sealing | None":
 @click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable.")
 @click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable.")
 @with_zip
+@with_detail
 @with_imports
 @with_sampling
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

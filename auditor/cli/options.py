@@ -34,6 +34,15 @@ def with_zip(command: _Command) -> _Command:
     )
 
 
+def with_detail(command: _Command) -> _Command:
+    """Add the option that says how long the PDF gets."""
+    return click.option(
+        "--detail",
+        type=click.Choice(["summary", "standard", "full"]),
+        help="Length of the PDF; default: standard. The HTML page has everything in each.",
+    )(command)
+
+
 def with_imports(command: _Command) -> _Command:
     """Add the option that lets findings of other tools join a pack."""
     return click.option(

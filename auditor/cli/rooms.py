@@ -7,7 +7,15 @@ import click
 
 from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
-from auditor.cli.options import config_of, moment_of, what_to_judge, whom_to_ask, with_frameworks, with_imports
+from auditor.cli.options import (
+    config_of,
+    moment_of,
+    what_to_judge,
+    whom_to_ask,
+    with_detail,
+    with_frameworks,
+    with_imports,
+)
 from auditor.pack.layout import EVIDENCE, RESULTS
 from auditor.pack.outcome import EXIT_MEANING, exit_code, headline, results_json
 
@@ -81,6 +89,7 @@ def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: b
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--format", "formats", metavar="F1,F2", help="pdf, html, csv, xlsx, oscal, ocsf, asff, sarif, junit ...")
+@with_detail
 @with_imports
 @what_to_judge
 def render(folder: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:

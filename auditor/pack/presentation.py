@@ -36,6 +36,12 @@ class Presentation:
         paper: ``A4`` or ``Letter``.
         logo: a ``data:`` URL of an image, or empty.
         signer: who was going to sign the pack when its pages were drawn; empty when nobody was.
+        prepared_by: who made the report.
+        prepared_for: whom it was made for.
+        contact: whom to ask about it.
+        version: of the report.
+        detail: length of the PDF.
+        sign_off: whether the PDF has room for signatures.
     """
 
     formats: tuple[str, ...]
@@ -45,6 +51,12 @@ class Presentation:
     paper: str = "A4"
     logo: str = ""
     signer: str = ""
+    prepared_by: str = ""
+    prepared_for: str = ""
+    contact: str = ""
+    version: str = ""
+    detail: str = "standard"
+    sign_off: bool = False
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -82,11 +94,13 @@ def _presentation(document: Mapping[str, Any]) -> Presentation:
     given = {name: value for name, value in document.items() if name != "schema"}
     if document["schema"] != _SCHEMA:
         raise ValueError(f"its schema is not {_SCHEMA}")
-    known = {field.name for field in fields(Presentation)}
-    if odd := sorted(given.keys() ^ known):
+    known = {field.name: field.default for field in fields(Presentation)}
+    if odd := sorted(given.keys() ^ known.keys()):
         raise ValueError(f"it lacks, or should not have, {', '.join(odd)[:200]}")
     formats = given.pop("formats")
-    if not isinstance(formats, list) or not all(isinstance(text, str) for text in (*formats, *given.values())):
+    if not isinstance(formats, list) or not all(isinstance(name, str) for name in formats):
+        raise TypeError("its formats are no list of names")
+    if any(type(value) is not type(known[name]) for name, value in given.items()):
         raise TypeError("a member has another type")
     if len(set(formats)) < len(formats):
         raise ValueError("a format stands twice")

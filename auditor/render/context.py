@@ -4,14 +4,13 @@
 visible (``auditor.render.text``) when it arrives in the context; markup is escaped later, by the templates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from auditor.base.period import parse_time
 from auditor.evidence.store import Evidence
 from auditor.model import State
+from auditor.render.about import About, Branding, about_run
 from auditor.render.controls import (
     Control,
     Finding,
@@ -28,38 +27,8 @@ from auditor.render.frameworks import Framework, framework_edition
 from auditor.render.imported import ImportedFile, imported_file
 from auditor.render.marks import Tally, tally
 from auditor.render.register import CallCount, EmbeddedFile, EvidenceItem, Library, call_counts, embedded
-from auditor.render.text import NAME_LIMIT, moment, prose_date, visible
+from auditor.render.text import visible
 from auditor.render.trails import EventTable, Trail, event_table, trail_view
-
-
-@dataclass(frozen=True, slots=True)
-class Branding:
-    """What a reader's own house adds to the pages, from ``auditor.yaml``.
-
-    Args:
-        accent: colour as ``#rrggbb``.
-        classification: such as ``Confidential``; stands in the running foot.
-        distribution: who may read it; stands on the cover.
-        paper: ``A4`` or ``Letter``.
-        logo: a ``data:`` URL of an image, or empty.
-    """
-
-    accent: str = "#14324f"
-    classification: str = ""
-    distribution: str = ""
-    paper: str = "A4"
-    logo: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The audit period in the forms a page needs."""
-
-    start: str
-    end: str
-    label: str
-    prose: str
-    hours: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +46,7 @@ class Context:
     """The whole document, ready for templates."""
 
     branding: Branding
-    report_id: str
-    manifest_hash: str
-    signer: str
-    paper: str
-    entity: str
-    title: str
-    tool: str
-    principal: str
-    period: Span
-    as_of: str
-    as_of_time: datetime
-    collected_from: str
-    collected_to: str
+    about: About
     accounts: tuple[Account, ...]
     regions: tuple[str, ...]
     headline: str
@@ -113,7 +70,6 @@ class Context:
     chains: tuple[Control, ...]
     evidence: tuple[EvidenceItem, ...]
     calls: tuple[CallCount, ...]
-    skipped: tuple[str, ...]
     waivers: tuple[Row, ...]
     attestations: tuple[Attestation, ...]
     imported: tuple[ImportedFile, ...]
@@ -144,36 +100,15 @@ def build(
     Raises:
         IntegrityError: a cited evidence file does not have its hash.
     """
-    run = results["run"]
-    by_hand = frozenset(
-        (edition["id"], requirement["id"])
-        for edition in results["frameworks"]
-        for requirement in edition["requirements"]
-        if requirement["assessment"] == "manual"
-    )
     library = Library(evidence, results["controls"])
+    by_hand = _by_hand(results["frameworks"])
     controls = tuple(control_block(document, library, by_hand) for document in results["controls"])
     by_id = {control.id: control for control in controls}
-    accounts = tuple(
-        Account(visible(item["id"]), visible(item["alias"]), visible(item["partition"]), tuple(item["regions"]))
-        for item in run["accounts"]
-    )
+    accounts = _accounts(results["run"])
     places = places_of(accounts, evidence.records, controls)
     return Context(
         branding=branding or Branding(),
-        report_id=visible(report_id),
-        manifest_hash=manifest_hash,
-        signer=visible(signer),
-        paper=paper,
-        entity=visible(run["entity"], NAME_LIMIT),
-        title=visible(run["title"], NAME_LIMIT),
-        tool=visible(run["tool"]),
-        principal=visible(run["principal"]),
-        period=_span(run["period"]),
-        as_of=moment(parse_time(run["as_of"])),
-        as_of_time=parse_time(run["as_of"]),
-        collected_from=moment(parse_time(run["started"])),
-        collected_to=moment(parse_time(run["ended"])),
+        about=about_run(results["run"], report_id=report_id, manifest_hash=manifest_hash, signer=signer, paper=paper),
         accounts=accounts,
         regions=tuple(sorted({region for account in accounts for region in account.regions})),
         headline=visible(results["headline"]),
@@ -196,11 +131,27 @@ def build(
         chains=tuple(control for control in controls if control.chain),
         evidence=library.listed(),
         calls=call_counts(evidence.records),
-        skipped=tuple(visible(item) for item in run["skipped"]),
         waivers=tuple(row for control in controls for row in control.rows if row.waiver),
         attestations=tuple(_attestation(item) for item in results.get("attestations", ())),
         imported=tuple(imported_file(item) for item in results.get("imported", ())),
         embedded=embedded(evidence, results["controls"]),
+    )
+
+
+def _by_hand(frameworks: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
+    """Return framework and requirement wherever the benchmark calls for a person."""
+    return frozenset(
+        (edition["id"], requirement["id"])
+        for edition in frameworks
+        for requirement in edition["requirements"]
+        if requirement["assessment"] == "manual"
+    )
+
+
+def _accounts(run: Mapping[str, Any]) -> tuple[Account, ...]:
+    return tuple(
+        Account(visible(item["id"]), visible(item["alias"]), visible(item["partition"]), tuple(item["regions"]))
+        for item in run["accounts"]
     )
 
 
@@ -210,18 +161,6 @@ def _coverage(sampling: Mapping[str, Any] | None) -> str:
     return (
         f"A sample was tested: {sampling['size']} of each population of resources, drawn with the seed "
         f"{visible(sampling['seed'])}; members not drawn are among the excluded."
-    )
-
-
-def _span(document: Mapping[str, str]) -> Span:
-    start, end = parse_time(document["start"]), parse_time(document["end"])
-    hours = round((end - start).total_seconds() / 3600)
-    return Span(
-        start=moment(start),
-        end=moment(end),
-        label=visible(document["label"]),
-        prose=f"{prose_date(start)}, {start:%H:%M} UTC, up to but not including {prose_date(end)}, {end:%H:%M} UTC",
-        hours=hours,
     )
 
 

@@ -13,7 +13,7 @@ from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.period import rfc3339
 from auditor.pack.verdicts import worst_level
 from auditor.render import html, pdf
-from auditor.render.context import Branding
+from auditor.render.about import Branding
 from auditor.render.pages import page
 from auditor.render.text import moment, plural, visible
 from auditor.render.trails import Trail, trail_view

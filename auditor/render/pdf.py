@@ -79,14 +79,14 @@ def render(context: Context, attachments: Sequence[Attachment] = ()) -> bytes:
         RenderError: Pango is missing, or WeasyPrint complains about anything at all.
     """
     values = sections.values(context, "pdf", _LIMITS)
-    html = page("paper.html", **values, created=rfc3339(context.as_of_time))
+    html = page("paper.html", **values, created=rfc3339(context.about.as_of_time))
     shared = shared_places(values["sources"])
     return lay_out(
         lead(html, shared),
         accent=context.branding.accent,
         paper=context.branding.paper,
         attachments=[*_evidence(context), *attachments],
-        identity=f"{context.report_id}\n{context.manifest_hash}",
+        identity=f"{context.about.report_id}\n{context.about.manifest_hash}",
         shared=shared,
     )
 

@@ -18,7 +18,8 @@ from auditor.pack.layout import EVIDENCE, RESULTS
 from auditor.pack.outcome import results_document, results_json
 from auditor.pack.presentation import PAGES, Presentation
 from auditor.render import html, pdf
-from auditor.render.context import Branding, Context, build
+from auditor.render.about import Branding
+from auditor.render.context import Context, build
 from auditor.render.exports import EXPORTS, Source, export
 from auditor.render.exports.workbook import writer as workbook_writer
 from auditor.render.pdf import Attachment
@@ -139,6 +140,12 @@ def branding_of(presentation: Presentation) -> Branding:
         classification=presentation.classification,
         distribution=presentation.distribution,
         paper=presentation.paper,
+        prepared_by=presentation.prepared_by,
+        prepared_for=presentation.prepared_for,
+        contact=presentation.contact,
+        version=presentation.version,
+        detail=presentation.detail,
+        sign_off=presentation.sign_off,
     )
 
 

@@ -95,6 +95,12 @@ def presentation_of(config: Config, sealing: Sealing | None = None, *, with_asff
         paper=branding.paper,
         logo=_logo(Path(branding.logo)) if branding.logo else "",
         signer=sealing.signer.chain[0].subject.rfc4514_string() if sealing else "",
+        prepared_by=branding.prepared_by,
+        prepared_for=branding.prepared_for,
+        contact=branding.contact,
+        version=branding.version,
+        detail=config.detail,
+        sign_off=branding.sign_off,
     )
 
 

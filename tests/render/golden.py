@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from auditor.render import context, html, pdf
-from auditor.render.context import Branding, Context
+from auditor.render.about import Branding
+from auditor.render.context import Context
 from tests.render.conftest import text_of
 from tests.render.sample import build
 

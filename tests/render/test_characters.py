@@ -8,7 +8,8 @@ import pikepdf
 import pytest
 
 from auditor.render import fonts, html, pdf
-from auditor.render.context import Branding, build
+from auditor.render.about import Branding
+from auditor.render.context import build
 from auditor.render.fonts import spelt
 from tests.render.conftest import text_of
 from tests.render.sample import build as build_sample

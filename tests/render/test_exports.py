@@ -180,7 +180,7 @@ OCSF_REQUIRED: dict[str, dict[str, type]] = {
     "metadata": {"version": str, "product": dict, "profiles": list},
     "finding_info": {"uid": str},
     "cloud": {"provider": str},
-    "compliance": {"status_id": int, "control": str},
+    "compliance": {"status_id": int, "control": str, "status_details": list},
 }
 
 
@@ -192,6 +192,7 @@ def test_ocsf_events_have_every_required_field_of_1_8_0(exported: dict[str, byte
             assert {name: type(holder.get(name)) for name in fields} == fields
         assert event["type_uid"] == event["class_uid"] * 100 + event["activity_id"]
         assert event["metadata"]["version"] == "1.8.0"
+        assert "status_detail" not in event["compliance"], "deprecated for status_details"
         for evidence in event.get("evidences", ()):
             assert evidence["api"]["operation"]
             assert len(evidence["file"]["hashes"][0]["value"]) == 64

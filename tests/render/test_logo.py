@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from auditor.base.errors import UsageError
 from auditor.config import Config
 from auditor.render import html, pdf
-from auditor.render.context import Branding, Context
+from auditor.render.about import Branding
+from auditor.render.context import Context
 from auditor.render.logo import MOST_BYTES, logo_url
 from auditor.run.deriving import branding_of
 from auditor.run.publishing import presentation_of
@@ -90,7 +91,7 @@ def test_both_formats_show_it_with_a_text_in_its_place(report: Context, data: by
     config = Config.model_validate({"branding": {"logo": str(tmp_path / "logo")}})
     branded = replace(report, branding=branding_of(presentation_of(config)))
     screen = html.render(branded).decode("utf-8")
-    assert f'<img src="{branded.branding.logo}" alt="{report.entity}"/>' in screen
+    assert f'<img src="{branded.branding.logo}" alt="{report.about.entity}"/>' in screen
     path = tmp_path / "report.pdf"
     path.write_bytes(pdf.render(branded))
     with pikepdf.open(path) as opened:
@@ -99,7 +100,7 @@ def test_both_formats_show_it_with_a_text_in_its_place(report: Context, data: by
             for item in opened.objects
             if isinstance(item, pikepdf.Dictionary) and item.get("/S") == "/Figure" and "/Alt" in item
         ]
-    assert report.entity in figures
+    assert report.about.entity in figures
 
 
 def test_without_a_logo_there_is_no_image(report: Context) -> None:

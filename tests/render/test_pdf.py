@@ -11,7 +11,8 @@ import pytest
 
 from auditor.base.errors import RenderError
 from auditor.render import pagenumbers, pdf
-from auditor.render.context import Branding, Context
+from auditor.render.about import Branding
+from auditor.render.context import Context
 from auditor.render.sections import CHAPTERS
 from tests.render.conftest import text_of
 from tests.render.sample import AS_OF, Sample

@@ -33,6 +33,15 @@ _SEVERITY = {
     "critical": (5, "Critical"),
 }
 _CATEGORY, _CLASS, _CREATE = 2, 2003, 1
+_KIND = {
+    "activity_id": _CREATE,
+    "activity_name": "Create",
+    "category_uid": _CATEGORY,
+    "category_name": "Findings",
+    "class_uid": _CLASS,
+    "class_name": "Compliance Finding",
+    "type_uid": _CLASS * 100 + _CREATE,
+}
 _AWS_ACCOUNT = 10
 _SHA256 = 3
 _REGULAR_FILE = 1
@@ -54,19 +63,11 @@ def milliseconds(text: str) -> int:
 def _event(source: Source, finding: Finding) -> dict[str, Any]:
     control, result = finding.control, finding.result
     severity_id, severity = _SEVERITY[control["severity"]]
-    status_id, status = _COMPLIANCE[finding.state]
-    time = milliseconds(source.as_of)
     event: dict[str, Any] = {
-        "activity_id": _CREATE,
-        "activity_name": "Create",
-        "category_uid": _CATEGORY,
-        "category_name": "Findings",
-        "class_uid": _CLASS,
-        "class_name": "Compliance Finding",
-        "type_uid": _CLASS * 100 + _CREATE,
+        **_KIND,
         "severity_id": severity_id,
         "severity": severity,
-        "time": time,
+        "time": milliseconds(source.as_of),
         "message": result["reason"],
         "metadata": {
             "version": VERSION,
@@ -79,40 +80,53 @@ def _event(source: Source, finding: Finding) -> dict[str, Any]:
             "region": result["region"],
             "account": {"uid": result["account"], "type_id": _AWS_ACCOUNT, "type": "AWS Account"},
         },
-        "finding_info": {
-            "uid": finding.lasting_id,
-            "title": control["title"],
-            "desc": control["objective"],
-            "created_time": time,
-            "analytic": {"uid": control["id"], "name": control["title"], "type_id": 1, "type": "Rule"},
-        },
-        "compliance": {
-            "control": control["id"],
-            "desc": control["criterion"],
-            "standards": list(control["requirements"]),
-            "requirements": finding.requirements,
-            "status_id": status_id,
-            "status": status,
-            "status_detail": result["reason"],
-        },
-        "resources": [
-            {
-                "uid": result["resource"],
-                "name": result["resource"],
-                "region": result["region"],
-                "cloud_partition": source.partition,
-            }
-        ],
-        "evidences": [_evidence(source, ref) for ref in finding.references if ref in source.records],
+        "finding_info": _info(source, finding),
+        "compliance": _compliance(finding),
+        "resources": [_resource(source, finding)],
         "unmapped": {"auditor": {"state": finding.state.value, "expected": result["expected"]}},
     }
-    if not event["evidences"]:
-        del event["evidences"]
+    if evidences := [_evidence(source, ref) for ref in finding.references if ref in source.records]:
+        event["evidences"] = evidences
     if finding.state in _STATUS:
         event["status_id"], event["status"] = _STATUS[finding.state]
     if control["remediation"]:
         event["remediation"] = {"desc": control["remediation"]}
     return event
+
+
+def _info(source: Source, finding: Finding) -> dict[str, Any]:
+    control = finding.control
+    return {
+        "uid": finding.lasting_id,
+        "title": control["title"],
+        "desc": control["objective"],
+        "created_time": milliseconds(source.as_of),
+        "analytic": {"uid": control["id"], "name": control["title"], "type_id": 1, "type": "Rule"},
+    }
+
+
+def _compliance(finding: Finding) -> dict[str, Any]:
+    control = finding.control
+    status_id, status = _COMPLIANCE[finding.state]
+    return {
+        "control": control["id"],
+        "desc": control["criterion"],
+        "standards": list(control["requirements"]),
+        "requirements": finding.requirements,
+        "status_id": status_id,
+        "status": status,
+        "status_details": [finding.result["reason"]],
+    }
+
+
+def _resource(source: Source, finding: Finding) -> dict[str, Any]:
+    result = finding.result
+    return {
+        "uid": result["resource"],
+        "name": result["resource"],
+        "region": result["region"],
+        "cloud_partition": source.partition,
+    }
 
 
 def _evidence(source: Source, ref: str) -> dict[str, Any]:
