@@ -103,6 +103,11 @@ class Config(BaseModel):
     imports: Annotated[list[str], Field(description="Findings of other tools: OCSF or Security Hub's, as JSON.")] = []
     fail_on: Severity = Severity.INFORMATIONAL
     allow: Annotated[list[_Allowed], Field(description="Gaps accepted by name.")] = []
+    gate: Annotated[bool, Field(description="No PDF: an answer for a pipeline.")] = False
+    baseline: Annotated[str, Field(description="Known failures: a pack, results.json or a baseline file.")] = ""
+    baseline_max_age: Annotated[str, Field(pattern=r"^([1-9]\d{0,4}d)?$", description="Such as 90d.")] = ""
+    update_baseline: Annotated[bool, Field(description="Write the baseline file anew after the run.")] = False
+    accept_new_controls: Annotated[bool, Field(description="Failures of new or changed controls do not count.")] = False
     sampling: Annotated[Sampling | None, Field(description="Default: everything is tested.")] = None
     skip: list[Literal["trail", "events", "truth"]] = []
     out: str = "reports"
@@ -227,7 +232,7 @@ def _beside(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
         return str(folder / value) if isinstance(value, str) and value else value
 
     moved = dict(data)
-    for key in ("waivers", "attestations"):
+    for key in ("waivers", "attestations", "baseline"):
         if key in moved:
             moved[key] = beside(moved[key])
     for key in ("controls", "imports"):

@@ -10,6 +10,7 @@ import click
 
 from auditor.base.period import parse_time
 from auditor.cli import echo_json, printable
+from auditor.cli.compare import tell_gate
 from auditor.cli.options import (
     config_of,
     moment_of,
@@ -17,6 +18,7 @@ from auditor.cli.options import (
     whom_to_ask,
     with_detail,
     with_frameworks,
+    with_gate,
     with_imports,
     with_sampling,
     with_zip,
@@ -37,6 +39,7 @@ _MOST_REFUSED = 10
 @click.option("--format", "formats", metavar="F1,F2", help="pdf, html, csv, xlsx, oscal, ocsf, asff, sarif, junit ...")
 @with_zip
 @with_detail
+@with_gate
 @with_imports
 @click.option(
     "--securityhub-import",
@@ -89,6 +92,7 @@ def audit_and_tell(
             "headline": headline(finished.results),
             "counts": finished.results.counts,
             "zip": str(finished.zip) if finished.zip else None,
+            "baseline": finished.gate.document() if finished.gate else None,
             "securityhub_import": finished.imported.document() if finished.imported else None,
         }
         echo_json(document)
@@ -101,6 +105,8 @@ def audit_and_tell(
         click.echo(f"{'zip':<12} {finished.zip}")
     click.echo(f"{'manifest':<12} {finished.manifest_sha256}")
     click.echo(printable(headline(finished.results)))
+    if finished.gate is not None:
+        tell_gate(finished.gate)
     click.echo(f"exit code {finished.code}: {EXIT_MEANING[finished.code]}")
     return finished.code
 
@@ -143,6 +149,7 @@ def _sealing(config: Config) -> "Sealing | None":
 @click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable.")
 @with_zip
 @with_detail
+@with_gate
 @with_imports
 @with_sampling
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

@@ -62,6 +62,29 @@ def with_sampling(command: _Command) -> _Command:
     )(command)
 
 
+def with_gate(command: _Command) -> _Command:
+    """Add the options of a run whose exit code a pipeline reads."""
+    return _chain(
+        click.option("--gate", is_flag=True, default=None, help="No PDF: results first, for a pipeline."),
+        click.option(
+            "--baseline", metavar="FILE", help="Known failures do not count: a pack, results.json or a baseline file."
+        ),
+        click.option("--baseline-max-age", metavar="90d", help="Refuse an older baseline."),
+        click.option(
+            "--update-baseline",
+            is_flag=True,
+            default=None,
+            help="Write --baseline anew after the run, or for the first time.",
+        ),
+        click.option(
+            "--accept-new-controls",
+            is_flag=True,
+            default=None,
+            help="With --baseline: failures that only a new or changed control found do not count.",
+        ),
+    )(command)
+
+
 def what_to_judge(command: _Command) -> _Command:
     """Add the options that say what is judged and what is accepted."""
     return _chain(

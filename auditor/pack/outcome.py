@@ -5,6 +5,7 @@ from typing import Any
 
 from auditor.base.canonical import canonical_json
 from auditor.model import ControlResult, Framework, Results, Severity, State, worst
+from auditor.pack.comparison import lasting_id
 from auditor.pack.verdicts import Level, worst_level
 
 SCHEMA = "auditor.results/1"
@@ -35,14 +36,14 @@ def exit_code(
         results: the whole judgement.
         fail_on: the lowest severity whose failure counts.
         allow: gaps accepted by name, each ``not-assessed:<control>``.
-        known: controls whose failure a baseline already shows; only new failures count.
+        known: ids of failures that a baseline already shows (``comparison.lasting_id``); only others count.
     """
     if any(document.get("verdict") == "fail" for document in results.integrity):
         return 4
     failing = [
         item
         for item in results.controls
-        if item.state is State.FAIL and item.control.severity.rank <= fail_on.rank and item.control.id not in known
+        if item.state is State.FAIL and item.control.severity.rank <= fail_on.rank and _fails_anew(item, known)
     ]
     if failing:
         return 1
@@ -52,6 +53,15 @@ def exit_code(
     if any(document.get("verdict") == "incomplete" for document in results.integrity) and "trail" not in accepted:
         return 3
     return 0
+
+
+def _fails_anew(item: ControlResult, known: Collection[str]) -> bool:
+    """Tell whether a control has a failure that is not known; one without results of its own is never."""
+    failing = [result for result in item.results if result.state is State.FAIL]
+    return not failing or any(
+        lasting_id(item.control.id, result.account, result.region, result.resource, result.frameworks) not in known
+        for result in failing
+    )
 
 
 def _has_gap(item: ControlResult) -> bool:

@@ -8,14 +8,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from auditor.deliver.securityhub import Import
 from auditor.pack.layout import EVIDENCE
-from auditor.pack.outcome import exit_code
+from auditor.pack.outcome import exit_code, results_document
 from auditor.run.delivering import import_into_security_hub
 from auditor.run.gather import collect_evidence
+from auditor.run.gating import gated, hold, open_baseline
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules, replay
 from auditor.run.publishing import complete, presentation_of, settle
 from auditor.run.request import Finished, Progress, Request
@@ -48,8 +50,10 @@ def audit(request: Request, progress: Progress) -> Finished:
         AuditorError: anything that ends the run; no part of a pack is left behind then. Only when the zip of a finished
             pack cannot be written, the pack itself stays.
     """
-    config, out = request.config, Path(request.config.out)
+    config = gated(request.config)
+    request, out = replace(request, config=config), Path(config.out)
     rules = load_rules(config)
+    baseline = open_baseline(config, request.as_of)
     presentation_of(config, request.sealing)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
     imported: list[Import] = []
@@ -74,10 +78,11 @@ def audit(request: Request, progress: Progress) -> Finished:
     if zipped is not None:
         progress("Zip", 0, 0)
         pack_zip(pack, zipped)
-    code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
+    gate = hold(config, baseline, results_document(results), request.as_of)
+    code = exit_code(results, fail_on=config.fail_on, allow=config.allow, known=gate.known if gate else ())
     if any(outcome.refused for outcome in imported):
         code = NOT_DELIVERED
-    return Finished(pack, results, manifest.sha256, code, zipped, imported[0] if imported else None)
+    return Finished(pack, results, manifest.sha256, code, zipped, imported[0] if imported else None, gate)
 
 
 @contextmanager

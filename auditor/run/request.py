@@ -12,6 +12,7 @@ from auditor.base.period import Period, parse_past_period
 from auditor.config import Config
 from auditor.deliver.securityhub import Import
 from auditor.model import Results
+from auditor.pack.baseline import Gate
 from auditor.seal.pack import Sealing
 
 TOOL = f"auditor {__version__}"
@@ -59,6 +60,7 @@ class Finished:
         code: the exit code that the results deserve.
         zip: the pack as one file; None when it was not asked for.
         imported: what came of the import into Security Hub; None when it was not asked for.
+        gate: what changed since the baseline; None without one.
     """
 
     pack: Path
@@ -67,3 +69,4 @@ class Finished:
     code: int
     zip: Path | None = None
     imported: Import | None = None
+    gate: Gate | None = None

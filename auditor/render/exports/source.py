@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.base.canonical import sha256_hex
 from auditor.model import State
+from auditor.pack.comparison import lasting_id
 
 _NAMESPACE = uuid.UUID("6b1f7d0e-6c5a-5e0e-9a57-0a4d41554449")
 """Ours alone; identifiers are derived from it (RFC 9562 version 5), so that the same run has the same ones."""
@@ -77,7 +77,8 @@ class Finding:
     @property
     def lasting_id(self) -> str:
         """What stays the same for the same finding in the next run: a SHA-256 in hexadecimal."""
-        return sha256_hex("\x1f".join(self.key).encode())
+        control, account, region, resource, _ = self.key
+        return lasting_id(control, account, region, resource, self.result["frameworks"])
 
     @property
     def requirements(self) -> list[str]:

@@ -1,0 +1,79 @@
+"""A run whose exit code a pipeline reads: no PDF, and failures that were known before do not count."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from auditor import __version__
+from auditor.base.errors import UsageError
+from auditor.base.period import rfc3339
+from auditor.config import Config
+from auditor.pack.baseline import Baseline, Gate, baseline_bytes, gate, load_baseline, refreshed
+
+
+def gated(config: Config) -> Config:
+    """Leave out what only people read, where a gate was asked for."""
+    if not config.gate:
+        return config
+    return config.model_copy(update={"formats": [name for name in config.formats if name != "pdf"]})
+
+
+def open_baseline(config: Config, as_of: datetime) -> Baseline | None:
+    """Read the baseline before anything is asked; None when there is none, or none yet.
+
+    Raises:
+        UsageError: it cannot be read, is too old or of a later day, or cannot be written anew.
+    """
+    path = Path(config.baseline)
+    if not config.baseline:
+        given = [
+            name for name in ("update_baseline", "accept_new_controls", "baseline_max_age") if getattr(config, name)
+        ]
+        if given:
+            raise UsageError(f"--{given[0].replace('_', '-')} goes with --baseline FILE")
+        return None
+    if config.update_baseline and not path.exists():
+        if not path.parent.is_dir():
+            raise UsageError(f"--baseline: there is no folder {path.parent}")
+        return None
+    if config.update_baseline and (path.is_dir() or path.name == "results.json"):
+        raise UsageError(f"--update-baseline: {path} is part of a pack, which is never written again")
+    baseline = load_baseline(path)
+    age = as_of - baseline.created
+    if age < timedelta():
+        raise UsageError(f"--baseline: {path} is of {rfc3339(baseline.created)}, after the moment of this run")
+    if config.baseline_max_age and age > (most := timedelta(days=int(config.baseline_max_age[:-1]))):
+        raise UsageError(
+            f"--baseline: {path} is {age.days} days old, and {most.days} are allowed",
+            hint="look at what is in it, then run once with --update-baseline",
+        )
+    return baseline
+
+
+def hold(config: Config, baseline: Baseline | None, document: Mapping[str, Any], as_of: datetime) -> Gate | None:
+    """Hold a results document beside the baseline, and write the baseline anew where that was asked for.
+
+    Args:
+        config: the settings.
+        baseline: what was known; None where there is none, or none yet.
+        document: the results of today.
+        as_of: the run's moment, aware UTC.
+
+    Returns:
+        The comparison; None without a baseline. On the day it is first written, everything in it is known.
+    """
+    if not config.baseline:
+        return None
+    fresh = refreshed(baseline, document, as_of)
+    found = gate(baseline or fresh, document, as_of=as_of, accept_new_controls=config.accept_new_controls)
+    if config.update_baseline:
+        _write(Path(config.baseline), baseline_bytes(fresh, f"auditor {__version__}"))
+    return found
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Put a new file in place of the old one in one step."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_bytes(data)
+    beside.replace(path)
