@@ -20,22 +20,22 @@ def archived(folder: Path) -> dict[str, Any]:
 
 
 def test_a_pack_whose_digests_hold_has_no_differences(tmp_path: Path) -> None:
-    assert recheck_digests(pack_with(tmp_path, archived(tmp_path))) == ()
+    assert recheck_digests(pack_with(tmp_path, archived(tmp_path))).differences == ()
 
 
 def test_a_difference_names_its_trail(tmp_path: Path) -> None:
     report = archived(tmp_path)
     report["counts"]["digests"]["valid"] += 1
-    (difference,) = recheck_digests(pack_with(tmp_path, report))
-    assert difference.startswith("audit: numbers of digests")
+    (difference,) = recheck_digests(pack_with(tmp_path, report)).differences
+    assert difference.message.startswith("audit: numbers of digests")
 
 
 def test_a_report_without_archived_digests_is_named_unless_it_speaks_of_none(tmp_path: Path) -> None:
     report = verify(filled()).document()
-    (difference,) = recheck_digests(pack_with(tmp_path / "a", report))
-    assert "none is archived" in difference
+    (difference,) = recheck_digests(pack_with(tmp_path / "a", report)).differences
+    assert "none is archived" in difference.message
     report["counts"]["digests"]["valid"] = 0
-    assert recheck_digests(pack_with(tmp_path / "b", report)) == ()
+    assert recheck_digests(pack_with(tmp_path / "b", report)).differences == ()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{"])

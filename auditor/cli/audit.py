@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor import __version__
 from auditor.base.period import parse_time
 from auditor.cli import echo_json, printable
 from auditor.cli.compare import tell_gate
@@ -28,6 +29,7 @@ from auditor.pack.outcome import EXIT_MEANING, headline
 
 if TYPE_CHECKING:
     from auditor.deliver.securityhub import Import
+    from auditor.seal.manifest import Tool
     from auditor.seal.pack import Sealing
 
 _MOST_REFUSED = 10
@@ -68,13 +70,14 @@ def audit_and_tell(
     quiet: bool,
     now: Callable[[], datetime] | None = None,
     salt: bytes | None = None,
+    tool: "Tool | None" = None,
 ) -> int:
     """Run an audit, say where the pack is and what it says, and return the exit code."""
     from auditor.cli.progress import progress
     from auditor.cli.seal import tell_missing_stamp
     from auditor.run import Request, audit
 
-    options: dict[str, Any] = {"sealing": _sealing(config)}
+    options: dict[str, Any] = {"sealing": _sealing(config), "tool": tool}
     if now is not None:
         options["now"] = now
     if salt is not None:
@@ -166,6 +169,7 @@ def demo(
     **others: Any,
 ) -> int:
     """Audit a simulated AWS account on this machine; needs no AWS account and no network."""
+    from auditor.seal.manifest import Tool
     from auditor.simulator import Simulator
 
     with Simulator(world) as aws:
@@ -181,9 +185,16 @@ def demo(
         }
         with _environment(aws.environment()):
             as_of = parse_time(aws.about["as_of"])
-            # The simulated account stands still at its as-of time, so the audit of it does too: two demos, same bytes.
+            # The simulated account stands still at its as-of time, so the audit of it does too, and it names nothing
+            # that differs from machine to machine: two demos, same bytes.
             return audit_and_tell(
-                config_of(given), as_of, as_json=as_json, quiet=quiet, now=lambda: as_of, salt=_DEMO_SALT
+                config_of(given),
+                as_of,
+                as_json=as_json,
+                quiet=quiet,
+                now=lambda: as_of,
+                salt=_DEMO_SALT,
+                tool=Tool("auditor", __version__),
             )
 
 

@@ -157,11 +157,19 @@ def _print_record(pack: Path, record: Mapping[str, Any]) -> None:
     help="Certificates, PEM, that vouch for signers and time-stamping services; repeatable. The pack has to be signed.",
 )
 @click.option("--previous", type=_PATH, metavar="PACK", help="The pack that this one has to follow.")
-@click.option("--replay", is_flag=True, help="Judge the evidence again with the rules in the pack, and compare.")
+@click.option("--replay", is_flag=True, help="Derive everything again from evidence and rules, and compare.")
+@click.option("--quick", is_flag=True, help="With --replay: leave out the digests of the trails.")
 @click.option("--digests", is_flag=True, help="Verify the digests again with the keys in the pack, and compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def verify(
-    pack: Path, *, trust: tuple[Path, ...], previous: Path | None, replay: bool, digests: bool, as_json: bool
+    pack: Path,
+    *,
+    trust: tuple[Path, ...],
+    previous: Path | None,
+    replay: bool,
+    quick: bool,
+    digests: bool,
+    as_json: bool,
 ) -> int:
     """Check a pack, folder or zip, that somebody else made. Needs no network.
 
@@ -178,8 +186,8 @@ def verify(
         at=datetime.now(UTC).replace(microsecond=0),
         trusted=trusted,
         previous=previous,
-        recheck_trail=_verify_digests() if digests else None,
-        replay=_judge_again() if replay else None,
+        recheck_trail=_verify_digests() if digests or (replay and not quick) else None,
+        replay=_derive_again() if replay else None,
     )
     report = verify_pack(pack, demands)
     if as_json:
@@ -189,7 +197,7 @@ def verify(
     return report.exit_code
 
 
-def _judge_again() -> "Recheck":
+def _derive_again() -> "Recheck":
     from auditor.run import replay
 
     return replay
@@ -209,6 +217,10 @@ def _print_report(report: "VerifyReport") -> None:
         click.echo(printable(f"  {finding.kind}: {finding.path} {finding.message}"))
     if (more := len(report.findings) - _MOST_FINDINGS) > 0:
         click.echo(f"  and {more} more findings; --json lists all of them")
+    if report.not_derivable:
+        click.echo("Taken from the run that made the pack, because nothing in the pack shows it:")
+        for item in report.not_derivable:
+            click.echo(f"  {item}")
     click.echo(
         {
             "pass": "The pack holds.",

@@ -35,6 +35,8 @@ _REF = re.compile(r"EV-\d{4,8}")
 _MAX_META_BYTES = 5_000_000
 _MAX_RAW_BYTES = 1_000_000_000
 """What AWS says of one kind of thing in one Region; of the largest accounts some tens of millions."""
+_MAX_ALL_BYTES = 4_000_000_000
+"""Of all raw files that one judgement reads: a stranger's pack may hold very many, each within its own bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,7 @@ class Evidence:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._pages: dict[str, tuple[Any, ...]] = {}
+        self._left = _MAX_ALL_BYTES
         self.run = _run_info(_read_json(folder / "scope.json"))
         self.records = tuple(self._records())
         self._by_operation = _by_operation(self.records)
@@ -268,10 +271,13 @@ class Evidence:
         """Return the stored pages of a record.
 
         Raises:
-            IntegrityError: the raw file is missing or its hash differs from the metadata.
+            IntegrityError: the raw file is missing, its hash differs from the metadata, or all together are too large.
         """
         if record.ref not in self._pages:
             data = _read_bytes(self._folder / record.path, _MAX_RAW_BYTES)
+            self._left -= len(data)
+            if self._left < 0:
+                raise IntegrityError(f"the evidence has more than {_MAX_ALL_BYTES:,} bytes; no more are read")
             if sha256_hex(data) != record.sha256:
                 raise IntegrityError(f"{record.path} does not have the SHA-256 that {record.ref} states")
             document = _parse(data, record.path)

@@ -31,18 +31,20 @@ REPLAY = "replay.txt"
 
 _OWN = re.compile(r"own-[1-9][0-9]?")
 _MAX_REQUEST_BYTES = 100_000
+_REQUEST_SCHEMA = "auditor.request/1"
 
-_REPLAY = """\
+REPLAY_TEXT = b"""\
 To judge the evidence of this pack again, without AWS and without a network:
 
     auditor verify --replay .
 
 or, step by step, with the rules that stand in this pack:
 
-    auditor evaluate . --rules rules --out results-again.json
-    cmp results/results.json results-again.json
+    auditor evaluate . --rules rules --out /tmp/results-again.json
+    cmp results/results.json /tmp/results-again.json
 
-Same evidence, same rules, same as-of time: the same bytes.
+Same evidence, same rules, same as-of time: the same bytes. Write nothing into the folder of the pack: a file that its
+checksums do not list is an added one.
 """
 
 
@@ -62,16 +64,15 @@ def write_rules(folder: Path, catalog: Catalog, config: Config) -> None:
         _copy(source, rules / ATTESTATIONS)
         for name in _attached(source):
             _copy(source.parent / name, rules / "attestations" / name)
-    request = {
-        "schema": "auditor.request/1",
-        "frameworks": list(config.frameworks),
-        "fail_on": config.fail_on.value,
-        "allow": list(config.allow),
-        "own": [f"own-{number}" for number in range(1, len(roots))],
-        "sampling": config.sampling.model_dump() if config.sampling else None,
-    }
-    (rules / REQUEST).write_bytes(canonical_json(request))
-    (folder / REPLAY).write_text(_REPLAY, encoding="utf-8")
+    request = JudgedAs(
+        frameworks=tuple(config.frameworks),
+        fail_on=config.fail_on,
+        allow=tuple(config.allow),
+        own=tuple(f"own-{number}" for number in range(1, len(roots))),
+        sampling=config.sampling,
+    )
+    (rules / REQUEST).write_bytes(request.data())
+    (folder / REPLAY).write_bytes(REPLAY_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,19 @@ class JudgedAs:
     own: tuple[str, ...]
     """Folders of own controls, inside ``rules``."""
     sampling: Sampling | None = None
+
+    def data(self) -> bytes:
+        """Return the bytes of ``rules/request.json``."""
+        return canonical_json(
+            {
+                "schema": _REQUEST_SCHEMA,
+                "frameworks": list(self.frameworks),
+                "fail_on": self.fail_on.value,
+                "allow": list(self.allow),
+                "own": list(self.own),
+                "sampling": self.sampling.model_dump() if self.sampling else None,
+            }
+        )
 
 
 def read_request(rules: Path) -> JudgedAs:

@@ -4,13 +4,14 @@ The file is somebody's word, not evidence, but it goes into documents that are s
 the network or hide something is refused (SVG) or left behind (ancillary PNG chunks, editors' data).
 """
 
+import base64
 import re
 import struct
 import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Iterator
 
-from auditor.base.errors import UsageError
+from auditor.base.errors import IntegrityError, UsageError
 from auditor.render.pages import data_url
 
 MOST_BYTES = 262_144
@@ -54,6 +55,22 @@ def logo_url(data: bytes, name: str) -> str:
         raise UsageError(
             f"the logo {name} cannot be used: {error}", hint="a PNG, or an SVG of plain shapes with text as paths"
         ) from error
+
+
+def checked_logo(url: str) -> None:
+    """Refuse a logo from a stranger's pack that is not one of ours: it will be drawn.
+
+    Raises:
+        IntegrityError: it is not what ``logo_url`` makes.
+    """
+    if not url:
+        return
+    try:
+        made = logo_url(base64.b64decode(url.partition(",")[2], validate=True), "of the pack")
+    except (ValueError, UsageError) as error:
+        raise IntegrityError(f"the logo of the pack is no logo: {error}") from error
+    if made != url:
+        raise IntegrityError("the logo of the pack is more than what draws it")
 
 
 def _png(data: bytes) -> bytes:

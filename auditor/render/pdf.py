@@ -72,6 +72,18 @@ def check() -> None:
     _weasyprint()
 
 
+def layout_libraries() -> dict[str, str]:
+    """Return the versions of the system's libraries that lay pages out; none where they are not installed."""
+    try:
+        _weasyprint()
+    except RenderError:
+        return {}
+    from weasyprint.text.ffi import pango
+
+    number = int(pango.pango_version())  # such as 15012 for 1.50.12
+    return {"pango": f"{number // 10000}.{number // 100 % 100}.{number % 100}"}
+
+
 def render(context: Context, attachments: Sequence[Attachment] = ()) -> bytes:
     """Lay the report out and embed the evidence files of the context, and further files.
 

@@ -18,8 +18,9 @@ from auditor.pack.outcome import exit_code, results_document
 from auditor.run.delivering import import_into_security_hub
 from auditor.run.gather import collect_evidence
 from auditor.run.gating import gated, hold, open_baseline
-from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules, replay
+from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules
 from auditor.run.publishing import complete, presentation_of, settle
+from auditor.run.replaying import replay
 from auditor.run.request import Finished, Progress, Request
 from auditor.seal.archive import pack_zip
 
@@ -72,6 +73,7 @@ def audit(request: Request, progress: Progress) -> Finished:
             sealing=request.sealing,
             previous=series.pack,
             deliver=deliver if config.securityhub_import else None,
+            tool=request.tool,
         )
         pack = settle(folder, out, results, manifest.pack_id)
     zipped = pack.with_name(f"{pack.name}.zip") if config.zip else None

@@ -1,12 +1,10 @@
-"""Judging stored evidence: with the installed rules, or again with those of a pack. Needs no network."""
+"""Judging stored evidence: with the installed rules, or with those of a pack. Needs no network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import orjson
-
-from auditor.base.errors import IntegrityError, UsageError
+from auditor.base.errors import UsageError
 from auditor.base.locate import controls_folder
 from auditor.catalog.load import Catalog, load_catalog
 from auditor.catalog.waivers import Attestation, Waiver, load_attestations, load_waivers
@@ -17,9 +15,7 @@ from auditor.evaluate.exceptions import apply_exceptions
 from auditor.evidence.store import Evidence
 from auditor.model import Results, Sampling
 from auditor.pack.imports import Import, load_imports, stored_imports
-from auditor.pack.layout import ATTESTATIONS, EVIDENCE, RESULTS, RULES, WAIVERS, read_request
-from auditor.pack.outcome import results_json
-from auditor.pack.replay import differences
+from auditor.pack.layout import ATTESTATIONS, EVIDENCE, WAIVERS, read_request
 
 
 def open_catalog(own: Sequence[str] = (), *, folder: Path | None = None) -> Catalog:
@@ -104,24 +100,3 @@ def judge(folder: Path, rules: Rules) -> Results:
     results = evaluate(Evidence(folder), rules.catalog, rules.config.frameworks, sampling)
     imported = tuple(item.document(f"{EVIDENCE}/{name}") for name, item in stored_imports(folder))
     return replace(apply_exceptions(results, rules.waivers, rules.attestations), imported=imported)
-
-
-def replay(pack: Path) -> tuple[str, ...]:
-    """Judge a pack's evidence again by the pack's own rules; return what differs from what the pack says.
-
-    Raises:
-        AuditorError: evidence or rules are not usable.
-    """
-    results = judge(pack / EVIDENCE, open_rules(pack / RULES))
-    try:
-        again = results_json(results)
-    except (ValueError, RecursionError) as error:
-        raise IntegrityError(f"the results of judging again have no canonical form: {error}") from error
-    recorded = (pack / RESULTS).read_bytes()
-    if again == recorded:
-        return ()
-    try:
-        document = orjson.loads(recorded)
-    except orjson.JSONDecodeError:
-        return (f"{RESULTS} is not JSON",)
-    return differences(document, orjson.loads(again)) or (f"{RESULTS} is not in canonical form",)

@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 
-from auditor import __version__
 from auditor.base.errors import UsageError
 from auditor.config import Config
 from auditor.model import Results
@@ -15,6 +14,7 @@ from auditor.pack.layout import EVIDENCE, RESULTS, RULES, write_rules
 from auditor.pack.presentation import PRESENTATION, Presentation
 from auditor.render.exports import EXPORTS
 from auditor.render.logo import MOST_BYTES, logo_url
+from auditor.run.building import this_build
 from auditor.run.deriving import Judged, check_formats, exports_of, info_of, judged, pages_of
 from auditor.run.judging import Rules
 from auditor.run.request import Progress
@@ -36,6 +36,7 @@ def complete(
     sealing: Sealing | None = None,
     previous: PreviousPack | None = None,
     deliver: Deliver | None = None,
+    tool: Tool | None = None,
 ) -> tuple[Results, Manifest]:
     """Make a pack of a folder with evidence; return the results and the manifest, whose hash every page prints.
 
@@ -46,10 +47,12 @@ def complete(
         sealing: who signs; None leaves the pack unsigned.
         previous: the pack before this one.
         deliver: sends the findings to Security Hub before the pack is closed; None when nobody asked for that.
+        tool: the program that the pack names as its maker; None for this installation with all that it knows of itself.
     """
     presentation = presentation_of(rules.config, sealing, with_asff=deliver is not None)
     found = _judge(folder, rules, presentation, progress)
-    _export(folder, found, presentation)
+    tool = tool or this_build(drawn="pdf" in presentation.formats)
+    _export(folder, found, presentation, tool)
     if deliver is not None:
         progress("Import into Security Hub", 0, 0)
         _write(folder / SECURITY_HUB, deliver(orjson.loads((folder / "results" / EXPORTS["asff"][0]).read_bytes())))
@@ -58,7 +61,7 @@ def complete(
         for name, data in pages_of(found, presentation, manifest, progress):
             _write(folder / name, data)
 
-    info = info_of(found, Tool("auditor", __version__), previous)
+    info = info_of(found, tool, previous)
     return found.results, seal_pack(folder, info, pages=pages, sealing=sealing)
 
 
@@ -73,8 +76,8 @@ def _judge(folder: Path, rules: Rules, presentation: Presentation, progress: Pro
     return found
 
 
-def _export(folder: Path, found: Judged, presentation: Presentation) -> None:
-    for name, data in exports_of(found, presentation, __version__).items():
+def _export(folder: Path, found: Judged, presentation: Presentation, tool: Tool) -> None:
+    for name, data in exports_of(found, presentation, tool.version).items():
         _write(folder / name, data)
 
 

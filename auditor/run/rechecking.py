@@ -8,17 +8,23 @@ import orjson
 
 from auditor.base.errors import IntegrityError
 from auditor.pack.layout import EVIDENCE, INTEGRITY, RESULTS
+from auditor.seal.report import Difference, Rechecked
 from auditor.trail.recheck import archive_of, recheck
 
 
-def recheck_digests(pack: Path) -> tuple[str, ...]:
-    """Verify the archived digests of every trail again; return what differs from the pack's reports.
+def recheck_digests(pack: Path) -> Rechecked:
+    """Verify the archived digests of every trail again, and say what differs from the pack's reports.
 
     Raises:
         IntegrityError: reports or archives cannot be read.
     """
-    return tuple(
-        f"{trail_name(report)}: {difference}" for report in _reports(pack) for difference in _differences(pack, report)
+    return Rechecked(
+        "the recorded digests and log hashes hold under the keys in the pack",
+        tuple(
+            Difference("", f"{trail_name(report)}: {difference}")
+            for report in _reports(pack)
+            for difference in _differences(pack, report)
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from auditor.config import Config
 from auditor.deliver.securityhub import Import
 from auditor.model import Results
 from auditor.pack.baseline import Gate
+from auditor.seal.manifest import Tool
 from auditor.seal.pack import Sealing
 
 TOOL = f"auditor {__version__}"
@@ -35,6 +36,7 @@ class Request:
         now: the clock, aware UTC; a simulated one makes two runs write the same bytes.
         salt: secret of this run's redactions.
         sealing: who signs; None leaves the pack unsigned.
+        tool: the program that the pack names as its maker; None for this installation with all that it knows of itself.
     """
 
     config: Config
@@ -42,6 +44,7 @@ class Request:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     sealing: Sealing | None = None
+    tool: Tool | None = None
 
     @property
     def period(self) -> Period:

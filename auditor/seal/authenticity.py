@@ -21,9 +21,9 @@ from auditor.seal import cms
 from auditor.seal.attested import attestation_problem
 from auditor.seal.contents import SUMS, Limits, PackFiles, hash_file, read_small
 from auditor.seal.intoto import ATTESTATION
-from auditor.seal.manifest import MANIFEST, PDF, SEAL_RECORD
+from auditor.seal.manifest import MANIFEST, PDF, SEAL_RECORD, TRUST
 from auditor.seal.names import shown
-from auditor.seal.pack import CHAIN_PEM, RECORD_SCHEMA, SIGNER_PEM
+from auditor.seal.pack import CHAIN_PEM, RECORD_SCHEMA, SIGNER_PEM, TRUST_FILES, signature_record
 from auditor.seal.pades import PdfToolMissingError, check_pdf
 from auditor.seal.report import Check, Finding, Outcome
 from auditor.seal.sums import SIGNATURE, TOKEN
@@ -93,6 +93,13 @@ def check_authenticity(
     check, more = _check_pdf(question, record, signed)
     checks.append(check)
     findings += more
+    odd = [
+        Finding("signature", "added", name, "is nothing that a pack holds")
+        for name in files.sizes
+        if name.startswith(TRUST) and name not in TRUST_FILES
+    ]
+    if odd:
+        checks, findings = [*checks, _failed("signature", *odd)], [*findings, *odd]
     check, more = _check_attestation(question, record, signed)
     checks.append(check)
     findings += more
@@ -106,6 +113,8 @@ _RECORDED: Mapping[str, Mapping[str, type]] = {
     "pdf": {"level": str, "unsigned_sha256": str, "unsigned_bytes": int},
 }
 """What is read of the record; each member may also be null."""
+_MEMBERS = {"timestamp": {"status", "url", "reason"}, "pdf": {"level", "note", "unsigned_bytes", "unsigned_sha256"}}
+"""All that each may have; that of the signature follows from the certificate."""
 
 
 def _parse_record(data: bytes, limits: Limits) -> Mapping[str, Any]:
@@ -113,8 +122,12 @@ def _parse_record(data: bytes, limits: Limits) -> Mapping[str, Any]:
         record = parse_json(data, limits.document_values)
         if record["schema"] != RECORD_SCHEMA:
             raise ValueError(f"its schema is not {RECORD_SCHEMA}")
+        if record.keys() != {"schema", *_RECORDED}:
+            raise ValueError("it has members that there are not")
         for name, members in _RECORDED.items():
             item = record[name]
+            if isinstance(item, dict) and item.keys() != _MEMBERS.get(name, item.keys()):
+                raise ValueError(f"{name} has members that there are not")
             if item is not None and not all(type(item[key]) is kind for key, kind in members.items()):
                 raise ValueError(f"a member of {name} has another type")
     except (ValueError, KeyError, TypeError) as error:
@@ -164,6 +177,8 @@ def _disagreements(question: _Question, signed: cms.Signed, announced: Mapping[s
     """Compare the signature with what the pack's hashed files say about it, so that not a byte of it is unaccounted."""
     if signed.certificate.fingerprint(SHA256()).hex() != announced["sha256"]:
         yield Finding("signature", "mismatch", SIGNATURE, f"was made by another signer than {SEAL_RECORD} names")
+    elif announced != signature_record((signed.certificate, *signed.others)):
+        yield Finding("signature", "mismatch", SEAL_RECORD, "says of the signer what his certificate does not")
     elif not signed.canonical:
         yield Finding("signature", "changed", SIGNATURE, "holds bytes that nobody signed")
     try:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditor.base.locate import templates_folder
+from auditor.pack.derivable import not_derivable
 from auditor.seal.manifest import Manifest, ManifestInfo
 
 _MOST_ACCOUNTS = 20
@@ -29,7 +30,7 @@ def readme_text(info: ManifestInfo) -> bytes:
     )
 
 
-def verify_text(manifest: Manifest, record: Mapping[str, Any]) -> bytes:
+def verify_text(manifest: Manifest, record: Mapping[str, Any], results: Mapping[str, Any]) -> bytes:
     """Return the bytes of ``VERIFY.md`` for a pack sealed as ``trust/seal.json`` says.
 
     Only what was made by us stands inside its commands: an id and a hash of known form.
@@ -45,6 +46,7 @@ def verify_text(manifest: Manifest, record: Mapping[str, Any]) -> bytes:
             "timestamp": stamp if stamp and stamp["status"] == "requested" else None,
             "missed": _one_line(stamp["url"]) if stamp and stamp["status"] != "requested" else "",
             "pdf": record["pdf"],
+            "taken": not_derivable(results, [entry.path for entry in manifest.files]),
         },
     )
 

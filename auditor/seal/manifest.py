@@ -35,6 +35,7 @@ SCHEMA = "auditor.manifest/1"
 _LATER = frozenset({MANIFEST, VERIFY, PDF, HTML, *UNSUMMED})
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WORDS = re.compile(r"[A-Za-z0-9._+() -]{0,100}")
 
 _ROLES = (
     ("evidence/raw/", "evidence"),
@@ -70,12 +71,40 @@ _MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """Which program made the pack."""
+    """Which program made the pack, as exactly as it knows itself; what is not known is empty.
+
+    Args:
+        name: of the program.
+        version: of the program.
+        commit: of the repository it runs from, or was installed from.
+        lockfile_sha256: of the lock file beside the sources, which names every library.
+        sources_sha256: one hash over code, catalogue and templates as installed.
+        python: version of the interpreter.
+        platform: system, processor and C library.
+        libraries: versions of what shapes the pages, by name.
+    """
 
     name: str
     version: str
     commit: str = ""
     lockfile_sha256: str = ""
+    sources_sha256: str = ""
+    python: str = ""
+    platform: str = ""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "commit": self.commit,
+            "lockfile_sha256": self.lockfile_sha256,
+            "sources_sha256": self.sources_sha256,
+            "python": self.python,
+            "platform": self.platform,
+            "libraries": dict(self.libraries),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +240,11 @@ class Manifest:
         return str(self.document["pack_id"])
 
     @property
+    def tool(self) -> Tool:
+        """The program that made the pack, as it says itself."""
+        return Tool(**self.document["tool"])
+
+    @property
     def previous(self) -> PreviousPack | None:
         """The pack that this one says it follows."""
         item = self.document["previous_pack"]
@@ -273,12 +307,7 @@ def _described(info: ManifestInfo) -> dict[str, Any]:
             "session_name": info.session_name,
             "clock_offset_ms": info.clock_offset_ms,
         },
-        "tool": {
-            "name": info.tool.name,
-            "version": info.tool.version,
-            "commit": info.tool.commit,
-            "lockfile_sha256": info.tool.lockfile_sha256,
-        },
+        "tool": info.tool.document(),
         "frameworks": list(run.frameworks),
         "sampling": dict(info.sampling),
         "counts": dict(info.counts),
@@ -369,6 +398,7 @@ def parse_manifest(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Manifest:
         manifest = Manifest(data, document, files)
         _check_files(files)
         _check_chain(manifest)
+        _check_tool(manifest.tool)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)[:300]
         raise IntegrityError(f"{MANIFEST} is malformed: {reason}") from error
@@ -381,9 +411,28 @@ def _check_canonical(document: Any, data: bytes) -> None:
         raise ValueError("its bytes are not canonical JSON (RFC 8785)")
 
 
+_MEMBERS: Mapping[str, frozenset[str]] = {
+    "": frozenset(
+        {"schema", "schema_version", "pack_id", "report_id", "previous_pack", "entity", "scope", "period", "collection"}
+        | {"tool", "frameworks", "sampling", "counts", "completeness", "retention", "signing"}
+        | {"ruleset", "redaction", "anchors", "results_sha256", "files"}
+    ),
+    "scope": frozenset({"accounts", "skipped", "as_of"}),
+    "period": frozenset({"start", "end", "tz", "label"}),
+    "collection": frozenset({"started", "ended", "principal_arn", "session_name", "clock_offset_ms"}),
+    "completeness": frozenset({"planned", "done", "not_assessed"}),
+    "ruleset": frozenset({"name", "version", "sha256"}),
+    "signing": frozenset({"sums", "record"}),
+}
+"""Members of the document and of the objects in it: one more, or one less, and it is no manifest of this schema."""
+
+
 def _check(document: Any) -> None:
     if document["schema"] != SCHEMA:
         raise ValueError(f"its schema is not {SCHEMA}")
+    for name, members in {"": document, **{name: document[name] for name in _MEMBERS if name}}.items():
+        if odd := sorted(members.keys() ^ _MEMBERS[name]):
+            raise ValueError(f"{name or 'it'} lacks, or should not have, {', '.join(map(str, odd))[:200]}")
     _each(_ID, document["pack_id"], "pack_id")
     _each(_SHA256, document["results_sha256"], "results_sha256")
     _each(_SHA256, document["ruleset"]["sha256"], "ruleset.sha256")
@@ -417,6 +466,15 @@ def _check_chain(manifest: Manifest) -> None:
         _each(_SHA256, anchor.sha256, "sha256 of an anchor")
         if not all(isinstance(text, str) for text in (anchor.chain, anchor.object, anchor.end)):
             raise TypeError("an anchor has members of another type")
+
+
+def _check_tool(tool: Tool) -> None:
+    texts = {name: value for name, value in tool.document().items() if name != "libraries"}
+    if not isinstance(tool.libraries, dict):
+        raise TypeError("tool.libraries is not an object")
+    for name, value in {**texts, **tool.libraries}.items():
+        if not isinstance(value, str) or not _WORDS.fullmatch(name) or not _WORDS.fullmatch(value):
+            raise ValueError(f"tool.{name[:40]} is not of its form")
 
 
 Pages = Callable[[Manifest], None]

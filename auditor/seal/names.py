@@ -44,11 +44,11 @@ def skeleton(path: str) -> str:
     return "".join(char for char in folded if char.isascii() and (char.isalnum() or char in "/."))
 
 
-def shown(name: str) -> str:
+def shown(name: str, most: int = _SHOWN) -> str:
     """Write a hostile name so that it cannot disturb a terminal or a log: escaped unless printable ASCII, and cut."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     text = "".join(char if char.isprintable() and char.isascii() else _escaped(char) for char in text)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(name)} characters)"
+    return text if len(text) <= most else f"{text[:most]}... ({len(name)} characters)"
 
 
 def _escaped(char: str) -> str:

@@ -11,7 +11,7 @@ Order, because each step covers the ones before it:
 7. ``SHA256SUMS.p7s.tsr``, a time stamp over the signature.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
+from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from auditor.base.canonical import canonical_json, sha256_hex
@@ -53,6 +54,8 @@ SIGNER_PEM = "trust/signer.pem"
 CHAIN_PEM = "trust/chain.pem"
 TSA_PEM = "trust/tsa-chain.pem"
 _OURS = (SIGNER_PEM, CHAIN_PEM, TSA_PEM)
+TRUST_FILES = frozenset({*_OURS, SEAL_RECORD, ATTESTATION})
+"""All that may stand in ``trust/``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ def _finish(
     # 4. how this pack is sealed
     record = {
         "schema": RECORD_SCHEMA,
-        "signature": _signature_record(signer) if signer else None,
+        "signature": signature_record(signer.chain) if signer else None,
         "timestamp": _stamp_record(sealing.tsa, stamp_failure) if sealing and sealing.tsa else None,
         "pdf": pdf_record,
     }
@@ -144,9 +147,10 @@ def _finish(
         new[CHAIN_PEM] = pem(*(issuers or [leaf]))
     if tsa is not None:
         new[TSA_PEM] = pem(*tsa.trusted)
-    new[ATTESTATION] = attestation(manifest, (folder / RESULTS).read_bytes(), signer)
+    results = (folder / RESULTS).read_bytes()
+    new[ATTESTATION] = attestation(manifest, results, signer)
     new[SEAL_RECORD] = canonical_json(record)
-    new[VERIFY] = verify_text(manifest, record)
+    new[VERIFY] = verify_text(manifest, record, orjson.loads(results))
     # 5. every file
     new[SUMS] = _sums(folder, new)
     # 6. and 7. the signature and its time
@@ -228,8 +232,9 @@ def _seal_pdf(
     }
 
 
-def _signature_record(signer: Signer) -> dict[str, Any]:
-    leaf = signer.chain[0]
+def signature_record(chain: Sequence[x509.Certificate]) -> dict[str, Any]:
+    """Return what ``trust/seal.json`` says about a signature made with the first certificate of a chain."""
+    leaf = chain[0]
     return {
         "file": SIGNATURE,
         "format": "CMS detached, DER",
@@ -241,7 +246,7 @@ def _signature_record(signer: Signer) -> dict[str, Any]:
         "not_before": rfc3339(leaf.not_valid_before_utc),
         "not_after": rfc3339(leaf.not_valid_after_utc),
         "self_signed": is_self_signed(leaf),
-        "complete": is_self_signed(signer.chain[-1]),
+        "complete": any(is_self_signed(certificate) for certificate in chain),
     }
 
 

@@ -58,6 +58,36 @@ class Finding:
         return {"check": self.check, "kind": self.kind, "path": self.path, "message": self.message}
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Difference:
+    """One thing in a pack that does not follow from the rest of it.
+
+    Args:
+        path: the file concerned; empty when it is no single file.
+        message: one plain sentence that begins where the path ends.
+    """
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rechecked:
+    """What came of looking into a pack's content.
+
+    Args:
+        agreement: what holds when nothing differs, in one sentence.
+        differences: what does not follow; any of them fails the check.
+        open: what could not be compared, each in one sentence; the check passes only without any.
+        taken: what is taken from the run that made the pack, because nothing in the pack shows it.
+    """
+
+    agreement: str
+    differences: tuple[Difference, ...] = ()
+    open: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
     """Everything a verification found out.
@@ -71,6 +101,7 @@ class VerifyReport:
         sealed_at: time of the time stamp, RFC 3339 in UTC; empty without one that holds.
         checks: in the order in which they were made.
         findings: sorted within each check.
+        not_derivable: what is taken from the run, when it was asked what can be derived.
     """
 
     pack: str
@@ -81,6 +112,7 @@ class VerifyReport:
     sealed_at: str
     checks: tuple[Check, ...]
     findings: tuple[Finding, ...]
+    not_derivable: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -117,6 +149,7 @@ class VerifyReport:
             "sealed_at": self.sealed_at,
             "checks": [check.document() for check in self.checks],
             "findings": [finding.document() for finding in self.findings],
+            **({"not_derivable": list(self.not_derivable)} if self.not_derivable else {}),
         }
 
 

@@ -12,6 +12,7 @@ Order, and what each step rests on:
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -48,13 +49,15 @@ from auditor.seal.manifest import (
 )
 from auditor.seal.names import shown, skeleton
 from auditor.seal.pages import manifests_named
-from auditor.seal.report import Check, Finding, Outcome, VerifyReport, concluded
+from auditor.seal.report import Check, Difference, Finding, Outcome, Rechecked, VerifyReport, concluded
 from auditor.seal.sums import UNSUMMED, parse_sums
 
-Recheck = Callable[[Path], Sequence[str]]
-"""Examines an unpacked pack and returns one sentence for each thing that differs; nothing means agreement."""
+Recheck = Callable[[Path], Rechecked]
+"""Examines an unpacked pack."""
 
 _MOST_NAMED = 5
+_LONGEST = 600
+"""Characters of what others say about a pack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Demands:
         trusted: certificates that vouch for signers and time-stamping services; with any, a pack has to be signed.
         previous: the pack that this one has to follow.
         recheck_trail: verifies the recorded digests and log hashes again from the keys in the pack.
-        replay: judges the evidence again with the rules in the pack.
+        replay: derives everything again from the evidence and rules in the pack.
         limits: what may be spent on each pack.
     """
 
@@ -145,11 +148,9 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     checks += who.checks
     findings += who.findings
     # 6: what others hand in
-    for name, recheck in (("trail", demands.recheck_trail), ("replay", demands.replay)):
-        if recheck is not None:
-            check, found = _recheck(name, recheck, path, files, sound=not findings)
-            checks.append(check)
-            findings += found
+    more, found, taken = _recheck(path, files, demands, sound=not findings)
+    checks += more
+    findings += found
     # 7: the pack before
     if demands.previous is not None:
         check, found = _previous(pack, demands)
@@ -164,6 +165,7 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
         sealed_at=rfc3339(who.sealed_at) if who.sealed_at else "",
         checks=tuple(checks),
         findings=tuple(findings),
+        not_derivable=taken,
     )
 
 
@@ -320,27 +322,58 @@ def _named(pack: _Pack, name: str) -> frozenset[str]:
         return frozenset()
 
 
-def _recheck(name: str, recheck: Recheck, path: Path, files: PackFiles, *, sound: bool) -> tuple[Check, list[Finding]]:
+def _recheck(
+    path: Path, files: PackFiles, demands: Demands, *, sound: bool
+) -> tuple[list[Check], list[Finding], tuple[str, ...]]:
     """Let others examine the content; only of a pack in which nothing was found so far, because they read paths."""
+    asked = {name: recheck for name, recheck in _rechecks(demands) if recheck is not None}
+    if not asked:
+        return [], [], ()
     if not sound:
-        return Check(name, Outcome.UNKNOWN, "not done, because the pack does not hold"), []
+        message = "not done, because the pack does not hold"
+        return [Check(name, Outcome.UNKNOWN, message) for name in asked], [], ()
+    checks: list[Check] = []
+    findings: list[Finding] = []
+    taken: list[str] = []
+    with _folder_of(path, files) as folder:
+        for name, recheck in asked.items():
+            outcome = _outcome(recheck, folder)
+            found = [
+                Finding(name, "mismatch", shown(item.path), shown(item.message, _LONGEST))
+                for item in outcome.differences
+            ]
+            checks.append(_concluded(name, found, outcome))
+            findings += found
+            taken += outcome.taken
+    return checks, findings, tuple(dict.fromkeys(taken))
+
+
+def _rechecks(demands: Demands) -> tuple[tuple[str, Recheck | None], ...]:
+    return (("trail", demands.recheck_trail), ("replay", demands.replay))
+
+
+@contextmanager
+def _folder_of(path: Path, files: PackFiles) -> Iterator[Path]:
+    """Give the pack as a folder: itself, or unpacked for a while."""
+    if path.is_dir():
+        yield path
+        return
+    with TemporaryDirectory(prefix="auditor-verify-") as folder:
+        unpack(files, Path(folder))
+        yield Path(folder)
+
+
+def _outcome(recheck: Recheck, folder: Path) -> Rechecked:
     try:
-        if path.is_dir():
-            differences = recheck(path)
-        else:
-            with TemporaryDirectory(prefix="auditor-verify-") as folder:
-                unpack(files, Path(folder))
-                differences = recheck(Path(folder))
+        return recheck(folder)
     except AuditorError as error:
-        differences = (error.message,)
-    findings = [Finding(name, "mismatch", "", shown(difference)) for difference in differences]
-    return concluded(name, findings, _AGREEMENT[name]), findings
+        return Rechecked("", (Difference("", error.message),))
 
 
-_AGREEMENT = {
-    "trail": "the recorded digests and log hashes hold under the keys in the pack",
-    "replay": "judging the evidence again with the rules in the pack gives the same results, byte for byte",
-}
+def _concluded(name: str, found: Sequence[Finding], outcome: Rechecked) -> Check:
+    if found or not outcome.open:
+        return concluded(name, found, outcome.agreement)
+    return Check(name, Outcome.UNKNOWN, shown("; ".join(outcome.open), _LONGEST))
 
 
 def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:

@@ -11,7 +11,7 @@ from auditor.base.errors import IntegrityError
 from auditor.seal.archive import pack_zip
 from auditor.seal.contents import FolderFiles, read_small
 from auditor.seal.manifest import Manifest, PreviousPack, parse_manifest
-from auditor.seal.report import Outcome, VerifyReport
+from auditor.seal.report import Difference, Outcome, Rechecked, VerifyReport
 from auditor.seal.verify import Demands, verify_pack
 from auditor.trail.report import TrailScope
 from tests.seal.packs import info, sealed_pack
@@ -120,14 +120,14 @@ def test_what_others_recheck_is_part_of_the_report(tmp_path: Path) -> None:
     pack_zip(pack, tmp_path / "pack.zip")
     seen: list[bool] = []
 
-    def replay(folder: Path) -> tuple[str, ...]:
+    def replay(folder: Path) -> Rechecked:
         seen.append((folder / "results/results.json").exists())
-        return ("control a: PASS is recorded, FAIL follows\x1b[2J",)
+        return Rechecked("", (Difference("results/results.json", "/state was PASS, is FAIL\x1b[2J"),))
 
     for path in (pack, tmp_path / "pack.zip"):
-        report = verify_pack(path, replace(DEMANDS, replay=replay, recheck_trail=lambda _: ()))
+        report = verify_pack(path, replace(DEMANDS, replay=replay, recheck_trail=lambda _: Rechecked("")))
         assert (report.outcome("replay"), report.outcome("trail")) == (Outcome.FAIL, Outcome.PASS)
-        assert [finding.message for finding in report.findings] == ["control a: PASS is recorded, FAIL follows\\x1b[2J"]
+        assert [finding.message for finding in report.findings] == ["/state was PASS, is FAIL\\x1b[2J"]
     assert seen == [True, True]
 
 
@@ -135,7 +135,7 @@ def test_nothing_is_rechecked_in_a_pack_that_does_not_hold(tmp_path: Path) -> No
     pack = october(tmp_path)
     (pack / "results/link").symlink_to("/etc/passwd")
 
-    def never(folder: Path) -> tuple[str, ...]:
+    def never(folder: Path) -> Rechecked:
         raise AssertionError(folder)
 
     report = verify_pack(pack, replace(DEMANDS, replay=never))
@@ -144,7 +144,7 @@ def test_nothing_is_rechecked_in_a_pack_that_does_not_hold(tmp_path: Path) -> No
 
 
 def test_a_recheck_that_cannot_be_done_fails(tmp_path: Path) -> None:
-    def broken(folder: Path) -> tuple[str, ...]:
+    def broken(folder: Path) -> Rechecked:
         raise IntegrityError(f"no rules in {folder.name}")
 
     report = verify_pack(october(tmp_path), replace(DEMANDS, replay=broken))

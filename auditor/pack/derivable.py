@@ -1,0 +1,41 @@
+"""What a pack says that nothing in it shows: taken from the run that made it, and listed wherever a pack is checked.
+
+Reads a results document and names of files; opens nothing.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+_ALWAYS = (
+    "evidence/raw, evidence/meta: that AWS gave these answers, to whom and when; AWS does not sign what it answers",
+    "evidence/calls.json: which requests were sent",
+    "evidence/scope.json: entity, title, start and end of the collection, and the program that collected",
+    "manifest.json: which program made the pack (tool), and the pack before it (previous_pack; `--previous` compares)",
+    "trust/seal.json: the service asked for a time stamp and why one is missing; the level of the PDF's signature",
+)
+_TRAILS = (
+    "evidence/integrity: which log files are altered, missing or planted, and how many; only hashes are here",
+    "evidence/integrity: what the bucket listed, its lifecycle rules, and which objects could not be read",
+)
+_EVENTS = "every event row: it was read from a log file that is not in the pack"
+
+
+def not_derivable(results: Mapping[str, Any], files: Collection[str]) -> tuple[str, ...]:
+    """Return what is taken from the run, each in one sentence.
+
+    Args:
+        results: the results document.
+        files: names of the pack's files.
+    """
+    found = list(_ALWAYS)
+    if results.get("integrity"):
+        found += _TRAILS
+    if results.get("events"):
+        found.append(_EVENTS)
+    if results.get("waivers") or results.get("attestations"):
+        found.append("rules/waivers.yaml, rules/attestations: that the people named in them said so")
+    if results.get("imported"):
+        found.append("evidence/imported: findings of other tools, as they were given")
+    if any(name.endswith("securityhub-import.json") for name in files):
+        found.append("results/securityhub-import.json: what Security Hub answered")
+    return tuple(found)

@@ -1,0 +1,228 @@
+"""Deriving again what a pack says, from its evidence and rules, and comparing it file by file. Needs no network.
+
+Everything but evidence and rules follows from them: results, exports, texts, manifest, pages, statement. What follows
+from nothing is listed by ``auditor.pack.derivable``.
+"""
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from auditor.base.canonical import sha256_hex
+from auditor.base.errors import IntegrityError, RenderError
+from auditor.base.untrusted import parse_json
+from auditor.pack.derivable import not_derivable
+from auditor.pack.differences import differences
+from auditor.pack.layout import EVIDENCE, REPLAY, REPLAY_TEXT, REQUEST, RESULTS, RULES, read_request
+from auditor.pack.presentation import PRESENTATION, Presentation, read_presentation
+from auditor.render.logo import checked_logo
+from auditor.run.building import apart, running_from, this_build
+from auditor.run.deriving import Judged, check_formats, exports_of, info_of, judged, pages_of
+from auditor.run.judging import open_rules
+from auditor.run.strays import strays
+from auditor.seal.contents import FolderFiles
+from auditor.seal.guides import readme_text, verify_text
+from auditor.seal.intoto import ATTESTATION, statement
+from auditor.seal.manifest import (
+    HTML,
+    MANIFEST,
+    PDF,
+    README,
+    SEAL_RECORD,
+    VERIFY,
+    Manifest,
+    build_manifest,
+    parse_manifest,
+)
+from auditor.seal.report import Difference, Rechecked
+
+_MOST_NAMED = 20
+"""Differences named in one file."""
+
+_AGREEMENT = "results, exports, texts, manifest, pages and statement follow from evidence and rules, byte for byte"
+
+
+def replay(pack: Path) -> Rechecked:
+    """Derive everything again that follows from a pack's evidence and rules; say what differs.
+
+    Args:
+        pack: a folder whose files are plain ones with lawful names and the hashes that the pack states.
+
+    Raises:
+        AuditorError: evidence, rules or manifest are not usable.
+    """
+    found = _judged(pack)
+    presentation = _presentation(pack)
+    stated = parse_manifest((pack / MANIFEST).read_bytes())
+    again = _Again(pack, stated, presentation, found)
+    outcome = [*again.compared(), *strays(pack, found.evidence, stated)]
+    return Rechecked(
+        _AGREEMENT,
+        differences=tuple(item for item in outcome if isinstance(item, Difference)),
+        open=tuple(item for item in outcome if isinstance(item, str)),
+        taken=not_derivable(found.document, [entry.path for entry in stated.files]),
+    )
+
+
+def _presentation(pack: Path) -> Presentation:
+    presentation = read_presentation(pack / RULES)
+    checked_logo(presentation.logo)
+    return presentation
+
+
+def _judged(pack: Path) -> Judged:
+    found = judged(pack / EVIDENCE, open_rules(pack / RULES))
+    try:
+        found.data  # noqa: B018 - written down once, here, where it can be told what is wrong with it
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError(f"the results of judging again have no canonical form: {error}") from error
+    return found
+
+
+@dataclass(frozen=True)
+class _Again:
+    """One pack, and what follows from its evidence and rules."""
+
+    pack: Path
+    stated: Manifest
+    presentation: Presentation
+    found: Judged
+
+    def compared(self) -> Iterator[Difference | str]:
+        """Yield a difference for what does not follow, a sentence for what could not be compared."""
+        for name, data in self._derived():
+            yield from self._difference(name, data)
+        yield from self._exports()
+        yield from self._manifest()
+        yield from self._pages()
+        yield from self._attestation()
+
+    def _derived(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the files that depend on nothing but evidence and rules."""
+        yield RESULTS, self.found.data
+        yield f"{RULES}/{REQUEST}", read_request(self.pack / RULES).data()
+        yield f"{RULES}/{PRESENTATION}", self.presentation.data()
+        yield REPLAY, REPLAY_TEXT
+        yield README, readme_text(info_of(self.found, self.stated.tool, self.stated.previous))
+        record = orjson.loads((self.pack / SEAL_RECORD).read_bytes())
+        yield VERIFY, verify_text(self.stated, record, self.found.document)
+
+    def _exports(self) -> Iterator[Difference | str]:
+        try:
+            check_formats([name for name in self.presentation.formats if name != "pdf"])
+            made = exports_of(self.found, self.presentation, self.stated.tool.version)
+        except RenderError as error:
+            yield f"the exports could not be made again: {error.message}"
+            return
+        for name, data in made.items():
+            yield from self._difference(name, data)
+
+    def _manifest(self) -> Iterator[Difference | str]:
+        """Describe the pack again, its files as they are: what differs in one of them is told of that file alone."""
+        info = info_of(self.found, self.stated.tool, self.stated.previous)
+        again = build_manifest(FolderFiles(self.pack), info)
+        changes = differences(self.stated.document, again.document)
+        yield from self._named(MANIFEST, [str(change) for change in changes], drawn=False)
+
+    def _pages(self) -> Iterator[Difference | str]:
+        announced = {"html": HTML, "pdf": PDF}
+        for page, name in announced.items():
+            present = (self.pack / name).exists()
+            if present != (page in self.presentation.pages):
+                words = "is there, although no such page was made" if present else "is missing, although it was made"
+                yield Difference(name, words)
+        try:
+            for name, data in pages_of(self.found, self.presentation, self.stated, lambda *_: None):
+                if (self.pack / name).exists():
+                    yield from self._difference(name, data, drawn=name == PDF)
+        except RenderError as error:
+            yield f"a page could not be drawn again: {error.message}"
+
+    def _attestation(self) -> Iterator[Difference | str]:
+        path = self.pack / ATTESTATION
+        if not path.exists():
+            yield Difference(ATTESTATION, "is missing")
+            return
+        try:
+            document = orjson.loads(path.read_bytes())
+            payload = base64.b64decode(document["payload"]) if "payload" in document else path.read_bytes()
+            was = orjson.loads(payload)
+        except (ValueError, KeyError, TypeError) as error:
+            yield Difference(ATTESTATION, f"cannot be read: {error}")
+            return
+        changes = differences(was, statement(self.stated, self.found.data))
+        yield from self._named(ATTESTATION, [str(change) for change in changes], drawn=False)
+
+    def _difference(self, name: str, made: bytes, *, drawn: bool = False) -> Iterator[Difference | str]:
+        path = self.pack / name
+        if not path.exists():
+            yield Difference(name, "is missing, although a run writes it")
+            return
+        was = self._unsigned(name, path.read_bytes())
+        if was != made:
+            yield from self._named(name, list(_explained(name, was, made)), drawn=drawn)
+
+    def _named(self, name: str, words: Sequence[str], *, drawn: bool) -> Iterator[Difference | str]:
+        """Yield differences as such when this program made the file, or it is no matter of words; else as open."""
+        others = apart(self.stated.tool, drawn=drawn)
+        if words and others and name not in (RESULTS, MANIFEST):
+            ours, which = running_from(this_build(drawn=drawn)), ", ".join(others[:4])
+            yield f"{name} is not what {ours} makes of it, but another build made it ({which}): {words[0]}"
+            return
+        for text in words[:_MOST_NAMED]:
+            yield Difference(name, text)
+        if (more := len(words) - _MOST_NAMED) > 0:
+            yield Difference(name, f"and {more} more differences")
+
+    def _unsigned(self, name: str, data: bytes) -> bytes:
+        """Return a file as it was before anybody signed it."""
+        if name != PDF:
+            return data
+        announced = orjson.loads((self.pack / SEAL_RECORD).read_bytes())["pdf"]
+        return data if announced is None else data[: announced["unsigned_bytes"]]
+
+
+def _explained(name: str, was: bytes, made: bytes) -> Iterator[str]:
+    """Say what differs in a file, as closely as its kind allows."""
+    kind = name.rpartition(".")[2]
+    if kind in ("json", "sarif"):
+        try:
+            changes = differences(parse_json(was), orjson.loads(made))
+        except ValueError:
+            yield "is not JSON"
+            return
+        yield from (str(change) for change in changes)
+        if not changes:
+            yield "has the same content in other bytes"
+    elif kind in ("pdf", "xlsx"):
+        yield f"is not the file that follows from the evidence (SHA-256 {sha256_hex(made)[:16]}... when made again)"
+    else:
+        yield from _lines(was, made)
+
+
+def _lines(was: bytes, made: bytes) -> Iterator[str]:
+    before, after = (data.decode("utf-8", "replace").splitlines() for data in (was, made))
+    for number in range(max(len(before), len(after))):
+        old = before[number] if number < len(before) else None
+        new = after[number] if number < len(after) else None
+        if old != new:
+            yield f"line {number + 1} was {_excerpt(old, new)}, is {_excerpt(new, old)}"
+            return
+    yield "has other line ends"
+
+
+_AROUND = 30
+"""Characters of a line that are shown before the difference."""
+
+
+def _excerpt(line: str | None, other: str | None) -> str:
+    """Return the part of a line in which it leaves the other one."""
+    if line is None:
+        return "not there"
+    start = next((at for at, pair in enumerate(zip(line, other or "", strict=False)) if pair[0] != pair[1]), 0)
+    start = max(0, start - _AROUND)
+    part = line[start : start + 3 * _AROUND]
+    return f"{'...' if start else ''}{part}{'...' if start + len(part) < len(line) else ''}"

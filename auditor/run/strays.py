@@ -1,0 +1,48 @@
+"""Files of a pack that no run writes, and evidence that is written otherwise than a run writes it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from auditor.base.canonical import canonical_json
+from auditor.evidence.store import Evidence
+from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, REQUEST, RESULTS, RULES
+from auditor.pack.presentation import PRESENTATION
+from auditor.render.exports import EXPORTS
+from auditor.run.publishing import SECURITY_HUB
+from auditor.seal.manifest import README, Manifest
+from auditor.seal.report import Difference
+
+_FIXED = frozenset(
+    {README, REPLAY, RESULTS, SECURITY_HUB, f"{EVIDENCE}/{CALLS}", f"{EVIDENCE}/scope.json"}
+    | {f"{RULES}/{name}" for name in (REQUEST, PRESENTATION, "waivers.yaml")}
+    | {f"results/{name}" for name, _ in EXPORTS.values()}
+)
+_SHAPES = re.compile(
+    r"evidence/integrity/trail-[1-9]\d{0,3}/(digests\.zip|metadata\.json|public-keys\.json|objects\.csv)"
+    r"|evidence/imported/[1-9]\d?-[0-9a-f]{12}\.json"
+    r"|rules/(controls|own-[1-9]\d?)/(frameworks/)?[^/]+\.yaml"
+    r"|rules/attestations/.+"
+)
+"""Names of which a run writes as many as there is to say; each kind is read, or checked, elsewhere."""
+
+
+def strays(pack: Path, evidence: Evidence, manifest: Manifest) -> Iterator[Difference]:
+    """Yield a difference for each listed file that no run writes, and for evidence with members that there are not.
+
+    Raises:
+        IntegrityError: an evidence file does not have its hash.
+    """
+    kept = {f"{EVIDENCE}/meta/{record.ref}.json": record for record in evidence.records}
+    known = _FIXED | kept.keys() | {f"{EVIDENCE}/{record.path}" for record in evidence.records}
+    for entry in manifest.files:
+        if entry.path not in known and not _SHAPES.fullmatch(entry.path):
+            yield Difference(entry.path, "is a file that no run writes")
+    for name, record in kept.items():
+        if (pack / name).read_bytes() != canonical_json(record.document()):
+            yield Difference(name, "holds something else than what a run writes about an answer")
+        pages = evidence.pages(record)
+        if len(pages) != record.pages:
+            yield Difference(name, f"/pages was {record.pages}, is {len(pages)} in {record.path}")
+    if (pack / EVIDENCE / "scope.json").read_bytes() != canonical_json(evidence.run.document()):
+        yield Difference(f"{EVIDENCE}/scope.json", "holds something else than what a run writes about its scope")

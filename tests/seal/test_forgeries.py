@@ -1,0 +1,212 @@
+"""Forgeries of a pack, one line each: what is changed, who can do it, and where ``auditor verify --replay`` finds it.
+
+Whoever prepares a pack can hash and seal everything anew; what he cannot do is make it follow from the evidence.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from auditor.seal.report import Outcome
+from tests.seal.forging import copy, edited, made_pack, reseal, rewrite_manifest, verified
+from tests.seal.packs import rewrite_sums
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack with every page but the PDF, which takes a second to draw. Not to be changed."""
+    return made_pack(tmp_path_factory.mktemp("forgeries") / "pack")
+
+
+def test_an_untouched_pack_follows_from_its_evidence_and_rules(pack: Path) -> None:
+    report = verified(pack)
+    assert [check.message for check in report.checks if check.outcome is not Outcome.PASS] == [
+        "the pack is not signed; compare its manifest hash with one that you got by another way",
+        "there is no report.pdf",
+    ]
+    assert report.outcome("replay") is Outcome.PASS
+    assert any(item.startswith("evidence/raw") for item in report.not_derivable)
+
+
+def _text(name: str, was: str, now: str) -> Callable[[Path], None]:
+    def change(pack: Path) -> None:
+        text = (pack / name).read_text()
+        assert was in text
+        (pack / name).write_text(text.replace(was, now))
+
+    return change
+
+
+def _json(name: str, change: Callable[[Any], object]) -> Callable[[Path], None]:
+    return lambda pack: edited(pack / name, change)
+
+
+def _gone(name: str) -> Callable[[Path], None]:
+    return lambda pack: (pack / name).unlink()
+
+
+def _new(name: str, text: str) -> Callable[[Path], None]:
+    def change(pack: Path) -> None:
+        (pack / name).write_text(text)
+
+    return change
+
+
+def _result(document: Any) -> Any:
+    return next(item for item in document["controls"] if item["id"] == "own-bucket-names")["results"]
+
+
+def _pass(document: Any) -> None:
+    for result in _result(document):
+        result["state"] = "PASS"
+
+
+def _manifest(**values: Any) -> Callable[[dict[str, Any]], object]:
+    return lambda document: document.update(values)
+
+
+PREPARED = [
+    pytest.param(_json("results/results.json", _pass), "results/results.json", id="verdict"),
+    pytest.param(_json("results/results.json", lambda it: it.update(headline="2 of 2 criteria met.")),
+                 "results/results.json", id="headline-of-the-results"),
+    pytest.param(_json("results/results.json", lambda it: it.update(opinion="good")), "results/results.json",
+                 id="unknown-member-of-the-results"),
+    pytest.param(_text("report.html", "not met", "met"), "report.html", id="headline-of-the-page"),
+    pytest.param(_text("report.html", "</body>", "<script>alert(1)</script></body>"), "report.html", id="script"),
+    pytest.param(_gone("report.html"), "report.html", id="page-stripped"),
+    pytest.param(_new("report.pdf", "%PDF-1.7 of another pack"), "report.pdf", id="page-of-another-pack"),
+    pytest.param(_text("results/controls.csv", "FAIL", "PASS"), "results/controls.csv", id="edited-csv"),
+    pytest.param(_text("results/results.sarif", '"error"', '"none"'), "results/results.sarif", id="edited-sarif"),
+    pytest.param(_gone("results/summary.md"), "results/summary.md", id="export-stripped"),
+    pytest.param(_text("README.txt", "Example Ltd", "Other Ltd"), "README.txt", id="readme"),
+    pytest.param(_text("replay.txt", "same bytes", "same bytes, or nearly"), "replay.txt", id="replay-text"),
+    pytest.param(_text("rules/own-1/names.yaml", "team-", "t"), "results/results.json", id="weakened-criterion"),
+    pytest.param(_json("rules/request.json", lambda it: it.update(fail_on="critical", note="agreed")),
+                 "rules/request.json", id="unknown-member-of-the-request"),
+    pytest.param(_json("rules/presentation.json", lambda it: it.update(classification="Public")), "report.html",
+                 id="presentation"),
+    pytest.param(_json("evidence/scope.json", lambda it: it.update(assurance="reasonable")), "evidence/scope.json",
+                 id="unknown-member-of-the-scope"),
+    pytest.param(_json("evidence/scope.json", lambda it: it.update(as_of="2026-11-03T03:00:00Z")),
+                 "results/results.json", id="as-of"),
+    pytest.param(_json("evidence/meta/EV-0001.json", lambda it: it.update(comment="checked twice")),
+                 "evidence/meta/EV-0001.json", id="unknown-member-of-an-answer"),
+    pytest.param(_json("evidence/meta/EV-0001.json", lambda it: it.update(pages=7)), "evidence/meta/EV-0001.json",
+                 id="pages-of-an-answer"),
+]  # fmt: skip
+"""What is changed, and the file that is named. By the preparer: every hash is right again."""
+
+
+@pytest.mark.parametrize(("change", "named"), PREPARED)
+def test_what_does_not_follow_is_named_whoever_sealed_it(
+    pack: Path, tmp_path: Path, change: Callable[[Path], None], named: str
+) -> None:
+    forged = copy(pack, tmp_path / "pack")
+    change(forged)
+    rewrite_manifest(forged)
+    reseal(forged)
+    assert verified(forged, again=False).exit_code in (0, 4)
+    report = verified(forged)
+    assert report.exit_code == 4
+    assert named in {finding.path for finding in report.findings}, report.findings
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param(_manifest(entity="Other Ltd"), "/entity was Other Ltd, is Example Ltd", id="entity"),
+        pytest.param(_manifest(frameworks=["cis-aws-7.0.0"]), "/frameworks/0 was cis-aws-7.0.0, is own", id="editions"),
+        pytest.param(lambda it: it["period"].update(start="2025-01-01T00:00:00Z"), "/period/start was 2", id="start"),
+        pytest.param(lambda it: it["completeness"].update(planned=9, done=9), "/completeness/done was 9, is 2", id="n"),
+        pytest.param(lambda it: it["collection"].update(session_name="x"), "/session_name was x, is ", id="session"),
+        pytest.param(_manifest(pack_id="20261102T030000Z-00000000"), "/pack_id was 20261102T030000Z-0", id="pack-id"),
+        pytest.param(_manifest(retention={"until": "2036"}), "/retention/until was 2036, is nothing", id="retention"),
+        pytest.param(lambda it: it["ruleset"].update(version="9.9"), "/ruleset/version was 9.9, is ", id="ruleset"),
+        pytest.param(lambda it: it["files"][1].update(role="guide"), "/role was guide, is scope", id="role"),
+        pytest.param(lambda it: it["redaction"].append({"evidence_ref": "EV-0001", "items": 1}), "/redaction", id="r"),
+    ],
+)
+def test_every_field_of_the_manifest_follows_from_something(
+    pack: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    forged = copy(pack, tmp_path / "pack")
+    rewrite_manifest(forged, change)
+    reseal(forged)
+    report = verified(forged)
+    assert report.exit_code == 4
+    assert any(words in item.message for item in report.findings if item.path == "manifest.json"), report.findings
+
+
+def test_a_manifest_with_a_member_that_there_is_not_is_refused_without_deriving(pack: Path, tmp_path: Path) -> None:
+    for change in (_manifest(opinion="unqualified"), lambda it: it["scope"].update(opinion="unqualified")):
+        forged = copy(pack, tmp_path / str(id(change)))
+        rewrite_manifest(forged, change)
+        with pytest.raises(Exception, match="opinion"):
+            reseal(forged)
+
+
+def test_a_file_that_no_run_writes_is_named_although_it_is_listed(pack: Path, tmp_path: Path) -> None:
+    forged = copy(pack, tmp_path / "pack")
+    (forged / "evidence" / "opinion.txt").write_text("All is well.")
+    entry = {"path": "evidence/opinion.txt", "sha256": "0" * 64, "size": 1, "media_type": "text/plain"}
+    further = {**entry, "role": "scope", "evidence_ref": ""}
+    rewrite_manifest(forged, lambda it: it.update(files=sorted([*it["files"], further], key=lambda x: x["path"])))
+    rewrite_manifest(forged)
+    reseal(forged)
+    assert verified(forged, again=False).exit_code == 0
+    (finding,) = verified(forged).findings
+    assert (finding.path, finding.message) == ("evidence/opinion.txt", "is a file that no run writes")
+
+
+def test_a_statement_of_another_pack_and_a_guide_of_ones_own_are_named(pack: Path, tmp_path: Path) -> None:
+    for name, change in (
+        ("VERIFY.md", lambda path: path.write_text("# Check this pack\n\nIt holds.\n")),
+        (
+            "trust/attestation.intoto.json",
+            lambda path: edited(path, lambda it: it["predicate"].update(result="PASSED", failedTests=[])),
+        ),
+    ):
+        forged = copy(pack, tmp_path / name.replace("/", "-"))
+        change(forged / name)
+        rewrite_sums(forged)
+        assert verified(forged, again=False).exit_code == 0
+        assert {finding.path for finding in verified(forged).findings} == {name}
+
+
+def test_a_pack_that_names_another_build_is_never_called_the_same(pack: Path, tmp_path: Path) -> None:
+    """Naming another build excuses no byte: what is not the same then stays open, and is told."""
+    forged = copy(pack, tmp_path / "pack")
+    _text("report.html", "</body>", "<script>alert(1)</script></body>")(forged)
+    rewrite_manifest(forged, lambda it: it["tool"].update(sources_sha256="ab" * 32))
+    reseal(forged)
+    report = verified(forged)
+    assert report.exit_code == 3
+    (check,) = [item for item in report.checks if item.name == "replay"]
+    assert "report.html is not what auditor" in check.message
+    assert "another build made it (sources abab" in check.message
+
+
+def test_the_pdf_is_compared_below_its_signature(tmp_path: Path) -> None:
+    made = made_pack(tmp_path / "pack", formats="pdf")
+    assert verified(made).exit_code == 0
+    data = (made / "report.pdf").read_bytes()
+    (made / "report.pdf").write_bytes(
+        data.replace(b"/Producer", b"/Producex", 1) if b"/Producer" in data else data + b" "
+    )
+    reseal(made)
+    report = verified(made)
+    assert [finding.path for finding in report.findings] == ["report.pdf"]
+
+
+def test_differences_are_printed_as_path_was_is(pack: Path, tmp_path: Path) -> None:
+    forged = copy(pack, tmp_path / "pack")
+    edited(forged / "results/results.json", _pass)
+    rewrite_manifest(forged)
+    reseal(forged)
+    messages = [item.message for item in verified(forged).findings if item.path == "results/results.json"]
+    place = "/controls[own-bucket-names]/results[111122223333 global stuff]"
+    assert f"{place}/state was PASS, is FAIL" in messages
+    assert orjson.loads((forged / "results/results.json").read_bytes())["counts"]["FAIL"] > 0
