@@ -91,6 +91,7 @@ class Config(BaseModel):
     entity: Annotated[str, Field(max_length=200, description="Whom the report is about.")] = ""
     title: Annotated[str, Field(max_length=200)] = "AWS control evidence report"
     frameworks: Annotated[list[str], Field(description="Framework ids, see auditor controls list.")] = []
+    control_ids: Annotated[list[str], Field(description="Single controls, beside those of the frameworks.")] = []
     period: Annotated[str, Field(description="last-month, 2026-10, 2026-Q3, 24h, 7d or START/END.")] = "last-month"
     profile: str = ""
     region: str = ""
@@ -154,6 +155,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
 
 
 _OPTIONS = {
+    "control_ids": "control",
     "formats": "format",
     "frameworks": "framework",
     "imports": "import",

@@ -360,6 +360,8 @@ class RunInfo:
     skipped: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     """Operations that were planned; evidence of any other was never asked for."""
+    controls: tuple[str, ...] = ()
+    """Single controls that were asked for beside the frameworks."""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -377,6 +379,7 @@ class RunInfo:
             "tool": self.tool,
             "skipped": list(self.skipped),
             "operations": list(self.operations),
+            **({"controls": list(self.controls)} if self.controls else {}),
         }
 
 

@@ -6,6 +6,7 @@ does not compile stops the load with file and line.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,9 @@ from auditor.evidence.operations import Operation, check_expression, parse_opera
 from auditor.model import Control, Framework, Requirement, Scope, Severity, State, TestType
 
 _ID = r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$"
+CHOSEN = "chosen-controls"
+"""The id of what stands in a framework's place for single controls; no framework may have it."""
+
 _EMPTY = {"fail": State.FAIL, "not-applicable": State.NOT_APPLICABLE, "pass": State.PASS}
 
 
@@ -36,18 +40,34 @@ class Catalog:
     operations: Mapping[str, Operation]
     files: Mapping[Path, bytes]
 
-    def select(self, framework_ids: Sequence[str]) -> tuple[Framework, ...]:
-        """Return frameworks by id.
+    def select(self, framework_ids: Sequence[str], control_ids: Sequence[str] = ()) -> tuple[Framework, ...]:
+        """Return frameworks by id; single controls that none of them asks for make one more, ``CHOSEN``.
 
         Raises:
-            UsageError: there is none of that id.
+            UsageError: there is no framework or control of that id.
         """
         unknown = [name for name in framework_ids if name not in self.frameworks]
         if unknown:
             raise UsageError(
                 f"there is no framework {unknown[0]!r}", hint=f"known ones: {', '.join(sorted(self.frameworks))}"
             )
-        return tuple(self.frameworks[name] for name in dict.fromkeys(framework_ids))
+        frameworks = tuple(self.frameworks[name] for name in dict.fromkeys(framework_ids))
+        asked = {name for framework in frameworks for name in framework.controls}
+        alone = [self.control(name) for name in dict.fromkeys(control_ids)]
+        rest = tuple(control for control in alone if control.id not in asked)
+        return (*frameworks, _chosen(rest)) if rest else frameworks
+
+    def control(self, name: str) -> Control:
+        """Return a control by id.
+
+        Raises:
+            UsageError: there is none; the hint names the one that comes closest.
+        """
+        if name in self.controls:
+            return self.controls[name]
+        close = get_close_matches(name, self.controls, n=1)
+        hint = f"did you mean {close[0]}?" if close else "see `auditor controls list`"
+        raise UsageError(f"there is no control {name!r}", hint=hint)
 
     def controls_of(self, frameworks: Iterable[Framework]) -> tuple[Control, ...]:
         """Return the controls that the frameworks ask for, each once, in their order."""
@@ -57,6 +77,12 @@ class Catalog:
     def operations_of(self, controls: Iterable[Control]) -> tuple[str, ...]:
         """Return the names of the operations that the controls read, sorted."""
         return tuple(sorted({name for control in controls for name in (*control.evidence, *control.consults)}))
+
+
+def _chosen(controls: Sequence[Control]) -> Framework:
+    """Return what stands in a framework's place for controls that were asked for one by one."""
+    requirements = tuple(Requirement(item.id, item.title, (item.id,), (), None, "", {}) for item in controls)
+    return Framework(CHOSEN, "Controls chosen one by one", "", "", "", requirements, "")
 
 
 class _ControlFile(BaseModel):
@@ -170,7 +196,7 @@ def load_catalog(folder: Path, *, own: Sequence[Path] = (), has_check: Callable[
     for parent in (folder, *own):
         for path in sorted((parent / "frameworks").glob("*.yaml")):
             framework = _framework(read(path), controls)
-            if framework.id in frameworks:
+            if framework.id in frameworks or framework.id == CHOSEN:
                 raise CatalogError(f"{framework.origin}: {framework.id} is already defined")
             frameworks[framework.id] = framework
     return Catalog(controls, frameworks, operations, files)

@@ -104,6 +104,18 @@ class Scope:
     kms_keys: tuple[str, ...] = ()
 
 
+def trail_evidence(controls: Iterable[Control], *, whole: bool) -> tuple[str, ...]:
+    """Return the records of trails' own files that a run makes.
+
+    Args:
+        controls: what is to be judged.
+        whole: whether whole frameworks are audited, with everything that happened in the period; single controls need
+            what they read themselves.
+    """
+    read = {name for control in controls for name in control.evidence}
+    return tuple(name for name in TRAIL_EVIDENCE if whole or name in read)
+
+
 def operations_for(
     catalog: Catalog, controls: Iterable[Control], *, trail: bool = True, truth: bool = True
 ) -> tuple[Operation, ...]:

@@ -17,6 +17,7 @@ from auditor.cli.options import (
     moment_of,
     what_to_judge,
     whom_to_ask,
+    with_controls,
     with_detail,
     with_frameworks,
     with_gate,
@@ -148,8 +149,7 @@ def _sealing(config: Config) -> "Sealing | None":
 @click.option("--world", default="demo", show_default=True, metavar="NAME", help="demo, clean, empty or hostile.")
 @click.option("--regions", metavar="R1,R2", help="Regions to audit; default: all enabled ones.")
 @click.option("--format", "formats", metavar="F1,F2", help="As in auditor run.")
-@click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable.")
-@click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable.")
+@with_controls
 @with_zip
 @with_detail
 @with_gate
@@ -175,7 +175,7 @@ def demo(
     with Simulator(world) as aws:
         given: dict[str, Any] = {
             "entity": aws.about["name"],
-            "frameworks": frameworks or DEMO_FRAMEWORKS,
+            "frameworks": frameworks or (() if others["control_ids"] else DEMO_FRAMEWORKS),
             "period": aws.about["period"],
             "out": out,
             "regions": regions,

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
 
 if TYPE_CHECKING:
@@ -101,9 +100,7 @@ def show(control_id: str, own: Sequence[str], *, as_json: bool) -> int:
     from auditor.run import open_catalog
 
     catalog = open_catalog(own)
-    control = catalog.controls.get(control_id)
-    if control is None:
-        raise no_control(control_id, tuple(catalog.controls))
+    control = catalog.control(control_id)
     document = details(control, catalog)
     if as_json:
         echo_json({"exit_code": 0, **document})
@@ -113,15 +110,6 @@ def show(control_id: str, own: Sequence[str], *, as_json: bool) -> int:
         if value := document[name]:
             _print_field(name, value)
     return 0
-
-
-def no_control(name: str, known: Sequence[str]) -> UsageError:
-    """Return the error for a control that does not exist, with the name that comes closest."""
-    from difflib import get_close_matches
-
-    found = get_close_matches(name, known, n=1)
-    hint = f"did you mean {found[0]}?" if found else "see `auditor controls list`"
-    return UsageError(f"there is no control {name!r}", hint=hint)
 
 
 _SHOWN = (
@@ -236,7 +224,7 @@ def validate(folders: Sequence[str], *, as_json: bool) -> int:
         return 0
     click.echo(f"{len(catalog.controls)} controls and {len(catalog.frameworks)} frameworks are well formed")
     for name in own:
-        note = "; no framework asks for it, so no run will judge it" if name in unasked else ""
+        note = "; no framework asks for it; --control does" if name in unasked else ""
         click.echo(printable(f"  own: {name}{note}"))
     return 0
 
@@ -260,8 +248,8 @@ def try_controls(chosen: str, own: Sequence[str], *, as_json: bool) -> int:
 
     folder = Path(chosen) if chosen and Path(chosen).is_dir() else None
     catalog = open_catalog((*own, chosen) if folder and chosen not in own else own)
-    if chosen and folder is None and chosen not in catalog.controls:
-        raise no_control(chosen, tuple(catalog.controls))
+    if chosen and folder is None:
+        catalog.control(chosen)
     folders = (folder,) if folder else (controls_folder(), *(Path(name) for name in own))
     beside = [item.id for item in catalog.controls.values() if Path(item.origin).parent in folders]
     asked = beside if folder or not chosen else [chosen]

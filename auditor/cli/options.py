@@ -27,6 +27,21 @@ def _chain(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], 
     return decorate
 
 
+def with_controls(command: _Command) -> _Command:
+    """Add the options that say which questions are asked."""
+    return _chain(
+        click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable."),
+        click.option(
+            "--control",
+            "control_ids",
+            multiple=True,
+            metavar="ID",
+            help="Single control, with nothing but what it needs; repeatable, or ID,ID.",
+        ),
+        click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable."),
+    )(command)
+
+
 def with_zip(command: _Command) -> _Command:
     """Add the option that asks for a zip; absent, it leaves the choice to the settings."""
     return click.option("--zip", is_flag=True, default=None, help="Write the pack as one zip as well, beside it.")(
@@ -88,8 +103,7 @@ def with_gate(command: _Command) -> _Command:
 def what_to_judge(command: _Command) -> _Command:
     """Add the options that say what is judged and what is accepted."""
     return _chain(
-        click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable."),
-        click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable."),
+        with_controls,
         click.option("--waivers", metavar="FILE", help="Accepted failures."),
         click.option("--attestations", metavar="FILE", help="Answers to manual controls."),
         click.option(
@@ -150,6 +164,9 @@ def config_of(given: Mapping[str, Any]) -> Config:
     for name in ("frameworks", "controls", "imports", "allow"):
         if name in options:
             options[name] = list(options[name])
+    if "control_ids" in options:
+        options["control_ids"] = [part.strip() for text in options["control_ids"] for part in text.split(",") if part]
+        options.setdefault("frameworks", [])  # one question is asked, whatever the settings usually ask
     if bool(options.get("account")) != bool(options.get("role_name")):
         raise UsageError("--account and --role-name go together")
     if (given.get("sample") is None) != (given.get("seed") is None):
@@ -162,5 +179,7 @@ def config_of(given: Mapping[str, Any]) -> Config:
 
 
 def with_frameworks(config: Config) -> Config:
-    """Name the usual frameworks where the configuration names none: a collection has to ask for something."""
-    return config if config.frameworks else config.model_copy(update={"frameworks": list(USUAL_FRAMEWORKS)})
+    """Name the usual frameworks where the configuration names nothing: a collection has to ask for something."""
+    if config.frameworks or config.control_ids:
+        return config
+    return config.model_copy(update={"frameworks": list(USUAL_FRAMEWORKS)})

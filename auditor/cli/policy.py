@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
-from auditor.cli.options import config_of
+from auditor.cli.options import config_of, with_controls
 
 if TYPE_CHECKING:
     from auditor.catalog.load import Catalog
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable.")
-@click.option("--control", "control_ids", multiple=True, metavar="ID", help="Single control; repeatable.")
-@click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable.")
+@with_controls
 @click.option("--skip", metavar="trail,events,truth", help="Parts that will be left out.")
 @click.option("--partition", default="aws", show_default=True, help="aws, aws-cn, aws-us-gov ...")
 @click.option("--for-account", metavar="ID", default="*", help="Narrow resources to an account; default: any.")
@@ -38,14 +35,14 @@ if TYPE_CHECKING:
 @click.option("--role-name", metavar="NAME", help="With --check: role to assume in that account.")
 @click.option("--config", "config_file", type=click.Path(), help="Settings; default auditor.yaml.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def command(*, check: bool, for_import: bool, as_json: bool, control_ids: Sequence[str], **given: Any) -> int:
+def command(*, check: bool, for_import: bool, as_json: bool, **given: Any) -> int:
     """Print the least-privilege IAM policy for a run, or check it against what the caller may do.
 
     Without --framework and --control, the policy covers the whole catalogue.
     """
     from pathlib import Path
 
-    from auditor.catalog.policy import operations_for
+    from auditor.catalog.policy import operations_for, trail_evidence
     from auditor.run import open_catalog
 
     if for_import:
@@ -54,21 +51,20 @@ def command(*, check: bool, for_import: bool, as_json: bool, control_ids: Sequen
         given["config_file"] = Path(given["config_file"])
     config = config_of(given)
     catalog = open_catalog(config.controls)
-    controls = _chosen(catalog, config.frameworks, control_ids)
-    operations = operations_for(catalog, controls, trail="trail" not in config.skip, truth="truth" not in config.skip)
+    controls = _chosen(catalog, config)
+    trail = trail_evidence(controls, whole=bool(config.frameworks) or not config.control_ids)
+    operations = operations_for(
+        catalog, controls, trail=bool(trail) and "trail" not in config.skip, truth="truth" not in config.skip
+    )
     if check:
         return _check(catalog, controls, operations, config, as_json=as_json)
     return _print(operations, given, as_json=as_json)
 
 
-def _chosen(catalog: "Catalog", frameworks: Sequence[str], control_ids: Sequence[str]) -> tuple["Control", ...]:
-    if unknown := [name for name in control_ids if name not in catalog.controls]:
-        raise UsageError(f"there is no control {unknown[0]!r}", hint="see `auditor controls list`")
-    if not frameworks and not control_ids:
+def _chosen(catalog: "Catalog", config: "Config") -> tuple["Control", ...]:
+    if not config.frameworks and not config.control_ids:
         return tuple(catalog.controls.values())
-    chosen = {control.id: control for control in catalog.controls_of(catalog.select(frameworks))}
-    chosen |= {name: catalog.controls[name] for name in control_ids}
-    return tuple(chosen.values())
+    return catalog.controls_of(catalog.select(config.frameworks, config.control_ids))
 
 
 def _print(operations: Sequence["Operation"], given: Mapping[str, Any], *, as_json: bool) -> int:

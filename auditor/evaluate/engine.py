@@ -95,21 +95,28 @@ class _Gaps:
 
 
 def evaluate(
-    evidence: Evidence, catalog: Catalog, framework_ids: Sequence[str] = (), sampling: Sampling | None = None
+    evidence: Evidence,
+    catalog: Catalog,
+    framework_ids: Sequence[str] = (),
+    sampling: Sampling | None = None,
+    control_ids: Sequence[str] = (),
 ) -> Results:
-    """Judge the controls of the chosen frameworks.
+    """Judge the controls of the chosen frameworks, and chosen single ones.
 
     Args:
         evidence: a closed evidence folder.
         catalog: controls, frameworks and operations.
-        framework_ids: which frameworks; empty means those that the evidence was collected for.
+        framework_ids: which frameworks.
         sampling: draws a sample from each population of resources; None tests every member.
+        control_ids: which controls beside those; without any framework or control, what the evidence was collected for.
 
     Raises:
-        UsageError: an unknown framework.
+        UsageError: an unknown framework or control.
         IntegrityError: an evidence file does not have its hash.
     """
-    frameworks = catalog.select(framework_ids or evidence.run.frameworks)
+    if not framework_ids and not control_ids:
+        framework_ids, control_ids = evidence.run.frameworks, evidence.run.controls
+    frameworks = catalog.select(framework_ids, control_ids)
     accounts = libraries(evidence, catalog.operations)
     gaps = _Gaps()
     controls = tuple(

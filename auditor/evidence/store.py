@@ -393,6 +393,7 @@ def _run_info(document: Any) -> RunInfo:
             tool=document["tool"],
             skipped=tuple(document["skipped"]),
             operations=tuple(document["operations"]),
+            controls=tuple(str(name) for name in document.get("controls", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(f"scope.json is malformed: {error}") from error

@@ -70,6 +70,7 @@ def write_rules(folder: Path, catalog: Catalog, config: Config) -> None:
         allow=tuple(config.allow),
         own=tuple(f"own-{number}" for number in range(1, len(roots))),
         sampling=config.sampling,
+        controls=tuple(config.control_ids),
     )
     (rules / REQUEST).write_bytes(request.data())
     (folder / REPLAY).write_bytes(REPLAY_TEXT)
@@ -85,6 +86,8 @@ class JudgedAs:
     own: tuple[str, ...]
     """Folders of own controls, inside ``rules``."""
     sampling: Sampling | None = None
+    controls: tuple[str, ...] = ()
+    """Single controls, beside those of the frameworks."""
 
     def data(self) -> bytes:
         """Return the bytes of ``rules/request.json``."""
@@ -96,6 +99,7 @@ class JudgedAs:
                 "allow": list(self.allow),
                 "own": list(self.own),
                 "sampling": self.sampling.model_dump() if self.sampling else None,
+                **({"controls": list(self.controls)} if self.controls else {}),
             }
         )
 
@@ -120,6 +124,7 @@ def read_request(rules: Path) -> JudgedAs:
             allow=tuple(str(name) for name in document["allow"]),
             own=own,
             sampling=_sampling(document.get("sampling")),
+            controls=tuple(str(name) for name in document.get("controls", ())),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise CatalogError(f"{path.name} does not say how the pack was judged: {error}") from error

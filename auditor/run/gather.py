@@ -7,6 +7,7 @@ from pathlib import Path
 
 from auditor.base.canonical import canonical_json
 from auditor.catalog.load import Catalog
+from auditor.catalog.policy import trail_evidence
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller
 from auditor.collect.calls import Limits
@@ -51,6 +52,8 @@ def collect_evidence(
         AuditorError: the account cannot be asked at all, or the evidence cannot be written.
     """
     config = request.config
+    frameworks = catalog.select(config.frameworks, config.control_ids)
+    controls = catalog.controls_of(frameworks)
     started = request.now()
     log = CallLog()
     caller = caller_of(config, log)
@@ -61,7 +64,7 @@ def collect_evidence(
     collected = collect_account(
         caller,
         operations=catalog.operations,
-        wanted=catalog.operations_of(catalog.controls_of(catalog.select(config.frameworks))),
+        wanted=catalog.operations_of(controls),
         regions=config.regions,
         period=request.period,
         writer=writer,
@@ -73,10 +76,10 @@ def collect_evidence(
     )
     produced: tuple[str, ...] = ()
     if "truth" not in config.skip:
-        produced += truth_operations(catalog, config.frameworks)
+        produced += truth_operations(catalog, frameworks)
         ask_besides(
             caller,
-            truth_calls(catalog, config.frameworks, collected.scope, writer),
+            truth_calls(catalog, frameworks, collected.scope, writer),
             operations=catalog.operations,
             writer=writer,
             redactor=redactor,
@@ -85,8 +88,10 @@ def collect_evidence(
             limits=limits,
             progress=lambda done, total, note: progress("Ask AWS about patterns", done, total, note),
         )
-    if "trail" not in config.skip:
-        wanted = (DIGESTS,) if "events" in config.skip else (DIGESTS, EVENTS)
+    wanted = trail_evidence(controls, whole=bool(config.frameworks))
+    if "events" in config.skip:
+        wanted = tuple(name for name in wanted if name != EVENTS)
+    if "trail" not in config.skip and wanted:
         produced += wanted
         _verify_trails(request, caller, collected, writer, folder, log, progress, series.anchors, wanted)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
@@ -188,6 +193,7 @@ def _run_info(
         started=started,
         ended=request.now(),
         frameworks=tuple(config.frameworks),
+        controls=tuple(config.control_ids),
         principal=caller.principal,
         tool=TOOL,
         skipped=tuple(config.skip),

@@ -37,7 +37,7 @@ class Rules:
     """Everything that a judgement depends on, beside the evidence.
 
     Args:
-        config: the settings; ``frameworks`` may be empty, which means those that the evidence was collected for.
+        config: the settings; without any framework or control, what the evidence was collected for is judged.
         catalog: controls, frameworks and operations.
         waivers: accepted failures.
         attestations: answers to manual controls.
@@ -56,10 +56,10 @@ def load_rules(config: Config, catalog: Catalog | None = None) -> Rules:
 
     Raises:
         CatalogError: a control file is wrong.
-        UsageError: an unknown framework, or a wrong waiver, attestation or imported file.
+        UsageError: an unknown framework or control, or a wrong waiver, attestation or imported file.
     """
     catalog = catalog or open_catalog(config.controls)
-    catalog.select(config.frameworks)
+    catalog.select(config.frameworks, config.control_ids)
     return Rules(
         config,
         catalog,
@@ -79,6 +79,7 @@ def open_rules(rules: Path) -> Rules:
     own = [str(rules / name) for name in request.own]
     config = Config(
         frameworks=list(request.frameworks),
+        control_ids=list(request.controls),
         controls=own,
         waivers=str(rules / WAIVERS) if (rules / WAIVERS).exists() else "",
         attestations=str(rules / ATTESTATIONS) if (rules / ATTESTATIONS).exists() else "",
@@ -97,6 +98,6 @@ def judge(folder: Path, rules: Rules) -> Results:
     """
     asked = rules.config.sampling
     sampling = Sampling(asked.size, asked.seed) if asked else None
-    results = evaluate(Evidence(folder), rules.catalog, rules.config.frameworks, sampling)
+    results = evaluate(Evidence(folder), rules.catalog, rules.config.frameworks, sampling, rules.config.control_ids)
     imported = tuple(item.document(f"{EVIDENCE}/{name}") for name, item in stored_imports(folder))
     return replace(apply_exceptions(results, rules.waivers, rules.attestations), imported=imported)

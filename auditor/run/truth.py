@@ -11,7 +11,7 @@ from auditor.base.canonical import canonical_json
 from auditor.catalog.load import Catalog
 from auditor.evidence.operations import Call, confirming
 from auditor.evidence.store import EvidenceWriter
-from auditor.model import AccountScope
+from auditor.model import AccountScope, Framework
 from auditor.monitoring.patterns.coverage import World
 from auditor.monitoring.patterns.requirement import Requirement, requirement_from
 from auditor.monitoring.patterns.truth import plan
@@ -26,20 +26,20 @@ _PATTERNS = (
 """Where the patterns of an account stand: operation, list, key."""
 
 
-def truth_operations(catalog: Catalog, frameworks: Sequence[str]) -> tuple[str, ...]:
+def truth_operations(catalog: Catalog, frameworks: Sequence[Framework]) -> tuple[str, ...]:
     """Return the names of the operations by which AWS confirms what the frameworks' controls read."""
-    controls = catalog.controls_of(catalog.select(frameworks))
+    controls = catalog.controls_of(frameworks)
     return confirming(catalog.operations, catalog.operations_of(controls))
 
 
 def truth_calls(
-    catalog: Catalog, frameworks: Sequence[str], scope: AccountScope, writer: EvidenceWriter
+    catalog: Catalog, frameworks: Sequence[Framework], scope: AccountScope, writer: EvidenceWriter
 ) -> tuple[Call, ...]:
     """Return the calls that let AWS judge the stored patterns of an account; a bounded number, in a stable order.
 
     Args:
         catalog: the controls.
-        frameworks: the editions of the run.
+        frameworks: what the run asks for.
         scope: the account and its Regions.
         writer: holds what was collected of it.
     """
@@ -55,10 +55,10 @@ def truth_calls(
     )
 
 
-def _requirements(catalog: Catalog, frameworks: Sequence[str]) -> Iterator[Requirement]:
+def _requirements(catalog: Catalog, frameworks: Sequence[Framework]) -> Iterator[Requirement]:
     """Yield what the monitoring controls ask for, each edition's own wording once."""
     seen: set[bytes] = set()
-    for framework in catalog.select(frameworks):
+    for framework in frameworks:
         for requirement in framework.requirements:
             for control in (catalog.controls[name] for name in requirement.controls):
                 parameters = {**control.parameters, **requirement.parameters}

@@ -41,8 +41,18 @@ def test_the_policy_is_json_and_needs_no_credentials() -> None:
 
 
 def test_the_key_that_trails_may_need_is_not_forgotten() -> None:
-    outcome = auditor("policy", "--control", "kms-key-rotation")
+    outcome = auditor("policy", "--framework", "cis-aws-5.0.0")
     assert "kms:Decrypt" in outcome.stderr
+
+
+def test_one_question_needs_the_rights_of_its_own_operations_only() -> None:
+    outcome = auditor("policy", "--control", "iam-root-mfa,iam-password-reuse-24")
+    (statement,) = json.loads(outcome.stdout)["Statement"]
+    assert statement["Action"] == ["ec2:DescribeRegions", "iam:GetAccountPasswordPolicy", "iam:GetAccountSummary"]
+    assert outcome.stderr == ""
+    over_time = auditor("policy", "--control", "trail-chain-verified")
+    assert "s3:GetObject" in over_time.stdout
+    assert "kms:Decrypt" in over_time.stderr
 
 
 def test_unknown_controls_and_frameworks_are_usage_errors() -> None:
