@@ -130,8 +130,10 @@ class _ControlFile(BaseModel):
             raise ValueError("a control that is judged names its evidence")
         if self.consults and not self.check:
             raise ValueError("only a check can consult further operations")
-        if self.scope is Scope.RESOURCE and not (self.population and self.identify):
-            raise ValueError("a control over resources has population and identify")
+        if bool(self.population) != bool(self.identify):
+            raise ValueError("population and identify go together")
+        if self.scope is Scope.RESOURCE and self.pass_when and not self.population:
+            raise ValueError("a control over resources has population and identify, or a check that lists them")
         if self.scope is not Scope.RESOURCE and self.pass_when and self.population:
             raise ValueError("population belongs to controls over resources")
         if bool(self.exclude_when) != bool(self.exclude_reason):

@@ -7,11 +7,9 @@ nothing and keeps no clock, so that the same answers always lead to the same cal
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import jmespath
-
 from auditor.base.errors import UsageError
 from auditor.base.period import Period
-from auditor.evidence.operations import GLOBAL, Call, Operation, Pages, expand, needed
+from auditor.evidence.operations import GLOBAL, SHAPELESS, Call, Operation, Pages, expand, needed
 
 _Key = tuple[str, str, bytes]
 """A call's own key: Region, operation, parameters."""
@@ -105,11 +103,12 @@ class Plan:
                 regions=self._regions,
                 answers=self._pages_of,
                 period=self._period,
+                # A parent's answer has a shape that no list of calls can be read from. Evaluation meets the same
+                # obstacle and says so; there is nothing to ask for it.
+                broken=lambda *_: None,
             )
-        except (jmespath.exceptions.JMESPathError, TypeError, AttributeError, ValueError):
-            # The parent's answer has a shape that no list of calls can be read from. Evaluation meets the same
-            # obstacle and says so; there is nothing to ask.
-            return ()
+        except SHAPELESS:
+            return ()  # there is no period, and the operation is asked about one
 
     def _pages_of(self, operation: str) -> Pages:
         answers = self._answers.get(operation, {})

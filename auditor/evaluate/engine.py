@@ -1,10 +1,11 @@
 """The catalogue engine: evidence and controls in, results out. Same evidence, same catalogue, same results, anywhere.
 
-What it does once so that no check has to: missing, refused, incomplete or malformed evidence becomes NOT_ASSESSED with
-the operation, error code and IAM action; every result cites the evidence that was read for it; populations reconcile.
+What it does once so that no check has to: a failure that is proven by what was read stays one, and short of that
+missing, refused, incomplete or malformed evidence becomes NOT_ASSESSED with operation, error code and IAM action
+(``concluded``); every result cites the evidence that was read for it; populations reconcile.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +15,12 @@ from auditor.base.canonical import canonical_json
 from auditor.base.errors import CatalogError
 from auditor.catalog.load import Catalog
 from auditor.evaluate import criterion
-from auditor.evaluate.checks import find_check
-from auditor.evaluate.checks.fields import seen_until
+from auditor.evaluate.checks import find_check, find_listing
+from auditor.evaluate.checks.fields import counted, seen_until, shortened
+from auditor.evaluate.library import EvidenceMissing, Library, Missing, libraries
 from auditor.evaluate.sampling import draw
-from auditor.evaluate.view import EvidenceMissing, Library, Missing, Subject, View, libraries
+from auditor.evaluate.view import Subject, View
+from auditor.evidence.operations import Call
 from auditor.evidence.store import Evidence, Record
 from auditor.model import (
     Citation,
@@ -35,18 +38,8 @@ from auditor.model import (
     worst,
 )
 
-_UNREADABLE = (
-    KeyError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    IndexError,
-    ArithmeticError,
-    StopIteration,
-    RecursionError,
-    jmespath.exceptions.JMESPathError,
-)
-"""What a check raises over evidence that does not have the form AWS documents."""
+_MOST_NAMED = 300
+"""Characters of a name in a reason; AWS names are shorter, hostile evidence need not be."""
 
 _COUNTED_AS_EXCLUDED = frozenset({State.NOT_APPLICABLE})
 _COUNTED_AS_NOT_ASSESSED = frozenset({State.NOT_ASSESSED, State.MANUAL})
@@ -75,6 +68,12 @@ class _Item:
     """Why a member of the population is not tested although nothing is missing; empty when it is."""
     others: tuple[Mapping[str, Any], ...] = ()
     """Further values that the same answer gives under the same name; the worst of all counts."""
+    broken_off: bool = False
+    """True for a member from an answer that broke off: it counts only for a failure that it shows."""
+    view: View | None = None
+    """What has been read of a member already, where a check lists the members itself."""
+    judge: Callable[[View], Verdict] | None = None
+    """How such a member is judged."""
 
 
 class _Gaps:
@@ -189,45 +188,59 @@ def _account(variant: _Variant, library: Library, gaps: _Gaps, sampling: Samplin
     if not control.evidence:
         reason = "No AWS API shows this; a dated attestation by a responsible person is asked for."
         return [_result(variant, account.id, "global", account.id, Verdict(State.MANUAL, reason), View(library))]
-    items = _items(control, library)
+    items = _items(variant, library)
     if sampling is not None and control.scope is Scope.RESOURCE:
         items = _sampled(control, account.id, items, sampling)
-    return [_judge_all(variant, library, item, gaps) for item in items]
+    judged = [(item, _judge_all(variant, library, item, gaps)) for item in items]
+    return [result for item, result in judged if not item.broken_off or result.state is State.FAIL]
 
 
-def _items(control: Control, library: Library) -> list[_Item]:
-    account = library.account
+def _items(variant: _Variant, library: Library) -> list[_Item]:
+    control, account = variant.control, library.account
     if control.scope is Scope.ACCOUNT:
         return [_Item("global", account.id, {}, None)]
     if control.scope is Scope.REGION:
         return [_Item(region, region, {}, None) for region in account.regions]
-    return _population(control, library)
+    return _population(control, library) if control.population else _by_check(variant, library)
+
+
+def _gap(missing: Missing) -> _Item:
+    """Stand for what an answer would have told of: the thing it was asked about, or all of it."""
+    return _Item(missing.region, missing.resource or missing.operation, {}, None, missing)
+
+
+def _by_check(variant: _Variant, library: Library) -> list[_Item]:
+    """Let a check list the members itself, where they come from answers of several operations."""
+    view = View(library)
+    members: dict[tuple[str, str], _Item] = {}
+    listing = find_listing(variant.control.check)
+    if listing is None:
+        raise CatalogError(f"{variant.control.origin}: there is no check named {variant.control.check}")
+    with view.going_on(), seen_until(max(library.as_of, library.seen_until)):
+        subject = _subject(variant, library, _Item("global", library.account.id, {}, None), view)
+        for member in listing(subject):
+            found = _Item(member.region, member.resource, {}, None, view=member.evidence, judge=member.judge)
+            members.setdefault((member.region, member.resource), found)
+    return [*(members[key] for key in sorted(members)), *map(_gap, view.lacking)]
 
 
 def _population(control: Control, library: Library) -> list[_Item]:
     """List the members of a population; one seen from several Regions counts once, as its home Region shows it."""
-    operation = control.evidence[0]
     members: dict[tuple[str, str], _Item] = {}
-    unanswered: list[_Item] = []
-    try:
-        calls = library.due(operation)
-    except EvidenceMissing as signal:
-        return [_Item(signal.missing.region, signal.missing.operation, {}, None, signal.missing)]
-    for call in calls:
-        try:
-            record = library.record(call, absent_ok=True)
-            found = _members(control, library, record)
-        except EvidenceMissing as signal:
-            unanswered.append(_Item(call.region, call.operation, {}, None, signal.missing))
-            continue
-        for item in found:
+    due = library.listed(control.evidence[0])
+    unanswered = {missing: _gap(missing) for _, missing in due.missing}
+    for call in due.calls:
+        for item in _members(control, library, call):
+            if item.missing is not None:
+                unanswered.setdefault(item.missing, item)
+                continue
             key = (item.region, item.resource)
             known = members.get(key)
-            if known is not None and known.record is record:
+            if known is not None and known.record is item.record:
                 members[key] = replace(known, others=(*known.others, item.value))
-            elif known is None or record.call.region == item.region:
+            elif known is None or call.region == item.region or known.broken_off:
                 members[key] = item
-    return [*(members[key] for key in sorted(members)), *unanswered]
+    return [*(members[key] for key in sorted(members)), *unanswered.values()]
 
 
 def _sampled(control: Control, account: str, items: Sequence[_Item], sampling: Sampling) -> list[_Item]:
@@ -253,25 +266,43 @@ def _is_excluded(control: Control, item: _Item) -> bool:
     return bool(control.exclude_when) and jmespath.search(control.exclude_when, item.value) is True
 
 
-def _members(control: Control, library: Library, record: Record) -> list[_Item]:
-    if record.absent:
-        return []
+def _members(control: Control, library: Library, call: Call) -> Iterable[_Item]:
+    """Yield the members that one call tells of, and what it does not tell; what broke off tells of what it holds."""
     try:
-        return [item for page in library.pages(record) for item in _members_of_page(control, library, record, page)]
-    except jmespath.exceptions.JMESPathError as error:
-        raise library.malformed(record, f"the population cannot be listed: {error}") from error
+        record = library.record(call, absent_ok=True)
+        pages = () if record.absent else library.pages(record)
+        broken_off = False
+    except EvidenceMissing as signal:
+        yield _gap(signal.missing)
+        fragment = library.fragments(call)
+        if fragment is None:
+            return
+        (record, pages), broken_off = fragment, True
+    for page in pages:
+        for item in _members_of_page(control, library, record, page):
+            if not (broken_off and item.missing is not None):
+                yield replace(item, broken_off=broken_off)
 
 
 def _members_of_page(control: Control, library: Library, record: Record, page: Any) -> Iterable[_Item]:
-    values = jmespath.search(control.population, page)
+    try:
+        values = jmespath.search(control.population, page)
+    except jmespath.exceptions.JMESPathError as error:
+        yield _gap(library.malformed(record, f"the population cannot be listed: {error}").missing)
+        return
     if values is None:
-        raise library.malformed(record, f"the answer has nothing at {control.population}")
+        yield _gap(library.malformed(record, f"the answer has nothing at {control.population}").missing)
+        return
     for value in values if isinstance(values, list) else [values]:
-        resource = jmespath.search(control.identify, value)
-        if not isinstance(resource, str) or not resource or not isinstance(value, dict):
-            raise library.malformed(record, f"an item has no {control.identify}")
-        home = jmespath.search(control.home_region, value) if control.home_region else None
-        yield _Item(str(home or record.call.region), resource, value, record)
+        try:
+            resource = jmespath.search(control.identify, value)
+            home = jmespath.search(control.home_region, value) if control.home_region else None
+        except jmespath.exceptions.JMESPathError:
+            resource = home = None
+        if isinstance(resource, str) and resource and isinstance(value, dict):
+            yield _Item(str(home or record.call.region), resource, value, record)
+        else:
+            yield _gap(library.malformed(record, f"an item has no {control.identify}").missing)
 
 
 def _judge_all(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Result:
@@ -282,30 +313,44 @@ def _judge_all(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) ->
 
 
 def _judge(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Result:
-    view = View(library)
+    view = item.view or View(library)
     control, account = variant.control, library.account.id
+    found: Verdict | None = None
     if item.missing is not None:
-        gaps.note(account, item.missing, control.id)
-        return _result(variant, account, item.region, item.resource, _unanswered(item.missing), view, item.missing.ref)
-    if item.record is not None:
-        view.note(item.record)
-    try:
-        with seen_until(max(library.as_of, library.seen_until)):
-            verdict = _verdict(variant, library, item, view)
-    except EvidenceMissing as signal:
-        gaps.note(account, signal.missing, control.id)
-        verdict = _unanswered(signal.missing)
-        return _result(variant, account, item.region, item.resource, verdict, view, signal.missing.ref)
-    except _UNREADABLE as error:
-        missing = _malformed(error, view)
+        view.lack(item.missing)
+    else:
+        if item.record is not None:
+            view.note(item.record)
+        with view.going_on(), seen_until(max(library.as_of, library.seen_until)):
+            found = _verdict(variant, library, item, view)
+    verdict = concluded(found, view.lacking)
+    for missing in (*view.lacking, *(view.left_open if verdict.state is State.NOT_ASSESSED else ())):
         gaps.note(account, missing, control.id)
-        return _result(variant, account, item.region, item.resource, _unanswered(missing), view)
-    if verdict.state is State.NOT_ASSESSED:
-        for missing in view.left_open:
-            gaps.note(account, missing, control.id)
-    if item.record is not None:
+    if item.record is not None and found is verdict:
         view.point(item.value, suffix=verdict.pointer)
     return _result(variant, account, item.region, item.resource, verdict, view)
+
+
+def concluded(verdict: Verdict | None, lacking: Sequence[Missing]) -> Verdict:
+    """Weigh a failure against a gap, for every control: the rule of the house.
+
+    FAIL where what was read proves a failure, whatever else is missing; else NOT_ASSESSED where anything is missing;
+    else what the check concluded. What was missing beside a failure goes with it, so that accepting the one does not
+    hide the other.
+
+    Args:
+        verdict: what was concluded; None when nothing could be.
+        lacking: what was missing of that which the verdict needs.
+    """
+    if verdict is not None and verdict.state is State.FAIL and lacking:
+        missing = [
+            {"operation": item.operation, "region": item.region, "resource": item.resource, "error": item.code}
+            for item in lacking
+        ]
+        return replace(verdict, details={**verdict.details, "missing": missing})
+    if verdict is None or lacking:
+        return _unanswered(lacking)
+    return verdict
 
 
 def _verdict(variant: _Variant, library: Library, item: _Item, view: View) -> Verdict:
@@ -317,20 +362,24 @@ def _verdict(variant: _Variant, library: Library, item: _Item, view: View) -> Ve
     if control.pass_when:
         value = item.value if control.scope is Scope.RESOURCE else _single_page(control, item, view)
         return criterion.judge(control, value) if value is not None else _empty(control)
+    if item.judge is not None:
+        return item.judge(view)
     check = find_check(control.check)
     if check is None:
         raise CatalogError(f"{control.origin}: there is no check named {control.check}")
-    return check(
-        Subject(
-            account=library.account,
-            region=item.region,
-            resource=item.resource,
-            item=item.value,
-            evidence=view,
-            as_of=library.as_of,
-            period=library.period,
-            parameters=variant.parameters,
-        )
+    return check(_subject(variant, library, item, view))
+
+
+def _subject(variant: _Variant, library: Library, item: _Item, view: View) -> Subject:
+    return Subject(
+        account=library.account,
+        region=item.region,
+        resource=item.resource,
+        item=item.value,
+        evidence=view,
+        as_of=library.as_of,
+        period=library.period,
+        parameters=variant.parameters,
     )
 
 
@@ -345,29 +394,22 @@ def _single_page(control: Control, item: _Item, view: View) -> Mapping[str, Any]
     return page
 
 
-def _unanswered(missing: Missing) -> Verdict:
+def _unanswered(lacking: Sequence[Missing]) -> Verdict:
+    missing, *others = lacking
+    about = f" about {shortened(missing.resource, _MOST_NAMED)}" if missing.resource else ""
     where = "" if missing.region == "global" else f" in {missing.region}"
     needs = f" The IAM action is {missing.action}." if missing.action else ""
-    reason = f"{missing.operation}{where} gave no usable answer ({missing.code}): {missing.message.rstrip('.')}.{needs}"
+    more = f" {counted(len(others), 'further answer')} {'is' if len(others) == 1 else 'are'} missing." if others else ""
+    why = missing.message.rstrip(".")
+    reason = f"{missing.operation}{where} gave no usable answer ({missing.code}){about}: {why}.{needs}{more}"
     return Verdict(State.NOT_ASSESSED, reason, observed=f"{missing.operation}: {missing.code}")
 
 
-def _malformed(error: Exception, view: View) -> Missing:
-    """Blame the last record read: what a check could not understand is what it had just looked at."""
-    what = f"the field {error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
-    message = f"the answer does not have the documented form: {what[:300]}"
-    if not view.read:
-        return Missing("evidence", "global", "Malformed", message, "", "")
-    record = view.read[-1]
-    return Missing(record.call.operation, record.call.region, "Malformed", message, "", record.ref)
-
-
-def _result(
-    variant: _Variant, account: str, region: str, resource: str, verdict: Verdict, view: View, ref: str = ""
-) -> Result:
+def _result(variant: _Variant, account: str, region: str, resource: str, verdict: Verdict, view: View) -> Result:
     citations = view.citations
-    if ref and all(citation.ref != ref for citation in citations):
-        citations = (*citations, Citation(ref))
+    cited = {citation.ref for citation in citations}
+    further = dict.fromkeys(missing.ref for missing in view.lacking if missing.ref and missing.ref not in cited)
+    citations = (*citations, *map(Citation, further))
     return Result(
         account=account,
         region=region,
@@ -405,8 +447,9 @@ def _counted(population: Population, state: State) -> Population:
 def _nothing(control: Control, library: Library) -> list[Result]:
     """Say what an empty population means, citing the complete answers that show it to be empty."""
     view = View(library)
-    for call in library.grounds(control.evidence[0]):
-        view.note(library.record(call, absent_ok=True))
+    for operation in control.evidence[:1] if control.population else control.evidence:
+        for call in library.grounds(operation):
+            view.note(library.record(call, absent_ok=True))
     variant = _Variant(control, control.parameters, ())
     return [_result(variant, library.account.id, "global", library.account.id, _empty(control), view)]
 

@@ -1,4 +1,4 @@
-"""Applies waivers and attestations to results. A waiver never hides a failure; an attestation never becomes a PASS."""
+"""Applies waivers and attestations to results. A waiver hides no failure and no gap; an attestation is no PASS."""
 
 import fnmatch
 from collections import Counter
@@ -45,12 +45,18 @@ def _control(
         for before, after in zip(item.results, changed, strict=True)
         if before.state is State.MANUAL and after.state is not State.MANUAL
     )
+    reopened = Counter(
+        (after.account, after.region)
+        for before, after in zip(item.results, changed, strict=True)
+        if before.state is State.FAIL and after.state is State.NOT_ASSESSED
+    )
+    answered.subtract(reopened)
     populations = tuple(_answered(population, answered) for population in item.populations)
     return replace(item, results=changed, populations=populations)
 
 
 def _answered(population: Population, answered: Counter[tuple[str, str]]) -> Population:
-    """Move what a person found not met from "not assessed" to "tested", so that populations still reconcile."""
+    """Move what a person found not met to "tested", and what a waiver left open back, so that populations reconcile."""
     count = answered[population.account, population.region]
     return replace(population, tested=population.tested + count, not_assessed=population.not_assessed - count)
 
@@ -68,7 +74,7 @@ def _apply(
                 result.resource, _literal_brackets(waiver.resource)
             ):
                 used.add(id(waiver))
-                return replace(result, state=State.WAIVED, waiver=_terms(waiver))
+                return _waived(result, waiver)
     if result.state is State.MANUAL:
         for attestation in attestations:
             if _fits(attestation.control, attestation.account, item, result):
@@ -76,6 +82,20 @@ def _apply(
                 state = State.MANUAL if attestation.met else State.FAIL
                 return replace(result, state=state, details={**result.details, "attestation": _statement(attestation)})
     return result
+
+
+def _waived(result: Result, waiver: Waiver) -> Result:
+    """Accept a failure; what was missing beside it nobody has seen, so nobody can have accepted it."""
+    missing = result.details.get("missing")
+    if not missing:
+        return replace(result, state=State.WAIVED, waiver=_terms(waiver))
+    named = ", ".join(f"{item['operation']} in {item['region']} ({item['error']})" for item in missing[:_NAMED])
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    reason = f"The failure found is waived, but not all answers were there to look for others: {named}{more}."
+    return replace(result, state=State.NOT_ASSESSED, reason=reason, waiver=_terms(waiver))
+
+
+_NAMED = 3
 
 
 def _fits(control: str, account: str, item: ControlResult, result: Result) -> bool:

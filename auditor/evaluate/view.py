@@ -1,305 +1,26 @@
 """What a check may see: the evidence of one account, and nothing else. Every read is noted, so that results cite it.
 
 A read of something that is missing raises ``EvidenceMissing``; the engine turns that into NOT_ASSESSED. Checks may thus
-assume that what they were handed is there, and an absent answer can never look like an empty list.
+assume that what they were handed is there, and an absent answer can never look like an empty list. Where one answer
+can only add a failure to what others show, a check reads it through ``known`` or ``each``: what is missing is noted, a
+failure that the rest proves stays one, and anything else becomes NOT_ASSESSED, which the engine sees to.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import jmespath
 
-from auditor.base.canonical import canonical_json, plain
 from auditor.base.period import Period
-from auditor.evidence.operations import GLOBAL, Call, Operation, Pages, expand
-from auditor.evidence.store import Evidence, Record, escape, pointer_to
+from auditor.evaluate.library import UNREADABLE, Consulted, EvidenceMissing, Library, Missing
+from auditor.evidence.operations import GLOBAL, Call
+from auditor.evidence.store import Record
 from auditor.model import AccountScope, Citation, Verdict
 
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """One call whose answer is not there. ``ref`` is empty when nothing at all was stored for it."""
-
-    operation: str
-    region: str
-    code: str
-    message: str
-    action: str
-    ref: str
-
-
-class EvidenceMissing(Exception):  # noqa: N818 - a signal to the engine, not an error of the product
-    """A check asked for evidence that does not exist, is incomplete or malformed."""
-
-    def __init__(self, missing: Missing) -> None:
-        super().__init__(f"{missing.operation} in {missing.region}: {missing.code}")
-        self.missing = missing
-
-
-@dataclass(frozen=True, slots=True)
-class Consulted:
-    """What became of the calls of an operation that is looked at only where something leads there.
-
-    Args:
-        answers: the complete answers with their pages; no page where AWS said that there is no such thing.
-        missing: the calls without an answer; no call where it is not even known what was to be asked.
-    """
-
-    answers: tuple[tuple[Record, tuple[Any, ...]], ...] = ()
-    missing: tuple[tuple[Call | None, Missing], ...] = ()
-
-    def gap(self, region: str, **parameters: Any) -> Missing | None:
-        """Return what is missing of a Region's answers, or of those to calls with some parameters."""
-        for call, missing in self.missing:
-            fits = call is None or parameters.items() <= dict(call.parameters).items()
-            if fits and (call is None or call.region in {region, GLOBAL}):
-                return missing
-        return None
-
-
-class Library:
-    """All evidence of one account, with the calls that were due. Shared by all views of that account.
-
-    Args:
-        evidence: the closed evidence folder.
-        account: whose evidence.
-        operations: the catalogue's operations by name.
-    """
-
-    def __init__(self, evidence: Evidence, account: AccountScope, operations: Mapping[str, Operation]) -> None:
-        self._evidence = evidence
-        self._operations = operations
-        self._due: dict[str, tuple[Call, ...] | Missing] = {}
-        self._consulted: dict[str, Consulted] = {}
-        self._places: dict[str, Mapping[int, str]] = {}
-        self._by_value: dict[str, Mapping[bytes, Sequence[Call]]] = {}
-        self._found: dict[tuple[str, str, bytes], Record] = {
-            _identity(record.call): record for record in evidence.records if record.account == account.id
-        }
-        self.beside: Mapping[str, Library] = {}
-        """The libraries of the run's other accounts, by account id."""
-        self.account = account
-        self.period = evidence.run.period
-        self.as_of = evidence.run.as_of
-        self.seen_until = max((record.collected_at for record in evidence.records), default=self.as_of)
-        """When the last answer of the run arrived."""
-
-    def due(self, operation: str) -> tuple[Call, ...]:
-        """Return the calls that this operation stands for.
-
-        Raises:
-            EvidenceMissing: an answer that the list itself depends on is missing.
-        """
-        if operation not in self._due:
-            self._due[operation] = self._expand(operation)
-        due = self._due[operation]
-        if isinstance(due, Missing):
-            raise EvidenceMissing(due)
-        return due
-
-    def grounds(self, operation: str) -> tuple[Call, ...]:
-        """Return the calls that show what there is of an operation: its own, or where there are none, its parents'."""
-        parents = self._operations[operation].parents
-        return self.due(operation) or tuple(call for parent in parents for call in self.grounds(parent))
-
-    def knows(self, operation: str) -> bool:
-        """Say whether the catalogue has an operation; that of an older pack may not."""
-        return operation in self._operations
-
-    def consult(self, operation: str) -> Consulted:
-        """Return what became of an operation's calls; worked out once."""
-        if operation not in self._consulted:
-            self._consulted[operation] = self._consult(operation)
-        return self._consulted[operation]
-
-    def _consult(self, operation: str) -> Consulted:
-        if not self.knows(operation):
-            return Consulted()
-        try:
-            due = self.due(operation)
-        except EvidenceMissing as signal:
-            return Consulted(missing=((None, signal.missing),))
-        answers, missing = [], []
-        for call in due:
-            try:
-                record = self.record(call, absent_ok=True)
-            except EvidenceMissing as signal:
-                missing.append((call, signal.missing))
-            else:
-                answers.append((record, () if record.absent else self.pages(record)))
-        return Consulted(tuple(answers), tuple(missing))
-
-    def asked(self, operation: str) -> bool:
-        """Say whether an operation was part of the run."""
-        return operation in self._evidence.run.operations
-
-    def optional(self, operation: str) -> tuple[Call, ...]:
-        """Return the calls that this operation stands for; none where it is unknown or was not part of the run."""
-        if operation not in self._operations:
-            return ()  # a pack that was made before the operation was in the catalogue
-        try:
-            return self.due(operation)
-        except EvidenceMissing:
-            return ()
-
-    def asked_with(self, operation: str, parameters: Mapping[str, Any]) -> Sequence[Call]:
-        """Return the calls that carry the first of some parameters, from an index that is made once.
-
-        Calls about optional things are among them, unlike in ``due``: who asks by name knows what they are looking for.
-
-        Raises:
-            EvidenceMissing: an answer that the list itself depends on is missing.
-        """
-        due = self.due(operation)
-        if not parameters:
-            return due
-        if operation not in self._by_value:
-            index: dict[bytes, list[Call]] = {}
-            for call in {call.key: call for call in self._asked(operation)}.values():
-                for name, value in call.parameters:
-                    index.setdefault(canonical_json([name, plain(value)]), []).append(call)
-            self._by_value[operation] = index
-        name, value = next(iter(parameters.items()))
-        return self._by_value[operation].get(canonical_json([name, plain(value)]), ())
-
-    def _expand(self, name: str) -> tuple[Call, ...] | Missing:
-        operation = self._operations[name]
-        if name not in self._evidence.run.operations:
-            return Missing(
-                name, "global", "NotCollected", "this operation was not part of the run", operation.action, ""
-            )
-        if not operation.planned:
-            return tuple(record.call for record in self._evidence.of(self.account.id, name))
-        try:
-            return self._listed(operation, self._complete_answers, optional=False)
-        except EvidenceMissing as signal:
-            return signal.missing
-        except jmespath.exceptions.JMESPathError as error:
-            return Missing(
-                name, "global", "Malformed", f"its list of calls cannot be made: {error}", operation.action, ""
-            )
-
-    def _complete_answers(self, operation: str) -> Pages:
-        return [(call.region, self.pages(self.record(call))) for call in self.due(operation)]
-
-    def _listed(self, operation: Operation, answers: Callable[[str], Pages], *, optional: bool) -> tuple[Call, ...]:
-        """List the calls that are asked for each of optional things, or all the others."""
-        sources = tuple(item for item in operation.for_each if item.optional is optional)
-        if optional and not sources:
-            return ()
-        return expand(
-            replace(operation, for_each=sources),
-            account=self.account.id,
-            regions=self.account.regions,
-            answers=answers,
-            period=self.period,
-        )
-
-    def _asked(self, operation: str) -> tuple[Call, ...]:
-        """Return the due calls and those about optional things, as far as these are known."""
-        about_optional = self._listed(self._operations[operation], self._known_answers, optional=True)
-        return (*self.due(operation), *about_optional)
-
-    def _known_answers(self, operation: str) -> Pages:
-        known = []
-        for call in self.optional(operation):
-            with suppress(EvidenceMissing):
-                known.append((call.region, self.pages(self.record(call))))
-        return known
-
-    def record(self, call: Call, *, absent_ok: bool = False) -> Record:
-        """Return the stored, complete record of a call.
-
-        Raises:
-            EvidenceMissing: it is not there, ended in an error, or lacks a key that every page must have.
-        """
-        operation = self._operations[call.operation]
-        record = self._found.get(_identity(call))
-        if record is None:
-            raise EvidenceMissing(
-                Missing(call.operation, call.region, "NotCollected", "no answer was stored", operation.action, "")
-            )
-        if record.absent and absent_ok:
-            return record
-        if record.error is not None or not record.complete:
-            error = record.error
-            raise EvidenceMissing(
-                Missing(
-                    call.operation,
-                    call.region,
-                    error.code if error else "Incomplete",
-                    error.message if error else "the answer is not complete",
-                    operation.action,
-                    record.ref,
-                )
-            )
-        self._check_shape(record, operation)
-        return record
-
-    def _check_shape(self, record: Record, operation: Operation) -> None:
-        pages = self.pages(record)
-        lacking = next(
-            (key for page in pages for key in operation.required if not isinstance(page, dict) or key not in page), None
-        )
-        if lacking is not None or not pages:
-            message = f"the answer has no {lacking}" if pages else "the answer has no page"
-            raise EvidenceMissing(
-                Missing(operation.name, record.call.region, "Malformed", message, operation.action, record.ref)
-            )
-
-    def pages(self, record: Record) -> tuple[Any, ...]:
-        """Return the pages of a record, hash checked."""
-        return self._evidence.pages(record)
-
-    def pointer(self, record: Record, value: Any) -> str:
-        """Return the JSON pointer of a value inside a record's pages, by identity; empty when it is not in them.
-
-        Structures are looked up in an index, made once: a population of thousands would search its page each time.
-        """
-        if not isinstance(value, dict | list):
-            return pointer_to(self.pages(record), value)
-        if record.ref not in self._places:
-            self._places[record.ref] = dict(_places(self.pages(record)))
-        return self._places[record.ref].get(id(value), "")
-
-    def referred(self, ref: str) -> Record | None:
-        """Return the record of this account with a reference, if there is one."""
-        return next((record for record in self._found.values() if record.ref == ref), None) if ref else None
-
-    def malformed(self, record: Record, message: str) -> EvidenceMissing:
-        """Build the signal for an answer that is there but cannot be understood."""
-        action = self._operations[record.call.operation].action
-        return EvidenceMissing(
-            Missing(record.call.operation, record.call.region, "Malformed", message, action, record.ref)
-        )
-
-
-def libraries(evidence: Evidence, operations: Mapping[str, Operation]) -> tuple[Library, ...]:
-    """Return a library for each account of a run; each knows the others."""
-    found = {account.id: Library(evidence, account, operations) for account in evidence.run.accounts}
-    for name, library in found.items():
-        library.beside = {other: known for other, known in found.items() if other != name}
-    return tuple(found.values())
-
-
-def _places(pages: Sequence[Any]) -> Iterator[tuple[int, str]]:
-    """Yield identity and pointer of each structure; the pages are kept, so that an identity stays what it is."""
-    stack: list[tuple[str, Any]] = [(f"/{index}", page) for index, page in enumerate(pages)]
-    while stack:
-        where, value = stack.pop()
-        if isinstance(value, dict):
-            yield id(value), where
-            stack.extend((f"{where}/{escape(key)}", item) for key, item in value.items())
-        elif isinstance(value, list):
-            yield id(value), where
-            stack.extend((f"{where}/{index}", item) for index, item in enumerate(value))
-
-
-def _identity(call: Call) -> tuple[str, str, bytes]:
-    return (call.region, call.operation, canonical_json(plain(dict(call.parameters))))
+_T = TypeVar("_T")
 
 
 class View:
@@ -310,6 +31,7 @@ class View:
         self._read: dict[str, Record] = {}
         self._cited: dict[Citation, None] = {}
         self._left_open: dict[Missing, None] = {}
+        self._lacking: dict[Missing, None] = {}
 
     @property
     def account(self) -> AccountScope:
@@ -323,7 +45,98 @@ class View:
             return None
         other = View(library)
         other._read, other._cited, other._left_open = self._read, self._cited, self._left_open
+        other._lacking = self._lacking
         return other
+
+    def apart(self) -> "View":
+        """Return a view on the same evidence that notes its own reads: for one member of many."""
+        return View(self._library)
+
+    @property
+    def lacking(self) -> tuple[Missing, ...]:
+        """What was missing of that which the verdict needs, unless it is a failure without it."""
+        return tuple(self._lacking)
+
+    def lack(self, missing: Missing) -> None:
+        """Go on without an answer that the verdict needs: only a failure can still be concluded."""
+        self._lacking.setdefault(missing)
+        record = self._library.referred(missing.ref)
+        if record is not None:
+            self.note(record)
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Go on after what cannot be read: it is lacking, and only a failure can still be concluded."""
+        try:
+            yield
+        except EvidenceMissing as signal:
+            self.lack(signal.missing)
+        except UNREADABLE as error:
+            self.lack(self.blamed(error))
+
+    def known(self, read: Callable[[], _T]) -> _T | None:
+        """Return what can be read, or None where it is missing or malformed, which is then lacking.
+
+        For questions of which each can fail alone: whoever asks the next one does not depend on this one's answer.
+        """
+        found: list[_T] = []
+        with self.going_on():
+            found.append(read())
+        return found[0] if found else None
+
+    def each(self, operation: str, path: str, *, region: str | None = None) -> tuple[tuple[Record, Any], ...]:
+        """Like ``located``, for what could be read; what is missing is lacking, what broke off is read so far."""
+        found: list[tuple[Record, Any]] = []
+        for record, pages in self._each_answer(operation, region):
+            for page in pages:
+                with self.going_on():
+                    found.extend((record, item) for item in _listed(path, page, record, self._library))
+        return tuple(found)
+
+    def each_page(
+        self, operation: str, *, region: str | None = None
+    ) -> tuple[tuple[Record, Mapping[str, Any] | None], ...]:
+        """Like ``answers``, for what could be read; whatever is missing is lacking."""
+        found: list[tuple[Record, Mapping[str, Any] | None]] = []
+        for call in self._each_call(operation, region):
+            with self.going_on():
+                record = self._library.record(call, absent_ok=True)
+                found.append((record, self._single(record)))
+        return tuple(found)
+
+    def _each_call(self, operation: str, region: str | None) -> tuple[Call, ...]:
+        due = self._library.listed(operation)
+        for place, missing in due.missing:
+            if region is None or place in (region, GLOBAL):
+                self.lack(missing)
+        return tuple(call for call in due.calls if region in (None, call.region))
+
+    def _each_answer(self, operation: str, region: str | None) -> Iterator[tuple[Record, tuple[Any, ...]]]:
+        for call in self._each_call(operation, region):
+            try:
+                record = self.note(self._library.record(call))
+                yield record, self._library.pages(record)
+            except EvidenceMissing as signal:
+                self.lack(signal.missing)
+                if (fragment := self._library.fragments(call)) is not None:
+                    yield fragment
+
+    def blamed(self, error: Exception) -> Missing:
+        """Name the answer in which something could not be understood: where the value stands that an error speaks of.
+
+        What names no value was met in the answer that was read last.
+        """
+        what = f"the field {error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
+        message = f"the answer does not have the documented form: {what[:300]}"
+        if not self._read:
+            return Missing("evidence", GLOBAL, "Malformed", message, "", "")
+        records = list(self._read.values())
+        item = getattr(error, "item", None)
+        record = next((one for one in records if item is not None and self._library.holds(one, item)), records[-1])
+        call = record.call
+        return Missing(
+            call.operation, call.region, "Malformed", message, "", record.ref, self._library.asks_about(call)
+        )
 
     @property
     def left_open(self) -> tuple[Missing, ...]:
@@ -382,7 +195,10 @@ class View:
         Raises:
             EvidenceMissing: nobody asked in that Region; what a trail or bucket lives in need not be part of the audit.
         """
-        found = tuple(call for call in self._library.due(operation) if region in (None, call.region))
+        due = self._library.listed(operation)
+        if (hidden := due.gap(region)) is not None:
+            raise EvidenceMissing(hidden)
+        found = tuple(call for call in due.calls if region in (None, call.region))
         if not found and region not in (None, *self.account.regions):
             missing = Missing(operation, str(region), "NotCollected", "the Region is not part of the audit", "", "")
             raise EvidenceMissing(missing)
@@ -422,6 +238,8 @@ class View:
             for call in self._library.asked_with(operation, parameters)
             if region in (None, call.region) and parameters.items() <= dict(call.parameters).items()
         ]
+        if not fitting and (hidden := self._library.listed(operation).gap(region)) is not None:
+            raise EvidenceMissing(hidden)
         if not fitting:
             detail = ", ".join(f"{key}={value}" for key, value in parameters.items())
             raise EvidenceMissing(Missing(operation, region or "global", "NotCollected", f"not asked {detail}", "", ""))
@@ -512,3 +330,24 @@ class Subject:
 
 
 Check = Callable[[Subject], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One resource of a control whose check lists its members itself, because they come from several operations.
+
+    Args:
+        region: where it is, or ``global``.
+        resource: its name.
+        evidence: what has been read of it, made by ``View.apart``.
+        judge: judges it; what it raises costs this member only.
+    """
+
+    region: str
+    resource: str
+    evidence: View
+    judge: Callable[[View], Verdict]
+
+
+Listing = Callable[[Subject], Iterator[Member]]
+"""A check of that kind. It reads lists through ``each``, so that what is missing stays beside the members found."""

@@ -144,6 +144,7 @@ def expand(
     regions: Sequence[str],
     answers: Callable[[str], Pages],
     period: Period | None = None,
+    broken: Callable[[ForEach, str, Exception], None] | None = None,
 ) -> tuple[Call, ...]:
     """List the calls that an operation stands for in one account, sorted and each once.
 
@@ -153,9 +154,11 @@ def expand(
         regions: the Regions of the account that are part of the run.
         answers: gives the complete answers of another operation, by its name.
         period: the audited period; replaces ``{start}`` and ``{end}`` in fixed parameters.
+        broken: told of a Region's answer from which no calls can be listed; the others go on.
 
     Raises:
         ValueError: the operation is asked about a period, and there is none.
+        JMESPathError, TypeError, AttributeError: an answer has another shape, and ``broken`` is not given.
     """
     words = {"{account}": account}
     if period is not None:
@@ -171,9 +174,19 @@ def expand(
             where=source.where.replace("{account}", account),
             parameters={name: path.replace("{account}", account) for name, path in source.parameters.items()},
         )
-        for call in _from_items(operation, narrowed, fixed, regions, answers):
-            calls.setdefault(call.key, call)
+        for region, pages in answers(source.operation):
+            try:
+                for call in _from_items(operation, narrowed, fixed, regions, region, pages):
+                    calls.setdefault(call.key, call)
+            except SHAPELESS as error:
+                if broken is None:
+                    raise
+                broken(source, region, error)
     return tuple(calls[key] for key in sorted(calls))
+
+
+SHAPELESS = (jmespath.exceptions.JMESPathError, TypeError, AttributeError, ValueError)
+"""What comes of listing calls from an answer that does not have the form AWS documents."""
 
 
 def _filled(value: Any, words: Mapping[str, str]) -> Any:
@@ -194,19 +207,19 @@ def _from_items(
     source: ForEach,
     fixed: tuple[tuple[str, Any], ...],
     regions: Sequence[str],
-    answers: Callable[[str], Pages],
+    region: str,
+    pages: Sequence[Any],
 ) -> Iterable[Call]:
-    for region, pages in answers(source.operation):
-        for page in pages:
-            for item in jmespath.search(source.items, page) or ():
-                if source.where and jmespath.search(source.where, item) is not True:
-                    continue
-                found = {name: jmespath.search(path, item, _OPTIONS) for name, path in source.parameters.items()}
-                if any(value is None for value in found.values()):
-                    continue
-                place = _place(operation, source, region, item)
-                if place == GLOBAL or place in regions:
-                    yield Call(operation.name, place, tuple(sorted([*fixed, *found.items()], key=lambda pair: pair[0])))
+    for page in pages:
+        for item in jmespath.search(source.items, page) or ():
+            if source.where and jmespath.search(source.where, item) is not True:
+                continue
+            found = {name: jmespath.search(path, item, _OPTIONS) for name, path in source.parameters.items()}
+            if any(value is None for value in found.values()):
+                continue
+            place = _place(operation, source, region, item)
+            if place == GLOBAL or place in regions:
+                yield Call(operation.name, place, tuple(sorted([*fixed, *found.items()], key=lambda pair: pair[0])))
 
 
 def _place(operation: Operation, source: ForEach, region: str, item: Any) -> str:

@@ -46,6 +46,14 @@ class World(world.World):
         """Store the world and judge one control, with an edition's parameters if given."""
         return self.judge_control(catalog().controls[control_id], **parameters)
 
+    def weigh(self, control_id: str) -> ControlResult:
+        """Judge one control without storing the world: for laws that are tried on thousands of worlds."""
+        control = catalog().controls[control_id]
+        framework = Framework("test", "", "", "", "", (Requirement("1", "", (control.id,), (), None, "", {}),), "")
+        known = replace(catalog(), controls={control.id: control}, frameworks={"test": framework})
+        evidence = world.held({ACCOUNT: self}, (*control.evidence, *control.consults), catalog().operations)
+        return evaluate(evidence, known, ["test"]).controls[0]
+
     def judge_control(self, control: Control, **parameters: Any) -> ControlResult:
         """Store the world and judge a control that need not be part of the catalogue."""
         requirement = Requirement("1", "", (control.id,), (), None, "", parameters)

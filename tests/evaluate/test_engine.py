@@ -14,10 +14,22 @@ from auditor.base.errors import CatalogError, IntegrityError, UsageError
 from auditor.base.period import parse_period
 from auditor.catalog.load import Catalog, load_catalog
 from auditor.evaluate.checks import find_check
-from auditor.evaluate.engine import evaluate
+from auditor.evaluate.engine import concluded, evaluate
+from auditor.evaluate.library import Missing, mendable
 from auditor.evidence.operations import Call
 from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
-from auditor.model import AccountScope, ControlResult, Result, RunInfo, State
+from auditor.model import (
+    AccountScope,
+    ControlResult,
+    Result,
+    RunInfo,
+    State,
+    Verdict,
+    failed,
+    manual,
+    not_applicable,
+    passed,
+)
 from auditor.pack.outcome import exit_code, headline, results_document, results_json
 
 AS_OF = datetime(2026, 11, 2, 6, tzinfo=UTC)
@@ -409,3 +421,79 @@ def test_a_criterion_is_not_met_by_what_is_missing_inside(
     catalog = build_catalog(tmp_path / "controls", controls=controls)
     found = control(evaluate(world.evidence(), catalog).controls, "vpc-is-tagged")
     assert {result.state for result in found.results} == {expected}
+
+
+def test_what_an_answer_showed_before_it_broke_off_still_fails(world: World, catalog: Catalog) -> None:
+    world.answers["ec2:DescribeVpcs", "us-east-1", ()] = {
+        "pages": ({"Vpcs": [vpc("vpc-good"), vpc("vpc-bad", Tagged=False)]},),
+        "error": CallError("ThrottlingException", "slow down", "ec2:DescribeVpcs"),
+    }
+    found = control(evaluate(world.evidence(), catalog).controls, "vpc-is-tagged")
+    assert {name: result.state for name, result in by_resource(found).items()} == {
+        "vpc-eu-central-1": State.PASS,
+        "vpc-bad": State.FAIL,
+        "ec2:DescribeVpcs": State.NOT_ASSESSED,
+    }
+    assert found.state is State.FAIL
+
+
+def test_one_member_that_cannot_be_named_costs_only_itself(world: World, catalog: Catalog) -> None:
+    nameless = {key: value for key, value in vpc("").items() if key != "VpcId"}
+    world.answer("ec2:DescribeVpcs", "us-east-1", {"Vpcs": [nameless, "junk", vpc("vpc-bad", Tagged=False)]})
+    found = control(evaluate(world.evidence(), catalog).controls, "vpc-is-tagged")
+    assert by_resource(found)["vpc-bad"].state is State.FAIL
+    assert by_resource(found)["ec2:DescribeVpcs"].state is State.NOT_ASSESSED
+    assert "an item has no VpcId" in by_resource(found)["ec2:DescribeVpcs"].reason
+    assert sum(population.source for population in found.populations) == len(found.results)
+
+
+LACKING = Missing("kms:DescribeKey", "eu-west-1", "AccessDenied", "no", "kms:DescribeKey", "", "key-1")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "lacking", "expected"),
+    [
+        pytest.param(failed("Bad."), (), State.FAIL, id="failure"),
+        pytest.param(failed("Bad."), (LACKING,), State.FAIL, id="failure-outlives-a-gap"),
+        pytest.param(passed("Good."), (LACKING,), State.NOT_ASSESSED, id="nothing-passes-beside-a-gap"),
+        pytest.param(manual("Look."), (LACKING,), State.NOT_ASSESSED, id="nor-is-left-to-a-person"),
+        pytest.param(not_applicable("None."), (LACKING,), State.NOT_ASSESSED, id="nor-is-out-of-scope"),
+        pytest.param(None, (LACKING,), State.NOT_ASSESSED, id="nothing-concluded"),
+        pytest.param(passed("Good."), (), State.PASS, id="complete"),
+    ],
+)
+def test_a_failure_outweighs_a_gap_and_a_gap_outweighs_the_rest(
+    verdict: Verdict | None, lacking: tuple[Missing, ...], expected: State
+) -> None:
+    found = concluded(verdict, lacking)
+    assert found.state is expected
+    if expected is State.FAIL and lacking:
+        assert found.details["missing"][0]["resource"] == "key-1"
+    if expected is State.NOT_ASSESSED:
+        assert found.reason == (
+            "kms:DescribeKey in eu-west-1 gave no usable answer (AccessDenied) about key-1: no. "
+            "The IAM action is kms:DescribeKey."
+        )
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        ("AccessDenied", "Access Denied", True),
+        ("AccessDeniedException", "because no identity-based policy allows the kms:DescribeKey action", True),
+        ("UnauthorizedOperation", "You are not authorized to perform this operation.", True),
+        ("AuthorizationError", "is not authorized to perform: SNS:ListSubscriptionsByTopic", True),
+        ("AccessDeniedException", "because no resource-based policy allows the kms:DescribeKey action", False),
+        ("AccessDenied", "with an explicit deny in a resource-based policy", False),
+        ("AccessDenied", "with an explicit deny in a service control policy", False),
+        ("AccessDenied", "because no VPC endpoint policy allows the s3:GetBucketAcl action", False),
+        ("NoSuchBucket", "The specified bucket does not exist", False),
+        ("EndpointConnectionError", "Could not connect to the endpoint URL", False),
+        ("ThrottlingException", "Rate exceeded", False),
+        ("Malformed", "the answer has no Keys", False),
+    ],
+)
+def test_an_iam_action_is_proposed_only_where_it_could_mend_the_refusal(
+    code: str, message: str, expected: bool
+) -> None:
+    assert mendable(code, message) is expected

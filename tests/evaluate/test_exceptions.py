@@ -1,5 +1,6 @@
 """Waivers and attestations over results."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,22 @@ def test_a_pattern_that_names_nothing_takes_an_owner(tmp_path: Path, pattern: st
     (unowned,) = load_waivers(waiver(tmp_path, resource=pattern, owner=""))
     (owned,) = load_waivers(waiver(tmp_path, resource=pattern))
     assert (unowned.over_wide, owned.over_wide) == (over_wide, False)
+
+
+def test_a_waiver_of_a_failure_does_not_hide_what_could_not_be_read_beside_it(results: Results, tmp_path: Path) -> None:
+    missing = {"operation": "ec2:DescribeTags", "region": "eu-central-1", "resource": "", "error": "AccessDenied"}
+    item = control(results.controls, "vpc-is-tagged")
+    found = tuple(
+        replace(one, details={"missing": [missing]}) if one.resource == f"vpc-{REGIONS[0]}" else one
+        for one in item.results
+    )
+    open_results = replace(results, controls=(replace(item, results=found),))
+    after = apply_exceptions(open_results, load_waivers(waiver(tmp_path, resource="vpc-*", owner="Network team")))
+    states = {one.resource: one.state for one in after.controls[0].results}
+    assert states[f"vpc-{REGIONS[0]}"] is State.NOT_ASSESSED
+    assert states[f"vpc-{REGIONS[1]}"] is State.WAIVED
+    reason = next(one.reason for one in after.controls[0].results if one.state is State.NOT_ASSESSED)
+    assert "ec2:DescribeTags in eu-central-1 (AccessDenied)" in reason
+    population = next(one for one in after.controls[0].populations if one.region == REGIONS[0])
+    assert (population.tested, population.not_assessed) == (1, 1)
+    assert exit_code(after) == 3

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from typing import cast
 
 from auditor.catalog.renamed import check_name
-from auditor.evaluate.view import Check
+from auditor.evaluate.view import Check, Listing
 
 _NAME = re.compile(r"([a-z_]{1,60})\.([a-z][a-z0-9_]{0,80})")
 _GROUP = "auditor.checks"
@@ -35,6 +35,11 @@ def _find(name: str) -> Check | None:
     if function is None or getattr(function, "__module__", "") != module.__name__:
         return _from_entry_points(name)
     return cast("Check", function)
+
+
+def find_listing(name: str) -> Listing | None:
+    """Return the check of that name that lists its members itself, or None when there is none."""
+    return cast("Listing | None", find_check(name))
 
 
 def _from_entry_points(name: str) -> Check | None:

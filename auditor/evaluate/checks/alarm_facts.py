@@ -18,7 +18,8 @@ from auditor.evaluate.checks.fields import (
     optional_text,
     text,
 )
-from auditor.evaluate.view import Missing, View
+from auditor.evaluate.library import Missing
+from auditor.evaluate.view import View
 from auditor.monitoring.chain.facts import Alarm, Composite, LogAlarm, MuteRule, Series
 from auditor.monitoring.chain.metric_math import NotASum, read_sum
 

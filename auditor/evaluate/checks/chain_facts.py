@@ -19,7 +19,8 @@ from auditor.evaluate.checks.fields import (
     text,
 )
 from auditor.evaluate.checks.target_facts import Keys, reactions
-from auditor.evaluate.view import EvidenceMissing, Subject, View
+from auditor.evaluate.library import EvidenceMissing
+from auditor.evaluate.view import Subject, View
 from auditor.evidence.store import Record
 from auditor.monitoring.chain.actions import Parts
 from auditor.monitoring.chain.facts import Facts, Filter, Group, Rule, Sharing, Subscription, Topic, Trail

@@ -22,7 +22,8 @@ from auditor.evaluate.checks.fields import (
     text,
 )
 from auditor.evaluate.checks.selectors import READ, WRITE, DataEvents, Management
-from auditor.evaluate.view import EvidenceMissing, Subject, View
+from auditor.evaluate.library import EvidenceMissing
+from auditor.evaluate.view import Subject, View
 from auditor.model import Verdict, failed, not_assessed, passed
 from auditor.policies.arn import account_of
 

@@ -23,7 +23,8 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.view import EvidenceMissing, Subject, View
+from auditor.evaluate.library import EvidenceMissing
+from auditor.evaluate.view import Subject, View
 from auditor.model import State, Verdict, failed, not_assessed, passed
 
 _DIGESTS, _EVENTS = "trail:VerifyDigests", "trail:NotableEvents"

@@ -166,6 +166,18 @@ def test_one_key_of_two_does_not_rotate() -> None:
 
 def test_without_keys_or_vpcs_there_is_nothing_to_judge() -> None:
     assert keys().judge("kms-key-rotation").state is State.NOT_APPLICABLE
+
+
+def test_a_key_that_refuses_to_be_described_costs_its_own_result_only() -> None:
+    words = "is not authorized to perform: kms:DescribeKey because no resource-based policy allows it"
+    world = keys(kms_key(), kms_key(Arn="arn:2", KeyId="2"))
+    world = world.says("kms:GetKeyRotationStatus", {"KeyRotationEnabled": False}, region=HOME, KeyId="2")
+    listed = {"Keys": [{"KeyId": name} for name in ("1111", "2", "locked")]}
+    world = world.says("kms:ListKeys", listed, region=HOME)
+    result = world.refuses("kms:DescribeKey", message=words, region=HOME, KeyId="locked").judge("kms-key-rotation")
+    assert states(result) == {KEY: State.PASS, "arn:2": State.FAIL, "locked": State.NOT_ASSESSED}
+    assert "about locked" in reasons(result)
+    assert "The IAM action" not in reasons(result)
     assert World().says("ec2:DescribeVpcs", {"Vpcs": []}).judge("vpc-flow-logs").state is State.NOT_APPLICABLE
 
 

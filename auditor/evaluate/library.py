@@ -1,0 +1,408 @@
+"""All evidence of one account and the calls that were due: what is there, what is missing, and what that costs.
+
+A parent that did not answer costs its own children only, never its siblings or other Regions.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jmespath
+
+from auditor.base.canonical import canonical_json, plain
+from auditor.evidence.operations import GLOBAL, SHAPELESS, Call, ForEach, Operation, Pages, Where, expand
+from auditor.evidence.store import Evidence, Record, escape, pointer_to
+from auditor.model import AccountScope
+
+UNREADABLE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    IndexError,
+    ArithmeticError,
+    StopIteration,
+    RecursionError,
+    jmespath.exceptions.JMESPathError,
+)
+"""What a check raises over evidence that does not have the form AWS documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One call whose answer is not there.
+
+    Args:
+        operation: what was asked.
+        region: where, or ``global``.
+        code: AWS's error code, or one of ours.
+        message: what AWS said, or what is wrong with its answer.
+        action: the IAM action that would mend it; empty where no IAM permission could.
+        ref: reference of what was stored of it; empty when nothing was.
+        resource: what the call asks about, as its parameters name it; empty for calls about everything.
+    """
+
+    operation: str
+    region: str
+    code: str
+    message: str
+    action: str
+    ref: str
+    resource: str = ""
+
+
+_DENIED = re.compile(r"AccessDenied|Unauthorized|AuthorizationError|NotAuthorized")
+_BY_ANOTHER_POLICY = re.compile(
+    r"explicit deny|no (resource-based policy|resource control policy|service control policy|VPC endpoint policy|"
+    r"permissions boundary|session policy)",
+    re.IGNORECASE,
+)
+
+
+def mendable(code: str, message: str) -> bool:
+    """Say whether a further IAM permission could mend a refusal.
+
+    It does not where a key's, bucket's or organization's policy or an explicit deny refuses, nor where the thing does
+    not exist or the endpoint is not reached. Source: IAM User Guide, "Troubleshoot access denied error messages".
+    """
+    return bool(_DENIED.search(code)) and not _BY_ANOTHER_POLICY.search(message)
+
+
+class EvidenceMissing(Exception):  # noqa: N818 - a signal to the engine, not an error of the product
+    """A check asked for evidence that does not exist, is incomplete or malformed."""
+
+    def __init__(self, missing: Missing) -> None:
+        super().__init__(f"{missing.operation} in {missing.region}: {missing.code}")
+        self.missing = missing
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The calls that an operation stands for, as far as answers tell of them.
+
+    Args:
+        calls: those that are known.
+        missing: where further ones could be, a Region or ``global`` for anywhere, and the answer that does not tell.
+    """
+
+    calls: tuple[Call, ...] = ()
+    missing: tuple[tuple[str, Missing], ...] = ()
+
+    def gap(self, region: str | None = None) -> Missing | None:
+        """Return what hides further calls of one Region, or of any."""
+        return next((missing for place, missing in self.missing if region is None or place in (region, GLOBAL)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """What became of the calls of an operation that is looked at only where something leads there.
+
+    Args:
+        answers: the complete answers with their pages; no page where AWS said that there is no such thing.
+        missing: the calls without an answer; no call where it is not even known what was to be asked, and one
+            without parameters where that is known of a Region only.
+    """
+
+    answers: tuple[tuple[Record, tuple[Any, ...]], ...] = ()
+    missing: tuple[tuple[Call | None, Missing], ...] = ()
+
+    def gap(self, region: str, **parameters: Any) -> Missing | None:
+        """Return what is missing of a Region's answers, or of those to calls with some parameters."""
+        for call, missing in self.missing:
+            fits = call is None or not call.parameters or parameters.items() <= dict(call.parameters).items()
+            if fits and (call is None or call.region in {region, GLOBAL}):
+                return missing
+        return None
+
+
+class Library:
+    """All evidence of one account, with the calls that were due. Shared by all views of that account.
+
+    Args:
+        evidence: the closed evidence folder.
+        account: whose evidence.
+        operations: the catalogue's operations by name.
+    """
+
+    def __init__(self, evidence: Evidence, account: AccountScope, operations: Mapping[str, Operation]) -> None:
+        self._evidence = evidence
+        self._operations = operations
+        self._due: dict[str, Due] = {}
+        self._consulted: dict[str, Consulted] = {}
+        self._places: dict[str, Mapping[int, str]] = {}
+        self._by_value: dict[str, Mapping[bytes, Sequence[Call]]] = {}
+        self._found: dict[tuple[str, str, bytes], Record] = {
+            _identity(record.call): record for record in evidence.records if record.account == account.id
+        }
+        self.beside: Mapping[str, Library] = {}
+        """The libraries of the run's other accounts, by account id."""
+        self.account = account
+        self.period = evidence.run.period
+        self.as_of = evidence.run.as_of
+        self.seen_until = max((record.collected_at for record in evidence.records), default=self.as_of)
+        """When the last answer of the run arrived."""
+
+    def due(self, operation: str) -> tuple[Call, ...]:
+        """Return the calls that this operation stands for.
+
+        Raises:
+            EvidenceMissing: an answer that the list itself depends on is missing.
+        """
+        due = self.listed(operation)
+        if (missing := due.gap()) is not None:
+            raise EvidenceMissing(missing)
+        return due.calls
+
+    def listed(self, operation: str) -> Due:
+        """Return the calls that are known, with the answers that hide others: each costs its own children only."""
+        if operation not in self._due:
+            self._due[operation] = self._expand(operation)
+        return self._due[operation]
+
+    def grounds(self, operation: str) -> tuple[Call, ...]:
+        """Return the calls that show what there is of an operation: its own, or where there are none, its parents'."""
+        parents = self._operations[operation].parents
+        return self.due(operation) or tuple(call for parent in parents for call in self.grounds(parent))
+
+    def knows(self, operation: str) -> bool:
+        """Say whether the catalogue has an operation; that of an older pack may not."""
+        return operation in self._operations
+
+    def consult(self, operation: str) -> Consulted:
+        """Return what became of an operation's calls; worked out once."""
+        if operation not in self._consulted:
+            self._consulted[operation] = self._consult(operation)
+        return self._consulted[operation]
+
+    def _consult(self, operation: str) -> Consulted:
+        if not self.knows(operation):
+            return Consulted()
+        due = self.listed(operation)
+        answers: list[tuple[Record, tuple[Any, ...]]] = []
+        missing: list[tuple[Call | None, Missing]] = [
+            (Call(operation, place, ()) if place != GLOBAL else None, gap) for place, gap in due.missing
+        ]
+        for call in due.calls:
+            try:
+                record = self.record(call, absent_ok=True)
+            except EvidenceMissing as signal:
+                missing.append((call, signal.missing))
+            else:
+                answers.append((record, () if record.absent else self.pages(record)))
+        return Consulted(tuple(answers), tuple(missing))
+
+    def asked(self, operation: str) -> bool:
+        """Say whether an operation was part of the run."""
+        return operation in self._evidence.run.operations
+
+    def optional(self, operation: str) -> tuple[Call, ...]:
+        """Return the calls that this operation stands for; none where it is unknown or was not part of the run."""
+        if operation not in self._operations:
+            return ()  # a pack that was made before the operation was in the catalogue
+        due = self.listed(operation)
+        return due.calls if not due.missing else ()
+
+    def asked_with(self, operation: str, parameters: Mapping[str, Any]) -> Sequence[Call]:
+        """Return the known calls that carry the first of some parameters, from an index that is made once.
+
+        Calls about optional things are among them, unlike in ``due``: who asks by name knows what they are looking for.
+
+        Raises:
+            EvidenceMissing: there are no parameters, and an answer that the list itself depends on is missing.
+        """
+        if not parameters:
+            return self.due(operation)
+        if operation not in self._by_value:
+            index: dict[bytes, list[Call]] = {}
+            for call in {call.key: call for call in self._asked(operation)}.values():
+                for name, value in call.parameters:
+                    index.setdefault(canonical_json([name, plain(value)]), []).append(call)
+            self._by_value[operation] = index
+        name, value = next(iter(parameters.items()))
+        return self._by_value[operation].get(canonical_json([name, plain(value)]), ())
+
+    def _expand(self, name: str) -> Due:
+        operation = self._operations[name]
+        if name not in self._evidence.run.operations:
+            missing = Missing(name, GLOBAL, "NotCollected", "this operation was not part of the run", "", "")
+            return Due(missing=((GLOBAL, missing),))
+        if not operation.planned:
+            return Due(tuple(record.call for record in self._evidence.of(self.account.id, name)))
+        hidden: dict[tuple[str, Missing], None] = {}
+        sources = tuple(source for source in operation.for_each if not source.optional)
+        for source in sources:
+            for place, missing in self._unanswered(source.operation):
+                hidden.setdefault((_reach(operation, source, place), missing))
+
+        def broken(source: ForEach, region: str, error: Exception) -> None:
+            message = f"the list of {name} cannot be made from it: {error}"
+            hidden.setdefault(
+                (
+                    _reach(operation, source, region),
+                    Missing(source.operation, region, "Malformed", message, "", self._ref_of(source.operation, region)),
+                )
+            )
+
+        try:
+            calls = self._listed(operation, self._complete_answers, optional=False, broken=broken)
+        except SHAPELESS as error:
+            missing = Missing(name, GLOBAL, "Malformed", f"its list of calls cannot be made: {error}", "", "")
+            return Due(missing=((GLOBAL, missing),))
+        return Due(calls, tuple(hidden))
+
+    def _unanswered(self, operation: str) -> Iterator[tuple[str, Missing]]:
+        """Yield where answers of an operation are missing, with what is missing."""
+        due = self.listed(operation)
+        yield from due.missing
+        for call in due.calls:
+            try:
+                self.record(call)
+            except EvidenceMissing as signal:
+                yield call.region, signal.missing
+
+    def _ref_of(self, operation: str, region: str) -> str:
+        found = self._evidence.of(self.account.id, operation)
+        return next((record.ref for record in found if record.call.region == region), "")
+
+    def _complete_answers(self, operation: str) -> Pages:
+        found = []
+        for call in self.listed(operation).calls:
+            with suppress(EvidenceMissing):
+                found.append((call.region, self.pages(self.record(call))))
+        return found
+
+    def _listed(
+        self,
+        operation: Operation,
+        answers: Callable[[str], Pages],
+        *,
+        optional: bool,
+        broken: Callable[[ForEach, str, Exception], None],
+    ) -> tuple[Call, ...]:
+        """List the calls that are asked for each of optional things, or all the others."""
+        sources = tuple(item for item in operation.for_each if item.optional is optional)
+        if optional and not sources:
+            return ()
+        return expand(
+            replace(operation, for_each=sources),
+            account=self.account.id,
+            regions=self.account.regions,
+            answers=answers,
+            period=self.period,
+            broken=broken,
+        )
+
+    def _asked(self, operation: str) -> tuple[Call, ...]:
+        """Return the due calls and those about optional things, as far as both are known."""
+        about_optional = self._listed(
+            self._operations[operation], self._known_answers, optional=True, broken=lambda *_: None
+        )
+        return (*self.listed(operation).calls, *about_optional)
+
+    def _known_answers(self, operation: str) -> Pages:
+        return self._complete_answers(operation) if self.knows(operation) else []
+
+    def record(self, call: Call, *, absent_ok: bool = False) -> Record:
+        """Return the stored, complete record of a call.
+
+        Raises:
+            EvidenceMissing: it is not there, ended in an error, or lacks a key that every page must have.
+        """
+        operation = self._operations[call.operation]
+        record = self._found.get(_identity(call))
+        if record is None:
+            raise EvidenceMissing(self._missing(call, "NotCollected", "no answer was stored"))
+        if record.absent and absent_ok:
+            return record
+        if record.error is not None or not record.complete:
+            error = record.error
+            code, message = (error.code, error.message) if error else ("Incomplete", "the answer is not complete")
+            raise EvidenceMissing(self._missing(call, code, message, record.ref))
+        self._check_shape(record, operation)
+        return record
+
+    def _missing(self, call: Call, code: str, message: str, ref: str = "") -> Missing:
+        action = self._operations[call.operation].action if mendable(code, message) else ""
+        return Missing(call.operation, call.region, code, message, action, ref, self.asks_about(call))
+
+    def asks_about(self, call: Call) -> str:
+        """Return what a call asks about, as the parameters that came from another answer name it."""
+        chosen = {name for source in self._operations[call.operation].for_each for name in source.parameters}
+        return " ".join(value for name, value in call.parameters if name in chosen and isinstance(value, str))
+
+    def fragments(self, call: Call) -> tuple[Record, tuple[Any, ...]] | None:
+        """Return what was stored of an answer that broke off: it shows what it holds, and nothing of the rest."""
+        record = self._found.get(_identity(call))
+        if record is None or record.absent or record.error is None or not record.pages:
+            return None
+        return record, self.pages(record)
+
+    def _check_shape(self, record: Record, operation: Operation) -> None:
+        pages = self.pages(record)
+        lacking = next(
+            (key for page in pages for key in operation.required if not isinstance(page, dict) or key not in page), None
+        )
+        if lacking is not None or not pages:
+            message = f"the answer has no {lacking}" if pages else "the answer has no page"
+            raise EvidenceMissing(self._missing(record.call, "Malformed", message, record.ref))
+
+    def pages(self, record: Record) -> tuple[Any, ...]:
+        """Return the pages of a record, hash checked."""
+        return self._evidence.pages(record)
+
+    def pointer(self, record: Record, value: Any) -> str:
+        """Return the JSON pointer of a value inside a record's pages, by identity; empty when it is not in them.
+
+        Structures are looked up in an index, made once: a population of thousands would search its page each time.
+        """
+        if not isinstance(value, dict | list):
+            return pointer_to(self.pages(record), value)
+        if record.ref not in self._places:
+            self._places[record.ref] = dict(_places(self.pages(record)))
+        return self._places[record.ref].get(id(value), "")
+
+    def holds(self, record: Record, value: Any) -> bool:
+        """Say whether a structure stands in a record's pages, by identity."""
+        if record.absent or not isinstance(value, dict | list):
+            return False
+        return bool(self.pointer(record, value))
+
+    def referred(self, ref: str) -> Record | None:
+        """Return the record of this account with a reference, if there is one."""
+        return next((record for record in self._found.values() if record.ref == ref), None) if ref else None
+
+    def malformed(self, record: Record, message: str) -> EvidenceMissing:
+        """Build the signal for an answer that is there but cannot be understood."""
+        return EvidenceMissing(self._missing(record.call, "Malformed", message, record.ref))
+
+
+def libraries(evidence: Evidence, operations: Mapping[str, Operation]) -> tuple[Library, ...]:
+    """Return a library for each account of a run; each knows the others."""
+    found = {account.id: Library(evidence, account, operations) for account in evidence.run.accounts}
+    for name, library in found.items():
+        library.beside = {other: known for other, known in found.items() if other != name}
+    return tuple(found.values())
+
+
+def _places(pages: Sequence[Any]) -> Iterator[tuple[int, str]]:
+    """Yield identity and pointer of each structure; the pages are kept, so that an identity stays what it is."""
+    stack: list[tuple[str, Any]] = [(f"/{index}", page) for index, page in enumerate(pages)]
+    while stack:
+        where, value = stack.pop()
+        if isinstance(value, dict):
+            yield id(value), where
+            stack.extend((f"{where}/{escape(key)}", item) for key, item in value.items())
+        elif isinstance(value, list):
+            yield id(value), where
+            stack.extend((f"{where}/{index}", item) for index, item in enumerate(value))
+
+
+def _reach(operation: Operation, source: ForEach, region: str) -> str:
+    """Return where calls can be that an answer of a Region hides: there, or anywhere where items name their Region."""
+    return GLOBAL if operation.where is Where.GLOBAL or source.region else region
+
+
+def _identity(call: Call) -> tuple[str, str, bytes]:
+    return (call.region, call.operation, canonical_json(plain(dict(call.parameters))))
