@@ -7,9 +7,9 @@ from datetime import UTC, timedelta
 from functools import cached_property
 from threading import Lock
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from auditor.base.errors import CollectionError
+from auditor.trail.fetch.address import Credentials, locate, transport
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Reason, Unavailable, Version
 
 ATTEMPTS: Final = 3
@@ -37,24 +37,28 @@ class S3Source:
         self._concurrency = concurrency
         self._stores: dict[str, Any] = {}
         self._lock, self._making = Lock(), Lock()
-        self._made: Any = None
+        self._clients: dict[str | None, Any] = {}
 
     @property
     def _client(self) -> Any:
-        """A client, made once: sessions are not made for several threads, clients are."""
-        with self._making:
-            if self._made is None:
-                self._made = self._make()
-            return self._made
+        """A client of the configured Region."""
+        return self._client_of(None)
 
-    def _make(self) -> Any:
+    def _client_of(self, region: str | None) -> Any:
+        """Return a client, made once for each Region: sessions are not made for several threads, clients are."""
+        with self._making:
+            if region not in self._clients:
+                self._clients[region] = self._make(region)
+            return self._clients[region]
+
+    def _make(self, region: str | None) -> Any:
         from botocore.config import Config
 
         if self._session.get_credentials() is None:
             raise CollectionError("no AWS credentials were found", hint="set AWS_PROFILE or pass --profile")
         config = Config(retries={"mode": "standard", "max_attempts": self._retries + 1}, max_pool_connections=32)
-        region = self._session.region_name or "us-east-1"
-        return self._session.client("s3", region_name=region, endpoint_url=self._endpoint_url, config=config)
+        where = region or self._session.region_name or "us-east-1"
+        return self._session.client("s3", region_name=where, endpoint_url=self._endpoint_url, config=config)
 
     def _store(self, bucket: str) -> Any:
         with self._lock:
@@ -63,19 +67,33 @@ class S3Source:
             return self._stores[bucket]
 
     def _open(self, bucket: str) -> Any:
-        from obstore.auth.boto3 import Boto3CredentialProvider
+        """Open a bucket where the SDK would.
+
+        Raises:
+            Unavailable: the SDK cannot build a request for it.
+            CollectionError: the CA bundle that the SDK is told to use cannot be read.
+        """
+        from botocore.exceptions import BotoCoreError
         from obstore.store import S3Store
 
-        endpoint = self._client.meta.endpoint_url
-        custom = not (urlsplit(endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
-        region = self._session.region_name or "us-east-1" if custom else self._bucket_region(bucket)
-        options: dict[str, Any] = {"endpoint": endpoint, "virtual_hosted_style_request": False} if custom else {}
+        try:
+            address = locate(self._client_of, bucket)
+        except BotoCoreError as error:
+            raise _boto_unavailable(error) from error
+        try:
+            way = transport(self._session, self._client, address.endpoint)
+        except OSError as error:
+            raise CollectionError(f"the CA bundle cannot be read: {error}", hint="check AWS_CA_BUNDLE") from error
         return S3Store(
             bucket,
-            region=region,
-            credential_provider=Boto3CredentialProvider(self._session),
-            client_options={
-                "allow_http": endpoint.startswith("http://"),
+            region=address.region,
+            endpoint=address.endpoint,
+            aws_endpoint_url_s3=address.endpoint,  # or obstore takes the one in the environment
+            virtual_hosted_style_request=address.virtual_hosted,
+            skip_signature=False,
+            credential_provider=Credentials(self._session.get_credentials()),  # type: ignore[arg-type]
+            client_options={  # type: ignore[arg-type]  # a part of it is made elsewhere
+                **way,
                 "http1_only": True,
                 "timeout": timedelta(seconds=120),
                 "connect_timeout": timedelta(seconds=10),
@@ -90,21 +108,7 @@ class S3Source:
                     "base": 2,
                 },
             },
-            **options,
         )
-
-    def _bucket_region(self, bucket: str) -> str:
-        """Ask where the bucket is; S3 answers even when it refuses. Endpoints other than AWS's have no such notion."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            answer = self._client.head_bucket(Bucket=bucket)
-        except ClientError as error:
-            answer = error.response
-        except BotoCoreError:
-            answer = {}
-        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        return str(headers.get("x-amz-bucket-region") or self._session.region_name or "us-east-1")
 
     def objects(self, bucket: str, prefix: str, after: str) -> Iterator[Listed]:
         """List through obstore; through boto3 where a planted name is one that obstore refuses to read."""
