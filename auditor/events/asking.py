@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 10_000
 """Rows of an answer when nothing else is asked for; the rest is said to be there."""
+_NEEDED: Final = frozenset({"cloudtrail_files", "all_events", "period_events", "events"})
+"""Tables that others stand on; further ones stand in front of a question that names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +107,15 @@ def compose(text: str, narrowing: Sequence[str], prelude: Sequence[tuple[str, st
         prelude: further tables in front, name and SELECT.
     """
     where = "".join(f"\n    AND ({predicate})" for predicate in narrowing)
+    calls = "category IS DISTINCT FROM 'NetworkActivity' AND category IS DISTINCT FROM 'Insight'"
     tables = [
         *prelude,
         ("period_events", "SELECT * FROM all_events WHERE event_time >= $since AND event_time < $until"),
+        ("period_calls", f"SELECT * FROM period_events WHERE {calls}"),
         ("events", f"SELECT * FROM period_events WHERE 1 = 1{where}"),
+        ("calls", f"SELECT * FROM events WHERE {calls}"),
     ]
+    tables = [table for table in tables if table[0] in _NEEDED or re.search(rf"\b{table[0]}\b", text)]
     head = ",\n".join(f"{name} AS (\n    {select}\n)" for name, select in tables)
     own = re.match(r"\s*WITH\s+(RECURSIVE\s+)?", text, re.IGNORECASE)
     if own is None:

@@ -1,7 +1,8 @@
 """A question is one YAML file: what it answers, what it cannot see, and its SQL in both dialects.
 
-The SQL stands on three tables with the same columns in DuckDB and Athena: ``events`` (the period, after the filters of
-the command line), ``period_events`` (the period alone) and ``all_events``. ``{row}`` stands for the columns that every
+The SQL stands on tables with the same columns in DuckDB and Athena: ``events`` (the period, after the filters of the
+command line), ``period_events`` (the period alone) and ``all_events``; ``calls`` and ``period_calls`` leave out what
+endpoints record of a call a second time, and Insights. ``{row}`` stands for the columns that every
 listed event shows. Where one text is right in both dialects, it is written once, as ``sql``.
 """
 
@@ -87,7 +88,8 @@ class Question:
 
     def text(self, engine: Engine) -> str:
         """Return the SQL for one engine, with ``{row}`` filled in."""
-        return with_rows(self.duckdb if engine == "duckdb" else self.athena)
+        array = "JSON[]" if engine == "duckdb" else "ARRAY(JSON)"
+        return with_rows(self.duckdb if engine == "duckdb" else self.athena).replace("{json_array}", array)
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""

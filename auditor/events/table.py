@@ -92,6 +92,7 @@ def macros() -> Sequence[str]:
     """Return what makes functions of Athena known to DuckDB, so that most questions read the same in both."""
     return (
         f"CREATE MACRO json_extract_scalar(j, p) AS {_SCALAR}",
+        "CREATE MACRO json_format(j) AS CAST(j AS VARCHAR)",
         "CREATE MACRO regexp_like(t, p) AS regexp_matches(t, p)",
         "CREATE MACRO array_join(l, s) AS array_to_string(l, s)",
     )

@@ -33,6 +33,7 @@ SELECT
     CASE WHEN strpos(e.userIdentity.principalId, ':') > 0 THEN split_part(e.userIdentity.principalId, ':', 2) END AS session_name,
     e.userIdentity.sessionContext.attributes.creationDate AS session_created,
     e.userIdentity.sessionContext.attributes.mfaAuthenticated AS session_mfa,
+    TRY_CAST(e.userIdentity.sessionContext.attributes.creationDate AS TIMESTAMPTZ) AS session_start,
     e.sourceIPAddress AS source_ip,
     e.userAgent AS user_agent,
     e.readOnly AS read_only,

@@ -1,0 +1,133 @@
+"""The second month: each question's answer stands in a file beside it, to be read by people; both are compared.
+
+``python -m tests.events.test_month`` writes the files anew; read the difference before you keep it.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from auditor.events.answer import Answer
+from auditor.events.asking import Asked, ask
+from auditor.events.opened import EventStore, finish
+from auditor.events.question import load_questions
+from auditor.events.store import StoreWriter
+from auditor.events.table import ROW
+
+from .month import EXPECTED, MANAGEMENT, NOVEMBER, PROD, logs, records
+
+GIVEN: Final[Mapping[str, Mapping[str, str]]] = {
+    "auto-remediation": {"minutes": "15"},
+    "our-own-calls": {"who": "AKIACI00000000000000"},
+    "principal": {"who": "ana"},
+    "resource": {"name": "ledger"},
+    "session-chain": {"who": "ASIASECOND0000000001"},
+    "timeline": {"who": "ana"},
+    "unusual-regions": {"expected": "eu-central-1,us-east-1"},
+    "log-tampering": {"buckets": "ledger,others"},
+    "kms-changes": {"grants": "yes"},
+    "new-principals": {"days": "10"},
+}
+ROUTINE: Final = "routine-"
+QUESTIONS: Final = sorted(load_questions())
+
+
+def month(folder: Path) -> EventStore:
+    writer = StoreWriter(folder, batch_bytes=50_000)
+    for item in logs():
+        writer.take(item)
+    writer.flush()
+    writer.close()
+    finish(folder, {"period": NOVEMBER.document()})
+    return EventStore(folder)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> EventStore:
+    return month(tmp_path_factory.mktemp("month") / "store")
+
+
+def answered(store: EventStore, name: str) -> Answer:
+    return ask(store, Asked(load_questions()[name], NOVEMBER, given=GIVEN.get(name, {})))
+
+
+def readable(answer: Answer) -> list[dict[str, Any]]:
+    """Return rows without what every event shows: its id says what it is. Routine is counted."""
+    rows = answer.document()["rows"]
+    usual = {*ROW, "request", "before"} - {"event_id", "account", "actor", "error", "outcome"}
+    listed = "log_file" in answer.columns
+    hidden = usual | {"account", "actor"} if listed else {"user_agent"}
+    kept = [row for row in rows if not str(row.get("event_id", "")).startswith(ROUTINE)]
+    shown = [{name: value for name, value in row.items() if name not in hidden and value is not None} for row in kept]
+    return [*shown, {"routine": len(rows) - len(kept)}] if len(kept) < len(rows) else shown
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_answer_is_the_one_beside_the_month(store: EventStore, name: str) -> None:
+    expected = json.loads((EXPECTED / f"{name}.json").read_text())
+    assert readable(answered(store, name)) == expected
+
+
+def test_there_is_no_expected_answer_too_many() -> None:
+    assert sorted(path.stem for path in EXPECTED.glob("*.json")) == QUESTIONS
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_has_the_columns_that_it_announces(store: EventStore, name: str) -> None:
+    question = load_questions()[name]
+    assert set(question.columns) - set(answered(store, name).columns) == set()
+
+
+def test_every_record_is_in_the_store_once(store: EventStore) -> None:
+    contents = store.contents()
+    with store.database() as database:
+        (rows,) = database.execute("SELECT count(*) FROM all_events").fetchone() or (0,)
+    assert rows == len(records())
+    assert contents.records == rows + contents.duplicates
+    assert (contents.unreadable_records, contents.conflicts, contents.undated) == (0, 0, 0)
+
+
+def test_every_type_of_identity_is_in_the_month() -> None:
+    types = {(item.get("userIdentity") or {}).get("type") for item in records()}
+    assert types >= {
+        *("Root", "IAMUser", "AssumedRole", "Role", "FederatedUser", "Directory", "AWSAccount", "AWSService"),
+        *("IdentityCenterUser", "SAMLUser", "WebIdentityUser", "Unknown", None),
+    }
+
+
+def test_every_event_shows_somebody(store: EventStore) -> None:
+    with store.database() as database:
+        found = database.execute("SELECT event_id FROM all_events WHERE actor IS NULL OR actor = ''").fetchall()
+    assert found == []
+
+
+def test_a_session_without_its_key_hangs_on_the_call_by_role_name_and_time(store: EventStore) -> None:
+    asked = Asked(load_questions()["session-chain"], NOVEMBER, given={"who": "i-0abc"})
+    rows = {row["event_id"]: (row["link"], row["begun_by"], row["level"]) for row in ask(store, asked).rows}
+    assert rows == {
+        "batch-works": ("inferred", "ec2-takes-role", 0),
+        "ec2-takes-role": ("inferred", "ec2-takes-role", 0),
+    }
+
+
+def test_accounts_are_those_of_the_records(store: EventStore) -> None:
+    searched = answered(store, "who-did").searched
+    assert {PROD, MANAGEMENT} < set(searched.accounts)
+
+
+def _write() -> None:
+    from tempfile import TemporaryDirectory
+
+    EXPECTED.mkdir(exist_ok=True)
+    with TemporaryDirectory() as scratch:
+        store = month(Path(scratch) / "store")
+        for name in QUESTIONS:
+            rows = ",\n ".join(json.dumps(row) for row in readable(answered(store, name)))
+            (EXPECTED / f"{name}.json").write_text(f"[{rows}]\n")
+
+
+if __name__ == "__main__":
+    _write()
