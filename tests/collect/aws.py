@@ -18,6 +18,7 @@ _TARGETS = {
     "Logs_20140328": "logs",
     "StarlingDoveService": "config",
     "AWSEvents": "events",
+    "AmazonSQS": "sqs",
     "AWSOrganizationsV20161128": "organizations",
 }
 _SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
