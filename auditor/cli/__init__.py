@@ -27,6 +27,7 @@ _COMMANDS = {
     "seal": ("auditor.cli.seal:seal", "Sign a pack, with a time stamp if asked for."),
     "verify": ("auditor.cli.seal:verify", "Check somebody's pack offline."),
     "diff": ("auditor.cli.compare:diff", "Say what changed between two packs."),
+    "history": ("auditor.cli.history:history", "Show all packs by account and month; say which is missing."),
     "keygen": ("auditor.cli.seal:keygen", "Make a self-signed signing identity."),
     "trail": ("auditor.cli.trail:command", "Verify CloudTrail digests and log files."),
     "events": ("auditor.cli.events:command", "Ask what happened in a period."),

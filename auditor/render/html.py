@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -45,8 +45,17 @@ def render(context: Context) -> bytes:
     )
 
 
-def self_contained(template: str, values: Mapping[str, Any], *, accent: str, script: str = "") -> bytes:
+def self_contained(
+    template: str, values: Mapping[str, Any], *, accent: str, script: str = "", styles: Sequence[str] = ()
+) -> bytes:
     """Return a page that holds its own style, fonts and script, and a policy that allows nothing else; UTF-8.
+
+    Args:
+        template: its name.
+        values: what it shows.
+        accent: colour as #rrggbb.
+        script: text of its script.
+        styles: names of style sheets beside the one of all pages.
 
     Raises:
         RenderError: the accent colour is no colour.
@@ -54,7 +63,9 @@ def self_contained(template: str, values: Mapping[str, Any], *, accent: str, scr
     if not ACCENT.fullmatch(accent):
         raise RenderError(f"the accent colour {accent!r} is not written as #rrggbb")
     text = fonts.spelt(page(template, **values, style="", script=_own(script), policy=""))
-    style = "\n".join((fonts.faces(_fonts(text)), f":root{{--accent:{accent}}}", source("screen.css")))
+    style = "\n".join(
+        (fonts.faces(_fonts(text)), f":root{{--accent:{accent}}}", source("screen.css"), *map(source, styles))
+    )
     # Nothing from an account can look like these two places: what it holds of < and " has been escaped.
     text = text.replace("<style></style>", f"<style>{style}</style>", 1)
     return text.replace('Policy" content=""', f'Policy" content="{_policy(style, script)}"', 1).encode("utf-8")

@@ -1,0 +1,105 @@
+"""``auditor history``: all packs by account and month, and the question whether one is missing."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditor.cli import echo_json, printable
+
+if TYPE_CHECKING:
+    from auditor.pack.history import Timeline
+    from auditor.run.chronicle import Chronicle
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("folder", type=_PATH, default=Path("reports"))
+@click.option("--require", metavar="MONTH", help="Fail unless every account has a pack of it: last-month or 2026-10.")
+@click.option("--account", "accounts", multiple=True, metavar="ID", help="With --require: these accounts; repeatable.")
+@click.option("--html", type=_PATH, metavar="FILE", help="Where the page goes; default: index.html in FOLDER.")
+@click.option("--no-html", is_flag=True, help="Write no page.")
+@click.option("--as-of", metavar="TIME", help="Decides which months are due; default: now.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def history(
+    folder: Path,
+    *,
+    require: str | None,
+    accounts: tuple[str, ...],
+    html: Path | None,
+    no_html: bool,
+    as_of: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    r"""Verify all packs under FOLDER and show them by account and month: done, late, incomplete, repeated, missing.
+
+    With --require it is a dead man's switch: it answers 3 when a pack of that month is missing, whatever made it miss.
+    Answers 4 when a pack does not hold, 0 otherwise.
+
+    \b
+    auditor history reports
+    auditor history reports --require last-month --account 111122223333
+    """
+    from auditor.cli.options import moment_of
+    from auditor.cli.progress import progress
+    from auditor.run.chronicle import INDEX, chronicle, due, index_page
+
+    checked, now = datetime.now(UTC).replace(microsecond=0), moment_of(as_of)
+    month = due(require, now) if require else ""
+    with progress(silent=quiet or as_json) as show:
+        found = chronicle(
+            folder, now=now, checked=checked, show=lambda done, total, name: show("Verify packs", done, total, name)
+        )
+    missing = _missing(found, month, accounts) if month else ()
+    code = 4 if found.broken else 3 if missing else 0
+    if not no_html:
+        (html or folder / INDEX).write_bytes(index_page(found, now))
+    if as_json:
+        echo_json(
+            {
+                "schema": "auditor.history/1",
+                "exit_code": code,
+                "required": month or None,
+                "missing": list(missing),
+                "broken": list(found.broken),
+                "unreadable": [{"pack": name, "why": why} for name, why in found.unreadable],
+                **found.history.document(),
+            }
+        )
+        return code
+    for line in found.history.accounts:
+        _tell(line)
+    for name, why in found.unreadable:
+        click.echo(printable(f"cannot be read: {name}: {why}"))
+    for account in missing:
+        click.echo(printable(f"MISSING: there is no pack of {month} that holds for account {account}"))
+    if not no_html:
+        click.echo(printable(f"page         {html or folder / INDEX}"))
+    return code
+
+
+def _missing(found: "Chronicle", month: str, accounts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the accounts without a pack of the month; those that were named and have no pack at all as well."""
+    known = {line.account for line in found.history.accounts}
+    lacking = set(found.history.missing(month)) | (set(accounts) - known)
+    return tuple(sorted(lacking & set(accounts) if accounts else lacking))
+
+
+def _tell(line: "Timeline") -> None:
+    click.echo(printable(f"account {line.account}"))
+    for month in line.months:
+        marks = ", ".join(mark.value for mark in month.marks)
+        best = month.best
+        failing = sum(item.state.value == "FAIL" for item in best.side.findings) if best else 0
+        words = f"{failing} findings, pack {best.pack_id}" if best else ""
+        click.echo(printable(f"  {month.label}  {marks:<24} {words}"))
+        for hole in best.holes if best else ():
+            click.echo(printable(f"           {hole}"))
+    for sentence in line.broken_links:
+        click.echo(printable(f"  series: {sentence}"))
+    for run in line.other:
+        click.echo(printable(f"  no whole month: {run.label}, pack {run.pack_id}"))

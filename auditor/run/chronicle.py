@@ -1,0 +1,125 @@
+"""All packs under a folder: found, verified, read, and ordered into months."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from auditor.base.canonical import sha256_hex
+from auditor.base.errors import AuditorError, IntegrityError, UsageError
+from auditor.base.period import parse_period
+from auditor.base.untrusted import parse_json
+from auditor.pack.history import History, Run, build, read_run
+from auditor.pack.layout import RESULTS
+from auditor.render import history as page
+from auditor.seal.archive import open_pack
+from auditor.seal.contents import SUMS, read_small
+from auditor.seal.manifest import MANIFEST
+from auditor.seal.verify import Demands, verify_pack
+
+INDEX = "index.html"
+_DEPTH = 6
+"""Folders below the given one in which packs are looked for: account, period, pack, and some room above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chronicle:
+    """What was found under a folder.
+
+    Args:
+        folder: where it was looked.
+        history: the packs that can be read, by account and month.
+        unreadable: what looks like a pack and cannot be read, with the reason.
+    """
+
+    folder: Path
+    history: History
+    unreadable: tuple[tuple[str, str], ...]
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Packs that do not hold."""
+        lines = self.history.accounts
+        runs = {run.place: run for line in lines for month in line.months for run in month.runs}
+        runs |= {run.place: run for line in lines for run in line.other}
+        failing = {place for place, run in runs.items() if run.verified == "fail"}
+        return tuple(sorted(failing | {name for name, _ in self.unreadable}))
+
+
+def chronicle(
+    folder: Path,
+    *,
+    now: datetime,
+    checked: datetime,
+    show: Callable[[int, int, str], None] = lambda _done, _total, _name: None,
+) -> Chronicle:
+    """Verify and read every pack under a folder.
+
+    Args:
+        folder: where packs lie at any depth.
+        now: decides which months are due, aware UTC.
+        checked: at which moment signatures have to hold, aware UTC.
+        show: told how many packs are done, how many there are, and which one was read.
+
+    Raises:
+        UsageError: there is no such folder, or no pack in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}", hint="name the folder that `auditor run` writes to")
+    places = sorted(_places(folder, _DEPTH))
+    if not places:
+        raise UsageError(f"there is no pack under {folder}", hint="name the folder that `auditor run` writes to")
+    runs: list[Run] = []
+    unreadable: list[tuple[str, str]] = []
+    for number, place in enumerate(places, start=1):
+        name = place.relative_to(folder).as_posix()
+        try:
+            runs.append(_read(place, name, checked))
+        except AuditorError as error:
+            unreadable.append((name, error.message))
+        show(number, len(places), name)
+    return Chronicle(folder, build(runs, now=now), tuple(unreadable))
+
+
+def due(text: str, now: datetime) -> str:
+    """Return the month that ``--require`` names, such as ``2026-10``.
+
+    Raises:
+        UsageError: it names no whole month.
+    """
+    period = parse_period(text, now)
+    label = f"{period.start:%Y-%m}"
+    month = parse_period(label, now)
+    if (period.start, period.end) != (month.start, month.end):
+        raise UsageError(f"--require: {text!r} is not one month", hint="use last-month or 2026-10")
+    return label
+
+
+def index_page(found: Chronicle, now: datetime) -> bytes:
+    """Return the history as one self-contained page, UTF-8."""
+    return page.render(found.history, found.unreadable, now)
+
+
+def _places(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield pack folders and zips; nothing is followed, and nothing inside a pack is looked at."""
+    if any((folder / name).is_file() for name in (MANIFEST, SUMS)):
+        yield folder
+        return
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() or path.name.startswith("."):
+            continue
+        if path.is_dir() and depth:
+            yield from _places(path, depth - 1)
+        elif path.suffix == ".zip" and not path.with_suffix("").is_dir():
+            yield path
+
+
+def _read(place: Path, name: str, checked: datetime) -> Run:
+    verdict = verify_pack(place, Demands(at=checked)).verdict
+    with open_pack(place) as files:
+        try:
+            data = read_small(files, MANIFEST)
+            manifest, results = parse_json(data), parse_json(read_small(files, RESULTS))
+        except ValueError as error:
+            raise IntegrityError(f"{name}: manifest or results cannot be read: {error}") from error
+    return read_run(name, manifest, results, verdict, sha256_hex(data))
