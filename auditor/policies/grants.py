@@ -4,31 +4,72 @@ Conditions narrow a grant only where they name callers; somebody may meet any ot
 allow more or take back what another allows, so that beside one nothing that depends on it is concluded.
 """
 
-import re
 from typing import Final
 
 from auditor.base.truth import Truth
-from auditor.policies.callers import pins_caller
+from auditor.policies.arn import PARTS
+from auditor.policies.callers import behind_access_points, pins_caller
 from auditor.policies.document import Policy, Statement
+from auditor.policies.language import is_free, like, may_hold, takes_all_after
 
-_ANYTHING: Final = re.compile(r"\*+(:\*+)?")
+_SERVICE: Final = 2
+"""Characters of the shortest service prefix, such as ``s3`` or ``ds``."""
+_ACTION: Final = 3
+"""Characters of the shortest action name, such as ``apigateway:GET``."""
+_WITH_RESOURCE: Final = 4
+"""Parts of a pattern that has one for the service and one for all that follows."""
 
 
 def allows_every_action(statement: Statement) -> bool:
-    """Say whether it speaks about all actions of all services."""
-    return not statement.not_actions and any(_ANYTHING.fullmatch(action) for action in statement.actions)
+    """Say whether it speaks about all actions of all services, however that is written."""
+    return not statement.not_actions and any(map(_is_every_action, statement.actions))
 
 
-def allows_every_resource(statement: Statement) -> bool:
-    """Say whether it speaks about all resources."""
-    return not statement.not_resources and any(set(resource) == {"*"} for resource in statement.resources)
+def _is_every_action(pattern: str) -> bool:
+    service, colon, name = pattern.partition(":")
+    if not colon:
+        return is_free(service, _SERVICE + len(":") + _ACTION)
+    return is_free(service, _SERVICE) and is_free(name, _ACTION)
+
+
+def speaks_of_whole_service(statement: Statement, service: str) -> bool:
+    """Say whether it speaks about all actions of a service."""
+    beginning = f"{service}:"
+    if statement.not_actions:
+        return not any(may_hold(pattern.lower(), beginning) for pattern in statement.actions)
+    return any(takes_all_after(pattern.lower(), beginning, _ACTION) for pattern in statement.actions)
+
+
+def allows_every_resource(statement: Statement, partition: str) -> bool:
+    """Say whether it speaks about all resources of a partition, however that is written."""
+    return not statement.not_resources and any(_is_every_arn(pattern, partition) for pattern in statement.resources)
+
+
+def _is_every_arn(pattern: str, partition: str) -> bool:
+    if is_free(pattern, 1) or takes_all_after(pattern, f"arn:{partition}:", _SERVICE):
+        return True
+    parts = pattern.split(":", PARTS - 1)
+    if len(parts) < _WITH_RESOURCE or not (like(parts[0], "arn") and like(parts[1], partition)):
+        return False
+    service, *places, resource = parts[2:]  # the last one takes in all that follows
+    return is_free(service, _SERVICE) and is_free(resource, 1) and all(set(place) == {"*"} for place in places)
 
 
 def is_open(policy: Policy) -> Truth:
-    """Say whether a policy allows something to everybody; None when a part of it that cannot be read might."""
+    """Say whether a policy allows something to everybody; None when that is decided by what was not read."""
     if open_statements(policy):
         return True
-    return None if policy.unreadable else False
+    return None if question(policy) else False
+
+
+def question(policy: Policy) -> str:
+    """Say why it is not known whether a policy is open; empty when it is."""
+    if policy.unreadable:
+        return policy.fault
+    for one in policy.statements:
+        if _speaks_to_everybody(one) and not pins_caller(one) and (owners := behind_access_points(one)):
+            return f"it leaves to access points of {owners[0]} who may call, and their policies were not read"
+    return ""
 
 
 def open_statements(policy: Policy) -> tuple[Statement, ...]:
@@ -36,8 +77,12 @@ def open_statements(policy: Policy) -> tuple[Statement, ...]:
     return tuple(
         one
         for one in policy.statements
-        if one.allow and (one.every_principal or one.not_principals) and not pins_caller(one)
+        if _speaks_to_everybody(one) and not pins_caller(one) and not behind_access_points(one)
     )
+
+
+def _speaks_to_everybody(statement: Statement) -> bool:
+    return statement.allow and (statement.every_principal or statement.not_principals)
 
 
 def grants(policy: Policy, statement: Statement, action: str, *, on: str = "", under: str = "") -> Truth:

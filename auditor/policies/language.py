@@ -66,6 +66,17 @@ def _matches(pattern: str, text: str) -> Truth:
     return None if like(widened(pattern), text) else False
 
 
+def is_free(pattern: str, shortest: int) -> bool:
+    """Say whether a pattern matches every text that has so many characters or more."""
+    return "*" in pattern and not pattern.strip("*?") and pattern.count("?") <= shortest
+
+
+def takes_all_after(pattern: str, beginning: str, shortest: int) -> bool:
+    """Say whether a pattern is sure to match whatever goes on after a beginning for so many characters or more."""
+    fixed = pattern.rstrip("*?")
+    return is_free(pattern[len(fixed) :], shortest) and like(f"{fixed}*", beginning)
+
+
 def may_hold(pattern: str, beginning: str) -> bool:
     """Say whether a pattern may match a text that begins so."""
     pattern = widened(pattern)
@@ -76,4 +87,4 @@ def may_hold(pattern: str, beginning: str) -> bool:
 def holds_all(pattern: str, beginning: str) -> bool:
     """Say whether a pattern is sure to match every text that begins so."""
     fixed = pattern.rstrip("*")
-    return fixed != pattern and not has_wildcard(fixed) and not has_variable(fixed) and beginning.startswith(fixed)
+    return fixed != pattern and not has_variable(fixed) and like(f"{fixed}*", beginning)

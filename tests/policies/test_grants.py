@@ -4,8 +4,15 @@ from typing import Any
 
 import pytest
 
-from auditor.policies.document import Policy, read_policy
-from auditor.policies.grants import grants, open_statements
+from auditor.policies.document import Kind, Policy, read_policy
+from auditor.policies.effects import S3_ACTIONS, Effect, On, Where, actions_that
+from auditor.policies.grants import (
+    allows_every_action,
+    allows_every_resource,
+    grants,
+    open_statements,
+    speaks_of_whole_service,
+)
 
 ACCOUNT = "111122223333"
 ANYONE = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
@@ -134,3 +141,78 @@ def test_beside_a_statement_that_cannot_be_read_no_grant_is_proven() -> None:
     assert granted(READ, {"Effect": "Deny"}, under="arn:aws:s3:::logs/AWSLogs/") is None
     denied = {**READ, "Effect": "Deny"}
     assert granted(READ, denied, {"Effect": "Deny"}, under="arn:aws:s3:::logs/AWSLogs/") is False
+
+
+def held(**changes: Any) -> Any:
+    return read_policy({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"} | changes}, Kind.IDENTITY)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "answer"),
+    [
+        *[(pattern, True) for pattern in ("*", "**", "*:*", "*:?*", "?*:*", "??*:*", "?*", "*?", "??????*", "*:???*")],
+        *[(pattern, False) for pattern in ("s3:*", "*:Get*", "*s*", "*:*e*", "???", "???????*", "???*:*", "*:????*")],
+    ],
+)
+def test_every_action_by_whatever_wildcards(pattern: str, answer: bool) -> None:
+    (statement,) = held(Action=["sts:GetCallerIdentity", pattern]).statements
+    assert allows_every_action(statement) is answer
+
+
+@pytest.mark.parametrize(
+    ("pattern", "answer"),
+    [
+        ("*", True),
+        ("?*", True),
+        ("**", True),
+        ("arn:*", True),
+        ("arn:aws:*", True),
+        ("a*", True),
+        ("*:*", True),
+        ("arn:aws:*:*", True),
+        ("arn:*:*:*:*", True),
+        ("arn:aws:*:*:*:*", True),
+        ("arn:aws*:?*:*:*:?*", True),
+        ("arn:aws-cn:*:*:*:*", False),
+        ("arn:aws:s3:::*", False),
+        ("arn:aws:*:eu-west-1:*:*", False),
+        ("arn:aws:*:?*:*:*", False),
+        ("arn:aws:*:*:111122223333:*", False),
+        ("arn:aws:*:*:*:role/*", False),
+        ("arn:aws:s*", False),
+    ],
+)
+def test_every_resource_by_whatever_wildcards(pattern: str, answer: bool) -> None:
+    (statement,) = held(Resource=["arn:aws:s3:::x", pattern]).statements
+    assert allows_every_resource(statement, "aws") is answer
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer"),
+    [
+        ({"Action": "s3:*"}, True),
+        ({"Action": "S3:?*"}, True),
+        ({"Action": "*:?*"}, True),
+        ({"Action": "s?:*"}, True),
+        ({"Action": "s3*"}, True),
+        ({"Action": "s3:Get*"}, False),
+        ({"Action": "s3-object-lambda:*"}, False),
+        ({"NotAction": "iam:*"}, True),
+        ({"NotAction": ["iam:*", "s3:GetObject"]}, False),
+        ({"NotAction": "*:Get*"}, False),
+    ],
+)
+def test_a_whole_service_by_whatever_wildcards(changes: Any, answer: bool) -> None:
+    statement = {"Effect": "Allow", "Resource": "*", **changes}
+    assert speaks_of_whole_service(read_policy({"Statement": statement}, Kind.IDENTITY).statements[0], "s3") is answer
+
+
+def test_the_table_of_effects_names_actions_of_policies_once() -> None:
+    names = [one.name for one in S3_ACTIONS]
+    assert len(set(names)) == len(names)
+    assert {"s3:ReplicateDelete", "s3:DeleteObject"} <= set(actions_that(Effect.DELETES, on=On.OBJECTS))
+    assert "s3:PutReplicationConfiguration" in actions_that(Effect.OPENS, on=On.BUCKET)
+    assert actions_that(Effect.CHANGES, on=On.OBJECTS, where=Where.ACLS_ON) == (
+        "s3:PutObjectAcl",
+        "s3:PutObjectVersionAcl",
+    )

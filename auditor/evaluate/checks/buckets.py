@@ -5,7 +5,7 @@ from auditor.evaluate.checks.fields import listed, mapping, optional_text, some,
 from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
 from auditor.policies.document import Kind, Statement, read_policy
-from auditor.policies.grants import allows_every_action
+from auditor.policies.grants import speaks_of_whole_service
 
 _JOB_GOES_ON = ("RUNNING", "IDLE")
 """States of a Macie job that will look again."""
@@ -64,13 +64,10 @@ def insecure_transport_denied(subject: Subject) -> Verdict:
 
 
 def _denies_plain_http(item: Statement) -> bool:
-    every_action = allows_every_action(item) or "s3:*" in [action.lower() for action in item.actions]
     return (
         not item.allow
         and item.every_principal
-        and every_action
-        and not item.not_actions
-        and not item.not_resources
+        and speaks_of_whole_service(item, "s3")
         and [value.lower() for value in item.values("aws:securetransport", "bool")] == ["false"]
     )
 

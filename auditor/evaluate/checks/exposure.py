@@ -18,10 +18,12 @@ from auditor.evaluate.view import Subject, View
 from auditor.evidence.store import Record
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 from auditor.policies.document import read_policy
-from auditor.policies.grants import is_open
+from auditor.policies.grants import is_open, question
 
 _MOST_LISTED = 1000
 """Resources named in the details of one result; their number is always given in full."""
+
+_NOT_COVERED = "Policies of access points, and of aliases and versions of functions, were not looked at."
 
 Found = tuple[str, Mapping[str, Any], Any]
 """Name of a resource, the page its policy stands in, and the policy."""
@@ -39,7 +41,7 @@ def resource_policies(subject: Subject) -> Verdict:
     for name, page, document in found:
         policy = read_policy(document)
         if (answer := is_open(policy)) is not False:
-            (opened if answer else unread).append(name if answer else f"{name}: {policy.fault}")
+            (opened if answer else unread).append(name if answer else f"{name}: {question(policy)}")
             subject.evidence.point(page)
     if not found:
         return not_applicable("No resource of the account has a resource policy.")
@@ -52,11 +54,13 @@ def resource_policies(subject: Subject) -> Verdict:
         )
     if unread:
         return not_assessed(
-            f"{counted(len(unread), 'resource policy', 'resource policies')} of {len(found)} cannot be read: "
-            f"{some(unread)}.",
-            observed=f"{len(unread)} of {len(found)} unreadable",
+            f"Whether {counted(len(unread), 'resource policy', 'resource policies')} of {len(found)} "
+            f"{'trusts' if len(unread) == 1 else 'trust'} everyone is not known: {some(unread)}.",
+            observed=f"{len(unread)} of {len(found)} not known",
         )
-    return passed(f"None of {counted(len(found), 'resource policy', 'resource policies')} trusts everyone.")
+    return passed(
+        f"None of {counted(len(found), 'resource policy', 'resource policies')} trusts everyone. {_NOT_COVERED}"
+    )
 
 
 def _parameter(record: Record, name: str) -> str:

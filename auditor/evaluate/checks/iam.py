@@ -105,7 +105,10 @@ def no_full_admin(subject: Subject) -> Verdict:
     review = ""
     policy = read_policy(versions[0]["Document"], Kind.IDENTITY)
     for statement in policy.statements:
-        every_action, every_resource = allows_every_action(statement), allows_every_resource(statement)
+        every_action, every_resource = (
+            allows_every_action(statement),
+            allows_every_resource(statement, subject.account.partition),
+        )
         if not statement.allow or not (every_resource or statement.not_resources):
             continue
         if every_action and every_resource and not statement.conditions:

@@ -1,6 +1,7 @@
 """Judges the buckets that trails deliver to: whose they are, how long they keep logs, who may read or delete them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,11 +20,13 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
+from auditor.evaluate.library import EvidenceMissing
 from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, not_assessed, passed
 from auditor.policies.arn import account_of
-from auditor.policies.callers import named_callers
-from auditor.policies.document import Kind, Statement, read_policy
+from auditor.policies.callers import behind_access_points, named_callers, names_users, pins_caller
+from auditor.policies.document import Kind, Policy, Principal, Statement, read_policy
+from auditor.policies.effects import Effect, On, Where, actions_that
 from auditor.policies.grants import grants
 
 _COLD = frozenset({"GLACIER", "DEEP_ARCHIVE"})
@@ -34,16 +37,8 @@ _QUIET = timedelta(days=7)
 """A home Region may rest for some days, and a trail then writes no log file."""
 _DELIVERED_BY = timedelta(days=2)
 """From the start of the day in a log file's name: CloudTrail delivers within minutes, the last one after midnight."""
-_OF_OBJECTS = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention")
-_OF_BUCKETS = (
-    "s3:DeleteBucket",
-    "s3:DeleteBucketPolicy",
-    "s3:PutBucketPolicy",
-    "s3:PutBucketVersioning",
-    "s3:PutLifecycleConfiguration",
-    "s3:PutBucketObjectLockConfiguration",
-)
-_READING = ("s3:GetObject", "s3:GetObjectVersion")
+_HARM = (Effect.DELETES, Effect.UNPROTECTS, Effect.OPENS)
+"""What nobody may do by the policy, whoever it is; what changes files is asked of outsiders only."""
 
 
 def _root(subject: Subject) -> str:
@@ -221,11 +216,12 @@ def _shortens(rule: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[st
 
 
 def policy_guards_logs(subject: Subject) -> Verdict:
-    """Judge the bucket policy over one trail's files: nobody may delete them by it, no account outside read them.
+    """Judge the bucket policy over one trail's files: nobody may delete them by it, no account outside touch them.
 
     Statements are evaluated together: an Allow counts unless an unconditional Deny takes all of it back, and conditions
-    narrow it only where they name accepted callers. Identity policies of the bucket's own account are not part of this.
-    ``readers`` lists accounts and organizations that may read.
+    narrow it only where they name accepted callers. What actions bring about comes from the table of their effects.
+    Identity policies of the bucket's own account, and policies of access points, are not part of this. ``readers``
+    lists accounts and organizations that may read.
 
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``, ``s3:GetBucketPolicy``.
     """
@@ -234,30 +230,131 @@ def policy_guards_logs(subject: Subject) -> Verdict:
     page = subject.evidence.find("s3:GetBucketPolicy", Bucket=bucket)
     if page is None:
         return passed("The bucket has no policy, so no statement of it grants access.", observed="no policy")
-    policy = read_policy(text(page, "Policy"), Kind.BUCKET)
     arn = f"arn:{subject.account.partition}:s3:::{bucket}"
-    logs = f"{arn}/{_root(subject)}"
-    for statement in policy.statements:
-        weighed = [(action, grants(policy, statement, action, under=logs)) for action in _OF_OBJECTS]
-        weighed += [(action, grants(policy, statement, action, on=arn)) for action in _OF_BUCKETS]
-        if granted := [action for action, answer in weighed if answer]:
-            return failed(f"The policy allows {granted[0]} to {some(_who(statement))}.", observed=some(granted))
+    guard = _Guard(read_policy(text(page, "Policy"), Kind.BUCKET), arn, f"{arn}/{_root(subject)}")
     accepted = {subject.account.id, *map(str, listed(subject.parameters, "readers"))}
-    outside: list[str] = []
-    for statement in policy.statements:
-        if any(grants(policy, statement, action, under=logs) for action in _READING):
-            outside += _outsiders(statement, accepted)
-    if policy.unreadable:
-        return not_assessed(f"In the bucket policy, {policy.fault}, so what it allows is not known.")
-    if not outside:
-        return passed("The policy lets nobody delete logs and nobody outside the account read them.")
-    if own or "*" in outside or _EVERYONE_ELSE in outside:
-        return failed(f"The policy lets {some(outside)} read log files.", observed=f"readers: {some(outside)}")
-    return not_assessed(
-        f"The bucket belongs to another account, which is not known, and its policy lets {some(outside)} read log "
-        "files; accepted accounts are a parameter of this control.",
-        observed=f"readers: {some(outside)}",
+    return (
+        _harm(guard)
+        or _touched_from_outside(subject, guard, accepted, own=own)
+        or _left_open(guard, accepted)
+        or passed(
+            "The policy lets nobody delete logs and nobody outside the account read or change them. Policies of access "
+            "points were not looked at."
+        )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """A bucket policy, the bucket, and the beginning of the ARNs of a trail's files in it."""
+
+    policy: Policy
+    bucket: str
+    files: str
+
+    def granted(
+        self, statement: Statement, *effects: Effect, on: On = On.OBJECTS, where: Where = Where.EVERYWHERE
+    ) -> list[str]:
+        """Return the actions with one of these effects that a statement is proven to grant."""
+        place = {"under": self.files} if on is On.OBJECTS else {"on": self.bucket}
+        asked = actions_that(*effects, on=on, where=where)
+        return [action for action in asked if grants(self.policy, statement, action, **place)]
+
+
+def _harm(guard: _Guard) -> Verdict | None:
+    """Return a failure where somebody may delete log files or change what protects them."""
+    for statement in guard.policy.statements:
+        granted = guard.granted(statement, *_HARM) + guard.granted(statement, *_HARM, on=On.BUCKET)
+        if granted:
+            return failed(f"The policy allows {granted[0]} to {some(_who(statement))}.", observed=some(granted))
+    return None
+
+
+def _touched_from_outside(subject: Subject, guard: _Guard, accepted: set[str], *, own: bool) -> Verdict | None:
+    """Return a failure where somebody outside may read or change log files, or why that is not known."""
+    readers: list[str] = []
+    for statement in guard.policy.statements:
+        outside = _outsiders(statement, accepted)
+        if outside and guard.granted(statement, Effect.READS):
+            readers += outside
+        writers = _but_services(statement, outside)
+        if writers and (granted := guard.granted(statement, Effect.CHANGES)):
+            return failed(f"The policy allows {granted[0]} to {some(writers)}.", observed=some(granted))
+    if readers and (own or "*" in readers or _EVERYONE_ELSE in readers):
+        return failed(f"The policy lets {some(readers)} read log files.", observed=f"readers: {some(readers)}")
+    if verdict := _changed_by_its_state(subject, guard, accepted):
+        return verdict
+    if not readers:
+        return None
+    return not_assessed(
+        f"The bucket belongs to another account, which is not known, and its policy lets {some(readers)} read log "
+        "files; accepted accounts are a parameter of this control.",
+        observed=f"readers: {some(readers)}",
+    )
+
+
+def _changed_by_its_state(subject: Subject, guard: _Guard, accepted: set[str]) -> Verdict | None:
+    """Return a failure where somebody outside may change log files because of how the bucket is set.
+
+    Raises:
+        EvidenceMissing: that could not be read, and nothing else proves a failure.
+    """
+    signals: list[EvidenceMissing] = []
+    for statement in guard.policy.statements:
+        writers = _but_services(statement, _outsiders(statement, accepted))
+        for where, holds in _STATES.items() if writers else ():
+            granted = guard.granted(statement, Effect.CHANGES, where=where)
+            try:
+                found = bool(granted) and holds(subject)
+            except EvidenceMissing as signal:
+                signals.append(signal)
+                continue
+            if found:
+                sentence = f"The policy allows {granted[0]} to {some(writers)}, {where.value}, as it is here."
+                return failed(sentence, observed=some(granted))
+    for missing in signals:
+        raise missing
+    return None
+
+
+def _but_services(statement: Statement, names: Sequence[str]) -> list[str]:
+    """Leave out the services of AWS, which write the logs."""
+    return [name for name in names if Principal("Service", name) not in statement.principals]
+
+
+def _is_unversioned(subject: Subject) -> bool:
+    page = subject.evidence.page("s3:GetBucketVersioning", Bucket=text(subject.item, "S3BucketName"))
+    return optional_text(page, "Status") != "Enabled"
+
+
+def _has_acls(subject: Subject) -> bool:
+    """Say whether access control lists are in force; without a rule on ownership they are."""
+    page = subject.evidence.find("s3:GetBucketOwnershipControls", Bucket=text(subject.item, "S3BucketName"))
+    rules = listed(mapping(page, "OwnershipControls"), "Rules") if page is not None else ()
+    return not any(text(rule, "ObjectOwnership") == "BucketOwnerEnforced" for rule in rules)
+
+
+_STATES = {Where.UNVERSIONED: _is_unversioned, Where.ACLS_ON: _has_acls}
+
+
+def _left_open(guard: _Guard, accepted: set[str]) -> Verdict | None:
+    """Say what keeps a policy from passing that proves nothing against it."""
+    if guard.policy.unreadable:
+        return not_assessed(f"In the bucket policy, {guard.policy.fault}, so what it allows is not known.")
+    for statement in guard.policy.statements:
+        if not (_strangers(statement, accepted) and guard.granted(statement, Effect.READS, Effect.CHANGES)):
+            continue
+        if not pins_caller(statement) and (owners := behind_access_points(statement)):
+            return not_assessed(
+                f"The policy leaves to access points of {some(owners)} who may read log files, and policies of access "
+                "points were not read."
+            )
+        if names_users(statement) and not set(named_callers(statement)) <= accepted:
+            return not_assessed(
+                f"The policy lets {some(named_callers(statement))} read log files; a unique id does not say whose it "
+                "is."
+            )
+    return None
 
 
 _EVERYONE_ELSE = "everyone else"
@@ -268,7 +365,17 @@ def _who(statement: Statement) -> list[str]:
 
 
 def _outsiders(statement: Statement, accepted: set[str]) -> Sequence[str]:
-    """Return whom a statement speaks to that is not accepted; none where a condition only lets accepted callers in."""
-    if (callers := named_callers(statement)) and all(name in accepted for name in callers):
+    """Return whom a statement speaks to that is not accepted; none where a condition only lets accepted callers in.
+
+    Whoever comes through an accepted account's access points, or is named by a unique id, is left open.
+    """
+    callers = named_callers(statement)
+    if callers and (names_users(statement) or all(name in accepted for name in callers)):
         return ()
+    if (owners := behind_access_points(statement)) and all(owner in accepted for owner in owners):
+        return ()
+    return _strangers(statement, accepted)
+
+
+def _strangers(statement: Statement, accepted: set[str]) -> list[str]:
     return [name for name in _who(statement) if (account_of(name) or name) not in accepted]

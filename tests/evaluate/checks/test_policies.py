@@ -49,6 +49,13 @@ def when(operator: str, key: str, *values: str) -> dict[str, Any]:
         pytest.param({"Effect": "Deny", "Action": "*", "NotResource": "x"}, State.PASS, id="deny-elsewhere"),
         pytest.param({"Effect": "Allow", "Action": "*"}, State.NOT_ASSESSED, id="no-resource"),
         pytest.param("hostile", State.NOT_ASSESSED, id="hostile"),
+        pytest.param({**ADMIN, "Action": "*:?*"}, State.FAIL, id="every-action-by-a-question-mark"),
+        pytest.param({**ADMIN, "Resource": "arn:aws:*:*:*:*"}, State.FAIL, id="every-arn"),
+        pytest.param(
+            {"Effect": "Allow", "NotAction": "iam:*", "Resource": "arn:aws:*:*:*:*"},
+            State.MANUAL,
+            id="everything-but-on-every-arn",
+        ),
     ],
 )
 def test_full_admin_policies(statement: Any, expected: State) -> None:
@@ -194,6 +201,8 @@ def transport(**changes: Any) -> str:
         pytest.param(transport(Resource=["arn:aws:s3:::b", "arn:aws:s3:::b/*.txt*"]), State.FAIL, id="some-names"),
         pytest.param(transport(Action="s3:GetObject"), State.FAIL, id="one-action"),
         pytest.param(transport(Action=None, NotAction="s3:*"), State.FAIL, id="not-action"),
+        pytest.param(transport(Action=None, NotAction="iam:*"), State.PASS, id="all-but-another-service"),
+        pytest.param(transport(Action="s3:?*"), State.PASS, id="every-action-by-a-question-mark"),
         pytest.param(transport(Principal={"AWS": ACCOUNT}), State.FAIL, id="one-principal"),
         pytest.param(transport(Effect="Allow"), State.FAIL, id="allow"),
         pytest.param(transport(Condition=None), State.FAIL, id="denies-everything"),
@@ -269,6 +278,26 @@ def test_resources_without_policy_leave_nothing_to_judge() -> None:
 def test_a_resource_policy_nobody_can_read_allows_no_conclusion() -> None:
     world = policies_everywhere().says("s3:GetBucketPolicy", {"Policy": "{"}, Bucket="a")
     assert world.judge("resource-policies-no-open-principal").state is State.NOT_ASSESSED
+
+
+def test_what_was_not_read_of_policies_is_named() -> None:
+    said = reasons(policies_everywhere().judge("resource-policies-no-open-principal"))
+    assert "access points" in said
+    assert "aliases and versions" in said
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({"StringEquals": {"aws:userid": "AIDAEXAMPLE"}}, State.PASS),
+        ({"StringEquals": {"s3:DataAccessPointAccount": ACCOUNT}}, State.NOT_ASSESSED),
+        ({"StringEquals": {"aws:username": "alice"}}, State.FAIL),
+    ],
+)
+def test_a_bucket_policy_for_everybody_under_a_condition(condition: dict[str, Any], expected: State) -> None:
+    document = policy({**ANYONE, "Condition": condition})
+    world = policies_everywhere().says("s3:GetBucketPolicy", {"Policy": document}, Bucket="a")
+    assert world.judge("resource-policies-no-open-principal").state is expected
 
 
 def test_a_resource_policy_nobody_can_read_hides_no_open_one() -> None:

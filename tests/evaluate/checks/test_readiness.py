@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from auditor.model import State
+from auditor.policies.effects import S3_ACTIONS, Where
 from tests.evaluate.checks.worlds import (
     ALL_EVENTS,
     ALL_OBJECTS,
@@ -659,6 +660,71 @@ FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
 def test_readiness(control: str, world: World, expected: State, words: str) -> None:
     result = world.judge(control)
     assert result.state is expected, reasons(result)
+    assert words in reasons(result)
+
+
+UNVERSIONED: tuple[str, dict[str, Any]] = ("s3:GetBucketVersioning", {})
+WITH_ACLS = ("s3:GetBucketOwnershipControls", {"OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}})
+OUTSIDE, INSIDE = {"AWS": f"arn:aws:iam::{MANAGEMENT}:root"}, {"AWS": f"arn:aws:iam::{ACCOUNT}:role/writer"}
+
+
+@pytest.mark.parametrize(
+    ("action", "principal", "bucket", "expected"),
+    [
+        *[
+            pytest.param(one.name, OUTSIDE, (), State.FAIL, id=one.name)
+            for one in S3_ACTIONS
+            if one.where is Where.EVERYWHERE
+        ],
+        pytest.param("s3:ReplicateDelete", INSIDE, (), State.FAIL, id="own-role-deletes"),
+        pytest.param("s3:PutBucketAcl", INSIDE, (), State.FAIL, id="own-role-opens"),
+        pytest.param("s3:PutObjectRetention", INSIDE, (), State.PASS, id="own-role-retains"),
+        pytest.param("s3:PutObject", OUTSIDE, (), State.PASS, id="outsider-adds-a-version"),
+        pytest.param("s3:PutObject", OUTSIDE, (UNVERSIONED,), State.FAIL, id="outsider-overwrites"),
+        pytest.param("s3:PutObject", INSIDE, (UNVERSIONED,), State.PASS, id="own-role-writes"),
+        pytest.param("s3:PutObject", {"Service": "x.amazonaws.com"}, (UNVERSIONED,), State.PASS, id="service-writes"),
+        pytest.param("s3:PutObjectAcl", OUTSIDE, (), State.PASS, id="acls-off"),
+        pytest.param("s3:PutObjectAcl", OUTSIDE, (WITH_ACLS,), State.FAIL, id="acls-on"),
+        pytest.param("s3:PutBucketTagging", OUTSIDE, (UNVERSIONED, WITH_ACLS), State.PASS, id="without-effect"),
+    ],
+)
+def test_what_a_bucket_policy_lets_somebody_bring_about(
+    action: str, principal: Any, bucket: tuple[tuple[str, Any], ...], expected: State
+) -> None:
+    on = [f"arn:aws:s3:::{LOGS}", f"arn:aws:s3:::{LOGS}/*"]
+    world = granting(action, principal, Resource=on)
+    for operation, answer in bucket:
+        world = world.says(operation, answer, Bucket=LOGS)
+    result = world.judge("trail-bucket-policy-guards-logs")
+    assert result.state is expected, reasons(result)
+    assert expected is State.PASS or action in reasons(result) or "read log files" in reasons(result)
+
+
+def test_without_ownership_rules_access_control_lists_are_in_force() -> None:
+    world = granting("s3:PutObjectAcl", OUTSIDE).lacks("s3:GetBucketOwnershipControls", Bucket=LOGS)
+    assert world.judge("trail-bucket-policy-guards-logs").state is State.FAIL
+
+
+def test_a_bucket_state_nobody_can_read_hides_no_failure_and_lets_nothing_pass() -> None:
+    world = granting(["s3:PutObject", "s3:PutObjectAcl"], OUTSIDE).refuses("s3:GetBucketVersioning", Bucket=LOGS)
+    assert world.judge("trail-bucket-policy-guards-logs").state is State.NOT_ASSESSED
+    assert world.says(*WITH_ACLS, Bucket=LOGS).judge("trail-bucket-policy-guards-logs").state is State.FAIL
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected", "words"),
+    [
+        ({"s3:DataAccessPointAccount": ACCOUNT}, State.NOT_ASSESSED, f"access points of {ACCOUNT}"),
+        ({"s3:DataAccessPointAccount": MANAGEMENT}, State.FAIL, "read log files"),
+        ({"aws:userid": "AIDAEXAMPLE"}, State.NOT_ASSESSED, "AIDAEXAMPLE"),
+        ({"aws:PrincipalAccount": ACCOUNT}, State.PASS, "Policies of access points were not looked at"),
+    ],
+)
+def test_readers_by_a_condition(condition: Any, expected: State, words: str) -> None:
+    result = granting("s3:GetObject", "*", Condition={"StringEquals": condition}).judge(
+        "trail-bucket-policy-guards-logs"
+    )
+    assert result.state is expected
     assert words in reasons(result)
 
 

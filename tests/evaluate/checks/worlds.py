@@ -617,6 +617,9 @@ def oldest_log(day: str, storage: str = "STANDARD", *, folder: str = "", written
     return {"KeyCount": 1, "IsTruncated": True, "Contents": [found]}
 
 
+OWNER_ENFORCED = {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
+
+
 def kept_logs() -> World:
     """Build a world whose one trail has everything that readiness asks for; its bucket is the account's own."""
     write = {
@@ -634,6 +637,7 @@ def kept_logs() -> World:
         .says("cloudtrail:GetInsightSelectors", INSIGHTS, region=HOME, TrailName=TRAIL)
         .says("s3:GetBucketPolicy", {"Policy": policy(write)}, Bucket=LOGS)
         .says("s3:GetBucketVersioning", {"Status": "Enabled"}, Bucket=LOGS)
+        .says("s3:GetBucketOwnershipControls", OWNER_ENFORCED, Bucket=LOGS)
         .says("s3:GetObjectLockConfiguration", {"ObjectLockConfiguration": LOCKED}, Bucket=LOGS)
         .says("s3:GetBucketLifecycleConfiguration", {"Rules": []}, Bucket=LOGS)
         .says("s3:ListObjectsV2", oldest_log("2025/11/20"), Bucket=LOGS, Prefix=log_folder())
