@@ -10,10 +10,12 @@ import click
 
 from auditor.base.errors import UsageError
 from auditor.cli import echo_json, pattern_try
-from auditor.cli.files import read_text, say
+from auditor.cli.files import say
+from auditor.cli.pattern_code import read_code
 
 if TYPE_CHECKING:
     from auditor.catalog.load import Catalog
+    from auditor.monitoring.infrastructure.values import Code
     from auditor.monitoring.patterns.judge import Coverage
     from auditor.monitoring.patterns.requirement import Requirement
 
@@ -30,8 +32,28 @@ def command() -> None:
 @click.option("--control", "control_id", metavar="ID", help="Monitoring control, such as monitor-cloudtrail-changes.")
 @click.option("--framework", metavar="ID", help="Edition whose events count; default: the newest.")
 @click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable.")
-@click.option("--terraform", type=click.Path(path_type=Path), help="Judge a plan.json, or the *.tf files of a folder.")
-@click.option("--cloudformation", type=click.Path(path_type=Path), help="Judge a template, JSON or YAML.")
+@click.option(
+    "--terraform",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Judge a folder, a *.tf file or a plan in JSON (- for stdin).",
+)
+@click.option(
+    "--cloudformation",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Judge a template, JSON or YAML, or a folder of them, such as cdk.out.",
+)
+@click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Variable or parameter; repeatable.")
+@click.option(
+    "--var-file",
+    "variable_files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Terraform variables, as for Terraform; repeatable.",
+)
+@click.option("--sarif", metavar="FILE", type=click.Path(path_type=Path), help="Write findings as SARIF as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def check(
     patterns: tuple[str, ...],
@@ -40,19 +62,30 @@ def check(
     controls: tuple[str, ...],
     terraform: Path | None,
     cloudformation: Path | None,
+    variables: tuple[str, ...],
+    variable_files: tuple[Path, ...],
+    sarif: Path | None,
     *,
     as_json: bool,
 ) -> int:
     """Say whether patterns together catch every event that a control names, and what they miss.
 
-    Several patterns count together. A pattern that is a JSON object is taken for an EventBridge pattern. Exit code 0:
-    covered; 1: not covered; 2: a pattern is not valid; 3: not decided.
+    Several patterns count together. A pattern that is a JSON object is taken for an EventBridge pattern. Of code, one
+    line for each control that the framework asks for, or for --control. Exit code 0: covered; 1: not covered; 2: a
+    pattern is not valid, or the input cannot be read; 3: not decided.
     """
+    if terraform is not None and cloudformation is not None:
+        raise UsageError("give either --terraform or --cloudformation")
+    if terraform is None and cloudformation is None and (variables or variable_files or sarif):
+        raise UsageError("--var, --var-file and --sarif are for --terraform and --cloudformation")
     catalog = _catalog(controls)
     if terraform is not None or cloudformation is not None:
         if patterns:
             raise UsageError("give either patterns or infrastructure code")
-        return _check_code(catalog, terraform, cloudformation, control_id, framework, as_json=as_json)
+        read = read_code(terraform, cloudformation, variables, variable_files)
+        names = (control_id,) if control_id else _asked_by(catalog, framework)
+        asked = [(name, _requirement(catalog, name, framework)) for name in names]
+        return _check_code(read, asked, framework, terraform or cloudformation or Path(), sarif, as_json=as_json)
     if control_id is None or not patterns:
         raise UsageError("give --control and at least one pattern", hint="auditor pattern check --help")
     from auditor.monitoring.patterns.judge import judge_patterns
@@ -152,57 +185,61 @@ def _tell(title: str, found: "Coverage") -> None:
 
 
 def _check_code(
-    catalog: "Catalog",
-    terraform: Path | None,
-    cloudformation: Path | None,
-    control_id: str | None,
+    code: "Code",
+    asked: Sequence[tuple[str, "Requirement"]],
     framework: str | None,
+    path: Path,
+    sarif: Path | None,
     *,
     as_json: bool,
 ) -> int:
-    from auditor.monitoring.infrastructure.cloudformation import read_cloudformation
-    from auditor.monitoring.infrastructure.terraform import read_plan, read_terraform
+    from auditor.monitoring.infrastructure.account import Infrastructure, document
+    from auditor.monitoring.infrastructure.sarif import sarif_of
 
-    if terraform is not None and cloudformation is not None:
-        raise UsageError("give either --terraform or --cloudformation")
-    if cloudformation is not None:
-        found = read_cloudformation(read_text(cloudformation))
-    elif terraform is not None and terraform.is_dir():
-        found = read_terraform({path.name: read_text(path) for path in sorted(terraform.glob("*.tf"))})
-    else:
-        found = read_plan(read_text(terraform or Path()))
-    names = (control_id,) if control_id else _asked_by(catalog, framework)
-    rows = [(name, found.detect(_requirement(catalog, name, framework))) for name in names]
-    code = max(
-        (_detection_code(detection.state.value) for _, detection in rows), key=_WORST_LAST.index, default=COVERED
-    )
+    found = Infrastructure(code)
+    rows = [(name, found.detect(requirement)) for name, requirement in asked]
+    ended = max((_answer_code(answer.state.value) for _, answer in rows), key=_WORST_LAST.index, default=COVERED)
     if found.invalid:
-        code = INVALID
+        ended = INVALID
+    if sarif is not None:
+        sarif.write_text(json.dumps(sarif_of(rows, found.invalid, path), indent=2) + "\n", encoding="utf-8")
     if as_json:
+        controls = [{"control": name, **document(answer)} for name, answer in rows]
         echo_json(
             {
-                "exit_code": code,
+                "exit_code": ended,
                 "framework": framework or "",
+                "valid": not found.invalid,
+                "covers": {COVERED: True, NOT_COVERED: False}.get(ended),
                 "invalid": list(found.invalid),
+                **{key: _of_all(controls, key) for key in ("missed", "narrowed_by", "adds")},
                 "notes": list(found.notes),
-                "controls": [
-                    {"control": name, "state": one.state.value, "reason": one.reason, **one.coverage.document()}
-                    for name, one in rows
-                ],
+                "controls": controls,
             }
         )
-        return code
-    for note in (*found.invalid, *found.notes):
+        return ended
+    for problem in found.invalid:
+        say(f"not valid    {problem}")
+    if not found.has_detectors:
+        say(f"{path} has no metric filter, no alarm and no EventBridge rule.")
+    for name, answer in rows:
+        places = f" ({', '.join(answer.places[:_PLACES])})" if answer.places else ""
+        say(f"{_VERDICTS[_answer_code(answer.state.value)]:<12} {name}: {answer.reason}{places}")
+    for note in found.notes:
         say(f"note: {note}")
-    for name, one in rows:
-        say(f"{_VERDICTS[_detection_code(one.state.value)]:<12} {name}: {one.reason}")
-    return code
+    return ended
+
+
+def _of_all(controls: Sequence[Mapping[str, Any]], key: str) -> list[Mapping[str, Any]]:
+    return [{"control": one["control"], **item} for one in controls for item in one[key]]
 
 
 _WORST_LAST = (COVERED, UNDECIDED, NOT_COVERED)
+_PLACES = 3
+"""Files and lines that one answer names."""
 
 
-def _detection_code(state: str) -> int:
+def _answer_code(state: str) -> int:
     return {"ok": COVERED, "broken": NOT_COVERED}.get(state, UNDECIDED)
 
 

@@ -181,3 +181,83 @@ def test_other_text_is_one_event_when_asked_for(tmp_path: Path, capsys: pytest.C
     path.write_text("an ERROR happened\n", encoding="utf-8")
     assert run(capsys, "test", "ERROR", "--text", str(path))[0] == 0
     assert run(capsys, "test", "FATAL", "--text", str(path))[0] == 1
+
+
+TEMPLATE = """
+Parameters: {Stage: {Type: String}}
+Resources:
+  Changes:
+    Type: AWS::Logs::MetricFilter
+    Properties:
+      LogGroupName: trail
+      FilterPattern: '%s'
+      MetricTransformations: [{MetricNamespace: A, MetricName: m, MetricValue: "1"}]
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties: {Namespace: A, MetricName: m, Statistic: Sum, Period: 300, EvaluationPeriods: 1, Threshold: %s,
+      ComparisonOperator: GreaterThanOrEqualToThreshold, AlarmActions: [!Ref T]}
+  T: {Type: AWS::SNS::Topic}
+"""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "threshold", "code", "words"),
+    [
+        pytest.param(PRINTED[CONTROL], "1", 0, f"covered      {CONTROL}: The filter Changes", id="covered"),
+        pytest.param(PRINTED[CONTROL], "9", 1, f"not covered  {CONTROL}: ", id="not-covered"),
+        pytest.param("{ $.eventName = StopLogging }", "1", 1, "for example, ", id="event-and-place"),
+        pytest.param(PRINTED[CONTROL], "!Ref Stage", 3, "Stage (t.yaml:2)", id="not-decided"),
+        pytest.param("{ $.eventName == x }", "1", 2, "not valid    Changes (t.yaml:4): ", id="not-valid"),
+    ],
+)
+def test_code_is_answered_for_each_control(
+    pattern: str, threshold: str, code: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, sarif = tmp_path / "t.yaml", tmp_path / "found.sarif"
+    path.write_text(TEMPLATE % (pattern, threshold), encoding="utf-8")
+    arguments = ("check", "--control", CONTROL, "--cloudformation", str(path), "--sarif", str(sarif))
+    answered, out, _ = run(capsys, *arguments)
+    assert answered == code
+    assert words in out
+    again, document = as_json(capsys, *arguments)
+    assert again == document["exit_code"] == code
+    assert {"valid", "covers", "missed", "narrowed_by", "adds", "notes", "controls"} <= set(document)
+    assert document["covers"] is {0: True, 1: False}.get(code)
+    results = json.loads(sarif.read_text(encoding="utf-8"))["runs"][0]["results"]
+    assert bool(results) is (code != 0)
+    for result in results:
+        place = result["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"] == path.as_posix()
+        assert 1 <= place["region"]["startLine"] <= 20
+
+
+def test_all_controls_of_a_framework_are_answered_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(TEMPLATE % (PRINTED[CONTROL], "1"), encoding="utf-8")
+    code, document = as_json(capsys, "check", "--framework", "cis-aws-3.0.0", "--cloudformation", str(path))
+    assert code == 1
+    assert len(document["controls"]) == 15
+    assert [one["control"] for one in document["controls"] if one["covers"]] == [CONTROL]
+
+
+def test_code_without_any_detector_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.yaml").write_text("Resources: {B: {Type: AWS::S3::Bucket}}", encoding="utf-8")
+    code, out, _ = run(capsys, "check", "--control", CONTROL, "--cloudformation", str(tmp_path))
+    assert code == 1
+    assert out.startswith(f"{tmp_path} has no metric filter, no alarm and no EventBridge rule.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--terraform", "x", "--cloudformation", "y"], id="both"),
+        pytest.param(["--terraform", "/nowhere/main.tf"], id="no-such-file"),
+        pytest.param(["--control", CONTROL, "--var", "a=b", "{ $.a = b }"], id="variable-without-code"),
+        pytest.param(["--cloudformation", "/nowhere/t.yaml"], id="no-such-template"),
+        pytest.param(["--terraform", "x", "{ $.a = b }"], id="code-and-pattern"),
+    ],
+)
+def test_wrong_code_is_one_message(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "check", *arguments)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err

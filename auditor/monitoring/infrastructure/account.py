@@ -1,331 +1,249 @@
 """What infrastructure code says about detection, as the plain values that evidence becomes: judged before deployment.
 
-``terraform`` and ``cloudformation`` gather it. What code cannot tell is taken to be right and said in a note: that the
-trail delivers to the log group, and that subscribers confirm.
+Whatever the code leaves open is judged twice: once as if it turned out well, once as if it did not. Where both answers
+agree, what is open does not matter; where they differ, nothing is decided, and what is open is named.
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from auditor.monitoring.chain.detection import Account, Detection
-from auditor.monitoring.chain.facts import (
-    Alarm,
-    Composite,
-    Facts,
-    Filter,
-    Group,
-    MuteRule,
-    Rule,
-    Series,
-    Subscription,
-    Topic,
-    Trail,
-)
-from auditor.monitoring.chain.metric_math import NotASum, read_sum
-from auditor.monitoring.infrastructure.hcl import UNKNOWN
+from auditor.monitoring.chain.link import Link, State, first_broken, state_of
+from auditor.monitoring.chain.paths import Paths
+from auditor.monitoring.infrastructure.build import Built, build
+from auditor.monitoring.infrastructure.values import Code, Resource, Unknown, unknowns
+from auditor.monitoring.patterns.delivery import detector_of_filter
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
-from auditor.monitoring.patterns.pattern import parse_filter, parse_rule
+from auditor.monitoring.patterns.judge import NEVER_RESTS, Coverage, judge
+from auditor.monitoring.patterns.pattern import parse_filter
 from auditor.monitoring.patterns.requirement import Requirement
-from auditor.policies.document import read_policy
 
-ACCOUNT = "000000000000"
-REGION = "the deployed Region"
-_NOW = datetime(2000, 1, 1, tzinfo=UTC)
-"""Code has no time; delivery is taken to be current."""
+DETECTORS = frozenset(
+    {"AWS::Logs::MetricFilter", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm", "AWS::Events::Rule"}
+)
+"""Without any of these, code has nothing to do with detection."""
 
-_OWNER_MAY_PUBLISH = read_policy({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sns:Publish"}})
-"""Stands for the policy that AWS gives a topic without one: the owner's alarms may publish."""
+MOST_NAMED = 3
+"""Open values that one answer names."""
 
-MAX_DEPTH = 60
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer for one requirement.
+
+    Args:
+        state: ok, broken (not covered) or unknown.
+        reason: one or two sentences.
+        coverage: what the filters and rules behind the answer catch.
+        places: file and line of what the answer rests on, as ``main.tf:12``.
+        open: what would have to be known, with its place.
+    """
+
+    state: State
+    reason: str
+    coverage: Coverage
+    places: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Infrastructure:
-    """What was found in the code.
+    """What was found in the code, and how it is judged."""
 
-    Args:
-        facts: as evidence would have shown it after deployment.
-        rules: EventBridge rules; the code does not tell in which Regions they are, so that each counts for all.
-        invalid: patterns that AWS would refuse, with the place.
-        notes: what was taken for granted or could not be read.
-    """
+    code: Code
+    _worlds: tuple[Built, Account, Built, Account] | None = field(default=None)
 
-    facts: Facts
-    rules: tuple[Rule, ...] = ()
-    invalid: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    _account: Account | None = field(default=None)
+    @property
+    def has_detectors(self) -> bool:
+        """Whether there is anything that detects."""
+        return any(one.kind in DETECTORS for one in self.code.resources)
 
-    def detect(self, requirement: Requirement) -> Detection:
+    @property
+    def invalid(self) -> tuple[str, ...]:
+        """What AWS would refuse, with the place."""
+        return tuple(dict.fromkeys((*self.code.invalid, *self._built[0].invalid)))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was taken for granted, and what was not read."""
+        unread = [f"Not read: {part}." for part in self.code.unread]
+        return tuple(dict.fromkeys((*self.code.notes, *unread, *self._built[0].assumed)))
+
+    @property
+    def _built(self) -> tuple[Built, Account, Built, Account]:
+        if self._worlds is None:
+            well, badly = (build(self.code, hopeful=hopeful) for hopeful in (True, False))
+            self._worlds = (well, Account(well.facts), badly, Account(badly.facts))
+        return self._worlds
+
+    def detect(self, requirement: Requirement) -> Answer:
         """Judge one requirement."""
-        if self._account is None:
-            self._account = Account(replace(self.facts, rules=self.rules))
-        return self._account.detect(requirement)
+        if not self.has_detectors and not self.code.unread:
+            return Answer(State.BROKEN, "Nothing in this code detects it.", judge(requirement, []))
+        well, account, badly, doubted = self._built
+        best = _resting(well, account, requirement)
+        if best.state is State.BROKEN:
+            return self._saved(best, requirement) or self._answer(best, State.BROKEN, best.reason)
+        if best.state is State.UNKNOWN:
+            return self._answer(best, State.UNKNOWN, best.reason)
+        if badly.facts != well.facts and _resting(badly, doubted, requirement).state is not State.OK:
+            return self._undecided(best)
+        return self._answer(best, State.OK, _told(best))
 
+    # -- the three answers
 
-class Collected:
-    """Gathers values of either tool under the names that AWS gives them."""
+    def _answer(self, found: Detection, state: State, reason: str, open_: Iterable[str] = ()) -> Answer:
+        return Answer(state, reason, found.coverage, tuple(_places(self._involved(found))), tuple(open_))
 
-    def __init__(self) -> None:
-        self.filters: list[Filter] = []
-        self.alarms: list[Alarm] = []
-        self.composites: list[Composite] = []
-        self.mutes: list[MuteRule] = []
-        self.rules: dict[str, Rule] = {}
-        self.topics: dict[str, Topic] = {}
-        self.notes: dict[str, None] = {}
-        self.invalid: list[str] = []
+    def _undecided(self, best: Detection) -> Answer:
+        involved = self._involved(best)
+        open_ = list(dict.fromkeys(one.words for one in _open_in(involved) or _open_in(self.code.resources)))
+        more = f" and {len(open_) - MOST_NAMED} more" if len(open_) > MOST_NAMED else ""
+        what = f"{', '.join(open_[:MOST_NAMED])}{more}"
+        verb = "is" if len(open_) == 1 else "are"
+        reason = f"The code leaves open what {what} {verb}, and the answer hangs on it."
+        return self._answer(best, State.UNKNOWN, reason if open_ else "The code leaves open what this hangs on.", open_)
 
-    def note(self, text: str) -> None:
-        """Say something once."""
-        self.notes[text] = None
-
-    def filter(self, address: str, properties: Mapping[str, Any]) -> None:
-        """Take a metric filter, with each of its transformations."""
-        pattern = properties.get("FilterPattern")
-        if not isinstance(pattern, str):
-            self.note(f"{address}: its pattern is not known from the code and was left out.")
-            return
-        self._parse(address, pattern, parse_filter)
-        for change in properties.get("MetricTransformations") or ():
-            self.filters.append(
-                Filter(
-                    name=_named(properties.get("FilterName"), address),
-                    group=_named(properties.get("LogGroupName"), "the log group"),
-                    region=REGION,
-                    pattern=pattern,
-                    namespace=_named(change.get("MetricNamespace"), address),
-                    metric=_named(change.get("MetricName"), address),
-                    value=str(change.get("MetricValue", "1")),
-                    default=_number(change.get("DefaultValue")),
-                    unit=str(change.get("Unit") or "").removesuffix("None"),
-                    dimensions=frozenset(_dimension_names(change.get("Dimensions")))
-                    | frozenset(map(str, properties.get("EmitSystemFieldDimensions") or ())),
-                    selection=str(properties.get("FieldSelectionCriteria") or ""),
-                    transformed=properties.get("ApplyOnTransformedLogs") is True,
-                    ref="",
-                )
-            )
-
-    def _parse(self, address: str, pattern: str, parse: Callable[[str], Any]) -> None:
-        try:
-            parse(pattern)
-        except PatternError as error:
-            self.invalid.append(f"{address}: {error.message}")
-        except TooComplexError as error:
-            self.note(f"{address}: {error}")
-
-    def alarm(self, address: str, properties: Mapping[str, Any]) -> None:
-        """Take a metric alarm."""
-        series, statistic, period, fills, unread = _series(properties, address)
-        periods = int(_number(properties.get("EvaluationPeriods")) or 1)
-        self.alarms.append(
-            Alarm(
-                name=_named(properties.get("AlarmName"), address),
-                arn=address,
-                region=REGION,
-                series=series,
-                unread=unread,
-                statistic=statistic,
-                period=period,
-                periods=periods,
-                datapoints=int(_number(properties.get("DatapointsToAlarm")) or periods),
-                threshold=_number(properties.get("Threshold")),
-                comparison=str(properties.get("ComparisonOperator") or ""),
-                missing_data=str(properties.get("TreatMissingData") or "missing"),
-                fills=fills,
-                actions_enabled=properties.get("ActionsEnabled") is not False,
-                actions=actions_of(properties.get("AlarmActions")),
-            )
-        )
-
-    def composite(self, address: str, properties: Mapping[str, Any]) -> None:
-        """Take a composite alarm."""
-        self.composites.append(
-            Composite(
-                name=_named(properties.get("AlarmName"), address),
-                arn=address,
-                region=REGION,
-                rule=str(properties.get("AlarmRule") or ""),
-                actions_enabled=properties.get("ActionsEnabled") is not False,
-                actions=actions_of(properties.get("AlarmActions")),
-                suppressor=str(properties.get("ActionsSuppressor") or ""),
-            )
-        )
-
-    def mute(self, address: str, properties: Mapping[str, Any]) -> None:
-        """Take a rule that mutes alarms; which ones is read as names or as references to alarms of this code."""
-        schedule = _inner(_inner(properties.get("Rule")).get("Schedule"))
-        names = _inner(properties.get("MuteTargets")).get("AlarmNames")
-        listed = names if isinstance(names, list) else [UNKNOWN]
-        self.mutes.append(
-            MuteRule(
-                name=_named(properties.get("Name"), address),
-                region=REGION,
-                alarms=frozenset(map(str, listed)) if all(isinstance(name, str) for name in listed) else None,
-                expression=str(schedule.get("Expression") or ""),
-                duration=str(schedule.get("Duration") or ""),
-                timezone=str(schedule.get("Timezone") or ""),
-            )
-        )
-
-    def rule(self, address: str, properties: Mapping[str, Any]) -> None:
-        """Take an EventBridge rule; one on a schedule detects nothing."""
-        pattern = properties.get("EventPattern")
-        if isinstance(pattern, Mapping):
-            pattern = json.dumps(pattern)
-        if not isinstance(pattern, str):
-            if pattern is UNKNOWN:
-                self.note(f"{address}: its event pattern is not known from the code and was left out.")
-            return
-        self._parse(address, pattern, parse_rule)
-        targets = [target.get("Arn") for target in properties.get("Targets") or () if isinstance(target, Mapping)]
-        state = str(properties.get("State") or "ENABLED")
-        name = _named(properties.get("Name"), address)
-        self.rules[address] = Rule(name, "", pattern, state, actions_of(targets))
-
-    def topic(self, address: str, key: Any) -> None:
-        """Take a topic and what it is encrypted with."""
-        if key is not None and not (isinstance(key, str) and key.endswith("alias/aws/sns")):
-            self.note("Keys of topics are taken to let CloudWatch use them.")
-        self.topics[_topic_arn(address)] = _topic(address, key if isinstance(key, str) else "")
-
-    def infrastructure(self) -> Infrastructure:
-        """Add what code cannot show, and say so."""
-        used = {arn for alarm in self.alarms for arn in alarm.actions}
-        used |= {arn for composite in self.composites for arn in composite.actions}
-        used |= {arn for rule in self.rules.values() for arn in rule.targets}
-        outside = {arn for arn in used - self.topics.keys() if arn.startswith(_topic_arn(""))}
-        if outside:
-            self.note("Actions and targets outside this code are taken to reach somebody.")
-        self.note(
-            "The trail is taken to deliver all management events to these log groups, and subscribers to confirm."
-        )
-        topics = {**self.topics, **{arn: _topic(arn.rpartition(":")[2]) for arn in outside}}
-        groups = {name: f"group-{number}" for number, name in enumerate(sorted({one.group for one in self.filters}))}
-        names = tuple(groups.values()) or ("group-0",)
-        return Infrastructure(
-            Facts(
-                account=ACCOUNT,
-                partition="aws",
-                regions=(REGION,),
-                as_of=_NOW,
-                trails=tuple(_trail(name) for name in names),
-                groups=tuple(Group(name, REGION) for name in names),
-                filters=tuple(replace(one, group=groups[one.group]) for one in self.filters),
-                alarms=tuple(self.alarms),
-                composites=tuple(self.composites),
-                mutes=tuple(replace(one, alarms=self._muted(one)) for one in self.mutes),
-                topics=topics,
-            ),
-            tuple(self.rules.values()),
-            tuple(self.invalid),
-            tuple(self.notes),
-        )
-
-    def _muted(self, rule: MuteRule) -> frozenset[str] | None:
-        """Return the names of the alarms that a rule mutes, whichever way the code refers to them."""
-        if rule.alarms is None:
+    def _saved(self, best: Detection, requirement: Requirement) -> Answer | None:
+        """Say what could still cover the requirement though nothing that was read does."""
+        broken = first_broken(best.chain)
+        if broken is None or broken.kind in {"trail", "log group"}:
             return None
-        called = {alarm.arn: alarm.name for alarm in self.alarms} | {one.arn: one.name for one in self.composites}
-        return frozenset(called.get(name, name) for name in rule.alarms)
-
-
-def _inner(value: Any) -> Mapping[str, Any]:
-    """Return a nested object; Terraform writes a block as a list of one."""
-    first = value[0] if isinstance(value, list) and value else value
-    return first if isinstance(first, Mapping) else {}
-
-
-def _trail(group: str) -> Trail:
-    return Trail(
-        arn=f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{group}",
-        home_region=REGION,
-        multi_region=True,
-        organization=True,
-        group_arn=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*",
-        delivered=_NOW,
-    )
-
-
-def _topic_arn(address: str) -> str:
-    return f"arn:aws:sns:{REGION}:{ACCOUNT}:{address}"
-
-
-def _topic(address: str, key: str = "") -> Topic:
-    """Return a topic with a subscriber; a key of one's own is taken to let CloudWatch use it."""
-    managed = key if key.endswith("alias/aws/sns") else ""
-    return Topic(_topic_arn(address), _OWNER_MAY_PUBLISH, managed, (Subscription("arn:taken-to-confirm", "code"),))
-
-
-_RESOURCE_ACTIONS = (":automate:", ":autoscaling:", ":swf:")
-
-
-def actions_of(values: Any) -> tuple[str, ...]:
-    """Return what an alarm or rule calls; whatever is not an action on a resource is taken for a topic."""
-    items = values if isinstance(values, list | tuple) else [] if values is None else [values]
-    found = []
-    for item in items:
-        text = item if isinstance(item, str) else "outside"
-        plain = text.rpartition(":")[2] if text.startswith("arn:") else text
-        found.append(text if any(part in text for part in _RESOURCE_ACTIONS) else _topic_arn(plain))
-    return tuple(found)
-
-
-def _named(value: Any, fallback: str) -> str:
-    return value if isinstance(value, str) and value else fallback
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
+        if broken.kind == "filter" and (open_ := self._open_patterns()):
+            what = ", ".join(one.words for one in open_[:MOST_NAMED])
+            reason = f"The code leaves open what the pattern {what} says, and nothing else covers this."
+            return self._answer(best, State.UNKNOWN, reason, [one.words for one in open_])
+        lacking = (broken.kind == "filter" and not _about(best, requirement)) or (
+            broken.kind == "alarm" and broken.name == ""
+        )
+        if lacking and self.code.unread:
+            reason = f"Nothing that was read covers this, but {self.code.unread[0]}."
+            return self._answer(best, State.UNKNOWN, reason, self.code.unread)
         return None
 
+    def _open_patterns(self) -> list[Unknown]:
+        """Return the open patterns of filters and rules whose hits would reach somebody."""
+        well = self._built[0]
+        paths = Paths(well.facts)
+        return [
+            open_
+            for one, open_ in well.open_filters
+            if state_of(paths.of(one).links) is not State.BROKEN
+        ] + list(well.open_rules)  # fmt: skip
 
-def _dimension_names(dimensions: Any) -> Iterable[str]:
-    if isinstance(dimensions, Mapping):
-        return map(str, dimensions)
-    return (str(one.get("Key") or one.get("Name")) for one in dimensions or () if isinstance(one, Mapping))
-
-
-def _dimensions(dimensions: Any) -> tuple[tuple[str, str], ...]:
-    if isinstance(dimensions, Mapping):
-        return tuple(sorted((str(name), str(value)) for name, value in dimensions.items()))
-    return tuple(
-        sorted((str(one.get("Name")), str(one.get("Value"))) for one in dimensions or () if isinstance(one, Mapping))
-    )
-
-
-_Reading = tuple[tuple[Series, ...], str, int, bool, str]
-_PERIOD = 300
-
-
-def _one_series(metric: Mapping[str, Any], address: str) -> Series:
-    return Series(
-        _named(metric.get("Namespace"), address),
-        _named(metric.get("MetricName"), address),
-        _dimensions(metric.get("Dimensions")),
-        str(metric.get("Unit") or ""),
-    )
+    def _involved(self, found: Detection) -> list[Resource]:
+        """Return the resources that the links of an answer name, the broken link's first."""
+        broken = first_broken(found.chain)
+        links = sorted(found.chain, key=lambda link: link is not broken)
+        known = self._built[0].by_name
+        resources: dict[str, Resource] = {}
+        for link in links:
+            if found.state is State.OK or broken is None or link is broken or link.kind in {"filter", "alarm"}:
+                names = [one for name in _names_of(link) for one in known.get(name, ())]
+                resources |= {one.address: one for one in names if one.kind in _KINDS.get(link.kind, DETECTORS)}
+        for text in (found.coverage.missed[0].pattern,) if found.coverage.missed else ():
+            named = [one for name in self._built[0].named_by_pattern(text) for one in known.get(name, ())]
+            resources |= {one.address: one for one in named if one.kind in _KINDS["filter"]}
+        return list(resources.values())
 
 
-def _series(properties: Mapping[str, Any], address: str) -> _Reading:
-    queries = [one for one in properties.get("Metrics") or () if isinstance(one, Mapping)]
-    if not queries:
-        period = int(_number(properties.get("Period")) or _PERIOD)
-        return (_one_series(properties, address),), str(properties.get("Statistic") or ""), period, False, ""
-    stats = {str(one.get("Id")): one["MetricStat"] for one in queries if isinstance(one.get("MetricStat"), Mapping)}
-    returned = [one for one in queries if one.get("ReturnData") in {None, True}] or queries
-    expression = next((str(one["Expression"]) for one in queries if one.get("Expression")), "")
-    try:
-        total = read_sum(expression or str(returned[0].get("Id")), stats)
-    except NotASum as error:
-        return (), "", _PERIOD, False, f"its expression is no plain sum ({error})"
-    chosen = [stats[name] for name in sorted(total.ids)]
-    series = tuple(_one_series(stat.get("Metric") or {}, address) for stat in chosen)
-    period = max((int(_number(stat.get("Period")) or _PERIOD) for stat in chosen), default=_PERIOD)
-    return series, str(chosen[0].get("Stat") or "") if chosen else "", period, total.fills, ""
+_RULE = "AWS::Events::Rule"
+_ALARMS = frozenset({"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"})
+_KINDS = {
+    "trail": frozenset({"AWS::CloudTrail::Trail"}),
+    "log group": frozenset({"AWS::Logs::LogGroup", "AWS::CloudTrail::Trail"}),
+    "filter": frozenset({"AWS::Logs::MetricFilter", _RULE}),
+    "metric": frozenset({"AWS::Logs::MetricFilter"}),
+    "alarm": _ALARMS,
+    "action": _ALARMS | {"AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::CloudWatch::AlarmMuteRule", _RULE},
+    "subscriber": frozenset({"AWS::SNS::Topic"}),
+}
+"""Which resources the name of a link can mean."""
+
+
+def _resting(built: Built, account: Account, requirement: Requirement) -> Detection:
+    """Judge, and leave out filters that match nearly everything: the alarm on them never rests."""
+    found = account.detect(requirement)
+    noisy = _noisy(built, found, requirement)
+    if found.state is not State.OK or not noisy:
+        return found
+    quiet = tuple(one for one in built.facts.filters if one.name not in noisy)
+    again = Account(replace(built.facts, filters=quiet)).detect(requirement)
+    if again.state is State.OK:
+        return again
+    name = min(noisy)
+    sentence = f"The filter {name} matches nearly every event: the alarm on it never rests, and tells nothing."
+    chain = tuple(Link("alarm", State.BROKEN, name, sentence) if link.kind == "alarm" else link for link in found.chain)
+    return replace(found, state=State.BROKEN, reason=sentence, chain=chain)
+
+
+def _noisy(built: Built, found: Detection, requirement: Requirement) -> frozenset[str]:
+    used = [one for one in built.facts.filters if one.name in found.coverage.used]
+    noisy = set()
+    for one in used:
+        try:
+            alone = judge(requirement, [detector_of_filter(one.name, parse_filter(one.pattern))])
+        except (PatternError, TooComplexError):
+            continue
+        if NEVER_RESTS in alone.notes:
+            noisy.add(one.name)
+    return frozenset(noisy)
+
+
+def _about(found: Detection, requirement: Requirement) -> bool:
+    """Say whether some filter of the code has to do with the requirement, so that it is the one to blame."""
+    if found.coverage.used:
+        return True
+    return any(missed.pattern for missed in found.coverage.missed) and bool(requirement.events)
+
+
+def _told(found: Detection) -> str:
+    """Say what a working chain consists of, without words about people that no code can know."""
+    alarm = next((link.name for link in found.chain if link.kind == "alarm" and link.name), "")
+    action = next((link.name for link in found.chain if link.kind == "action" and link.name), "")
+    who = f"The alarm {alarm}" if alarm else "The rule"
+    return found.reason.replace(found.chain[-1].sentence, f"{who} calls {action}." if action else "").strip()
+
+
+def _names_of(link: Link) -> list[str]:
+    return [link.name, *link.name.replace(" and ", ", ").split(", ")] if link.name else []
+
+
+def _open_in(resources: Iterable[Resource]) -> list[Unknown]:
+    found = dict.fromkeys(one for resource in resources for one in _matters(resource))
+    return [one for one in found if one.missing] or list(found)
+
+
+_NAMES_ONLY = frozenset({"FilterName", "AlarmName", "Name", "TopicName", "AlarmDescription"})
+
+
+_REACHED = frozenset({"AlarmActions", "Targets"})
+"""Lists of what is called: what is open in them lies outside the code and is taken to reach somebody."""
+
+
+def _matters(resource: Resource) -> Iterable[Unknown]:
+    if resource.exists is not None:
+        yield resource.exists
+    for name, value in resource.properties.items():
+        if name not in _NAMES_ONLY and not (name in _REACHED and isinstance(value, list)):
+            yield from unknowns(value)
+
+
+def _places(resources: Iterable[Resource]) -> Iterable[str]:
+    return dict.fromkeys(one.place for one in resources if one.place)
+
+
+_COVERS = {State.OK: True, State.BROKEN: False}
+
+
+def document(answer: Answer) -> dict[str, Any]:
+    """Return the JSON form of an answer; ``covers`` is null where nothing is decided."""
+    return {
+        "state": answer.state.value,
+        "reason": answer.reason,
+        "places": list(answer.places),
+        "open": list(answer.open),
+        **answer.coverage.document(),
+        "covers": _COVERS.get(answer.state),
+    }

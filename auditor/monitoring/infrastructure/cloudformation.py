@@ -1,21 +1,34 @@
-"""Reads CloudFormation templates, JSON or YAML with short-form tags, as far as they tell about detection."""
+"""Reads CloudFormation templates, JSON or YAML with short-form tags, as far as they tell about detection.
+
+Conditions, parameters with defaults, maps, ``Fn::ForEach`` and nested stacks on disk are evaluated; what stays open is
+named with the line of the parameter or resource.
+"""
 
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from auditor.base.errors import UsageError
-from auditor.monitoring.infrastructure.account import MAX_DEPTH, Collected, Infrastructure
-from auditor.monitoring.infrastructure.hcl import UNKNOWN
+from auditor.monitoring.infrastructure.intrinsic import NO_VALUE, Resolver
+from auditor.monitoring.infrastructure.values import Code, Resource, Unknown
 
 _MAX_YAML = 2_000_000
 """CloudFormation takes templates of up to one megabyte."""
 
 _MAX_BRACKETS = 200
 """The YAML reader takes a time that grows with the square of nested brackets; templates nest a dozen."""
+
+_MAX_NESTED = 8
+"""Stacks in stacks in stacks."""
+
+_MAX_RESOURCES = 20_000
+"""What ``Fn::ForEach`` may make of a template; CloudFormation takes 500 resources."""
 
 
 class _Template(yaml.SafeLoader):
@@ -37,41 +50,59 @@ def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
 
 
 _Template.add_multi_constructor("!", _short_form)
+_Template.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+"""CloudFormation knows no dates: ``Version: 2012-10-17`` is a text."""
 
 
-def read_cloudformation(text: str) -> Infrastructure:
+def read_cloudformation(
+    text: str, name: str = "template", folder: Path | None = None, parameters: Mapping[str, str] | None = None
+) -> Code:
     """Read a template, JSON or YAML.
 
+    Args:
+        text: the template.
+        name: what places call it.
+        folder: where nested templates are looked for; None for nowhere.
+        parameters: values that are given to it.
+
     Raises:
-        UsageError: it is no template.
+        UsageError: it is no template, or has no such parameter.
     """
-    template = _template(text)
-    resources = template.get("Resources") if isinstance(template, dict) else None
-    if not isinstance(resources, dict):
-        raise UsageError("this is no CloudFormation template: it has no Resources")
-    parameters = template.get("Parameters")
-    resolver = _Resolver(resources, parameters if isinstance(parameters, dict) else {})
-    collected = Collected()
-    for address, resource in resources.items():
-        if isinstance(resource, dict):
-            properties = resolver.value(resource.get("Properties") or {})
-            _add_cloudformation(collected, str(address), str(resource.get("Type")), properties)
-    return collected.infrastructure()
+    template = _template(text, name)
+    declared = template.get("Parameters")
+    for given in parameters or {}:
+        if not isinstance(declared, dict) or given not in declared:
+            raise UsageError(f"--var {given}: {name} has no such parameter")
+    code = Code()
+    _Reader(template, text, name, folder, code).read("", dict(parameters or {}), 0)
+    return code
 
 
-def _template(text: str) -> Any:
+def _template(text: str, name: str) -> dict[str, Any]:
     try:
-        if text.lstrip().startswith("{"):
-            return json.loads(text)
-        if len(text) > _MAX_YAML:
-            raise UsageError(f"the template is larger than {_MAX_YAML} characters")
-        if _bracket_depth(text) > _MAX_BRACKETS:
-            raise UsageError("the template is nested too deeply")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Template)):
-            raise UsageError("the template uses YAML aliases, which are not followed")
-        return yaml.load(text, Loader=_Template)  # noqa: S506 - a SafeLoader that knows short-form tags
-    except (yaml.YAMLError, json.JSONDecodeError, RecursionError, ValueError) as error:
-        raise UsageError(f"the template cannot be read: {str(error)[:200]}") from error
+        template = _parsed(text, name)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{name}:{error.lineno}: this is no JSON: {error.msg} (column {error.colno})") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise UsageError(f"{name} cannot be read: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
+        raise UsageError(f"{name} is no CloudFormation template: it has no Resources")
+    return template
+
+
+def _parsed(text: str, name: str) -> Any:
+    if text.lstrip().startswith("{"):
+        return json.loads(text)
+    if len(text) > _MAX_YAML:
+        raise UsageError(f"{name} is larger than {_MAX_YAML} characters")
+    if _bracket_depth(text) > _MAX_BRACKETS:
+        raise UsageError(f"{name} is nested too deeply")
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Template)):
+        raise UsageError(f"{name} uses YAML aliases, which CloudFormation does not take")
+    return yaml.load(text, Loader=_Template)  # noqa: S506 - a SafeLoader that knows short-form tags
 
 
 def _bracket_depth(text: str) -> int:
@@ -85,72 +116,102 @@ def _bracket_depth(text: str) -> int:
     return deepest
 
 
-def _add_cloudformation(collected: Collected, address: str, kind: str, properties: Any) -> None:
-    if not isinstance(properties, dict):
-        return
-    match kind:
-        case "AWS::Logs::MetricFilter":
-            collected.filter(address, properties)
-        case "AWS::CloudWatch::Alarm":
-            collected.alarm(address, properties)
-        case "AWS::CloudWatch::CompositeAlarm":
-            collected.composite(address, properties)
-        case "AWS::CloudWatch::AlarmMuteRule":
-            collected.mute(address, properties)
-        case "AWS::Events::Rule":
-            collected.rule(address, properties)
-        case "AWS::SNS::Topic":
-            collected.topic(address, properties.get("KmsMasterKeyId"))
+class _Reader:
+    """One template; nested ones get readers of their own."""
 
+    def __init__(self, template: dict[str, Any], text: str, name: str, folder: Path | None, code: Code) -> None:
+        self.template = template
+        self.text = text
+        self.name = name
+        self.folder = folder
+        self.code = code
 
-_VARIABLE = re.compile(r"\$\{([^}!]+)\}")
+    def read(self, prefix: str, parameters: Mapping[str, Any], depth: int) -> Resolver:
+        """Add the template's resources to the code; return what knows its outputs."""
+        resolver = Resolver(self.template, self.place_of, prefix, parameters)
+        resources = dict(self.expanded(self.template["Resources"], resolver))
+        resolver.resources = {name: one for name, one in resources.items() if isinstance(one, dict)}
+        for name, resource in resolver.resources.items():
+            if resource.get("Type") == "AWS::CloudFormation::Stack":
+                self.nested(name, resource, resolver, prefix, depth)
+        for name, resource in resolver.resources.items():
+            self.add(name, resource, resolver, prefix)
+        return resolver
 
+    def place_of(self, name: str, section: str = "Resources") -> str:
+        """Return file and line where something is declared."""
+        begin = re.search(rf'^\s*["\']?{section}["\']?\s*:', self.text, re.MULTILINE)
+        key = re.compile(rf'["\']?(?<![\w-]){re.escape(name)}["\']?\s*:')
+        found = key.search(self.text, begin.end() if begin else 0)
+        return f"{self.name}:{self.text.count(chr(10), 0, found.start()) + 1}" if found else self.name
 
-class _Resolver:
-    """Replaces intrinsic functions by what they give, as far as the template tells."""
+    def expanded(self, resources: Mapping[str, Any], resolver: Resolver) -> Iterable[tuple[str, Any]]:
+        """Yield all resources, those of ``Fn::ForEach`` too."""
+        made = 0
+        waiting = [(str(name), one) for name, one in reversed(list(resources.items()))]
+        while waiting:
+            name, one = waiting.pop()
+            if not name.startswith("Fn::ForEach"):
+                yield name, one
+                continue
+            copies = resolver.copies(one)
+            made += len(copies or ())
+            if copies is None or made > _MAX_RESOURCES:
+                self.code.unread.append(f"{name} ({self.place_of(name)}) goes over a list that the code leaves open")
+                continue
+            waiting += reversed(copies)
 
-    def __init__(self, resources: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-        self.resources = resources
-        self.parameters = parameters
+    def add(self, name: str, resource: Mapping[str, Any], resolver: Resolver, prefix: str) -> None:
+        kind = str(resource.get("Type"))
+        exists = resolver.condition(resource.get("Condition")) if "Condition" in resource else True
+        if exists is False:
+            return
+        place = self.place_of(name)
+        properties = resolver.value(resource.get("Properties") or {})
+        if properties is NO_VALUE or not isinstance(properties, Mapping):
+            open_ = properties if isinstance(properties, Unknown) else None
+            if open_ is not None:
+                self.code.unread.append(f"the properties of {prefix}{name} ({place}) hang on {open_.words}")
+            return
+        hangs = None if exists is True else Unknown(f"the condition {resource.get('Condition')}", place)
+        events = properties.get("Events") if kind == "AWS::Serverless::Function" else None
+        if isinstance(events, Mapping) and any(
+            isinstance(one, Mapping) and one.get("Type") in {"EventBridgeRule", "CloudWatchEvent"}
+            for one in events.values()
+        ):
+            self.code.unread.append(f"the events of the function {prefix}{name} ({place}) become rules on deployment")
+        self.code.resources.append(Resource(kind, f"{prefix}{name}", properties, place, hangs))
 
-    def value(self, item: Any, depth: int = 0) -> Any:
-        if depth > MAX_DEPTH:
-            return UNKNOWN
-        if isinstance(item, list):
-            return [self.value(one, depth + 1) for one in item]
-        if not isinstance(item, dict):
-            return item
-        if len(item) == 1:
-            ((name, argument),) = item.items()
-            if name == "Ref" or str(name).startswith("Fn::"):
-                return self.function(str(name), argument, depth)
-        return {key: self.value(one, depth + 1) for key, one in item.items()}
+    def nested(self, name: str, resource: Mapping[str, Any], resolver: Resolver, prefix: str, depth: int) -> None:
+        """Read a nested stack that is on disk; name one that is not."""
+        exists = resolver.condition(resource.get("Condition")) if "Condition" in resource else True
+        if exists is False:
+            return
+        place = self.place_of(name)
+        properties = resolver.value(resource.get("Properties") or {})
+        properties = properties if isinstance(properties, Mapping) else {}
+        path = self.nested_path(resource, properties)
+        if path is None or depth >= _MAX_NESTED:
+            url = properties.get("TemplateURL")
+            shown = url.words if isinstance(url, Unknown) else str(url)[:120]
+            self.code.unread.append(f"the nested stack {prefix}{name} ({place}) from {shown} is not on disk")
+            return
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        given = properties.get("Parameters")
+        inner = Code()
+        shown = os.path.relpath(path, self.folder) if self.folder is not None else path.name
+        reader = _Reader(_template(text, shown), text, shown, path.parent, inner)
+        outputs = reader.read(f"{prefix}{name}.", given if isinstance(given, Mapping) else {}, depth + 1)
+        resolver.stacks[name] = outputs
+        hangs = None if exists is True else Unknown(f"the condition {resource.get('Condition')}", place)
+        self.code.resources += [replace(one, exists=one.exists or hangs) for one in inner.resources]
+        self.code.unread += inner.unread
 
-    def function(self, name: str, argument: Any, depth: int) -> Any:
-        match name:
-            case "Ref":
-                return self.reference(str(argument))
-            case "Fn::GetAtt" if isinstance(argument, list) and argument:
-                return str(argument[0])
-            case "Fn::Sub" if isinstance(argument, str):
-                return self.substituted(argument)
-            case "Fn::Join" if isinstance(argument, list) and len(argument) == 2:  # noqa: PLR2004 - separator and list
-                parts = self.value(argument[1], depth + 1)
-                known = isinstance(parts, list) and all(isinstance(part, str) for part in parts)
-                return str(argument[0]).join(parts) if known else UNKNOWN
-        return UNKNOWN
-
-    def reference(self, name: str) -> Any:
-        if name in self.parameters:
-            declared = self.parameters[name]
-            return declared.get("Default", UNKNOWN) if isinstance(declared, dict) else UNKNOWN
-        resource = self.resources.get(name)
-        properties = resource.get("Properties") if isinstance(resource, dict) else None
-        given = properties.get("AlarmName") if isinstance(properties, dict) else None
-        return given if isinstance(given, str) else name
-
-    def substituted(self, text: str) -> Any:
-        values = {name: self.reference(name.split(".")[0]) for name in _VARIABLE.findall(text)}
-        if not all(isinstance(value, str) for value in values.values()):
-            return UNKNOWN
-        return _VARIABLE.sub(lambda match: values[match[1]], text).replace("${!", "${")
+    def nested_path(self, resource: Mapping[str, Any], properties: Mapping[str, Any]) -> Path | None:
+        metadata = resource.get("Metadata")
+        asset = metadata.get("aws:asset:path") if isinstance(metadata, Mapping) else None
+        name = asset if isinstance(asset, str) and asset else properties.get("TemplateURL")
+        if self.folder is None or not isinstance(name, str) or not name or "://" in name or name.startswith("/"):
+            return None
+        path = self.folder / name
+        return path if path.is_file() and path.stat().st_size <= _MAX_YAML else None

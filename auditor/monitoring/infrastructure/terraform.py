@@ -1,239 +1,307 @@
-"""Reads Terraform: a plan in JSON (``terraform show -json``), or ``*.tf`` files as far as they are literal."""
+"""Reads a folder of ``*.tf`` files: tfparse evaluates them, and what rests on an open value stays open.
+
+tfparse puts null, an empty text or a fallback where a value hangs on something that it does not know. Therefore every
+value of interest is traced over the names in its expression (``Tracer``): only what rests on known names counts as
+known. A block that it left out because its ``for_each`` is open is named as a part that was not read.
+"""
 
 import json
+import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from auditor.base.errors import UsageError
-from auditor.monitoring.infrastructure.account import MAX_DEPTH, Collected, Infrastructure, actions_of
-from auditor.monitoring.infrastructure.hcl import UNKNOWN, Block, Encoded, Reference, Template, encoded, read_hcl
+from auditor.monitoring.infrastructure.evaluator import evaluate
+from auditor.monitoring.infrastructure.source import Block, Written, references, values_of
+from auditor.monitoring.infrastructure.terraform_names import NAME_OF, OF_INTEREST, kind_of, resource
+from auditor.monitoring.infrastructure.trace import Folder, Tracer, split_address
+from auditor.monitoring.infrastructure.values import ACCOUNT, REGION, Code, Unknown, text_of, unknowns
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_HIDDEN = re.compile(r"metric_transformation|\[(?:each\.key|count\.index)\]")
+_ALONE = re.compile(
+    r"""(?:"\$\{\s*)?(?:try\(\s*|one\(\s*)?[\w.\-]+(?:\[[^\[\]]*\][\w.\-]*)*(?:\s*,\s*(?:""|null)\s*)?\)?(?:\s*\}")?"""
+)
+"""One reference, perhaps with a fallback that only counts where there is no such resource."""
+
+_SURROUNDINGS = {"account_id": ACCOUNT, "name": REGION, "region": REGION, "id": REGION, "partition": "aws"}
+"""What data sources about the caller give, under the names that stand for it here."""
 
 
-def read_plan(text: str) -> Infrastructure:
-    """Read the JSON that ``terraform show -json PLAN`` prints.
+def read_terraform(folder: Path, variables: Sequence[str] = (), variable_files: Sequence[Path] = ()) -> Code:
+    """Read a folder.
+
+    Args:
+        folder: with ``*.tf`` or ``*.tf.json`` files.
+        variables: ``name=value`` as on Terraform's command line.
+        variable_files: further ``*.tfvars`` files, the last one counts most.
 
     Raises:
-        UsageError: it is no plan.
+        UsageError: there is no such file, one is refused, or tfparse is not installed.
     """
+    if not any(folder.glob("*.tf")) and not any(folder.glob("*.tf.json")):
+        raise UsageError(f"there are no *.tf files in {folder}")
+    files = [*_found_variable_files(folder), *variable_files]
+    given = {name for file in files for name in _names_in(file)}
+    given |= {name.removeprefix("TF_VAR_") for name in os.environ if name.startswith("TF_VAR_")}
+    with tempfile.TemporaryDirectory() as scratch:
+        declared = Folder.read(folder, "").variables
+        files += _written(variables, declared, Path(scratch))
+        given |= {one.partition("=")[0].strip() for one in variables}
+        evaluated = evaluate(folder, files)
+    return _Reader(folder, evaluated, frozenset(given)).code()
+
+
+def _found_variable_files(folder: Path) -> list[Path]:
+    """Return the files that Terraform takes by itself, in its order."""
+    plain = [folder / "terraform.tfvars", folder / "terraform.tfvars.json"]
+    auto = sorted([*folder.glob("*.auto.tfvars"), *folder.glob("*.auto.tfvars.json")])
+    return [path for path in (*plain, *auto) if path.is_file()]
+
+
+def _names_in(path: Path) -> Iterable[str]:
     try:
-        plan = json.loads(text)
-        root = plan["planned_values"]["root_module"]
-        configuration = plan.get("configuration", {}).get("root_module", {})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError("this is no plan in JSON", hint="terraform show -json PLAN > plan.json") from error
-    collected, waiting = Collected(), _Targets()
-    for prefix, resource, expressions in _planned(root, configuration, ""):
-        values = resource.get("values")
-        if isinstance(values, dict):
-            known = {**_referenced(expressions, prefix), **{key: one for key, one in values.items() if one is not None}}
-            _add_terraform(collected, waiting, str(resource.get("address")), str(resource.get("type")), known)
-    waiting.aim(collected)
-    return collected.infrastructure()
+        text = path.read_text(encoding="utf-8-sig")
+        return list(json.loads(text)) if path.suffix == ".json" else list(values_of(text))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be read: {str(error)[:200]}") from error
 
 
-_Planned = tuple[str, Mapping[str, Any], Mapping[str, Any]]
+def _written(variables: Sequence[str], declared: Mapping[str, Block], scratch: Path) -> list[Path]:
+    """Write ``--var`` into a file; a text needs no quotation marks, everything else is an expression."""
+    lines = []
+    for one in variables:
+        name, equals, value = one.partition("=")
+        name = name.strip()
+        if not equals or not re.fullmatch(r"[\w-]+", name):
+            raise UsageError(f"--var {one[:100]}: give name=value")
+        if name not in declared:
+            raise UsageError(f"--var {name}: the code declares no such variable")
+        kind = declared[name].values.get("type")
+        plain = kind is None or kind.text in {"string", "any"}
+        lines.append(f"{name} = {json.dumps(value) if plain else value}\n")
+    if not lines:
+        return []
+    path = scratch / "given.tfvars"
+    path.write_text("".join(lines), encoding="utf-8")
+    return [path]
 
 
-def _planned(module: Any, configuration: Any, prefix: str) -> Iterable[_Planned]:
-    """Yield each resource with the module it stands in and its expressions."""
-    if not isinstance(module, dict):
-        return
-    configured = configuration if isinstance(configuration, dict) else {}
-    written = {one.get("address"): one.get("expressions", {}) for one in configured.get("resources", ())}
-    for resource in module.get("resources", ()):
-        bare = re.sub(r"\[[^\]]*\]$", "", str(resource.get("address", "")).removeprefix(prefix))
-        yield prefix, resource, written.get(bare, {})
-    for child in module.get("child_modules", ()):
-        address = str(child.get("address", ""))
-        name = re.sub(r"\[[^\]]*\]$", "", address.removeprefix(prefix)).removeprefix("module.")
-        called = configured.get("module_calls", {}).get(name, {})
-        yield from _planned(child, called.get("module", {}), f"{address}.")
+class _Reader:
+    """Goes through what the evaluator gave, block by block."""
 
+    def __init__(self, root: Path, evaluated: Mapping[str, list[dict[str, Any]]], given: frozenset[str]) -> None:
+        self.tracer = Tracer(root, evaluated, given)
+        self.found = Code()
+        self.blocks = [(kind, block) for kind, blocks in evaluated.items() for block in blocks]
+        self.known = {str(block.get("id")): (kind, block) for kind, block in self.blocks}
+        self.by_address = {_path(block): block for _, block in self.blocks}
 
-def _referenced(expressions: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Return, for values that only exist after the plan is applied, the resources that they refer to."""
-    found: dict[str, Any] = {}
-    for name, expression in expressions.items():
-        names = expression.get("references", ()) if isinstance(expression, dict) else ()
-        addresses = dict.fromkeys(".".join(one.split(".")[:2]) for one in names if one.startswith("aws_"))
-        if addresses:
-            whole = [f"{prefix}{address}" for address in addresses]
-            found[name] = whole if name == "alarm_actions" else whole[0]
-        elif names:
-            found[name] = ["outside"] if name == "alarm_actions" else UNKNOWN
-    return found
+    def code(self) -> Code:
+        for kind, block in self.blocks:
+            if kind in OF_INTEREST and block["__tfmeta"].get("type") == "resource":
+                self.add(kind, block)
+        self.found.unread += self.tracer.left_out(OF_INTEREST)
+        return self.found
 
+    def add(self, kind: str, block: dict[str, Any]) -> None:
+        module, address = split_address(_path(block))
+        written = self.tracer.block_at(module, block["__tfmeta"])
+        place = f"{block['__tfmeta']['filename']}:{block['__tfmeta']['line_start']}"
+        exists = self.tracer.exists(written, module) if written is not None else None
+        values = self.members(block, written, module, address)
+        one = resource(kind, f"{module}{address}", values, place, exists)
+        if one is not None:
+            self.found.resources.append(one)
 
-def read_terraform(files: Mapping[str, str]) -> Infrastructure:
-    """Read ``*.tf`` files of one folder, by name.
-
-    Raises:
-        UsageError: a file is not HCL, or there is none.
-    """
-    if not files:
-        raise UsageError("there are no *.tf files in this folder")
-    blocks = [block for name, text in files.items() for block in read_hcl(text, name)]
-    resolver = _Names(blocks)
-    collected, waiting = Collected(), _Targets()
-    for block in blocks:
-        if block.kind == "resource" and len(block.labels) == 2:  # noqa: PLR2004 - type and name
-            address = ".".join(block.labels)
-            values = resolver.block(block)
-            if {"count", "for_each"} & values.keys():
-                collected.note(f"{address} stands for several resources; a plan in JSON tells which.")
-            _add_terraform(collected, waiting, address, block.labels[0], values)
-        elif block.kind == "module":
-            collected.note(f"The module {'.'.join(block.labels)} was not followed; a plan in JSON holds its resources.")
-    waiting.aim(collected)
-    return collected.infrastructure()
-
-
-class _Names:
-    """Resolves locals, defaults of variables and attributes of other resources."""
-
-    def __init__(self, blocks: Iterable[Block]) -> None:
-        self.known: dict[str, Any] = {}
-        for block in blocks:
-            if block.kind == "locals":
-                self.known |= {f"local.{name}": value for name, value in block.values.items()}
-            elif block.kind == "variable" and block.labels and "default" in block.values:
-                self.known[f"var.{block.labels[0]}"] = block.values["default"]
-            elif block.kind == "resource":
-                self.known |= {".".join((*block.labels, name)): value for name, value in block.values.items()}
-
-    def block(self, block: Block) -> dict[str, Any]:
-        values = {name: self.value(value) for name, value in block.values.items()}
-        for inner in block.blocks:
-            values.setdefault(inner.kind, []).append(self.block(inner))
+    def members(self, block: Mapping[str, Any], written: Block | None, module: str, address: str) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, raw in block.items():
+            if name in {"__tfmeta", "count", "for_each"} or (name == "id" and written is None):
+                continue
+            expression = written.values.get(name) if written is not None else None
+            if expression is not None and written is not None:
+                values[name] = _Value(self, written, expression, module, address).read(raw)
+            elif name != "id":
+                values[name] = self.inner(raw, module, address, written)
+        if written is not None:
+            for inner in written.blocks:
+                if inner.kind == "dynamic" and (open_ := self.tracer.exists(inner, module)) is not None:
+                    values[inner.labels[0]] = open_
         return values
 
-    def value(self, item: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each kind of value
-        if depth > MAX_DEPTH:
-            return UNKNOWN
-        match item:
-            case Reference():
-                return self.reference(item.name, depth)
-            case Template():
-                parts = [self.value(part, depth + 1) for part in item.parts]
-                return "".join(parts) if all(isinstance(part, str) for part in parts) else UNKNOWN
-            case Encoded():
-                return encoded(self.value(item.value, depth + 1))
+    def inner(self, raw: Any, module: str, address: str, outer: Block | None) -> Any:
+        """Read nested blocks."""
+        if isinstance(raw, list):
+            return [self.inner(one, module, address, outer) for one in raw]
+        if isinstance(raw, Mapping) and "__tfmeta" in raw:
+            line = raw["__tfmeta"].get("line_start")
+            inside = outer.inside() if outer is not None else ()
+            written = next((one for one in inside if one.line == line and one is not outer), None)
+            return self.members(raw, written, module, address)
+        return raw
+
+    def text_for(self, uuid: str, code: str) -> str:
+        """Return what stands for a reference that the evaluator gave as the mark of a block."""
+        kind, block = self.known[uuid]
+        attribute = "arn" if re.search(r"\.arn\b", code) else "id"
+        return text_of(kind_of(kind), _path(block), attribute, block.get(NAME_OF.get(kind, "name")))
+
+    def policy(self, block: Mapping[str, Any]) -> Any:
+        """Return the JSON text of a policy document that is written as a data source."""
+        module, address = split_address(_path(block))
+        written = self.tracer.block_at(module, block["__tfmeta"])
+        values = self.members(block, written, module, address)
+        if {"source_policy_documents", "override_policy_documents", "source_json", "override_json"} & values.keys():
+            return Unknown(_path(block), f"{block['__tfmeta']['filename']}:{block['__tfmeta']['line_start']}")
+        statements = values.get("statement", [])
+        listed = statements if isinstance(statements, list) else [statements]
+        document = {"Statement": [one if isinstance(one, Unknown) else _statement(one) for one in listed]}
+        return next(unknowns(document), None) or json.dumps(document)
+
+
+class _Value:
+    """One value of one block, with the expression that it comes from."""
+
+    def __init__(self, reader: _Reader, block: Block, written: Written, module: str, address: str) -> None:
+        self.reader = reader
+        self.block = block
+        self.written = written
+        self.module = module
+        self.address = address
+        self.open = reader.tracer.open_in(written, block, module)
+
+    def unknown(self) -> Unknown:
+        return self.reader.tracer.named(self.written, self.block, self.module, self.open)
+
+    def read(self, raw: Any) -> Any:
+        """Return what the value is, as far as it is known."""
+        if (found := self.followed()) is not None:
+            return found
+        if re.fullmatch(r'"[^"$%\\]*"', self.written.text):
+            return self.written.text[1:-1]  # a plain text, also where the evaluator puts its own mark (id)
+        if isinstance(raw, list | dict) and self.written.text[:1] in "[{" and "__attribute__" not in raw:
+            return self.literal(raw)
+        return self.unknown() if self.open is not None else self.settled(raw)
+
+    def followed(self) -> Any:
+        """Follow a reference that the evaluator does not resolve: into a nested block, or by ``each.key``."""
+        named = [one for one in references(self.written.code) if not one.startswith(("each.", "count."))]
+        hidden = [one for one in named if _HIDDEN.search(one)]
+        if not hidden:
+            return None
+        tracer, known = self.reader.tracer, self.reader.by_address
+        target = tracer.target(hidden[0], self.module, self.address, known) if len(named) == 1 else None
+        if target is None or not _ALONE.fullmatch(self.written.text):
+            return self.unknown()
+        block, found = target
+        if found["attribute"] in {"id", "arn"} and not found["block"]:
+            return self.reader.text_for(str(block["id"]), f".{found['attribute']}")
+        value = tracer.pointed_at(block, found)
+        return self.unknown() if value is None else value
+
+    def literal(self, raw: Any) -> Any:
+        """Read a list or map that is written out: its members are open one by one."""
+        if re.match(r"[\[{]\s*for\b", self.written.text):
+            return self.unknown() if self.open is not None else self.settled(raw)
+        if isinstance(raw, Mapping):
+            return {key: self.element(one, 0) for key, one in raw.items()}
+        return [self.element(one, number) for number, one in enumerate(raw)]
+
+    def element(self, raw: Any, number: int) -> Any:
+        if raw is not None and not (isinstance(raw, Mapping) and "__attribute__" in raw):
+            return self.settled(raw)
+        named = references(self.written.code)
+        name = named[number] if number < len(named) else self.written.text[:60]
+        topic = re.match(r"(aws_sns_topic)\.([\w-]+)", name)
+        if topic and (known := self.reader.tracer.address_of(topic[1], topic[2], self.module, self.reader.by_address)):
+            return text_of("AWS::SNS::Topic", known, "arn", None)
+        return Unknown(name, f"{self.block.file}:{self.written.line}", self.module)
+
+    def settled(self, raw: Any) -> Any:
+        """Turn a value that rests on known names into what it means."""
+        match raw:
+            case None:
+                return None if re.search(r"\bnull\b", self.written.code) else self.unknown()
+            case str():
+                return self.text(raw)
             case list():
-                return [self.value(one, depth + 1) for one in item]
+                return [self.settled(one) for one in raw]
+            case dict() if "__attribute__" in raw:
+                return self.attribute(str(raw["__attribute__"]))
             case dict():
-                return {key: self.value(one, depth + 1) for key, one in item.items()}
-        return item
+                return {key: self.settled(one) for key, one in raw.items() if key != "__tfmeta"}
+        return raw
 
-    def reference(self, name: str, depth: int) -> Any:
-        if name in self.known:
-            return self.value(self.known[name], depth + 1)
-        bare = re.sub(r"\[[^\]]*\]", "", name)
-        return ".".join(bare.split(".")[:2]) if bare.startswith("aws_") else UNKNOWN
+    def text(self, raw: str) -> Any:
+        alone = self.reader.known.get(raw)
+        if alone is not None and alone[0] == "aws_iam_policy_document":
+            return self.reader.policy(alone[1])
+        if "${" in raw:
+            raw = re.sub(
+                r"\$\{data\.aws_(?:caller_identity|region|partition)\.[\w-]+\.(\w+)\}",
+                lambda found: _SURROUNDINGS.get(found[1], found[0]),
+                raw,
+            )
+            if "${" in raw and "$${" not in self.written.text:
+                return self.unknown()
+        if raw.lstrip().startswith("{") and "jsonencode" in self.written.code and _holds_null(raw):
+            return self.unknown() if not re.search(r"\bnull\b", self.written.code) else raw
+        known = self.reader.known
+        return _UUID.sub(
+            lambda found: self.reader.text_for(found[0], self.written.code) if found[0] in known else found[0], raw
+        )
 
-
-class _Targets:
-    """Targets are resources of their own in Terraform; they are hung on their rules at the end."""
-
-    def __init__(self) -> None:
-        self.waiting: list[tuple[Any, Any]] = []
-
-    def aim(self, collected: Collected) -> None:
-        for rule, arn in self.waiting:
-            for address, known in collected.rules.items():
-                if rule in {address, known.name}:
-                    collected.rules[address] = replace(known, targets=(*known.targets, *actions_of([arn])))
-
-
-def _add_terraform(collected: Collected, waiting: _Targets, address: str, kind: str, values: Mapping[str, Any]) -> None:
-    match kind:
-        case "aws_cloudwatch_log_metric_filter":
-            collected.filter(address, _renamed(values, _FILTER))
-        case "aws_cloudwatch_metric_alarm":
-            collected.alarm(address, _renamed(values, _ALARM))
-        case "aws_cloudwatch_composite_alarm":
-            collected.composite(address, _renamed(values, _ALARM))
-        case "aws_cloudwatch_alarm_mute_rule":
-            collected.mute(address, _renamed(values, _MUTE))
-        case "aws_cloudwatch_event_rule":
-            state = "DISABLED" if values.get("is_enabled") is False else values.get("state")
-            collected.rule(address, {**_renamed(values, _RULE), "State": state})
-        case "aws_cloudwatch_event_target":
-            waiting.waiting.append((values.get("rule"), values.get("arn")))
-        case "aws_sns_topic":
-            collected.topic(address, values.get("kms_master_key_id"))
+    def attribute(self, name: str) -> Any:
+        """Resolve a reference that the evaluator left as one, though nothing in it is open."""
+        surroundings = re.fullmatch(r"data\.aws_(?:caller_identity|region|partition)\.[\w-]+\.(\w+)", name)
+        if surroundings and surroundings[1] in _SURROUNDINGS:
+            return _SURROUNDINGS[surroundings[1]]
+        own = re.fullmatch(r"(aws_\w+)\.([\w-]+)(?:\.\[[^\]]*\])?\.(name|alarm_name|function_name)", name)
+        if own and (address := self.reader.tracer.address_of(own[1], own[2], self.module, self.reader.by_address)):
+            return text_of(kind_of(own[1]), address, "name", None)
+        if name.startswith(("var.", "each.", "local.")) or "__" in name:
+            return None  # known, and null: Terraform takes that for not given
+        return self.unknown()
 
 
-_FILTER: Mapping[str, Any] = {
-    "name": "FilterName",
-    "pattern": "FilterPattern",
-    "log_group_name": "LogGroupName",
-    "apply_on_transformed_logs": "ApplyOnTransformedLogs",
-    "metric_transformation": (
-        "MetricTransformations",
-        {
-            "name": "MetricName",
-            "namespace": "MetricNamespace",
-            "value": "MetricValue",
-            "default_value": "DefaultValue",
-            "unit": "Unit",
-            "dimensions": "Dimensions",
-        },
-    ),
-}
-_METRIC = {"metric_name": "MetricName", "namespace": "Namespace", "dimensions": "Dimensions", "unit": "Unit"}
-_ALARM: Mapping[str, Any] = {
-    **_METRIC,
-    "alarm_name": "AlarmName",
-    "alarm_rule": "AlarmRule",
-    "alarm_actions": "AlarmActions",
-    "actions_enabled": "ActionsEnabled",
-    "statistic": "Statistic",
-    "period": "Period",
-    "evaluation_periods": "EvaluationPeriods",
-    "datapoints_to_alarm": "DatapointsToAlarm",
-    "threshold": "Threshold",
-    "comparison_operator": "ComparisonOperator",
-    "treat_missing_data": "TreatMissingData",
-    "actions_suppressor": "ActionsSuppressor",
-    "metric_query": (
-        "Metrics",
-        {"id": "Id", "expression": "Expression", "return_data": "ReturnData", "metric": "metric"},
-    ),
-}
-_MUTE: Mapping[str, Any] = {
-    "name": "Name",
-    "rule": (
-        "Rule",
-        {"schedule": ("Schedule", {"expression": "Expression", "duration": "Duration", "timezone": "Timezone"})},
-    ),
-    "mute_targets": ("MuteTargets", {"alarm_names": "AlarmNames"}),
-}
-_RULE = {"name": "Name", "event_pattern": "EventPattern"}
+def _path(block: Mapping[str, Any]) -> str:
+    return str(block["__tfmeta"]["path"])
 
 
-def _renamed(values: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values under the names that AWS gives them."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        meant = names.get(name)
-        if isinstance(meant, str):
-            found[meant] = value
-        elif meant is not None and isinstance(value, list | Mapping):
-            blocks = [value] if isinstance(value, Mapping) else value
-            inner = [_renamed(one, meant[1]) for one in blocks if isinstance(one, Mapping)]
-            found[meant[0]] = [_with_stat(one) for one in inner]
+def _holds_null(text: str) -> bool:
+    try:
+        waiting = [json.loads(text)]
+    except (ValueError, RecursionError):
+        return False
+    while waiting:
+        value = waiting.pop()
+        if value is None:
+            return True
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+    return False
+
+
+def _statement(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a statement of an IAM policy from the block of a data source."""
+    names = {"actions": "Action", "not_actions": "NotAction", "resources": "Resource", "not_resources": "NotResource"}
+    found: dict[str, Any] = {"Effect": values.get("effect") or "Allow"}
+    found |= {names[name]: value for name, value in values.items() if name in names}
+    for block, key in (("principals", "Principal"), ("not_principals", "NotPrincipal")):
+        for one in _listed(values.get(block)):
+            everybody = one.get("type") in {"*", "AWS"} and one.get("identifiers") == ["*"]
+            found[key] = "*" if everybody else {**found.get(key, {}), str(one.get("type")): one.get("identifiers")}
+    for one in _listed(values.get("condition")):
+        tests = found.setdefault("Condition", {}).setdefault(str(one.get("test")), {})
+        tests[str(one.get("variable"))] = one.get("values")
     return found
 
 
-def _with_stat(query: dict[str, Any]) -> dict[str, Any]:
-    metrics = query.pop("metric", None)
-    if isinstance(metrics, list) and metrics and isinstance(metrics[0], Mapping):
-        stat = metrics[0]
-        query["MetricStat"] = {
-            "Metric": _renamed(stat, _METRIC),
-            "Period": stat.get("period"),
-            "Stat": stat.get("stat"),
-        }
-    return query
+def _listed(blocks: Any) -> list[Mapping[str, Any]]:
+    return [one for one in (blocks if isinstance(blocks, list) else [blocks]) if isinstance(one, Mapping)]

@@ -54,6 +54,8 @@ from auditor.monitoring.patterns.records import (
 from auditor.monitoring.patterns.requirement import Requirement
 from auditor.monitoring.patterns.rules import DOUBTS, OBSERVED, RULES, Rules, turned
 
+NEVER_RESTS = "It matches nearly every event: an alarm on it never rests."
+
 
 @dataclass(frozen=True, slots=True)
 class Missed:
@@ -200,7 +202,7 @@ def judge(
     counted = [miss for miss in misses if miss.case.name not in requirement.retired]
     adds = tuple(_adds(requirement, helpful, rules))
     if len(adds) > len(EVERYDAY) // 2:
-        notes.append("It matches nearly every event: an alarm on it never rests.")
+        notes.append(NEVER_RESTS)
     return Coverage(
         valid=True,
         covers=covers,

@@ -1,0 +1,93 @@
+"""``auditor pattern check --terraform | --cloudformation``: infrastructure code in, one answer for each control out."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditor.base.errors import UsageError
+from auditor.cli.files import read_text
+
+if TYPE_CHECKING:
+    from auditor.monitoring.infrastructure.values import Code
+
+_TEMPLATES = ("*.yaml", "*.yml", "*.json", "*.template")
+_MOST_TEMPLATES = 500
+
+
+def read_code(
+    terraform: Path | None, cloudformation: Path | None, variables: Sequence[str], variable_files: Sequence[Path]
+) -> "Code":
+    """Read what was given: a plan, a folder, a file or standard input.
+
+    Raises:
+        UsageError: it cannot be read, or is something else.
+    """
+    if terraform is not None:
+        return _terraform(terraform, variables, variable_files)
+    if cloudformation is None:
+        raise UsageError("give --terraform or --cloudformation")
+    if variable_files:
+        raise UsageError("--var-file is for Terraform; give parameters of a template with --var")
+    return _cloudformation(cloudformation, variables)
+
+
+def _terraform(path: Path, variables: Sequence[str], variable_files: Sequence[Path]) -> "Code":
+    from auditor.monitoring.infrastructure.plan import read_plan
+    from auditor.monitoring.infrastructure.terraform import read_terraform
+
+    if path.is_dir():
+        return read_terraform(path, variables, variable_files)
+    if path.name.endswith((".tf", ".tf.json")):
+        if not path.is_file():
+            raise UsageError(f"there is no file {path}")
+        with tempfile.TemporaryDirectory() as scratch:
+            shutil.copy(path, Path(scratch) / path.name)
+            return read_terraform(Path(scratch), variables, variable_files)
+    if variables or variable_files:
+        raise UsageError("a plan has its variables already; --var and --var-file are for *.tf files")
+    return read_plan(read_text(path), "the plan" if str(path) == "-" else str(path))
+
+
+def _cloudformation(path: Path, variables: Sequence[str]) -> "Code":
+    from auditor.monitoring.infrastructure.cloudformation import read_cloudformation
+    from auditor.monitoring.infrastructure.values import Code
+
+    parameters = {}
+    for one in variables:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise UsageError(f"--var {one[:100]}: give name=value")
+        parameters[name.strip()] = value
+    if not path.is_dir():
+        named, folder = ("the template", None) if str(path) == "-" else (path.name, path.parent)
+        return read_cloudformation(read_text(path), named, folder, parameters)
+    whole = Code()
+    for file in _templates(path):
+        text = read_text(file)
+        found = read_cloudformation(text, str(file.relative_to(path)), file.parent, _meant(parameters, text))
+        for resource in found.resources:
+            whole.resources.append(resource)
+        whole.unread += found.unread
+    return whole
+
+
+def _templates(folder: Path) -> list[Path]:
+    """Return the templates of a folder; of what the CDK writes, the stacks and not their parts."""
+    synthesized = sorted(folder.glob("*.template.json"))
+    found = synthesized or sorted({path for form in _TEMPLATES for path in folder.glob(form)})
+    chosen = [path for path in found if not path.name.endswith(".nested.template.json") and _is_template(path)]
+    if not chosen:
+        raise UsageError(f"there is no CloudFormation template in {folder}")
+    if len(chosen) > _MOST_TEMPLATES:
+        raise UsageError(f"there are more than {_MOST_TEMPLATES} templates in {folder}")
+    return chosen
+
+
+def _is_template(path: Path) -> bool:
+    return "Resources" in path.read_text(encoding="utf-8", errors="replace")[:2_000_000]
+
+
+def _meant(parameters: dict[str, str], text: str) -> dict[str, str]:
+    return {name: value for name, value in parameters.items() if name in text}

@@ -1,0 +1,362 @@
+"""Traces the names in an expression to what they rest on: literals and given variables, or something that is open.
+
+Works on the text of the blocks, because the evaluator does not tell an open value from null, "" or a fallback.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from auditor.monitoring.infrastructure.source import Block, Written, index, references
+from auditor.monitoring.infrastructure.values import Unknown
+
+MAX_FILE = 5_000_000
+MAX_STEPS = 200
+"""Names behind names."""
+
+_MODULES = re.compile(r'(?:module\.[\w-]+(?:\[(?:"(?:[^"\\]|\\.)*"|\d+)\])?\.)*')
+_LAST_MODULE = re.compile(r'module\.([\w-]+)(?:\[(?:"(?:[^"\\]|\\.)*"|\d+)\])?\.$')
+_KNOWN_DATA = frozenset({"aws_caller_identity", "aws_region", "aws_partition", "aws_iam_policy_document"})
+_INTO = re.compile(
+    r"(?P<type>[\w-]+)\.(?P<name>[\w-]+)(?:\[(?P<index>[^\]]*)\])?"
+    r"(?:\.(?P<block>[\w-]+)(?:\[0\]|\.0|\[\*\]|\.\*))?\.(?P<attribute>\w+)"
+)
+_NAMES = frozenset({"name", "alarm_name", "function_name"})
+"""Attributes that AWS fills where the code does not: they still name the resource."""
+
+_OWN_MARKS = frozenset({"id", "arn"})
+"""Attributes of a resource that only exist after it was made, and by which the code means the resource."""
+
+
+def split_address(path: str) -> tuple[str, str]:
+    """Return the module of an address (empty for the root, else with a closing dot), and the rest."""
+    found = _MODULES.match(path)
+    end = found.end() if found else 0
+    return path[:end], path[end:]
+
+
+def parent_of(module: str) -> tuple[str, str]:
+    """Return the module that calls a module, and the name of the call."""
+    found = _LAST_MODULE.search(module)
+    return (module[: found.start()], found[1]) if found else ("", "")
+
+
+@dataclass(slots=True)
+class Folder:
+    """The blocks of one folder."""
+
+    variables: dict[str, Block] = field(default_factory=dict)
+    local: dict[str, Written] = field(default_factory=dict)
+    outputs: dict[str, Block] = field(default_factory=dict)
+    calls: dict[str, Block] = field(default_factory=dict)
+    resources: dict[tuple[str, str], Block] = field(default_factory=dict)
+    files: dict[str, tuple[Block, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, root: Path, relative: str) -> Self:
+        """Read the files of a folder, named relative to the root of the code."""
+        folder = cls()
+        place = Path(os.path.normpath(root / relative))
+        for path in sorted([*place.glob("*.tf"), *place.glob("*.tf.json")]):
+            if path.stat().st_size > MAX_FILE:
+                continue
+            name = os.path.relpath(path, root)
+            text = path.read_text(encoding="utf-8-sig", errors="replace")
+            folder.add(name, _from_json(text, name) if path.suffix == ".json" else index(text, name))
+        return folder
+
+    def add(self, file: str, blocks: tuple[Block, ...]) -> None:
+        """Take the blocks of one file."""
+        self.files[file] = blocks
+        for block in blocks:
+            match block.kind, block.labels:
+                case "variable", (name,):
+                    self.variables[name] = block
+                case "output", (name,):
+                    self.outputs[name] = block
+                case "module", (name,):
+                    self.calls[name] = block
+                case "locals", ():
+                    self.local |= block.values
+                case ("resource" | "data") as kind, (of, name):
+                    self.resources[f"data.{of}" if kind == "data" else of, name] = block
+
+
+def _from_json(text: str, file: str) -> tuple[Block, ...]:
+    """Read the JSON form of Terraform far enough to trace names; every block is said to begin on line 1."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    found: list[Block] = []
+    for kind, levels in (("resource", 2), ("data", 2), ("variable", 1), ("output", 1), ("module", 1), ("locals", 0)):
+        inner = document.get(kind) if isinstance(document, dict) else None
+        for labels, body in _labelled(inner, levels):
+            block = Block(kind, labels, file, 1)
+            block.values = {name: Written(json.dumps(one), _code_in(one), 1) for name, one in body.items()}
+            found.append(block)
+    return tuple(found)
+
+
+def _labelled(value: Any, levels: int) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _labelled(one, levels)
+    elif isinstance(value, Mapping) and not levels:
+        yield (), value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            for labels, body in _labelled(inner, levels - 1):
+                yield (str(name), *labels), body
+
+
+def _code_in(value: Any) -> str:
+    return " ".join(f'"${{{found}}}"' for found in re.findall(r"\$\{([^}]*)\}", json.dumps(value)))
+
+
+class Tracer:
+    """Knows the folders of all modules, and says what a name rests on."""
+
+    def __init__(self, root: Path, evaluated: Mapping[str, list[dict[str, Any]]], given: frozenset[str]) -> None:
+        self.root = root
+        self.given = given
+        self.evaluated = evaluated
+        self.folders: dict[str, Folder] = {}
+        self.places: dict[str, str] = {"": "."}
+        self.addresses: set[str] = set()
+        self.seen_lines: set[tuple[str, int]] = set()
+        for blocks in evaluated.values():
+            for block in blocks:
+                self._place(block["__tfmeta"])
+        for block in evaluated.get("module", ()):
+            self._call(block)
+        self._memory: dict[tuple[str, str, int], Unknown | None] = {}
+
+    def _place(self, meta: Mapping[str, Any]) -> None:
+        module, _ = split_address(str(meta.get("path", "")))
+        file = str(meta.get("filename", ""))
+        self.places.setdefault(module, Path(file).parent.as_posix())
+        self.addresses.add(str(meta.get("path", "")))
+        self.seen_lines.add((file, int(meta.get("line_start", 0))))
+
+    def _call(self, block: Mapping[str, Any]) -> None:
+        """Place modules that hold no block of their own, where they are on disk."""
+        path, source = f"{block['__tfmeta']['path']}.", block.get("source")
+        if path not in self.places and isinstance(source, str) and source.startswith("."):
+            here = os.path.normpath(Path(block["__tfmeta"]["filename"]).parent / source)
+            if (self.root / here).is_dir():
+                self.places[path] = here
+
+    def folder(self, module: str) -> Folder:
+        """Return the folder of a module; an empty one where it is not on disk."""
+        place = self.places.get(module)
+        if place is None:
+            return Folder()
+        if place not in self.folders:
+            self.folders[place] = Folder.read(self.root, place)
+        return self.folders[place]
+
+    def block_at(self, module: str, meta: Mapping[str, Any]) -> Block | None:
+        """Return the text of an evaluated block."""
+        file, line = str(meta.get("filename")), meta.get("line_start")
+        blocks = self.folder(module).files.get(os.path.normpath(file), ())
+        if file.endswith(".json"):
+            address = split_address(str(meta.get("path")))[1].removeprefix("data.")
+            wanted = tuple(re.sub(r"\[.*\]$", "", address).split("."))
+            return next((block for block in blocks if block.labels == wanted), None)
+        return next((block for block in blocks if block.line == line), None)
+
+    def address_of(self, kind: str, name: str, module: str, known: Mapping[str, Any]) -> str:
+        """Return the address of a resource, or of the first of several; empty when the code has none."""
+        plain = f"{module}{kind}.{name}"
+        if plain in known:
+            return plain
+        return next((one for one in sorted(known) if one.startswith(f"{plain}[")), "")
+
+    # -- what a name rests on
+
+    def exists(self, block: Block, module: str) -> Unknown | None:
+        """Return what ``count`` or ``for_each`` of a block leaves open."""
+        for name in ("count", "for_each"):
+            if (written := block.values.get(name)) is not None:
+                code = Written(written.text, written.code.replace("each.", "").replace("count.", ""), written.line)
+                if (found := self.open_in(code, None, module, block.file)) is not None:
+                    return found
+        return self._module_exists(module)
+
+    def _module_exists(self, module: str) -> Unknown | None:
+        while module:
+            module, name = parent_of(module)
+            call = self.folder(module).calls.get(name)
+            for key in ("count", "for_each"):
+                written = call.values.get(key) if call is not None else None
+                found = self.open_in(written, None, module, call.file) if call is not None and written else None
+                if found is not None:
+                    return found
+        return None
+
+    def open_in(
+        self, written: Written, block: Block | None, module: str, file: str = "", steps: int = 0
+    ) -> Unknown | None:
+        """Return the first name in an expression that is open; None when all are known."""
+        place = f"{block.file if block is not None else file}:{written.line}"
+        for reference in references(written.code):
+            if (found := self.open_reference(reference, block, module, place, steps)) is not None:
+                return found
+        return None
+
+    def open_reference(  # noqa: PLR0911 - one line for each kind of name
+        self, reference: str, block: Block | None, module: str, place: str, steps: int = 0
+    ) -> Unknown | None:
+        """Return what is open behind a reference; None when it rests on what is known."""
+        if steps > MAX_STEPS:
+            return Unknown(reference, place, module)
+        parts = [re.sub(r"\[.*?\]", "", part) for part in reference.split(".")]
+        root, name = parts[0], parts[1] if len(parts) > 1 else ""
+        match root:
+            case "var":
+                return self._variable(name, module, place, steps)
+            case "local":
+                written = self.folder(module).local.get(name)
+                if written is None:
+                    return Unknown(reference, place, module)
+                return self.open_in(written, None, module, place.rpartition(":")[0], steps + 1)
+            case "module":
+                return self._output(reference, parts, module, place, steps)
+            case "each" | "count":
+                return self._loop(block, module, steps)
+            case "data" if name in _KNOWN_DATA or len(parts) < 4:  # noqa: PLR2004 - data.type.name.attribute
+                return None
+            case "data":
+                return Unknown(reference, place, module)
+        if "_" not in root:
+            return None  # path, terraform, self, or what a "for" expression calls its items
+        return self._resource(reference, parts, module, place, steps)
+
+    def _variable(self, name: str, module: str, place: str, steps: int) -> Unknown | None:
+        declared = self.folder(module).variables.get(name)
+        default = declared is not None and "default" in declared.values
+        if not module:
+            return None if name in self.given or default else Unknown(f"var.{name}", place, missing=True)
+        above, call = parent_of(module)
+        block = self.folder(above).calls.get(call)
+        if block is not None and name in block.values:
+            return self.open_in(block.values[name], block, above, steps=steps + 1)
+        return None if default else Unknown(f"var.{name}", place, module, missing=True)
+
+    def _output(self, reference: str, parts: list[str], module: str, place: str, steps: int) -> Unknown | None:
+        if len(parts) < 3:  # noqa: PLR2004 - module.name.output
+            return Unknown(reference, place, module)
+        prefix = f"{module}module.{parts[1]}"
+        inside = next((one for one in sorted(self.places) if one == f"{prefix}." or one.startswith(f"{prefix}[")), None)
+        output = self.folder(inside).outputs.get(parts[2]) if inside is not None else None
+        if inside is None or output is None or "value" not in output.values:
+            return Unknown(reference, place, module)
+        return self.open_in(output.values["value"], output, inside, steps=steps + 1)
+
+    def _loop(self, block: Block | None, module: str, steps: int) -> Unknown | None:
+        written = (block.values.get("for_each") or block.values.get("count")) if block is not None else None
+        if block is None or written is None:
+            return None
+        return self.open_in(written, None, module, block.file, steps + 1)
+
+    def _resource(self, reference: str, parts: list[str], module: str, place: str, steps: int) -> Unknown | None:
+        block = self.folder(module).resources.get((parts[0], parts[1]))
+        attribute = next((part for part in parts[2:] if part and part != "*" and not part.isdigit()), "")
+        if block is None:
+            return Unknown(reference, place, module)
+        if attribute in _OWN_MARKS or not attribute:
+            return self.exists(block, module) if steps < MAX_STEPS else None
+        if (written := block.values.get(attribute)) is not None:
+            return self.open_in(written, block, module, steps=steps + 1)
+        if attribute in _NAMES and not {"name_prefix", "alarm_name_prefix"} & block.values.keys():
+            return self.exists(block, module) if steps < MAX_STEPS else None
+        if any(inner.kind == attribute or attribute in inner.labels for inner in block.blocks):
+            return None
+        return Unknown(reference, place, module)
+
+    # -- names for what is open
+
+    def named(self, written: Written, block: Block, module: str, reason: Unknown | None) -> Unknown:
+        """Name an open value so that equal expressions, handed on through modules and locals, have equal names."""
+        expression, steps = written, 0
+        while (alone := _alone(expression)) and (steps := steps + 1) < MAX_STEPS:
+            root, _, name = alone.partition(".")
+            above, call = parent_of(module)
+            handed = self.folder(above).calls.get(call) if module else None
+            if root == "local" and name in self.folder(module).local:
+                expression = self.folder(module).local[name]
+            elif root == "var" and handed is not None and name in handed.values:
+                expression, module = handed.values[name], above
+            else:
+                break
+        text = _alone(expression) or re.sub(r"\s+", " ", expression.text)
+        missing = reason.missing if reason is not None else False
+        return Unknown(text[:120], f"{block.file}:{written.line}", module, missing)
+
+    def target(
+        self, reference: str, module: str, address: str, known: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[Mapping[str, Any], re.Match[str]] | None:
+        """Return the block that ``type.name[..].attribute`` or ``type.name[..].block[0].attribute`` points into."""
+        found = _INTO.fullmatch(reference)
+        if found is None:
+            return None
+        own = re.search(r"\[.*\]$", address)
+        place = found["index"]
+        suffix = (own[0] if own else "") if place in {"each.key", "count.index"} else f"[{place}]" if place else ""
+        block = known.get(f"{module}{found['type']}.{found['name']}{suffix}")
+        return None if block is None else (block, found)
+
+    def pointed_at(self, block: Mapping[str, Any], found: re.Match[str]) -> Any:
+        """Return the value that such a reference points at; None when that is not possible."""
+        module, _ = split_address(str(block["__tfmeta"]["path"]))
+        outer = self.block_at(module, block["__tfmeta"])
+        if outer is None:
+            return None
+        attribute, holders = found["attribute"], [outer]
+        value: Any = block
+        if found["block"]:
+            value = block.get(found["block"])
+            value = value[0] if isinstance(value, list) and value else value
+            holders = [one for one in outer.inside() if one is not outer]
+        raw = value.get(attribute) if isinstance(value, Mapping) else None
+        written = next((one.values[attribute] for one in holders if attribute in one.values), None)
+        if written is None:
+            return None
+        open_ = self.open_in(written, outer, module)
+        plain = isinstance(raw, str | int | float) and "${" not in str(raw)
+        return raw if open_ is None and plain else self.named(written, outer, module, open_)
+
+    # -- what the evaluator left out
+
+    def left_out(self, kinds: frozenset[str]) -> list[str]:
+        """Name modules that are not on disk, and blocks of interest that are missing because something is open."""
+        found: dict[str, None] = {}
+        for block in self.evaluated.get("module", ()):
+            path = f"{block['__tfmeta']['path']}."
+            if path not in self.places:
+                place = f"{block['__tfmeta']['filename']}:{block['__tfmeta']['line_start']}"
+                found[f"the module {path.removesuffix('.')} from {block.get('source')} ({place}) is not on disk"] = None
+        for module in list(self.places):
+            folder = self.folder(module)
+            for (kind, _), resource in folder.resources.items():
+                if kind in kinds and (resource.file, resource.line) not in self.seen_lines:
+                    self._say_left_out(resource, module, ".".join(resource.labels), found)
+            for name, call in folder.calls.items():
+                if not any(one.startswith(f"{module}module.{name}") for one in self.addresses):
+                    self._say_left_out(call, module, f"module.{name}", found)
+        return list(found)
+
+    def _say_left_out(self, block: Block, module: str, name: str, found: dict[str, None]) -> None:
+        if (open_ := self.exists(block, module)) is not None:
+            found[f"{module}{name} ({block.file}:{block.line}) hangs on {open_.words}"] = None
+
+
+def _alone(written: Written) -> str:
+    """Return the one reference that an expression consists of; empty for any other."""
+    found = re.fullmatch(r'(?:"\$\{\s*)?([A-Za-z_][\w.\-]*(?:\[[^\[\]]*\][\w.\-]*)*)(?:\s*\}")?', written.text)
+    return found[1] if found and "." in found[1] else ""

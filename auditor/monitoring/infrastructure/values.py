@@ -1,0 +1,128 @@
+"""What a value can be that code leaves open: said with its name and its place, and never mistaken for a text."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ACCOUNT = "000000000000"
+REGION = "the deployed Region"
+"""Stand for what code does not tell: the account and the Region that it will be deployed to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that the code leaves open.
+
+    Args:
+        name: as the code calls it, such as ``var.namespace``.
+        place: where it stands, such as ``main.tf:12``.
+        scope: the module that the name belongs to: equal names of one scope are equal values.
+        missing: whether it hangs on a variable that has no value yet, which might be given one.
+    """
+
+    name: str
+    place: str = field(default="", compare=False)
+    scope: str = ""
+    missing: bool = field(default=False, compare=False)
+
+    @property
+    def words(self) -> str:
+        """Name it with its place."""
+        return f"{self.name} ({self.place})" if self.place else self.name
+
+
+def unknowns(value: Any) -> Iterator[Unknown]:
+    """Yield whatever is open in a value."""
+    match value:
+        case Unknown():
+            yield value
+        case Mapping():
+            for one in value.values():
+                yield from unknowns(one)
+        case list() | tuple():
+            for one in value:
+                yield from unknowns(one)
+
+
+def encoded(value: Any) -> Any:
+    """Return the JSON text of a value; what is open in it makes all of it open."""
+    return next(unknowns(value), None) or json.dumps(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource of the code, its properties under the names that AWS gives them.
+
+    Args:
+        kind: as CloudFormation names it, whichever tool it comes from.
+        address: as the code calls it.
+        properties: with ``Unknown`` wherever something is open.
+        place: file and line.
+        exists: True, or what decides whether there will be one.
+    """
+
+    kind: str
+    address: str
+    properties: Mapping[str, Any]
+    place: str = ""
+    exists: Unknown | None = None
+
+
+@dataclass(slots=True)
+class Code:
+    """Everything that was read.
+
+    Args:
+        resources: those that have to do with detection.
+        unread: parts that could hold more of them, in words with their place.
+        notes: what a reader should know about the reading.
+        invalid: what AWS or the tool would refuse.
+    """
+
+    resources: list[Resource] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
+
+
+def text_of(  # noqa: PLR0911 - one line for each kind
+    kind: str, address: str, attribute: str, name: Any
+) -> str:
+    """Return what stands in a value that refers to another resource of the code.
+
+    Args:
+        kind: of the resource referred to, as CloudFormation names it.
+        address: of that resource.
+        attribute: ``arn`` or anything else, which is taken for its name.
+        name: the name that its properties give it; anything but a text counts as none.
+    """
+    called = name if isinstance(name, str) and name else address
+    where = f"{REGION}:{ACCOUNT}"
+    match kind, attribute.lower():
+        case "AWS::SNS::Topic", "arn" | "id" | "ref" | "topicarn":
+            return f"arn:aws:sns:{where}:{address}"
+        case "AWS::Lambda::Function", "arn" | "qualified_arn":
+            return f"arn:aws:lambda:{where}:function:{address}"
+        case "AWS::StepFunctions::StateMachine", "arn" | "id" | "ref":
+            return f"arn:aws:states:{where}:stateMachine:{address}"
+        case "AWS::Logs::LogGroup", "arn":
+            return f"arn:aws:logs:{where}:log-group:{called}:*"
+        case "AWS::KMS::Key", _:
+            return f"arn:aws:kms:{where}:key/{address}"
+        case "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm", "arn":
+            return address
+        case (
+            "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm" | "AWS::Logs::LogGroup"
+            | "AWS::Logs::MetricFilter" | "AWS::SNS::Topic" | "AWS::Lambda::Function",
+            "id" | "ref" | "name" | "alarm_name" | "function_name" | "topicname" | "alarmname",
+        ):  # fmt: skip
+            return called
+        case "AWS::Events::Rule", _:
+            return called
+        case _, "arn":
+            service = kind.split("::")[1] if "::" in kind else kind.removeprefix("aws_").partition("_")[0]
+            return f"arn:aws:{service.lower()}:{where}:{address}"
+        case _, "ref" | "id":
+            return address
+    return f"{address}.{attribute}"
