@@ -362,6 +362,8 @@ class RunInfo:
     """Operations that were planned; evidence of any other was never asked for."""
     controls: tuple[str, ...] = ()
     """Single controls that were asked for beside the frameworks."""
+    endpoints: tuple[str, ...] = ()
+    """Addresses that were asked and are none of AWS's own."""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -380,6 +382,7 @@ class RunInfo:
             "skipped": list(self.skipped),
             "operations": list(self.operations),
             **({"controls": list(self.controls)} if self.controls else {}),
+            **({"endpoints": list(self.endpoints)} if self.endpoints else {}),
         }
 
 
@@ -428,6 +431,10 @@ class Results:
     """None when every member of every population was tested."""
     imported: tuple[Mapping[str, Any], ...] = ()
     """Findings of other tools, one document per file; nothing here depends on them."""
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    """How the rules stand to those that shipped, and what was accepted beforehand; empty when nobody asked."""
+    notices: tuple[Mapping[str, str], ...] = ()
+    """What a reader has to know before the figures, each with ``kind`` and ``text``."""
 
     @property
     def counts(self) -> dict[str, int]:

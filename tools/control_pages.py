@@ -1,10 +1,13 @@
-"""Writes docs/controls, one page for each control, or compares it: ``python tools/control_pages.py [--check]``."""
+"""Writes docs/controls and the hashes of what ships, or compares them: ``python tools/control_pages.py [--check]``."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from auditor import __version__
 from auditor.catalog.load import Catalog
+from auditor.catalog.released import FILE, fingerprints, shipped
 from auditor.cli.controls import details
 from auditor.model import Control, Framework
 from auditor.run import open_catalog
@@ -137,6 +140,12 @@ def _rows(control: Control, framework: Framework) -> list[str]:
     return rows
 
 
+def released_text() -> str:
+    """Return ``released.json`` with the entry of this version, which follows the catalogue until it is released."""
+    known = {**shipped(), __version__: fingerprints(open_catalog())}
+    return json.dumps(known, indent=1, sort_keys=False) + "\n"
+
+
 def differences(folder: Path = FOLDER) -> list[str]:
     """Name the pages that are missing, out of date or too many."""
     wanted = pages()
@@ -155,9 +164,17 @@ def write(folder: Path = FOLDER) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-if __name__ == "__main__":
-    if "--check" not in sys.argv[1:]:
+def main(arguments: list[str]) -> int:
+    """Write what follows from the catalogue, or compare it; return 1 when a comparison found a difference."""
+    if "--check" not in arguments:
         write()
-    elif changed := differences():
-        print(f"docs/controls is out of date: {', '.join(changed[:10])}; run `python tools/control_pages.py`")
-        sys.exit(1)
+        FILE.write_text(released_text(), encoding="utf-8")
+        return 0
+    changed = differences() + ([] if FILE.read_text(encoding="utf-8") == released_text() else [FILE.name])
+    if changed:
+        print(f"out of date: {', '.join(changed[:10])}; run `python tools/control_pages.py`")
+    return int(bool(changed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -33,12 +33,14 @@ class Catalog:
         frameworks: by id.
         operations: by name.
         files: every file with the bytes that were read, for the pack's ``rules/`` folder.
+        written: each rule as it is written, by name such as ``control iam-root-mfa``; ``operations`` are one of them.
     """
 
     controls: Mapping[str, Control]
     frameworks: Mapping[str, Framework]
     operations: Mapping[str, Operation]
     files: Mapping[Path, bytes]
+    written: Mapping[str, Any]
 
     def select(self, framework_ids: Sequence[str], control_ids: Sequence[str] = ()) -> tuple[Framework, ...]:
         """Return frameworks by id; single controls that none of them asks for make one more, ``CHOSEN``.
@@ -182,14 +184,17 @@ def load_catalog(folder: Path, *, own: Sequence[Path] = (), has_check: Callable[
         return file
 
     operations_path = folder / "operations.yaml"
-    operations = parse_operations(read(operations_path))
+    file = read(operations_path)
+    operations, written = parse_operations(file), {"operations": file.data}
     controls: dict[str, Control] = {}
     frameworks: dict[str, Framework] = {}
     for parent in (folder, *own):
         for path in sorted(parent.glob("*.yaml")):
             if path == operations_path:
                 continue
-            for control in _controls(read(path), operations, has_check):
+            file = read(path)
+            for control, entry in zip(_controls(file, operations, has_check), file.data, strict=True):
+                written[f"control {control.id}"] = entry
                 if control.id in controls:
                     raise CatalogError(
                         f"{control.origin}: {control.id} is already defined at {controls[control.id].origin}"
@@ -197,11 +202,13 @@ def load_catalog(folder: Path, *, own: Sequence[Path] = (), has_check: Callable[
                 controls[control.id] = control
     for parent in (folder, *own):
         for path in sorted((parent / "frameworks").glob("*.yaml")):
-            framework = _framework(read(path), controls)
+            file = read(path)
+            framework = _framework(file, controls)
+            written[f"framework {framework.id}"] = file.data
             if framework.id in frameworks or framework.id == CHOSEN:
                 raise CatalogError(f"{framework.origin}: {framework.id} is already defined")
             frameworks[framework.id] = framework
-    return Catalog(controls, frameworks, operations, files)
+    return Catalog(controls, frameworks, operations, files, written)
 
 
 def _load(path: Path) -> YamlFile:

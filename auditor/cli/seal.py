@@ -217,6 +217,8 @@ def _print_report(report: "VerifyReport") -> None:
         click.echo(printable(f"  {finding.kind}: {finding.path} {finding.message}"))
     if (more := len(report.findings) - _MOST_FINDINGS) > 0:
         click.echo(f"  and {more} more findings; --json lists all of them")
+    for item in report.notices:
+        click.echo(f"  to know       {item}")
     if report.not_derivable:
         click.echo("Taken from the run that made the pack, because nothing in the pack shows it:")
         for item in report.not_derivable:

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from auditor.base.errors import CollectionError
 
@@ -56,6 +57,13 @@ NEVER: Final = frozenset(
 """Operations that are refused although their name begins like a read."""
 
 
+_OF_AWS: Final = (
+    ".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn", ".amazonaws.eu",
+    ".c2s.ic.gov", ".sc2s.sgov.gov", ".cloud.adc-e.uk", ".csp.hci.ic.gov",
+)  # fmt: skip
+"""Where AWS's endpoints end, in all partitions that botocore knows (``endpoints.json``, ``dnsSuffix``)."""
+
+
 def is_read(operation: str) -> bool:
     """Say whether ``service:Operation`` may be called."""
     if operation in NEVER:
@@ -90,6 +98,20 @@ class OwnCalls:
         }
 
 
+def foreign_address(url: str) -> str:
+    """Return scheme and host of a URL that is none of AWS's own; empty for one of AWS's.
+
+    On the machine itself the port is left out: it differs from run to run and says nothing.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    if f".{host}".endswith(_OF_AWS):
+        return ""
+    local = host == "localhost" or host.startswith("127.") or host == "::1"
+    port = f":{parts.port}" if parts.port and not local else ""
+    return f"{parts.scheme}://[{host}]{port}" if ":" in host else f"{parts.scheme}://{host}{port}"
+
+
 def refuse_mutation(operation: str, region: str = "") -> None:
     """Let a read pass.
 
@@ -118,6 +140,7 @@ class CallLog:
     def __init__(self, *, asked_for: frozenset[str] = frozenset()) -> None:
         self._asked_for = asked_for
         self._requests: Counter[tuple[str, str, str]] = Counter()
+        self._elsewhere: set[str] = set()
         self._lock = Lock()
         self._stop = Event()
 
@@ -155,6 +178,12 @@ class CallLog:
             return tuple(OwnCalls(*key, requests) for key, requests in sorted(self._requests.items()))
 
     @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Addresses that were asked and are none of AWS's own, sorted."""
+        with self._lock:
+            return tuple(sorted(self._elsewhere))
+
+    @property
     def requests(self) -> int:
         """How many requests were sent."""
         with self._lock:
@@ -176,5 +205,8 @@ class CallLog:
         key = request.context.get("auditor_call")
         if key is None:
             raise MutationRefusedError("a request was about to be sent that no read operation asked for")
+        elsewhere = foreign_address(request.url)
         with self._lock:
             self._requests[key] += 1
+            if elsewhere:
+                self._elsewhere.add(elsewhere)

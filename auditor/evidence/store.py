@@ -394,6 +394,7 @@ def _run_info(document: Any) -> RunInfo:
             skipped=tuple(document["skipped"]),
             operations=tuple(document["operations"]),
             controls=tuple(str(name) for name in document.get("controls", ())),
+            endpoints=tuple(str(item) for item in document.get("endpoints", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(f"scope.json is malformed: {error}") from error

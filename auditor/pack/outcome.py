@@ -122,7 +122,15 @@ def results_document(results: Results) -> dict[str, Any]:
         "attestations": [dict(attestation) for attestation in results.attestations],
         "sampling": results.sampling.document() if results.sampling else None,
         "imported": [dict(item) for item in results.imported],
+        **_stated(results),
     }
+
+
+def _stated(results: Results) -> dict[str, Any]:
+    """Return what a run says of its rules and beforehand; nothing where the rules were not asked about."""
+    if not results.rules:
+        return {}
+    return {"rules": dict(results.rules), "notices": [dict(item) for item in results.notices]}
 
 
 def results_json(results: Results) -> bytes:

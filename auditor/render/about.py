@@ -96,6 +96,8 @@ class About:
         collected_from: when the first answer was asked for.
         collected_to: when the last one had come.
         skipped: parts left out on request.
+        notices: what a reader has to know before the figures, each in one sentence.
+        simulated: whether the account is a simulated one, which every page has to say.
     """
 
     report_id: str
@@ -112,10 +114,15 @@ class About:
     collected_from: str
     collected_to: str
     skipped: tuple[str, ...]
+    notices: tuple[str, ...]
+    simulated: bool
 
 
-def about_run(run: Mapping[str, Any], *, report_id: str, manifest_hash: str, signer: str, paper: str) -> About:
+def about_run(
+    results: Mapping[str, Any], *, report_id: str, manifest_hash: str, signer: str, paper: str, tool: str
+) -> About:
     """Prepare what the results document says about its run, with the names given to the report."""
+    run, notices = results["run"], results.get("notices", ())
     return About(
         report_id=visible(report_id),
         manifest_hash=manifest_hash,
@@ -123,7 +130,7 @@ def about_run(run: Mapping[str, Any], *, report_id: str, manifest_hash: str, sig
         paper=paper,
         entity=visible(run["entity"], NAME_LIMIT),
         title=visible(run["title"], NAME_LIMIT),
-        tool=visible(run["tool"]),
+        tool=visible(tool or run["tool"]),
         principal=visible(run["principal"]),
         period=_span(run["period"]),
         as_of=moment(parse_time(run["as_of"])),
@@ -131,6 +138,8 @@ def about_run(run: Mapping[str, Any], *, report_id: str, manifest_hash: str, sig
         collected_from=moment(parse_time(run["started"])),
         collected_to=moment(parse_time(run["ended"])),
         skipped=tuple(visible(item) for item in run["skipped"]),
+        notices=tuple(visible(item["text"], NAME_LIMIT) for item in notices),
+        simulated=any(item["kind"] == "simulated" for item in notices),
     )
 
 

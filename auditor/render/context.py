@@ -85,6 +85,7 @@ def build(
     branding: Branding | None = None,
     signer: str = "",
     paper: str = "",
+    tool: str = "",
 ) -> Context:
     """Prepare the pages.
 
@@ -96,6 +97,7 @@ def build(
         branding: colours and words of the reader's own house.
         signer: who signs the pack; empty when nobody does.
         paper: name of the PDF beside the page, which links into it; empty when there is none.
+        tool: the exact build that made the pages; empty for the program that collected.
 
     Raises:
         IntegrityError: a cited evidence file does not have its hash.
@@ -108,7 +110,9 @@ def build(
     places = places_of(accounts, evidence.records, controls)
     return Context(
         branding=branding or Branding(),
-        about=about_run(results["run"], report_id=report_id, manifest_hash=manifest_hash, signer=signer, paper=paper),
+        about=about_run(
+            results, report_id=report_id, manifest_hash=manifest_hash, signer=signer, paper=paper, tool=tool
+        ),
         accounts=accounts,
         regions=tuple(sorted({region for account in accounts for region in account.regions})),
         headline=visible(results["headline"]),

@@ -123,6 +123,7 @@ def pages_of(
         branding=branding_of(presentation),
         paper=PDF if "pdf" in presentation.formats else "",
         signer=presentation.signer,
+        tool=manifest.tool.words,
     )
     if "html" in presentation.formats:
         progress("Render HTML", 0, 0)

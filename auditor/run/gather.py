@@ -95,7 +95,7 @@ def collect_evidence(
         produced += wanted
         _verify_trails(request, caller, collected, writer, folder, log, progress, series.anchors, wanted)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
-    writer.close(_run_info(request, caller, collected, started, produced))
+    writer.close(_run_info(request, caller, collected, started, produced, log.endpoints))
     return series
 
 
@@ -181,7 +181,12 @@ def _organization(writer: EvidenceWriter, account: str) -> str:
 
 
 def _run_info(
-    request: Request, caller: Caller, collected: Collected, started: datetime, produced: tuple[str, ...]
+    request: Request,
+    caller: Caller,
+    collected: Collected,
+    started: datetime,
+    produced: tuple[str, ...],
+    endpoints: tuple[str, ...],
 ) -> RunInfo:
     config = request.config
     return RunInfo(
@@ -198,4 +203,5 @@ def _run_info(
         tool=TOOL,
         skipped=tuple(config.skip),
         operations=tuple(sorted({*collected.operations, *produced})),
+        endpoints=endpoints,
     )

@@ -16,6 +16,7 @@ from auditor.evidence.store import Evidence
 from auditor.model import Results, Sampling
 from auditor.pack.imports import Import, load_imports, stored_imports
 from auditor.pack.layout import ATTESTATIONS, EVIDENCE, WAIVERS, read_request
+from auditor.run.noticing import notices, rules_document
 
 
 def open_catalog(own: Sequence[str] = (), *, folder: Path | None = None) -> Catalog:
@@ -98,6 +99,9 @@ def judge(folder: Path, rules: Rules) -> Results:
     """
     asked = rules.config.sampling
     sampling = Sampling(asked.size, asked.seed) if asked else None
-    results = evaluate(Evidence(folder), rules.catalog, rules.config.frameworks, sampling, rules.config.control_ids)
+    evidence = Evidence(folder)
+    results = evaluate(evidence, rules.catalog, rules.config.frameworks, sampling, rules.config.control_ids)
     imported = tuple(item.document(f"{EVIDENCE}/{name}") for name, item in stored_imports(folder))
-    return replace(apply_exceptions(results, rules.waivers, rules.attestations), imported=imported)
+    results = replace(apply_exceptions(results, rules.waivers, rules.attestations), imported=imported)
+    results = replace(results, rules=rules_document(results, rules.catalog, rules.config))
+    return replace(results, notices=notices(results, evidence))

@@ -14,6 +14,7 @@ import orjson
 from auditor.base.canonical import sha256_hex
 from auditor.base.errors import IntegrityError, RenderError
 from auditor.base.untrusted import parse_json
+from auditor.catalog.released import shipped
 from auditor.pack.derivable import not_derivable
 from auditor.pack.differences import differences
 from auditor.pack.layout import EVIDENCE, REPLAY, REPLAY_TEXT, REQUEST, RESULTS, RULES, read_request
@@ -21,7 +22,8 @@ from auditor.pack.presentation import PRESENTATION, Presentation, read_presentat
 from auditor.render.logo import checked_logo
 from auditor.run.building import apart, running_from, this_build
 from auditor.run.deriving import Judged, check_formats, exports_of, info_of, judged, pages_of
-from auditor.run.judging import open_rules
+from auditor.run.judging import Rules, open_rules
+from auditor.run.rulings import ruled
 from auditor.run.strays import strays
 from auditor.seal.contents import FolderFiles
 from auditor.seal.guides import readme_text, verify_text
@@ -54,7 +56,8 @@ def replay(pack: Path) -> Rechecked:
     Raises:
         AuditorError: evidence, rules or manifest are not usable.
     """
-    found = _judged(pack)
+    rules = open_rules(pack / RULES)
+    found = _judged(pack, rules)
     presentation = _presentation(pack)
     stated = parse_manifest((pack / MANIFEST).read_bytes())
     again = _Again(pack, stated, presentation, found)
@@ -64,6 +67,8 @@ def replay(pack: Path) -> Rechecked:
         differences=tuple(item for item in outcome if isinstance(item, Difference)),
         open=tuple(item for item in outcome if isinstance(item, str)),
         taken=not_derivable(found.document, [entry.path for entry in stated.files]),
+        notices=tuple(item["text"] for item in found.document["notices"]),
+        further={"rules": ruled(found, rules.catalog, stated.tool.version)},
     )
 
 
@@ -73,8 +78,8 @@ def _presentation(pack: Path) -> Presentation:
     return presentation
 
 
-def _judged(pack: Path) -> Judged:
-    found = judged(pack / EVIDENCE, open_rules(pack / RULES))
+def _judged(pack: Path, rules: Rules) -> Judged:
+    found = judged(pack / EVIDENCE, rules)
     try:
         found.data  # noqa: B018 - written down once, here, where it can be told what is wrong with it
     except (ValueError, RecursionError) as error:
@@ -168,6 +173,9 @@ class _Again:
     def _named(self, name: str, words: Sequence[str], *, drawn: bool) -> Iterator[Difference | str]:
         """Yield differences as such when this program made the file, or it is no matter of words; else as open."""
         others = apart(self.stated.tool, drawn=drawn)
+        if name == RESULTS and self.stated.tool.version not in shipped():
+            # What a release shipped is known to itself and to later ones; everything else has to follow here too.
+            words = [text for text in words if not text.startswith(("/rules", "/notices"))]
         if words and others and name not in (RESULTS, MANIFEST):
             ours, which = running_from(this_build(drawn=drawn)), ", ".join(others[:4])
             yield f"{name} is not what {ours} makes of it, but another build made it ({which}): {words[0]}"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from auditor.base.canonical import canonical_json
+from auditor.base.untrusted import parse_json
 from auditor.evidence.store import Evidence
 from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, REQUEST, RESULTS, RULES
 from auditor.pack.presentation import PRESENTATION
@@ -44,5 +45,7 @@ def strays(pack: Path, evidence: Evidence, manifest: Manifest) -> Iterator[Diffe
         pages = evidence.pages(record)
         if len(pages) != record.pages:
             yield Difference(name, f"/pages was {record.pages}, is {len(pages)} in {record.path}")
-    if (pack / EVIDENCE / "scope.json").read_bytes() != canonical_json(evidence.run.document()):
+    data, scope = (pack / EVIDENCE / "scope.json").read_bytes(), evidence.run.document()
+    was = parse_json(data)  # members that an earlier release did not write yet may be missing
+    if canonical_json(was) != data or {**scope, **was} != scope:
         yield Difference(f"{EVIDENCE}/scope.json", "holds something else than what a run writes about its scope")

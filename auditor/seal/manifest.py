@@ -93,6 +93,15 @@ class Tool:
     platform: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def words(self) -> str:
+        """The build in one line, as far as it is known."""
+        known = [f"{self.name} {self.version}"]
+        known += [f"commit {self.commit[:12]}"] if self.commit else []
+        known += [f"sources {self.sources_sha256[:12]}"] if self.sources_sha256 else []
+        known += [f"Python {self.python}"] if self.python else []
+        return ", ".join([*known, *([self.platform] if self.platform else [])])
+
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {

@@ -1,7 +1,7 @@
 """What a verification says: checks with an outcome each, findings that name files, one verdict. Prints nothing."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -23,7 +23,7 @@ class Check:
 
     Args:
         name: ``files``, ``manifest``, ``pages``, ``signature``, ``certificate``, ``timestamp``, ``pdf-signature``,
-            ``trail``, ``replay`` or ``previous``.
+            ``trail``, ``replay``, ``rules`` or ``previous``.
         outcome: the answer.
         message: one plain sentence.
     """
@@ -80,12 +80,16 @@ class Rechecked:
         differences: what does not follow; any of them fails the check.
         open: what could not be compared, each in one sentence; the check passes only without any.
         taken: what is taken from the run that made the pack, because nothing in the pack shows it.
+        notices: what a reader has to know before the figures.
+        further: checks of their own that came of it, by name.
     """
 
     agreement: str
     differences: tuple[Difference, ...] = ()
     open: tuple[str, ...] = ()
     taken: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    further: "Mapping[str, Rechecked]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ class VerifyReport:
         checks: in the order in which they were made.
         findings: sorted within each check.
         not_derivable: what is taken from the run, when it was asked what can be derived.
+        notices: what a reader has to know before the figures, when that was asked.
     """
 
     pack: str
@@ -113,6 +118,7 @@ class VerifyReport:
     checks: tuple[Check, ...]
     findings: tuple[Finding, ...]
     not_derivable: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -150,6 +156,7 @@ class VerifyReport:
             "checks": [check.document() for check in self.checks],
             "findings": [finding.document() for finding in self.findings],
             **({"not_derivable": list(self.not_derivable)} if self.not_derivable else {}),
+            **({"notices": list(self.notices)} if self.notices else {}),
         }
 
 

@@ -148,9 +148,9 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     checks += who.checks
     findings += who.findings
     # 6: what others hand in
-    more, found, taken = _recheck(path, files, demands, sound=not findings)
-    checks += more
-    findings += found
+    content = _recheck(path, files, demands, sound=not findings)
+    checks += content.checks
+    findings += content.findings
     # 7: the pack before
     if demands.previous is not None:
         check, found = _previous(pack, demands)
@@ -165,7 +165,8 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
         sealed_at=rfc3339(who.sealed_at) if who.sealed_at else "",
         checks=tuple(checks),
         findings=tuple(findings),
-        not_derivable=taken,
+        not_derivable=content.taken,
+        notices=content.notices,
     )
 
 
@@ -322,30 +323,42 @@ def _named(pack: _Pack, name: str) -> frozenset[str]:
         return frozenset()
 
 
-def _recheck(
-    path: Path, files: PackFiles, demands: Demands, *, sound: bool
-) -> tuple[list[Check], list[Finding], tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What came of looking into the content of a pack."""
+
+    checks: tuple[Check, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    taken: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def _recheck(path: Path, files: PackFiles, demands: Demands, *, sound: bool) -> _Content:
     """Let others examine the content; only of a pack in which nothing was found so far, because they read paths."""
     asked = {name: recheck for name, recheck in _rechecks(demands) if recheck is not None}
     if not asked:
-        return [], [], ()
+        return _Content()
     if not sound:
         message = "not done, because the pack does not hold"
-        return [Check(name, Outcome.UNKNOWN, message) for name in asked], [], ()
-    checks: list[Check] = []
-    findings: list[Finding] = []
-    taken: list[str] = []
+        return _Content(tuple(Check(name, Outcome.UNKNOWN, message) for name in asked))
+    outcomes: dict[str, Rechecked] = {}
     with _folder_of(path, files) as folder:
         for name, recheck in asked.items():
-            outcome = _outcome(recheck, folder)
-            found = [
-                Finding(name, "mismatch", shown(item.path), shown(item.message, _LONGEST))
-                for item in outcome.differences
-            ]
-            checks.append(_concluded(name, found, outcome))
-            findings += found
-            taken += outcome.taken
-    return checks, findings, tuple(dict.fromkeys(taken))
+            outcomes[name] = _outcome(recheck, folder)
+            outcomes.update(outcomes[name].further)
+    found = {name: _differing(name, outcome) for name, outcome in outcomes.items()}
+    return _Content(
+        tuple(_concluded(name, found[name], outcome) for name, outcome in outcomes.items()),
+        tuple(finding for findings in found.values() for finding in findings),
+        tuple(dict.fromkeys(item for outcome in outcomes.values() for item in outcome.taken)),
+        tuple(shown(item, _LONGEST) for outcome in outcomes.values() for item in outcome.notices),
+    )
+
+
+def _differing(name: str, outcome: Rechecked) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(name, "mismatch", shown(item.path), shown(item.message, _LONGEST)) for item in outcome.differences
+    )
 
 
 def _rechecks(demands: Demands) -> tuple[tuple[str, Recheck | None], ...]:

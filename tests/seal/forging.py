@@ -1,10 +1,11 @@
 """A small real pack, judged and drawn as a run does it, and what a forger does to one: change, hash anew, seal anew."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -48,7 +49,7 @@ requirements:
 AT = datetime(2026, 12, 1, tzinfo=UTC)
 
 
-def evidence_folder(folder: Path) -> Path:
+def evidence_folder(folder: Path, scope: Mapping[str, Any]) -> Path:
     """Write evidence about two buckets, one of which does not meet the criterion, and about the root user."""
 
     writer = EvidenceWriter(folder)
@@ -61,16 +62,23 @@ def evidence_folder(folder: Path) -> Path:
         writer.add(Answer(ACCOUNT, call, (page,), RUN.principal, ("r-1",), 200, NOW))
     (folder / "calls.json").write_bytes(canonical_json([]))
     writer.close(replace(RUN, frameworks=("own-rules",), operations=tuple(call.operation for call, _ in said)))
+    edited(folder / "scope.json", lambda document: document.update(scope))
     return folder
 
 
-def made_pack(folder: Path, *, formats: str = "html,csv,results-csv,sarif,markdown", **config: Any) -> Path:
-    """Return a pack of that evidence, not signed."""
+def made_pack(
+    folder: Path,
+    *,
+    formats: str = "html,csv,results-csv,sarif,markdown",
+    scope: Mapping[str, Any] = MappingProxyType({}),
+    **config: Any,
+) -> Path:
+    """Return a pack of that evidence, not signed; ``scope`` replaces members of its scope."""
     own = folder.parent / f"{folder.name}-controls"
     (own / "frameworks").mkdir(parents=True)
     (own / "names.yaml").write_text(CONTROLS)
     (own / "frameworks" / "own.yaml").write_text(FRAMEWORK)
-    evidence_folder(folder / "evidence")
+    evidence_folder(folder / "evidence", scope)
     settings = Config.model_validate({"controls": [str(own)], "formats": formats.split(","), **config})
     complete(folder, load_rules(settings), lambda *_: None)
     return folder

@@ -3,14 +3,19 @@
 Whoever prepares a pack can hash and seal everything anew; what he cannot do is make it follow from the evidence.
 """
 
+import html
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from auditor.seal.report import Outcome
+from auditor.catalog.released import fingerprints, standing
+from auditor.run import open_catalog, open_rules
+from auditor.seal.report import Check, Outcome, VerifyReport
 from tests.seal.forging import copy, edited, made_pack, reseal, rewrite_manifest, verified
 from tests.seal.packs import rewrite_sums
 
@@ -210,3 +215,94 @@ def test_differences_are_printed_as_path_was_is(pack: Path, tmp_path: Path) -> N
     place = "/controls[own-bucket-names]/results[111122223333 global stuff]"
     assert f"{place}/state was PASS, is FAIL" in messages
     assert orjson.loads((forged / "results/results.json").read_bytes())["counts"]["FAIL"] > 0
+
+
+def _words_of(page: Path) -> str:
+    return re.sub(r"<wbr/?>|</?span[^>]*>", "", html.unescape(page.read_text()))
+
+
+def _check(report: VerifyReport, name: str) -> Check:
+    return next(check for check in report.checks if check.name == name)
+
+
+def test_rules_are_told_apart_as_released_changed_and_the_users_own(pack: Path) -> None:
+    check = _check(verified(pack), "rules")
+    assert check.outcome is Outcome.PASS
+    assert check.message.startswith("2 rules are as released in ")
+    assert "2 are the user's own: control own-bucket-names, framework own-rules" in check.message
+    document = orjson.loads((pack / "results/results.json").read_bytes())
+    assert [item["kind"] for item in document["notices"]] == ["own-rules"]
+    assert "own rules: control own-bucket-names" in _words_of(pack / "report.html")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [
+        pytest.param("severity: critical", "severity: low", "/severity was critical, is low", id="severity"),
+        pytest.param("check: account.root_mfa", "check: account.support_role", "/check was ", id="check"),
+    ],
+)
+def test_a_weakened_rule_under_its_old_title_is_visible_everywhere(
+    pack: Path, tmp_path: Path, was: str, now: str, words: str
+) -> None:
+    """By the preparer, whose own program says of its rules that they are as released, or does not say so."""
+    forged = copy(pack, tmp_path / "pack")
+    (path,) = [path for path in (forged / "rules/controls").glob("*.yaml") if "id: iam-root-mfa\n" in path.read_text()]
+    before, entry, after = re.split(r"(?s)(- id: iam-root-mfa\n.*?)(?=\n- id: )", path.read_text(), maxsplit=1)
+    if was not in entry:
+        was = next(line.strip() for line in entry.splitlines() if line.strip().startswith(was.partition(":")[0] + ":"))
+        now = f"{was.partition(':')[0]}: iam.support_role"
+    path.write_text(before + entry.replace(was, now) + after)
+    rewrite_manifest(forged)
+    reseal(forged)
+    report = verified(forged)
+    check = _check(report, "rules")
+    assert check.outcome is Outcome.UNKNOWN
+    assert "control iam-root-mfa is not as released" in check.message
+    assert words in check.message
+    assert any("/rules/changed" in finding.message for finding in report.findings)
+    assert "Rules that are not as released: control iam-root-mfa." in report.notices
+
+
+def test_the_users_own_build_says_itself_that_it_changed_a_rule(pack: Path, tmp_path: Path) -> None:
+    """An honest program with changed rules: nothing is forged, and the cover, the results and verify name it."""
+    catalog = open_rules(pack / "rules").catalog
+    changed = {
+        **catalog.written,
+        "control iam-root-mfa": {**catalog.written["control iam-root-mfa"], "why": "Because."},
+    }
+    rules = standing(replace(catalog, written=changed), ["control iam-root-mfa", "framework own-rules"])
+    assert (rules.changed, rules.own, rules.version) == (("control iam-root-mfa",), ("framework own-rules",), "")
+
+
+def test_what_an_older_release_shipped_is_as_released() -> None:
+    catalog = open_catalog()
+    names = ["control iam-root-mfa", "operations"]
+    now = fingerprints(catalog)
+    known = {"0.0.1": {**now, "operations": "0" * 64}, "0.0.2": now, "0.0.3": {"operations": "1" * 64}}
+    assert standing(catalog, names, known).version == "0.0.2"
+    assert standing(catalog, names, {"0.0.1": known["0.0.1"]}).changed == ("operations",)
+
+
+@pytest.mark.parametrize(
+    ("scope", "kind"),
+    [
+        pytest.param({"as_of": "2026-11-02T02:00:00Z"}, "as-of", id="before"),
+        pytest.param({"as_of": "2026-11-05T02:00:00Z"}, "as-of", id="after"),
+        pytest.param({"period": {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z", "tz": "UTC",
+                                 "label": "2026-11"}}, "period-open", id="period-not-ended"),
+        pytest.param({"started": "2026-11-02T03:01:00Z"}, "collected-outside", id="answers-before-the-collection"),
+        pytest.param({"endpoints": ["http://127.0.0.1"]}, "simulated", id="simulated"),
+        pytest.param({"endpoints": ["https://proxy.example:8443"]}, "endpoint", id="endpoint"),
+    ],
+)  # fmt: skip
+def test_times_and_places_that_need_a_word_are_named_on_the_cover_and_by_verify(
+    tmp_path: Path, scope: dict[str, Any], kind: str
+) -> None:
+    made = made_pack(tmp_path / "pack", formats="html", scope=scope)
+    document = orjson.loads((made / "results/results.json").read_bytes())
+    (text,) = [item["text"] for item in document["notices"] if item["kind"] == kind]
+    assert text in verified(made).notices
+    page = (made / "report.html").read_text()
+    assert text in _words_of(made / "report.html")
+    assert ("Simulated account</strong>" in page) == (kind == "simulated")

@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+from auditor.catalog.released import FILE
 from auditor.run import open_catalog
-from tools.control_pages import differences, pages, write
+from tools.control_pages import differences, pages, released_text, write
 
 
 def test_the_pages_of_all_controls_are_up_to_date() -> None:
     assert not differences(), "run `python tools/control_pages.py`"
+
+
+def test_the_hashes_of_what_ships_are_up_to_date() -> None:
+    assert FILE.read_text(encoding="utf-8") == released_text(), "run `python tools/control_pages.py`"
 
 
 def test_writing_the_pages_leaves_no_difference_and_no_page_of_a_control_that_is_gone(tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""What a reader has to know before the figures of a judgement: rules, acceptances, times, where answers came from."""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from auditor.base.period import rfc3339
+from auditor.catalog.load import CHOSEN, Catalog
+from auditor.catalog.released import standing
+from auditor.config import Config
+from auditor.evidence.store import Evidence
+from auditor.model import Results, RunInfo, Severity, State
+
+_MOST_NAMED = 6
+
+
+def rules_document(results: Results, catalog: Catalog, config: Config) -> dict[str, Any]:
+    """Say how the rules of a judgement stand to those that shipped, and what was accepted beforehand."""
+    names = [f"control {item.control.id}" for item in results.controls]
+    names += [f"framework {item.id}" for item in results.frameworks if item.id != CHOSEN]
+    return {
+        **standing(catalog, [*names, "operations"]).document(),
+        "fail_on": config.fail_on.value,
+        "allow": sorted(config.allow),
+        "waivers": len(results.waivers),
+        "attestations": len(results.attestations),
+    }
+
+
+def notices(results: Results, evidence: Evidence) -> tuple[Mapping[str, str], ...]:
+    """Return what the cover and whoever checks the pack have to name, each with its kind; usually nothing."""
+    return tuple(
+        {"kind": kind, "text": text}
+        for found in (_of_origin(results.run), _of_rules(results), _of_times(results.run, evidence))
+        for kind, text in found
+    )
+
+
+def _of_origin(run: RunInfo) -> Iterator[tuple[str, str]]:
+    local = [host for host in run.endpoints if is_local(host)]
+    other = [host for host in run.endpoints if not is_local(host)]
+    if local:
+        yield "simulated", f"Simulated account: answers came from {_listed(local)}, not from AWS."
+    if other:
+        yield "endpoint", f"Answers came from {_listed(other)}, which is no address of AWS."
+
+
+def is_local(address: str) -> bool:
+    """Tell whether an endpoint is on the machine that asked."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _of_rules(results: Results) -> Iterator[tuple[str, str]]:
+    rules = results.rules
+    if changed := rules["changed"]:
+        yield "rules-changed", f"Rules that are not as released: {_listed(changed)}."
+    if own := rules["own"]:
+        yield "own-rules", f"The user's own rules: {_listed(own)}."
+    if rules["fail_on"] != Severity.INFORMATIONAL.value:
+        yield "fail-on", f"Unmet criteria below severity {rules['fail_on']} do not fail the run."
+    if allowed := rules["allow"]:
+        yield "allowed", f"Gaps accepted by name: {_listed(allowed)}."
+    if waived := sum(result.state is State.WAIVED for item in results.controls for result in item.results):
+        yield "waived", f"Unmet criteria accepted by waivers: {waived}."
+
+
+def _of_times(run: RunInfo, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    length = run.ended - run.started
+    if run.as_of > run.ended + length or run.as_of < run.started - length:
+        side = "after" if run.as_of > run.ended else "before"
+        collected = f"{rfc3339(run.started)} to {rfc3339(run.ended)}"
+        yield "as-of", f"Judged as of {rfc3339(run.as_of)}, {side} the collection ({collected})."
+    if run.period.end > run.ended:
+        yield "period-open", f"The period ends {rfc3339(run.period.end)}; it had not ended when evidence was collected."
+    odd = [item.ref for item in evidence.records if not run.started <= item.collected_at <= run.ended]
+    if odd:
+        yield "collected-outside", f"Answers that were stored before or after the collection: {_listed(odd)}."
+
+
+def _listed(names: Any) -> str:
+    shown = [str(name) for name in names]
+    more = f" and {len(shown) - _MOST_NAMED} more" if len(shown) > _MOST_NAMED else ""
+    return f"{', '.join(shown[:_MOST_NAMED])}{more}"
