@@ -177,8 +177,8 @@ def _trail(view: View, item: Mapping[str, Any], place: str) -> Trail:
         return Trail(
             base.arn, base.home_region, base.multi_region, base.organization, base.group_arn, None, unread=unread
         )
-    management = [one for one in selectors.management(selected) if not one.narrowed_by]
-    excluded = [one.excluded for one in management]
+    management = selectors.management(selected)
+    reads, writes = (selectors.left_out(management, access) for access in (selectors.READ, selectors.WRITE))
     return Trail(
         arn=base.arn,
         home_region=base.home_region,
@@ -188,9 +188,10 @@ def _trail(view: View, item: Mapping[str, Any], place: str) -> Trail:
         logging=flag(status, "IsLogging"),
         delivery_error=optional_text(status, "LatestCloudWatchLogsDeliveryError"),
         delivered=optional_moment(status, "LatestCloudWatchLogsDeliveryTime"),
-        reads=any(selectors.READ in one.access for one in management),
-        writes=any(selectors.WRITE in one.access for one in management),
-        excluded=frozenset.intersection(*excluded) if excluded else frozenset(),
+        reads=reads is not None,
+        writes=writes is not None,
+        excluded=writes or frozenset(),
+        excluded_reads=reads or frozenset(),
         ref=place,
     )
 

@@ -4,7 +4,7 @@ A trail is seen from several Regions as a shadow of the one in its home Region, 
 Region outside the audit leaves its status unknown, which the view reports as missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -114,10 +114,13 @@ def _access(found: tuple[Management, ...]) -> set[str]:
     return {access for item in found if not item.narrowed_by for access in item.access}
 
 
-def _excluded(found: tuple[Management, ...]) -> frozenset[str]:
-    """Return the event sources that every recording selector leaves out."""
-    sets = [item.excluded for item in found if not item.narrowed_by]
-    return frozenset.intersection(*sets) if sets else frozenset()
+def _left_out(found: Sequence[Management]) -> str:
+    """Say which events selectors leave out, all of them together; empty for none."""
+    by_access = {access: selectors.left_out(found, access) or frozenset() for access in (READ, WRITE)}
+    both = by_access[READ] & by_access[WRITE]
+    parts = [f"events of {some(sorted(both))}"] if both else []
+    parts += [f"{access} events of {some(sorted(names - both))}" for access, names in by_access.items() if names - both]
+    return " and ".join(parts)
 
 
 def multi_region_trail(subject: Subject) -> Verdict:
@@ -133,17 +136,18 @@ def multi_region_trail(subject: Subject) -> Verdict:
     for trail in candidates:
         if records_all_management_events(trail):
             subject.evidence.point(trail.item, suffix="/IsMultiRegionTrail")
-            left_out = _excluded(selectors.management(trail.selectors))
-            note = f"; it leaves out events of {some(sorted(left_out))}" if left_out else ""
+            left_out = _left_out(selectors.management(trail.selectors))
+            note = f"; it leaves out {left_out}" if left_out else ""
             return passed(
                 f"The trail {trail.name} is multi-Region, logging, and records read and write management events{note}.",
                 observed=f"{trail.name} records all management events{note}",
             )
-    together = {access for trail in candidates for access in _access(selectors.management(trail.selectors))}
-    if together == {READ, WRITE} and not flag(subject.parameters, "strict"):
+    together = tuple(item for trail in candidates for item in selectors.management(trail.selectors))
+    if _access(together) == {READ, WRITE} and not flag(subject.parameters, "strict"):
+        left_out = _left_out(together)
         return passed(
             "No single trail records both, but two logging multi-Region trails together record read and write "
-            "management events."
+            f"management events{f'; they leave out {left_out}' if left_out else ''}."
         )
     if missing is not None:
         raise missing

@@ -247,12 +247,11 @@ def _unsearched(wanted: _Wanted, document: Row, verified: int, asked: int) -> st
 
 def _unseen(trail: Mapping[str, Any], answer: Mapping[str, Any], wanted: _Wanted) -> str:
     """Say which of the events in question a trail does not record; empty when it records them all."""
-    found = [item for item in selectors.management(answer) if not item.narrowed_by]
+    found = selectors.management(answer)
     for access in (selectors.READ, selectors.WRITE) if wanted.reads else (selectors.WRITE,):
-        excluded = [item.excluded for item in found if access in item.access]
-        if not excluded:
+        left_out = selectors.left_out(found, access)
+        if left_out is None:
             return f"The trail does not record {access} management events in full"
-        left_out = frozenset.intersection(*excluded)
         if left_out and (not wanted.sources or left_out & wanted.sources):
             return f"The trail leaves out management events of {some(sorted(left_out))}"
     if (not wanted.sources or _SIGN_IN in wanted.sources) and not flag(trail, "IncludeGlobalServiceEvents"):

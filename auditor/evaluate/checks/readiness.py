@@ -24,18 +24,22 @@ _INSIGHTS = ("ApiCallRateInsight", "ApiErrorRateInsight")
 def selectors_leave_nothing_out(subject: Subject) -> Verdict:
     """Judge one trail that records management events: no source is excluded and no field narrows them.
 
+    Selectors add up: what one leaves out and another one records is recorded.
+
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetEventSelectors``.
     """
     found = selectors.management(trail_selectors(subject.evidence, subject.item))
     if not found:
         return not_applicable("The trail records no management events.")
-    excluded = sorted({source for item in found for source in item.excluded})
-    narrowed = sorted({name for item in found for name in item.narrowed_by})
+    recorded = {access for item in found for access in item.access}
+    by_access = {access: selectors.left_out(found, access) for access in sorted(recorded)}
+    excluded = sorted({source for sources in by_access.values() for source in sources or ()})
     if excluded:
         return failed(f"The trail leaves out management events of {some(excluded)}.", observed=some(excluded))
-    if narrowed:
+    if None in by_access.values():
+        narrowed = sorted({name for item in found for name in item.narrowed_by})
         return failed(f"Selectors narrow management events by {some(narrowed)}.", observed=some(narrowed))
-    return passed("The trail's selectors exclude no event source and narrow by no field.")
+    return passed("Together the trail's selectors exclude no event source and narrow by no field.")
 
 
 def data_events(subject: Subject) -> Verdict:
@@ -57,7 +61,8 @@ def data_events(subject: Subject) -> Verdict:
         ]
         access = sorted({access for item in found if item.covers_all() for access in item.access})
         if access:
-            recorded.append(kind if len(access) > 1 else f"{kind} ({access[0]} events only)")
+            all_of_it = tuple(access) == selectors.accesses(kind)
+            recorded.append(kind if all_of_it else f"{kind} ({access[0]} events only)")
         elif found:
             in_part.append(f"{kind} ({some([item.limits() for item in found])})")
         else:

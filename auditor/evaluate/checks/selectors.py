@@ -1,9 +1,10 @@
 """What a trail's event selectors let through, classic and advanced ones alike.
 
 Source: CloudTrail User Guide, "Logging management events", "Logging data events" and "Advanced event selectors".
-Selectors of a trail add up; the fields of one advanced selector narrow each other.
+Selectors of a trail add up, reads and writes each by themselves; the fields of one advanced selector narrow each other.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,11 @@ _LEFT_OUT_BY_CHOICE = frozenset({"kms.amazonaws.com", "rdsdata.amazonaws.com"})
 """Sources that CloudTrail lets a trail leave out because they are many; without another one it records less."""
 _MANAGEMENT_FIELDS = frozenset({"eventCategory", "readOnly", "eventSource"})
 _DATA_FIELDS = frozenset({"eventCategory", "readOnly", "resources.type", "resources.ARN"})
+_OBJECTS = "AWS::S3::Object"
+_BUCKET = re.compile(r"[a-z0-9.-]*")
+"""What names of buckets consist of: S3 User Guide, "Bucket naming rules"."""
+_WRITES_ONLY = frozenset({"AWS::Lambda::Function"})
+"""Types whose data events are all writes: Lambda records ``Invoke``, and no read."""
 _OPERATORS = ("Equals", "NotEquals", "StartsWith", "NotStartsWith", "EndsWith", "NotEndsWith")
 
 
@@ -30,11 +36,27 @@ class Management:
         access: ``read`` and ``write``, as far as recorded.
         excluded: event sources left out, such as ``kms.amazonaws.com``.
         narrowed_by: fields of an advanced selector that leave out events in another way.
+        only: the event sources recorded, where a selector names them one by one.
     """
 
     access: frozenset[str]
     excluded: frozenset[str] = frozenset()
     narrowed_by: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+
+
+def left_out(found: Sequence[Management], access: str) -> frozenset[str] | None:
+    """Return the event sources whose events of one access no selector records; None where no selector records it.
+
+    Args:
+        found: the selectors of one trail, or of several.
+        access: ``read`` or ``write``.
+    """
+    excluded = [one.excluded for one in found if access in one.access and not one.narrowed_by]
+    if not excluded:
+        return None
+    added = [one.only for one in found if access in one.access and one.narrowed_by == {"eventSource"}]
+    return frozenset.intersection(*excluded).difference(*added)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +64,45 @@ class DataEvents:
     """What one selector records of events on resources of one type.
 
     Args:
-        access: ``read`` and ``write``, as far as recorded.
-        only: prefixes of ARNs that are recorded; None for all.
-        but: prefixes of ARNs that are left out.
+        access: ``read`` and ``write``, as far as recorded; only what the type has.
+        only: beginnings of ARNs that are recorded; None for all.
+        single: whole ARNs and ends of ARNs that are recorded besides; they make up no resource as a whole.
+        but: beginnings of ARNs that are left out.
+        but_single: whole ARNs that are left out.
+        but_ending: ends of ARNs that are left out.
         narrowed_by: fields that leave out events in another way; such a selector covers no resource as a whole.
     """
 
     access: frozenset[str]
     only: tuple[str, ...] | None
+    single: tuple[str, ...] = ()
     but: tuple[str, ...] = ()
+    but_single: tuple[str, ...] = ()
+    but_ending: tuple[str, ...] = ()
     narrowed_by: frozenset[str] = frozenset()
 
     def covers_all(self) -> bool:
         """Say whether events on every resource of the type, present and future, are recorded."""
-        return not self.narrowed_by and self.only is None and not self.but
+        return not (self.narrowed_by or self.but or self.but_single or self.but_ending) and self.only is None
 
     def limits(self) -> str:
         """Say which resources are recorded where it is not all of them."""
         if self.narrowed_by:
             return f"only events chosen by {some(sorted(self.narrowed_by))}"
-        return f"only {some(self.only)}" if self.only is not None else f"all but {some(self.but)}"
+        if self.only is not None:
+            return f"only {some([*self.only, *self.single])}"
+        return f"all but {some([*self.but, *self.but_single, *(f'...{end}' for end in self.but_ending)])}"
 
     def covers(self, bucket_arn: str) -> bool:
         """Say whether all objects of one bucket are recorded."""
         objects = f"{bucket_arn}/"
-        if self.narrowed_by or any(_overlap(prefix, objects) for prefix in self.but):
+        if self.narrowed_by or self.but_ending:
             return False
-        return self.only is None or any(prefix in (bucket_arn, objects) for prefix in self.only)
+        if any(_overlap(prefix, objects) for prefix in self.but) or any(
+            one.startswith(objects) for one in self.but_single
+        ):
+            return False
+        return self.only is None or any(objects.startswith(prefix) for prefix in self.only)
 
 
 def _overlap(prefix: str, objects: str) -> bool:
@@ -102,14 +136,29 @@ def data_events(answer: Mapping[str, Any], kind: str, *, partition: str) -> tupl
     for selector in _classic(answer):
         for resource in optional_list(selector, "DataResources"):
             if text(resource, "Type") == kind and (values := tuple(map(str, optional_list(resource, "Values")))):
-                only = None if any(value in every for value in values) else values
-                found.append(DataEvents(_CLASSIC[text(selector, "ReadWriteType")], only))
+                only = None if any(value in every for value in values) else tuple(map(_whole_bucket, values))
+                found.append(DataEvents(_CLASSIC[text(selector, "ReadWriteType")] & _of_kind(kind), only))
     found.extend(
-        _advanced_data(fields, every)
+        _advanced_data(fields, kind, partition)
         for fields in _advanced(answer, "Data")
         if kind in _values(fields, "resources.type", "Equals")
     )
-    return tuple(found)
+    return tuple(one for one in found if one.access)
+
+
+def _of_kind(kind: str) -> frozenset[str]:
+    """Return the accesses that a type of resource has data events of."""
+    return frozenset({WRITE}) if kind in _WRITES_ONLY else _BOTH
+
+
+def accesses(kind: str) -> tuple[str, ...]:
+    """Return the accesses that a type of resource has data events of, in order of their names."""
+    return tuple(sorted(_of_kind(kind)))
+
+
+def _whole_bucket(value: str) -> str:
+    """Return a classic selector's value as a beginning of ARNs: a bucket by name alone is not a beginning of names."""
+    return value if "/" in value or ":s3:::" not in value else f"{value}/"
 
 
 def _every_arn(kind: str, partition: str) -> tuple[str, ...]:
@@ -165,21 +214,46 @@ def _advanced_management(fields: Fields) -> Management:
     beyond = excluded - _LEFT_OUT_BY_CHOICE
     if "eventSource" in fields and (beyond or _other_operators(fields["eventSource"], "NotEquals")):
         narrowed.add("eventSource")
-    return Management(_access(fields), excluded, frozenset(narrowed))
+    only = frozenset(_values(fields, "eventSource", "Equals"))
+    return Management(_access(fields), excluded, frozenset(narrowed), only - excluded)
 
 
-def _advanced_data(fields: Fields, every: Sequence[str]) -> DataEvents:
-    narrowed = {name for name in fields if name not in _DATA_FIELDS}
-    only: tuple[str, ...] | None = None
-    but: tuple[str, ...] = ()
-    if arn := fields.get("resources.ARN"):
-        if _other_operators(arn, "StartsWith", "NotStartsWith"):
-            narrowed.add("resources.ARN")
-        only = _values(fields, "resources.ARN", "StartsWith") or None
-        if only and any(prefix in every for prefix in only):
-            only = None
-        but = _values(fields, "resources.ARN", "NotStartsWith")
-    return DataEvents(_access(fields), only, but, frozenset(narrowed))
+def _advanced_data(fields: Fields, kind: str, partition: str) -> DataEvents:
+    """Read one advanced selector: values of positive operators add up, those of negative ones all hold beside them."""
+
+    def values(operator: str) -> tuple[str, ...]:
+        return _values(fields, "resources.ARN", operator)
+
+    beginnings, single = values("StartsWith"), values("Equals") + values("EndsWith")
+    every = any(prefix in _every_arn(kind, partition) for prefix in beginnings)
+    return DataEvents(
+        access=_access(fields) & _of_kind(kind),
+        only=None if every or not (beginnings or single) else beginnings,
+        single=single,
+        but=tuple(value for value in values("NotStartsWith") if _may_begin(value, kind, partition)),
+        but_single=tuple(value for value in values("NotEquals") if _may_be(value, kind, partition)),
+        but_ending=values("NotEndsWith"),
+        narrowed_by=frozenset(name for name in fields if name not in _DATA_FIELDS),
+    )
+
+
+def _may_begin(value: str, kind: str, partition: str) -> bool:
+    """Say whether the ARN of a resource of a type may begin so; patterns are no part of this language."""
+    if kind != _OBJECTS:
+        return "*" not in value
+    beginning = f"arn:{partition}:s3:::"
+    if not value.startswith(beginning):
+        return beginning.startswith(value)
+    return _BUCKET.fullmatch(value.removeprefix(beginning).partition("/")[0]) is not None
+
+
+def _may_be(value: str, kind: str, partition: str) -> bool:
+    """Say whether a resource of a type may have this very ARN; that of an object names a bucket and a key."""
+    if kind != _OBJECTS:
+        return "*" not in value
+    beginning = f"arn:{partition}:s3:::"
+    bucket, _, key = value.removeprefix(beginning).partition("/")
+    return value.startswith(beginning) and bool(key) and _BUCKET.fullmatch(bucket) is not None
 
 
 def _access(fields: Fields) -> frozenset[str]:

@@ -26,7 +26,8 @@ class Trail:
         delivered: the last delivery to the log group, aware UTC.
         reads: whether read-only management events are recorded.
         writes: whether other management events are recorded.
-        excluded: event sources that are left out of management events.
+        excluded: event sources whose management events other than reads are left out.
+        excluded_reads: event sources whose read-only management events are left out.
         unread: why status or selectors are unknown; empty when they are known.
     """
 
@@ -41,6 +42,7 @@ class Trail:
     reads: bool = True
     writes: bool = True
     excluded: frozenset[str] = frozenset()
+    excluded_reads: frozenset[str] = frozenset()
     unread: str = ""
     ref: str = ""
 

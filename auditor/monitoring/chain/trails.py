@@ -31,11 +31,13 @@ def trail_links(trail: Trail, facts: Facts, *, reads: bool, sources: frozenset[s
 def records(trail: Trail, *, reads: bool, sources: frozenset[str]) -> bool:
     """Say whether a trail is known to record the required events of all Regions; EventBridge gets them only then."""
     known = trail.multi_region and not trail.unread and bool(trail.logging)
-    return known and trail.writes and (trail.reads or not reads) and not _left_out(trail, sources)
+    return known and trail.writes and (trail.reads or not reads) and not _left_out(trail, sources, reads=reads)
 
 
-def _left_out(trail: Trail, sources: frozenset[str]) -> frozenset[str]:
-    return trail.excluded & sources if sources else trail.excluded
+def _left_out(trail: Trail, sources: frozenset[str], *, reads: bool) -> frozenset[str]:
+    """Return the sources that a trail leaves out of the required events; reads and writes each by themselves."""
+    excluded = trail.excluded | trail.excluded_reads if reads else trail.excluded
+    return excluded & sources if sources else excluded
 
 
 def _trail(  # noqa: PLR0911 - one line for each way to break
@@ -53,7 +55,7 @@ def _trail(  # noqa: PLR0911 - one line for each way to break
     if not trail.writes or (reads and not trail.reads):
         missing = "write" if not trail.writes else "read-only"
         return State.BROKEN, f"The trail {name} does not record {missing} management events."
-    if left_out := _left_out(trail, sources):
+    if left_out := _left_out(trail, sources, reads=reads):
         return State.BROKEN, f"The trail {name} leaves out the events of {', '.join(sorted(left_out))}."
     return State.OK, f"The trail {name} is logging management events of all Regions."
 

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from auditor.evaluate.checks.selectors import left_out, management
 from auditor.model import State
 from tests.evaluate.checks.worlds import (
     ALL_EVENTS,
@@ -25,6 +28,9 @@ from tests.evaluate.kit import FAR, HOME, World, ago, reasons, states
 SECOND = other_trail("second")
 MANAGEMENT = {"eventCategory": {"Equals": ["Management"]}}
 DATA = {"eventCategory": {"Equals": ["Data"]}, "resources__type": {"Equals": ["AWS::S3::Object"]}}
+READS = fields(**MANAGEMENT, readOnly={"Equals": ["true"]})
+BUT_KMS = fields(**MANAGEMENT, readOnly={"Equals": ["false"]}, eventSource={"NotEquals": ["kms.amazonaws.com"]})
+KMS_ALONE = fields(**MANAGEMENT, eventSource={"Equals": ["kms.amazonaws.com"]})
 
 
 def recording(*classic: dict[str, Any], advanced: Any = None) -> World:
@@ -108,6 +114,12 @@ def shared() -> World:
             "in full",
             id="one-source",
         ),
+        pytest.param(
+            recording(advanced=[READS, BUT_KMS]),
+            State.PASS,
+            "leaves out write events of kms.amazonaws.com",
+            id="left-out-of-writes-alone",
+        ),
         pytest.param(recording(advanced=[fields(**DATA)]), State.FAIL, "read and write", id="data-only"),
         pytest.param(shared(), State.PASS, "together", id="two-trails-share"),
         pytest.param(
@@ -135,6 +147,28 @@ def test_multi_region_trail(world: World, expected: State, words: str) -> None:
     result = world.judge("cloudtrail-multi-region-trail")
     assert result.state is expected, reasons(result)
     assert words in reasons(result)
+
+
+@pytest.mark.parametrize(
+    ("control", "selectors", "expected"),
+    [
+        ("trail-selectors-exclude-nothing", [READS, BUT_KMS], State.FAIL),
+        ("trail-selectors-exclude-nothing", [READS, BUT_KMS, KMS_ALONE], State.PASS),
+        ("trail-selectors-exclude-nothing", [BUT_KMS, fields(**MANAGEMENT)], State.PASS),
+    ],
+)
+def test_selectors_add_up_for_each_access(control: str, selectors: list[Any], expected: State) -> None:
+    assert recording(advanced=selectors).judge(control).state is expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from([READS, BUT_KMS, KMS_ALONE, fields(**MANAGEMENT)]), min_size=1), st.data())
+def test_one_more_selector_never_records_less(given_selectors: list[Any], data: Any) -> None:
+    more = [*given_selectors, data.draw(st.sampled_from([READS, BUT_KMS, KMS_ALONE, fields(**MANAGEMENT)]))]
+    found, wider = (management({"AdvancedEventSelectors": chosen}) for chosen in (given_selectors, more))
+    for access in ("read", "write"):
+        before, after = left_out(found, access), left_out(wider, access)
+        assert before is None or (after is not None and after <= before)
 
 
 def test_two_trails_do_not_add_up_in_strict_mode() -> None:
@@ -260,6 +294,42 @@ def objects(kind: str, *values: str) -> dict[str, Any]:
             State.FAIL,
             "1 bucket: b",
             id="advanced-one-left-out",
+        ),
+        pytest.param(
+            recording(advanced=[fields(**DATA, resources__ARN={"NotEquals": ["arn:aws:s3:::none-*/*"]})]),
+            State.PASS,
+            "of all buckets",
+            id="advanced-no-such-object-left-out",
+        ),
+        pytest.param(
+            recording(advanced=[fields(**DATA, resources__ARN={"NotStartsWith": ["arn:aws:s3:::none-*/"]})]),
+            State.PASS,
+            "of all buckets",
+            id="advanced-no-such-bucket-left-out",
+        ),
+        pytest.param(
+            recording(advanced=[fields(**DATA, resources__ARN={"NotEquals": ["arn:aws:s3:::b/one"]})]),
+            State.FAIL,
+            "1 bucket: b",
+            id="advanced-one-object-left-out",
+        ),
+        pytest.param(
+            recording(advanced=[fields(**DATA, resources__ARN={"NotEndsWith": [".tmp"]})]),
+            State.FAIL,
+            "2 buckets",
+            id="advanced-an-ending-left-out",
+        ),
+        pytest.param(
+            recording(advanced=[fields(**DATA, resources__ARN={"StartsWith": ["arn:aws:s3:::"], "Equals": ["x"]})]),
+            State.PASS,
+            "of all buckets",
+            id="advanced-values-add-up",
+        ),
+        pytest.param(
+            recording(advanced=[fields(**DATA, resources__ARN={"StartsWith": ["arn:aws:s3:::a"]})]),
+            State.FAIL,
+            "1 bucket: b",
+            id="advanced-beginning-of-names",
         ),
         pytest.param(
             recording(advanced=[fields(**DATA, resources__ARN={"EndsWith": ["/"]})]),

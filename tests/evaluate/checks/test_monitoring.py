@@ -253,6 +253,34 @@ def test_composite_alarms_and_metric_maths(alarms: list[Any], composites: list[A
     assert result.state is state, reasons(result)
 
 
+def selecting(*selectors: dict[str, dict[str, list[str]]]) -> World:
+    """A world in which the KMS control has its filter, with these advanced selectors of management events."""
+    found = [
+        {"FieldSelectors": [{"Field": name, **test} for name, test in (MANAGEMENT | one).items()]} for one in selectors
+    ]
+    answer = {"TrailARN": TRAIL, "AdvancedEventSelectors": found}
+    here = world(pattern_for("monitor-kms-key-disable-or-delete"))
+    return here.says("cloudtrail:GetEventSelectors", answer, region=HOME, TrailName=TRAIL)
+
+
+MANAGEMENT = {"eventCategory": {"Equals": ["Management"]}}
+READS, WRITES = {"readOnly": {"Equals": ["true"]}}, {"readOnly": {"Equals": ["false"]}}
+BUT_KMS = {"eventSource": {"NotEquals": ["kms.amazonaws.com"]}}
+
+
+@pytest.mark.parametrize(
+    ("selectors", "expected"),
+    [
+        pytest.param([READS, WRITES], State.PASS, id="all-of-it"),
+        pytest.param([READS, {**WRITES, **BUT_KMS}], State.FAIL, id="no-writes-of-kms"),
+        pytest.param([{**READS, **BUT_KMS}, WRITES], State.PASS, id="no-reads-of-kms"),
+        pytest.param([READS, {**WRITES, **BUT_KMS}, {}], State.PASS, id="made-up-for"),
+    ],
+)
+def test_reads_of_a_source_do_not_make_up_for_its_writes(selectors: list[Any], expected: State) -> None:
+    assert selecting(*selectors).judge("monitor-kms-key-disable-or-delete").state is expected
+
+
 def test_an_older_edition_judges_by_its_own_names() -> None:
     names = ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"]
     here = world("{ " + " || ".join(f"$.eventName = {name}" for name in names) + " }")

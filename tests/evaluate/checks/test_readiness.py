@@ -169,6 +169,20 @@ FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
         ),
         pytest.param(
             "trail-data-events-recorded",
+            selecting(advanced=[fields(**OBJECTS), fields(**FUNCTIONS, readOnly={"Equals": ["true"]})]),
+            State.FAIL,
+            "AWS::Lambda::Function",
+            id="no-invocation-is-a-read",
+        ),
+        pytest.param(
+            "trail-data-events-recorded",
+            recording(kind="ReadOnly"),
+            State.FAIL,
+            "AWS::Lambda::Function",
+            id="no-invocation-is-a-read-of-classic-selectors",
+        ),
+        pytest.param(
+            "trail-data-events-recorded",
             selecting(advanced=[fields(**OBJECTS), fields(**FUNCTIONS)]),
             State.PASS,
             "AWS::S3::Object, AWS::Lambda::Function",

@@ -284,6 +284,7 @@ def test_what_is_not_known_is_neither_pass_nor_fail(facts: Facts, words: str) ->
         ),
         pytest.param(alarmed(actions=(f"arn:aws:ssm:{HOME}:{ME}:opsitem:2", TOPIC)), id="ticket"),
         pytest.param(trail(excluded=frozenset({"kms.amazonaws.com"})), id="other-source-excluded"),
+        pytest.param(trail(excluded_reads=frozenset({"cloudtrail.amazonaws.com"})), id="only-reads-excluded"),
         pytest.param(trail(reads=False), id="writes-are-enough-here"),
         pytest.param(keyed(GRANT), id="own-key-that-cloudwatch-may-use"),
         pytest.param(
