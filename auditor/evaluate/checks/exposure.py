@@ -1,6 +1,7 @@
 """Judges what an account shows to the world: resource policies, and the logs of what answers requests."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from auditor.evaluate.checks.fields import (
@@ -14,6 +15,7 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
+from auditor.evaluate.library import Missing
 from auditor.evaluate.view import Subject, View
 from auditor.evidence.store import Record
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
@@ -106,62 +108,117 @@ _POLICY_SOURCES = (
     _event_buses,
 )
 
-Front = tuple[str, bool]
-"""Name of a front end, and whether it writes access logs."""
+_SOURCES, _DELIVERIES = "logs:DescribeDeliverySources", "logs:DescribeDeliveries"
+_ACCESS_LOGS = frozenset({"ACCESS_LOGS", "ALB_ACCESS_LOGS", "NLB_ACCESS_LOGS"})
+"""Log types of CloudFront and of load balancers that tell of requests; their others tell of connections and health."""
+
+_DISTRIBUTIONS_REGION = "us-east-1"
+"""Where log delivery of distributions is set up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Front:
+    """A front end: whether its own settings write access logs, and whether log delivery could do it instead."""
+
+    name: str
+    logs: bool
+    delivers: bool = False
 
 
 def front_end_logging(subject: Subject) -> Verdict:
     """Judge all front ends that AWS runs for the account: each writes access logs. ``services`` says which kinds.
 
+    A delivery source delivers nothing by itself: it takes a delivery that names it, and the log type of requests.
+
     Evidence: ``cloudfront:ListDistributions``, ``cloudfront:GetDistributionConfig``,
-    ``elbv2:DescribeLoadBalancerAttributes``, ``apigateway:GetStages``, ``apigatewayv2:GetStages``,
-    ``logs:DescribeDeliverySources``.
+    ``elb:DescribeLoadBalancerAttributes``, ``elbv2:DescribeLoadBalancerAttributes``, ``apigateway:GetStages``,
+    ``apigatewayv2:GetStages``, ``logs:DescribeDeliverySources``, ``logs:DescribeDeliveries``.
     """
     view = subject.evidence
-    sources = view.items("logs:DescribeDeliverySources", "deliverySources[]")
-    delivered = {str(arn) for source in sources for arn in optional_list(source, "resourceArns")}
-    found = [
-        front for name in listed(subject.parameters, "services") for front in _FRONT_ENDS[str(name)](view, delivered)
-    ]
-    silent = [name for name, logs in found if not logs]
+    delivered = view.known(lambda: _delivered(view))
+    found = [front for name in listed(subject.parameters, "services") for front in _FRONT_ENDS[str(name)](view)]
+    silent = [front for front in found if not front.logs and front.name not in (delivered or ())]
+    proved = [front.name for front in silent if delivered is not None or not front.delivers]
+    if _elsewhere(view, silent):
+        proved = [name for name in proved if ":cloudfront:" not in name]
+    if proved:
+        return failed(
+            f"{counted(len(proved), 'front end')} of {len(found)} without access logs: {some(proved)}.",
+            observed=f"{len(proved)} of {len(found)} without access logs",
+            details={"resources": proved[:_MOST_LISTED]},
+        )
     if not found:
         return not_applicable("The account has no such front end.")
-    if silent:
-        return failed(
-            f"{counted(len(silent), 'front end')} of {len(found)} without access logs: {some(silent)}.",
-            observed=f"{len(silent)} of {len(found)} without access logs",
-            details={"resources": silent[:_MOST_LISTED]},
-        )
     return passed(f"Each of {counted(len(found), 'front end')} writes access logs.")
 
 
-def _distributions(view: View, delivered: set[str]) -> Iterator[Front]:
+def _delivered(view: View) -> frozenset[str]:
+    """Return the resources whose access logs are delivered: a source of theirs is active and a delivery names it."""
+    names = {(record.call.region, text(item, "deliverySourceName")) for record, item in _deliveries(view)}
+    return frozenset(
+        str(arn)
+        for record, source in view.located(_SOURCES, "deliverySources[]")
+        if (record.call.region, text(source, "name")) in names
+        and text(source, "logType") in _ACCESS_LOGS
+        and optional_text(source, "status") != "INACTIVE"
+        for arn in optional_list(source, "resourceArns")
+    )
+
+
+def _deliveries(view: View) -> tuple[tuple[Record, Any], ...]:
+    return view.located(_DELIVERIES, "deliveries[]")
+
+
+def _elsewhere(view: View, silent: Sequence[_Front]) -> bool:
+    """Say whether a distribution may have its logs delivered from a Region that nobody asked; that is then lacking."""
+    distributions = any(":cloudfront:" in front.name for front in silent)
+    if not distributions or _DISTRIBUTIONS_REGION in view.account.regions or view.account.partition != "aws":
+        return False
+    message = "log delivery of distributions is set up there, and the Region is not part of the audit"
+    view.lack(Missing(_SOURCES, _DISTRIBUTIONS_REGION, "NotCollected", message, "", ""))
+    return True
+
+
+def _distributions(view: View) -> Iterator[_Front]:
     arns = {
         text(item, "Id"): text(item, "ARN")
-        for page in view.items("cloudfront:ListDistributions", "[@]")
+        for _, page in view.each("cloudfront:ListDistributions", "[@]")
         for item in optional_list(mapping(page, "DistributionList"), "Items")
     }
-    for record, page in view.answers("cloudfront:GetDistributionConfig"):
-        arn = arns[_parameter(record, "Id")]
-        logging = optional_mapping(mapping(page or {}, "DistributionConfig"), "Logging")
-        yield arn, arn in delivered or bool(logging and flag(logging, "Enabled"))
+    for record, page in view.each_page("cloudfront:GetDistributionConfig"):
+        with view.going_on():
+            logging = optional_mapping(mapping(page or {}, "DistributionConfig"), "Logging")
+            logs = bool(logging and flag(logging, "Enabled"))
+            yield _Front(arns[_parameter(record, "Id")], logs, delivers=True)
 
 
-def _load_balancers(view: View, delivered: set[str]) -> Iterator[Front]:
-    for record, page in view.answers("elbv2:DescribeLoadBalancerAttributes"):
-        arn = _parameter(record, "LoadBalancerArn")
-        attributes = {text(item, "Key"): item.get("Value") for item in listed(page or {}, "Attributes")}
-        yield arn, attributes["access_logs.s3.enabled"] == "true" or arn in delivered
+def _classic_load_balancers(view: View) -> Iterator[_Front]:
+    for record, page in view.each_page("elb:DescribeLoadBalancerAttributes"):
+        with view.going_on():
+            log = mapping(mapping(page or {}, "LoadBalancerAttributes"), "AccessLog")
+            yield _Front(f"{record.call.region}:{_parameter(record, 'LoadBalancerName')}", flag(log, "Enabled"))
 
 
-def _rest_stages(view: View, _delivered: set[str]) -> Iterator[Front]:
-    for record, stage in view.located("apigateway:GetStages", "item[]"):
-        yield _stage(record, "restApiId", text(stage, "stageName")), _logs(stage, "accessLogSettings", "destinationArn")
+def _load_balancers(view: View) -> Iterator[_Front]:
+    for record, page in view.each_page("elbv2:DescribeLoadBalancerAttributes"):
+        with view.going_on():
+            attributes = {text(item, "Key"): item.get("Value") for item in listed(page or {}, "Attributes")}
+            logs = attributes["access_logs.s3.enabled"] == "true"
+            yield _Front(_parameter(record, "LoadBalancerArn"), logs, delivers=True)
 
 
-def _http_stages(view: View, _delivered: set[str]) -> Iterator[Front]:
-    for record, stage in view.located("apigatewayv2:GetStages", "Items[]"):
-        yield _stage(record, "ApiId", text(stage, "StageName")), _logs(stage, "AccessLogSettings", "DestinationArn")
+def _rest_stages(view: View) -> Iterator[_Front]:
+    for record, stage in view.each("apigateway:GetStages", "item[]"):
+        with view.going_on():
+            name = _stage(record, "restApiId", text(stage, "stageName"))
+            yield _Front(name, _logs(stage, "accessLogSettings", "destinationArn"))
+
+
+def _http_stages(view: View) -> Iterator[_Front]:
+    for record, stage in view.each("apigatewayv2:GetStages", "Items[]"):
+        with view.going_on():
+            name = _stage(record, "ApiId", text(stage, "StageName"))
+            yield _Front(name, _logs(stage, "AccessLogSettings", "DestinationArn"))
 
 
 def _stage(record: Record, parameter: str, name: str) -> str:
@@ -174,6 +231,7 @@ def _logs(stage: Mapping[str, Any], settings: str, destination: str) -> bool:
 
 _FRONT_ENDS = {
     "cloudfront": _distributions,
+    "elb": _classic_load_balancers,
     "elbv2": _load_balancers,
     "apigateway": _rest_stages,
     "apigatewayv2": _http_stages,

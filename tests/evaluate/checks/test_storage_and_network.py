@@ -1,5 +1,6 @@
 """Controls over buckets, databases, instances, security groups, ACLs, peering, endpoints and front ends."""
 
+from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.evaluate.checks.worlds import (
     groups,
     instance,
     instances,
+    log_source,
     macie,
     peering,
     rule,
@@ -457,20 +459,74 @@ FRONTS = "web-front-ends-access-logging"
         (front_ends(rest=""), "r1/prod"),
         (front_ends(http=""), "h1/$default"),
         (front_ends(logging=False), DISTRIBUTION),
+        (front_ends(classic=False), f"{HOME}:old"),
     ],
 )
-def test_one_front_end_of_four_without_logs_is_named(world: World, name: str) -> None:
+def test_one_front_end_of_five_without_logs_is_named(world: World, name: str) -> None:
     result = world.judge(FRONTS)
     assert result.state is State.FAIL
     assert name in reasons(result)
-    assert "1 front end of 4" in reasons(result)
+    assert "1 front end of 5" in reasons(result)
 
 
-def test_delivery_of_cloudfront_logs_counts_as_logging() -> None:
-    world = front_ends(logging=False).says(
-        "logs:DescribeDeliverySources", {"deliverySources": [{"resourceArns": [DISTRIBUTION]}]}
+NAMED: dict[str, Any] = {"deliveries": [{"deliverySourceName": "s"}]}
+
+
+@pytest.mark.parametrize(
+    ("source", "deliveries", "expected"),
+    [
+        pytest.param(log_source("s", "ACCESS_LOGS", DISTRIBUTION), NAMED, State.PASS, id="delivered"),
+        pytest.param(log_source("s", "ACCESS_LOGS", DISTRIBUTION, status="ACTIVE"), NAMED, State.PASS, id="active"),
+        pytest.param(log_source("s", "ACCESS_LOGS", DISTRIBUTION), {"deliveries": []}, State.FAIL, id="no-delivery"),
+        pytest.param(log_source("t", "ACCESS_LOGS", DISTRIBUTION), NAMED, State.FAIL, id="delivery-of-another-source"),
+        pytest.param(log_source("s", "ACCESS_LOGS", "other"), NAMED, State.FAIL, id="source-of-another-resource"),
+        pytest.param(log_source("s", "ALB_CONNECTION_LOGS", DISTRIBUTION), NAMED, State.FAIL, id="other-logs"),
+        pytest.param(log_source("s", "ACCESS_LOGS", DISTRIBUTION, status="INACTIVE"), NAMED, State.FAIL, id="inactive"),
+    ],
+)
+def test_log_delivery_takes_a_source_of_access_logs_and_a_delivery(
+    source: dict[str, Any], deliveries: dict[str, Any], expected: State
+) -> None:
+    world = front_ends(logging=False).says("logs:DescribeDeliverySources", {"deliverySources": [source]}, region=FAR)
+    assert world.says("logs:DescribeDeliveries", deliveries, region=FAR).judge(FRONTS).state is expected
+
+
+def test_a_load_balancer_whose_access_logs_are_delivered_needs_no_bucket() -> None:
+    sources = {"deliverySources": [log_source("s", "ALB_ACCESS_LOGS", BALANCER)]}
+    world = front_ends(balancer="false").says("logs:DescribeDeliverySources", sources, region=HOME)
+    assert world.says("logs:DescribeDeliveries", NAMED, region=HOME).judge(FRONTS).state is State.PASS
+    assert world.refuses_all("logs:DescribeDeliveries").judge(FRONTS).state is State.NOT_ASSESSED
+
+
+def test_a_stage_without_logs_is_found_though_log_delivery_cannot_be_read() -> None:
+    result = front_ends(rest="").refuses_all("logs:DescribeDeliverySources").judge(FRONTS)
+    assert result.state is State.FAIL
+    assert "r1/prod" in reasons(result)
+
+
+def test_distributions_are_open_where_their_log_delivery_was_not_looked_at() -> None:
+    world = front_ends(logging=False)
+    here = replace(world, regions=(HOME,))
+    result = here.judge(FRONTS)
+    assert result.state is State.NOT_ASSESSED
+    assert FAR in reasons(result)
+    assert replace(front_ends(), regions=(HOME,)).judge(FRONTS).state is State.PASS
+
+
+def test_one_classic_load_balancer_alone_is_judged() -> None:
+    nothing = {
+        "cloudfront:ListDistributions": {"DistributionList": {}},
+        "elbv2:DescribeLoadBalancers": {"LoadBalancers": []},
+        "apigateway:GetRestApis": {"items": []},
+        "apigatewayv2:GetApis": {"Items": []},
+    }
+    world = front_ends(classic=False)
+    for operation, page in nothing.items():
+        world = world.changed(operation, page)
+    assert world.judge(FRONTS).state is State.FAIL
+    assert world.changed("elb:DescribeLoadBalancers", {"LoadBalancerDescriptions": []}).judge(FRONTS).state is (
+        State.NOT_APPLICABLE
     )
-    assert world.judge(FRONTS).state is State.PASS
 
 
 def test_the_kinds_of_front_end_are_a_parameter() -> None:

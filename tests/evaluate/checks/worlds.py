@@ -525,7 +525,9 @@ BALANCER = f"arn:aws:elasticloadbalancing:{HOME}:{ACCOUNT}:loadbalancer/app/a/1"
 DISTRIBUTION = f"arn:aws:cloudfront::{ACCOUNT}:distribution/E1"
 
 
-def front_ends(*, balancer: str = "true", rest: str = "log", http: str = "log", logging: bool = True) -> World:
+def front_ends(
+    *, balancer: str = "true", rest: str = "log", http: str = "log", logging: bool = True, classic: bool = True
+) -> World:
     """Build a world with one front end of each kind."""
     return (
         World()
@@ -559,8 +561,25 @@ def front_ends(*, balancer: str = "true", rest: str = "log", http: str = "log", 
             region=HOME,
             ApiId="h1",
         )
+        .says("elb:DescribeLoadBalancers", {"LoadBalancerDescriptions": []})
+        .says("elb:DescribeLoadBalancers", {"LoadBalancerDescriptions": [{"LoadBalancerName": "old"}]}, region=HOME)
+        .says(
+            "elb:DescribeLoadBalancerAttributes",
+            {"LoadBalancerAttributes": {"AccessLog": {"Enabled": classic}}},
+            region=HOME,
+            LoadBalancerName="old",
+        )
         .says("logs:DescribeDeliverySources", {"deliverySources": []})
+        .says(
+            "logs:DescribeDeliverySources", {"deliverySources": [log_source("other", "APPLICATION_LOGS")]}, region=HOME
+        )
+        .says("logs:DescribeDeliveries", {"deliveries": [{"deliverySourceName": "other"}]}, region=HOME)
     )
+
+
+def log_source(name: str, kind: str, arn: str = "agent", **changes: Any) -> dict[str, Any]:
+    """Return a source of log delivery for one resource."""
+    return {"name": name, "logType": kind, "resourceArns": [arn]} | changes
 
 
 def hours(verified: int = 744, asked: int = 744, verdict: str = "pass", **changes: Any) -> dict[str, Any]:
