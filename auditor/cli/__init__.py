@@ -6,6 +6,7 @@ Commands are imported when they are called, so that ``auditor --help`` stays qui
 import importlib
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -73,7 +74,25 @@ def auditor() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code; every error becomes one message, one hint and one code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end)
     sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+class _Ended(KeyboardInterrupt):
+    """Somebody ended the process; everything is cleared up as after an interruption from the keyboard."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def _end(number: int, _frame: object) -> None:
+    """End the run once; a second signal does not disturb the clearing up."""
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise _Ended(number)
 
 
 def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way to end
@@ -86,9 +105,9 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way 
         error.show()
         return _answer(2, error.format_message(), as_json=as_json)
     except AuditorError as error:
-        return _fail(error.message, error.hint, error.exit_code, as_json=as_json)
-    except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted", "", 130, as_json=as_json)
+        return _fail(error.message, _hints(error, error.hint), error.exit_code, as_json=as_json)
+    except (KeyboardInterrupt, click.Abort) as error:
+        return _interrupted(error, as_json=as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 5
@@ -96,7 +115,7 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way 
         where = f" ({error.filename})" if error.filename else ""
         return _fail(
             f"{error.strerror or error}{where}",
-            "check the path, its permissions and the free space",
+            _hints(error, "check the path, its permissions and the free space"),
             5,
             as_json=as_json,
         )
@@ -112,7 +131,25 @@ def _broke(error: Exception, *, as_json: bool) -> int:
     where = traceback.extract_tb(error.__traceback__)[-1]
     message = f"a mistake in auditor itself: {type(error).__name__}: {str(error)[:300]}"
     place = f"{Path(where.filename).name}:{where.lineno}"
-    return _fail(message, f"please report it with {place}; AUDITOR_DEBUG=1 prints all of it", 5, as_json=as_json)
+    hint = _hints(error, f"please report it with {place}; AUDITOR_DEBUG=1 prints all of it")
+    return _fail(message, hint, 5, as_json=as_json)
+
+
+def _interrupted(error: BaseException, *, as_json: bool) -> int:
+    """Say what ended the run; click hands on what the keyboard or a signal raised as a cause."""
+    cause = error.__cause__ or error
+    number = cause.number if isinstance(cause, _Ended) else signal.SIGINT
+    words = {signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}.get(signal.Signals(number), "interrupted")
+    return _fail(words, _hints(cause, ""), _KILLED + number, as_json=as_json)
+
+
+_KILLED = 128
+"""A shell reports a process that a signal ended as this and the signal's number."""
+
+
+def _hints(error: BaseException, hint: str) -> str:
+    """Return a hint with the notes that were added on the way: what was kept, and how to go on."""
+    return "; ".join(part for part in (hint, *getattr(error, "__notes__", ())) if part)
 
 
 def _fail(message: str, hint: str, code: int, *, as_json: bool) -> int:

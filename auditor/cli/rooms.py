@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from auditor.base.errors import UsageError
+from auditor.base.whole import unfinished, write_whole
 from auditor.cli import echo_json, printable
 from auditor.cli.options import (
     config_of,
@@ -46,8 +47,10 @@ def collect(out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     config = with_frameworks(config_of(given))
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", hint="evidence is written once; name a new folder")
-    with progress(silent=quiet) as show:
-        collect_evidence(Request(config, as_of), open_catalog(config.controls), out / EVIDENCE, show)
+    with progress(silent=quiet) as show, unfinished(out.resolve().parent) as folder:
+        collect_evidence(Request(config, as_of), open_catalog(config.controls), folder / EVIDENCE, show)
+        folder.chmod(0o755)
+        folder.rename(out)
     records = Evidence(out / EVIDENCE).records
     gaps = [record for record in records if record.error is not None and not record.absent]
     if as_json:
@@ -73,8 +76,7 @@ def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: b
     config = judged_by.config
     results = judge(evidence_folder(evidence), judged_by)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(results_json(results))
+        write_whole(out, results_json(results))
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
     if as_json:
         echo_json({"exit_code": code, "headline": headline(results), "counts": results.counts})
@@ -95,14 +97,14 @@ def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: b
 def render(folder: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Judge a folder written by `auditor collect`, render its pages and seal it: it becomes a pack."""
     from auditor.cli.progress import progress
-    from auditor.run import complete, load_rules
+    from auditor.run import complete_in_place, leavings, load_rules
 
     config = config_of(given)
-    if (folder / RESULTS).exists():
+    if (folder / RESULTS).exists() and not leavings(folder):
         raise UsageError(f"{folder} is a pack already", hint="a pack is never written again")
     evidence_folder(folder / EVIDENCE)
     with progress(silent=quiet) as show:
-        results, manifest = complete(folder, load_rules(config), show)
+        results, manifest = complete_in_place(folder, load_rules(config), show)
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
     if as_json:
         echo_json({"exit_code": code, "pack": str(folder), "headline": headline(results), "counts": results.counts})

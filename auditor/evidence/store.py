@@ -28,6 +28,8 @@ from auditor.base.untrusted import parse_json
 from auditor.evidence.operations import Call
 from auditor.model import AccountScope, RunInfo
 
+SCOPE = "scope.json"
+"""What was asked; written last, so that a folder without it is not closed."""
 _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z0-9-]{2,40}")
 _OPERATION = re.compile(r"[a-z0-9-]{2,40}:[A-Za-z0-9]{2,80}")
@@ -192,7 +194,7 @@ class EvidenceWriter:
             ref = f"EV-{number:04d}"
             document = {**self._records[key].document(), "ref": ref}
             (meta / f"{ref}.json").write_bytes(canonical_json(document))
-        (self._folder / "scope.json").write_bytes(canonical_json(run.document()))
+        (self._folder / SCOPE).write_bytes(canonical_json(run.document()))
 
 
 def _recorded(answer: Answer, redact: Redact) -> tuple[Record, bytes]:
@@ -249,7 +251,7 @@ class Evidence:
         self._folder = folder
         self._pages: dict[str, tuple[Any, ...]] = {}
         self._left = _MAX_ALL_BYTES
-        self.run = _run_info(_read_json(folder / "scope.json"))
+        self.run = _run_info(_read_json(folder / SCOPE))
         self.records = tuple(self._records())
         self._by_operation = _by_operation(self.records)
 

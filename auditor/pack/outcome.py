@@ -17,7 +17,9 @@ EXIT_MEANING = {
     3: "no criterion was found unmet, but something could not be assessed",
     4: "integrity: a digest, log file, chain or pack did not verify",
     5: "the run itself broke",
+    129: "hung up (SIGHUP)",
     130: "interrupted",
+    143: "terminated (SIGTERM)",
 }
 
 _ALLOW = "not-assessed:"

@@ -4,14 +4,12 @@ A pack is written to a folder of its own below the output folder and renamed whe
 half a pack and two runs never mix.
 """
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from auditor.base.whole import unfinished
 from auditor.deliver.securityhub import Import
 from auditor.pack.layout import EVIDENCE
 from auditor.pack.outcome import exit_code, results_document
@@ -19,7 +17,8 @@ from auditor.run.delivering import import_into_security_hub
 from auditor.run.gather import collect_evidence
 from auditor.run.gating import gated, hold, open_baseline
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules
-from auditor.run.publishing import complete, presentation_of, settle
+from auditor.run.keeping import clear_up, kept_when_broken
+from auditor.run.publishing import complete, complete_in_place, leavings, presentation_of, settle
 from auditor.run.replaying import replay
 from auditor.run.request import Finished, Progress, Request
 from auditor.seal.archive import pack_zip
@@ -32,7 +31,9 @@ __all__ = [
     "audit",
     "collect_evidence",
     "complete",
+    "complete_in_place",
     "judge",
+    "leavings",
     "load_rules",
     "open_catalog",
     "open_rules",
@@ -48,8 +49,8 @@ def audit(request: Request, progress: Progress) -> Finished:
     """Audit an account and leave a pack.
 
     Raises:
-        AuditorError: anything that ends the run; no part of a pack is left behind then. Only when the zip of a finished
-            pack cannot be written, the pack itself stays.
+        AuditorError: anything that ends the run; no part of a pack is left behind then. Evidence that is complete is
+            kept, and a note on the error says where. When the zip of a finished pack cannot be written, the pack stays.
     """
     config = gated(request.config)
     request, out = replace(request, config=config), Path(config.out)
@@ -64,18 +65,20 @@ def audit(request: Request, progress: Progress) -> Finished:
         imported.append(outcome)
         return record
 
-    with _unfinished(out) as folder:
+    clear_up(out, progress)
+    with unfinished(out) as folder:
         series = collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out)
-        results, manifest = complete(
-            folder,
-            rules,
-            progress,
-            sealing=request.sealing,
-            previous=series.pack,
-            deliver=deliver if config.securityhub_import else None,
-            tool=request.tool,
-        )
-        pack = settle(folder, out, results, manifest.pack_id)
+        with kept_when_broken(folder, out):
+            results, manifest = complete(
+                folder,
+                rules,
+                progress,
+                sealing=request.sealing,
+                previous=series.pack,
+                deliver=deliver if config.securityhub_import else None,
+                tool=request.tool,
+            )
+            pack = settle(folder, out, results, manifest.pack_id)
     zipped = pack.with_name(f"{pack.name}.zip") if config.zip else None
     if zipped is not None:
         progress("Zip", 0, 0)
@@ -85,14 +88,3 @@ def audit(request: Request, progress: Progress) -> Finished:
     if any(outcome.refused for outcome in imported):
         code = NOT_DELIVERED
     return Finished(pack, results, manifest.sha256, code, zipped, imported[0] if imported else None, gate)
-
-
-@contextmanager
-def _unfinished(out: Path) -> Iterator[Path]:
-    """Give a folder that vanishes unless it was renamed; beside the packs, so that renaming is one step."""
-    out.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

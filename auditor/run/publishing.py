@@ -1,5 +1,6 @@
 """The second half of a run: judge, export, render and seal; put the finished pack in its place."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import orjson
 
 from auditor.base.errors import UsageError
+from auditor.base.whole import link_files, move_in, unfinished
 from auditor.config import Config
 from auditor.model import Results
 from auditor.pack.imports import store_imports
@@ -17,9 +19,12 @@ from auditor.render.logo import MOST_BYTES, logo_url
 from auditor.run.building import this_build
 from auditor.run.deriving import Judged, check_formats, exports_of, info_of, judged, pages_of
 from auditor.run.judging import Rules
+from auditor.run.keeping import WRITTEN
 from auditor.run.request import Progress
-from auditor.seal.manifest import Manifest, PreviousPack, Tool
+from auditor.seal.contents import SUMS
+from auditor.seal.manifest import MANIFEST, Manifest, PreviousPack, Tool
 from auditor.seal.pack import Sealing, seal_pack
+from auditor.seal.sums import UNSUMMED
 
 SECURITY_HUB = "results/securityhub-import.json"
 """What was sent to Security Hub, by which calls, and what it did not take; only in a pack whose findings were sent."""
@@ -136,3 +141,24 @@ def settle(folder: Path, out: Path, results: Results, name: str) -> Path:
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
+
+
+def complete_in_place(folder: Path, rules: Rules, progress: Progress, **options: Any) -> tuple[Results, Manifest]:
+    """Make a pack of a folder with evidence beside it, and move it in when it is complete; see ``complete``.
+
+    What fails leaves the folder as it was. What a killed attempt moved in goes first.
+    """
+    for name in leavings(folder):
+        shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink()
+    with unfinished(folder.resolve().parent) as beside:
+        link_files(folder, beside)
+        made = complete(beside, rules, progress, **options)
+        move_in(beside, folder, last=(RESULTS.partition("/")[0], MANIFEST, *sorted(UNSUMMED - {SUMS}), SUMS))
+    return made
+
+
+def leavings(folder: Path) -> tuple[str, ...]:
+    """Return what an attempt that was killed moved into a folder with evidence; nothing when the folder is a pack."""
+    if (folder / SUMS).exists():
+        return ()
+    return tuple(name for name in (*WRITTEN, *UNSUMMED) if (folder / name).exists())

@@ -1,0 +1,61 @@
+"""What is kept of a run that broke after it had collected, and what a killed run left behind."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from auditor.base.whole import left_over
+from auditor.evidence.store import SCOPE
+from auditor.pack.imports import IMPORTED
+from auditor.pack.layout import EVIDENCE
+from auditor.run.request import Progress
+
+WRITTEN = (
+    "README.txt", "VERIFY.md", "manifest.json", "replay.txt", "report.html", "report.pdf", "results", "rules", "trust",
+)  # fmt: skip
+"""What ``complete`` writes beside the evidence, as far as it may have come."""
+
+
+@contextmanager
+def kept_when_broken(folder: Path, out: Path) -> Iterator[None]:
+    """Keep the evidence in a folder when what follows breaks; the error then says where it is and how to go on."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(_how_to_go_on(keep(folder, out)))
+        raise
+
+
+def keep(folder: Path, out: Path) -> Path:
+    """Move what was collected to where the packs of its account and period stand; return the place."""
+    for name in WRITTEN:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    shutil.rmtree(folder / EVIDENCE / IMPORTED, ignore_errors=True)
+    scope = orjson.loads((folder / EVIDENCE / SCOPE).read_bytes())
+    accounts = [account["id"] for account in scope["accounts"]]
+    parent = out / (accounts[0] if len(accounts) == 1 else "organization") / scope["period"]["label"]
+    parent.mkdir(parents=True, exist_ok=True)
+    moment = scope["as_of"].replace("-", "").replace(":", "")
+    number = 1
+    while (place := parent / f"collected-{moment}{f'.{number}' if number > 1 else ''}").exists():
+        number += 1
+    folder.chmod(0o755)
+    return folder.rename(place)
+
+
+def clear_up(out: Path, progress: Progress) -> None:
+    """Deal with what killed runs left in an output folder: evidence that is complete is kept, everything else goes."""
+    for folder in left_over(out):
+        if (folder / EVIDENCE / SCOPE).is_file():
+            progress(f"A run before this one was ended: {_how_to_go_on(keep(folder, out))}", 0, 0)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            progress(f"Removed {folder.name}, which a run left behind that was ended while it collected", 0, 0)
+
+
+def _how_to_go_on(place: Path) -> str:
+    return f"what was collected is kept; go on with: auditor render {place}"

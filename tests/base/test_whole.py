@@ -1,0 +1,66 @@
+"""Files and folders appear whole or not at all, and what a killed process left behind is known as such."""
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from auditor.base.whole import left_over, link_files, move_in, unfinished, write_whole
+
+
+def test_a_folder_vanishes_unless_it_was_renamed(tmp_path: Path) -> None:
+    with unfinished(tmp_path / "out") as folder:
+        (folder / "a").write_text("x")
+        folder.rename(tmp_path / "out" / "kept")
+    with unfinished(tmp_path / "out") as folder:
+        (folder / "b").write_text("x")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["kept"]
+
+
+def test_only_what_nobody_writes_any_more_is_left_over(tmp_path: Path) -> None:
+    (tmp_path / ".unfinished-dead").mkdir()
+    (tmp_path / ".unfinished-link").symlink_to(tmp_path)
+    (tmp_path / ".unfinished-file").write_text("x")
+    with unfinished(tmp_path):
+        assert [path.name for path in left_over(tmp_path)] == [".unfinished-dead"]
+    held = os.open(tmp_path / ".unfinished-dead", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    assert list(left_over(tmp_path)) == []
+    os.close(held)
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    write_whole(tmp_path / "new" / "a.json", b"one")
+    write_whole(tmp_path / "new" / "a.json", b"two")
+    with pytest.raises(TypeError):
+        write_whole(tmp_path / "new" / "a.json", "three")  # type: ignore[arg-type]
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "new").iterdir()] == [("a.json", b"two")]
+
+
+def test_what_cannot_be_moved_in_completely_goes_back(tmp_path: Path) -> None:
+    place, made = tmp_path / "place", tmp_path / "made"
+    (place / "evidence").mkdir(parents=True)
+    (place / "evidence" / "a").write_text("a")
+    link_files(place, made)
+    (made / "evidence" / "imported").mkdir()
+    (made / "evidence" / "imported" / "i").write_text("i")
+    for name in ("sums", "page", "manifest"):
+        (made / name).write_text(name)
+    before = sorted(str(path.relative_to(place)) for path in place.rglob("*"))
+
+    class Breaking(type(made)):  # type: ignore[misc]
+        """A path whose last file cannot be renamed."""
+
+        def rename(self, target: object) -> Path:
+            if self.name == "manifest":
+                raise OSError("no space left")
+            moved: Path = super().rename(target)
+            return moved
+
+    with pytest.raises(OSError, match="no space"):
+        move_in(Breaking(made), place, last=("manifest",))
+    assert sorted(str(path.relative_to(place)) for path in place.rglob("*")) == before
+    move_in(made, place, last=("manifest",))
+    assert (place / "evidence" / "imported" / "i").read_text() == "i"
+    assert (place / "manifest").exists()
