@@ -220,7 +220,7 @@ def _check_code(
         return ended
     for problem in found.invalid:
         say(f"not valid    {problem}")
-    if not found.has_detectors:
+    if not found.has_detectors and not code.unread:
         say(f"{path} has no metric filter, no alarm and no EventBridge rule.")
     for name, answer in rows:
         places = f" ({', '.join(answer.places[:_PLACES])})" if answer.places else ""

@@ -71,6 +71,17 @@ class _Candidate:
     def state(self) -> State:
         return state_of((*self.head, *self.path.links))
 
+    def catches_some_of(self, coverage: Coverage) -> bool:
+        """Say whether it catches something of what is required."""
+        return self.detector is not None and self.detector.name in coverage.used
+
+    def is_meant_for(self, events: frozenset[str]) -> bool:
+        """Say whether it is about these events, and not one for others that shares a name with them."""
+        names = self.detector.names if self.detector is not None else None
+        if not names or not events:
+            return True
+        return 2 * len(names & events) >= min(len(names), len(events))
+
 
 class Account:
     """One account's means of detection, prepared once and asked for each requirement."""
@@ -335,7 +346,8 @@ class _Judgement:
         if coverage.missed:
             first = coverage.missed[0]
             names = _names(list(dict.fromkeys(missed.name for missed in coverage.missed)))
-            about = [one for one in reachable if one.detector is not None and one.detector.name in coverage.used]
+            events = frozenset(self.requirement.events)
+            about = [one for one in reachable if one.catches_some_of(coverage) and one.is_meant_for(events)]
             called = _names([one.path.filter.name for one in about]) if about else ""
             who = f"The filter{'s' if len(about) > 1 else ''} {called}" if about else "No metric filter"
             verb = ("misses" if len(about) == 1 else "miss") if about else "catches"

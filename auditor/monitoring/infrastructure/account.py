@@ -139,10 +139,13 @@ class Infrastructure:
         known = self._built[0].by_name
         resources: dict[str, Resource] = {}
         for link in links:
+            if found.state is State.OK and link.kind in {"trail", "log group"}:
+                continue
             if found.state is State.OK or broken is None or link is broken or link.kind in {"filter", "alarm"}:
                 names = [one for name in _names_of(link) for one in known.get(name, ())]
                 resources |= {one.address: one for one in names if one.kind in _KINDS.get(link.kind, DETECTORS)}
-        for text in (found.coverage.missed[0].pattern,) if found.coverage.missed else ():
+        guilty = found.state is not State.OK and broken is not None and broken.name
+        for text in (found.coverage.missed[0].pattern,) if found.coverage.missed and guilty else ():
             named = [one for name in self._built[0].named_by_pattern(text) for one in known.get(name, ())]
             resources |= {one.address: one for one in named if one.kind in _KINDS["filter"]}
         return list(resources.values())

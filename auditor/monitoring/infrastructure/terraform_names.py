@@ -140,7 +140,11 @@ def _renamed(values: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, A
             found[meant[0]] = value
         elif isinstance(value, list | Mapping):
             blocks = [value] if isinstance(value, Mapping) else value
-            inner = [one if isinstance(one, Unknown) else _renamed(one, meant[1]) for one in blocks if one]
+            inner = [
+                one if isinstance(one, Unknown) else _renamed(one, meant[1])
+                for one in blocks
+                if isinstance(one, Mapping | Unknown)
+            ]
             found[meant[0]] = [one if isinstance(one, Unknown) else _with_stat(one) for one in inner]
     return found
 

@@ -336,11 +336,12 @@ class Tracer:
     def left_out(self, kinds: frozenset[str]) -> list[str]:
         """Name modules that are not on disk, and blocks of interest that are missing because something is open."""
         found: dict[str, None] = {}
+        absent: dict[str, None] = {}
         for block in self.evaluated.get("module", ()):
             path = f"{block['__tfmeta']['path']}."
             if path not in self.places:
                 place = f"{block['__tfmeta']['filename']}:{block['__tfmeta']['line_start']}"
-                found[f"the module {path.removesuffix('.')} from {block.get('source')} ({place}) is not on disk"] = None
+                absent[f"{path.removesuffix('.')} ({place}) from {block.get('source')} is not on disk"] = None
         for module in list(self.places):
             folder = self.folder(module)
             for (kind, _), resource in folder.resources.items():
@@ -349,7 +350,7 @@ class Tracer:
             for name, call in folder.calls.items():
                 if not any(one.startswith(f"{module}module.{name}") for one in self.addresses):
                     self._say_left_out(call, module, f"module.{name}", found)
-        return list(found)
+        return [*found, *absent]
 
     def _say_left_out(self, block: Block, module: str, name: str, found: dict[str, None]) -> None:
         if (open_ := self.exists(block, module)) is not None:

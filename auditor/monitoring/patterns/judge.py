@@ -369,7 +369,7 @@ def _path_text(test: Test) -> str:
 
 def _misspelt(name: str, index: Detectors, requirement: Requirement) -> str | None:
     """Find a text in the patterns that looks like a misspelling of the missed name."""
-    for text in sorted(index.written_names.keys() - set(requirement.events)):
+    for text in sorted(index.written_names.keys() - {*requirement.events, name}):
         if text.strip().lower() == name.lower() or _one_slip(text.strip(), name):
             return text
     return None

@@ -235,6 +235,15 @@ def test_places_are_those_of_the_guilty(tmp_path: Path) -> None:
     assert found.places == (f"main.tf:{line}",)
 
 
+def test_a_filter_for_other_events_is_not_blamed_for_a_name_that_it_shares(tmp_path: Path) -> None:
+    names = ("AttachPolicy", "CreateUser", "CreateRole", "CreateGroup", "PutUserPolicy", "PutRolePolicy")
+    pattern = "{ " + " || ".join(f"($.eventName = {name})" for name in names) + " }"
+    found = answer(read_terraform(folder(tmp_path, MAIN.replace(PATTERN, pattern))), "monitor-organizations-changes")
+    assert found.state is State.BROKEN
+    assert found.reason.startswith("No metric filter catches AcceptHandshake")
+    assert found.places == ()
+
+
 def test_rules_with_jsonencode_and_targets(tmp_path: Path) -> None:
     events = json.dumps(list(requirement(CONTROL).events))
     text = f"""
