@@ -161,41 +161,25 @@ def _open_folder(
 def _open_s3(
     options: Mapping[str, Any], wanted: "Wanted"
 ) -> tuple["ObjectSource", "KeySource", Sequence["TrailScope"]]:
-    from dataclasses import replace
-    from functools import partial
-
     from auditor.collect.accounts import open_session
     from auditor.collect.guard import CallLog
+    from auditor.trail.asking import Account
     from auditor.trail.audit import key_source
-    from auditor.trail.discover import owned, scope_of_trail, scopes_of_place
-    from auditor.trail.fetch import (
-        S3Source,
-        describe_trail,
-        enabled_regions,
-        organization_of,
-        read_key_file,
-        regions_of_every_account,
-    )
+    from auditor.trail.fetch import S3Source, read_key_file, regions_of_key_file
 
     session = open_session(profile=options["profile"], region=options["region"], log=CallLog())
     source = S3Source(session, concurrency=options["concurrency"] or 160)
-    keys = key_source(session)
+    keys, known = key_source(session), tuple[str, ...]()
     if key_file := options["key_file"]:
         keys = lambda regions, *_: read_key_file(key_file, regions)  # noqa: E731 - one of two sources
+        known = regions_of_key_file(key_file)
+    account = Account(session)
     if options["place"]:
         place = urlsplit(options["place"])
         if place.scheme != "s3" or not place.netloc:
             raise UsageError(f"{options['place']!r} is no S3 place", hint="such as s3://bucket/prefix")
-        wanted = replace(wanted, everywhere=partial(regions_of_every_account, session))
-        scopes = scopes_of_place(source, place.netloc, place.path, wanted)
-        if not all(scope.owner_known for scope in scopes):
-            known = organization_of(session)
-            scopes = tuple(owned(scope, *known) for scope in scopes)
-        return source, keys, scopes
-    trail = describe_trail(session, options["trail"])
-    organization = organization_of(session)[0] if trail.get("IsOrganizationTrail") else ""
-    regions = () if wanted.regions else enabled_regions(session)
-    return source, keys, [scope_of_trail(trail, regions, wanted, organization)]
+        return source, keys, account.place(source, place.netloc, place.path, wanted, known)
+    return source, keys, [account.trail(options["trail"], wanted, known)]
 
 
 def _json_file(path: Path) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from auditor.base.period import rfc3339
 from auditor.trail.anchors import check_anchors, newest
@@ -30,6 +31,7 @@ from auditor.trail.report import (
     KeyUse,
     LogCounts,
     TrailReport,
+    TrailScope,
 )
 from auditor.trail.rules import Rules
 from auditor.trail.survey import Survey
@@ -140,6 +142,7 @@ def _explained(context: Context, steps: Steps, versions: Versions) -> tuple[list
 def _unseen(gap: Gap, steps: Steps) -> Gap:
     """Take back a conclusion that rests on a listing that failed."""
     unread = steps.survey.listing.of(steps.links.targets[gap.account, gap.region]).unread
+    unread = unread or not steps.survey.locations
     if (unread or steps.interrupted) and gap.cause in {"no_digests", "before_first_digest", "unexplained"}:
         return replace(gap, certainty="possible")
     return gap
@@ -148,8 +151,35 @@ def _unseen(gap: Gap, steps: Steps) -> Gap:
 # (9) ------------------------------------------------------------------------------------------------------------
 
 
+_UNANSWERED: Final[Mapping[str, tuple[str, str, str]]] = {
+    "cloudtrail:DescribeTrails": (
+        "trail_unreadable",
+        "where the trail writes to",
+        "CloudTrail does not say where the trail writes to ({code}): nothing was looked at.",
+    ),
+    "ec2:DescribeRegions": (
+        "regions_unknown",
+        "the list of enabled Regions",
+        "The list of enabled Regions is not known ({code}); a Region that left nothing in the bucket was not noticed.",
+    ),
+    "organizations:DescribeOrganization": (
+        "organization_unknown",
+        "the organization and its management account",
+        "The organization is not known ({code}): while its owner is unknown, no call explains a hole.",
+    ),
+}
+
+
+def _unanswered_findings(scope: TrailScope) -> Iterator[Finding]:
+    for item in scope.unanswered:
+        kind, wanted, sentence = _UNANSWERED[item.operation]
+        told = sentence.format(code=item.code)
+        yield Finding(kind, "", scope.account, "", None, wanted, item.code, "shown", told)
+
+
 def _run_findings(context: Context, steps: Steps) -> Iterator[Finding]:
     scope = context.scope
+    yield from _unanswered_findings(scope)
     start = f"{scope.trail}_{scope.home_region}_"
     for key, target in steps.links.targets.items():
         foreign = steps.survey.listing.of(target).foreign.values()

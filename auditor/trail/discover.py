@@ -23,7 +23,7 @@ from auditor.trail.names import (
     is_region,
     parse_digest_key,
 )
-from auditor.trail.report import TrailScope
+from auditor.trail.report import TrailScope, Unanswered
 
 UNKNOWN: Final = "unknown"
 ROWS_PER_DAY: Final = 2000
@@ -106,6 +106,7 @@ def scopes_of_place(source: ObjectSource, bucket: str, prefix: str, wanted: Want
             sorted(accounts),
             wanted,
             wanted.regions or (wanted.everywhere() if (trail, home) in everywhere else ()),
+            everywhere=(trail, home) in everywhere and not wanted.regions,
         )
         for (trail, home, _, location), accounts in sorted(found.items(), key=lambda item: _order(item[0]))
     )
@@ -124,6 +125,8 @@ def _scope(
     accounts: Sequence[str],
     wanted: Wanted,
     regions: tuple[str, ...],
+    *,
+    everywhere: bool,
 ) -> TrailScope:
     bucket, prefix = location.bucket, location.prefix
     if not bucket:
@@ -141,6 +144,7 @@ def _scope(
         accounts=tuple(wanted.accounts or accounts),
         regions=regions,
         discover_regions=not wanted.regions,
+        everywhere=everywhere,
     )
 
 
@@ -300,4 +304,21 @@ def scope_of_trail(
         discover_regions=not wanted.regions,
         arn=arn,
         validation_enabled=trail.get("LogFileValidationEnabled"),
+    )
+
+
+def scope_of_unknown_place(wanted: Wanted, unanswered: tuple[Unanswered, ...]) -> TrailScope:
+    """Return the scope of a trail of which nothing is known but what the caller says; no object is read for it."""
+    return TrailScope(
+        wanted.trail,
+        wanted.home,
+        Location(""),
+        wanted.start,
+        wanted.end,
+        wanted.owner or UNKNOWN,
+        accounts=wanted.accounts,
+        regions=wanted.regions or (wanted.home,),
+        discover_regions=False,
+        owner_known=bool(wanted.owner),
+        unanswered=unanswered,
     )

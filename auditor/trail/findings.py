@@ -78,6 +78,11 @@ KINDS: Final[Mapping[str, Level]] = {
     "object_unexpected": Level.FAIL,  # data among the log files, under a name CloudTrail never gives
     "object_foreign": Level.NOTE,
     "gzip_header_differs": Level.NOTE,  # bytes that nothing vouches for; the content is proved
+    # calls about the trail that were refused
+    "trail_unreadable": Level.INCOMPLETE,  # CloudTrail does not say where it writes to
+    "regions_unknown": Level.INCOMPLETE,  # the list of enabled Regions: one without digests may not be noticed
+    "organization_unknown": Level.NOTE,  # who owns it, and which folder it writes to
+    "versions_unreadable": Level.NOTE,  # whether a bucket's versions show deletions
     # the run
     "list_unreadable": Level.INCOMPLETE,
     "location_found": Level.NOTE,  # another prefix of the bucket holds a part of the trail

@@ -55,17 +55,23 @@ class _Planner:
 
     def plan(self) -> Plan:
         scope = self._context.scope
+        if scope.place_unknown:
+            targets = (Target(n, *key, asked=True) for n, key in enumerate(self._asked()))
+            return Plan((), tuple(targets), ())
         locations = [scope.location, *scope.more_locations]
         if scope.location.organization is None:
             names = self._folders(scope.location.bucket, scope.location.base())
             locations += [replace(scope.location, organization=name) for name in names if is_organization(name)]
         for location in locations:
             self._plan_location(location)
-        for account in scope.accounts or (scope.account,):
-            for region in scope.regions or (scope.home_region,):
-                self._found[account, region] = True
+        self._found |= dict.fromkeys(self._asked(), True)
         targets = (Target(number, *key, asked) for number, (key, asked) in enumerate(self._found.items()))
         return Plan(tuple(locations), tuple(targets), tuple(self._findings))
+
+    def _asked(self) -> list[ChainKey]:
+        scope = self._context.scope
+        regions = scope.regions or (scope.home_region,)
+        return [(account, region) for account in scope.accounts or (scope.account,) for region in regions]
 
     def _plan_location(self, location: Location) -> None:
         scope = self._context.scope

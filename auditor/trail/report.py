@@ -48,6 +48,14 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A call about the trail that was refused before any object was read."""
+
+    operation: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrailScope:
     """What is asked.
 
@@ -71,6 +79,8 @@ class TrailScope:
             is: then a call in somebody's records may be about another trail of that name, and explains nothing.
         shared_without_digests: whether another trail writes to the same place without digests: its log files cannot be
             told from planted ones.
+        everywhere: whether it writes from every Region of the account, as far as that is known.
+        unanswered: calls about it that were refused.
     """
 
     trail: str
@@ -90,6 +100,13 @@ class TrailScope:
     more_locations: tuple[Location, ...] = ()
     owner_known: bool = True
     shared_without_digests: bool = False
+    everywhere: bool = False
+    unanswered: tuple[Unanswered, ...] = ()
+
+    @property
+    def place_unknown(self) -> bool:
+        """Whether nothing says where the trail writes to."""
+        return any(item.operation == "cloudtrail:DescribeTrails" for item in self.unanswered)
 
     def means(self, text: object) -> bool:
         """Tell whether what a call of the owner names in its home Region is this trail."""

@@ -145,7 +145,7 @@ def _later(context: Context, found: Survey) -> tuple[Survey, list[ListTask]]:
 def _discover(context: Context, keys: KeySource, found: Survey) -> Survey:
     """Look for other prefixes of the bucket when the beginning of the period is not covered."""
     scope = context.scope
-    if all(_reaches_back(context, found, target) for target in found.targets):
+    if not found.locations or all(_reaches_back(context, found, target) for target in found.targets):
         return found
     bucket = scope.location.bucket
     known = {(item.bucket, item.prefix) for item in found.locations}

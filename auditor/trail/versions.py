@@ -45,8 +45,8 @@ class Versions:
             for day in list(days(gap.start, gap.end + HOUR))[:_DAYS]:
                 try:
                     versions = self.context.source.versions(location.bucket, f"{folder}{day:%Y/%m/%d}/")
-                except Unavailable:
-                    return gap, ()
+                except Unavailable as problem:
+                    return gap, (_unread(gap, location.bucket, problem),)
                 for version in versions:
                     name = self._own(version)
                     if name is None or self._due(gap, location.bucket, version, name):
@@ -72,8 +72,8 @@ class Versions:
         """Return a finding with the version that is the original, and the time of the change, where they are known."""
         try:
             versions = [row for row in self.context.source.versions(bucket, item.key) if row.key == item.key]
-        except Unavailable:
-            return item
+        except Unavailable as problem:
+            return replace(item, extra=(*item.extra, ("versions_unreadable", problem.code)))
         extra: list[tuple[str, str]] = []
         newer: datetime | None = None
         for version in versions:
@@ -93,6 +93,14 @@ class Versions:
             return inflate(fetched.body, LOG_LIMIT, keep=False).sha256 == sha256
         except (Unavailable, Damaged):
             return False
+
+
+def _unread(gap: Gap, bucket: str, problem: Unavailable) -> Finding:
+    sentence = (
+        f"The versions of bucket {bucket} could not be listed ({problem.code}): deletions may not have been seen."
+    )
+    whose = (gap.account, gap.region)
+    return Finding("versions_unreadable", bucket, *whose, None, "versions", problem.code, "shown", sentence)
 
 
 def _deletion(version: Version, name: DigestName) -> Finding:

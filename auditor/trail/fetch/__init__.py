@@ -2,7 +2,7 @@
 
 Every error becomes :class:`Unavailable` with a reason, for one object; nothing here stops a run. Credentials and
 settings are the AWS SDK's own chain. Only read calls are made: ListObjectsV2, GetObject, HeadBucket,
-ListObjectVersions, GetBucketLifecycleConfiguration, ListPublicKeys, DescribeTrails, DescribeRegions,
+ListObjectVersions, GetBucketLifecycleConfiguration, ListPublicKeys, DescribeTrails, GetTrail, DescribeRegions,
 DescribeOrganization.
 """
 
@@ -13,7 +13,14 @@ from auditor.trail.fetch.account import (
     organization_of,
     regions_of_every_account,
 )
-from auditor.trail.fetch.folder import DIGEST_ZIP, KEY_FILE, METADATA_FILE, FolderSource, read_key_file
+from auditor.trail.fetch.folder import (
+    DIGEST_ZIP,
+    KEY_FILE,
+    METADATA_FILE,
+    FolderSource,
+    read_key_file,
+    regions_of_key_file,
+)
 from auditor.trail.fetch.s3 import FIRST_PAUSE_SECONDS, S3Source, classify
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, ObjectSource, Unavailable, Version
 
@@ -37,4 +44,5 @@ __all__ = [
     "organization_of",
     "read_key_file",
     "regions_of_every_account",
+    "regions_of_key_file",
 ]

@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 from auditor.base.errors import CollectionError, UsageError
+from auditor.trail.fetch.address import sdk_errors
+from auditor.trail.fetch.source import Unavailable
 from auditor.trail.keys import PublicKey, parse_keys
+
+KEY_ATTEMPTS: Final = 6
 
 
 def fetch_public_keys(
@@ -26,9 +31,9 @@ def fetch_public_keys(
         The keys, and the error code when there are none because the call failed.
     """
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
 
-    config = Config(retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=10, read_timeout=30)
+    retries = {"mode": "adaptive", "max_attempts": KEY_ATTEMPTS}
+    config = Config(retries=retries, connect_timeout=10, read_timeout=30)
     keys: list[PublicKey] = []
     try:
         with making:
@@ -36,68 +41,106 @@ def fetch_public_keys(
         request: dict[str, Any] = {"StartTime": start, "EndTime": end}
         for _ in range(100):
             answer = client.list_public_keys(**request)
-            keys += parse_keys(region, answer.get("PublicKeyList") or [])
+            listed = answer.get("PublicKeyList")
+            if not isinstance(listed, list):
+                return keys, "MalformedResponse"
+            keys += parse_keys(region, listed)
             if not answer.get("NextToken"):
                 break
             request["NextToken"] = answer["NextToken"]
-    except (ClientError, BotoCoreError, ValueError) as error:
+    except sdk_errors() as error:
         response = getattr(error, "response", None) or {}
         return keys, str(response.get("Error", {}).get("Code") or type(error).__name__)
     return keys, ""
 
 
-def describe_trail(session: Any, trail: str, *, endpoint_url: str | None = None) -> Mapping[str, Any]:
-    """Ask CloudTrail about one trail, by ARN or by a name in the session's Region.
+_NO_TRAIL = frozenset({"TrailNotFoundException", "InvalidTrailNameException", "CloudTrailARNInvalidException"})
+_ASK_GET_TRAIL = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+
+
+def describe_trail(session: Any, trail: str, *, attempts: int = 5) -> Mapping[str, Any]:
+    """Ask CloudTrail about one trail, by ARN or by a name in the session's Region; GetTrail where that is refused.
 
     Raises:
         UsageError: there is no such trail.
-        CollectionError: CloudTrail does not answer.
+        CollectionError: CloudTrail cannot be reached, or the credentials are none.
+        Unavailable: CloudTrail refuses, or its answer is none.
     """
     region = trail.split(":")[3] if trail.startswith("arn:") and trail.count(":") > 3 else session.region_name  # noqa: PLR2004
-    answer = _ask(
-        session, "cloudtrail", region, endpoint_url, "describe_trails", trailNameList=[trail], includeShadowTrails=True
-    )
-    trails = answer.get("trailList") or []
-    if not trails:
+    ask = partial(_ask, session, "cloudtrail", region, attempts)
+    try:
+        try:
+            answer = ask("describe_trails", trailNameList=[trail], includeShadowTrails=True)
+            found = answer.get("trailList") if isinstance(answer, Mapping) else None
+        except Unavailable as problem:
+            if problem.code not in _ASK_GET_TRAIL:
+                raise
+            found = [ask("get_trail", Name=trail).get("Trail")]
+    except Unavailable as problem:
+        if problem.code in _NO_TRAIL:
+            found = []
+        elif problem.code in _UNREACHED:
+            raise _broken("cloudtrail", "DescribeTrails", region, problem.code) from problem
+        else:
+            raise
+    if not isinstance(found, list):
+        raise Unavailable("broken", "MalformedResponse")
+    meant = [item for item in found if isinstance(item, Mapping) and trail in {item.get("TrailARN"), item.get("Name")}]
+    if not meant:
         raise UsageError(
             f"there is no trail {trail} in {region}", hint="give its ARN, or its home Region with --region"
         )
-    first = trails[0]
-    return first if isinstance(first, Mapping) else {}
+    return meant[0]
 
 
-def enabled_regions(session: Any, *, endpoint_url: str | None = None) -> tuple[str, ...]:
+def enabled_regions(session: Any, *, attempts: int = 5) -> tuple[str, ...]:
     """Ask EC2 which Regions the account can use.
 
     Raises:
-        CollectionError: EC2 does not answer.
+        Unavailable: EC2 does not say.
     """
-    answer = _ask(session, "ec2", session.region_name, endpoint_url, "describe_regions")
-    return tuple(sorted(str(row["RegionName"]) for row in answer.get("Regions") or ()))
+    return tuple(str(row["RegionName"]) for row in _regions(session, attempts))
 
 
-def regions_of_every_account(session: Any, *, endpoint_url: str | None = None) -> tuple[str, ...]:
-    """Ask EC2 which Regions are on in every account, whoever owns a bucket; empty when it does not answer."""
-    try:
-        answer = _ask(session, "ec2", session.region_name, endpoint_url, "describe_regions")
-    except CollectionError:
-        return ()
-    rows = answer.get("Regions") or ()
-    return tuple(sorted(str(row["RegionName"]) for row in rows if row.get("OptInStatus") == "opt-in-not-required"))
+def regions_of_every_account(session: Any, *, attempts: int = 5) -> tuple[str, ...]:
+    """Ask EC2 which Regions are on in every account, whoever owns a bucket.
+
+    Raises:
+        Unavailable: EC2 does not say.
+    """
+    rows = _regions(session, attempts)
+    return tuple(str(row["RegionName"]) for row in rows if row.get("OptInStatus") == "opt-in-not-required")
 
 
-def organization_of(session: Any, *, endpoint_url: str | None = None) -> tuple[str, str]:
+def _regions(session: Any, attempts: int) -> list[Mapping[str, Any]]:
+    answer = _ask(session, "ec2", session.region_name, attempts, "describe_regions")
+    found = answer.get("Regions") if isinstance(answer, Mapping) else None
+    rows = [row for row in found if isinstance(row, Mapping) and row.get("RegionName")] if found else []
+    if not rows:
+        raise Unavailable("broken", "MalformedResponse")
+    return sorted(rows, key=lambda row: str(row["RegionName"]))
+
+
+def organization_of(session: Any, *, attempts: int = 5) -> tuple[str, str]:
     """Ask Organizations which organization the account is in, and which account manages it.
 
     Returns:
-        Id of the organization and its management account; both empty when there is none or the caller may not know.
+        Id of the organization and its management account; both empty when the account is in none.
+
+    Raises:
+        Unavailable: Organizations does not say.
     """
     try:
-        answer = _ask(session, "organizations", session.region_name, endpoint_url, "describe_organization")
-    except CollectionError:
-        return "", ""
-    found = answer.get("Organization") or {}
-    return str(found.get("Id") or ""), str(found.get("MasterAccountId") or "")
+        answer = _ask(session, "organizations", session.region_name, attempts, "describe_organization")
+    except Unavailable as problem:
+        if problem.code == "AWSOrganizationsNotInUseException":
+            return "", ""
+        raise
+    found = answer.get("Organization") if isinstance(answer, Mapping) else None
+    known = (found.get("Id"), found.get("MasterAccountId")) if isinstance(found, Mapping) else (None, None)
+    if not all(known):
+        raise Unavailable("broken", "MalformedResponse")
+    return str(known[0]), str(known[1])
 
 
 _HINTS = {
@@ -105,18 +148,47 @@ _HINTS = {
     "NoCredentialsError": "give --profile, set AWS_PROFILE, or run where a role provides credentials",
 }
 """What helps, where it is no permission that is missing."""
+_UNREACHED = frozenset(
+    {
+        "ConnectTimeoutError",
+        "CredentialRetrievalError",
+        "EndpointConnectionError",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "NoCredentialsError",
+        "NoRegionError",
+        "PartialCredentialsError",
+        "ProxyConnectionError",
+        "SSLError",
+        "SignatureDoesNotMatch",
+        "TokenRetrievalError",
+        "UnauthorizedSSOTokenError",
+        "UnrecognizedClientException",
+    }
+)
+"""Nobody is there, or the caller is nobody: no permission would help, and no other call will do better."""
 
 
-def _ask(session: Any, service: str, region: str, endpoint_url: str | None, operation: str, **request: Any) -> Any:
+def _broken(service: str, operation: str, region: str, code: str) -> CollectionError:
+    hint = _HINTS.get(code, "check that the credentials are valid and have not expired")
+    return CollectionError(f"{service}:{operation} was not answered in {region} ({code})", hint=hint)
+
+
+def _ask(session: Any, service: str, region: str, attempts: int, operation: str, **request: Any) -> Any:
+    """Make one call.
+
+    Raises:
+        Unavailable: it was not answered; ``code`` is AWS's, or the kind of the SDK's own error.
+    """
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
 
-    config = Config(retries={"mode": "adaptive", "max_attempts": 5}, connect_timeout=10, read_timeout=30)
+    config = Config(retries={"mode": "adaptive", "max_attempts": attempts}, connect_timeout=10, read_timeout=30)
     try:
-        client = session.client(service, region_name=region, endpoint_url=endpoint_url, config=config)
+        client = session.client(service, region_name=region, config=config)
         return getattr(client, operation)(**request)
-    except (ClientError, BotoCoreError) as error:
+    except sdk_errors() as error:
         response = getattr(error, "response", None) or {}
         code = str(response.get("Error", {}).get("Code") or type(error).__name__)
-        hint = _HINTS.get(code, "see `auditor policy` for permissions")
-        raise CollectionError(f"{service}:{operation} was not answered in {region} ({code})", hint=hint) from error
+        raise Unavailable("denied" if response else "broken", code) from error

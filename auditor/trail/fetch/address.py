@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
+from auditor.trail.fetch.source import Unavailable
+
 CREDENTIALS_LAST: Final = timedelta(minutes=9)
 """How long credentials are used before the SDK is asked again. It hands none out that end within ten minutes where it
 can have new ones (botocore, ``RefreshableCredentials``); the store asks five minutes before this ends."""
@@ -35,6 +37,15 @@ class Address:
     endpoint: str
     virtual_hosted: bool
     region: str
+
+
+def sdk_errors() -> tuple[type[Exception], ...]:
+    """Return what the SDK raises over a call: refusals, failures, and what its parsers trip over in hostile answers."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    own = (ClientError, BotoCoreError, ResponseParserError)
+    return (*own, OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 class Watch:
@@ -71,7 +82,7 @@ def locate(client_of: Callable[[str | None], Any], bucket: str) -> Address:
         bucket: its name.
 
     Raises:
-        botocore.exceptions.BotoCoreError: the SDK cannot even build a request: no credentials, or no bucket name.
+        Unavailable: not even a request could be built, without credentials or with that name.
     """
     client = client_of(None)
     address, region = _ask(client, bucket)
@@ -82,17 +93,14 @@ def locate(client_of: Callable[[str | None], Any], bucket: str) -> Address:
 
 def _ask(client: Any, bucket: str) -> tuple[Address, str]:
     """Send HeadBucket; return where it went, and the Region that the answer names. S3 names it even when it refuses."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     answer: Any = {}
     with Watch(client, "HeadBucket") as watch:
         try:
             answer = client.head_bucket(Bucket=bucket)
-        except ClientError as error:
-            answer = error.response
-        except BotoCoreError:
+        except sdk_errors() as error:
             if not watch.sent:
-                raise
+                raise Unavailable("broken", type(error).__name__) from error
+            answer = getattr(error, "response", None) or {}
     url, authorization = watch.sent[-1]
     scope = _SCOPE.search(authorization)
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})

@@ -13,6 +13,7 @@ from auditor.base.errors import UsageError
 from auditor.base.untrusted import ZIP_ERRORS, ZIP_FREE_BYTES, ZIP_RATIO, bounded_json
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Unavailable, Version
 from auditor.trail.keys import KeyBook, parse_key_file
+from auditor.trail.names import is_region
 
 KEY_FILE: Final = "public-keys.json"
 METADATA_FILE: Final = "metadata.json"
@@ -196,3 +197,9 @@ def read_key_file(path: Path, regions: Sequence[str]) -> KeyBook:
     keys = parse_key_file(document, regions)
     have = {key.region for key in keys}
     return KeyBook(tuple(keys), tuple((region, f"{path.name} holds none") for region in regions if region not in have))
+
+
+def regions_of_key_file(path: Path) -> tuple[str, ...]:
+    """Return the Regions of which a file holds keys; none when it does not say."""
+    document = _read_json(path)
+    return tuple(sorted(name for name in document if is_region(name)))

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any, Final
 
 from auditor.base.errors import CollectionError
-from auditor.trail.fetch.address import Credentials, locate, transport
+from auditor.trail.fetch.address import Credentials, locate, sdk_errors, transport
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Reason, Unavailable, Version
 
 ATTEMPTS: Final = 3
@@ -73,13 +73,9 @@ class S3Source:
             Unavailable: the SDK cannot build a request for it.
             CollectionError: the CA bundle that the SDK is told to use cannot be read.
         """
-        from botocore.exceptions import BotoCoreError
         from obstore.store import S3Store
 
-        try:
-            address = locate(self._client_of, bucket)
-        except BotoCoreError as error:
-            raise _boto_unavailable(error) from error
+        address = locate(self._client_of, bucket)
         try:
             way = transport(self._session, self._client, address.endpoint)
         except OSError as error:
@@ -130,20 +126,16 @@ class S3Source:
         yield from self._list_slowly(bucket, prefix, reached)
 
     def _list_slowly(self, bucket: str, prefix: str, after: str) -> Iterator[Listed]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         pages = self._client.get_paginator("list_objects_v2")
         try:
             for page in pages.paginate(Bucket=bucket, Prefix=prefix, StartAfter=after):
                 for row in page.get("Contents", ()):
                     yield Listed(row["Key"], row["Size"], row["LastModified"], row.get("ETag", ""))
-        except (ClientError, BotoCoreError) as error:
+        except sdk_errors() as error:
             raise _boto_unavailable(error) from error
 
     def folders(self, bucket: str, prefix: str) -> Sequence[str]:
         """Return the common prefixes under a prefix."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         pages = self._client.get_paginator("list_objects_v2")
         try:
             return [
@@ -151,7 +143,7 @@ class S3Source:
                 for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
                 for row in page.get("CommonPrefixes", ())
             ]
-        except (ClientError, BotoCoreError) as error:
+        except sdk_errors() as error:
             raise _boto_unavailable(error) from error
 
     def get(self, bucket: str, key: str) -> Fetched:
@@ -193,11 +185,9 @@ class S3Source:
 
     def versions(self, bucket: str, prefix: str) -> Sequence[Version]:
         """Ask ListObjectVersions."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             answer = self._client.list_object_versions(Bucket=bucket, Prefix=prefix, MaxKeys=1000)
-        except (ClientError, BotoCoreError) as error:
+        except sdk_errors() as error:
             raise _boto_unavailable(error) from error
         rows = [(row, False) for row in answer.get("Versions", ())]
         rows += [(row, True) for row in answer.get("DeleteMarkers", ())]
@@ -210,11 +200,9 @@ class S3Source:
 
     def lifecycle(self, bucket: str) -> Sequence[Mapping[str, Any]]:
         """Ask GetBucketLifecycleConfiguration."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             rules = self._client.get_bucket_lifecycle_configuration(Bucket=bucket).get("Rules")
-        except (ClientError, BotoCoreError) as error:
+        except sdk_errors() as error:
             problem = _boto_unavailable(error)
             if problem.code == "NoSuchLifecycleConfiguration":
                 return ()
@@ -223,14 +211,12 @@ class S3Source:
 
     def get_version(self, bucket: str, key: str, version: str) -> Fetched:
         """Read one version."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             answer = self._client.get_object(Bucket=bucket, Key=key, VersionId=version)
             if answer["ContentLength"] > OBJECT_LIMIT:
                 raise Unavailable("broken", f"larger than {OBJECT_LIMIT} bytes")
             return Fetched(answer["Body"].read(), {name.lower(): text for name, text in answer["Metadata"].items()})
-        except (ClientError, BotoCoreError, OSError) as error:
+        except sdk_errors() as error:
             raise _boto_unavailable(error) from error
 
 
