@@ -1,52 +1,32 @@
 """Recognises CloudTrail records an auditor wants to see, and writes them as rows. Pure; hostile records are normal.
 
-A record that does not have the expected form yields None, never an error. Whether its log file was verified is the
-caller's knowledge and stands in every row.
+What a call is and does stands in ``auditor.activity``. A record that does not have the expected form yields None, never
+an error. Whether its log file was verified is the caller's knowledge and stands in every row.
 """
 
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from auditor.base.period import parse_time, rfc3339
-from auditor.catalog.notable_calls import CALLS, INGRESS_CALLS, ROOT_CALL, TRAIL_CALLS
+from auditor.activity import ingress
+from auditor.activity.calls import INGRESS_CALLS, ROOT_CALL, TRAIL_CALLS, call_of, effect_of, resource_of
+from auditor.activity.effects import HARMLESS, Told
+from auditor.activity.fields import flag, member, moment, text
+from auditor.activity.identity import SIGN_IN, SUCCESS, actor, by_root, is_copy, outcome, service_behind
+from auditor.base.period import rfc3339
 from auditor.trail.explain import TrailEvent
 
-SHORT: Final = 300
-"""Longest text taken from a record into a row: enough for any ARN, too little to swamp a report."""
-
-ADMIN_PORTS: Final = (22, 3389)
-"""SSH and RDP: the ports the CIS benchmark asks about."""
-
-_WITH_PORTS: Final = frozenset({"tcp", "udp"})
-_MODIFY_REQUEST: Final = "ModifySecurityGroupRulesRequest"
-_CLOSED: Final = "port_closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule of a security group that lets all addresses of one IP version in. No port means every port."""
-
-    protocol: str
-    first: int | None
-    last: int | None
-    version: int
-
-    def takes_in(self, port: int) -> bool:
-        """Say whether it opens a port."""
-        if self.protocol == "-1" or self.first is None or self.last is None:
-            return True
-        return self.first <= port <= self.last
+_EC2: Final = "ec2.amazonaws.com"
+_OPENED, _CLOSED = "port_opened", "port_closed"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One notable record: who, what, when, outcome, from where, which resource, and where it is written.
 
-    ``rules`` are those that a call on a security group opens or closes by their form, ``rule_ids`` those that it names
-    by id: with the form that they have from then on, or None where they let nobody but known addresses in any more.
+    ``effect`` is what the call sets, ``service`` the AWS service that made it for somebody, ``change`` what it does to
+    the inbound rules of a security group.
     """
 
     kind: str
@@ -66,8 +46,10 @@ class Row:
     log_file: str = ""
     verified: bool = False
     ports: tuple[int, ...] = ()
-    rules: frozenset[Rule] = frozenset()
-    rule_ids: tuple[tuple[str, Rule | None], ...] = ()
+    effect: Told = HARMLESS
+    service: str = ""
+    by_root: bool = False
+    change: ingress.Change | None = None
     closed_by: str = ""
     closed_at: datetime | None = None
 
@@ -90,8 +72,12 @@ class Row:
             "summary": self.summary,
             "log_file": self.log_file,
             "verified": self.verified,
+            "effect": self.effect.effect.value,
+            "sets": self.effect.words,
+            "service": self.service,
+            "by_root": self.by_root,
         }
-        if self.kind == "port_opened":
+        if self.kind == _OPENED:
             closed = None if self.closed_at is None else rfc3339(self.closed_at)
             minutes = None if self.closed_at is None else _minutes(self.event_time, self.closed_at)
             row |= {
@@ -134,237 +120,85 @@ def notable_row(record: object, *, log_file: str = "", verified: bool = False) -
 
 
 def _kind(record: Mapping[str, Any], name: str, source: str) -> str | None:
-    if name == "ConsoleLogin" and source == "signin.amazonaws.com":
+    if is_copy(record):
+        return None
+    if name == "ConsoleLogin" and source == SIGN_IN:
         return _sign_in(record)
-    if kind := CALLS.get((source, name)):
-        return kind
-    if source == "ec2.amazonaws.com" and name in INGRESS_CALLS and _rules(record):
-        return INGRESS_CALLS[name]
-    if _map(record, "userIdentity").get("type") == "Root" and record.get("eventType") != "AwsServiceEvent":
-        return None if _map(record, "userIdentity").get("invokedBy") else ROOT_CALL
-    if source == "ec2.amazonaws.com" and _rule_ids(record):
-        return _CLOSED  # whether it closed anything shows where the opening is known
-    return None
+    if call := call_of(record):
+        return call.kind
+    if source == _EC2 and name in INGRESS_CALLS and (change := ingress.change_of(record)) is not None:
+        if kind := _of_ingress(change, INGRESS_CALLS[name]):
+            return kind
+        if not by_root(record) and _touches(change):
+            return INGRESS_CALLS[name]  # whether it opened or closed anything shows where the other rules are known
+    return ROOT_CALL if by_root(record) else None
+
+
+def _of_ingress(change: ingress.Change, kind: str) -> str | None:
+    """Return the kind of a call that opens or closes an administration port whatever rules there were before."""
+    if kind == _OPENED:
+        return _OPENED if ingress.open_ports(change.opens) else None
+    return _CLOSED if ingress.open_ports(change.removes) else None
+
+
+def _touches(change: ingress.Change) -> bool:
+    forms = any(rule.takes_in(port) for rule in (*change.opens, *change.removes) for port in ingress.ADMIN_PORTS)
+    return bool(forms or change.removes_ids or change.becomes or change.deletes)
 
 
 def _sign_in(record: Mapping[str, Any]) -> str | None:
-    who = _map(record, "userIdentity").get("type")
-    if _map(record, "responseElements").get("ConsoleLogin") == "Failure" or record.get("errorMessage"):
+    who = member(record, "userIdentity").get("type")
+    if outcome(record) != SUCCESS and not text(record.get("errorCode")):
         return "sign_in_failed"
     if who == "Root":
         return "root_sign_in"
-    if _map(record, "additionalEventData").get("MFAUsed") == "Yes":
+    if member(record, "additionalEventData").get("MFAUsed") == "Yes":
         return None
     return "sign_in_without_mfa" if who == "IAMUser" else "sign_in_federated"
-
-
-def _rules(record: Mapping[str, Any]) -> frozenset[Rule]:
-    """Return the rules of a security group call that open administration ports to everybody, or no longer do."""
-    parameters = _map(record, "requestParameters")
-    permissions = _items(_map(parameters, "ipPermissions"))
-    if not permissions:
-        permissions = [parameters]  # the short form: ipProtocol, fromPort, toPort, cidrIp
-    permissions += [permission for _, permission in _modified(record)]
-    permissions += _items(_map(_map(record, "responseElements"), "revokedSecurityGroupRuleSet"))
-    return frozenset(rule for item in permissions for rule in _open_rules(item))
-
-
-def _open_rules(permission: Mapping[str, Any]) -> list[Rule]:
-    """Return the rules of one permission that open administration ports to everybody."""
-    if not any(_has_port(permission, port) for port in ADMIN_PORTS):
-        return []
-    protocol = _text(str(permission.get("ipProtocol")))
-    first, last = _port(permission, "fromPort"), _port(permission, "toPort")
-    if protocol == "-1":
-        first = last = None  # every port; callers leave the numbers out, EC2 answers with -1
-    return [Rule(protocol, first, last, version) for version in sorted(_open_versions(permission))]
-
-
-def _rule_ids(record: Mapping[str, Any]) -> tuple[tuple[str, Rule | None], ...]:
-    """Return the rules that a call names by id, each with the form it has from then on; None where it is closed.
-
-    The answer to an opening tells the ids, the console closes by them. What has another form than these names none.
-    """
-    name, answer = record.get("eventName"), _map(record, "responseElements")
-    if name == "AuthorizeSecurityGroupIngress":
-        made = _items(_map(answer, "securityGroupRuleSet"))
-        return tuple((known, rule) for item in made if (known := _rule_id(item)) for rule in _open_rules(item))
-    if name == "RevokeSecurityGroupIngress":
-        asked = _map(record, "requestParameters").get("securityGroupRuleIds")
-        named = asked.get("items") if isinstance(asked, Mapping) else asked
-        gone = [*(named if isinstance(named, list) else ()), *_items(_map(answer, "revokedSecurityGroupRuleSet"))]
-        return tuple((known, None) for known in dict.fromkeys(map(_rule_id, gone)) if known)
-    found: list[tuple[str, Rule | None]] = []
-    for known, permission in _modified(record) if name == "ModifySecurityGroupRules" else ():
-        rules = _open_rules(permission)
-        found += [(known, rule) for rule in rules if known]
-        if known and not rules and _is_closed(permission):
-            found.append((known, None))
-    return tuple(found)
-
-
-def _rule_id(item: object) -> str:
-    value = item.get("securityGroupRuleId") if isinstance(item, Mapping) else item
-    return value if isinstance(value, str) and value.startswith("sgr-") and len(value) <= SHORT else ""
-
-
-def _modified(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return id and new form of the rules that ModifySecurityGroupRules changes, spelled as in the other calls."""
-    rules = _map(_map(record, "requestParameters"), _MODIFY_REQUEST).get("SecurityGroupRule")
-    found: list[tuple[str, Mapping[str, Any]]] = []
-    for rule in rules if isinstance(rules, list) else [rules]:
-        if isinstance(rule, Mapping):
-            inner = _map(rule, "SecurityGroupRule")
-            permission = {_lower_first(str(name)): value for name, value in inner.items()}
-            found.append((_rule_id(rule.get("SecurityGroupRuleId")), permission))
-    return found
-
-
-def _is_closed(permission: Mapping[str, Any]) -> bool:
-    """Say whether the new form of a rule is known to keep administration ports from everybody."""
-    addresses = [permission[name] for name in ("cidrIpv4", "cidrIpv6") if permission.get(name) is not None]
-    if addresses:
-        narrow = all((network := _network(address)) and network.prefixlen for address in addresses)
-    else:
-        narrow = any(isinstance(permission.get(name), str) for name in ("referencedGroupId", "prefixListId"))
-    first, last = _port(permission, "fromPort"), _port(permission, "toPort")
-    elsewhere = _text(permission.get("ipProtocol")) in _WITH_PORTS and first is not None and last is not None
-    return narrow or (elsewhere and not any(_has_port(permission, port) for port in ADMIN_PORTS))
-
-
-def _open_versions(permission: Mapping[str, Any]) -> frozenset[int]:
-    """Return the IP versions of which a permission takes in every address."""
-    addresses = [permission.get(name) for name in ("cidrIp", "cidrIpv6", "cidrIpv4")]
-    addresses += [item.get("cidrIp") for item in _items(_map(permission, "ipRanges"))]
-    addresses += [item.get("cidrIpv6") for item in _items(_map(permission, "ipv6Ranges"))]
-    return frozenset(version for address in addresses if (version := _everybody(address)))
-
-
-def _everybody(address: object) -> int:
-    """Return the IP version of a range of all addresses; 0 for any other."""
-    network = _network(address)
-    return network.version if network is not None and network.prefixlen == 0 else 0
-
-
-def _network(address: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    try:
-        return ipaddress.ip_network(address, strict=False) if isinstance(address, str) else None
-    except ValueError:
-        return None
-
-
-def _has_port(permission: Mapping[str, Any], port: int) -> bool:
-    if str(permission.get("ipProtocol")) == "-1":
-        return True
-    first, last = _port(permission, "fromPort"), _port(permission, "toPort")
-    return first is not None and last is not None and first <= port <= last
-
-
-def _port(permission: Mapping[str, Any], name: str) -> int | None:
-    value = permission.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _map(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    inner = value.get(name)
-    return inner if isinstance(inner, Mapping) else {}
-
-
-def _items(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    items = value.get("items")
-    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 # ---------------------------------------------------------------------------------------------------------- rows
 
 
 def _row(record: Mapping[str, Any], kind: str, log_file: str, verified: bool) -> Row | None:
-    moment = _time(record.get("eventTime"))
-    if moment is None:
+    at = moment(record.get("eventTime"))
+    if at is None:
         return None
-    actor, actor_type = _actor(record)
-    name, outcome, resource = _text(record.get("eventName")), _outcome(record), _resource(record)
-    rules = _rules(record) if kind in INGRESS_CALLS.values() else frozenset()
-    ports = tuple(port for port in ADMIN_PORTS if any(rule.takes_in(port) for rule in rules))
+    who, actor_type = actor(record)
+    name, result, resource = text(record.get("eventName")), outcome(record), resource_of(record)
+    change = ingress.change_of(record) if record.get("eventSource") == _EC2 else None
+    if change is not None:
+        resource = change.group or resource
+    ports = _ports(kind, change)
     return Row(
         kind,
-        _text(record.get("eventID")),
-        moment,
+        text(record.get("eventID")),
+        at,
         name,
-        _text(record.get("eventSource")),
-        _text(record.get("awsRegion")),
-        _text(record.get("recipientAccountId")),
-        actor,
+        text(record.get("eventSource")),
+        text(record.get("awsRegion")),
+        text(record.get("recipientAccountId")),
+        who,
         actor_type,
-        _text(record.get("sourceIPAddress")),
-        _text(record.get("userAgent")),
-        outcome,
+        text(record.get("sourceIPAddress")),
+        text(record.get("userAgent")),
+        result,
         resource,
-        _summary(kind, actor, name, resource, outcome, ports),
+        _summary(kind, who, name, resource, result, ports),
         log_file,
         verified,
         ports,
-        rules,
-        _rule_ids(record) if _text(record.get("eventSource")) == "ec2.amazonaws.com" else (),
+        effect_of(record) if call_of(record) else HARMLESS,
+        service_behind(record),
+        by_root(record),
+        change,
     )
 
 
-def _actor(record: Mapping[str, Any]) -> tuple[str, str]:
-    identity = _map(record, "userIdentity")
-    kind = _text(identity.get("type"))
-    for name in ("arn", "userName", "invokedBy", "principalId", "accountId"):
-        if text := _text(identity.get(name)):
-            return text, kind
-    return kind or "unknown", kind
-
-
-def _outcome(record: Mapping[str, Any]) -> str:
-    if code := _text(record.get("errorCode")):
-        return code
-    answer = _map(record, "responseElements").get("ConsoleLogin")
-    if answer == "Failure":
-        return _text(record.get("errorMessage")) or "Failure"
-    return "Success"
-
-
-_RESOURCE_FIELDS: Final = (
-    "bucketName",
-    "groupId",
-    "groupName",
-    "keyId",
-    "name",
-    "trailName",
-    "alarmNames",
-    "alarmName",
-    "topicArn",
-    "subscriptionArn",
-    "logGroupName",
-    "detectorId",
-    "rule",
-    "userName",
-    "roleName",
-)
-
-
-def _resource(record: Mapping[str, Any]) -> str:
-    parameters = _map(record, "requestParameters")
-    parameters = {"groupId": _map(parameters, _MODIFY_REQUEST).get("GroupId"), **parameters}
-    for name in _RESOURCE_FIELDS:
-        value = parameters.get(name)
-        if isinstance(value, list):
-            value = ", ".join(_text(item) for item in value[:10])
-        if text := _text(value):
-            return text
-    resources = record.get("resources")
-    if isinstance(resources, list):
-        for item in resources:
-            if isinstance(item, Mapping) and (text := _text(item.get("ARN"))):
-                return text
-    return ""
+def _ports(kind: str, change: ingress.Change | None) -> tuple[int, ...]:
+    if change is None or kind not in {_OPENED, _CLOSED}:
+        return ()
+    return ingress.open_ports(change.opens if kind == _OPENED else change.removes)
 
 
 _SUMMARIES: Final[Mapping[str, str]] = {
@@ -383,24 +217,9 @@ def _summary(kind: str, actor: str, name: str, resource: str, outcome: str, port
     form = _SUMMARIES.get(kind, "{actor} called {name} on {resource}." if resource else "{actor} called {name}.")
     text = ", ".join(str(port) for port in ports)
     sentence = form.format(actor=actor, name=name, resource=resource or "an unnamed resource", ports=text)
-    if outcome != "Success" and kind != "sign_in_failed":
+    if outcome != SUCCESS and kind != "sign_in_failed":
         return f"Refused ({outcome}): {sentence}"
     return sentence
-
-
-def _text(value: object) -> str:
-    """Take a text out of a record: bounded, without control characters, and only where it is one."""
-    if not isinstance(value, str):
-        return ""
-    clean = "".join(letter if letter.isprintable() else "\ufffd" for letter in value[:SHORT])
-    return clean + "..." if len(value) > SHORT else clean
-
-
-def _time(value: object) -> datetime | None:
-    try:
-        return parse_time(value) if isinstance(value, str) else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _minutes(start: datetime, end: datetime) -> float:
@@ -414,16 +233,15 @@ def trail_event(record: object, means: Callable[[object], bool]) -> TrailEvent |
     """Return a successful call that changed a trail, or None; ``means`` tells its name or ARN from others."""
     if not isinstance(record, Mapping) or record.get("eventSource") != "cloudtrail.amazonaws.com":
         return None
-    name, moment = record.get("eventName"), _time(record.get("eventTime"))
-    if not isinstance(name, str) or name not in TRAIL_CALLS or moment is None or record.get("errorCode"):
+    name, at = record.get("eventName"), moment(record.get("eventTime"))
+    if not isinstance(name, str) or name not in TRAIL_CALLS or at is None or record.get("errorCode") or is_copy(record):
         return None
-    parameters = _map(record, "requestParameters")
+    parameters = member(record, "requestParameters")
     if not (means(parameters.get("name")) or means(parameters.get("trailName"))):
         return None
     validation = parameters.get("enableLogFileValidation")
-    actor, _ = _actor(record)
-    flag = validation if isinstance(validation, bool) else None
-    return TrailEvent(name, moment.astimezone(UTC), _text(record.get("eventID")), actor, flag)
+    who, _ = actor(record)
+    return TrailEvent(name, at.astimezone(UTC), text(record.get("eventID")), who, flag(validation))
 
 
 # ------------------------------------------------------------------------------------------------------- document
@@ -434,61 +252,76 @@ ROW_LIMIT: Final = 5000
 
 @dataclass(slots=True)
 class _Group:
-    """One security group: what each opening left open, and the present form of the rules that are known by id.
+    """The inbound rules of one security group that calls of the period made, and which opening brought which.
 
-    An opening holds the id of each of its rules, or the rule itself where no id is known. A rule that is changed keeps
-    its id, so the opening lasts until the id lets nobody in any more.
+    A rule that AWS named is known by its id and keeps it when its form changes; others are known by their form. An
+    opening lasts while what is left of its rules still lets everybody in.
     """
 
-    openings: dict[int, set[str | Rule]] = field(default_factory=dict)
-    present: dict[str, Rule] = field(default_factory=dict)
+    present: dict[str, tuple[ingress.Rule, ...]] = field(default_factory=dict)
+    openings: dict[int, set[str]] = field(default_factory=dict)
 
-    def close(self, row: Row) -> tuple[list[int], tuple[int, ...]]:
-        """Take away what a call closes; return the openings of which nothing is left, and the ports known by id.
+    def ports(self, keys: Iterable[str]) -> tuple[int, ...]:
+        """Return the ports that some of the rules open together."""
+        return ingress.open_ports(rule for key in keys for rule in self.present.get(key, ()))
+
+    def close(self, change: ingress.Change) -> tuple[list[int], tuple[int, ...]]:
+        """Take away what a call closes; return the openings that it ended, and the ports that they had opened.
 
         EC2 closes neither a wider rule nor one for the other IP version together with the one that is named.
         """
-        still = {known for known, rule in row.rule_ids if rule is not None}
-        gone: set[str | Rule] = {known for known, rule in row.rule_ids if rule is None and known not in still}
-        if row.kind == _CLOSED:
-            gone |= row.rules | {known for known, rule in self.present.items() if rule in row.rules}
-        ended = [self.present.pop(known) for known in list(self.present) if known in gone]
-        for held in self.openings.values():
-            held.difference_update(gone)
-        over = [index for index, held in self.openings.items() if not held]
+        before = set(self.ports(self.present))
+        for key, rules in list(self.present.items()):
+            named = key in change.removes_ids or bool(set(rules) & change.removes)
+            if change.deletes or named:
+                del self.present[key]
+        for known, rules in change.becomes:
+            if known in self.present:
+                self.present[known] = rules
+        over = [index for index, keys in self.openings.items() if not self.ports(keys)]
         for index in over:
             del self.openings[index]
-        return over, tuple(port for port in ADMIN_PORTS if any(rule.takes_in(port) for rule in ended))
+        return over, tuple(sorted(before - set(self.ports(self.present))))
 
-    def open(self, index: int, row: Row) -> None:
-        """Keep what a call opens."""
-        self.present.update({known: rule for known, rule in row.rule_ids if rule is not None})
-        held: set[str | Rule] = set()
-        for rule in row.rules:
-            held |= {known for known, form in row.rule_ids if form == rule} or {rule}
-        self.openings[index] = held
+    def open(self, index: int, change: ingress.Change) -> tuple[int, ...]:
+        """Keep what a call makes; return the ports that are open to everybody now because of it."""
+        before, keys = set(self.ports(self.present)), set()
+        for known, rules in (*((known, (rule,)) for known, rule in change.adds), *change.becomes):
+            for key, kept in [(known, rules)] if known else [(f"form {rule}", (rule,)) for rule in rules]:
+                self.present[key] = kept if known not in keys else (*self.present[key], *kept)
+                keys.add(key)
+        opened = self.ports(keys)
+        if not opened and set(self.ports(self.present)) - before:
+            keys, opened = set(self.present), self.ports(self.present)
+        if opened:
+            self.openings[index] = keys
+        return opened
 
 
 def pair_ports(rows: Iterable[Row]) -> list[Row]:
-    """Put each successful opening together with the successful closing that left none of its rules open.
+    """Put each successful opening together with the successful call that ended it.
 
-    A call that names rules by id alone stays among the rows where one of them was open; else it is about other ports.
+    Calls on rules stay among the rows where they opened or closed an administration port; else they are about others.
     """
     done: list[Row] = []
     groups: dict[tuple[str, str, str], _Group] = {}
     for row in sorted(rows, key=Row.order):
+        if row.change is None:
+            done.append(row)
+            continue
         group = groups.setdefault((row.account, row.region, row.resource), _Group()) if row.resource else _Group()
-        over, ports = group.close(row) if row.outcome == "Success" else ([], ())
-        for index in over:
-            done[index] = replace(done[index], closed_by=row.actor, closed_at=row.event_time)
-        if row.outcome == "Success" and row.kind == "port_opened":
-            group.open(len(done), row)
-        if row.kind == _CLOSED and not row.ports:
-            if not ports:
-                continue
+        ports = row.ports
+        if row.outcome == SUCCESS:
+            over, closed = group.close(row.change)
+            for index in over:
+                done[index] = replace(done[index], closed_by=row.actor, closed_at=row.event_time)
+            opened = group.open(len(done), row.change)
+            ports = ports or (opened if row.kind == _OPENED else closed)
+        if row.kind not in {_OPENED, _CLOSED}:
+            done.append(row)
+        elif ports:
             summary = _summary(row.kind, row.actor, row.event_name, row.resource, row.outcome, ports)
-            row = replace(row, ports=ports, summary=summary)  # noqa: PLW2901 - the same row, completed
-        done.append(row)
+            done.append(replace(row, ports=ports, summary=summary))
     return done
 
 

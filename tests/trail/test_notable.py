@@ -397,6 +397,37 @@ def test_groups_without_an_id_are_not_taken_for_each_other() -> None:
     assert found == [None]
 
 
+def test_halves_of_the_internet_open_a_port_together_and_one_closes_it() -> None:
+    found = opened(
+        ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/1")),
+        ingress("AuthorizeSecurityGroupIngress", open_to("128.0.0.0/1"), START + MINUTE),
+        ingress("RevokeSecurityGroupIngress", open_to("0.0.0.0/1"), START + 6 * MINUTE),
+    )
+    assert found == [5.0]
+
+
+def test_a_group_that_is_deleted_is_open_no_more() -> None:
+    gone = ruled("DeleteSecurityGroup", {"groupId": "sg-1"}, {"_return": True}, START + 7 * MINUTE)
+    assert opened(ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0")), gone) == [7.0]
+    assert rows(gone)
+    assert notable_document(rows(gone), {}, log_files=1, records=1)["rows"] == []
+
+
+def test_protocols_by_number_and_by_name_are_the_same() -> None:
+    found = opened(
+        ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0", protocol="6")),
+        ingress("RevokeSecurityGroupIngress", open_to("0.0.0.0/0"), START + 3 * MINUTE),
+    )
+    assert found == [3.0]
+
+
+def test_the_copy_of_a_call_in_network_activity_counts_once() -> None:
+    told = trail_call(START, "UpdateTrail")
+    copy = told | {"eventID": "other", "eventType": "AwsVpceEvent", "eventCategory": "NetworkActivity"}
+    assert len(rows(told, copy)) == 1
+    assert trail_event(copy, scope().means) is None
+
+
 def test_a_refused_closing_closes_nothing() -> None:
     found = rows(
         ingress("AuthorizeSecurityGroupIngress", open_to("0.0.0.0/0")),

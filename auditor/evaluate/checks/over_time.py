@@ -7,9 +7,12 @@ shows that nothing took place only where its event selectors let such events thr
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from auditor.catalog.notable_calls import ROOT_CALL, SIGN_INS, sources_of_call, sources_of_kind
+from auditor.activity.calls import ROOT_CALL, SIGN_INS, sources_of_call, sources_of_kind
+from auditor.activity.effects import Effect
+from auditor.base.period import parse_time
 from auditor.evaluate.checks import selectors
 from auditor.evaluate.checks.cloudtrail import trail_items, trail_selectors
 from auditor.evaluate.checks.fields import (
@@ -31,6 +34,11 @@ _DIGESTS, _EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
 _SHOWN = 20
 """Events named in the details of one result; the notable-events table of the report has them all."""
 _STOPS = ("StopLogging", "DeleteTrail")
+_ONE_UPDATE = timedelta(minutes=15)
+"""Between the calls that a stack makes to one rule in one update."""
+_PERHAPS_ANY_BUCKET = frozenset(
+    {"PutAccessPointPolicy", "PutAccountPublicAccessBlock", "DeleteAccountPublicAccessBlock"}
+)
 _SIGN_IN = "signin.amazonaws.com"
 """Takes the sign-ins of root, as a global service."""
 
@@ -46,20 +54,30 @@ class _Wanted:
         sources: the services whose events they are; empty for all.
         reads: whether calls that only read are among them.
         unknown: what of it log files are not searched for.
+        names: the calls in question, where they are told by name.
     """
 
     fits: Callable[[Row], bool]
     sources: frozenset[str] = frozenset()
     reads: bool = False
     unknown: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def _wanted_calls(names: Iterable[Any], about: Callable[[Row], bool] = lambda _: True) -> _Wanted:
     by_name = {str(name): sources_of_call(str(name)) for name in names}
+
+    def fits(row: Row) -> bool:
+        sources = by_name.get(row["event_name"])
+        if sources is None or optional_text(row, "effect") == Effect.HARMLESS:
+            return False
+        return optional_text(row, "event_source") in {"", *sources} and about(row)
+
     return _Wanted(
-        fits=lambda row: row["event_name"] in by_name and about(row),
+        fits=fits,
         sources=frozenset().union(*by_name.values()),
         unknown=tuple(name for name, sources in by_name.items() if not sources),
+        names=tuple(by_name),
     )
 
 
@@ -75,9 +93,13 @@ def _wanted_kinds(names: Iterable[Any], about: Callable[[Row], bool] = lambda _:
 
 
 def _kinds(row: Row) -> frozenset[str]:
-    """Return the kind of an event; what root did to a trail, a bucket or an alarm is a call of root as well."""
-    by_root = optional_text(row, "actor_type") == "Root" and row["kind"] not in SIGN_INS
-    return frozenset({row["kind"], ROOT_CALL} if by_root else {row["kind"]})
+    """Return the kind of an event; what root did to a trail, a bucket or an alarm is a call of root as well.
+
+    A service that acts for root, and an event that AWS writes about the account, is no use of root, whatever it does.
+    """
+    told = row.get("by_root")
+    by_root = told if isinstance(told, bool) else optional_text(row, "actor_type") == "Root"
+    return frozenset({row["kind"], ROOT_CALL} if by_root and row["kind"] not in SIGN_INS else {row["kind"]})
 
 
 def chain_verified(subject: Subject) -> Verdict:
@@ -139,11 +161,13 @@ def bucket_unchanged(subject: Subject) -> Verdict:
     ``trail:NotableEvents``.
     """
     bucket = text(subject.item, "S3BucketName")
-    return _of_trail(
-        subject,
-        "nobody changed the protection of the bucket",
-        lambda row: {bucket, ""} & set(optional_text(row, "resource").replace(":::", "/").split("/")) != set(),
-    )
+
+    def about(row: Row) -> bool:
+        """Calls on the whole account, and on access points whose bucket is not named, may mean the bucket."""
+        named = {bucket, ""} & set(optional_text(row, "resource").replace(":::", "/").split("/"))
+        return bool(named) or row["event_name"] in _PERHAPS_ANY_BUCKET
+
+    return _of_trail(subject, "nobody changed the protection of the bucket", about)
 
 
 def _of_trail(subject: Subject, criterion: str, about: Callable[[Row], bool] | None = None) -> Verdict:
@@ -153,13 +177,27 @@ def _of_trail(subject: Subject, criterion: str, about: Callable[[Row], bool] | N
 
 
 def calls_absent(subject: Subject) -> Verdict:
-    """Judge the account: none of the ``calls`` was made with success in the period, wherever it was.
+    """Judge the account: none of the ``calls`` weakened alarms or detection in the period, wherever it was.
+
+    A call counts by what it set: switching a service on, or a stack that replaces its own targets, weakens nothing.
 
     Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
     ``trail:NotableEvents``.
     """
-    wanted = _wanted_calls(listed(subject.parameters, "calls"))
-    return _in_account(subject, wanted, "none of the calls in question was made")
+    groups = _log_groups(subject.evidence)
+
+    def about(row: Row) -> bool:
+        """What happens to log groups that no trail delivers to weakens no alarm on what people do."""
+        return row["kind"] != "log_group_changed" or not groups or optional_text(row, "resource") in {"", *groups}
+
+    wanted = _wanted_calls(listed(subject.parameters, "calls"), about)
+    return _in_account(subject, wanted, "none of the calls in question weakened anything")
+
+
+def _log_groups(view: View) -> frozenset[str]:
+    """Return the names and ARNs of the log groups that trails deliver to."""
+    arns = {optional_text(item, "CloudWatchLogsLogGroupArn").removesuffix(":*") for item in trail_items(view)} - {""}
+    return frozenset(arns | {arn.partition(":log-group:")[2] for arn in arns})
 
 
 def kinds_absent(subject: Subject) -> Verdict:
@@ -212,24 +250,54 @@ def _in_account(subject: Subject, wanted: _Wanted, criterion: str) -> Verdict:
 def _by_events(
     subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, document: Row, report: Row, criterion: str
 ) -> Verdict:
-    done = [row for row in _rows(document) if wanted.fits(row) and text(row, "outcome") == "Success"]
+    rows = _rows(document)
+    found = [row for row in rows if wanted.fits(row) and text(row, "outcome") == "Success" and not _replaced(row, rows)]
+    done = [row for row in found if optional_text(row, "effect") != Effect.OPEN]
     shown = [row for row in done if flag(row, "verified")]
     if shown:
         first = shown[0]
         return failed(
             f"{counted(len(shown), 'event')}, first {text(first, 'event_name')} by {some([text(first, 'actor')])} at "
-            f"{text(first, 'event_time')} in {text(first, 'region')}.",
+            f"{text(first, 'event_time')} in {text(first, 'region')}{_sets(first)}.",
             observed=counted(len(shown), "event"),
             details={"events": [dict(row) for row in shown[:_SHOWN]]},
         )
     if done:
         return not_assessed(f"{counted(len(done), 'event')} in log files that no digest vouches for.")
+    if found:
+        return not_assessed(
+            f"{counted(len(found), 'event')} of which the record does not tell what was set, first "
+            f"{text(found[0], 'event_name')} at {text(found[0], 'event_time')}."
+        )
     verified, asked = _hours(report)
     if unsearched := _unsearched(wanted, document, verified, asked):
         return not_assessed(unsearched)
     if unseen := _unseen(trail, trail_selectors(subject.evidence, trail), wanted):
         return not_assessed(f"{unseen}, so that nothing shows whether such an event took place.", observed=unseen)
-    return passed(f"In all {asked} verified hours {criterion}.", observed=f"no event in {asked} hours")
+    searched = f" Searched for: {', '.join(wanted.names)}." if wanted.names else ""
+    return passed(f"In all {asked} verified hours {criterion}.{searched}", observed=f"no event in {asked} hours")
+
+
+def _sets(row: Row) -> str:
+    words = optional_text(row, "sets")
+    return f": {words}" if words else ""
+
+
+def _replaced(row: Row, rows: Sequence[Row]) -> bool:
+    """Tell whether a stack took targets off a rule that it had given others at the same time."""
+    if row["event_name"] != "RemoveTargets" or not optional_text(row, "service").startswith("cloudformation."):
+        return False
+    rule, at = optional_text(row, "resource"), parse_time(text(row, "event_time"))
+    return any(
+        other["event_name"] == "PutTargets"
+        and text(other, "outcome") == "Success"
+        and rule
+        and optional_text(other, "resource") == rule
+        and optional_text(other, "region") == optional_text(row, "region")
+        and optional_text(other, "service") == optional_text(row, "service")
+        and abs(parse_time(text(other, "event_time")) - at) <= _ONE_UPDATE
+        for other in rows
+    )
 
 
 def _unsearched(wanted: _Wanted, document: Row, verified: int, asked: int) -> str:
@@ -284,6 +352,11 @@ def _hours(report: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _about(row: Row, trail: Mapping[str, Any]) -> bool:
-    """Say whether an event names the trail, by ARN or name; one that names nothing could mean it."""
+    """Say whether an event names the trail, by ARN, or by name in its home Region; one without a name could mean it.
+
+    A call by name goes to the home Region: a trail of the same name that is at home elsewhere is another one.
+    """
     resource = optional_text(row, "resource")
-    return not resource or resource in (text(trail, "TrailARN"), text(trail, "Name"))
+    if not resource or resource == text(trail, "TrailARN"):
+        return True
+    return resource == text(trail, "Name") and optional_text(row, "region") in {"", text(trail, "HomeRegion")}

@@ -262,3 +262,101 @@ def test_a_trail_of_one_region_does_not_speak_for_the_account() -> None:
 
 def test_without_a_trail_nothing_shows_what_took_place() -> None:
     assert trails().judge("alarms-unweakened").state is State.NOT_ASSESSED
+
+
+def change(name: str, kind: str, source: str, **fields: Any) -> dict[str, Any]:
+    return event(name, kind=kind, event_source=f"{source}.amazonaws.com", resource="", **fields)
+
+
+@pytest.mark.parametrize(
+    ("control", "row", "expected"),
+    [
+        pytest.param(
+            "detection-uninterrupted",
+            change("UpdateDetector", "detection_changed", "guardduty", effect="harmless"),
+            State.PASS,
+            id="switched-on",
+        ),
+        pytest.param(
+            "detection-uninterrupted",
+            change("UpdateDetector", "detection_changed", "guardduty", effect="open"),
+            State.NOT_ASSESSED,
+            id="not-told",
+        ),
+        pytest.param(
+            "detection-uninterrupted",
+            change("CreateFilter", "detection_changed", "guardduty", effect="weakens", sets="archived unseen"),
+            State.FAIL,
+            id="archived",
+        ),
+        pytest.param(
+            "alarms-unweakened",
+            change("DeleteLogGroup", "log_group_changed", "logs") | {"resource": "app"},
+            State.PASS,
+            id="another-log-group",
+        ),
+        pytest.param(
+            "alarms-unweakened",
+            change("PutMetricFilter", "log_group_changed", "logs") | {"resource": "trail"},
+            State.FAIL,
+            id="filter-of-the-trail's-group",
+        ),
+        pytest.param(
+            "alarms-unweakened",
+            change("PutMetricAlarm", "alarm_changed", "monitoring"),
+            State.FAIL,
+            id="no-effect-told",
+        ),
+        pytest.param(
+            "trail-configuration-unchanged",
+            event("DeleteTrail", resource="all", region="ap-southeast-2"),
+            State.PASS,
+            id="namesake-at-home-elsewhere",
+        ),
+        pytest.param(
+            "trail-configuration-unchanged", event("DeleteTrail", resource="all", region=HOME), State.FAIL, id="by-name"
+        ),
+        pytest.param(
+            "trail-bucket-protection-unchanged",
+            event("DeleteAccountPublicAccessBlock", kind="bucket_changed", resource=""),
+            State.FAIL,
+            id="block-of-the-account",
+        ),
+        pytest.param(
+            "root-unused-in-period",
+            event("PutBucketPolicy", kind="bucket_changed", actor_type="Root", by_root=False),
+            State.PASS,
+            id="service-for-root",
+        ),
+        pytest.param(
+            "root-unused-in-period",
+            event("PutBucketPolicy", kind="bucket_changed", actor_type="Root", by_root=True),
+            State.FAIL,
+            id="root-itself",
+        ),
+    ],
+)
+def test_events_count_by_what_they_set_and_what_they_are_about(control: str, row: Any, expected: State) -> None:
+    assert verified(row).judge(control).state is expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param({}, State.PASS, id="same-update"),
+        pytest.param({"resource": "another"}, State.FAIL, id="another-rule"),
+        pytest.param({"event_time": "2026-10-14T05:00:00Z"}, State.FAIL, id="hours-later"),
+        pytest.param({"service": ""}, State.FAIL, id="somebody-else"),
+        pytest.param({"outcome": "AccessDenied"}, State.FAIL, id="refused"),
+    ],
+)
+def test_a_stack_that_replaces_its_own_targets_weakens_nothing(fields: dict[str, Any], expected: State) -> None:
+    stack = {"service": "cloudformation.amazonaws.com", "event_time": "2026-10-14T03:00:00Z"}
+    removed = change("RemoveTargets", "detection_changed", "events", effect="weakens", **stack) | {"resource": "closes"}
+    put = change("PutTargets", "detection_changed", "events", effect="harmless", **stack) | {"resource": "closes"}
+    assert verified(put | fields, removed).judge("detection-uninterrupted").state is expected
+
+
+def test_a_period_without_such_events_says_what_was_searched_for() -> None:
+    told = reasons(verified().judge("trail-configuration-unchanged"))
+    assert "Searched for: UpdateTrail, PutEventSelectors" in told

@@ -1,0 +1,272 @@
+"""The one table of calls that matter to logging, monitoring and detection: service, kind, effect, resource.
+
+What log files are searched for is what stands here and nothing else; a control over a period can only speak about it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from auditor.activity import effects
+from auditor.activity.effects import Effect, Judge, Told, always
+from auditor.activity.fields import Map, found, maps, member, text, texts
+from auditor.activity.identity import SIGN_IN, service_behind
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One API call.
+
+    Args:
+        source: the service that takes it, as in ``eventSource``.
+        name: as in ``eventName``, without API version.
+        kind: what sort of change it is.
+        judge: says what a request sets.
+        names: members of the request that name what it is about, at any depth, best one first.
+    """
+
+    source: str
+    name: str
+    kind: str
+    judge: Judge
+    names: tuple[str, ...]
+
+
+def _calls(service: str, kind: str, names: Iterable[str], judge: Judge, *resource: str) -> Iterator[Call]:
+    for name in names:
+        yield Call(f"{service}.amazonaws.com", name, kind, judge, resource)
+
+
+def _table() -> Iterator[Call]:
+    yield from _trails()
+    yield from _buckets()
+    yield from _alarms()
+    yield from _detection()
+    doomed = always("the key can no longer be used, or will not be for long")
+    yield from _calls(
+        "kms", "key_disabled", ("ScheduleKeyDeletion", "DisableKey", "DeleteImportedKeyMaterial"), doomed, "keyId"
+    )
+    yield from _calls("kms", "key_disabled", ("DisableKeyRotation",), always("the key is no longer rotated"), "keyId")
+
+
+def _trails() -> Iterator[Call]:
+    changed = always("what the trail records or where it goes was set")
+    names = ("UpdateTrail", "PutEventSelectors", "PutInsightSelectors", "PutEventConfiguration")
+    named = ("name", "trailName", "trailARN")
+    yield from _calls("cloudtrail", "trail_changed", names, changed, *named)
+    stopped = always("the trail no longer records")
+    yield from _calls("cloudtrail", "trail_changed", ("StopLogging", "DeleteTrail"), stopped, *named)
+    yield from _calls(
+        "cloudtrail", "trail_changed", ("StartLogging", "CreateTrail"), lambda _: effects.HARMLESS, *named
+    )
+
+
+def _buckets() -> Iterator[Call]:
+    def s3(names: Iterable[str], judge: Judge, *resource: str) -> Iterator[Call]:
+        return _calls("s3", "bucket_changed", names, judge, *(resource or ("bucketName", "bucket")))
+
+    yield from s3(("PutBucketPolicy", "DeleteBucketPolicy"), always("the bucket's policy was set"))
+    yield from s3(("PutBucketAcl",), always("the bucket's access list was set"))
+    yield from s3(("PutBucketPublicAccessBlock", "PutAccountPublicAccessBlock"), effects.public_access_block)
+    yield from s3(
+        ("DeleteBucketPublicAccessBlock", "DeleteAccountPublicAccessBlock"),
+        always("public access is no longer blocked"),
+    )
+    yield from s3(
+        ("PutBucketOwnershipControls", "DeleteBucketOwnershipControls"),
+        always("who owns objects and heeds access lists was set"),
+    )
+    lifecycle = ("PutBucketLifecycle", "PutBucketLifecycleConfiguration", "DeleteBucketLifecycle")
+    yield from s3(lifecycle, always("when objects are deleted was set"))
+    yield from s3(("PutBucketVersioning",), effects.versioning)
+    yield from s3(("PutBucketReplication", "DeleteBucketReplication"), always("where copies go was set"))
+    yield from s3(("PutBucketCors", "DeleteBucketCors"), always("which web pages may read was set"))
+    yield from s3(("PutBucketLogging",), effects.bucket_logging)
+    yield from s3(
+        ("PutObjectLockConfiguration", "PutBucketObjectLockConfiguration"), always("the bucket's lock was set")
+    )
+    yield from s3(("PutBucketEncryption", "DeleteBucketEncryption"), effects.encryption)
+    points = ("PutAccessPointPolicy", "CreateAccessPoint", "DeleteAccessPointPolicy")
+    yield from s3(points, always("an access point to a bucket was set"), "bucket", "Bucket")
+    yield from _calls("s3", "bucket_deleted", ("DeleteBucket",), always("the bucket is gone"), "bucketName")
+
+
+def _alarms() -> Iterator[Call]:
+    def cloudwatch(names: Iterable[str], judge: Judge, *resource: str) -> Iterator[Call]:
+        return _calls("monitoring", "alarm_changed", names, judge, *resource)
+
+    yield from cloudwatch(("DeleteAlarms",), always("alarms are gone"), "alarmNames")
+    yield from cloudwatch(("DisableAlarmActions",), always("alarms tell nobody"), "alarmNames")
+    yield from cloudwatch(("SetAlarmState",), always("the alarm's state was set by hand"), "alarmName")
+    yield from cloudwatch(("PutMetricAlarm",), effects.alarm, "alarmName")
+    yield from cloudwatch(("PutCompositeAlarm",), effects.composite, "alarmName")
+    yield from cloudwatch(("PutAlarmMuteRule",), always("alarms are muted at times"), "name", "muteRuleName")
+    yield from _calls(
+        "sns", "notice_removed", ("Unsubscribe",), always("somebody is no longer told"), "subscriptionArn"
+    )
+    yield from _calls("sns", "notice_removed", ("DeleteTopic",), always("the topic is gone"), "topicArn")
+    yield from _calls("sns", "notice_removed", ("SetSubscriptionAttributes",), effects.subscription, "subscriptionArn")
+    yield from _calls("sns", "notice_removed", ("SetTopicAttributes",), effects.topic, "topicArn")
+    yield from _calls("sns", "notice_removed", ("RemovePermission",), always("who may publish was set"), "topicArn")
+
+    def logs(names: Iterable[str], words: str) -> Iterator[Call]:
+        return _calls("logs", "log_group_changed", names, always(words), "logGroupName", "logGroupIdentifier")
+
+    yield from logs(("DeleteMetricFilter",), "a metric filter is gone")
+    yield from logs(("PutMetricFilter",), "a metric filter was written anew")
+    yield from logs(("DeleteLogGroup", "DeleteLogStream"), "what was logged is gone")
+    yield from logs(("PutRetentionPolicy",), "how long it is kept was set")
+    yield from logs(("DeleteSubscriptionFilter", "PutSubscriptionFilter"), "where it is sent was set")
+
+
+def _detection() -> Iterator[Call]:
+    def config(names: Iterable[str], judge: Judge) -> Iterator[Call]:
+        resource = ("configurationRecorderName", "deliveryChannelName", "name")
+        return _calls("config", "config_changed", names, judge, *resource)
+
+    yield from config(
+        ("StopConfigurationRecorder", "DeleteConfigurationRecorder"), always("changes are no longer recorded")
+    )
+    yield from config(("DeleteDeliveryChannel",), always("what is recorded is no longer delivered"))
+    yield from config(("PutConfigurationRecorder",), effects.recorder)
+
+    def guard(service: str, names: Iterable[str], judge: Judge) -> Iterator[Call]:
+        return _calls(service, "detection_changed", names, judge, "detectorId", "name", "standardsControlArn")
+
+    alone = (
+        "DisassociateMembers",
+        "DeleteMembers",
+        "DisassociateFromAdministratorAccount",
+        "DisassociateFromMasterAccount",
+        "DisableOrganizationAdminAccount",
+    )
+    for service in ("guardduty", "securityhub"):
+        yield from guard(service, alone, always("accounts are no longer watched together"))
+        yield from guard(service, ("UpdateOrganizationConfiguration",), effects.organization_detection)
+    yield from guard("guardduty", ("DeleteDetector",), always("the detector is gone"))
+    yield from guard("guardduty", ("UpdateDetector", "UpdateMemberDetectors"), effects.detector)
+    yield from guard("guardduty", ("StopMonitoringMembers",), always("member accounts are no longer watched"))
+    yield from guard("guardduty", ("CreateFilter", "UpdateFilter"), effects.finding_filter)
+    yield from guard("guardduty", ("CreateIPSet", "UpdateIPSet"), effects.trusted_list)
+    yield from guard("guardduty", ("DeletePublishingDestination",), always("findings are no longer exported"))
+    yield from guard("securityhub", ("DisableSecurityHub",), always("Security Hub is off"))
+    yield from guard("securityhub", ("BatchDisableStandards",), always("standards are off"))
+    yield from guard("securityhub", ("UpdateStandardsControl",), effects.standards_control)
+    yield from guard("securityhub", ("DisableImportFindingsForProduct",), always("findings are no longer taken in"))
+
+    def events(names: Iterable[str], judge: Judge) -> Iterator[Call]:
+        return _calls("events", "detection_changed", names, judge, "rule", "name")
+
+    yield from events(("DeleteRule", "DisableRule"), always("the rule no longer reacts"))
+    yield from events(("RemoveTargets",), always("what reacted to the rule is gone"))
+    yield from events(("PutTargets",), lambda _: effects.HARMLESS)
+    yield from events(("PutRule",), effects.rule)
+    yield from _calls(
+        "ec2", "flow_logs_deleted", ("DeleteFlowLogs",), always("traffic is no longer logged"), "FlowLogId", "flowLogId"
+    )
+
+
+CALLS: Final[Mapping[tuple[str, str], Call]] = {(call.source, call.name): call for call in _table()}
+"""By event source and name."""
+
+TRAIL_CALLS: Final = frozenset(call.name for call in CALLS.values() if call.kind == "trail_changed")
+
+INGRESS_CALLS: Final[Mapping[str, str]] = {
+    "AuthorizeSecurityGroupIngress": "port_opened",
+    "ModifySecurityGroupRules": "port_opened",
+    "RevokeSecurityGroupIngress": "port_closed",
+    "DeleteSecurityGroup": "port_closed",
+}
+"""Calls of EC2 that count where they open an administration port to everybody, or close one."""
+
+ROOT_CALL: Final = "root_call"
+"""Any call of the root user, reads included, of whatever service."""
+SIGN_INS: Final = frozenset({"root_sign_in", "sign_in_failed", "sign_in_without_mfa", "sign_in_federated"})
+
+_OWN_ALARMS: Final = ("TargetTracking-", "AWSCodeDeploy-", "awseb-")
+_SCALING: Final = (
+    "autoscaling.amazonaws.com",
+    "application-autoscaling.amazonaws.com",
+    "autoscaling-plans.amazonaws.com",
+)
+
+
+def call_of(record: Map) -> Call | None:
+    """Return the call that a record tells of, its API version left out; None for every other."""
+    source, name = record.get("eventSource"), record.get("eventName")
+    if not isinstance(source, str) or not isinstance(name, str):
+        return None
+    return CALLS.get((source, name)) or CALLS.get((source, _without_version(name)))
+
+
+def _without_version(name: str) -> str:
+    """Some services append an API version: ``DeleteFunction20150331``, ``...v2``, CloudFront's ``..._05_31``."""
+    bare = name.rstrip("0123456789_")
+    bare = bare.removesuffix("v").rstrip("0123456789_") if bare.endswith("v") else bare
+    return bare if len(name) - len(bare) >= 8 else name  # noqa: PLR2004 - a date has eight digits
+
+
+def effect_of(record: Map) -> Told:
+    """Return what a call of the table does; open for any other."""
+    call = call_of(record)
+    if call is None:
+        return Told(Effect.OPEN)
+    asked = member(record, "requestParameters")
+    if call.name == "DeleteAlarms" and _tidies_up(record, asked):
+        return effects.HARMLESS
+    return call.judge(asked)
+
+
+def _tidies_up(record: Map, asked: Map) -> bool:
+    """Tell whether a scaling service took away alarms that it had made for itself."""
+    scaling = any(part in service_behind(record) for part in _SCALING) or (
+        "AWSServiceRoleForApplicationAutoScaling" in text(member(record, "userIdentity").get("arn"))
+        or "AWSServiceRoleForAutoScaling" in text(member(record, "userIdentity").get("arn"))
+    )
+    return scaling and effects.names_start(texts(asked.get("alarmNames")), *_OWN_ALARMS)
+
+
+_ELSEWHERE: Final = (
+    "bucketName", "groupId", "groupName", "keyId", "name", "trailName", "alarmNames", "alarmName", "topicArn",
+    "subscriptionArn", "logGroupName", "detectorId", "rule", "userName", "roleName",
+)  # fmt: skip
+"""Members that name what a call is about which stands in no table."""
+
+
+def resource_of(record: Map) -> str:
+    """Return what a call is about, by its request, then by the record's resources; empty where neither says."""
+    call, asked = call_of(record), member(record, "requestParameters")
+    names = call.names if call else ()
+    for value in (*(asked.get(name) for name in names), *(value for name in names for value in found(asked, name))):
+        if told := _named(value):
+            return told
+    group = member(asked, "ModifySecurityGroupRulesRequest").get("GroupId")
+    for name in _ELSEWHERE:
+        value = group if name == "groupId" and group else asked.get(name)
+        if told := _named(value):
+            return told
+    resources = record.get("resources")
+    named = (text(item.get("ARN")) for item in maps(resources)) if isinstance(resources, list) else ()
+    return next((told for told in named if told), "")
+
+
+def _named(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return text(value.get("content")) or ", ".join(filter(None, map(_named, maps(value))))
+    if isinstance(value, list):
+        return ", ".join(told for item in value[:10] if (told := _named(item)))
+    return text(value)
+
+
+def sources_of_call(name: str) -> frozenset[str]:
+    """Return the services that take a call of that name; empty when it is not searched for."""
+    return frozenset(source for source, call in CALLS if call == name)
+
+
+def sources_of_kind(kind: str) -> frozenset[str]:
+    """Return the services whose events are of a kind; empty for ``root_call``, and for what is not searched for."""
+    if kind in SIGN_INS:
+        return frozenset({SIGN_IN})
+    if kind in INGRESS_CALLS.values():
+        return frozenset({"ec2.amazonaws.com"})
+    return frozenset(call.source for call in CALLS.values() if call.kind == kind)

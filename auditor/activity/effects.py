@@ -1,0 +1,208 @@
+"""What a call sets, by its request: whether it weakens what it is about, leaves it as good, or cannot be told.
+
+A call is judged by what it asks for, not by its name: ``UpdateDetector`` switches protection on as well as off. Where
+the request does not say, the effect is open, never harmless. Sources: the API reference of each service.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from auditor.activity.fields import Map, flag, found, items, maps, member, text, texts
+
+
+class Effect(StrEnum):
+    """What a call does to the protection that it is about."""
+
+    WEAKENS = "weakens"
+    HARMLESS = "harmless"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An effect and the words for it."""
+
+    effect: Effect
+    words: str = ""
+
+
+Judge = Callable[[Map], Told]
+"""Judges a request's parameters."""
+
+HARMLESS: Final = Told(Effect.HARMLESS)
+
+
+def weakens(words: str) -> Told:
+    """Say what was weakened."""
+    return Told(Effect.WEAKENS, words)
+
+
+def always(words: str) -> Judge:
+    """Judge a call that does the same whatever it asks for."""
+    return lambda _: weakens(words)
+
+
+def detector(asked: Map) -> Told:
+    """GuardDuty's UpdateDetector and UpdateMemberDetectors: what is switched off."""
+    if not asked:
+        return Told(Effect.OPEN, "the request is not in the record")
+    off = [*_disabled(asked), *_sources_off(asked.get("dataSources"))]
+    if flag(asked.get("enable")) is False:
+        off.insert(0, "the detector")
+    return weakens(f"switches off {', '.join(off)}") if off else HARMLESS
+
+
+def _disabled(asked: Map) -> list[str]:
+    named = [
+        *maps(asked.get("features")),
+        *(item for one in maps(asked.get("features")) for item in maps(one.get("additionalConfiguration"))),
+    ]
+    return [text(item.get("name")) or "a feature" for item in named if text(item.get("status")).upper() == "DISABLED"]
+
+
+def _sources_off(sources: Any) -> list[str]:
+    return [
+        "a data source" for value in found(sources, "enable", "scanEc2InstanceWithFindings") if flag(value) is False
+    ]
+
+
+def organization_detection(asked: Map) -> Told:
+    """UpdateOrganizationConfiguration of GuardDuty and Security Hub: new accounts are no longer taken in."""
+    values = list(found(asked, "autoEnable", "autoEnableOrganizationMembers", "autoEnableStandards"))
+    off = any(flag(value) is False or text(value).upper() == "NONE" for value in values)
+    return weakens("new accounts are no longer taken in") if off else HARMLESS
+
+
+def finding_filter(asked: Map) -> Told:
+    """GuardDuty's CreateFilter and UpdateFilter: findings that are archived unseen."""
+    return weakens("findings are archived unseen") if text(asked.get("action")).upper() == "ARCHIVE" else HARMLESS
+
+
+def trusted_list(asked: Map) -> Told:
+    """GuardDuty's CreateIPSet and UpdateIPSet: addresses about which nothing is found any more."""
+    return weakens("a list of trusted addresses is active") if flag(asked.get("activate")) else HARMLESS
+
+
+def standards_control(asked: Map) -> Told:
+    """Security Hub's UpdateStandardsControl: a check that is switched off."""
+    return weakens("a check is switched off") if text(asked.get("controlStatus")).upper() == "DISABLED" else HARMLESS
+
+
+def recorder(asked: Map) -> Told:
+    """Config's PutConfigurationRecorder: what is no longer recorded."""
+    told = member(asked, "configurationRecorder")
+    group = member(told, "recordingGroup")
+    if not told:
+        return Told(Effect.OPEN, "the request is not in the record")
+    strategy = text(member(group, "recordingStrategy").get("useOnly")).upper()
+    left_out = items(member(group, "exclusionByResourceTypes").get("resourceTypes"))
+    if strategy == "INCLUSION_BY_RESOURCE_TYPES" or (
+        flag(group.get("allSupported")) is False and not left_out and strategy != "ALL_SUPPORTED_RESOURCE_TYPES"
+    ):
+        return weakens("only some resource types are recorded")
+    if left_out:
+        return weakens(f"{len(left_out)} resource types are left out")
+    if text(member(told, "recordingMode").get("recordingFrequency")).upper() == "DAILY":
+        return weakens("changes are recorded once a day")
+    return HARMLESS
+
+
+def alarm(asked: Map) -> Told:
+    """CloudWatch's PutMetricAlarm: an alarm that tells nobody, or never goes off."""
+    if not asked:
+        return Told(Effect.OPEN, "the request is not in the record")
+    if flag(asked.get("actionsEnabled")) is False:
+        return weakens("its actions are off")
+    if not texts(asked.get("alarmActions")):
+        return weakens("it has no action for ALARM")
+    return weakens("its threshold cannot be reached") if _is_dead(asked) else HARMLESS
+
+
+_UNREACHED: Final = 1_000_000
+"""No count of calls in one period of an alarm comes near."""
+
+
+def _is_dead(asked: Map) -> bool:
+    threshold, comparison = asked.get("threshold"), text(asked.get("comparisonOperator"))
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+        return False
+    if comparison.startswith("GreaterThan"):
+        return threshold >= _UNREACHED
+    below = threshold < 0 or (threshold == 0 and comparison == "LessThanThreshold")
+    return comparison in {"LessThanThreshold", "LessThanOrEqualToThreshold"} and below
+
+
+def composite(asked: Map) -> Told:
+    """CloudWatch's PutCompositeAlarm: one that tells nobody or is suppressed; any other may have been wider before."""
+    if not asked:
+        return Told(Effect.OPEN, "the request is not in the record")
+    if flag(asked.get("actionsEnabled")) is False:
+        return weakens("its actions are off")
+    if not texts(asked.get("alarmActions")):
+        return weakens("it has no action for ALARM")
+    if text(asked.get("actionsSuppressor")):
+        return weakens("another alarm can suppress its actions")
+    rule = text(asked.get("alarmRule")).strip().upper()
+    return weakens("its rule is never true") if rule == "FALSE" else weakens("its rule was written anew")
+
+
+def subscription(asked: Map) -> Told:
+    """SNS's SetSubscriptionAttributes: messages that no longer arrive."""
+    name = text(asked.get("attributeName"))
+    if name in {"RawMessageDelivery", "RedrivePolicy", "DeliveryPolicy"}:
+        return HARMLESS
+    if name in {"FilterPolicy", "FilterPolicyScope"}:
+        value = text(asked.get("attributeValue")).replace(" ", "")
+        return HARMLESS if name == "FilterPolicy" and value == "{}" else weakens("a filter decides what arrives")
+    return weakens(f"{name or 'an attribute'} was set")
+
+
+_HARMLESS_TOPIC: Final = ("DisplayName", "DeliveryPolicy", "TracingConfig", "SignatureVersion")
+
+
+def topic(asked: Map) -> Told:
+    """SNS's SetTopicAttributes: who may publish, or with which key."""
+    name = text(asked.get("attributeName"))
+    if name in _HARMLESS_TOPIC or name.endswith(("FeedbackRoleArn", "FeedbackSampleRate")):
+        return HARMLESS
+    return weakens(f"{name or 'an attribute'} of the topic was set")
+
+
+def rule(asked: Map) -> Told:
+    """EventBridge's PutRule: one that is switched off by being written."""
+    return weakens("the rule is switched off") if text(asked.get("state")).upper() == "DISABLED" else HARMLESS
+
+
+def public_access_block(asked: Map) -> Told:
+    """S3's PutAccountPublicAccessBlock and PutBucketPublicAccessBlock: harmless only where all four are on."""
+    told = next((item for item in found(asked, "PublicAccessBlockConfiguration") if isinstance(item, dict)), asked)
+    names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    off = [name for name in names if flag(told.get(name)) is not True]
+    return weakens(f"{', '.join(off)} {'is' if len(off) == 1 else 'are'} not on") if off else HARMLESS
+
+
+def versioning(asked: Map) -> Told:
+    """S3's PutBucketVersioning: versions that are no longer kept, or deleted without a second factor."""
+    told = member(asked, "VersioningConfiguration")
+    on = text(told.get("Status")) == "Enabled" and text(told.get("MfaDelete")) != "Disabled"
+    return HARMLESS if on else weakens(f"versioning is {text(told.get('Status')) or 'not told'}")
+
+
+def bucket_logging(asked: Map) -> Told:
+    """S3's PutBucketLogging: switched off where no target is named."""
+    on = any(True for value in found(asked, "TargetBucket") if text(value))
+    return HARMLESS if on else weakens("access logging is off")
+
+
+def encryption(asked: Map) -> Told:
+    """S3's PutBucketEncryption: another key may be one that readers or CloudTrail cannot use."""
+    named = sorted({text(value) for value in found(asked, "KMSMasterKeyID", "SSEAlgorithm")} - {""})
+    return weakens(f"encryption was set to {', '.join(named)}" if named else "encryption was set")
+
+
+def names_start(names: Iterable[str], *beginnings: str) -> bool:
+    """Tell whether there are names and each begins in one of some ways."""
+    known = list(names)
+    return bool(known) and all(name.startswith(beginnings) for name in known)

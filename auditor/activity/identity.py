@@ -1,0 +1,75 @@
+"""Who made a call, and what came of it. Source: CloudTrail User Guide, "CloudTrail userIdentity element"."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from auditor.activity.fields import member, text
+
+SIGN_IN: Final = "signin.amazonaws.com"
+SUCCESS: Final = "Success"
+
+
+def actor(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Return who made a call, by the best name that the record has, and the type of that identity.
+
+    Somebody of Identity Center is named by user id and directory: the account is everybody's.
+    """
+    identity = member(record, "userIdentity")
+    kind = text(identity.get("type"))
+    for name in ("arn", "userName", "invokedBy"):
+        if told := text(identity.get(name)):
+            return told, kind
+    behalf = member(identity, "onBehalfOf")
+    if user := text(behalf.get("userId")):
+        store = text(behalf.get("identityStoreArn")).rpartition("/")[2]
+        return f"{user} of {store}" if store else user, kind
+    for name in ("principalId", "credentialId", "accountId"):
+        if told := text(identity.get(name)):
+            return told, kind
+    return kind or "unknown", kind
+
+
+def service_behind(record: Mapping[str, Any]) -> str:
+    """Return the AWS service that made the call, for somebody or of its own; empty where a person or program did."""
+    identity = member(record, "userIdentity")
+    if by := text(identity.get("invokedBy")):
+        return by
+    if identity.get("type") == "AWSService":
+        return text(record.get("sourceIPAddress")) or "AWSService"
+    return ""
+
+
+def by_root(record: Mapping[str, Any]) -> bool:
+    """Tell whether root itself acted: not a service on its behalf, not an event that AWS wrote about the account."""
+    if member(record, "userIdentity").get("type") != "Root":
+        return False
+    return record.get("eventType") != "AwsServiceEvent" and not service_behind(record)
+
+
+def outcome(record: Mapping[str, Any]) -> str:
+    """Return ``Success``, or why a call was refused.
+
+    Sign-in events say it in their answer, under the event's own name, and may carry no error code: ``ConsoleLogin``,
+    ``CheckMfa``, ``PasswordUpdated``, ``PasswordRecoveryCompleted`` ...
+    """
+    if code := text(record.get("errorCode")):
+        return code
+    if record.get("eventSource") != SIGN_IN:
+        return SUCCESS
+    why, answer = text(record.get("errorMessage")), member(record, "responseElements")
+    refused = text(answer.get(str(record.get("eventName")))).lower() == "failure"
+    return why or "Failure" if refused or why else SUCCESS
+
+
+def is_copy(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record only repeats a call that another one tells.
+
+    Network activity is recorded beside the management or data event of the same call; only what an endpoint's policy
+    refused stands nowhere else.
+    """
+    if record.get("eventCategory") != "NetworkActivity" and record.get("eventType") not in {
+        "AwsVpceEvent",
+        "AwsVpceEvents",
+    }:
+        return False
+    return record.get("errorCode") != "VpceAccessDenied"

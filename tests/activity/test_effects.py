@@ -1,0 +1,248 @@
+"""A call counts by what it sets, not by its name."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.activity.calls import CALLS, call_of, effect_of, resource_of
+from auditor.activity.effects import Effect
+from auditor.activity.identity import actor, by_root, is_copy, outcome, service_behind
+
+WEAKENS, HARMLESS, OPEN = Effect.WEAKENS, Effect.HARMLESS, Effect.OPEN
+ALL_ON = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+HEARD = {"alarmName": "a", "actionsEnabled": True, "alarmActions": ["arn:aws:sns:eu-central-1:1:t"]}
+
+
+def call(service: str, name: str, parameters: Any = None, **fields: Any) -> dict[str, Any]:
+    """Make a record, as far as effects read it."""
+    return {
+        "eventSource": f"{service}.amazonaws.com",
+        "eventName": name,
+        "requestParameters": parameters,
+        "userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/ops/dana"},
+        **fields,
+    }
+
+
+def recorder(**group: Any) -> dict[str, Any]:
+    return {"configurationRecorder": {"name": "default", "recordingGroup": group}}
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "parameters", "expected"),
+    [
+        ("guardduty", "UpdateDetector", {"enable": True, "features": [{"name": "A", "status": "ENABLED"}]}, HARMLESS),
+        ("guardduty", "UpdateDetector", {"findingPublishingFrequency": "SIX_HOURS"}, HARMLESS),
+        ("guardduty", "UpdateDetector", {"enable": False}, WEAKENS),
+        ("guardduty", "UpdateDetector", {"enable": "false"}, WEAKENS),
+        ("guardduty", "UpdateDetector", {"features": [{"name": "A", "status": "DISABLED"}]}, WEAKENS),
+        (
+            "guardduty",
+            "UpdateDetector",
+            {
+                "features": [
+                    {"name": "A", "status": "ENABLED", "additionalConfiguration": [{"name": "B", "status": "DISABLED"}]}
+                ]
+            },
+            WEAKENS,
+        ),
+        ("guardduty", "UpdateDetector", {"dataSources": {"s3Logs": {"enable": False}}}, WEAKENS),
+        ("guardduty", "UpdateDetector", None, OPEN),
+        ("guardduty", "UpdateMemberDetectors", {"features": [{"name": "A", "status": "DISABLED"}]}, WEAKENS),
+        ("guardduty", "StopMonitoringMembers", {"accountIds": ["1"]}, WEAKENS),
+        ("guardduty", "DisassociateFromAdministratorAccount", {}, WEAKENS),
+        ("guardduty", "CreateFilter", {"action": "ARCHIVE"}, WEAKENS),
+        ("guardduty", "CreateFilter", {"action": "NOOP"}, HARMLESS),
+        ("guardduty", "UpdateOrganizationConfiguration", {"autoEnableOrganizationMembers": "NONE"}, WEAKENS),
+        ("guardduty", "UpdateOrganizationConfiguration", {"autoEnableOrganizationMembers": "ALL"}, HARMLESS),
+        ("securityhub", "UpdateStandardsControl", {"controlStatus": "DISABLED"}, WEAKENS),
+        ("securityhub", "UpdateStandardsControl", {"controlStatus": "ENABLED"}, HARMLESS),
+        ("config", "PutConfigurationRecorder", recorder(allSupported=True, includeGlobalResourceTypes=True), HARMLESS),
+        (
+            "config",
+            "PutConfigurationRecorder",
+            recorder(allSupported=False, resourceTypes=["AWS::S3::Bucket"]),
+            WEAKENS,
+        ),
+        (
+            "config",
+            "PutConfigurationRecorder",
+            recorder(recordingStrategy={"useOnly": "INCLUSION_BY_RESOURCE_TYPES"}),
+            WEAKENS,
+        ),
+        (
+            "config",
+            "PutConfigurationRecorder",
+            recorder(exclusionByResourceTypes={"resourceTypes": ["AWS::IAM::User"]}),
+            WEAKENS,
+        ),
+        ("config", "PutConfigurationRecorder", {}, OPEN),
+        (
+            "monitoring",
+            "PutMetricAlarm",
+            HEARD | {"threshold": 1, "comparisonOperator": "GreaterThanOrEqualToThreshold"},
+            HARMLESS,
+        ),
+        ("monitoring", "PutMetricAlarm", HEARD | {"actionsEnabled": False}, WEAKENS),
+        ("monitoring", "PutMetricAlarm", {"alarmName": "a", "alarmActions": []}, WEAKENS),
+        (
+            "monitoring",
+            "PutMetricAlarm",
+            HEARD | {"threshold": 1e9, "comparisonOperator": "GreaterThanThreshold"},
+            WEAKENS,
+        ),
+        (
+            "monitoring",
+            "PutMetricAlarm",
+            HEARD | {"threshold": -1.0, "comparisonOperator": "LessThanThreshold"},
+            WEAKENS,
+        ),
+        ("monitoring", "PutCompositeAlarm", HEARD | {"alarmRule": "FALSE"}, WEAKENS),
+        ("monitoring", "PutAlarmMuteRule", {"name": "m"}, WEAKENS),
+        (
+            "sns",
+            "SetSubscriptionAttributes",
+            {"attributeName": "FilterPolicy", "attributeValue": '{"a": ["b"]}'},
+            WEAKENS,
+        ),
+        ("sns", "SetSubscriptionAttributes", {"attributeName": "FilterPolicy", "attributeValue": "{ }"}, HARMLESS),
+        (
+            "sns",
+            "SetSubscriptionAttributes",
+            {"attributeName": "RawMessageDelivery", "attributeValue": "true"},
+            HARMLESS,
+        ),
+        ("sns", "SetTopicAttributes", {"attributeName": "Policy"}, WEAKENS),
+        ("sns", "SetTopicAttributes", {"attributeName": "DisplayName"}, HARMLESS),
+        ("events", "PutRule", {"name": "r", "state": "DISABLED"}, WEAKENS),
+        ("events", "PutRule", {"name": "r", "state": "ENABLED"}, HARMLESS),
+        ("s3", "PutAccountPublicAccessBlock", {"PublicAccessBlockConfiguration": ALL_ON}, HARMLESS),
+        (
+            "s3",
+            "PutAccountPublicAccessBlock",
+            {"PublicAccessBlockConfiguration": ALL_ON | {"BlockPublicAcls": False}},
+            WEAKENS,
+        ),
+        ("s3", "DeleteAccountPublicAccessBlock", {}, WEAKENS),
+        ("s3", "PutBucketVersioning", {"VersioningConfiguration": {"Status": "Enabled"}}, HARMLESS),
+        ("s3", "PutBucketVersioning", {"VersioningConfiguration": {"Status": "Suspended"}}, WEAKENS),
+        ("cloudtrail", "PutEventConfiguration", {"trailName": "all"}, WEAKENS),
+        ("cloudtrail", "StartLogging", {"name": "all"}, HARMLESS),
+    ],
+)
+def test_what_a_call_sets(service: str, name: str, parameters: Any, expected: Effect) -> None:
+    assert effect_of(call(service, name, parameters)).effect is expected
+
+
+def test_a_scaling_service_takes_away_its_own_alarms_only() -> None:
+    scaling = {"userIdentity": {"type": "AssumedRole", "invokedBy": "ecs.application-autoscaling.amazonaws.com"}}
+    own = {"alarmNames": ["TargetTracking-service/c/s-AlarmHigh-1"]}
+    assert effect_of(call("monitoring", "DeleteAlarms", own, **scaling)).effect is HARMLESS
+    assert effect_of(call("monitoring", "DeleteAlarms", own)).effect is WEAKENS
+    assert effect_of(call("monitoring", "DeleteAlarms", {"alarmNames": ["root"]}, **scaling)).effect is WEAKENS
+
+
+@pytest.mark.parametrize(
+    ("record", "resource"),
+    [
+        (
+            call("ec2", "DeleteFlowLogs", {"DeleteFlowLogsRequest": {"FlowLogId": {"tag": 1, "content": "fl-1"}}}),
+            "fl-1",
+        ),
+        (
+            call(
+                "ec2",
+                "DeleteFlowLogs",
+                {"DeleteFlowLogsRequest": {"FlowLogId": [{"content": "fl-1"}, {"content": "fl-2"}]}},
+            ),
+            "fl-1, fl-2",
+        ),
+        (call("config", "StopConfigurationRecorder", {"configurationRecorderName": "default"}), "default"),
+        (call("config", "DeleteDeliveryChannel", {"deliveryChannelName": "d"}), "d"),
+        (
+            call("cloudtrail", "PutEventSelectors", {"advancedEventSelectors": [{"name": "x"}], "trailName": "all"}),
+            "all",
+        ),
+        (call("logs", "PutMetricFilter", {"filterName": "f", "logGroupName": "g"}), "g"),
+        (call("s3", "PutBucketPolicy", None, resources=[{"ARN": "arn:aws:s3:::b"}]), "arn:aws:s3:::b"),
+        (call("s3", "PutBucketPolicy", "odd", resources="odd"), ""),
+    ],
+)
+def test_what_a_call_is_about(record: dict[str, Any], resource: str) -> None:
+    assert resource_of(record) == resource
+
+
+@pytest.mark.parametrize(
+    "name", ["DeleteAlarms", "DeleteAlarms20150331", "DeleteAlarms20150331v2", "DeleteAlarms2010_08_01"]
+)
+def test_an_api_version_behind_a_name_is_no_other_call(name: str) -> None:
+    found = call_of(call("monitoring", name))
+    assert found is not None
+    assert found.name == "DeleteAlarms"
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (
+            {
+                "eventSource": "signin.amazonaws.com",
+                "eventName": "CheckMfa",
+                "responseElements": {"CheckMfa": "Failure"},
+            },
+            "Failure",
+        ),
+        (
+            {
+                "eventSource": "signin.amazonaws.com",
+                "eventName": "PasswordUpdated",
+                "responseElements": {"PasswordUpdated": "Success"},
+            },
+            "Success",
+        ),
+        (
+            {"eventSource": "s3.amazonaws.com", "eventName": "PutObject", "responseElements": {"PutObject": "Failure"}},
+            "Success",
+        ),
+        ({"eventSource": "s3.amazonaws.com", "eventName": "PutObject", "errorCode": "AccessDenied"}, "AccessDenied"),
+    ],
+)
+def test_what_came_of_a_call(record: dict[str, Any], expected: str) -> None:
+    assert outcome(record) == expected
+
+
+def test_root_acts_only_where_no_service_acts_for_it() -> None:
+    root = {"type": "Root"}
+    assert by_root({"userIdentity": root})
+    assert not by_root({"userIdentity": root | {"invokedBy": "cloudformation.amazonaws.com"}})
+    assert not by_root({"userIdentity": root, "eventType": "AwsServiceEvent"})
+
+
+def test_a_person_of_a_directory_is_told_from_the_account() -> None:
+    behalf = {"userId": "u-1", "identityStoreArn": "arn:aws:identitystore::1:identitystore/d-1"}
+    who = {"type": "IdentityCenterUser", "accountId": "111122223333", "onBehalfOf": behalf}
+    assert actor({"userIdentity": who}) == ("u-1 of d-1", "IdentityCenterUser")
+
+
+def test_network_activity_repeats_a_call_unless_it_alone_tells_of_a_refusal() -> None:
+    assert is_copy({"eventType": "AwsVpceEvent"})
+    assert is_copy({"eventCategory": "NetworkActivity", "errorCode": "AccessDenied"})
+    assert not is_copy({"eventCategory": "NetworkActivity", "errorCode": "VpceAccessDenied"})
+    assert not is_copy({"eventCategory": "Management"})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(CALLS)), JSON, JSON)
+def test_no_request_whatever_breaks_the_readers(key: tuple[str, str], parameters: Any, identity: Any) -> None:
+    record = {"eventSource": key[0], "eventName": key[1], "requestParameters": parameters, "userIdentity": identity}
+    assert effect_of(record).effect in Effect
+    for read in (resource_of, actor, outcome, by_root, is_copy, service_behind):
+        read(record)
