@@ -12,7 +12,7 @@ from auditor.monitoring.chain.detection import Account, Detection
 from auditor.monitoring.chain.link import Link, State, first_broken, state_of
 from auditor.monitoring.chain.paths import Paths
 from auditor.monitoring.infrastructure.build import Built, build
-from auditor.monitoring.infrastructure.values import Code, Resource, Unknown, unknowns
+from auditor.monitoring.infrastructure.values import REGION, Code, Resource, Unknown, unknowns
 from auditor.monitoring.patterns.delivery import detector_of_filter
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
 from auditor.monitoring.patterns.judge import NEVER_RESTS, Coverage, judge
@@ -94,11 +94,14 @@ class Infrastructure:
     # -- the three answers
 
     def _answer(self, found: Detection, state: State, reason: str, open_: Iterable[str] = ()) -> Answer:
+        reason = reason.replace(REGION, "the deployed Region")
         return Answer(state, reason, found.coverage, tuple(_places(self._involved(found))), tuple(open_))
 
     def _undecided(self, best: Detection) -> Answer:
         involved = self._involved(best)
-        open_ = list(dict.fromkeys(one.words for one in _open_in(involved) or _open_in(self.code.resources)))
+        aside = frozenset() if any(one.kind == "AWS::CloudTrail::Trail" for one in self.code.resources) else _GROUPS
+        found = _open_in(involved, aside) or _open_in(self.code.resources, aside)
+        open_ = list(dict.fromkeys(one.words for one in found))
         more = f" and {len(open_) - MOST_NAMED} more" if len(open_) > MOST_NAMED else ""
         what = f"{', '.join(open_[:MOST_NAMED])}{more}"
         verb = "is" if len(open_) == 1 else "are"
@@ -213,8 +216,8 @@ def _names_of(link: Link) -> list[str]:
     return [link.name, *link.name.replace(" and ", ", ").split(", ")] if link.name else []
 
 
-def _open_in(resources: Iterable[Resource]) -> list[Unknown]:
-    found = dict.fromkeys(one for resource in resources for one in _matters(resource))
+def _open_in(resources: Iterable[Resource], aside: frozenset[str]) -> list[Unknown]:
+    found = dict.fromkeys(one for resource in resources for one in _matters(resource, aside))
     return [one for one in found if one.missing] or list(found)
 
 
@@ -225,11 +228,15 @@ _REACHED = frozenset({"AlarmActions", "Targets"})
 """Lists of what is called: what is open in them lies outside the code and is taken to reach somebody."""
 
 
-def _matters(resource: Resource) -> Iterable[Unknown]:
+_GROUPS = frozenset({"LogGroupName"})
+"""Without a trail in the code, which group a filter looks at decides nothing."""
+
+
+def _matters(resource: Resource, aside: frozenset[str]) -> Iterable[Unknown]:
     if resource.exists is not None:
         yield resource.exists
     for name, value in resource.properties.items():
-        if name not in _NAMES_ONLY and not (name in _REACHED and isinstance(value, list)):
+        if name not in _NAMES_ONLY | aside and not (name in _REACHED and isinstance(value, list)):
             yield from unknowns(value)
 
 

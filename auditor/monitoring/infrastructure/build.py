@@ -201,7 +201,7 @@ class _Builder:
         self.alarms.append(
             Alarm(
                 name=name,
-                arn=resource.address,
+                arn=text_of(resource.kind, resource.address, "arn", values.get("AlarmName")),
                 region=REGION,
                 series=read.series,
                 unread=read.unread,
@@ -248,7 +248,7 @@ class _Builder:
         self.composites.append(
             Composite(
                 name=name,
-                arn=resource.address,
+                arn=text_of(resource.kind, resource.address, "arn", values.get("AlarmName")),
                 region=REGION,
                 rule=as_aws.text(values.get("AlarmRule"), ""),
                 actions_enabled=as_aws.truth(values.get("ActionsEnabled")) is not False,

@@ -70,6 +70,29 @@ def references(code: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found["root"] + found["rest"] for found in _REFERENCE.finditer(code)))
 
 
+def items_of(text: str) -> tuple[str, ...]:
+    """Return the expressions in a list that is written out, ``[a, "b", f(c, d)]``; none for anything else."""
+    if not (text.startswith("[") and text.endswith("]")):
+        return ()
+    inner = text[1:-1]
+    scanner, found, start, depth = _Scanner(inner, ""), [], 0, 0
+    while scanner.at < len(inner):
+        mark = inner[scanner.at]
+        if mark == '"':
+            scanner.string()
+            continue
+        if mark in "#/" and (space := _SPACE.match(inner, scanner.at)):
+            scanner.at = space.end()
+            continue
+        depth += (mark in "([{") - (mark in ")]}")
+        if mark == "," and not depth:
+            found.append(inner[start : scanner.at])
+            start = scanner.at + 1
+        scanner.at += 1
+    found.append(inner[start:])
+    return tuple(one.strip() for one in found if one.strip())
+
+
 class _Scanner:
     def __init__(self, text: str, file: str) -> None:
         self.text = text

@@ -15,7 +15,7 @@ from typing import Any
 
 from auditor.base.errors import UsageError
 from auditor.monitoring.infrastructure.evaluator import evaluate
-from auditor.monitoring.infrastructure.source import Block, Written, references, values_of
+from auditor.monitoring.infrastructure.source import Block, Written, items_of, references, values_of
 from auditor.monitoring.infrastructure.terraform_names import NAME_OF, OF_INTEREST, kind_of, resource
 from auditor.monitoring.infrastructure.trace import Folder, Tracer, split_address
 from auditor.monitoring.infrastructure.values import ACCOUNT, REGION, Code, Unknown, text_of, unknowns
@@ -27,6 +27,9 @@ _ALONE = re.compile(
 )
 """One reference, perhaps with a fallback that only counts where there is no such resource."""
 
+_LOOP = re.compile(r"[\[{]\s*for\b")
+_INTERPOLATION = re.compile(r"\$\{([^{}]*)\}")
+_SURROUNDING = re.compile(r"data\.aws_(?:caller_identity|region|partition)\.[\w-]+\.(\w+)")
 _SURROUNDINGS = {"account_id": ACCOUNT, "name": REGION, "region": REGION, "id": REGION, "partition": "aws"}
 """What data sources about the caller give, under the names that stand for it here."""
 
@@ -152,6 +155,17 @@ class _Reader:
         attribute = "arn" if re.search(r"\.arn\b", code) else "id"
         return text_of(kind_of(kind), _path(block), attribute, block.get(NAME_OF.get(kind, "name")))
 
+    def name_of(self, kind: str, block: Mapping[str, Any]) -> Any:
+        """Return the name that a block gives itself: a text, something open, or None."""
+        module, _ = split_address(_path(block))
+        written = self.tracer.block_at(module, block["__tfmeta"])
+        attribute = NAME_OF.get(kind, "name")
+        expression = written.values.get(attribute) if written is not None else None
+        if written is None or expression is None or kind == "aws_sns_topic":
+            return None
+        open_ = self.tracer.open_in(expression, written, module)
+        return block.get(attribute) if open_ is None else self.tracer.named(expression, written, module, open_)
+
     def policy(self, block: Mapping[str, Any]) -> Any:
         """Return the JSON text of a policy document that is written as a data source."""
         module, address = split_address(_path(block))
@@ -187,7 +201,12 @@ class _Value:
             return self.written.text[1:-1]  # a plain text, also where the evaluator puts its own mark (id)
         if isinstance(raw, list | dict) and self.written.text[:1] in "[{" and "__attribute__" not in raw:
             return self.literal(raw)
-        return self.unknown() if self.open is not None else self.settled(raw)
+        if self.open is None:
+            return self.settled(raw)
+        origin, module = self.reader.tracer.origin(self.written, self.module)
+        if origin is not self.written and (items := items_of(origin.text)) and not _LOOP.match(origin.text):
+            return [self.item(one, module) for one in items]
+        return self.unknown()
 
     def followed(self) -> Any:
         """Follow a reference that the evaluator does not resolve: into a nested block, or by ``each.key``."""
@@ -201,13 +220,16 @@ class _Value:
             return self.unknown()
         block, found = target
         if found["attribute"] in {"id", "arn"} and not found["block"]:
+            name = self.reader.name_of(found["type"], block)
+            if isinstance(name, Unknown) and found["attribute"] == "id":
+                return name
             return self.reader.text_for(str(block["id"]), f".{found['attribute']}")
         value = tracer.pointed_at(block, found)
         return self.unknown() if value is None else value
 
     def literal(self, raw: Any) -> Any:
         """Read a list or map that is written out: its members are open one by one."""
-        if re.match(r"[\[{]\s*for\b", self.written.text):
+        if _LOOP.match(self.written.text):
             return self.unknown() if self.open is not None else self.settled(raw)
         if isinstance(raw, Mapping):
             return {key: self.element(one, 0) for key, one in raw.items()}
@@ -216,12 +238,32 @@ class _Value:
     def element(self, raw: Any, number: int) -> Any:
         if raw is not None and not (isinstance(raw, Mapping) and "__attribute__" in raw):
             return self.settled(raw)
-        named = references(self.written.code)
-        name = named[number] if number < len(named) else self.written.text[:60]
-        topic = re.match(r"(aws_sns_topic)\.([\w-]+)", name)
-        if topic and (known := self.reader.tracer.address_of(topic[1], topic[2], self.module, self.reader.by_address)):
-            return text_of("AWS::SNS::Topic", known, "arn", None)
-        return Unknown(name, f"{self.block.file}:{self.written.line}", self.module)
+        items = items_of(self.written.text)
+        return self.item(items[number] if number < len(items) else self.written.text, self.module)
+
+    def item(self, text: str, module: str) -> Any:
+        """Read one expression of a list from its text: a text, a reference, or a text with references in it."""
+        plain = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else f"${{{text}}}"
+        parts = [self.referred(one.strip(), module) for one in _INTERPOLATION.findall(plain)]
+        if None in parts or '"' in _INTERPOLATION.sub("", plain):
+            return Unknown(text[:120], f"{self.block.file}:{self.written.line}", module)
+        remaining = iter(parts)
+        return _INTERPOLATION.sub(lambda _: str(next(remaining)), plain)
+
+    def referred(self, reference: str, module: str) -> str | None:
+        """Return what a reference to the surroundings or to a resource of the code stands for."""
+        surroundings = _SURROUNDING.fullmatch(reference)
+        if surroundings:
+            return _SURROUNDINGS.get(surroundings[1])
+        own = re.fullmatch(r"(aws_\w+)\.([\w-]+)(?:\[[^\]]*\]|\.\*)?\.(id|arn|name)", reference)
+        if own is None:
+            return None
+        address = self.reader.tracer.address_of(own[1], own[2], module, self.reader.by_address)
+        block = self.reader.by_address.get(address)
+        named = self.reader.name_of(own[1], block) if block is not None else None
+        if block is None or (isinstance(named, Unknown) and own[3] != "arn"):
+            return None
+        return text_of(kind_of(own[1]), address, own[3], named)
 
     def settled(self, raw: Any) -> Any:
         """Turn a value that rests on known names into what it means."""
@@ -242,12 +284,12 @@ class _Value:
         alone = self.reader.known.get(raw)
         if alone is not None and alone[0] == "aws_iam_policy_document":
             return self.reader.policy(alone[1])
+        if alone is not None and not re.search(r"\.arn\b", self.written.code):
+            name = self.reader.name_of(*alone)
+            if isinstance(name, Unknown):
+                return name
         if "${" in raw:
-            raw = re.sub(
-                r"\$\{data\.aws_(?:caller_identity|region|partition)\.[\w-]+\.(\w+)\}",
-                lambda found: _SURROUNDINGS.get(found[1], found[0]),
-                raw,
-            )
+            raw = _INTERPOLATION.sub(lambda found: self.referred(found[1], self.module) or found[0], raw)
             if "${" in raw and "$${" not in self.written.text:
                 return self.unknown()
         if raw.lstrip().startswith("{") and "jsonencode" in self.written.code and _holds_null(raw):
@@ -259,7 +301,7 @@ class _Value:
 
     def attribute(self, name: str) -> Any:
         """Resolve a reference that the evaluator left as one, though nothing in it is open."""
-        surroundings = re.fullmatch(r"data\.aws_(?:caller_identity|region|partition)\.[\w-]+\.(\w+)", name)
+        surroundings = _SURROUNDING.fullmatch(name)
         if surroundings and surroundings[1] in _SURROUNDINGS:
             return _SURROUNDINGS[surroundings[1]]
         own = re.fullmatch(r"(aws_\w+)\.([\w-]+)(?:\.\[[^\]]*\])?\.(name|alarm_name|function_name)", name)

@@ -283,6 +283,13 @@ class Tracer:
 
     def named(self, written: Written, block: Block, module: str, reason: Unknown | None) -> Unknown:
         """Name an open value so that equal expressions, handed on through modules and locals, have equal names."""
+        expression, module = self.origin(written, module)
+        text = _alone(expression) or re.sub(r"\s+", " ", expression.text)
+        missing = reason.missing if reason is not None else False
+        return Unknown(text[:120], f"{block.file}:{written.line}", module, missing)
+
+    def origin(self, written: Written, module: str) -> tuple[Written, str]:
+        """Return the expression that a value comes from, through locals and what is handed to modules."""
         expression, steps = written, 0
         while (alone := _alone(expression)) and (steps := steps + 1) < MAX_STEPS:
             root, _, name = alone.partition(".")
@@ -294,9 +301,7 @@ class Tracer:
                 expression, module = handed.values[name], above
             else:
                 break
-        text = _alone(expression) or re.sub(r"\s+", " ", expression.text)
-        missing = reason.missing if reason is not None else False
-        return Unknown(text[:120], f"{block.file}:{written.line}", module, missing)
+        return expression, module
 
     def target(
         self, reference: str, module: str, address: str, known: Mapping[str, Mapping[str, Any]]

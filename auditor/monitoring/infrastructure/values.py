@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ACCOUNT = "000000000000"
-REGION = "the deployed Region"
+REGION = "deployed-region"
 """Stand for what code does not tell: the account and the Region that it will be deployed to."""
 
 
@@ -111,7 +111,7 @@ def text_of(  # noqa: PLR0911 - one line for each kind
         case "AWS::KMS::Key", _:
             return f"arn:aws:kms:{where}:key/{address}"
         case "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm", "arn":
-            return address
+            return f"arn:aws:cloudwatch:{where}:alarm:{called}"
         case (
             "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm" | "AWS::Logs::LogGroup"
             | "AWS::Logs::MetricFilter" | "AWS::SNS::Topic" | "AWS::Lambda::Function",

@@ -235,6 +235,40 @@ def test_places_are_those_of_the_guilty(tmp_path: Path) -> None:
     assert found.places == (f"main.tf:{line}",)
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"), [("random_id.x.hex", State.OK), ("var.open", State.UNKNOWN), ("var.namespace", State.OK)]
+)
+def test_the_id_of_a_filter_with_an_open_name_is_that_name(name: str, expected: State, tmp_path: Path) -> None:
+    text = MAIN.replace('name           = "changes"', f"name = {name}").replace(
+        'name      = "changes"', f"name = {name}"
+    )
+    text = text.replace('metric_name         = "changes"', "metric_name = aws_cloudwatch_log_metric_filter.changes.id")
+    assert state(read_terraform(folder(tmp_path, text))) is expected
+
+
+def test_a_list_is_read_item_by_item_where_it_is_handed_to_a_module(tmp_path: Path) -> None:
+    text = CALL.replace("[aws_sns_topic.alerts.arn]", "[module.elsewhere.arn, var.open]")
+    assert state(read_terraform(folder(tmp_path, text, alarms__main_tf=MODULE))) is State.OK
+    handed = CALL.replace("[aws_sns_topic.alerts.arn]", "module.elsewhere.arns")
+    assert state(read_terraform(folder(tmp_path, handed, alarms__main_tf=MODULE))) is State.UNKNOWN
+
+
+def test_account_and_region_of_the_caller_are_known(tmp_path: Path) -> None:
+    condition = """
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = ["arn:aws:cloudwatch:${data.aws_region.x.name}:${data.aws_caller_identity.x.account_id}:alarm:%s"]
+    }
+  }
+}
+resource"""
+    policy = POLICY % "cloudwatch.amazonaws.com"
+    for name, expected in (("*", State.OK), ("changes", State.OK), ("other", State.BROKEN)):
+        text = MAIN + policy.replace("  }\n}\nresource", condition.lstrip("\n") % name)
+        assert state(read_terraform(folder(tmp_path, text))) is expected
+
+
 def test_a_filter_for_other_events_is_not_blamed_for_a_name_that_it_shares(tmp_path: Path) -> None:
     names = ("AttachPolicy", "CreateUser", "CreateRole", "CreateGroup", "PutUserPolicy", "PutRolePolicy")
     pattern = "{ " + " || ".join(f"($.eventName = {name})" for name in names) + " }"
