@@ -10,6 +10,7 @@ from tests.evaluate.checks.worlds import (
     KEY,
     LOGS,
     buckets,
+    delivered,
     flow_log,
     keys,
     kms_key,
@@ -124,6 +125,81 @@ def test_global_types_nobody_records_are_one_finding() -> None:
     result = config("ConfigurationRecorders", recorder()).judge("config-recorder-all-regions")
     assert states(result) == {HOME: State.PASS, FAR: State.FAIL}
     assert "global resource types" in reasons(result)
+
+
+CONFIG = "config-recorder-all-regions"
+IAM_TYPES = ["AWS::IAM::Group", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::IAM::User"]
+BY_EXCLUSION: dict[str, Any] = {
+    "allSupported": False,
+    "recordingStrategy": {"useOnly": "EXCLUSION_BY_RESOURCE_TYPES"},
+}
+
+
+def leaving_out(*types: str) -> dict[str, Any]:
+    """Return a recorder of everything but some types."""
+    return recorder(**BY_EXCLUSION, exclusionByResourceTypes={"resourceTypes": list(types)})
+
+
+def test_a_stopped_recorder_records_no_global_types() -> None:
+    stopped = config("ConfigurationRecorderStatus", recorder_status(recording=False))
+    assert states(stopped.judge(CONFIG)) == {HOME: State.FAIL, FAR: State.FAIL}
+
+
+def test_a_region_that_came_later_cannot_record_the_types_of_iam() -> None:
+    late = "eu-south-2"
+    world = World(regions=(late, FAR))
+    for call, said in recording().answers.values():
+        world = world.says(call.operation, *said.pages, region=late if call.region == HOME else FAR)
+    assert states(world.judge(CONFIG)) == {late: State.PASS, FAR: State.FAIL}
+    everywhere = world.says("config:DescribeConfigurationRecorders", recorder(includeGlobalResourceTypes=True))
+    assert everywhere.judge(CONFIG).state is State.PASS
+
+
+@pytest.mark.parametrize(
+    ("far", "expected"),
+    [
+        pytest.param(leaving_out(*IAM_TYPES), State.PASS, id="all-but-the-types-of-iam"),
+        pytest.param(leaving_out(*IAM_TYPES, "AWS::RDS::GlobalCluster"), State.PASS, id="global-clusters-too"),
+        pytest.param(leaving_out("AWS::IAM::User"), State.PASS, id="one-type-of-iam"),
+        pytest.param(leaving_out(), State.PASS, id="nothing"),
+        pytest.param(leaving_out(*IAM_TYPES, "AWS::EC2::Instance"), State.FAIL, id="instances-too"),
+    ],
+)
+def test_leaving_out_global_types_equals_everything_else(far: dict[str, Any], expected: State) -> None:
+    result = config("ConfigurationRecorders", far, region=FAR).judge(CONFIG)
+    assert states(result) == {HOME: State.PASS, FAR: expected}
+    assert ("one Region is enough for" in reasons(result)) == ("AWS::IAM::User" in str(far) and expected is State.PASS)
+
+
+def test_global_types_that_every_recorder_leaves_out_are_missed() -> None:
+    world = recording().says("config:DescribeConfigurationRecorders", leaving_out("AWS::IAM::Role"))
+    result = world.judge(CONFIG)
+    assert states(result) == {HOME: State.PASS, FAR: State.FAIL}
+    assert "AWS::IAM::Role" in reasons(result)
+    clusters = recording().says("config:DescribeConfigurationRecorders", leaving_out("AWS::RDS::GlobalCluster"))
+    assert states(clusters.judge(CONFIG)) == {HOME: State.PASS, FAR: State.FAIL}
+
+
+def test_another_region_that_cannot_be_read_leaves_global_types_open() -> None:
+    world = recording().refuses("config:DescribeConfigurationRecorderStatus", region=HOME)
+    assert states(world.judge(CONFIG)) == {HOME: State.NOT_ASSESSED, FAR: State.NOT_ASSESSED}
+
+
+@pytest.mark.parametrize(
+    ("page", "expected", "words"),
+    [
+        pytest.param(delivered("Failure", lastErrorCode="NoSuchBucket"), State.FAIL, "NoSuchBucket", id="failed"),
+        pytest.param(delivered("FAILURE"), State.FAIL, "last delivery failed", id="failed-in-capitals"),
+        pytest.param(delivered("Success"), State.PASS, "last delivery succeeded", id="as-in-the-model"),
+        pytest.param(delivered("Not_Applicable"), State.MANUAL, "look again", id="none-yet"),
+        pytest.param({"DeliveryChannelsStatus": [{"name": "default"}]}, State.MANUAL, "look again", id="says-nothing"),
+        pytest.param({"DeliveryChannelsStatus": []}, State.MANUAL, "look again", id="no-status"),
+    ],
+)
+def test_the_last_delivery_is_what_the_channel_says(page: dict[str, Any], expected: State, words: str) -> None:
+    result = config("DeliveryChannelStatus", page).judge(CONFIG)
+    assert states(result)[HOME] is expected
+    assert words in reasons(result)
 
 
 def replica(primary: str) -> dict[str, Any]:

@@ -181,7 +181,14 @@ def recording() -> World:
         .says("config:DescribeConfigurationRecorders", recorder(includeGlobalResourceTypes=True), region=HOME)
         .says("config:DescribeConfigurationRecorderStatus", recorder_status())
         .says("config:DescribeDeliveryChannels", {"DeliveryChannels": [{"name": "default"}]})
+        .says("config:DescribeDeliveryChannelStatus", delivered())
     )
+
+
+def delivered(last: str = "SUCCESS", **changes: Any) -> dict[str, Any]:
+    """Return a ``DescribeDeliveryChannelStatus`` page; AWS writes the states in capitals, its model does not."""
+    history = {"lastStatus": last, "lastAttemptTime": ago(hours=3)} | changes
+    return {"DeliveryChannelsStatus": [{"name": "default", "configHistoryDeliveryInfo": history}]}
 
 
 def kms_key(**changes: Any) -> dict[str, Any]:
