@@ -1,5 +1,6 @@
 """Judges root by the account summary and its MFA devices, and who holds which policies."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from auditor.evaluate.checks.credential_report import read_report
@@ -11,6 +12,7 @@ from auditor.evaluate.checks.fields import (
     mapping,
     moment,
     optional_list,
+    optional_text,
     some,
     text,
 )
@@ -20,6 +22,12 @@ from auditor.policies.document import Kind, read_policy
 from auditor.policies.grants import allows_every_action, allows_every_resource
 
 _NO_CREDENTIALS = "The root user has neither a password nor access keys, so there is nothing that MFA could protect."
+_PAIRED = "aws-us-gov"
+_ROOT_ELSEWHERE = (
+    "Nobody signs in to the console as the root user of a GovCloud account and it cannot have MFA; the root user to "
+    "protect is that of the paired standard account."
+)
+"""AWS GovCloud (US) User Guide, "AWS GovCloud (US) account root user"; its access keys are judged by themselves."""
 
 
 def root_mfa(subject: Subject) -> Verdict:
@@ -30,6 +38,8 @@ def root_mfa(subject: Subject) -> Verdict:
     summary = mapping(subject.evidence.page("iam:GetAccountSummary"), "SummaryMap")
     if integer(summary, "AccountMFAEnabled") == 1:
         return passed("The account summary shows MFA for the root user.", observed="AccountMFAEnabled is 1")
+    if subject.account.partition == _PAIRED:
+        return not_applicable(_ROOT_ELSEWHERE)
     if _root_has_no_credentials(summary):
         return passed(_NO_CREDENTIALS)
     return failed("The account summary shows no MFA for the root user.", observed="AccountMFAEnabled is 0")
@@ -43,7 +53,7 @@ def _root_has_no_credentials(summary: object) -> bool:
 
 
 def root_hardware_mfa(subject: Subject) -> Verdict:
-    """Judge whether root has MFA and none of it is virtual.
+    """Judge whether root has MFA and none of it is virtual; a device left over from credentials that are gone is none.
 
     A virtual device is root's when the ARN of its user ends in ``:root``; its name says nothing, because several
     devices with any name are allowed. The API cannot tell a hardware key from a synced passkey.
@@ -52,17 +62,21 @@ def root_hardware_mfa(subject: Subject) -> Verdict:
     """
     summary = mapping(subject.evidence.page("iam:GetAccountSummary"), "SummaryMap")
     enabled = integer(summary, "AccountMFAEnabled") == 1
+    if not enabled and subject.account.partition == _PAIRED:
+        return not_applicable(_ROOT_ELSEWHERE)
+    bare = _root_has_no_credentials(summary)
+    if not enabled and not bare:
+        return failed("The account summary shows no MFA for the root user.", observed="AccountMFAEnabled is 0")
     devices = subject.evidence.items("iam:ListVirtualMFADevices", "VirtualMFADevices[]")
     virtual = [device for device in devices if _belongs_to_root(device)]
     for device in virtual:
         subject.evidence.point(device)
+    left_over = f" {counted(len(virtual), 'virtual device')} of it is left over." if virtual else ""
+    if bare:
+        return passed(f"{_NO_CREDENTIALS}{left_over}")
     if virtual:
         return failed(f"The root user has {counted(len(virtual), 'virtual MFA device')}.", observed="virtual MFA")
-    if enabled:
-        return passed("The root user has MFA, and no virtual device is assigned to it.", observed="no virtual MFA")
-    if _root_has_no_credentials(summary):
-        return passed(_NO_CREDENTIALS)
-    return failed("The account summary shows no MFA for the root user.", observed="AccountMFAEnabled is 0")
+    return passed("The root user has MFA, and no virtual device is assigned to it.", observed="no virtual MFA")
 
 
 def _belongs_to_root(device: dict[str, object]) -> bool:
@@ -180,23 +194,49 @@ def certificate_not_expired(subject: Subject) -> Verdict:
     return passed(sentence, pointer="/Expiration")
 
 
+_MACHINES = (
+    *("token.actions.githubusercontent.com", "gitlab.", "vstoken.dev.azure.com", "api.bitbucket.org"),
+    *("oidc.circleci.com", "agent.buildkite.com", "app.terraform.io", "oidc.vercel.com", "oidc.codefresh.io"),
+    *("oidc.eks.", "app.harness.io", "api.pulumi.com", "oidc.op1.openshiftapps.com", "container.googleapis.com"),
+)
+"""How issuers of tokens for builds and for cluster workloads begin; a company's own GitLab is called so as well."""
+_MACHINES_WITHIN = (".semaphoreci.com", ".scalr.io", ".app.spacelift.io", ".octopus.app", ".oidc.circleci.com")
+
+
+def _for_people(provider: Mapping[str, Any]) -> bool:
+    """Say whether people may sign in through an OIDC provider; nobody does through that of a build system."""
+    host = text(provider, "Arn").partition(":oidc-provider/")[2].lower()
+    name = host.partition("/")[0]
+    return not (name.startswith(_MACHINES) or name.endswith(_MACHINES_WITHIN))
+
+
 def central_federation(subject: Subject) -> Verdict:
     """Judge how people sign in: through an identity provider or IAM Identity Center, and not as IAM users.
 
-    Which users are people needs a person, so console users beside a provider are left to one.
+    Which users are people needs a person, so console users beside a provider are left to one. So is an account whose
+    only providers serve build systems or clusters: people may come through roles of a central account.
 
     Evidence: ``organizations:DescribeOrganization``, ``iam:ListSAMLProviders``, ``iam:ListOpenIDConnectProviders``,
     ``sso-admin:ListInstances``, ``iam:GetCredentialReport``.
     """
     view = subject.evidence
     organization = view.find("organizations:DescribeOrganization")
+    by_token = view.items("iam:ListOpenIDConnectProviders", "OpenIDConnectProviderList[]")
+    machines = [text(provider, "Arn") for provider in by_token if not _for_people(provider)]
+    centers = view.items("sso-admin:ListInstances", "Instances[]")
     providers = (
         len(view.items("iam:ListSAMLProviders", "SAMLProviderList[]")),
-        len(view.items("iam:ListOpenIDConnectProviders", "OpenIDConnectProviderList[]")),
-        len(view.items("sso-admin:ListInstances", "Instances[]")),
+        len(by_token) - len(machines),
+        sum(optional_text(center, "Status") in ("", "ACTIVE") for center in centers),
     )
     rows = read_report(text(view.page("iam:GetCredentialReport"), "Content")).values()
     console = sorted(row.user for row in rows if row.password_enabled and not row.is_root)
+    if machines and not any(providers):
+        return manual(
+            f"The only identity {'provider serves' if len(machines) == 1 else 'providers serve'} builds or workloads "
+            f"({some(machines)}), and nobody signs in through {'it' if len(machines) == 1 else 'them'}; how people do "
+            "is for a person to say."
+        )
     if organization is None and not any(providers):
         return not_applicable("The account stands alone, outside an organization.")
     if not any(providers):

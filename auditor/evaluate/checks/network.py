@@ -277,24 +277,46 @@ def _hold_one(targets: Iterable[str], blocks: Iterable[str]) -> bool:
     )
 
 
+_CARRIERS = {"": "", "Gateway": "RouteTableIds", "Interface": "SubnetIds"}
+"""Type of endpoint that leads to a service -> what it takes to carry traffic; other types lead elsewhere."""
+
+
 def service_endpoints(subject: Subject) -> Verdict:
-    """Judge one VPC: endpoints for each of ``services`` exist and are available.
+    """Judge one VPC: endpoints for each of ``services`` in its Region exist, are available and carry traffic.
+
+    A gateway endpoint carries what its route tables send, an interface endpoint has its addresses in subnets; without
+    any, it stands there unused.
 
     Evidence: ``ec2:DescribeVpcs`` (population), ``ec2:DescribeVpcEndpoints``.
     """
-    vpc = text(subject.item, "VpcId")
-    found = subject.evidence.items("ec2:DescribeVpcEndpoints", "VpcEndpoints[]", region=subject.region)
     if optional_text(subject.item, "OwnerId") not in ("", subject.account.id):
         return not_applicable("The VPC is shared into the account; its owner decides on its endpoints.")
-    there = {
-        text(item, "ServiceName").rpartition(".")[2]
-        for item in found
-        if text(item, "VpcId") == vpc and text(item, "State").lower() == "available"
-    }
+    vpc = text(subject.item, "VpcId")
+    there, idle = set[str](), set[str]()
+    for item in subject.evidence.items("ec2:DescribeVpcEndpoints", "VpcEndpoints[]", region=subject.region):
+        if optional_text(item, "VpcId") == vpc and (name := _service(item, subject.region)):
+            (there if _carries(item) else idle).add(name)
     missing = [name for name in listed(subject.parameters, "services") if name not in there]
     if missing:
-        return failed(f"The VPC has no available endpoint for {some(missing)}.", observed=f"missing: {some(missing)}")
+        unused = sorted(idle.intersection(missing))
+        why = f"; those for {some(unused)} carry no traffic" if unused else ""
+        return failed(
+            f"The VPC has no available endpoint for {some(missing)}{why}.", observed=f"missing: {some(missing)}"
+        )
     return passed("The VPC has an available endpoint for each expected service.", observed=some(sorted(there)))
+
+
+def _service(item: Mapping[str, Any], region: str) -> str:
+    """Return the service of the Region that an available endpoint leads to; empty for any other endpoint."""
+    if optional_text(item, "VpcEndpointType") not in _CARRIERS or text(item, "State").lower() != "available":
+        return ""
+    before, _, name = optional_text(item, "ServiceName").rpartition(".")
+    return name if before.endswith(f".{region}") else ""
+
+
+def _carries(item: Mapping[str, Any]) -> bool:
+    needed = _CARRIERS[optional_text(item, "VpcEndpointType")]
+    return not needed or bool(listed(item, needed))
 
 
 def instance_role(subject: Subject) -> Verdict:

@@ -230,6 +230,8 @@ def trail_log_group_retention(subject: Subject) -> Verdict:
         return failed("The trail's log group does not exist.", observed="no such log group")
     subject.evidence.point(group)
     keep = integer(subject.parameters, "keep_days")
+    if optional_text(group, "logGroupClass") == "DELIVERY":
+        return failed("The trail's log group is of class DELIVERY, whose events AWS keeps for a day or two.")
     if group.get("retentionInDays") is None:
         return passed("Events of the trail's log group never expire.", observed="never expires")
     days = integer(group, "retentionInDays")

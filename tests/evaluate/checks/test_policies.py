@@ -159,6 +159,39 @@ def test_who_holds_what(control: str, world: World, expected: State) -> None:
     assert world.judge(control).state is expected
 
 
+BUILDS = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+CLUSTER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/ABC"
+DIRECTORY = f"arn:aws:iam::{ACCOUNT}:oidc-provider/login.example.com"
+
+
+@pytest.mark.parametrize(
+    ("providers", "expected"),
+    [
+        pytest.param((BUILDS,), State.MANUAL, id="builds"),
+        pytest.param((BUILDS, CLUSTER), State.MANUAL, id="builds-and-a-cluster"),
+        pytest.param(
+            (BUILDS.replace("token.actions.githubusercontent.com", "gitlab.example.com"),), State.MANUAL, id="git"
+        ),
+        pytest.param((DIRECTORY,), State.PASS, id="directory"),
+        pytest.param((BUILDS, DIRECTORY), State.PASS, id="directory-beside-builds"),
+        pytest.param((), State.FAIL, id="none"),
+    ],
+)
+def test_nobody_signs_in_through_the_provider_of_a_build_system(providers: tuple[str, ...], expected: State) -> None:
+    page = {"OpenIDConnectProviderList": [{"Arn": arn} for arn in providers]}
+    world = federation().says("iam:ListSAMLProviders", {"SAMLProviderList": []})
+    result = world.says("iam:ListOpenIDConnectProviders", page).judge("iam-central-federation")
+    assert result.state is expected
+    assert ("nobody signs in through" in reasons(result)) == (expected is State.MANUAL)
+
+
+def test_an_identity_center_that_is_being_deleted_signs_in_nobody() -> None:
+    world = federation().says("iam:ListSAMLProviders", {"SAMLProviderList": []})
+    for status, expected in (("ACTIVE", State.PASS), ("DELETE_IN_PROGRESS", State.FAIL)):
+        page = {"Instances": [{"InstanceArn": "i", "Status": status}]}
+        assert world.says("sso-admin:ListInstances", page).judge("iam-central-federation").state is expected
+
+
 def test_the_support_policy_of_another_partition_does_not_count() -> None:
     world = authorization(roles=(principal("Role", "helpdesk", "AWSSupportAccess"),))
     assert World(world.answers, partition="aws-us-gov").judge("iam-support-role").state is State.FAIL

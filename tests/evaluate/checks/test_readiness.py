@@ -753,6 +753,20 @@ def test_without_a_trail_there_is_nothing_to_keep_ready(control: str) -> None:
     assert world.judge(control).state is State.NOT_APPLICABLE
 
 
+@pytest.mark.parametrize("control", ["log-group-expiry-decided", "log-group-retention-minimum"])
+def test_a_log_group_of_class_delivery_has_no_retention_to_decide(control: str) -> None:
+    page = {"logGroups": [{"logGroupName": "edge", "arn": "edge", "logGroupClass": "DELIVERY"}]}
+    result = kept_logs().says("logs:DescribeLogGroups", page).judge(control)
+    assert result.state is State.NOT_APPLICABLE
+    assert "DELIVERY" in reasons(result)
+
+
+def test_a_trail_cannot_keep_events_in_a_log_group_of_class_delivery() -> None:
+    page = {"logGroups": [{"logGroupName": "trail", "arn": GROUP, "logGroupClass": "DELIVERY"}]}
+    result = kept_logs().says("logs:DescribeLogGroups", page, region=HOME).judge("trail-log-group-retention")
+    assert result.state is State.FAIL
+
+
 @pytest.mark.parametrize("control", ["log-group-expiry-decided", "log-group-retention-minimum", "log-group-encrypted"])
 def test_one_log_group_of_two_in_another_region(control: str) -> None:
     weak = {"logGroupName": "weak", "arn": "x"} | ({"retentionInDays": 1} if "minimum" in control else {})

@@ -1,5 +1,6 @@
 """Controls over the account summary, MFA devices, password policy and contacts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,23 @@ def test_root_mfa(counts: dict[str, Any], expected: State) -> None:
 )
 def test_root_hardware_mfa(counts: dict[str, Any], owners: tuple[str, ...], expected: State) -> None:
     assert root_world(counts, *owners).judge("iam-root-hardware-mfa").state is expected
+
+
+@pytest.mark.parametrize("control", ["iam-root-mfa", "iam-root-hardware-mfa"])
+def test_root_of_a_govcloud_account_is_protected_in_the_paired_account(control: str) -> None:
+    counts = {"AccountMFAEnabled": 0, "AccountAccessKeysPresent": 1}
+    result = replace(root_world(counts), partition="aws-us-gov", regions=("us-gov-west-1",)).judge(control)
+    assert result.state is State.NOT_APPLICABLE
+    assert "paired standard account" in reasons(result)
+
+
+def test_a_device_left_over_from_credentials_that_are_gone_protects_nothing() -> None:
+    result = root_world(NO_CREDENTIALS, ROOT_ARN).judge("iam-root-hardware-mfa")
+    assert result.state is State.PASS
+    assert "1 virtual device of it is left over" in reasons(result)
+    with_mfa = root_world({**NO_CREDENTIALS, "AccountMFAEnabled": 1}, ROOT_ARN)
+    assert with_mfa.judge("iam-root-hardware-mfa").state is State.PASS
+    assert root_world({"AccountMFAEnabled": 1}, ROOT_ARN).judge("iam-root-hardware-mfa").state is State.FAIL
 
 
 def test_an_assigned_device_without_its_user_may_be_roots() -> None:

@@ -18,6 +18,7 @@ from tests.evaluate.checks.worlds import (
     acls,
     database,
     databases,
+    endpoint,
     endpoints,
     front_ends,
     group,
@@ -29,6 +30,7 @@ from tests.evaluate.checks.worlds import (
     peering,
     rule,
     two_buckets,
+    vpc_endpoints,
 )
 from tests.evaluate.kit import FAR, HOME, World, reasons, states
 
@@ -436,6 +438,13 @@ def test_peering_routes(world: World, expected: State) -> None:
     assert world.judge("vpc-peering-least-access").state is expected
 
 
+S3 = endpoint("s3")
+
+
+def interface(name: str, *subnets: str, **changes: Any) -> dict[str, Any]:
+    return endpoint(name, VpcEndpointType="Interface", RouteTableIds=[], SubnetIds=list(subnets), **changes)
+
+
 @pytest.mark.parametrize(
     ("world", "expected"),
     [
@@ -443,6 +452,29 @@ def test_peering_routes(world: World, expected: State) -> None:
         pytest.param(endpoints("s3", "dynamodb", state="pending"), State.FAIL, id="not-yet"),
         pytest.param(endpoints(), State.FAIL, id="none"),
         pytest.param(endpoints("s3", "dynamodb", "ec2"), State.PASS, id="more"),
+        pytest.param(vpc_endpoints(S3, endpoint("dynamodb", RouteTableIds=[])), State.FAIL, id="no-route-table"),
+        pytest.param(vpc_endpoints(S3, endpoint("dynamodb", RouteTableIds=None)), State.NOT_ASSESSED, id="unreadable"),
+        pytest.param(vpc_endpoints(S3, interface("dynamodb", "subnet-1")), State.PASS, id="interface"),
+        pytest.param(vpc_endpoints(S3, interface("dynamodb")), State.FAIL, id="no-subnet"),
+        pytest.param(
+            vpc_endpoints(S3, interface("dynamodb"), endpoint("dynamodb")), State.PASS, id="one-of-two-carries"
+        ),
+        pytest.param(
+            vpc_endpoints(
+                S3,
+                endpoint("dynamodb"),
+                {"VpcId": "vpc-1", "VpcEndpointType": "Resource", "State": "available", "SubnetIds": ["subnet-1"]},
+                {"VpcId": "vpc-1", "VpcEndpointType": "ServiceNetwork", "State": "available"},
+            ),
+            State.PASS,
+            id="others-without-service-name",
+        ),
+        pytest.param(
+            vpc_endpoints(S3, interface("dynamodb", "subnet-1", ServiceName=f"com.amazonaws.{FAR}.dynamodb")),
+            State.FAIL,
+            id="service-of-another-region",
+        ),
+        pytest.param(vpc_endpoints(S3, endpoint("dynamodb", VpcId="vpc-2")), State.FAIL, id="endpoint-of-another-vpc"),
     ],
 )
 def test_endpoints(world: World, expected: State) -> None:
@@ -538,3 +570,19 @@ def test_a_load_balancer_that_does_not_say_is_not_assessed() -> None:
         "elbv2:DescribeLoadBalancerAttributes", {"Attributes": []}, region=HOME, LoadBalancerArn=BALANCER
     )
     assert world.judge(FRONTS).state is State.NOT_ASSESSED
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [
+        ("docdb", State.NOT_APPLICABLE),
+        ("neptune", State.NOT_APPLICABLE),
+        ("custom-oracle-ee", State.NOT_APPLICABLE),
+        ("custom-sqlserver-web", State.NOT_APPLICABLE),
+        ("postgres", State.FAIL),
+        ("aurora-mysql", State.FAIL),
+    ],
+)
+def test_engines_without_upgrades_of_their_own_are_not_asked_for_them(engine: str, expected: State) -> None:
+    world = databases(database("one", Engine=engine, AutoMinorVersionUpgrade=False))
+    assert world.judge("rds-auto-minor-upgrade").state is expected

@@ -439,12 +439,28 @@ def peering(*routes: Mapping[str, Any], **changes: Any) -> World:
 
 def endpoints(*names: str, state: str = "available") -> World:
     """Build a world of one VPC in the home Region with endpoints for these services."""
-    found = [{"VpcId": "vpc-1", "ServiceName": f"com.amazonaws.{HOME}.{name}", "State": state} for name in names]
+    return vpc_endpoints(*(endpoint(name, State=state) for name in names))
+
+
+def endpoint(name: str, **changes: Any) -> dict[str, Any]:
+    """Return a gateway endpoint of the VPC with a route table."""
+    return {
+        "VpcId": "vpc-1",
+        "VpcEndpointType": "Gateway",
+        "ServiceName": f"com.amazonaws.{HOME}.{name}",
+        "State": "available",
+        "RouteTableIds": ["rtb-1"],
+        "SubnetIds": [],
+    } | changes
+
+
+def vpc_endpoints(*found: Mapping[str, Any]) -> World:
+    """Build a world of one VPC in the home Region with these endpoints."""
     return (
         World()
         .says("ec2:DescribeVpcs", {"Vpcs": []})
         .says("ec2:DescribeVpcs", {"Vpcs": [{"VpcId": "vpc-1", "OwnerId": ACCOUNT}]}, region=HOME)
-        .says("ec2:DescribeVpcEndpoints", {"VpcEndpoints": found})
+        .says("ec2:DescribeVpcEndpoints", {"VpcEndpoints": list(found)})
     )
 
 
