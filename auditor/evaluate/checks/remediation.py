@@ -16,44 +16,27 @@ from auditor.monitoring.chain.facts import Reaction
 from auditor.monitoring.chain.link import State
 from auditor.monitoring.chain.rules import ENABLED
 from auditor.monitoring.chain.topics import EVENTBRIDGE, Sender
-from auditor.monitoring.patterns.delivery import envelope
-from auditor.monitoring.patterns.errors import PatternError
-from auditor.monitoring.patterns.event_pattern import parse_event_pattern
-from auditor.monitoring.patterns.formula import holds
+from auditor.monitoring.patterns.coverage import Detector, World
+from auditor.monitoring.patterns.delivery import ALL_MANAGEMENT_EVENTS, detector_of_rule
+from auditor.monitoring.patterns.errors import PatternError, TooComplexError
+from auditor.monitoring.patterns.openings import Uncaught, touches, uncaught
+from auditor.monitoring.patterns.pattern import parse_rule
+from auditor.monitoring.patterns.records import describe
 
 RULES, TARGETS = "events:ListRules", "events:ListTargetsByRule"
 METRICS, QUEUES = "cloudwatch:GetMetricData", "sqs:GetQueueAttributes"
 _ACTING = frozenset({"lambda", "states", "ssm"})
 """Services whose targets can change a security group."""
 
-_PORT = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22}
-_GROUP = "sg-0123456789abcdef0"
-
-
-def _authorized(ranges: str, key: str, address: str) -> dict[str, Any]:
-    permission = {**_PORT, ranges: {"items": [{key: address}]}}
-    return {"groupId": _GROUP, "ipPermissions": {"items": [permission]}}
-
-
-def _modified(key: str, address: str) -> dict[str, Any]:
-    change = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, key: address}
-    rule = {"SecurityGroupRuleId": "sgr-0123456789abcdef0", "SecurityGroupRule": change}
-    return {"ModifySecurityGroupRulesRequest": {"GroupId": _GROUP, "SecurityGroupRule": rule}}
-
-
-_OPENINGS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "AuthorizeSecurityGroupIngress of 0.0.0.0/0": (
-        "AuthorizeSecurityGroupIngress",
-        _authorized("ipRanges", "cidrIp", "0.0.0.0/0"),
-    ),
-    "AuthorizeSecurityGroupIngress of ::/0": (
-        "AuthorizeSecurityGroupIngress",
-        _authorized("ipv6Ranges", "cidrIpv6", "::/0"),
-    ),
-    "ModifySecurityGroupRules to 0.0.0.0/0": ("ModifySecurityGroupRules", _modified("CidrIpv4", "0.0.0.0/0")),
-    "ModifySecurityGroupRules to ::/0": ("ModifySecurityGroupRules", _modified("CidrIpv6", "::/0")),
-}
-"""The ways to open port 22 to everybody: what they are called here, event name and request parameters."""
+_CLOSING = frozenset(
+    {
+        "AWS-CloseSecurityGroup",
+        "AWS-DisableIncomingSSHOnPort22",
+        "AWS-DisablePublicAccessForSecurityGroup",
+        "AWSConfigRemediation-RemoveUnrestrictedSourceIngressRules",
+    }
+)
+"""Automations of Amazon's own that take rules back: Systems Manager Automation Runbook Reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +49,19 @@ class _Figures:
 
 
 @dataclass(frozen=True, slots=True)
+class _Catching:
+    """An enabled rule that catches openings, not necessarily all of them."""
+
+    rule: Mapping[str, Any]
+    detector: Detector
+
+
+@dataclass(frozen=True, slots=True)
 class _Way:
     """An enabled rule that catches openings, and one target of it that can act."""
 
     rule: Mapping[str, Any]
-    caught: frozenset[str]
+    detector: Detector
     target: Mapping[str, Any]
     reaction: Reaction | None
     state: State
@@ -92,61 +83,57 @@ def opened_group_remediated(subject: Subject) -> Verdict:
     ``lambda:GetFunctionConcurrency``, ``lambda:GetPolicy``, ``stepfunctions:DescribeStateMachine``,
     ``cloudwatch:GetMetricData`` and ``sqs:GetQueueAttributes``.
     """
-    rules = _catching(subject)
+    rules, unjudged = _catching(subject)
     ways = list(_ways(subject, rules))
+    if not ways and unjudged:
+        return not_assessed(unjudged)
     if not rules:
         return failed("No enabled rule catches openings of security groups.", observed="no rule")
     if not ways:
         return failed("A rule catches openings of security groups, but no target of it can undo them.")
-    for rule, _ in rules:
-        subject.evidence.point(rule)
-    return _judged(subject, ways)
+    for one in rules:
+        subject.evidence.point(one.rule)
+    return _judged(subject, ways, unjudged)
 
 
-def _catching(subject: Subject) -> list[tuple[Mapping[str, Any], frozenset[str]]]:
-    return [
-        (rule, caught)
-        for rule in subject.evidence.items(RULES, "Rules[]", region=subject.region)
-        if text(rule, "State") in ENABLED and (caught := _caught(rule, subject.region))
-    ]
+def _catching(subject: Subject) -> tuple[list[_Catching], str]:
+    """Return the enabled rules that catch openings, and why another one could not be judged; empty for none."""
+    found: list[_Catching] = []
+    unjudged = ""
+    for rule in subject.evidence.items(RULES, "Rules[]", region=subject.region):
+        pattern, state = optional_text(rule, "EventPattern"), text(rule, "State")
+        if state not in ENABLED or not pattern:
+            continue
+        try:
+            parsed = parse_rule(pattern)
+        except PatternError:
+            continue
+        except TooComplexError as error:
+            unjudged = f"The pattern of the rule {text(rule, 'Name')} cannot be judged: {error}."
+            continue
+        reads = state == ALL_MANAGEMENT_EVENTS
+        detector = detector_of_rule(text(rule, "Name"), parsed, region=subject.region, reads=reads)
+        if touches(detector, _world(subject)):
+            found.append(_Catching(rule, detector))
+    return found, unjudged
 
 
-def _caught(rule: Mapping[str, Any], region: str) -> frozenset[str]:
-    pattern = optional_text(rule, "EventPattern")
-    if not pattern:
-        return frozenset()
-    try:
-        formula = parse_event_pattern(pattern).formula
-    except PatternError:
-        return frozenset()
-    return frozenset(name for name, (event, asked) in _OPENINGS.items() if holds(formula, _event(event, asked, region)))
+def _world(subject: Subject) -> World:
+    return World(subject.account.partition, subject.account.id, (subject.region,))
 
 
-def _event(name: str, asked: Mapping[str, Any], region: str) -> dict[str, Any]:
-    record = {
-        "eventType": "AwsApiCall",
-        "eventSource": "ec2.amazonaws.com",
-        "eventName": name,
-        "awsRegion": region,
-        "readOnly": False,
-        "userIdentity": {"type": "AssumedRole"},
-        "requestParameters": asked,
-    }
-    return envelope(record)
-
-
-def _ways(subject: Subject, rules: Sequence[tuple[Mapping[str, Any], frozenset[str]]]) -> Iterator[_Way]:
+def _ways(subject: Subject, rules: Sequence[_Catching]) -> Iterator[_Way]:
     view, known = subject.evidence, reactions(subject.evidence)
-    by_name = {text(rule, "Name"): (rule, caught) for rule, caught in rules}
+    by_name = {text(one.rule, "Name"): one for one in rules}
     for record, target in view.located(TARGETS, "Targets[]", region=subject.region):
-        rule, caught = by_name.get(str(dict(record.call.parameters)["Rule"]), ({}, frozenset()))
+        found = by_name.get(str(dict(record.call.parameters)["Rule"]))
         arn = text(target, "Arn")
-        if caught and Parts.of(arn).service in _ACTING:
+        if found is not None and Parts.of(arn).service in _ACTING:
             reaction = known.get(arn)
             state, sentence = _reacts(
-                arn, reaction, Sender(EVENTBRIDGE, subject.account.id, optional_text(rule, "Arn"))
+                arn, reaction, Sender(EVENTBRIDGE, subject.account.id, optional_text(found.rule, "Arn"))
             )
-            yield _Way(rule, caught, target, reaction, state, sentence)
+            yield _Way(found.rule, found.detector, target, reaction, state, sentence)
 
 
 def _reacts(arn: str, reaction: Reaction | None, sender: Sender) -> tuple[State, str]:
@@ -155,24 +142,34 @@ def _reacts(arn: str, reaction: Reaction | None, sender: Sender) -> tuple[State,
         state, sentence, _ = judge_reaction(reaction, arn, sender)
         return state, sentence
     kind, _, name = parts.name.partition("/")
-    if kind == "automation-definition" and name.startswith("AWS"):
+    name = name.partition(":")[0]
+    if kind == "automation-definition" and name in _CLOSING:
         return State.OK, f"The automation {name} is one of AWS's own."
     return State.UNKNOWN, f"Whether {parts.name[:120]} exists and undoes anything was not looked at."
 
 
-def _judged(subject: Subject, ways: Sequence[_Way]) -> Verdict:
-    missed = [name for name in _OPENINGS if not any(name in way.caught for way in ways)]
+def _left(subject: Subject, ways: Sequence[_Way]) -> Uncaught:
+    return uncaught([way.detector for way in ways], _world(subject))
+
+
+def _judged(subject: Subject, ways: Sequence[_Way], unjudged: str) -> Verdict:
+    missed = _left(subject, ways).missed
     told = [_told(subject.evidence, subject.region, way) for way in ways]
     details = {"chains": [{"links": one.links} for one in told], "reactions": [one.document for one in told]}
     sentences = " ".join(one.sentence for one in told)
     working = [one for one in told if one.way.state is State.OK]
     open_ways = [one.way for one in told if one.way.state is not State.BROKEN]
-    stopped = [name for name in _OPENINGS if not any(name in way.caught for way in open_ways)]
-    unsure = any(not any(name in one.way.caught for one in working) for name in _OPENINGS)
+    surely = _left(subject, [one.way for one in working])
+    unsure = bool(surely.missed or surely.undecided)
+    if missed and unjudged:
+        return not_assessed(f"{unjudged} {sentences}", observed=sentences, details=details)
     if missed:
-        reason = f"No rule with a target that can act catches {some(missed)}. {sentences}"
+        reason = (
+            f"No rule with a target that can act catches {some(list(missed))} in every case; an event that is missed: "
+            f"{describe(next(iter(missed.values())))}. {sentences}"
+        )
         return failed(reason, observed=sentences, details=details)
-    if stopped:
+    if _left(subject, open_ways).missed:
         return failed(sentences, observed=sentences, details=details)
     if trouble := [one.trouble for one in working if one.trouble]:
         return failed(f"{' '.join(trouble)} {sentences}", observed=sentences, details=details)

@@ -24,6 +24,21 @@ from itertools import pairwise
 from typing import Any
 
 from auditor.base.truth import Truth
+from auditor.monitoring.patterns.callers import (
+    ERROR_CODE,
+    EVENT_NAME,
+    EVENT_SOURCE,
+    FEDERATED,
+    IDENTITY_ARN,
+    IDENTITY_TYPE,
+    SERVICE_CALLER,
+    STS,
+    Keys,
+    Kind,
+    callers_of,
+    depends_on_caller,
+    shares,
+)
 from auditor.monitoring.patterns.errors import TooComplexError
 from auditor.monitoring.patterns.formula import (
     ABSENT,
@@ -37,20 +52,12 @@ from auditor.monitoring.patterns.language import Language, divide
 from auditor.monitoring.patterns.pattern import Pattern, matches, serialized
 from auditor.monitoring.patterns.records import (
     ACCOUNT,
-    ERROR_CODE,
     ERROR_MESSAGE,
-    EVENT_NAME,
-    EVENT_SOURCE,
     EVENT_TYPE,
-    IDENTITY_ARN,
-    IDENTITY_TYPE,
     READ_ONLY,
     REGION,
-    SERVICE_CALLER,
     SIGN_IN_RESULT,
     Field,
-    Keys,
-    Kind,
     build,
     consistent,
     field_of,
@@ -128,6 +135,8 @@ class Case:
             return Field(self.world.regions, always=True, closed=True)
         if keys == IDENTITY_TYPE and self.service_callers and self.kind is Kind.API:
             return Field((SERVICE_CALLER,), always=True, closed=True)
+        if keys == IDENTITY_TYPE and self.kind is Kind.API:
+            return Field(callers_of(str(self.fixed.get(EVENT_SOURCE, ""))), always=True, closed=True)
         for path, values in self.requirement.values:
             if path == keys and self.kind is Kind.API and not self.beyond_values:
                 return Field((ABSENT, *values), closed=True)
@@ -137,16 +146,20 @@ class Case:
 
 
 def cases(requirement: Requirement, world: World = ANYWHERE) -> tuple[Case, ...]:
-    """Divide a requirement into its cases: one for each name, or calls and sign-ins when any name counts."""
+    """Divide a requirement into its cases: one for each name, or one for each kind of record when any name counts."""
     if requirement.events:
         return tuple(_named_case(requirement, name, world) for name in requirement.events)
     fixed: dict[Keys, Any] = {EVENT_TYPE: Kind.API.value}
     if requirement.source:
         fixed[EVENT_SOURCE] = requirement.source
-    return (
+    calls = (
         _named_case(requirement, "ConsoleLogin", world),
         Case("", Kind.API, _placed(fixed, world), requirement, world),
     )
+    if requirement.source:
+        return calls
+    further = (Kind.CONSOLE, Kind.SERVICE)
+    return (*calls, *(Case("", kind, _placed({EVENT_TYPE: kind.value}, world), requirement, world) for kind in further))
 
 
 def _named_case(requirement: Requirement, name: str, world: World) -> Case:
@@ -340,7 +353,7 @@ class _Question:
                 asked[test.path.keys][test] = None
         if READ_ONLY in asked and EVENT_NAME not in case.fixed:
             asked.setdefault(EVENT_NAME, {})
-        if case.service_callers:
+        if case.service_callers or any(map(depends_on_caller, asked)):
             asked.setdefault(IDENTITY_TYPE, {})
         excluded = tuple(term.text for one in texts for term in getattr(one.pattern.words, "excluded", ()))
         if excluded:
@@ -445,7 +458,9 @@ def _coupling(keys: Keys, value: Any) -> Any:
     if keys in {IDENTITY_TYPE, SIGN_IN_RESULT, READ_ONLY}:
         return repr(value)
     if keys == EVENT_NAME:
-        return is_read(str(value))
+        return is_read(str(value)), value if value in FEDERATED.values() else ""
+    if keys == EVENT_SOURCE:
+        return value == STS, shares(str(value))
     if keys == IDENTITY_ARN:
         return value is ABSENT or str(value).endswith(":root")
     return value is ABSENT or isinstance(value, dict)

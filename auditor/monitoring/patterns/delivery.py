@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from auditor.monitoring.patterns.callers import EVENT_NAME, EVENT_SOURCE, Keys
 from auditor.monitoring.patterns.coverage import Detector
 from auditor.monitoring.patterns.event_pattern import Exactly, OneOf
 from auditor.monitoring.patterns.formula import (
@@ -27,7 +28,7 @@ from auditor.monitoring.patterns.formula import (
     necessary_values,
 )
 from auditor.monitoring.patterns.pattern import Dialect, Pattern
-from auditor.monitoring.patterns.records import ACCOUNT, EVENT_NAME, EVENT_SOURCE, EVENT_TYPE, READ_ONLY, REGION, Keys
+from auditor.monitoring.patterns.records import ACCOUNT, EVENT_TYPE, READ_ONLY, REGION
 from auditor.monitoring.patterns.rules import RULES, Rules
 
 DETAIL_TYPES = {

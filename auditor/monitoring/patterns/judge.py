@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from auditor.monitoring.patterns.callers import ERROR_CODE, EVENT_NAME, EVENT_SOURCE, IDENTITY_TYPE, Keys, Kind
 from auditor.monitoring.patterns.coverage import (
     ANYWHERE,
     Budget,
@@ -37,16 +38,10 @@ from auditor.monitoring.patterns.formula import (
 )
 from auditor.monitoring.patterns.pattern import Dialect, parse_pattern
 from auditor.monitoring.patterns.records import (
-    ERROR_CODE,
-    EVENT_NAME,
-    EVENT_SOURCE,
-    IDENTITY_TYPE,
     KNOWN_NAMES,
     MFA_USED,
     READ_ONLY,
     SIGN_IN_RESULT,
-    Keys,
-    Kind,
     build,
     describe,
     field_of,

@@ -9,24 +9,35 @@ pattern. The people and addresses are invented; the addresses are those set asid
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from auditor.monitoring.patterns.callers import (
+    CALLERS,
+    ERROR_CODE,
+    EVENT_NAME,
+    EVENT_SOURCE,
+    FEDERATED,
+    IDENTITY,
+    IDENTITY_ARN,
+    IDENTITY_TYPE,
+    INVOKED_BY,
+    OTHER_ACCOUNT,
+    OWN,
+    SAML_PROVIDER,
+    SERVICE_CALLER,
+    SESSION,
+    SIGNING_IN,
+    STS,
+    Assignment,
+    Keys,
+    Kind,
+    caller_agrees,
+    identity,
+)
 from auditor.monitoring.patterns.formula import ABSENT, Key
 from auditor.monitoring.patterns.language import ANY, EVERYTHING, Language, Times
 from auditor.monitoring.patterns.regex import parse_regex
-
-Keys = tuple[Key, ...]
-Assignment = Mapping[Keys, Any]
-"""Fields that are decided so far, by path; ``ABSENT`` for a field that the record does not have."""
-
-
-class Kind(StrEnum):
-    """The two sorts of record that differ in more than their values."""
-
-    API = "AwsApiCall"
-    SIGN_IN = "AwsConsoleSignIn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,36 +73,25 @@ def _shape(source: str) -> Language:
     return parse_regex(source, source, 0)
 
 
-EVENT_NAME: Keys = ("eventName",)
-EVENT_SOURCE: Keys = ("eventSource",)
 EVENT_TYPE: Keys = ("eventType",)
 REGION: Keys = ("awsRegion",)
 ACCOUNT: Keys = ("recipientAccountId",)
 READ_ONLY: Keys = ("readOnly",)
-ERROR_CODE: Keys = ("errorCode",)
 ERROR_MESSAGE: Keys = ("errorMessage",)
-IDENTITY_TYPE: Keys = ("userIdentity", "type")
-IDENTITY_ARN: Keys = ("userIdentity", "arn")
-INVOKED_BY: Keys = ("userIdentity", "invokedBy")
 SIGN_IN_RESULT: Keys = ("responseElements", "ConsoleLogin")
 MFA_USED: Keys = ("additionalEventData", "MFAUsed")
 
 SAMPLE_ACCOUNT = "111122223333"
 _DIGITS = "^[0-9]{12}$"
-_PEOPLE = ("IAMUser", "AssumedRole", "Root", "FederatedUser")
-SERVICE_CALLER = "AWSService"
-"""``userIdentity.type`` of calls that a service makes by itself: nobody's change, so that a filter may leave them
-out."""
-
 _FIELDS: dict[Keys, Field] = {
     ("eventVersion",): Field(("1.11",), always=True, shape=r"^1\.[0-9]+$"),
     ("eventTime",): Field(("2026-10-14T09:21:07Z",), always=True, shape="^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]+Z$"),
     EVENT_SOURCE: Field(
-        ("dynamodb.amazonaws.com", "ec2.amazonaws.com", "iam.amazonaws.com"),
+        ("dynamodb.amazonaws.com", "ec2.amazonaws.com", "iam.amazonaws.com", STS),
         always=True,
         shape=r"^[a-z0-9-]+\.amazonaws\.com$",
     ),
-    EVENT_NAME: Field(("ListTables", "CreateTable"), always=True, shape="^[A-Z][A-Za-z0-9]+$"),
+    EVENT_NAME: Field(("ListTables", "CreateTable", *FEDERATED.values()), always=True, shape="^[A-Z][A-Za-z0-9]+$"),
     REGION: Field(("eu-central-1", "us-east-1", "ap-southeast-2"), always=True, shape="^[a-z]{2}-[a-z]+[a-z-]*-[0-9]$"),
     ("sourceIPAddress",): Field(
         ("198.51.100.7", "203.0.113.24"),
@@ -100,7 +100,7 @@ _FIELDS: dict[Keys, Field] = {
     ),
     ("userAgent",): Field(("aws-cli/2.31.3 md/awscrt#0.27.6", "console.amazonaws.com"), always=True),
     ACCOUNT: Field((SAMPLE_ACCOUNT, "444455556666"), always=True, shape=_DIGITS),
-    IDENTITY_TYPE: Field(_PEOPLE, always=True, closed=True),
+    IDENTITY_TYPE: Field(OWN, always=True, closed=True),
     ERROR_CODE: Field(
         (ABSENT, "AccessDenied", "Client.UnauthorizedOperation", "ValidationException"),
         shape="^[A-Za-z][A-Za-z0-9.]+$",
@@ -115,7 +115,9 @@ _FIELDS: dict[Keys, Field] = {
     ("requestParameters",): Field(({}, None), closed=True),
     ("responseElements",): Field((None, {}), closed=True),
     ("additionalEventData",): Field((ABSENT, {}), closed=True),
-    ("userIdentity",): Field(({},), closed=True),
+    IDENTITY: Field(({},), closed=True),
+    SESSION: Field(({}, ABSENT), closed=True),
+    ("userIdentity", "onBehalfOf"): Field((ABSENT, {}), closed=True),
     ("userIdentity", "accountId"): Field((SAMPLE_ACCOUNT, "444455556666"), shape=_DIGITS),
     ("userIdentity", "sessionContext", "attributes", "mfaAuthenticated"): Field(("false", "true", ABSENT), closed=True),
     IDENTITY_ARN: Field(
@@ -135,12 +137,44 @@ _IN_SIGN_IN: dict[Keys, Field] = {
     MFA_USED: Field(("No", "Yes"), always=True, closed=True),
     INVOKED_BY: Field((ABSENT,), closed=True),
     READ_ONLY: Field((False, ABSENT), closed=True),
-    IDENTITY_TYPE: Field(("IAMUser", "Root", "AssumedRole"), always=True, closed=True),
+    IDENTITY_TYPE: Field(SIGNING_IN, always=True, closed=True),
+    SAML_PROVIDER: Field(
+        (ABSENT, f"arn:aws:iam::{SAMPLE_ACCOUNT}:saml-provider/example"), shape="^arn:aws.*:saml-provider/.+$"
+    ),
 }
 
 _IN_API: dict[Keys, Field] = {
     SIGN_IN_RESULT: Field((ABSENT,), closed=True),
     MFA_USED: Field((ABSENT,), closed=True),
+    SAML_PROVIDER: Field((ABSENT,), closed=True),
+}
+
+_IN_CONSOLE: dict[Keys, Field] = {
+    **_IN_API,
+    EVENT_SOURCE: Field(("billingconsole.amazonaws.com",), always=True, closed=True),
+    EVENT_NAME: Field(("SetContactAddress", "DownloadInvoice"), always=True, shape="^[A-Z][A-Za-z0-9]+$"),
+    ERROR_CODE: Field((ABSENT,), closed=True),
+    ERROR_MESSAGE: Field((ABSENT,), closed=True),
+    INVOKED_BY: Field((ABSENT,), closed=True),
+    IDENTITY_TYPE: Field(SIGNING_IN, always=True, closed=True),
+}
+"""Actions in the console that are no calls of the API, such as those of billing; none was seen refused."""
+
+_IN_SERVICE: dict[Keys, Field] = {
+    **_IN_API,
+    EVENT_SOURCE: Field(("kms.amazonaws.com", "acm.amazonaws.com"), always=True, shape=r"^[a-z0-9-]+\.amazonaws\.com$"),
+    EVENT_NAME: Field(("RotateKey", "RenewCertificate"), always=True, shape="^[A-Z][A-Za-z0-9]+$"),
+    ERROR_CODE: Field((ABSENT,), closed=True),
+    ERROR_MESSAGE: Field((ABSENT,), closed=True),
+    IDENTITY_TYPE: Field((SERVICE_CALLER, "Root"), always=True, closed=True),
+}
+"""What services do by themselves: CloudTrail User Guide, "Non-API events captured by CloudTrail"."""
+
+_BY_KIND: Mapping[Kind, Mapping[Keys, Field]] = {
+    Kind.API: _IN_API,
+    Kind.SIGN_IN: _IN_SIGN_IN,
+    Kind.CONSOLE: _IN_CONSOLE,
+    Kind.SERVICE: _IN_SERVICE,
 }
 
 _HOLDS_ANYTHING = frozenset({"requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"})
@@ -148,8 +182,7 @@ _HOLDS_ANYTHING = frozenset({"requestParameters", "responseElements", "additiona
 
 def field_of(keys: Keys, kind: Kind) -> Field:
     """Return what a record of that kind may hold at a path; unknown fields are optional and may hold anything."""
-    special = (_IN_SIGN_IN if kind is Kind.SIGN_IN else _IN_API).get(keys)
-    if known := special or _FIELDS.get(keys):
+    if known := _BY_KIND[kind].get(keys) or _FIELDS.get(keys):
         return known
     return Field((ABSENT, "example"), nullable=keys[0] in _HOLDS_ANYTHING, texts_only=keys[0] == "userIdentity")
 
@@ -164,61 +197,15 @@ KNOWN_NAMES = (
 )
 """Names that records use, for suggestions when a pattern misspells one."""
 
-_SESSION = ("userIdentity", "sessionContext")
-_ISSUER = tuple((*_SESSION, "sessionIssuer", name) for name in ("type", "principalId", "arn", "accountId", "userName"))
-_ATTRIBUTES = tuple((*_SESSION, "attributes", name) for name in ("creationDate", "mfaAuthenticated"))
-_WHO = tuple(("userIdentity", name) for name in ("principalId", "arn", "accountId"))
-_KEY: Keys = ("userIdentity", "accessKeyId")
-_NAME: Keys = ("userIdentity", "userName")
-
-_ALWAYS: dict[str, frozenset[Keys]] = {
-    "IAMUser": frozenset({*_WHO, _NAME, _KEY}),
-    "AssumedRole": frozenset({*_WHO, _KEY, *_ISSUER, *_ATTRIBUTES}),
-    "Root": frozenset({*_WHO}),
-    "FederatedUser": frozenset({*_WHO, _KEY, *_ISSUER, *_ATTRIBUTES}),
-    SERVICE_CALLER: frozenset({INVOKED_BY}),
-}
-_SOMETIMES: dict[str, frozenset[Keys]] = {
-    "IAMUser": frozenset({*_ATTRIBUTES, INVOKED_BY}),
-    "AssumedRole": frozenset({INVOKED_BY}),
-    "Root": frozenset({_KEY, *_ATTRIBUTES, INVOKED_BY}),
-    "FederatedUser": frozenset({INVOKED_BY}),
-    SERVICE_CALLER: frozenset(),
-}
-_IDENTITY = frozenset().union(*_ALWAYS.values(), *_SOMETIMES.values())
-
 
 def consistent(assignment: Assignment, kind: Kind) -> bool:
     """Say whether the fields decided so far can stand in one real record."""
     return (
-        _identity_agrees(assignment, kind)
+        caller_agrees(assignment, kind)
         and _outcome_agrees(assignment, kind)
         and _name_agrees(assignment, kind)
         and _parents_agree(assignment)
     )
-
-
-def _identity_agrees(assignment: Assignment, kind: Kind) -> bool:
-    who = assignment.get(IDENTITY_TYPE)
-    if who is None:
-        return True
-    always, sometimes = presence(str(who), kind)
-    for keys, value in assignment.items():
-        if keys in _IDENTITY and (keys in always if value is ABSENT else keys not in always and keys not in sometimes):
-            return False
-    arn = assignment.get(IDENTITY_ARN, ABSENT)
-    return arn is ABSENT or str(arn).endswith(":root") is (who == "Root")
-
-
-@cache
-def presence(who: str, kind: Kind) -> tuple[frozenset[Keys], frozenset[Keys]]:
-    """Return the identity fields that records of such a caller always and sometimes have."""
-    always, sometimes = _ALWAYS.get(who, frozenset()), _SOMETIMES.get(who, frozenset())
-    if kind is Kind.SIGN_IN and who != "AssumedRole":
-        # sign-in records have no session, and failed ones neither ARN nor key
-        named = frozenset({_NAME} if who == "IAMUser" else ())
-        return frozenset({("userIdentity", "accountId")}) | named, frozenset({*_WHO, _KEY})
-    return always, sometimes
 
 
 def _outcome_agrees(assignment: Assignment, kind: Kind) -> bool:
@@ -234,7 +221,7 @@ def _outcome_agrees(assignment: Assignment, kind: Kind) -> bool:
 
 def is_read(name: str) -> bool:
     """Guess from an event name whether CloudTrail marks it read-only."""
-    return name.startswith(("Describe", "Get", "List", "Head", "Lookup", "Search", "BatchGet"))
+    return name.startswith(("Describe", "Get", "List", "Head", "Lookup", "Search", "BatchGet", "AssumeRole"))
 
 
 def _name_agrees(assignment: Assignment, kind: Kind) -> bool:
@@ -242,7 +229,7 @@ def _name_agrees(assignment: Assignment, kind: Kind) -> bool:
     if name is None:
         return True
     read = assignment.get(READ_ONLY, ABSENT)
-    if kind is Kind.API and read is not ABSENT and read is not is_read(str(name)):
+    if kind is not Kind.SIGN_IN and read is not ABSENT and read is not is_read(str(name)):
         return False
     return kind is Kind.SIGN_IN or name != "ConsoleLogin"
 
@@ -279,11 +266,13 @@ def build(assignment: Assignment, kind: Kind, style: int = 0) -> dict[str, Any]:
         a record with its fields in the order in which CloudTrail writes them.
     """
     decided = dict(assignment)
-    who = str(decided.setdefault(IDENTITY_TYPE, ("AssumedRole", "IAMUser")[style] if kind is Kind.API else "IAMUser"))
+    usual = {Kind.API: ("AssumedRole", "IAMUser")[style], Kind.SERVICE: SERVICE_CALLER}
+    who = str(decided.setdefault(IDENTITY_TYPE, usual.get(kind, "IAMUser")))
+    _decide_caller(decided, who, style)
     _decide_event(decided, kind, style)
     record: dict[str, Any] = {
         "eventVersion": ("1.11", "1.10")[style],
-        "userIdentity": _identity(who, kind, style, str(decided.get(ACCOUNT, SAMPLE_ACCOUNT))),
+        "userIdentity": identity(who, kind, style, str(decided.get(ACCOUNT, SAMPLE_ACCOUNT))),
         "eventTime": ("2026-10-14T09:21:07Z", "2026-10-27T18:05:42Z")[style],
         "eventSource": "",
         "eventName": "",
@@ -307,6 +296,19 @@ def build(assignment: Assignment, kind: Kind, style: int = 0) -> dict[str, Any]:
     return record if style == 0 else dict(reversed(record.items()))
 
 
+def _decide_caller(decided: dict[Keys, Any], who: str, style: int) -> None:
+    """Decide what goes with a caller: the one call of a federated one, the names that a service gives as address."""
+    if call := FEDERATED.get(who):
+        decided |= {EVENT_SOURCE: STS, EVENT_NAME: call}
+    if who == OTHER_ACCOUNT:
+        source = decided.setdefault(EVENT_SOURCE, ("sqs.amazonaws.com", "s3.amazonaws.com")[style])
+        decided.setdefault(EVENT_NAME, {"sqs.amazonaws.com": "GetQueueAttributes"}.get(source, "GetBucketPolicy"))
+    if who == SERVICE_CALLER:
+        name = decided.setdefault(INVOKED_BY, ("cloudformation.amazonaws.com", "autoscaling.amazonaws.com")[style])
+        for keys in (("sourceIPAddress",), ("userAgent",)):
+            decided.setdefault(keys, name)
+
+
 def _decide_event(decided: dict[Keys, Any], kind: Kind, style: int) -> None:
     code = decided.setdefault(ERROR_CODE, ABSENT)
     if kind is Kind.SIGN_IN:
@@ -319,8 +321,13 @@ def _decide_event(decided: dict[Keys, Any], kind: Kind, style: int) -> None:
         decided.setdefault(MFA_USED, "No")
         decided.setdefault(("additionalEventData", "LoginTo"), "https://console.aws.amazon.com/console/home")
         decided.setdefault(READ_ONLY, False)
-    else:
+    elif kind is Kind.API:
         _decide_call(decided, str(code), style)
+    else:
+        for keys in (EVENT_SOURCE, EVENT_NAME):
+            decided.setdefault(keys, field_of(keys, kind).samples[0])
+        decided.setdefault(ERROR_MESSAGE, ABSENT)
+        decided.setdefault(READ_ONLY, False)
     decided.setdefault(REGION, ("eu-central-1", "us-east-1")[style])
 
 
@@ -373,61 +380,10 @@ def _enter(place: Any, key: Key, following: Key) -> Any:
     return None
 
 
-def _identity(who: str, kind: Kind, style: int, account: str) -> dict[str, Any]:
-    user = ("alice", "bob")[style]
-    role = ("deployment", "operations")[style]
-    key = ("ASIAEXAMPLEKEY000001", "ASIAEXAMPLEKEY000002")[style]
-    identity: dict[str, Any] = {"type": who}
-    match who:
-        case "IAMUser":
-            identity |= {"principalId": ("AIDAEXAMPLEUSER00001", "AIDAEXAMPLEUSER00002")[style]}
-            identity |= {"arn": f"arn:aws:iam::{account}:user/{user}", "accountId": account}
-            identity |= {"accessKeyId": ("AKIAEXAMPLEKEY000001", "AKIAEXAMPLEKEY000002")[style], "userName": user}
-        case "Root":
-            identity |= {"principalId": account, "arn": f"arn:aws:iam::{account}:root", "accountId": account}
-        case "AssumedRole" | "FederatedUser":
-            session = f"assumed-role/{role}/{user}" if who == "AssumedRole" else f"federated-user/{user}"
-            identity |= {"principalId": f"AROAEXAMPLEROLE0000{style + 1}:{user}"}
-            identity |= {"arn": f"arn:aws:sts::{account}:{session}", "accountId": account, "accessKeyId": key}
-            identity["sessionContext"] = _session(who, role, account, style)
-        case _:
-            identity |= {"invokedBy": ("cloudformation.amazonaws.com", "autoscaling.amazonaws.com")[style]}
-    always, sometimes = presence(who, kind)
-    for keys in sorted(_IDENTITY - always - sometimes):
-        _write({"userIdentity": identity}, keys, ABSENT)
-    return identity
-
-
-def _session(who: str, role: str, account: str, style: int) -> dict[str, Any]:
-    kind = "Role" if who == "AssumedRole" else "IAMUser"
-    return {
-        "sessionIssuer": {
-            "type": kind,
-            "principalId": f"AROAEXAMPLEROLE0000{style + 1}",
-            "arn": f"arn:aws:iam::{account}:{kind.lower().removeprefix('iam')}/{role}",
-            "accountId": account,
-            "userName": role,
-        },
-        "attributes": {
-            "creationDate": ("2026-10-14T08:58:31Z", "2026-10-27T17:40:11Z")[style],
-            "mfaAuthenticated": "false",
-        },
-    }
-
-
-_CALLERS = {
-    "IAMUser": "an IAM user",
-    "AssumedRole": "an assumed role",
-    "Root": "the root user",
-    "FederatedUser": "a federated user",
-    SERVICE_CALLER: "an AWS service",
-}
-
-
 def describe(record: Mapping[str, Any]) -> str:
     """Say in words what a record tells."""
     identity = record.get("userIdentity", {})
-    who = _CALLERS.get(str(identity.get("type")), "somebody")
+    who = CALLERS.get(str(identity.get("type")), "somebody")
     name = record.get("eventName")
     if name == "ConsoleLogin":
         result = record.get("responseElements", {}).get("ConsoleLogin")

@@ -171,6 +171,33 @@ def only(*names: str) -> dict[str, Any]:
         ),
         pytest.param(rules(event_rule(), target=AUTOMATION), State.PASS, "AWS's own", id="automation-of-aws"),
         pytest.param(rules(event_rule(), target=OWN), State.NOT_ASSESSED, "not looked at", id="own-automation"),
+        pytest.param(
+            rules(event_rule(), target=AUTOMATION.replace("DisablePublicAccessForSecurityGroup", "NoSuchThing")),
+            State.NOT_ASSESSED,
+            "not looked at",
+            id="automation-that-aws-does-not-have",
+        ),
+        *[
+            pytest.param(
+                rules(event_rule(detail={"eventName": OPENINGS, **narrowed})), State.FAIL, words, id=f"narrowed-{words}"
+            )
+            for narrowed, words in (
+                ({"userIdentity": {"type": ["AssumedRole"]}}, "IAM user"),
+                ({"userIdentity": {"type": [{"anything-but": "Root"}]}}, "the root user"),
+                ({"userIdentity": {"invokedBy": [{"exists": True}]}}, "closes"),
+                ({"sourceIPAddress": [{"prefix": "198.51.100."}]}, "in every case"),
+                ({"userAgent": [{"prefix": "console"}]}, "that is missed"),
+            )
+        ],
+        pytest.param(
+            rules(
+                event_rule("a", detail={"eventName": OPENINGS, "userIdentity": {"type": ["Root"]}}),
+                event_rule("b", detail={"eventName": OPENINGS, "userIdentity": {"type": [{"anything-but": "Root"}]}}),
+            ),
+            State.PASS,
+            "rule b",
+            id="two-rules-share-the-callers",
+        ),
     ],
 )
 def test_rules_that_undo_openings(world: World, expected: State, words: str) -> None:

@@ -7,22 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auditor.monitoring.patterns.callers import ERROR_CODE, EVENT_NAME, EVENT_SOURCE, IDENTITY_TYPE, INVOKED_BY, Kind
 from auditor.monitoring.patterns.coverage import World
 from auditor.monitoring.patterns.errors import PatternError
 from auditor.monitoring.patterns.formula import ABSENT
 from auditor.monitoring.patterns.judge import Coverage, judge_patterns
 from auditor.monitoring.patterns.pattern import matches, parse_filter
-from auditor.monitoring.patterns.records import (
-    ERROR_CODE,
-    EVENT_NAME,
-    EVENT_SOURCE,
-    IDENTITY_TYPE,
-    INVOKED_BY,
-    REGION,
-    Kind,
-    build,
-    consistent,
-)
+from auditor.monitoring.patterns.records import REGION, build, consistent
 from auditor.monitoring.patterns.requirement import Requirement, requirement_from
 from tests.monitoring.patterns.catalogue import requirement
 from tests.monitoring.patterns.mistakes import MISTAKES, Mistake

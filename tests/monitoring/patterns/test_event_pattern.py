@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.events.models import EventPattern
 
+from auditor.monitoring.patterns.callers import EVENT_NAME, EVENT_SOURCE, Kind
 from auditor.monitoring.patterns.delivery import detector_of_rule, envelope
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
 from auditor.monitoring.patterns.judge import judge, judge_patterns
 from auditor.monitoring.patterns.pattern import matches, parse_pattern, parse_rule
-from auditor.monitoring.patterns.records import EVENT_NAME, EVENT_SOURCE, Kind, build
+from auditor.monitoring.patterns.records import build
 from tests.monitoring.patterns.catalogue import requirement
 
 

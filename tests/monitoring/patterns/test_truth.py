@@ -245,7 +245,8 @@ def test_records_are_written_alike_whatever_the_hash_seed() -> None:
     """What AWS is asked is evidence, so its bytes may not depend on the order in which a set is walked."""
     script = (
         "from auditor.monitoring.patterns.pattern import serialized\n"
-        "from auditor.monitoring.patterns.records import IDENTITY_TYPE, Kind, build\n"
+        "from auditor.monitoring.patterns.callers import IDENTITY_TYPE, Kind\n"
+        "from auditor.monitoring.patterns.records import build\n"
         "for who in ('Root', 'IAMUser', 'AWSService'):\n"
         "    for kind in Kind:\n"
         "        print(serialized(build({IDENTITY_TYPE: who}, kind)))\n"
