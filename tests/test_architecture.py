@@ -43,6 +43,8 @@ MONITORING = ("patterns", "chain", "infrastructure")
 AWS_BORDER = (
     "auditor.collect",
     "auditor.trail.fetch",
+    "auditor.events.lookup",
+    "auditor.events.athena",
     "auditor.seal.kms",
     "auditor.deliver",
     "auditor.simulator",

@@ -1,24 +1,19 @@
 """``auditor events``: questions over CloudTrail events, each with what was searched for its answer."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from auditor.base.errors import UsageError
-from auditor.base.period import Period, parse_past_period, parse_time
 from auditor.cli import echo_json, printable
-from auditor.cli.options import moment_of
+from auditor.cli.events_source import narrowed, opened
 
 if TYPE_CHECKING:  # DuckDB is imported when a question is asked
     from auditor.events.answer import Answer
     from auditor.events.filters import Filters
-    from auditor.events.opened import EventStore
     from auditor.events.question import Question
 
 _PATH = click.Path(path_type=Path)
@@ -34,13 +29,13 @@ class _Questions(click.Group):
 
 @click.group(cls=_Questions)
 def command() -> None:
-    r"""Ask what happened in a period.
+    """Ask what happened in a period.
 
     \b
     auditor events list                 the questions
     auditor events show root-activity   one of them, with its SQL
     auditor events root-activity --dir FOLDER --period 2026-10
-    """
+    """  # noqa: D301 - click's mark for lines that stay as they are
 
 
 def _with_questions(function: _Command) -> _Command:
@@ -54,16 +49,30 @@ def _with_questions(function: _Command) -> _Command:
     )(function)
 
 
-_OPTIONS = (
+_SOURCE = (
     click.option("--trail", metavar="ARN|NAME", help="A trail of the account; a name counts in --home-region."),
     click.option("--s3", "place", metavar="S3URI", help="s3://bucket/prefix: every trail that wrote there."),
     click.option("--dir", "folder", type=_PATH, metavar="FOLDER", help="Downloaded objects: offline."),
     click.option("--keys", "key_file", type=_PATH, metavar="FILE", help="Archived public keys (ListPublicKeys)."),
     click.option("--bucket", metavar="NAME", help="With --dir: the bucket the objects come from."),
+    click.option("--pack", type=_PATH, metavar="PACK", help="What a pack keeps of the events, and no more."),
+    click.option("--lookup", is_flag=True, help="Event history of the account (90 days, management events, no proof)."),
     click.option("--store", type=_PATH, metavar="DIR", help="Keeps what was read; alone: asks what was kept."),
     click.option("--period", metavar="PERIOD", help="last-month (default), 2026-10, 2026-Q3, 24h, 7d or START/END."),
     click.option("--since", metavar="TIME", help="Only events from then on."),
     click.option("--until", metavar="TIME", help="Only events before then; a date counts whole."),
+    click.option("--region", "regions", multiple=True, metavar="REGION", help="Only this Region; repeatable."),
+    click.option("--account", "accounts", multiple=True, metavar="ID", help="Only this account; repeatable."),
+    click.option("--limit", type=click.IntRange(0), default=10_000, show_default=True, help="Rows at most; 0 for all."),
+    click.option("--csv", "as_csv", is_flag=True, help="Print CSV."),
+    click.option("--profile", metavar="NAME", help="Profile of the AWS configuration."),
+    click.option("--home-region", metavar="REGION", help="Region in which a trail's name is looked up."),
+    click.option("--as-of", metavar="TIME", help="Moment that decides which digests are due; default: now."),
+    click.option("--concurrency", type=click.IntRange(1, 512), help="Requests under way at once; default: adapts."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
+    click.option("--quiet", is_flag=True, help="No progress."),
+)
+_NARROWING = (
     click.option(
         "--user", "users", multiple=True, metavar="WHO", help="ARN, user, session or key; * stands for anything."
     ),
@@ -73,20 +82,21 @@ _OPTIONS = (
     ),
     click.option("--ip", "ips", multiple=True, metavar="CIDR", help="Source address, range or service name."),
     click.option("--event", "events", multiple=True, metavar="NAME", help="Name of a call; * stands for anything."),
-    click.option("--region", "regions", multiple=True, metavar="REGION", help="Only this Region; repeatable."),
-    click.option("--account", "accounts", multiple=True, metavar="ID", help="Only this account; repeatable."),
     click.option("--errors", type=click.Choice(["only", "without"]), help="Refused and failed calls alone, or none."),
     click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the question."),
-    click.option("--limit", type=click.IntRange(0), default=10_000, show_default=True, help="Rows at most; 0 for all."),
-    click.option("--csv", "as_csv", is_flag=True, help="Print CSV."),
     click.option("--parquet", type=_PATH, metavar="FILE", help="Write all rows as Parquet as well."),
-    click.option("--profile", metavar="NAME", help="Profile of the AWS configuration."),
-    click.option("--home-region", metavar="REGION", help="Region in which a trail's name is looked up."),
-    click.option("--as-of", metavar="TIME", help="Moment that decides which digests are due; default: now."),
-    click.option("--concurrency", type=click.IntRange(1, 512), help="Requests under way at once; default: adapts."),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
-    click.option("--quiet", is_flag=True, help="No progress."),
 )
+
+
+def _with(function: _Command, options: Sequence[Callable[[_Command], _Command]]) -> _Command:
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _with_source(function: _Command) -> _Command:
+    """Add the options that say what is asked, about when, and in which form it is answered."""
+    return _with(function, _SOURCE)
 
 
 def _asking(name: str) -> click.Command:
@@ -95,9 +105,7 @@ def _asking(name: str) -> click.Command:
     def ask(values: tuple[str, ...], **options: Any) -> int:
         return _ask(name, values, options)
 
-    function: _Command = ask
-    for option in reversed((click.argument("values", nargs=-1), *_OPTIONS)):
-        function = option(_with_questions(function) if option is _OPTIONS[-1] else function)
+    function = _with(_with_questions(ask), (click.argument("values", nargs=-1), *_SOURCE, *_NARROWING))
     words = (
         f"Ask {name!r}; `auditor events show {name}` tells what it answers. Values without a name are those of the "
         "question's parameters that have no default.\n\nExit codes: 0 answered, 3 a part of what was asked could not "
@@ -121,6 +129,52 @@ def list_questions(*, folders: tuple[Path, ...], as_json: bool) -> int:
     for name, question in questions.items():
         click.echo(f"{name:<{width}}  {question.title}")
     return 0
+
+
+@command.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def anatomy(*, file: IO[bytes], as_json: bool) -> int:
+    """Explain each field of a record, offline; FILE may be - for stdin, and a log file or any container of records."""
+    from auditor.events.anatomy import explain, remarks
+    from auditor.evidence.records import read_records
+
+    found = [item for item in read_records(file.read(), file.name).records if item.record]
+    explained = [(item.place, explain(item.record), remarks(item.record)) for item in found]
+    if as_json:
+        records = [
+            {"place": place, "fields": [line.document() for line in lines], "remarks": list(words)}
+            for place, lines, words in explained
+        ]
+        echo_json({"exit_code": 0, "records": records})
+        return 0
+    for place, lines, words in explained:
+        click.echo(printable(f"Record {place}" if place else "Record"))
+        for line in lines:
+            click.echo(printable(f"  {line.path}{f' = {line.value}' if line.value else ''}"))
+            if line.meaning:
+                click.echo(f"      {line.meaning}")
+        for remark in words:
+            click.echo(f"  * {remark}")
+    return 0
+
+
+@command.command("sql")
+@click.argument("statement")
+@_with_source
+def sql(*, statement: str, **options: Any) -> int:
+    """Ask in SQL of your own: one SELECT over events, calls, all_events, aggregated, files and copies.
+
+    Nothing but the store can be read, and nothing written.
+    """
+    from auditor.events.select import select
+
+    if options["as_json"] and options["as_csv"]:
+        raise UsageError("--json and --csv exclude each other")
+    with opened(options) as (store, period):
+        answer = select(store, statement, narrowed(period, options), limit=options["limit"])
+    _print(answer, options)
+    return answer.exit_code
 
 
 @command.command()
@@ -172,8 +226,8 @@ def _ask(name: str, values: Sequence[str], options: Mapping[str, Any]) -> int:
     filters = _filters(options)
     if options["parquet"] is not None:
         options["parquet"].resolve().parent.stat()
-    with _opened(options) as (store, period):
-        asked = Asked(question, _narrowed(period, options), filters, given, options["limit"])
+    with opened(options) as (store, period):
+        asked = Asked(question, narrowed(period, options), filters, given, options["limit"])
         answer = ask(store, asked, parquet=options["parquet"])
     _print(answer, options)
     return answer.exit_code
@@ -197,82 +251,6 @@ def _filters(options: Mapping[str, Any]) -> "Filters":
 
     names = ("users", "roles", "resources", "ips", "events", "regions", "accounts")
     return Filters(**{name: tuple(options[name]) for name in names}, errors=options["errors"] or "")
-
-
-def _narrowed(period: Period, options: Mapping[str, Any]) -> Period:
-    """Return the period between ``--since`` and ``--until``."""
-    if not options["since"] and not options["until"]:
-        return period
-    start = _time(options["since"], "--since") if options["since"] else period.start
-    end = _time(options["until"], "--until", whole=True) if options["until"] else period.end
-    return Period(start, end, f"{start:%Y%m%dT%H%MZ}-{end:%Y%m%dT%H%MZ}")
-
-
-def _time(text: str, option: str, *, whole: bool = False) -> datetime:
-    from datetime import timedelta
-
-    try:
-        moment = parse_time(text)
-    except ValueError as error:
-        raise UsageError(
-            f"{option}: {text!r} is no RFC 3339 date or time", hint="such as 2026-10-05T13:00:00Z"
-        ) from error
-    date_only = len(text) == len("2026-10-05")
-    return moment + timedelta(days=1) if whole and date_only else moment
-
-
-@contextmanager
-def _opened(options: Mapping[str, Any]) -> Iterator[tuple["EventStore", Period]]:
-    """Open what is asked: a kept store, or one filled now; one without a folder goes when the question is answered."""
-    from auditor.events.opened import EventStore
-
-    named = [name for name in ("trail", "place", "folder") if options[name]]
-    if not named and options["store"]:
-        store = EventStore(options["store"])
-        held = store.card["period"]
-        yield store, _asked_period(options) or Period(parse_time(held["start"]), parse_time(held["end"]), held["label"])
-        return
-    if options["store"]:
-        yield _filled(options["store"], options)
-        return
-    with TemporaryDirectory(prefix="auditor-events-") as scratch:
-        yield _filled(Path(scratch) / "store", options)
-
-
-def _asked_period(options: Mapping[str, Any]) -> Period | None:
-    return parse_past_period(options["period"], moment_of(options["as_of"])) if options["period"] else None
-
-
-def _period(options: Mapping[str, Any]) -> Period:
-    """Return the period to read: as asked for, or from ``--since`` to ``--until``, or last month."""
-    if options["period"] is None and options["since"]:
-        now = moment_of(options["as_of"])
-        start = _time(options["since"], "--since")
-        end = _time(options["until"], "--until", whole=True) if options["until"] else now
-        return parse_past_period(f"{start.isoformat()}/{end.isoformat()}", now)
-    return _asked_period(options) or parse_past_period("last-month", moment_of(options["as_of"]))
-
-
-def _filled(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore", Period]:
-    from auditor.cli.trail import open_source, stopping
-    from auditor.cli.trail_words import shown
-    from auditor.run.asking import Reading, open_store
-
-    now, period = moment_of(options["as_of"]), _period(options)
-    places = {
-        "period": f"{period.start.isoformat()}/{period.end.isoformat()}",
-        "accounts": options["accounts"],
-        "regions": ",".join(options["regions"]) or "all",
-        "region": options["home_region"],
-    }
-    wanted = {**options, **places}
-    source, keys, scopes = open_source(wanted, now)
-    named = {name: str(options[name]) for name in ("trail", "place", "folder", "bucket", "key_file") if options[name]}
-    place = {**named, "accounts": sorted(options["accounts"]), "regions": sorted(options["regions"])}
-    reading = Reading(source, keys, scopes, place, period, now)
-    with stopping() as stop, shown(quiet=options["quiet"]) as show_progress:
-        store = open_store(folder, reading, stop=stop, progress=show_progress, concurrency=options["concurrency"])
-    return store, period
 
 
 # -------------------------------------------------------------------------------------------------------- printing

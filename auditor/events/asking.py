@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from auditor.base.errors import CatalogError, UsageError
 from auditor.base.period import Period
 from auditor.events.answer import Answer
-from auditor.events.filters import Filters, predicates, taken_in, used
+from auditor.events.filters import Filters, literal_sql, predicates, taken_in, used
 from auditor.events.opened import EventStore
 from auditor.events.question import Question, values_of
 from auditor.events.searched import searched
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 10_000
 """Rows of an answer when nothing else is asked for; the rest is said to be there."""
-_NEEDED: Final = frozenset({"cloudtrail_files", "all_events", "period_events", "events"})
+_NEEDED: Final = frozenset({"period_events", "events"})
 """Tables that others stand on; further ones stand in front of a question that names them."""
 
 
@@ -109,15 +109,20 @@ def compose(text: str, narrowing: Sequence[str], prelude: Sequence[tuple[str, st
     where = "".join(f"\n    AND ({predicate})" for predicate in narrowing)
     calls = "category IS DISTINCT FROM 'NetworkActivity' AND category IS DISTINCT FROM 'Insight'"
     tables = [
-        *prelude,
         ("period_events", "SELECT * FROM all_events WHERE event_time >= $since AND event_time < $until"),
         ("period_calls", f"SELECT * FROM period_events WHERE {calls}"),
         ("events", f"SELECT * FROM period_events WHERE 1 = 1{where}"),
         ("calls", f"SELECT * FROM events WHERE {calls}"),
     ]
     tables = [table for table in tables if table[0] in _NEEDED or re.search(rf"\b{table[0]}\b", text)]
-    head = ",\n".join(f"{name} AS (\n    {select}\n)" for name, select in tables)
+    head = ",\n".join(f"{name} AS (\n    {select}\n)" for name, select in (*prelude, *tables))
     own = re.match(r"\s*WITH\s+(RECURSIVE\s+)?", text, re.IGNORECASE)
     if own is None:
         return f"WITH {head}\n{text}"
     return f"WITH {'RECURSIVE ' if own[1] else ''}{head},\n{text[own.end() :]}"
+
+
+def literal_bounds(text: str, period: Period) -> str:
+    """Write the period's bounds into a text, for a view: those take no values by name."""
+    bounds = {"since": period.start, "until": period.end}
+    return literal_sql(text, bounds, lambda moment: f"TIMESTAMPTZ {quoted(moment.isoformat())}")

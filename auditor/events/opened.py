@@ -171,7 +171,10 @@ def _sources(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         database.execute(f"CREATE TABLE files AS SELECT * FROM {read}")
     for name, view in ((EVENTS, "stored"), (AGGREGATED, "aggregated")):
         found = sorted(str(path) for path in (folder / name).glob("*.parquet"))
-        database.execute(f"CREATE VIEW {view} AS SELECT * FROM {f'read_parquet({found})' if found else _empty(view)}")
+        if found:
+            database.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({found})")
+        else:
+            database.execute(f"CREATE TABLE {view} AS SELECT * FROM {_empty(view)}")
 
 
 def _empty(view: str) -> str:

@@ -88,6 +88,7 @@ class StoreWriter:
         self._batches: dict[tuple[str, bool], _Batch] = {}
         self._known: dict[tuple[str, str, str], tuple[int, str]] = {}
         self._better: list[dict[str, Any]] = []
+        self._kept_keys: set[str] = set()
         self._next_file = self._next_batch = 1
         self._resume()
         self._database: duckdb.DuckDBPyConnection | None = None
@@ -99,6 +100,7 @@ class StoreWriter:
             finished.add(path.stem)
             for row in read_lines(path):
                 self._known[row["bucket"], row["key"], row["sha256"]] = (row["file"], row["state"])
+                self._kept_keys.add(row["key"])
                 self._next_file = max(self._next_file, row["file"] + 1)
             number = path.stem.rpartition("-")[2]
             self._next_batch = max(self._next_batch, int(number) + 1 if number.isdigit() else 1)
@@ -106,6 +108,10 @@ class StoreWriter:
             for path in (self._folder / name).glob("*.parquet"):
                 if path.stem not in finished:
                     path.unlink()
+
+    def holds(self, key: str) -> bool:
+        """Tell whether a finished batch holds a file of that key, whatever its content."""
+        return key in self._kept_keys
 
     def take(self, log: LogBytes) -> None:
         """Take one log file in; one that is there already, with the same content, is not read again."""

@@ -1,8 +1,12 @@
 """The one table of events that questions see: its text in both dialects, made of files beside this module."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Final
+
+from auditor.events.columns import VERSION
 
 ROW: Final = (
     "event_time",
@@ -100,3 +104,74 @@ def macros() -> Sequence[str]:
 
 def _text(name: str) -> str:
     return files("auditor.events").joinpath("tables", name).read_text("utf-8").rstrip()
+
+
+def athena_table(table: str, partitions: str, known: Collection[str] | None = None) -> str:
+    """Return the SELECT of all events in Athena.
+
+    Args:
+        table: its quoted name.
+        partitions: a predicate over the partitions; all of them are constrained, always.
+        known: columns and members of structures that the table has, lower case, such as
+            ``useridentity.sessioncontext.sourceidentity``; None for the table that we make. What it lacks is empty.
+    """
+    have = (
+        OPTIONAL
+        if known is None
+        else frozenset(known) & OPTIONAL | ({"addendum_json"} if "addendum" in known else set())
+    )
+    text = _text("athena.sql").replace("{version}", VERSION)
+
+    def column(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in have:
+            return "CAST(NULL AS varchar)"
+        return _ADDENDUM if name == "addendum_json" else f"e.{name}"
+
+    text = re.sub(r"\{\?([a-z_.]+)\}", column, text)
+    first = "element_at(e.resources, 1).arn"
+    text = text.replace("{resource}", resource("e.requestparameters", first, "e.serviceeventdetails"))
+    return text.replace("{table}", table).replace("{partitions}", partitions)
+
+
+OPTIONAL: Final = frozenset(
+    {
+        "eventcategory",
+        "managementevent",
+        "insightdetails",
+        "addendum_json",
+        "vpcendpointaccountid",
+        "useridentity.onbehalfof.userid",
+        "useridentity.inscopeof.sourcearn",
+        "useridentity.inscopeof.credentialsissuedto",
+        "useridentity.sessioncontext.sourceidentity",
+        "useridentity.sessioncontext.assumedroot",
+    }
+)
+"""What AWS's own table of CloudTrail logs lacks, wholly or in older forms."""
+
+_ADDENDUM: Final = (
+    "CASE WHEN e.addendum IS NOT NULL THEN json_format(CAST(MAP(ARRAY['reason', 'originalEventID'],"
+    " ARRAY[e.addendum.reason, e.addendum.originaleventid]) AS JSON)) END"
+)
+
+UNIQUE: Final = (
+    "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY account, event_id, event_time, event_name, event_type,"
+    " actor, source_ip, error_code, request, response ORDER BY log_file) AS copy FROM cloudtrail_files)"
+    " WHERE copy = 1 OR event_id IS NULL OR event_id = ''"
+)
+"""Copies of an event count once; rows of one id that differ stay."""
+
+
+def literal(value: object) -> str:
+    """Write a value as Athena does."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case datetime():
+            return f"TIMESTAMP '{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC'".replace(".000000", "")
+        case list() | tuple():
+            return literal(",".join(map(str, value)))
+    return "'" + str(value).replace("'", "''") + "'"

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -14,8 +15,13 @@ from typing import Any, Final
 from auditor import __version__
 from auditor.base.errors import UsageError
 from auditor.base.period import Period, rfc3339
+from auditor.events.lookup import CANNOT_SEE, LookUp, look_up
+from auditor.events.lookup import source as history_source
 from auditor.events.opened import EventStore, card_of, finish
 from auditor.events.store import LogBytes, StoreWriter
+from auditor.evidence.store import Evidence
+from auditor.pack.layout import EVIDENCE
+from auditor.run.gather import EVENTS as NOTABLE
 from auditor.trail.coverage import STATES
 from auditor.trail.fetch import ObjectSource, Unavailable
 from auditor.trail.gunzip import Damaged, inflate
@@ -52,7 +58,7 @@ class Reading:
 
     def request(self) -> dict[str, Any]:
         """Return what decides whether a kept store answers for this."""
-        return {"place": dict(self.place), "period": self.period.document(), "auditor": __version__}
+        return {"place": dict(self.place), "period": self.period.document()}
 
 
 def open_store(
@@ -69,24 +75,46 @@ def open_store(
         UsageError: the folder holds a store of something else.
         IntegrityError: the store's files were changed.
     """
-    wanted = reading.request()
-    if _held(folder, wanted) and card_of(folder) is not None:
-        return EventStore(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / REQUEST).write_text(json.dumps(wanted, indent=1, sort_keys=True) + "\n", "utf-8")
-    writer = StoreWriter(folder)
     reports: list[TrailReport] = []
     missing: list[dict[str, Any]] = []
-    try:
+
+    def fill(writer: StoreWriter) -> dict[str, Any]:
         for scope in reading.scopes:
             reports.append(_verified(reading, scope, writer, stop=stop, progress=progress, concurrency=concurrency))
-            missing += _read_other_kinds(reading, reports[-1], writer)
+            missing.extend(_read_other_kinds(reading, reports[-1], writer))
             if stop.is_set():
                 raise KeyboardInterrupt
+        return _card(reading, reports, missing)
+
+    return kept_store(folder, reading.request(), fill)
+
+
+def kept_store(folder: Path, wanted: Mapping[str, Any], fill: Callable[[StoreWriter], Mapping[str, Any]]) -> EventStore:
+    """Return the store in a folder; filled now, where it is not finished yet.
+
+    Args:
+        folder: where it is, or is to be.
+        wanted: what decides whether a store that is there answers for this.
+        fill: fills it, going on from what an interrupted run left, and returns its card; ``again`` in the card
+            lets the next one try what did not answer.
+
+    Raises:
+        UsageError: the folder holds something else.
+        IntegrityError: the store's files were changed.
+    """
+    request = {**wanted, "auditor": __version__}
+    card_there = card_of(folder) if _held(folder, request) else None
+    if card_there is not None and not card_there.get("again"):
+        return EventStore(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / REQUEST).write_text(json.dumps(request, indent=1, sort_keys=True) + "\n", "utf-8")
+    writer = StoreWriter(folder)
+    try:
+        card = fill(writer)
         writer.flush()
     finally:
         writer.close()
-    finish(folder, _card(reading, reports, missing))
+    finish(folder, card)
     return EventStore(folder)
 
 
@@ -214,3 +242,109 @@ def _late(reading: Reading, reports: Sequence[TrailReport]) -> Iterator[dict[str
                 }
                 why = "deliveries of the hour after the period are not proved; its last minutes may be in them"
                 yield {"what": "hours", "why": why, "where": where}
+
+
+# ------------------------------------------------------------------------------------------------ other sources
+
+
+def open_history(folder: Path, asked: LookUp, progress: Callable[[str, int], None]) -> EventStore:
+    """Return a store filled from Event history; see :func:`kept_store` for what is raised."""
+    wanted = {
+        "place": {"history": asked.account, "regions": list(asked.regions)},
+        "period": {"start": rfc3339(asked.period.start), "end": rfc3339(asked.period.end)},
+    }
+
+    def fill(writer: StoreWriter) -> dict[str, Any]:
+        missing = look_up(asked, writer, progress)
+        return {
+            "period": asked.period.document(),
+            "sources": [history_source(asked)],
+            "scope": {"accounts": [asked.account], "regions": list(asked.regions)},
+            "missing": missing,
+            "again": any(item["what"] == "source" for item in missing),
+            "cannot_see": list(CANNOT_SEE),
+        }
+
+    return kept_store(folder, wanted, fill)
+
+
+def open_pack(folder: Path, pack: Path) -> EventStore:
+    """Return a store of what a pack keeps of the events: those that its trails' verification picked out.
+
+    Raises:
+        UsageError: it is no pack, or one without events.
+        IntegrityError: a file of its evidence was changed.
+    """
+    evidence = Evidence(pack / EVIDENCE)
+    documents = [
+        (record, page)
+        for record in evidence.records
+        if record.call.operation == NOTABLE
+        for page in evidence.pages(record)
+    ]
+    if not documents:
+        raise UsageError(f"{pack} keeps no events", hint="it was made with --skip events, or without a trail")
+    period = evidence.run.period
+    missing: list[dict[str, Any]] = []
+
+    def fill(writer: StoreWriter) -> dict[str, Any]:
+        for record, page in documents:
+            for log in _kept_rows(page):
+                writer.take(log)
+            missing.append(_only_of_note(page, record.ref))
+        return {
+            "period": period.document(),
+            "sources": [{"kind": "pack", "pack": pack.name, "evidence": [record.ref for record, _ in documents]}],
+            "scope": {"accounts": [account.id for account in evidence.run.accounts]},
+            "missing": missing,
+            "cannot_see": list(PACK_CANNOT_SEE),
+        }
+
+    return kept_store(folder, {"place": {"pack": str(pack)}, "period": period.document()}, fill)
+
+
+PACK_CANNOT_SEE: Final = (
+    "Events that were not picked out when the pack was made: a pack keeps those of note, not the log files.",
+    "Requests and answers: a pack keeps who, what, when, from where and which resource.",
+)
+
+
+def _only_of_note(page: Mapping[str, Any], ref: str) -> dict[str, Any]:
+    source = page.get("source") or {}
+    why = "a pack keeps the events that were picked out when it was made; all others were not searched"
+    where = {"evidence": ref, "kept": len(page.get("rows") or ()), "records": source.get("records")}
+    return {"what": "events", "why": why, "where": where}
+
+
+def _kept_rows(page: Mapping[str, Any]) -> Iterator[LogBytes]:
+    """Yield the rows of note as records again, by the log file that they come from."""
+    files: dict[tuple[str, bool], list[Mapping[str, Any]]] = {}
+    for row in page.get("rows") or ():
+        if isinstance(row, Mapping):
+            files.setdefault((str(row.get("log_file")), row.get("verified") is True), []).append(_record_of(row))
+    for (key, verified), records in sorted(files.items()):
+        data = json.dumps({"Records": records}, sort_keys=True).encode()
+        yield LogBytes("", key, "valid" if verified else "unvouched", "", sha256(data).hexdigest(), data)
+
+
+def _record_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    identity = {"type": row.get("actor_type"), "arn": row.get("actor"), "accountId": None}
+    failed = row.get("outcome") not in {None, "", "Success"}
+    sign_in = row.get("event_name") == "ConsoleLogin"
+    return {
+        "eventID": row.get("event_id"),
+        "eventTime": row.get("event_time"),
+        "eventName": row.get("event_name"),
+        "eventSource": row.get("event_source"),
+        "awsRegion": row.get("region"),
+        "recipientAccountId": row.get("account"),
+        "userIdentity": identity,
+        "sourceIPAddress": row.get("source_ip"),
+        "userAgent": row.get("user_agent"),
+        "errorCode": row.get("outcome") if failed and not sign_in else None,
+        "errorMessage": row.get("outcome") if failed and sign_in else None,
+        "responseElements": {"ConsoleLogin": "Failure" if failed else "Success"} if sign_in else None,
+        "requestParameters": {"name": row.get("resource")} if row.get("resource") else None,
+        "readOnly": None if row.get("kind") == "root_call" else False,
+        "eventCategory": "Management",
+    }

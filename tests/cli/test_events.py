@@ -212,3 +212,41 @@ def test_a_question_that_the_engine_refuses_is_told(
 def test_times_in_the_documents_are_utc(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, found = document(capsys, "who-did", *from_folder(folder), "--limit", "1")
     assert found["rows"][0]["event_time"] == utc_text(START)
+
+
+def test_a_pack_answers_from_what_it_keeps_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    sample = Path(__file__).resolve().parents[2] / "reports" / "sample"
+    code, found = document(capsys, "root-activity", "--pack", sample)
+    assert code == 3
+    assert [row["event_name"] for row in found["rows"]] == ["ConsoleLogin", "GetAccountSummary"]
+    assert all(row["verified"] for row in found["rows"])
+    assert found["searched"]["not_searched"][0]["what"] == "events"
+    _, logins = document(capsys, "console-logins", "--pack", sample, "--errors", "only")
+    assert logins["rows"]
+    assert _run(["events", "root-activity", "--pack", str(sample.parent)]) in {2, 4, 5}
+
+
+def test_a_statement_of_ones_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = document(capsys, "sql", "SELECT count(*) AS n FROM events", *from_folder(folder))
+    assert (code, found["rows"]) == (0, [{"n": 37}])
+    assert _run(["events", "sql", "DROP TABLE files", *map(str, from_folder(folder))]) == 2
+
+
+def test_a_record_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "event.json").write_text(json.dumps(ROOT))
+    code, text = ask(capsys, "anatomy", tmp_path / "event.json")
+    assert code == 0
+    assert "The caller is the root user of the account." in text
+    code, text = ask(capsys, "anatomy", tmp_path / "event.json", "--json")
+    assert json.loads(text)["records"][0]["fields"][0]["path"] == "eventVersion"
+    (tmp_path / "nothing.json").write_text("{}")
+    assert _run(["events", "anatomy", str(tmp_path / "nothing.json")]) == 2
+
+
+def test_rows_can_be_kept_as_parquet(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "rows.parquet"
+    code, _ = ask(capsys, "who-did", *from_folder(folder), "--limit", "1", "--parquet", target)
+    assert code == 0
+    assert target.read_bytes().startswith(b"PAR1")
+    (tmp_path / "blocked").mkdir()
+    assert _run(["events", "who-did", *map(str, from_folder(folder)), "--parquet", str(tmp_path / "no" / "x")]) == 5

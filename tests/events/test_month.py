@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from auditor.events.answer import Answer
 from auditor.events.asking import Asked, ask
 from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
-from auditor.events.store import StoreWriter
+from auditor.events.store import LogBytes, StoreWriter
 from auditor.events.table import ROW
 
 from .month import EXPECTED, MANAGEMENT, NOVEMBER, PROD, logs, records
@@ -35,9 +35,9 @@ ROUTINE: Final = "routine-"
 QUESTIONS: Final = sorted(load_questions())
 
 
-def month(folder: Path) -> EventStore:
+def month(folder: Path, files: Sequence[LogBytes] = ()) -> EventStore:
     writer = StoreWriter(folder, batch_bytes=50_000)
-    for item in logs():
+    for item in files or logs():
         writer.take(item)
     writer.flush()
     writer.close()

@@ -1,0 +1,206 @@
+"""Compares both SQL texts of every question: DuckDB against Trino, the engine behind Athena, on the second month.
+
+Trino runs in one process on Java 17 and comes through Maven; where one of them cannot be had the script says so in one
+line and fails nothing. ``python -m tools.trino_questions [NAME ...]`` compares some questions only.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from auditor.base.period import rfc3339
+from auditor.events.answer import plain
+from auditor.events.asking import Asked, compose
+from auditor.events.columns import IDENTITY, OPEN, SCALARS, Shape
+from auditor.events.filters import Filters, literal_sql, predicates
+from auditor.events.question import load_questions, values_of
+from auditor.events.store import LogBytes
+from auditor.events.table import UNIQUE, athena_table, literal
+from tests.events.month import NOVEMBER, logs
+from tests.events.test_month import GIVEN, answered, month
+
+ROOT = Path(__file__).resolve().parent.parent
+NOT_THERE = {"verified", "log_file"}
+"""Columns that only a store can fill; and of copies in two buckets the engines may show either place."""
+
+ROUTINE = 25
+"""One in so many of the routine records is taken."""
+
+_TEXTS = (*SCALARS, *(name for name in OPEN if name not in {"resources", "addendum"}))
+
+
+def main(names: Sequence[str]) -> int:
+    """Compare; 1 when an answer differs."""
+    missing = [name for name in ("java", "mvn") if shutil.which(name) is None]
+    if missing:
+        print(f"questions: not compared with Trino, because {' and '.join(missing)} cannot be found on this machine")
+        return 0
+    jars = _trino()
+    if jars is None:
+        print("questions: not compared with Trino, because Maven cannot fetch it")
+        return 0
+    wanted = [name for name in load_questions() if not names or name in names]
+    with TemporaryDirectory() as scratch:
+        return _compare(Path(scratch), jars, wanted)
+
+
+def _trino() -> Path | None:
+    """Resolve Trino into build/trino and return that folder; None when it cannot be had."""
+    folder = ROOT / "build" / "trino"
+    if not list(folder.glob("trino-main-*.jar")):
+        command = ["mvn", "-q", "-B", "-f", str(ROOT / "tools" / "trino.xml"), "dependency:copy-dependencies"]
+        if subprocess.run([*command, f"-DoutputDirectory={folder}"], check=False, capture_output=True).returncode:
+            return None
+    return folder
+
+
+def _compare(scratch: Path, jars: Path, names: Sequence[str]) -> int:
+    store = month(scratch / "store", few())
+    queries = scratch / "queries"
+    queries.mkdir()
+    for name in names:
+        (queries / f"{name}.sql").write_text(athena_text(name), "utf-8")
+    command = ["java", "-Xmx1g", "-cp", f"{jars}/*", str(ROOT / "tools" / "Trino.java"), str(queries)]
+    subprocess.run(command, check=True, capture_output=True)
+    differing = 0
+    for name in names:
+        ours = answered(store, name)
+        expected = sorted(
+            [_cell(plain(row[column])) for column in ours.columns if column not in NOT_THERE] for row in ours.rows
+        )
+        found = _rows(queries / f"{name}.tsv", ours.columns)
+        if found == expected:
+            continue
+        differing += 1
+        print(f"{name}: DuckDB {len(expected)} rows, Trino {found if isinstance(found, str) else f'{len(found)} rows'}")
+        if not isinstance(found, str):
+            for row in [row for row in expected if row not in found][:3]:
+                print(f"  only DuckDB: {row}")
+            for row in [row for row in found if row not in expected][:3]:
+                print(f"  only Trino:  {row}")
+    print(f"questions: {len(names)} compared with Trino on {sum(1 for _ in records())} records, {differing} differ")
+    return 1 if differing else 0
+
+
+def athena_text(name: str, filters: Filters | None = None) -> str:
+    """Return a question as Athena would be asked, over a table of the month's records."""
+    asked = Asked(load_questions()[name], NOVEMBER, filters or Filters(), GIVEN.get(name, {}))
+    narrowing, values = predicates(asked.filters, ())
+    prelude = [
+        ("cloudtrail", _table()),
+        ("cloudtrail_files", athena_table("cloudtrail", "1 = 1")),
+        ("all_events", UNIQUE),
+    ]
+    bounds = {"since": asked.period.start, "until": asked.period.end}
+    text = compose(asked.question.text("athena"), narrowing, prelude)
+    return literal_sql(text, {**values_of(asked.question, asked.given), **values, **bounds}, literal)
+
+
+def few() -> list[LogBytes]:
+    """Return the month's log files with a few of the routine records only: Trino reads them as one long statement."""
+    found = []
+    for log in logs():
+        kept = [item for item in json.loads(log.data or b"{}")["Records"] if _counts(item["eventID"])]
+        data = json.dumps({"Records": kept}).encode()
+        found.append(replace(log, data=data, sha256=sha256(data).hexdigest()))
+    return found
+
+
+def _counts(name: str) -> bool:
+    return not name.startswith("routine-") or int(name.removeprefix("routine-")) % ROUTINE == 0
+
+
+def records() -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the month's records with the places of their log files."""
+    return [
+        (f"s3://{log.bucket}/{log.key}", record) for log in few() for record in json.loads(log.data or b"{}")["Records"]
+    ]
+
+
+def _table() -> str:
+    rows = ",\n".join(f"({literal(path)}, {literal(_as_serde(record))})" for path, record in records())
+    texts = ", ".join(f"json_extract_scalar(j, '$.{name.lower()}') AS {name.lower()}" for name in _TEXTS)
+    identity = f"CAST(json_extract(j, '$.useridentity') AS {_row(IDENTITY)})"
+    resources = "CAST(json_extract(j, '$.resources') AS ARRAY(ROW(arn varchar, accountid varchar, type varchar)))"
+    addendum = "CAST(json_extract(j, '$.addendum') AS ROW(reason varchar, originaleventid varchar))"
+    return (
+        f'SELECT path AS "$path", {texts}, {identity} AS useridentity,'  # noqa: S608 - records of ours
+        f" {resources} AS resources, {addendum} AS addendum FROM (VALUES {rows}) AS t(path, j)"
+    )
+
+
+def _row(shape: Shape) -> str:
+    inner = (f"{name.lower()} {'varchar' if part is None else _row(part)}" for name, part in shape.items())
+    return f"ROW({', '.join(inner)})"
+
+
+def _as_serde(record: Mapping[str, Any]) -> str:
+    """Write a record as the JSON SerDe hands it over: open parts as JSON text, names in lower case."""
+    found: dict[str, Any] = {}
+    for name in _TEXTS:
+        value = record.get(name)
+        if isinstance(value, bool):
+            value = "true" if value else "false"
+        if isinstance(value, dict | list):
+            value = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        found[name.lower()] = value
+    found["useridentity"] = _lower(record.get("userIdentity"))
+    found["resources"] = _lower(record.get("resources"))
+    found["addendum"] = _lower(record.get("addendum"))
+    text = json.dumps(found, ensure_ascii=False)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _lower(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name.lower(): _lower(inner) for name, inner in value.items()}
+    return [_lower(item) for item in value] if isinstance(value, list) else value
+
+
+def _rows(path: Path, columns: Sequence[str]) -> list[list[str]] | str:
+    text = path.read_text("utf-8")
+    if text.startswith("!"):
+        return f"refuses it: {text[1:].strip()}"
+    rows = []
+    for line in text.splitlines():
+        cells = [cell.replace("\\t", "\t").replace("\\n", "\n").replace("\\\\", "\\") for cell in line.split("\t")]
+        cells = ["" if cell == "\\N" else cell for cell in cells]
+        rows.append([_theirs(cell) for column, cell in zip(columns, cells, strict=True) if column not in NOT_THERE])
+    return sorted(rows)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _json(str(value))
+
+
+def _theirs(cell: str) -> str:
+    if re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC", cell):
+        return rfc3339(datetime.fromisoformat(cell.removesuffix(" UTC")).replace(tzinfo=UTC))
+    return _json(cell)
+
+
+def _json(text: str) -> str:
+    """Write JSON text in one spelling."""
+    if text[:1] in {"{", "["}:
+        try:
+            return json.dumps(json.loads(text), sort_keys=True)
+        except ValueError:
+            return text
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
