@@ -73,9 +73,10 @@ clean: ## Remove caches and build results, not the environment
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-conformance: dev ## Have others judge our PDFs (veraPDF), SARIF (multitool), event patterns (event-ruler)
+conformance: dev ## Have others judge PDFs (veraPDF), SARIF (multitool), patterns (event-ruler), questions (Trino)
 	$(BIN)/python tools/conformance.py
 	$(BIN)/python tools/event_ruler.py
+	$(BIN)/python -m tools.trino_questions
 
 compare-prowler: dev ## Audit the demo account with Prowler too, in its own environment (2.3 GB), and compare
 	$(BIN)/python -m tools.compare_prowler

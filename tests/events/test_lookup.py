@@ -86,7 +86,8 @@ def test_every_event_of_the_window_is_a_row_that_nothing_proves(tmp_path: Path) 
 
 
 def test_tokens_come_with_the_parameters_of_the_first_request_and_the_pace_is_kept(tmp_path: Path) -> None:
-    history, pauses = History(), []
+    history = History()
+    pauses: list[float] = []
     history_store(tmp_path / "store", history, sleep=pauses.append)
     windows = {(region, request["StartTime"], request["EndTime"]) for region, request in history.requests}
     assert len(windows) == 2 * 3

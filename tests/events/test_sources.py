@@ -33,7 +33,7 @@ def test_log_files_and_event_history_agree(tmp_path: Path) -> None:
     with Simulator("demo") as simulator:
         session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x")
         client = session.client
-        session.client = lambda *names, **given: client(*names, endpoint_url=simulator.endpoint, **given)  # type: ignore[method-assign]
+        session.client = lambda *names, **given: client(*names, endpoint_url=simulator.endpoint, **given)
         wanted = LookUp(
             session, simulator.account, REGIONS, DAY, datetime(2026, 11, 2, 6, tzinfo=UTC), sleep=lambda _: None
         )
