@@ -247,18 +247,23 @@ class View:
             raise ValueError(f"{operation} {parameters} fits {len(fitting)} calls")
         return fitting[0]
 
-    def items(self, operation: str, path: str, *, region: str | None = None) -> tuple[Any, ...]:
+    def items(self, operation: str, path: str, *, region: str | None = None, **parameters: Any) -> tuple[Any, ...]:
         """Return what a JMESPath finds on all pages of all calls of an operation, of one Region or all.
+
+        Parameters choose one call: what the others did not answer is not looked at.
 
         Raises:
             EvidenceMissing: any of the calls has no complete answer.
         """
-        return tuple(item for _, item in self.located(operation, path, region=region))
+        return tuple(item for _, item in self.located(operation, path, region=region, **parameters))
 
-    def located(self, operation: str, path: str, *, region: str | None = None) -> tuple[tuple[Record, Any], ...]:
+    def located(
+        self, operation: str, path: str, *, region: str | None = None, **parameters: Any
+    ) -> tuple[tuple[Record, Any], ...]:
         """Like ``items``, each with the record that it stands in."""
         found: list[tuple[Record, Any]] = []
-        for call in self.calls(operation, region=region):
+        calls = (self._one(operation, region, parameters),) if parameters else self.calls(operation, region=region)
+        for call in calls:
             record = self.note(self._library.record(call))
             for page in self._library.pages(record):
                 found.extend((record, item) for item in _listed(path, page, record, self._library))

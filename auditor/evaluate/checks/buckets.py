@@ -1,6 +1,6 @@
 """Judges buckets: who can reach them, how they are encrypted and kept."""
 
-from auditor.evaluate.checks.cloudtrail import PUBLIC_ACCESS_FLAGS, effective_block
+from auditor.evaluate.checks.cloudtrail import effective_block
 from auditor.evaluate.checks.fields import listed, mapping, optional_text, some, text
 from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
@@ -17,7 +17,7 @@ def public_access_blocked(subject: Subject) -> Verdict:
     Evidence: ``s3:ListBuckets`` (population), ``s3control:GetPublicAccessBlock``, ``s3:GetPublicAccessBlock``.
     """
     blocked = effective_block(subject.evidence, text(subject.item, "Name"))
-    off = [name for name in PUBLIC_ACCESS_FLAGS if not blocked[name]]
+    off = [name for name, holds in blocked.items() if not holds]
     if off:
         return failed(f"Neither the account nor the bucket sets {', '.join(off)}.", observed=f"off: {', '.join(off)}")
     return passed("All four Block Public Access settings hold for the bucket.", observed="all four settings on")

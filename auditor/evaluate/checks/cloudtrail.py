@@ -4,9 +4,10 @@ A trail is seen from several Regions as a shadow of the one in its home Region, 
 Region outside the audit leaves its status unknown, which the view reports as missing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from auditor.evaluate.checks import selectors
@@ -22,9 +23,9 @@ from auditor.evaluate.checks.fields import (
     text,
 )
 from auditor.evaluate.checks.selectors import READ, WRITE, DataEvents, Management
-from auditor.evaluate.library import EvidenceMissing
+from auditor.evaluate.library import UNREADABLE, EvidenceMissing
 from auditor.evaluate.view import Subject, View
-from auditor.model import Verdict, failed, not_assessed, passed
+from auditor.model import State, Verdict, failed, not_assessed, passed
 from auditor.policies.arn import account_of
 
 _PUBLIC_GROUPS = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
@@ -40,6 +41,8 @@ class Trail:
     item: Mapping[str, Any]
     logging: bool
     selectors: Mapping[str, Any]
+    unsure: EvidenceMissing | None = None
+    """Set where its status was not told, and ``logging`` is what would be best."""
 
     @property
     def name(self) -> str:
@@ -88,21 +91,92 @@ def _asked_at_home(view: View, operation: str, parameter: str, item: Mapping[str
         return owner.page(operation, region=home, **{parameter: arn})
 
 
-def trails(view: View) -> tuple[tuple[Trail, ...], EvidenceMissing | None]:
+def trails(view: View, *, everywhere: bool = False) -> tuple[tuple[Trail, ...], EvidenceMissing | None]:
     """Return the trails about which everything is known, and the first answer that is missing about another one.
 
     Members of an organization often may not ask about the organization's trail; that must not hide their own.
+
+    Args:
+        view: the account's evidence.
+        everywhere: asks about multi-Region trails only, which every Region shows: one Region that answered shows them
+            all. The others are returned as ``DescribeTrails`` lists them, as neither logging nor recording.
     """
     known: list[Trail] = []
-    missing: EvidenceMissing | None = None
-    for item in trail_items(view):
+    items, missing = listed_trails(view, everywhere=everywhere)
+    for item in items:
+        unsure: EvidenceMissing | None = None
         try:
-            status, selected = trail_status(view, item), trail_selectors(view, item)
+            arn = text(item, "TrailARN")
+            if everywhere and not (flag(item, "IsMultiRegionTrail") and flag(item, "IncludeGlobalServiceEvents")):
+                known.append(Trail(arn, item, False, {}))
+                continue
+            logging, unsure = _is_logging(view, item)
+            selected = trail_selectors(view, item) if logging else {}
+            if logging:
+                selectors.management(selected)
+            known.append(Trail(arn, item, logging, selected, unsure))
         except EvidenceMissing as signal:
-            missing = missing or signal
-            continue
-        known.append(Trail(text(item, "TrailARN"), item, flag(status, "IsLogging"), selected))
+            missing = missing or unsure or signal
+        except UNREADABLE as error:
+            missing = missing or EvidenceMissing(view.blamed(error))
     return tuple(known), missing
+
+
+def _is_logging(view: View, item: Mapping[str, Any]) -> tuple[bool, EvidenceMissing | None]:
+    """Say whether a trail is logging; where nothing tells, that it may be, and what is missing."""
+    try:
+        return flag(trail_status(view, item), "IsLogging"), None
+    except EvidenceMissing as signal:
+        return True, signal
+    except UNREADABLE as error:
+        return True, EvidenceMissing(view.blamed(error))
+
+
+def decided(
+    judge: Callable[[Sequence[Trail]], Verdict], known: Sequence[Trail], missing: EvidenceMissing | None
+) -> Verdict:
+    """Judge by the trails that are known; a failure is proven when the others could not have prevented it.
+
+    Raises:
+        EvidenceMissing: what is missing could be the trail that meets the criterion.
+    """
+    verdict = judge([trail for trail in known if trail.unsure is None])
+    if verdict.state is State.PASS:
+        return verdict
+    if missing is not None:
+        raise missing
+    unsure = next((trail.unsure for trail in known if trail.unsure is not None), None)
+    if unsure is not None and judge(known).state is not State.FAIL:
+        raise unsure
+    return verdict
+
+
+def listed_trails(view: View, *, everywhere: bool = False) -> tuple[list[Mapping[str, Any]], EvidenceMissing | None]:
+    """Return each trail that is listed, as its home Region shows it where that answered, and what hides others.
+
+    Nothing hides a multi-Region trail where one Region has answered; a Region that has not is lacking all the same.
+    """
+    consulted = view.consult(_TRAILS)
+    missing = EvidenceMissing(consulted.missing[0][1]) if consulted.missing else None
+    if everywhere and consulted.answers:
+        missing = None
+        for _, gap in consulted.missing:
+            view.lack(gap)
+    found: dict[str, Mapping[str, Any]] = {}
+    for record, pages in consulted.answers:
+        view.note(record)
+        for item in (item for page in pages for item in listed(page, "trailList")):
+            try:
+                arn, home = text(item, "TrailARN"), text(item, "HomeRegion")
+            except UNREADABLE as error:
+                missing = missing or EvidenceMissing(view.blamed(error))
+                continue
+            if arn not in found or record.call.region == home:
+                found[arn] = item
+    return [found[arn] for arn in sorted(found)], missing
+
+
+_TRAILS = "cloudtrail:DescribeTrails"
 
 
 def records_all_management_events(trail: Trail) -> bool:
@@ -131,7 +205,10 @@ def multi_region_trail(subject: Subject) -> Verdict:
 
     Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetTrailStatus``, ``cloudtrail:GetEventSelectors``.
     """
-    known, missing = trails(subject.evidence)
+    return decided(partial(_all_management_events, subject), *trails(subject.evidence, everywhere=True))
+
+
+def _all_management_events(subject: Subject, known: Sequence[Trail]) -> Verdict:
     candidates = [trail for trail in known if trail.multi_region and trail.logging]
     for trail in candidates:
         if records_all_management_events(trail):
@@ -149,8 +226,6 @@ def multi_region_trail(subject: Subject) -> Verdict:
             "No single trail records both, but two logging multi-Region trails together record read and write "
             f"management events{f'; they leave out {left_out}' if left_out else ''}."
         )
-    if missing is not None:
-        raise missing
     if not known:
         return failed("The account has no trail.", observed="no trail")
     why = "; ".join(_shortcoming(trail) for trail in known[:5])
@@ -179,10 +254,14 @@ def object_events_recorded(subject: Subject) -> Verdict:
     Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetTrailStatus``, ``cloudtrail:GetEventSelectors``,
     ``s3:ListBuckets``.
     """
+    view = subject.evidence
+    names = view.known(lambda: [text(item, "Name") for item in view.items("s3:ListBuckets", "Buckets[]")])
+    return decided(partial(_object_events, subject, names), *trails(view, everywhere=True))
+
+
+def _object_events(subject: Subject, names: Sequence[str] | None, known: Sequence[Trail]) -> Verdict:
     access = text(subject.parameters, "access")
     partition = subject.account.partition
-    names = [text(item, "Name") for item in subject.evidence.items("s3:ListBuckets", "Buckets[]")]
-    known, missing = trails(subject.evidence)
     candidates = [trail for trail in known if trail.multi_region and trail.logging]
     recorded: list[DataEvents] = []
     for trail in candidates:
@@ -195,15 +274,15 @@ def object_events_recorded(subject: Subject) -> Verdict:
             subject.evidence.point(trail.item)
             return passed(f"The trail {trail.name} records {access} events on the objects of all buckets.")
         recorded.extend(found)
+    if not recorded:
+        return failed(f"No logging multi-Region trail records {access} events on S3 objects.")
+    if names is None:
+        return not_assessed(f"Event selectors record {access} events on objects of named buckets only.")
     uncovered = [name for name in names if not any(item.covers(f"arn:{partition}:s3:::{name}") for item in recorded)]
-    if recorded and names and not uncovered:
+    if names and not uncovered:
         return passed(
             f"Event selectors name each of {counted(len(names), 'bucket')}; a new bucket would not be recorded."
         )
-    if missing is not None:
-        raise missing
-    if not recorded:
-        return failed(f"No logging multi-Region trail records {access} events on S3 objects.")
     return failed(
         f"{access.capitalize()} events are not recorded for {counted(len(uncovered), 'bucket')}: {some(uncovered)}."
         if uncovered
@@ -224,10 +303,15 @@ def bucket_not_public(subject: Subject) -> Verdict:
     view, bucket = subject.evidence, text(subject.item, "S3BucketName")
     own = bucket in {text(item, "Name") for item in view.items("s3:ListBuckets", "Buckets[]")}
     blocked = effective_block(view, bucket) if own else dict.fromkeys(PUBLIC_ACCESS_FLAGS, False)
-    grants = listed(view.page("s3:GetBucketAcl", Bucket=bucket), "Grants")
-    status = view.find("s3:GetBucketPolicyStatus", Bucket=bucket)
-    opened = [grant for grant in grants if _to_everybody(grant)]
-    public = status is not None and flag(mapping(status, "PolicyStatus"), "IsPublic")
+    opened: list[Mapping[str, Any]] = []
+    public = False
+    with view.going_on():
+        for grant in listed(view.page("s3:GetBucketAcl", Bucket=bucket), "Grants"):
+            with view.going_on():
+                opened += [grant] if _to_everybody(grant) else []
+    with view.going_on():
+        status = view.find("s3:GetBucketPolicyStatus", Bucket=bucket)
+        public = status is not None and flag(mapping(status, "PolicyStatus"), "IsPublic")
     if not opened and not public:
         return passed("Neither the bucket's ACL nor its policy grants access to the public.")
     if not own:
@@ -235,10 +319,10 @@ def bucket_not_public(subject: Subject) -> Verdict:
             "The bucket belongs to another account and has a public grant; whether Block Public Access makes it void "
             "was not seen."
         )
-    if opened and not blocked["IgnorePublicAcls"]:
+    if opened and blocked.get("IgnorePublicAcls") is False:
         view.point(opened[0])
         return failed("The bucket's ACL grants access to everybody or to every AWS account.", observed="public ACL")
-    if public and not blocked["RestrictPublicBuckets"]:
+    if public and blocked.get("RestrictPublicBuckets") is False:
         return failed("AWS rates the bucket's policy as public.", observed="public policy")
     return passed("A public grant exists, but Block Public Access makes it void.")
 
@@ -253,17 +337,17 @@ PUBLIC_ACCESS_FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy
 def effective_block(view: View, bucket: str) -> Mapping[str, bool]:
     """Return the Block Public Access flags that hold for one of the account's own buckets: the account's or its own.
 
+    No configuration, and a flag that AWS left out, means off. A flag that cannot be read is left out and lacking.
+
     Evidence: ``s3control:GetPublicAccessBlock``, ``s3:GetPublicAccessBlock``.
     """
-    account = _flags(view.find("s3control:GetPublicAccessBlock"))
-    single = _flags(view.find("s3:GetPublicAccessBlock", Bucket=bucket))
-    return {name: account[name] or single[name] for name in PUBLIC_ACCESS_FLAGS}
-
-
-def _flags(answer: Mapping[str, Any] | None) -> Mapping[str, bool]:
-    """Read the four flags; no configuration, and a flag that AWS left out, means off."""
-    found = mapping(answer, "PublicAccessBlockConfiguration") if answer is not None else {}
-    return {name: flag(found, name) if name in found else False for name in PUBLIC_ACCESS_FLAGS}
+    answers = view.find("s3control:GetPublicAccessBlock"), view.find("s3:GetPublicAccessBlock", Bucket=bucket)
+    settings = [mapping(answer, "PublicAccessBlockConfiguration") for answer in answers if answer is not None]
+    found: dict[str, bool] = {}
+    for name in PUBLIC_ACCESS_FLAGS:
+        with view.going_on():
+            found[name] = True in [flag(one, name) for one in settings if name in one]
+    return found
 
 
 def cloudwatch_delivery(subject: Subject) -> Verdict:
@@ -271,9 +355,9 @@ def cloudwatch_delivery(subject: Subject) -> Verdict:
 
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetTrailStatus``.
     """
-    status = trail_status(subject.evidence, subject.item)
     if not optional_text(subject.item, "CloudWatchLogsLogGroupArn"):
         return failed("The trail names no log group.", observed="no log group")
+    status = trail_status(subject.evidence, subject.item)
     if status.get("LatestCloudWatchLogsDeliveryTime") is None:
         return failed("The trail names a log group but never delivered to it.", observed="never delivered")
     delivered = moment(status, "LatestCloudWatchLogsDeliveryTime")

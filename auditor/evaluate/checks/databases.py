@@ -10,13 +10,13 @@ def multi_az(subject: Subject) -> Verdict:
 
     Evidence: ``rds:DescribeDBInstances`` (population), ``rds:DescribeDBClusters``.
     """
-    clusters = subject.evidence.items("rds:DescribeDBClusters", "DBClusters[]", region=subject.region)
     name = optional_text(subject.item, "DBClusterIdentifier")
     if not name:
         spans = flag(subject.item, "MultiAZ")
         return (passed if spans else failed)(
             f"MultiAZ of the instance is {'true' if spans else 'false'}.", pointer="/MultiAZ"
         )
+    clusters = subject.evidence.items("rds:DescribeDBClusters", "DBClusters[]", region=subject.region)
     cluster = next((item for item in clusters if text(item, "DBClusterIdentifier") == name), None)
     if cluster is None:
         raise KeyError("the cluster of the instance")

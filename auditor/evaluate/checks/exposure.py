@@ -1,11 +1,13 @@
-"""Judges what an account shows to the world: resource policies, and the logs of what answers requests."""
+"""Judges what an account shows to the world: resource policies, and the logs of what answers requests.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+The resources come from several operations, so the checks list them themselves; each has a result of its own.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from auditor.evaluate.checks.fields import (
-    counted,
     flag,
     listed,
     mapping,
@@ -15,54 +17,46 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.library import Missing
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.view import Member, Subject, View
 from auditor.evidence.store import Record
-from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
+from auditor.model import State, Verdict, failed, not_assessed, passed
 from auditor.policies.document import read_policy
 from auditor.policies.grants import is_open, question
 
-_MOST_LISTED = 1000
-"""Resources named in the details of one result; their number is always given in full."""
-
 _NOT_COVERED = "Policies of access points, and of aliases and versions of functions, were not looked at."
 
-Found = tuple[str, Mapping[str, Any], Any]
-"""Name of a resource, the page its policy stands in, and the policy."""
+Found = tuple[Record, str, Mapping[str, Any], Any]
+"""Where a policy stands, the name of its resource, the page it stands in, and the policy."""
 
 
-def resource_policies(subject: Subject) -> Verdict:
-    """Judge all resource policies of the account: none allows something to everybody without naming callers.
+def resource_policies(subject: Subject) -> Iterator[Member]:
+    """List all resources that have a policy; each allows nothing to everybody without naming callers.
 
     Evidence: ``s3:GetBucketPolicy``, ``sqs:GetQueueAttributes``, ``sns:GetTopicAttributes``, ``lambda:GetPolicy``,
     ``kms:GetKeyPolicy``, ``secretsmanager:GetResourcePolicy``, ``events:ListEventBuses``.
     """
-    found = [item for source in _POLICY_SOURCES for item in source(subject.evidence)]
-    opened: list[str] = []
-    unread: list[str] = []
-    for name, page, document in found:
-        policy = read_policy(document)
-        if (answer := is_open(policy)) is not False:
-            (opened if answer else unread).append(name if answer else f"{name}: {question(policy)}")
-            subject.evidence.point(page)
-    if not found:
-        return not_applicable("No resource of the account has a resource policy.")
-    if opened:
-        return failed(
-            f"{counted(len(opened), 'resource policy', 'resource policies')} of {len(found)} "
-            f"{'trusts' if len(opened) == 1 else 'trust'} everyone: {some(opened)}.",
-            observed=f"{len(opened)} of {len(found)} open",
-            details={"resources": opened[:_MOST_LISTED]},
-        )
-    if unread:
-        return not_assessed(
-            f"Whether {counted(len(unread), 'resource policy', 'resource policies')} of {len(found)} "
-            f"{'trusts' if len(unread) == 1 else 'trust'} everyone is not known: {some(unread)}.",
-            observed=f"{len(unread)} of {len(found)} not known",
-        )
-    return passed(
-        f"None of {counted(len(found), 'resource policy', 'resource policies')} trusts everyone. {_NOT_COVERED}"
-    )
+    for source in _POLICY_SOURCES:
+        for record, name, page, document in source(subject.evidence):
+            yield _member(subject.evidence, record, name, partial(_guarded, name, page, document))
+
+
+def _member(view: View, record: Record, name: str, judge: Callable[[View], Verdict]) -> Member:
+    own = view.apart()
+    own.note(record)
+    return Member(record.call.region, name, own, judge)
+
+
+def _guarded(name: str, page: Mapping[str, Any], document: Any, view: View) -> Verdict:
+    view.point(page)
+    policy = read_policy(document)
+    match is_open(policy):
+        case None:
+            reason = f"Whether the policy of {some([name])} trusts everyone is not known: {question(policy)}."
+            return not_assessed(reason, observed="not known")
+        case True:
+            return failed(f"The policy of {some([name])} trusts everyone.", observed="open to everyone")
+    reason = f"No statement in the policy of {some([name])} trusts everyone."
+    return passed(f"{reason} {_NOT_COVERED}", observed="callers are named")
 
 
 def _parameter(record: Record, name: str) -> str:
@@ -73,9 +67,9 @@ def _answered(operation: str, parameter: str, field: str) -> Callable[[View], It
     """Read policies that are answers of their own; AWS saying that there is none leaves the resource out."""
 
     def source(view: View) -> Iterator[Found]:
-        for record, page in view.answers(operation):
+        for record, page in view.each_page(operation):
             if page is not None and page.get(field) is not None:
-                yield _parameter(record, parameter), page, page[field]
+                yield record, _parameter(record, parameter), page, page[field]
 
     return source
 
@@ -84,18 +78,20 @@ def _attribute(operation: str, parameter: str) -> Callable[[View], Iterator[Foun
     """Read policies that are attributes of a queue or topic."""
 
     def source(view: View) -> Iterator[Found]:
-        for record, page in view.answers(operation):
-            attributes = mapping(page or {}, "Attributes")
-            if attributes.get("Policy"):
-                yield _parameter(record, parameter), attributes, attributes["Policy"]
+        for record, page in view.each_page(operation):
+            with view.going_on():
+                attributes = mapping(page or {}, "Attributes")
+                if attributes.get("Policy"):
+                    yield record, _parameter(record, parameter), attributes, attributes["Policy"]
 
     return source
 
 
 def _event_buses(view: View) -> Iterator[Found]:
-    for bus in view.items("events:ListEventBuses", "EventBuses[]"):
-        if bus.get("Policy"):
-            yield text(bus, "Arn"), bus, bus["Policy"]
+    for record, bus in view.each("events:ListEventBuses", "EventBuses[]"):
+        with view.going_on():
+            if bus.get("Policy"):
+                yield record, text(bus, "Arn"), bus, bus["Policy"]
 
 
 _POLICY_SOURCES = (
@@ -108,6 +104,7 @@ _POLICY_SOURCES = (
     _event_buses,
 )
 
+
 _SOURCES, _DELIVERIES = "logs:DescribeDeliverySources", "logs:DescribeDeliveries"
 _ACCESS_LOGS = frozenset({"ACCESS_LOGS", "ALB_ACCESS_LOGS", "NLB_ACCESS_LOGS"})
 """Log types of CloudFront and of load balancers that tell of requests; their others tell of connections and health."""
@@ -116,17 +113,8 @@ _DISTRIBUTIONS_REGION = "us-east-1"
 """Where log delivery of distributions is set up."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Front:
-    """A front end: whether its own settings write access logs, and whether log delivery could do it instead."""
-
-    name: str
-    logs: bool
-    delivers: bool = False
-
-
-def front_end_logging(subject: Subject) -> Verdict:
-    """Judge all front ends that AWS runs for the account: each writes access logs. ``services`` says which kinds.
+def front_end_logging(subject: Subject) -> Iterator[Member]:
+    """List all front ends that AWS runs for the account; each writes access logs. ``services`` says which kinds.
 
     A delivery source delivers nothing by itself: it takes a delivery that names it, and the log type of requests.
 
@@ -134,30 +122,36 @@ def front_end_logging(subject: Subject) -> Verdict:
     ``elb:DescribeLoadBalancerAttributes``, ``elbv2:DescribeLoadBalancerAttributes``, ``apigateway:GetStages``,
     ``apigatewayv2:GetStages``, ``logs:DescribeDeliverySources``, ``logs:DescribeDeliveries``.
     """
-    view = subject.evidence
-    delivered = view.known(lambda: _delivered(view))
-    found = [front for name in listed(subject.parameters, "services") for front in _FRONT_ENDS[str(name)](view)]
-    silent = [front for front in found if not front.logs and front.name not in (delivered or ())]
-    proved = [front.name for front in silent if delivered is not None or not front.delivers]
-    if _elsewhere(view, silent):
-        proved = [name for name in proved if ":cloudfront:" not in name]
-    if proved:
-        return failed(
-            f"{counted(len(proved), 'front end')} of {len(found)} without access logs: {some(proved)}.",
-            observed=f"{len(proved)} of {len(found)} without access logs",
-            details={"resources": proved[:_MOST_LISTED]},
-        )
-    if not found:
-        return not_applicable("The account has no such front end.")
-    return passed(f"Each of {counted(len(found), 'front end')} writes access logs.")
+    for operation, path in ((_SOURCES, "deliverySources[]"), (_DELIVERIES, "deliveries[]")):
+        subject.evidence.each(operation, path)  # says beside the front ends where it did not answer
+    for name in listed(subject.parameters, "services"):
+        yield from _FRONT_ENDS[str(name)](subject.evidence)
 
 
-def _delivered(view: View) -> frozenset[str]:
+def _written(name: str, by_itself: Callable[[], bool], _view: View) -> Verdict:
+    """Judge a front end that writes its logs by itself or not at all."""
+    if by_itself():
+        return passed(f"The front end {some([name])} writes access logs.", observed="access logs on")
+    return failed(f"The front end {some([name])} writes no access logs.", observed="access logs off")
+
+
+def _delivered(name: str, by_itself: Callable[[], bool], region: str | None, view: View) -> Verdict:
+    """Judge a front end whose logs could be delivered instead, by what was set up in a Region or in any."""
+    verdict = _written(name, by_itself, view)
+    if verdict.state is State.FAIL and name in _deliveries(view, region):
+        return passed(f"The access logs of the front end {some([name])} are delivered.", observed="log delivery")
+    return verdict
+
+
+def _deliveries(view: View, region: str | None) -> frozenset[str]:
     """Return the resources whose access logs are delivered: a source of theirs is active and a delivery names it."""
-    names = {(record.call.region, text(item, "deliverySourceName")) for record, item in _deliveries(view)}
+    names = {
+        (record.call.region, text(item, "deliverySourceName"))
+        for record, item in view.located(_DELIVERIES, "deliveries[]", region=region)
+    }
     return frozenset(
         str(arn)
-        for record, source in view.located(_SOURCES, "deliverySources[]")
+        for record, source in view.located(_SOURCES, "deliverySources[]", region=region)
         if (record.call.region, text(source, "name")) in names
         and text(source, "logType") in _ACCESS_LOGS
         and optional_text(source, "status") != "INACTIVE"
@@ -165,71 +159,71 @@ def _delivered(view: View) -> frozenset[str]:
     )
 
 
-def _deliveries(view: View) -> tuple[tuple[Record, Any], ...]:
-    return view.located(_DELIVERIES, "deliveries[]")
-
-
-def _elsewhere(view: View, silent: Sequence[_Front]) -> bool:
-    """Say whether a distribution may have its logs delivered from a Region that nobody asked; that is then lacking."""
-    distributions = any(":cloudfront:" in front.name for front in silent)
-    if not distributions or _DISTRIBUTIONS_REGION in view.account.regions or view.account.partition != "aws":
-        return False
-    message = "log delivery of distributions is set up there, and the Region is not part of the audit"
-    view.lack(Missing(_SOURCES, _DISTRIBUTIONS_REGION, "NotCollected", message, "", ""))
-    return True
-
-
-def _distributions(view: View) -> Iterator[_Front]:
-    arns = {
-        text(item, "Id"): text(item, "ARN")
-        for _, page in view.each("cloudfront:ListDistributions", "[@]")
-        for item in optional_list(mapping(page, "DistributionList"), "Items")
-    }
+def _distributions(view: View) -> Iterator[Member]:
+    arns: dict[str, str] = {}
+    for _, page in view.each("cloudfront:ListDistributions", "[@]"):
+        for item in optional_list(mapping(page, "DistributionList"), "Items"):
+            with view.going_on():
+                arns[text(item, "Id")] = text(item, "ARN")
+    region = _DISTRIBUTIONS_REGION if view.account.partition == "aws" else None
     for record, page in view.each_page("cloudfront:GetDistributionConfig"):
         with view.going_on():
-            logging = optional_mapping(mapping(page or {}, "DistributionConfig"), "Logging")
-            logs = bool(logging and flag(logging, "Enabled"))
-            yield _Front(arns[_parameter(record, "Id")], logs, delivers=True)
+            arn = text(arns, _parameter(record, "Id"))
+            yield _member(view, record, arn, partial(_delivered, arn, partial(_by_distribution, page or {}), region))
 
 
-def _classic_load_balancers(view: View) -> Iterator[_Front]:
+def _by_distribution(page: Mapping[str, Any]) -> bool:
+    logging = optional_mapping(mapping(page, "DistributionConfig"), "Logging")
+    return bool(logging and flag(logging, "Enabled"))
+
+
+def _classic_load_balancers(view: View) -> Iterator[Member]:
     for record, page in view.each_page("elb:DescribeLoadBalancerAttributes"):
-        with view.going_on():
-            log = mapping(mapping(page or {}, "LoadBalancerAttributes"), "AccessLog")
-            yield _Front(f"{record.call.region}:{_parameter(record, 'LoadBalancerName')}", flag(log, "Enabled"))
+        name = f"{record.call.region}:{_parameter(record, 'LoadBalancerName')}"
+        yield _member(view, record, name, partial(_written, name, partial(_by_classic, page or {})))
 
 
-def _load_balancers(view: View) -> Iterator[_Front]:
+def _by_classic(page: Mapping[str, Any]) -> bool:
+    return flag(mapping(mapping(page, "LoadBalancerAttributes"), "AccessLog"), "Enabled")
+
+
+def _load_balancers(view: View) -> Iterator[Member]:
     for record, page in view.each_page("elbv2:DescribeLoadBalancerAttributes"):
+        arn, region = _parameter(record, "LoadBalancerArn"), record.call.region
+        yield _member(view, record, arn, partial(_delivered, arn, partial(_by_balancer, page or {}), region))
+
+
+def _by_balancer(page: Mapping[str, Any]) -> bool:
+    attributes = {text(item, "Key"): item.get("Value") for item in listed(page, "Attributes")}
+    return bool(attributes["access_logs.s3.enabled"] == "true")
+
+
+def _rest_stages(view: View) -> Iterator[Member]:
+    yield from _stages(view, "apigateway:GetStages", "item[]", ("restApiId", "stageName"), _by_rest)
+
+
+def _http_stages(view: View) -> Iterator[Member]:
+    yield from _stages(view, "apigatewayv2:GetStages", "Items[]", ("ApiId", "StageName"), _by_http)
+
+
+def _stages(
+    view: View, operation: str, path: str, names: tuple[str, str], by_itself: Callable[[Mapping[str, Any]], bool]
+) -> Iterator[Member]:
+    for record, stage in view.each(operation, path):
         with view.going_on():
-            attributes = {text(item, "Key"): item.get("Value") for item in listed(page or {}, "Attributes")}
-            logs = attributes["access_logs.s3.enabled"] == "true"
-            yield _Front(_parameter(record, "LoadBalancerArn"), logs, delivers=True)
+            name = f"{record.call.region}:{_parameter(record, names[0])}/{text(stage, names[1])}"
+            yield _member(view, record, name, partial(_written, name, partial(by_itself, stage)))
 
 
-def _rest_stages(view: View) -> Iterator[_Front]:
-    for record, stage in view.each("apigateway:GetStages", "item[]"):
-        with view.going_on():
-            name = _stage(record, "restApiId", text(stage, "stageName"))
-            yield _Front(name, _logs(stage, "accessLogSettings", "destinationArn"))
+def _by_rest(stage: Mapping[str, Any]) -> bool:
+    return bool(optional_text(optional_mapping(stage, "accessLogSettings"), "destinationArn"))
 
 
-def _http_stages(view: View) -> Iterator[_Front]:
-    for record, stage in view.each("apigatewayv2:GetStages", "Items[]"):
-        with view.going_on():
-            name = _stage(record, "ApiId", text(stage, "StageName"))
-            yield _Front(name, _logs(stage, "AccessLogSettings", "DestinationArn"))
+def _by_http(stage: Mapping[str, Any]) -> bool:
+    return bool(optional_text(optional_mapping(stage, "AccessLogSettings"), "DestinationArn"))
 
 
-def _stage(record: Record, parameter: str, name: str) -> str:
-    return f"{record.call.region}:{_parameter(record, parameter)}/{name}"
-
-
-def _logs(stage: Mapping[str, Any], settings: str, destination: str) -> bool:
-    return bool(optional_text(optional_mapping(stage, settings), destination))
-
-
-_FRONT_ENDS = {
+_FRONT_ENDS: Mapping[str, Callable[[View], Iterator[Member]]] = {
     "cloudfront": _distributions,
     "elb": _classic_load_balancers,
     "elbv2": _load_balancers,

@@ -15,6 +15,30 @@ _MAX_NAME = 200
 """Characters of one name in a sentence; AWS names are shorter, hostile evidence need not be."""
 
 
+class FieldMissingError(KeyError):
+    """A field is not there. ``item`` is the structure that lacks it, by which its answer is found."""
+
+    def __init__(self, name: str, item: Any) -> None:
+        super().__init__(name)
+        self.item = item
+
+
+class FieldMistypedError(TypeError):
+    """A field is of another type than documented."""
+
+    def __init__(self, message: str, item: Any) -> None:
+        super().__init__(message)
+        self.item = item
+
+
+class FieldMalformedError(ValueError):
+    """A field has the documented type, and a value that says nothing."""
+
+    def __init__(self, message: str, item: Any) -> None:
+        super().__init__(message)
+        self.item = item
+
+
 def flag(item: Mapping[str, Any], name: str) -> bool:
     """Return a boolean field.
 
@@ -22,7 +46,7 @@ def flag(item: Mapping[str, Any], name: str) -> bool:
         KeyError: it is missing.
         TypeError: it is no boolean.
     """
-    return _typed(item[name], name, bool)
+    return _typed(item, name, bool)
 
 
 def integer(item: Mapping[str, Any], name: str) -> int:
@@ -32,9 +56,9 @@ def integer(item: Mapping[str, Any], name: str) -> int:
         KeyError: it is missing.
         TypeError: it is no whole number.
     """
-    if isinstance(item[name], bool):
-        raise TypeError(f"{name} is not a number")
-    return _typed(item[name], name, int)
+    if isinstance(_there(item, name), bool):
+        raise FieldMistypedError(f"{name} is not a number", item)
+    return _typed(item, name, int)
 
 
 def text(item: Mapping[str, Any], name: str) -> str:
@@ -44,7 +68,7 @@ def text(item: Mapping[str, Any], name: str) -> str:
         KeyError: it is missing.
         TypeError: it is no text.
     """
-    return _typed(item[name], name, str)
+    return _typed(item, name, str)
 
 
 def optional_text(item: Mapping[str, Any], name: str) -> str:
@@ -63,7 +87,7 @@ def listed(item: Mapping[str, Any], name: str) -> Sequence[Any]:
         KeyError: it is missing.
         TypeError: it is no list.
     """
-    return _typed(item[name], name, list)
+    return _typed(item, name, list)
 
 
 def optional_list(item: Mapping[str, Any], name: str) -> Sequence[Any]:
@@ -82,7 +106,7 @@ def mapping(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         KeyError: it is missing.
         TypeError: it is no structure.
     """
-    return _typed(item[name], name, dict)
+    return _typed(item, name, dict)
 
 
 def optional_mapping(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -127,8 +151,11 @@ def moment(item: Mapping[str, Any], name: str, *, ahead: bool = False) -> dateti
         TypeError: it is no text.
         ValueError: it is no RFC 3339 time, or lies ahead although it may not.
     """
-    found = time_of(text(item, name))
-    return found if ahead else past(found)
+    try:
+        found = time_of(text(item, name))
+        return found if ahead else past(found)
+    except ValueError as error:
+        raise FieldMalformedError(str(error), item) from error
 
 
 def time_of(value: str) -> datetime:
@@ -153,9 +180,17 @@ def optional_moment(item: Mapping[str, Any], name: str, *, ahead: bool = False) 
     return moment(item, name, ahead=ahead) if item.get(name) is not None else None
 
 
-def _typed(value: Any, name: str, kind: type[_Kind]) -> _Kind:
+def _there(item: Mapping[str, Any], name: str) -> Any:
+    try:
+        return item[name]
+    except KeyError as error:
+        raise FieldMissingError(name, item) from error
+
+
+def _typed(item: Mapping[str, Any], name: str, kind: type[_Kind]) -> _Kind:
+    value = _there(item, name)
     if not isinstance(value, kind):
-        raise TypeError(f"{name} is not of the documented type")
+        raise FieldMistypedError(f"{name} is not of the documented type", item)
     return value
 
 

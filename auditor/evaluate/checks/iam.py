@@ -229,8 +229,6 @@ def central_federation(subject: Subject) -> Verdict:
         len(by_token) - len(machines),
         sum(optional_text(center, "Status") in ("", "ACTIVE") for center in centers),
     )
-    rows = read_report(text(view.page("iam:GetCredentialReport"), "Content")).values()
-    console = sorted(row.user for row in rows if row.password_enabled and not row.is_root)
     if machines and not any(providers):
         return manual(
             f"The only identity {'provider serves' if len(machines) == 1 else 'providers serve'} builds or workloads "
@@ -241,6 +239,8 @@ def central_federation(subject: Subject) -> Verdict:
         return not_applicable("The account stands alone, outside an organization.")
     if not any(providers):
         return failed("There is no SAML or OIDC provider and no IAM Identity Center instance.", observed="no provider")
+    rows = read_report(text(view.page("iam:GetCredentialReport"), "Content")).values()
+    console = sorted(row.user for row in rows if row.password_enabled and not row.is_root)
     if console:
         return manual(
             f"An identity provider exists, and {counted(len(console), 'IAM user')} can still sign in to the console: "

@@ -226,7 +226,7 @@ def policy_guards_logs(subject: Subject) -> Verdict:
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``, ``s3:GetBucketPolicy``.
     """
     bucket = text(subject.item, "S3BucketName")
-    own = _is_own(subject, bucket)
+    own = subject.evidence.known(lambda: _is_own(subject, bucket)) is True
     page = subject.evidence.find("s3:GetBucketPolicy", Bucket=bucket)
     if page is None:
         return passed("The bucket has no policy, so no statement of it grants access.", observed="no policy")

@@ -67,18 +67,20 @@ def agent_alarms(subject: Subject) -> Verdict:
     Evidence: ``ec2:DescribeInstances`` (population), ``cloudwatch:ListMetrics``, ``cloudwatch:DescribeAlarms``.
     """
     dimension = ("InstanceId", text(subject.item, "InstanceId"))
-    reported = subject.evidence.items("cloudwatch:ListMetrics", "Metrics[]", region=subject.region)
-    alarms = _alarms(subject)
     kinds = {"memory": ("mem_", "Memory"), "disk": ("disk_", "LogicalDisk")}
-    silent = [
-        name
-        for name, starts in kinds.items()
-        if not any(_watches(item, "CWAgent", starts, dimension) for item in reported)
-    ]
+    silent: list[str] = []
+    with subject.evidence.going_on():
+        reported = subject.evidence.items("cloudwatch:ListMetrics", "Metrics[]", region=subject.region)
+        silent += [
+            name
+            for name, starts in kinds.items()
+            if not any(_watches(item, "CWAgent", starts, dimension) for item in reported)
+        ]
     if silent:
         return failed(
             f"The CloudWatch agent does not report {' and '.join(silent)} of the instance.", observed="not reported"
         )
+    alarms = _alarms(subject)
     deaf = [
         name
         for name, starts in kinds.items()

@@ -5,6 +5,7 @@ from ipaddress import collapse_addresses, ip_network
 from typing import Any
 
 from auditor.evaluate.checks.fields import (
+    FieldMalformedError,
     counted,
     flag,
     integer,
@@ -115,12 +116,15 @@ def no_open_ports(subject: Subject) -> Verdict:
     ports, versions = listed(subject.parameters, "ports"), listed(subject.parameters, "versions")
     open_to: dict[int, list[str]] = {port: [] for port in ports}
     for rule in listed(subject.item, "IpPermissions"):
-        taken = [
-            port for port in ports if _opens(text(rule, "IpProtocol"), rule.get("FromPort"), rule.get("ToPort"), port)
-        ]
-        sources = _sources(subject, rule) if taken else []
-        for port in taken:
-            open_to[port].extend(sources)
+        with subject.evidence.going_on():
+            taken = [
+                port
+                for port in ports
+                if _opens(text(rule, "IpProtocol"), rule.get("FromPort"), rule.get("ToPort"), port)
+            ]
+            for source in _sources(subject, rule) if taken else ():
+                for port in taken:
+                    open_to[port].append(source)
     found = [
         f"port {port} to {_WORLD[version]}"
         for port, sources in open_to.items()
@@ -133,30 +137,40 @@ def no_open_ports(subject: Subject) -> Verdict:
     return passed(f"The group opens none of the ports {named} to the internet.", pointer="/IpPermissions")
 
 
-def _sources(subject: Subject, rule: Mapping[str, Any]) -> list[str]:
-    ranges = [text(item, "CidrIp") for item in optional_list(rule, "IpRanges")]
-    ranges.extend(text(item, "CidrIpv6") for item in optional_list(rule, "Ipv6Ranges"))
+def _sources(subject: Subject, rule: Mapping[str, Any]) -> Iterable[str]:
+    """Yield the ranges of a rule that can be read; the others are lacking."""
+    view = subject.evidence
+    direct = [(item, "CidrIp") for item in optional_list(rule, "IpRanges")]
+    direct += [(item, "CidrIpv6") for item in optional_list(rule, "Ipv6Ranges")]
     lists = optional_list(rule, "PrefixListIds")
-    if not (ranges or lists or optional_list(rule, "UserIdGroupPairs")):
-        raise ValueError("a rule of a security group names a source")
+    if not (direct or lists or optional_list(rule, "UserIdGroupPairs")):
+        raise FieldMalformedError("a rule of a security group names a source", rule)
+    for item, name in direct:
+        if (found := view.known(lambda item=item, name=name: _range(item, name))) is not None:  # type: ignore[misc]
+            yield found
     for item in lists:
-        ranges.extend(_entries(subject, text(item, "PrefixListId")))
-    return ranges
+        with view.going_on():
+            yield from _entries(subject, text(item, "PrefixListId"))
+
+
+def _range(item: Mapping[str, Any], name: str) -> str:
+    """Return an address range.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return str(ip_network(text(item, name), strict=False))
+    except ValueError as error:
+        raise FieldMalformedError(f"{name} is no address range", item) from error
 
 
 def _entries(subject: Subject, prefix_list: str) -> list[str]:
-    """Return the ranges of one prefix list.
-
-    Raises:
-        KeyError: its entries were not asked for.
-    """
-    asked = subject.evidence.calls("ec2:GetManagedPrefixListEntries", region=subject.region)
-    if prefix_list not in [dict(call.parameters)["PrefixListId"] for call in asked]:
-        raise KeyError(f"entries of {prefix_list}")
-    located = subject.evidence.located("ec2:GetManagedPrefixListEntries", "Entries[]", region=subject.region)
-    return [
-        text(item, "Cidr") for record, item in located if dict(record.call.parameters)["PrefixListId"] == prefix_list
-    ]
+    """Return the ranges of one prefix list."""
+    entries = subject.evidence.items(
+        "ec2:GetManagedPrefixListEntries", "Entries[]", region=subject.region, PrefixListId=prefix_list
+    )
+    return [_range(item, "Cidr") for item in entries]
 
 
 def default_group_closed(subject: Subject) -> Verdict:
@@ -324,11 +338,11 @@ def instance_role(subject: Subject) -> Verdict:
 
     Evidence: ``ec2:DescribeInstances`` (population), ``iam:ListInstanceProfiles``.
     """
-    profiles = subject.evidence.items("iam:ListInstanceProfiles", "InstanceProfiles[]")
     attached = optional_mapping(subject.item, "IamInstanceProfile")
     if not attached:
         return failed("The instance has no instance profile.", observed="no instance profile")
     arn = text(attached, "Arn")
+    profiles = subject.evidence.items("iam:ListInstanceProfiles", "InstanceProfiles[]")
     profile = next((item for item in profiles if text(item, "Arn") == arn), None)
     if profile is None or not listed(profile, "Roles"):
         return failed("The instance profile holds no role.", observed="empty profile", pointer="/IamInstanceProfile")

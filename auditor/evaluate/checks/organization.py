@@ -55,13 +55,14 @@ def guardrail_policies(subject: Subject) -> Verdict:
     own = {
         text(item, "Id") for item in view.items("organizations:ListPolicies", "Policies[]") if not item["AwsManaged"]
     }
-    targets: set[str] = set()
-    for record, target in view.located("organizations:ListTargetsForPolicy", "Targets[]"):
-        if dict(record.call.parameters)["PolicyId"] in own:
-            targets.add(text(target, "TargetId"))
-    accounts = view.items("organizations:ListAccounts", "Accounts[]")
     if not own:
         return failed("No policy beyond the ones AWS provides exists.", observed="no own policy")
+    targets = {
+        text(target, "TargetId")
+        for policy in sorted(own)
+        for target in view.items("organizations:ListTargetsForPolicy", "Targets[]", PolicyId=policy)
+    }
+    accounts = view.items("organizations:ListAccounts", "Accounts[]")
     members = [item for item in accounts if text(item, "Id") != subject.account.id]
     bare = [text(item, "Id") for item in members if not _reached(item, targets, roots)]
     if bare and any("Paths" not in item for item in members) and any(name.startswith("ou-") for name in targets):

@@ -14,7 +14,7 @@ from auditor.activity.calls import ROOT_CALL, SIGN_INS, sources_of_call, sources
 from auditor.activity.effects import Effect
 from auditor.base.period import parse_time
 from auditor.evaluate.checks import selectors
-from auditor.evaluate.checks.cloudtrail import trail_items, trail_selectors
+from auditor.evaluate.checks.cloudtrail import listed_trails, trail_selectors
 from auditor.evaluate.checks.fields import (
     counted,
     flag,
@@ -26,7 +26,7 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.library import EvidenceMissing
+from auditor.evaluate.library import UNREADABLE, EvidenceMissing
 from auditor.evaluate.view import Subject, View
 from auditor.model import State, Verdict, failed, not_assessed, passed
 
@@ -131,8 +131,11 @@ def logging_uninterrupted(subject: Subject) -> Verdict:
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
     ``trail:NotableEvents``.
     """
-    report, document = _report(subject.evidence, subject.item), _events(subject.evidence, subject.item)
-    stopped = [gap for gap in listed(report, "gaps") if text(gap, "cause") in ("logging_stopped", "validation_off")]
+    stopped: list[Mapping[str, Any]] = []
+    with subject.evidence.going_on():
+        for gap in listed(_report(subject.evidence, subject.item), "gaps"):
+            with subject.evidence.going_on():
+                stopped += [gap] if text(gap, "cause") in ("logging_stopped", "validation_off") else []
     if stopped:
         first = stopped[0]
         return failed(
@@ -142,7 +145,7 @@ def logging_uninterrupted(subject: Subject) -> Verdict:
             details={"gaps": [dict(gap) for gap in stopped[:_SHOWN]]},
         )
     wanted = _wanted_calls(_STOPS, lambda row: _about(row, subject.item))
-    return _by_events(subject, subject.item, wanted, document, report, "nobody stopped or deleted the trail")
+    return _by_events(subject, subject.item, wanted, "nobody stopped or deleted the trail")
 
 
 def trail_unchanged(subject: Subject) -> Verdict:
@@ -171,9 +174,8 @@ def bucket_unchanged(subject: Subject) -> Verdict:
 
 
 def _of_trail(subject: Subject, criterion: str, about: Callable[[Row], bool] | None = None) -> Verdict:
-    report, document = _report(subject.evidence, subject.item), _events(subject.evidence, subject.item)
     wanted = _wanted_calls(listed(subject.parameters, "calls"), about or (lambda row: _about(row, subject.item)))
-    return _by_events(subject, subject.item, wanted, document, report, criterion)
+    return _by_events(subject, subject.item, wanted, criterion)
 
 
 def calls_absent(subject: Subject) -> Verdict:
@@ -196,7 +198,8 @@ def calls_absent(subject: Subject) -> Verdict:
 
 def _log_groups(view: View) -> frozenset[str]:
     """Return the names and ARNs of the log groups that trails deliver to."""
-    arns = {optional_text(item, "CloudWatchLogsLogGroupArn").removesuffix(":*") for item in trail_items(view)} - {""}
+    items, _ = listed_trails(view)
+    arns = {optional_text(item, "CloudWatchLogsLogGroupArn").removesuffix(":*") for item in items} - {""}
     return frozenset(arns | {arn.partition(":log-group:")[2] for arn in arns})
 
 
@@ -226,14 +229,16 @@ def opened_ports_closed(subject: Subject) -> Verdict:
 
 def _in_account(subject: Subject, wanted: _Wanted, criterion: str) -> Verdict:
     """Judge by all trails: one verified event suffices to fail, one trail verified in full to pass."""
-    missing: EvidenceMissing | None = None
     verdicts: list[Verdict] = []
-    for item in trail_items(subject.evidence):
+    items, missing = listed_trails(subject.evidence)
+    for item in items:
         try:
-            report, document = _report(subject.evidence, item), _events(subject.evidence, item)
-            verdict = _by_events(subject, item, wanted, document, report, criterion)
+            verdict = _by_events(subject, item, wanted, criterion)
         except EvidenceMissing as signal:
             missing = missing or signal
+            continue
+        except UNREADABLE as error:
+            missing = missing or EvidenceMissing(subject.evidence.blamed(error))
             continue
         if verdict.state is State.FAIL:
             return verdict
@@ -247,10 +252,11 @@ def _in_account(subject: Subject, wanted: _Wanted, criterion: str) -> Verdict:
     return not_assessed("No multi-Region trail recorded the period, so nothing shows what took place in it.")
 
 
-def _by_events(
-    subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, document: Row, report: Row, criterion: str
-) -> Verdict:
-    rows = _rows(document)
+def _by_events(subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, criterion: str) -> Verdict:
+    """Judge by the events of one trail: a verified one fails, whatever else of the period was not looked at."""
+    view = subject.evidence
+    document = _events(view, trail)
+    rows = _rows(view, document)
     found = [row for row in rows if wanted.fits(row) and text(row, "outcome") == "Success" and not _replaced(row, rows)]
     done = [row for row in found if optional_text(row, "effect") != Effect.OPEN]
     shown = [row for row in done if flag(row, "verified")]
@@ -269,10 +275,10 @@ def _by_events(
             f"{counted(len(found), 'event')} of which the record does not tell what was set, first "
             f"{text(found[0], 'event_name')} at {text(found[0], 'event_time')}."
         )
-    verified, asked = _hours(report)
+    verified, asked = _hours(_report(view, trail))
     if unsearched := _unsearched(wanted, document, verified, asked):
         return not_assessed(unsearched)
-    if unseen := _unseen(trail, trail_selectors(subject.evidence, trail), wanted):
+    if unseen := _unseen(trail, trail_selectors(view, trail), wanted):
         return not_assessed(f"{unseen}, so that nothing shows whether such an event took place.", observed=unseen)
     searched = f" Searched for: {', '.join(wanted.names)}." if wanted.names else ""
     return passed(f"In all {asked} verified hours {criterion}.{searched}", observed=f"no event in {asked} hours")
@@ -327,14 +333,16 @@ def _unseen(trail: Mapping[str, Any], answer: Mapping[str, Any], wanted: _Wanted
     return ""
 
 
-def _rows(document: Row) -> Sequence[Row]:
-    """Return the rows of a notable-events document; one that is not of its form spoils them all."""
-    rows = listed(document, "rows")
-    for row in rows:
-        for name in ("kind", "event_name", "outcome"):
-            text(row, name)
-        flag(row, "verified")
-        optional_text(row, "actor_type")
+def _rows(view: View, document: Row) -> Sequence[Row]:
+    """Return the rows of a notable-events document; one that is not of its form could be anything, and is lacking."""
+    rows: list[Row] = []
+    for row in listed(document, "rows"):
+        with view.going_on():
+            for name in ("kind", "event_name", "outcome"):
+                text(row, name)
+            flag(row, "verified")
+            optional_text(row, "actor_type")
+            rows.append(row)
     return rows
 
 

@@ -1,9 +1,12 @@
 """Judges what benchmarks leave out around trails: what selectors lose, whether deliveries arrive, how logs are kept."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from auditor.evaluate.checks import selectors
-from auditor.evaluate.checks.cloudtrail import Trail, trail_selectors, trail_status, trails
+from auditor.evaluate.checks.cloudtrail import Trail, decided, trail_selectors, trail_status, trails
 from auditor.evaluate.checks.fields import (
     counted,
     flag,
@@ -14,7 +17,8 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.view import Subject
+from auditor.evaluate.library import EvidenceMissing
+from auditor.evaluate.view import Subject, View
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 from auditor.policies.arn import account_of, region_of
 
@@ -50,7 +54,10 @@ def data_events(subject: Subject) -> Verdict:
 
     Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetTrailStatus``, ``cloudtrail:GetEventSelectors``.
     """
-    known, missing = trails(subject.evidence)
+    return decided(partial(_data_events, subject), *trails(subject.evidence, everywhere=True))
+
+
+def _data_events(subject: Subject, known: Sequence[Trail]) -> Verdict:
     answers = [trail.selectors for trail in known if trail.multi_region and trail.logging]
     recorded, in_part, lacking = [], [], []
     for kind in map(str, listed(subject.parameters, "types")):
@@ -69,8 +76,6 @@ def data_events(subject: Subject) -> Verdict:
             lacking.append(kind)
     if not lacking and not in_part:
         return passed(f"Data events are recorded for {some(recorded)}.", observed=some(recorded))
-    if missing is not None:
-        raise missing
     parts = [f"No data events are recorded for {some(lacking)}." if lacking else ""]
     parts.append(f"Data events are recorded in part for {some(in_part)}." if in_part else "")
     observed = [f"missing: {some(lacking)}" if lacking else "", f"in part: {some(in_part)}" if in_part else ""]
@@ -143,11 +148,10 @@ def key_usable(subject: Subject) -> Verdict:
 
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``kms:DescribeKey``.
     """
-    keys = subject.evidence.items("kms:DescribeKey", "KeyMetadata")
     arn = optional_text(subject.item, "KmsKeyId")
     if not arn:
         return not_applicable("The trail uses no KMS key.")
-    key = next((item for item in keys if text(item, "Arn") == arn), None)
+    key = _key(subject.evidence, arn)
     if key is None:
         if account_of(arn) != subject.account.id:
             return not_assessed("The key belongs to another account and was not seen.")
@@ -162,13 +166,38 @@ def key_usable(subject: Subject) -> Verdict:
     return passed("The trail's key is customer-made and enabled.", observed=observed)
 
 
+def _key(view: View, arn: str) -> Mapping[str, Any] | None:
+    """Return what KMS says of one key; None when it is not among those of the audit.
+
+    Raises:
+        EvidenceMissing: it, or the list that it would stand in, was not answered; other keys do not matter.
+    """
+    described = view.consult("kms:DescribeKey")
+    for record, pages in described.answers:
+        for page in pages:
+            metadata = page.get("KeyMetadata")
+            if isinstance(metadata, dict) and metadata.get("Arn") == arn:
+                view.note(record)
+                return metadata
+    region = region_of(arn)
+    gap = described.gap(region, KeyId=arn.rpartition("/")[2]) or described.gap(region)
+    if gap is not None:
+        raise EvidenceMissing(gap)
+    for record, _ in described.answers:
+        view.note(record)
+    return None
+
+
 def no_duplicate_copies(subject: Subject) -> Verdict:
     """Judge the account: no Region's management events are recorded by more than one logging trail.
 
     Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetTrailStatus``, ``cloudtrail:GetEventSelectors``.
     """
     known, missing = trails(subject.evidence)
-    recording = [trail for trail in known if trail.logging and selectors.management(trail.selectors)]
+    missing = missing or next((trail.unsure for trail in known if trail.unsure is not None), None)
+    recording = [
+        trail for trail in known if trail.logging and trail.unsure is None and selectors.management(trail.selectors)
+    ]
     repeated = _repeated(recording, subject.account.regions)
     if repeated:
         region, names = repeated[0]

@@ -84,11 +84,13 @@ def opened_group_remediated(subject: Subject) -> Verdict:
     ``cloudwatch:GetMetricData`` and ``sqs:GetQueueAttributes``.
     """
     rules, unjudged = _catching(subject)
-    ways = list(_ways(subject, rules))
-    if not ways and unjudged:
+    if not rules and unjudged:
         return not_assessed(unjudged)
     if not rules:
         return failed("No enabled rule catches openings of security groups.", observed="no rule")
+    ways = list(_ways(subject, rules))
+    if not ways and unjudged:
+        return not_assessed(unjudged)
     if not ways:
         return failed("A rule catches openings of security groups, but no target of it can undo them.")
     for one in rules:
@@ -124,16 +126,14 @@ def _world(subject: Subject) -> World:
 
 def _ways(subject: Subject, rules: Sequence[_Catching]) -> Iterator[_Way]:
     view, known = subject.evidence, reactions(subject.evidence)
-    by_name = {text(one.rule, "Name"): one for one in rules}
-    for record, target in view.located(TARGETS, "Targets[]", region=subject.region):
-        found = by_name.get(str(dict(record.call.parameters)["Rule"]))
-        arn = text(target, "Arn")
-        if found is not None and Parts.of(arn).service in _ACTING:
-            reaction = known.get(arn)
-            state, sentence = _reacts(
-                arn, reaction, Sender(EVENTBRIDGE, subject.account.id, optional_text(found.rule, "Arn"))
-            )
-            yield _Way(found.rule, found.detector, target, reaction, state, sentence)
+    for one in rules:
+        sender = Sender(EVENTBRIDGE, subject.account.id, optional_text(one.rule, "Arn"))
+        for target in view.items(TARGETS, "Targets[]", region=subject.region, Rule=text(one.rule, "Name")):
+            arn = text(target, "Arn")
+            if Parts.of(arn).service in _ACTING:
+                reaction = known.get(arn)
+                state, sentence = _reacts(arn, reaction, sender)
+                yield _Way(one.rule, one.detector, target, reaction, state, sentence)
 
 
 def _reacts(arn: str, reaction: Reaction | None, sender: Sender) -> tuple[State, str]:
@@ -171,7 +171,7 @@ def _judged(subject: Subject, ways: Sequence[_Way], unjudged: str) -> Verdict:
         return failed(reason, observed=sentences, details=details)
     if _left(subject, open_ways).missed:
         return failed(sentences, observed=sentences, details=details)
-    if trouble := [one.trouble for one in working if one.trouble]:
+    if trouble := [one.trouble for one in told if one.trouble and one.way.state is not State.BROKEN]:
         return failed(f"{' '.join(trouble)} {sentences}", observed=sentences, details=details)
     if unsure or any(one.unread for one in working):
         for way in ways:

@@ -306,7 +306,7 @@ OTHER_HALF = {"BlockPublicPolicy": True, "RestrictPublicBuckets": True}
         pytest.param(block(**BLOCKED), None, State.PASS, id="on-the-account"),
         pytest.param(block(**HALF), block(**OTHER_HALF), State.PASS, id="half-and-half"),
         pytest.param(block(**HALF), block(**HALF), State.FAIL, id="the-same-half-twice"),
-        pytest.param(block(BlockPublicAcls="true"), block(), State.NOT_ASSESSED, id="hostile"),
+        pytest.param(block(**BLOCKED | {"BlockPublicAcls": "true"}), block(), State.NOT_ASSESSED, id="hostile-alone"),
     ],
 )
 def test_public_access_block(account: Any, bucket: Any, expected: State) -> None:
@@ -317,6 +317,13 @@ def test_public_access_block(account: Any, bucket: Any, expected: State) -> None
     assert found[LOGS] is expected
     if expected is not State.NOT_ASSESSED:
         assert found["closed"] is State.PASS
+
+
+def test_one_flag_that_cannot_be_read_hides_no_other_that_is_off() -> None:
+    world = buckets(World(), LOGS).says("s3:GetPublicAccessBlock", block(), Bucket=LOGS)
+    result = world.says("s3control:GetPublicAccessBlock", block(BlockPublicAcls="true")).judge("s3-block-public-access")
+    assert result.state is State.FAIL
+    assert "BlockPublicAcls" not in reasons(result)
 
 
 def _answer(world: World, operation: str, page: Any, **parameters: str) -> World:

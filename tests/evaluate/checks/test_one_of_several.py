@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from auditor.evidence.operations import Call
-from auditor.model import Scope, State
+from auditor.model import State
 from tests.evaluate.checks.worlds import KEY, LOGS, RIGHT, event
 from tests.evaluate.kit import ACCOUNT, HOME, World, ago, catalog, states
 
@@ -151,7 +151,7 @@ def with_a_bad_copy(world: World, names: Texts, faults: Texts) -> World:
 
 
 def test_every_control_over_resources_is_here_or_elsewhere() -> None:
-    over_resources = {name for name in RIGHT if catalog().controls[name].scope is Scope.RESOURCE}
+    over_resources = {name for name in RIGHT if catalog().controls[name].population}
     assert over_resources == BAD.keys() | ELSEWHERE
     assert not BAD.keys() & ELSEWHERE
 

@@ -497,8 +497,16 @@ FRONTS = "web-front-ends-access-logging"
 def test_one_front_end_of_five_without_logs_is_named(world: World, name: str) -> None:
     result = world.judge(FRONTS)
     assert result.state is State.FAIL
-    assert name in reasons(result)
-    assert "1 front end of 5" in reasons(result)
+    silent = [item.resource for item in result.results if item.state is State.FAIL]
+    assert len(result.results) == 5
+    assert [name in resource for resource in silent] == [True]
+
+
+def test_front_ends_of_a_region_that_keeps_its_deliveries_to_itself_hide_no_others() -> None:
+    world = front_ends(rest="").refuses("logs:DescribeDeliverySources", region=HOME)
+    result = world.judge(FRONTS)
+    assert result.state is State.FAIL
+    assert states(result)["logs:DescribeDeliverySources"] is State.NOT_ASSESSED
 
 
 NAMED: dict[str, Any] = {"deliveries": [{"deliverySourceName": "s"}]}

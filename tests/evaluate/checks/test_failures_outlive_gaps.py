@@ -1,0 +1,136 @@
+"""The law of the house over the whole catalogue: a failure that is proven outlives whatever else is missing.
+
+From each control's right world failing ones are made, by flipping a flag, emptying a list or dropping a text, and by
+adding a resource that fails. Then every other answer is taken away, one at a time. The control still fails, unless that
+answer carried the failure: with another answer in its place the control would not have failed.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from auditor.evidence.operations import Call, needed
+from auditor.model import State
+from tests.evaluate.checks.test_every_control import CONTROLS
+from tests.evaluate.checks.test_one_of_several import BAD, with_a_bad_copy
+from tests.evaluate.checks.worlds import RIGHT
+from tests.evaluate.kit import World, catalog, reasons
+
+ALLOWED = {
+    "config-recorder-all-regions": {
+        "config:DescribeConfigurationRecorderStatus without config:DescribeConfigurationRecorders in eu-west-1",
+        "config:DescribeConfigurationRecorderStatus without config:DescribeConfigurationRecorders in us-east-1",
+        "config:DescribeConfigurationRecorderStatus without config:DescribeConfigurationRecorderStatus in us-east-1",
+    },
+    "ec2-instance-role-attached": {"a resource beside without iam:ListInstanceProfiles in global"},
+    "iam-central-federation": {
+        "iam:ListSAMLProviders without iam:ListOpenIDConnectProviders in global",
+        "iam:ListSAMLProviders without sso-admin:ListInstances in eu-west-1",
+        "iam:ListSAMLProviders without sso-admin:ListInstances in us-east-1",
+    },
+    "opened-security-group-remediated": {
+        "events:ListRules without events:ListTargetsByRule in eu-west-1",
+        "events:ListRules without lambda:GetFunctionConcurrency in eu-west-1",
+    },
+    "org-guardrail-policies": {"organizations:ListAccounts without organizations:ListRoots in global"},
+    "trail-bucket-in-another-account": {"a resource beside without s3:ListBuckets in global"},
+    "trail-bucket-object-lock": {
+        "a resource beside without s3:GetBucketVersioning in global",
+        "s3:GetObjectLockConfiguration without s3:GetBucketVersioning in global",
+    },
+    "trail-key-usable": {
+        "a resource beside without kms:DescribeKey in eu-west-1",
+        "a resource beside without kms:ListKeys in eu-west-1",
+    },
+    "trail-log-group-retention": {"a resource beside without logs:DescribeLogGroups in eu-west-1"},
+    "vpc-endpoints-for-aws-services": {"ec2:DescribeVpcs without ec2:DescribeVpcEndpoints in eu-west-1"},
+    "web-front-ends-access-logging": {
+        "cloudfront:GetDistributionConfig without logs:DescribeDeliverySources in eu-west-1",
+        "cloudfront:GetDistributionConfig without logs:DescribeDeliverySources in us-east-1",
+        "cloudfront:GetDistributionConfig without logs:DescribeDeliveries in us-east-1",
+        "elbv2:DescribeLoadBalancerAttributes without logs:DescribeDeliveries in eu-west-1",
+        "elbv2:DescribeLoadBalancerAttributes without logs:DescribeDeliverySources in eu-west-1",
+    },
+}
+"""What carries the failure although no answer at hand shows it: what is nowhere else could be in it."""
+
+MOST = 2
+"""Failing worlds per control and answer: the first ones found, which are of different fields."""
+
+
+def failing_worlds(name: str) -> Iterator[tuple[str, World]]:
+    """Yield worlds in which a control fails, each with the operation whose answer was changed."""
+    if name in BAD:
+        yield "a resource beside", with_a_bad_copy(RIGHT[name], *BAD[name])
+    for key, (call, said) in RIGHT[name].answers.items():
+        found = 0
+        for pages in changed(list(said.pages)):
+            world = replace(
+                RIGHT[name], answers={**RIGHT[name].answers, key: (call, replace(said, pages=tuple(pages)))}
+            )
+            if world.weigh(name).state is State.FAIL:
+                yield call.operation, world
+                found += 1
+            if found == MOST:
+                break
+
+
+def changed(value: Any) -> Iterator[Any]:
+    """Yield copies of a value with one thing in it changed: a flag flipped, a list emptied, a text made strange."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from ({**value, key: other} for other in changed(item))
+    elif isinstance(value, list):
+        if value:
+            yield []
+        for index, item in enumerate(value):
+            yield from ([*value[:index], other, *value[index + 1 :]] for other in changed(item))
+    elif isinstance(value, bool):
+        yield not value
+    elif isinstance(value, str):
+        yield from ("", "*", "DISABLED", "2020-01-01T00:00:00Z")
+    elif isinstance(value, int):
+        yield from (0, 1)
+
+
+def missing(world: World, key: Any, code: str = "AccessDenied") -> World:
+    """Take one answer away."""
+    call, said = world.answers[key]
+    return replace(world, answers={**world.answers, key: (call, replace(said, pages=(), error=code, message="no"))})
+
+
+def carried(name: str, world: World, key: Any) -> bool:
+    """Say whether a control would not fail with another answer in the place of one."""
+    call, said = world.answers[key]
+    operation = catalog().operations[call.operation]
+    instead = [one.pages for other, one in RIGHT[name].answers.values() if other.operation == call.operation]
+    instead += [one.pages for other, one in world.answers.values() if other.operation == call.operation]
+    if name in BAD:
+        good_copy = with_a_bad_copy(RIGHT[name], BAD[name][0], {})
+        instead += [one.pages for other, one in good_copy.answers.values() if other.operation == call.operation]
+    instead += [tuple(pages) for pages in changed(list(said.pages))]
+    instead += [({item: [] for item in operation.required},)]
+    answers = [replace(said, pages=pages, error="", absent=False) for pages in instead]
+    answers += [replace(said, pages=(), error=code, absent=True) for code in operation.absent]
+    results = (replace(world, answers={**world.answers, key: (call, answer)}).weigh(name) for answer in answers)
+    return any(one.state is not State.FAIL and "gave no usable answer" not in reasons(one) for one in results)
+
+
+def leads_to(call: Call, cause: str) -> bool:
+    """Say whether an answer tells of the calls whose answer carries the failure."""
+    above = {item.name for item in needed(catalog().operations, [cause])} if cause in catalog().operations else set()
+    return call.operation in above - {cause}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_proven_failure_outlives_any_other_answer(name: str) -> None:
+    lost = []
+    for cause, world in failing_worlds(name):
+        for key, (call, _) in world.answers.items():
+            if leads_to(call, cause):
+                continue
+            if missing(world, key).weigh(name).state is not State.FAIL and not carried(name, world, key):
+                lost.append(f"{cause} without {call.operation} in {call.region}")
+    assert set(lost) <= ALLOWED.get(name, set())
