@@ -70,6 +70,7 @@ def _cloudformation(path: Path, variables: Sequence[str]) -> "Code":
         for resource in found.resources:
             whole.resources.append(resource)
         whole.unread += found.unread
+        whole.absent |= found.absent
     return whole
 
 

@@ -45,6 +45,11 @@ _KEY = read_policy({"Statement": {"Effect": "Allow", "Principal": "*", "Action":
 _OUTSIDE = text_of("AWS::SNS::Topic", "a topic outside this code", "arn", None)
 _MATCHES_NOTHING = '{ $.eventName = "" }'
 _DETECTORS = ("AWS::Logs::MetricFilter", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+_MAY_HARM = frozenset(
+    {"AWS::CloudWatch::AlarmMuteRule", "AWS::SNS::TopicPolicy", "AWS::CloudTrail::Trail", "AWS::Logs::LogGroup"}
+)
+"""What counts against something where it exists: in the better world one that may not exist does not."""
+
 _MOST_PAIRS = 20_000
 """Filters and alarms with open names that are tried against each other."""
 
@@ -100,7 +105,7 @@ class _Builder:
 
     def take(self, resource: Resource) -> None:
         """Take one resource, unless it is one that only counts in the other world."""
-        harms = resource.kind in {"AWS::CloudWatch::AlarmMuteRule", "AWS::SNS::TopicPolicy"}
+        harms = resource.kind in _MAY_HARM
         if resource.exists is not None and self.hopeful is harms:
             return
         method = _METHODS.get(resource.kind)
@@ -420,7 +425,7 @@ class _Builder:
         used |= {arn for composite in self.composites for arn in composite.actions}
         used |= {arn for rule in self.rules.values() for arn in rule.targets}
         found = dict(self.topics)
-        declared = {one.address for one in self.code.resources if one.kind == "AWS::SNS::Topic"}
+        declared = {one.address for one in self.code.resources if one.kind == "AWS::SNS::Topic"} | self.code.absent
         for arn in used:
             service, name = (arn.split(":", 5) + [""] * 6)[2:6:3]
             if service == "sns" and arn not in found and name not in declared:

@@ -27,6 +27,9 @@ _MAX_BRACKETS = 200
 _MAX_NESTED = 8
 """Stacks in stacks in stacks."""
 
+_MOST_STACKS = 200
+"""Nested stacks that are read, however often the same template stands for them."""
+
 _MAX_RESOURCES = 20_000
 """What ``Fn::ForEach`` may make of a template; CloudFormation takes 500 resources."""
 
@@ -125,6 +128,7 @@ class _Reader:
         self.name = name
         self.folder = folder
         self.code = code
+        self.budget = [_MOST_STACKS]
 
     def read(self, prefix: str, parameters: Mapping[str, Any], depth: int) -> Resolver:
         """Add the template's resources to the code; return what knows its outputs."""
@@ -165,6 +169,7 @@ class _Reader:
         kind = str(resource.get("Type"))
         exists = resolver.condition(resource.get("Condition")) if "Condition" in resource else True
         if exists is False:
+            self.code.absent.add(f"{prefix}{name}")
             return
         place = self.place_of(name)
         properties = resolver.value(resource.get("Properties") or {})
@@ -191,7 +196,8 @@ class _Reader:
         properties = resolver.value(resource.get("Properties") or {})
         properties = properties if isinstance(properties, Mapping) else {}
         path = self.nested_path(resource, properties)
-        if path is None or depth >= _MAX_NESTED:
+        self.budget[0] -= 1
+        if path is None or depth >= _MAX_NESTED or self.budget[0] < 0:
             url = properties.get("TemplateURL")
             shown = url.words if isinstance(url, Unknown) else str(url)[:120]
             self.code.unread.append(f"the nested stack {prefix}{name} ({place}) from {shown} is not on disk")
@@ -201,11 +207,13 @@ class _Reader:
         inner = Code()
         shown = os.path.relpath(path, self.folder) if self.folder is not None else path.name
         reader = _Reader(_template(text, shown), text, shown, path.parent, inner)
+        reader.budget = self.budget
         outputs = reader.read(f"{prefix}{name}.", given if isinstance(given, Mapping) else {}, depth + 1)
         resolver.stacks[name] = outputs
         hangs = None if exists is True else Unknown(f"the condition {resource.get('Condition')}", place)
         self.code.resources += [replace(one, exists=one.exists or hangs) for one in inner.resources]
         self.code.unread += inner.unread
+        self.code.absent |= inner.absent
 
     def nested_path(self, resource: Mapping[str, Any], properties: Mapping[str, Any]) -> Path | None:
         metadata = resource.get("Metadata")

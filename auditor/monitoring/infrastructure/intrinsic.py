@@ -9,6 +9,8 @@ from typing import Any, Final
 from auditor.monitoring.infrastructure.values import ACCOUNT, REGION, Unknown, encoded, text_of, unknowns
 
 MAX_DEPTH = 60
+_MOST_TEXT: Final = 20_000_000
+"""Characters that one loop may make of a template."""
 
 
 class _NoValue:
@@ -61,6 +63,8 @@ class Resolver:
         self.prefix = prefix
         self.given = given
         self._judging: set[str] = set()
+        self._judged: dict[str, bool | None] = {}
+        self._naming: set[str] = set()
 
     def open(self, name: str, place: str = "") -> Unknown:
         """Return an open value of this template."""
@@ -168,13 +172,18 @@ class Resolver:
         resource = self.resources[name]
         kind = str(resource.get("Type"))
         attribute = "arn" if any(part in kind for part in _ARN_BY_REF) else "ref"
-        return text_of(kind, f"{self.prefix}{name}", attribute, self.name_of(resource, kind))
+        return text_of(kind, f"{self.prefix}{name}", attribute, self.name_of(name, resource, kind))
 
-    def name_of(self, resource: Mapping[str, Any], kind: str) -> Any:
-        """Return the name that a resource gives itself; None for none."""
+    def name_of(self, called: str, resource: Mapping[str, Any], kind: str) -> Any:
+        """Return the name that a resource gives itself; None for none, and for one that goes in a circle."""
         properties = resource.get("Properties")
         given = properties.get(_NAME_OF.get(kind, "Name")) if isinstance(properties, Mapping) else None
-        return self.value(given, MAX_DEPTH // 2) if given is not None else None
+        if given is None or called in self._naming:
+            return None
+        self._naming.add(called)
+        name = self.value(given, MAX_DEPTH // 2)
+        self._naming.discard(called)
+        return name
 
     def parameter(self, name: str) -> Any:
         """Return what is given for a parameter, or its default."""
@@ -202,7 +211,7 @@ class Resolver:
         kind = str(found.get("Type"))
         if kind == "AWS::CloudFormation::Stack":
             return self.open(f"{resource}.{name}", self.place_of(resource, "Resources"))
-        return text_of(kind, f"{self.prefix}{resource}", name, self.name_of(found, kind))
+        return text_of(kind, f"{self.prefix}{resource}", name, self.name_of(resource, found, kind))
 
     def output(self, name: str) -> Any:
         """Return an output of this template."""
@@ -231,11 +240,11 @@ class Resolver:
         """Say whether a condition holds; None when that hangs on something open."""
         if not isinstance(name, str) or name not in self.conditions or name in self._judging:
             return None
-        self._judging.add(name)
-        try:
-            return self.holds(self.conditions[name], depth)
-        finally:
+        if name not in self._judged:
+            self._judging.add(name)
+            self._judged[name] = self.holds(self.conditions[name], depth)
             self._judging.discard(name)
+        return self._judged[name]
 
     def holds(self, item: Any, depth: int) -> bool | None:  # noqa: PLR0911 - one line for each function
         """Say whether a test of a condition holds."""
@@ -278,6 +287,8 @@ class Resolver:
             case _:
                 return None
         if not isinstance(items, list) or any(True for _ in unknowns(items)):
+            return None
+        if len(items) * len(json.dumps(body, default=str)) > _MOST_TEXT:
             return None
         found = []
         for item in items:

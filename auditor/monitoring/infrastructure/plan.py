@@ -22,7 +22,7 @@ def read_plan(text: str, name: str = "plan") -> Code:
     """
     try:
         plan = json.loads(text)
-        root = plan["planned_values"]["root_module"]
+        root = (plan.get("planned_values") or plan["values"])["root_module"]  # a state, where nothing is planned
         configuration = plan.get("configuration", {}).get("root_module", {})
     except json.JSONDecodeError as error:
         message = f"{name}:{error.lineno}: this is no plan in JSON: {error.msg} (column {error.colno})"

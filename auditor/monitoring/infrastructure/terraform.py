@@ -104,12 +104,14 @@ class _Reader:
         self.blocks = [(kind, block) for kind, blocks in evaluated.items() for block in blocks]
         self.known = {str(block.get("id")): (kind, block) for kind, block in self.blocks}
         self.by_address = {_path(block): block for _, block in self.blocks}
+        self.absent = self.tracer.absent(OF_INTEREST)
 
     def code(self) -> Code:
         for kind, block in self.blocks:
             if kind in OF_INTEREST and block["__tfmeta"].get("type") == "resource":
                 self.add(kind, block)
         self.found.unread += self.tracer.left_out(OF_INTEREST)
+        self.found.absent = self.absent
         return self.found
 
     def add(self, kind: str, block: dict[str, Any]) -> None:
@@ -132,6 +134,8 @@ class _Reader:
                 values[name] = _Value(self, written, expression, module, address).read(raw)
             elif name != "id":
                 values[name] = self.inner(raw, module, address, written)
+                if _is_open(values[name]):
+                    values[name] = Unknown(name, f"{block['__tfmeta']['filename']}:{block['__tfmeta']['line_start']}")
         if written is not None:
             for inner in written.blocks:
                 if inner.kind == "dynamic" and (open_ := self.tracer.exists(inner, module)) is not None:
@@ -259,6 +263,8 @@ class _Value:
         if own is None:
             return None
         address = self.reader.tracer.address_of(own[1], own[2], module, self.reader.by_address)
+        if not address and f"{module}{own[1]}.{own[2]}" in self.reader.absent:
+            return text_of(kind_of(own[1]), f"{module}{own[1]}.{own[2]}", own[3], None)
         block = self.reader.by_address.get(address)
         named = self.reader.name_of(own[1], block) if block is not None else None
         if block is None or (isinstance(named, Unknown) and own[3] != "arn"):
@@ -314,6 +320,13 @@ class _Value:
 
 def _path(block: Mapping[str, Any]) -> str:
     return str(block["__tfmeta"]["path"])
+
+
+def _is_open(raw: Any) -> bool:
+    """Say whether a value without an expression of its own is one that the evaluator left open."""
+    if isinstance(raw, Mapping):
+        return "__attribute__" in raw
+    return isinstance(raw, str) and "${" in raw
 
 
 def _holds_null(text: str) -> bool:

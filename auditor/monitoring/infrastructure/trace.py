@@ -7,10 +7,11 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from auditor.base.errors import UsageError
 from auditor.monitoring.infrastructure.source import Block, Written, index, references
 from auditor.monitoring.infrastructure.values import Unknown
 
@@ -62,11 +63,14 @@ class Folder:
         folder = cls()
         place = Path(os.path.normpath(root / relative))
         for path in sorted([*place.glob("*.tf"), *place.glob("*.tf.json")]):
-            if path.stat().st_size > MAX_FILE:
-                continue
             name = os.path.relpath(path, root)
+            if path.stat().st_size > MAX_FILE:
+                raise UsageError(f"{name} is larger than {MAX_FILE} bytes")
             text = path.read_text(encoding="utf-8-sig", errors="replace")
-            folder.add(name, _from_json(text, name) if path.suffix == ".json" else index(text, name))
+            try:
+                folder.add(name, _from_json(text, name) if path.suffix == ".json" else index(text, name))
+            except RecursionError as error:
+                raise UsageError(f"{name} is nested too deeply") from error
         return folder
 
     def add(self, file: str, blocks: tuple[Block, ...]) -> None:
@@ -134,7 +138,7 @@ class Tracer:
                 self._place(block["__tfmeta"])
         for block in evaluated.get("module", ()):
             self._call(block)
-        self._memory: dict[tuple[str, str, int], Unknown | None] = {}
+        self._memory: dict[tuple[str, str], Unknown | None] = {}
 
     def _place(self, meta: Mapping[str, Any]) -> None:
         module, _ = split_address(str(meta.get("path", "")))
@@ -209,10 +213,22 @@ class Tracer:
                 return found
         return None
 
-    def open_reference(  # noqa: PLR0911 - one line for each kind of name
+    def open_reference(
         self, reference: str, block: Block | None, module: str, place: str, steps: int = 0
     ) -> Unknown | None:
-        """Return what is open behind a reference; None when it rests on what is known."""
+        """Return what is open behind a reference, placed where it is asked about; None when all is known."""
+        if reference.startswith(("each.", "count.")):
+            return self._loop(block, module, steps)
+        key = (module, reference)
+        if key not in self._memory:
+            self._memory[key] = Unknown(reference, place, module)  # what hangs on itself is open
+            self._memory[key] = self._behind(reference, module, place, steps)
+        found = self._memory[key]
+        return replace(found, place=place) if found is not None else None
+
+    def _behind(  # noqa: PLR0911 - one line for each kind of name
+        self, reference: str, module: str, place: str, steps: int
+    ) -> Unknown | None:
         if steps > MAX_STEPS:
             return Unknown(reference, place, module)
         parts = [re.sub(r"\[.*?\]", "", part) for part in reference.split(".")]
@@ -227,8 +243,6 @@ class Tracer:
                 return self.open_in(written, None, module, place.rpartition(":")[0], steps + 1)
             case "module":
                 return self._output(reference, parts, module, place, steps)
-            case "each" | "count":
-                return self._loop(block, module, steps)
             case "data" if name in _KNOWN_DATA or len(parts) < 4:  # noqa: PLR2004 - data.type.name.attribute
                 return None
             case "data":
@@ -356,6 +370,15 @@ class Tracer:
                 if not any(one.startswith(f"{module}module.{name}") for one in self.addresses):
                     self._say_left_out(call, module, f"module.{name}", found)
         return [*found, *absent]
+
+    def absent(self, kinds: frozenset[str]) -> set[str]:
+        """Return the addresses of resources that will not be made, whatever is open."""
+        found = set()
+        for module in self.places:
+            for (kind, name), block in self.folder(module).resources.items():
+                if kind in kinds and (block.file, block.line) not in self.seen_lines:
+                    found |= {f"{module}{kind}.{name}"} if self.exists(block, module) is None else set()
+        return found
 
     def _say_left_out(self, block: Block, module: str, name: str, found: dict[str, None]) -> None:
         if (open_ := self.exists(block, module)) is not None:

@@ -75,12 +75,14 @@ class Code:
 
     Args:
         resources: those that have to do with detection.
+        absent: addresses of resources that are written but will not be made (``count = 0``, a condition that is false).
         unread: parts that could hold more of them, in words with their place.
         notes: what a reader should know about the reading.
         invalid: what AWS or the tool would refuse.
     """
 
     resources: list[Resource] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
     unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     invalid: list[str] = field(default_factory=list)

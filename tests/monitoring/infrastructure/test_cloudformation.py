@@ -528,3 +528,42 @@ def test_any_value_anywhere_is_judged(value: Any, name: str) -> None:
     template: dict[str, Any] = json.loads(json.dumps(LOOP))
     template["Resources"]["Alarm"]["Properties"][name] = value
     assert answer(read_cloudformation(json.dumps(template))).state in set(State)
+
+
+def test_a_topic_that_is_not_made_tells_nobody() -> None:
+    text = BASE.replace("  Alerts:\n", "  Alerts:\n    Condition: Never\n")
+    assert state(read_cloudformation(text)) is State.BROKEN
+    assert state(read_cloudformation(text.replace("Condition: Never", "Condition: Open"))) is State.UNKNOWN
+
+
+def test_a_trail_that_may_not_be_made_decides_nothing() -> None:
+    stopped = TRAIL.replace("IsLogging: true", "IsLogging: false").replace(
+        "Trail\n    P", "Trail\n    Condition: Open\n    P"
+    )
+    assert (
+        state(read_cloudformation(TEMPLATE + stopped + CONDITIONS.replace("Ref Stage", "ImportValue x")))
+        is State.UNKNOWN
+    )
+
+
+def test_templates_that_go_in_circles_or_grow_without_end_end(tmp_path: Path) -> None:
+    alarms = "".join(
+        f"  A{number}: {{Type: 'AWS::CloudWatch::Alarm', Properties: {{AlarmName: !Ref A{1 - number}}}}}\n"
+        for number in (0, 1)
+    )
+    assert state(read_cloudformation(f"Resources:\n{alarms}")) is State.BROKEN
+    doubled = "".join(
+        f"  C{number}: !And [!Condition C{number - 1}, !Condition C{number - 1}]\n" for number in range(1, 28)
+    )
+    text = TEMPLATE.replace("Alarm\n", "Alarm\n    Condition: C27\n") + f"Conditions:\n  C0: !Equals [a, a]\n{doubled}"
+    assert state(read_cloudformation(text)) is State.OK
+    stacks = "".join(
+        f"  S{number}: {{Type: 'AWS::CloudFormation::Stack', Properties: {{TemplateURL: self.yaml}}}}\n"
+        for number in range(9)
+    )
+    (tmp_path / "self.yaml").write_text(f"Resources:\n{stacks}", encoding="utf-8")
+    assert read_cloudformation(f"Resources:\n{stacks}", "self.yaml", tmp_path).unread
+    loop: dict[str, Any] = {"x": {"Type": "AWS::SNS::Topic"}}
+    for number in range(8):
+        loop = {f"Fn::ForEach::L{number}": [f"I{number}", [str(one) for one in range(30)], loop]}
+    assert read_cloudformation(json.dumps({"Resources": loop})).unread

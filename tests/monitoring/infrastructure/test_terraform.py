@@ -482,6 +482,23 @@ def test_any_text_is_indexed(text: str) -> None:
         assert 1 <= block.line <= text.count("\n") + 1
 
 
+def test_a_topic_that_is_not_made_tells_nobody(tmp_path: Path) -> None:
+    none = MAIN.replace(TOPIC, TOPIC.replace("{", "{\n  count = %s\n"))
+    text = none.replace("aws_sns_topic.alerts.arn", "aws_sns_topic.alerts[0].arn")
+    for count, expected in (("0", State.BROKEN), ("1", State.OK), ("var.flag ? 1 : 0", State.UNKNOWN)):
+        assert state(read_terraform(folder(tmp_path, text % count))) is expected
+
+
+def test_code_made_to_take_long_is_read_or_refused(tmp_path: Path) -> None:
+    chain = "".join(f"  a{n} = [local.a{n - 1}, local.b{n - 1}]\n  b{n} = local.a{n - 1}\n" for n in range(1, 13))
+    long = MAIN.replace('"Sum"', '"Sum"\n  datapoints_to_alarm = length(local.a12)')
+    text = long + f"locals {{\n  a0 = var.open\n  b0 = 1\n{chain}}}\n"
+    deep = "locals {\n  x = " + '"${' * 3000 + "1" + '}"' * 3000 + "\n}\n"
+    assert state(read_terraform(folder(tmp_path, text))) is State.UNKNOWN
+    with pytest.raises(UsageError, match="deeply"):
+        read_terraform(folder(tmp_path, MAIN + deep))
+
+
 def test_references_are_found_outside_of_texts() -> None:
     (block,) = index(
         'a "b" {\n  v = "x.y ${var.a} ${f("q.r", local.b["k"])}" # c.d\n  w = <<-E\n  t.u ${var.c}\n  E\n}\n', "m.tf"
