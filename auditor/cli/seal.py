@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +15,13 @@ from auditor.base.errors import SealError, UsageError
 from auditor.cli import echo_json, printable
 
 if TYPE_CHECKING:  # cryptography takes 80 ms to import; it is when a command runs
+    from cryptography.x509 import Certificate
+
     from auditor.seal.pack import Sealing
     from auditor.seal.report import VerifyReport
     from auditor.seal.signer import Identity, Signer
     from auditor.seal.verify import Recheck
+    from auditor.seal.wanted import Wanted
 
 PASSWORD_VARIABLE = "AUDITOR_KEY_PASSWORD"  # noqa: S105 - where the password is, not what it is
 KEY_FILE = "signing-key.pem"
@@ -154,7 +157,19 @@ def _print_record(pack: Path, record: Mapping[str, Any]) -> None:
     type=_PATH,
     multiple=True,
     metavar="FILE",
-    help="Certificates, PEM, that vouch for signers and time-stamping services; repeatable. The pack has to be signed.",
+    help="Certificates, PEM, that vouch for signers; repeatable. The pack has to be signed.",
+)
+@click.option(
+    "--trust-tsa",
+    type=_PATH,
+    multiple=True,
+    metavar="FILE",
+    help="Certificates, PEM, that vouch for time-stamping services alone; default: those of --trust.",
+)
+@click.option(
+    "--signer",
+    metavar="FILE|SHA256|SUBJECT",
+    help="Who has to have signed: certificate, its fingerprint, or a name for which --trust vouches.",
 )
 @click.option("--previous", type=_PATH, metavar="PACK", help="The pack that this one has to follow.")
 @click.option("--replay", is_flag=True, help="Derive everything again from evidence and rules, and compare.")
@@ -165,6 +180,8 @@ def verify(
     pack: Path,
     *,
     trust: tuple[Path, ...],
+    trust_tsa: tuple[Path, ...],
+    signer: str | None,
     previous: Path | None,
     replay: bool,
     quick: bool,
@@ -175,16 +192,13 @@ def verify(
 
     Answers 0 when everything holds, 4 when something does not, 3 when something could not be checked.
     """
-    from auditor.seal.signer import load_certificates
     from auditor.seal.verify import Demands, verify_pack
 
-    try:
-        trusted = tuple(certificate for path in trust for certificate in load_certificates(path))
-    except SealError as error:
-        raise UsageError(error.message, hint=error.hint) from error
     demands = Demands(
         at=datetime.now(UTC).replace(microsecond=0),
-        trusted=trusted,
+        trusted=_certificates(trust),
+        trusted_tsa=_certificates(trust_tsa),
+        wanted=_wanted(signer) if signer else None,
         previous=previous,
         recheck_trail=_verify_digests() if digests or (replay and not quick) else None,
         replay=_derive_again() if replay else None,
@@ -195,6 +209,21 @@ def verify(
     else:
         _print_report(report)
     return report.exit_code
+
+
+def _certificates(paths: Sequence[Path]) -> "tuple[Certificate, ...]":
+    from auditor.seal.signer import load_certificates
+
+    try:
+        return tuple(certificate for path in paths for certificate in load_certificates(path))
+    except SealError as error:
+        raise UsageError(error.message, hint=error.hint) from error
+
+
+def _wanted(signer: str) -> "Wanted":
+    from auditor.seal.wanted import wanted_by, wanted_of
+
+    return wanted_of(*_certificates([Path(signer)])[:1]) if Path(signer).is_file() else wanted_by(signer)
 
 
 def _derive_again() -> "Recheck":

@@ -17,11 +17,12 @@ from auditor.base.canonical import sha256_hex
 from auditor.base.errors import IntegrityError
 from auditor.base.period import rfc3339
 from auditor.base.untrusted import parse_json
+from auditor.pack.presentation import PRESENTATION
 from auditor.seal import cms
 from auditor.seal.attested import attestation_problem
 from auditor.seal.contents import SUMS, Limits, PackFiles, hash_file, read_small
 from auditor.seal.intoto import ATTESTATION
-from auditor.seal.manifest import MANIFEST, PDF, SEAL_RECORD, TRUST
+from auditor.seal.manifest import MANIFEST, PDF, RULES, SEAL_RECORD, TRUST
 from auditor.seal.names import shown
 from auditor.seal.pack import CHAIN_PEM, RECORD_SCHEMA, SIGNER_PEM, TRUST_FILES, signature_record
 from auditor.seal.pades import PdfToolMissingError, check_pdf
@@ -29,6 +30,7 @@ from auditor.seal.report import Check, Finding, Outcome
 from auditor.seal.sums import SIGNATURE, TOKEN
 from auditor.seal.timestamp import Stamp, check_stamp_path, verify_stamp
 from auditor.seal.trust import Use, check_path, is_valid_at, name_of
+from auditor.seal.wanted import Wanted
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a time stamp may lie ahead of the verifier's clock."""
@@ -56,6 +58,8 @@ class _Question:
     files: PackFiles
     limits: Limits
     trusted: tuple[x509.Certificate, ...]
+    trusted_tsa: tuple[x509.Certificate, ...]
+    wanted: Wanted | None
     at: datetime
 
     def has(self, path: str) -> bool:
@@ -66,18 +70,27 @@ class _Question:
 
 
 def check_authenticity(
-    files: PackFiles, *, trusted: tuple[x509.Certificate, ...], at: datetime, limits: Limits
+    files: PackFiles,
+    *,
+    trusted: tuple[x509.Certificate, ...] = (),
+    trusted_tsa: tuple[x509.Certificate, ...] = (),
+    wanted: Wanted | None = None,
+    at: datetime,
+    limits: Limits,
 ) -> Authenticity:
     """Check everything that says who sealed a pack and when.
 
     Args:
         files: the pack.
-        trusted: certificates in which paths may end, of signers and time-stamping services alike; without any, a
-            signature is checked but nobody vouches for its signer.
+        trusted: certificates in which the paths of signers may end; without any, a signature is checked but nobody
+            vouches for its signer.
+        trusted_tsa: the same for time-stamping services; without any, those in ``trusted`` count for them too. They
+            never vouch for a signer.
+        wanted: who has to have signed; None for anybody.
         at: now, aware UTC.
         limits: what may be read.
     """
-    question = _Question(files, limits, trusted, at)
+    question = _Question(files, limits, trusted, trusted_tsa or trusted, wanted, at)
     try:
         record = _parse_record(question.read(SEAL_RECORD), limits)
     except IntegrityError as error:
@@ -86,6 +99,8 @@ def check_authenticity(
     signed, checks, findings = _check_signature(question, record)
     stamp, more_checks, more = _check_stamp(question, record)
     checks, findings = [*checks, *more_checks], [*findings, *more]
+    if named := _named_signer(question, signed):
+        checks, findings = [*checks, _failed("signature", named)], [*findings, named]
     if signed is not None:
         check, more = _check_certificate(question, signed, stamp)
         checks.append(check)
@@ -165,12 +180,32 @@ def _check_unsigned(question: _Question) -> _SignatureAnswer:
         for name in (SIGNATURE, TOKEN)
         if question.has(name)
     ]
-    if question.trusted:
-        findings.append(Finding("signature", "missing", SIGNATURE, "is missing, and a trusted signer was asked for"))
+    if question.trusted or question.wanted:
+        who = question.wanted.words if question.wanted else "a trusted signer"
+        findings.append(Finding("signature", "missing", SIGNATURE, f"is missing, and {who} was asked for"))
     if findings:
         return None, [_failed("signature", *findings)], findings
     message = "the pack is not signed; compare its manifest hash with one that you got by another way"
     return None, [Check("signature", Outcome.SKIPPED, message)], []
+
+
+def _named_signer(question: _Question, signed: cms.Signed | None) -> Finding | None:
+    """Return a finding when the pages name a signer and he did not sign: a signature was taken off, or replaced.
+
+    The name stands in a file of the manifest, so that no seal put on later can leave it out.
+    """
+    path = f"{RULES}{PRESENTATION}"
+    if not question.has(path):
+        return None
+    try:
+        document = parse_json(question.read(path), question.limits.document_values)
+        named = str(document["signer"])
+    except (ValueError, KeyError, TypeError, IntegrityError):
+        return Finding("signature", "malformed", path, "does not say who was going to sign the pack")
+    if not named or (signed is not None and signed.certificate.subject.rfc4514_string() == named):
+        return None
+    who = f"it was signed by {name_of(signed.certificate)}" if signed else "no signature of his is there"
+    return Finding("signature", "mismatch", path, f"names {shown(named)} as signer of the pack, but {who}")
 
 
 def _disagreements(question: _Question, signed: cms.Signed, announced: Mapping[str, Any]) -> Iterator[Finding]:
@@ -214,13 +249,13 @@ def _check_stamp(question: _Question, record: Mapping[str, Any]) -> tuple[Stamp 
         finding = Finding("timestamp", kind, TOKEN, message)
         return None, [_failed("timestamp", finding)], [finding]
     words = f"signed before {rfc3339(stamp.time)}, says {name_of(stamp.certificate)}"
-    if not question.trusted:
-        check = Check("timestamp", Outcome.PASS, f"{words}; name certificates with --trust to check who that is")
+    if not question.trusted_tsa:
+        check = Check("timestamp", Outcome.PASS, f"{words}; name certificates with --trust-tsa to check who that is")
         return stamp, [check], []
     try:
-        check_stamp_path(stamp, question.trusted, at=question.at)
+        check_stamp_path(stamp, question.trusted_tsa, at=question.at)
     except IntegrityError as error:
-        message = f"{words}, but {error.message}; is its root among those given with --trust?"
+        message = f"{words}, but {error.message}; is its root among those given with --trust-tsa?"
         return None, [Check("timestamp", Outcome.UNKNOWN, message)], []
     return stamp, [Check("timestamp", Outcome.PASS, words)], []
 
@@ -251,14 +286,15 @@ def _check_certificate(question: _Question, signed: cms.Signed, stamp: Stamp | N
         )
         finding = Finding("certificate", "invalid", SIGNATURE, message)
         return _failed("certificate", finding), [finding]
+    wanted = question.wanted
+    if wanted is not None and not wanted.is_met(leaf):
+        finding = Finding("certificate", "invalid", SIGNATURE, f"was made by {name_of(leaf)}, not by {wanted.words}")
+        return _failed("certificate", finding), [finding]
     if not question.trusted:
-        fingerprint = leaf.fingerprint(SHA256()).hex()
-        message = (
-            f"nobody vouches for the signer: use --trust, or compare the SHA-256 of the certificate, {fingerprint}"
-        )
-        return Check("certificate", Outcome.SKIPPED, message), []
+        return _vouched_by_nobody(leaf, wanted, when), []
     try:
-        path = check_path(leaf, signed.others, question.trusted, at=when, use=Use.SIGNING)
+        known = wanted is not None and wanted.is_known(leaf)
+        path = check_path(leaf, signed.others, question.trusted, at=when, use=Use.SIGNING, any_purpose=known)
     except IntegrityError as error:
         finding = Finding("certificate", "invalid", SIGNATURE, f"is not to be trusted: {error.message}")
         return _failed("certificate", finding), [finding]
@@ -266,6 +302,21 @@ def _check_certificate(question: _Question, signed: cms.Signed, stamp: Stamp | N
         f"{name_of(path[-1])} vouches for {name_of(leaf)}" if len(path) > 1 else f"{name_of(leaf)} is trusted itself"
     )
     return Check("certificate", Outcome.PASS, f"{words}, at {rfc3339(when)}"), []
+
+
+def _vouched_by_nobody(leaf: x509.Certificate, wanted: Wanted | None, when: datetime) -> Check:
+    """Say what a signer's certificate is worth to somebody who named no trusted ones."""
+    if wanted is None:
+        fingerprint = leaf.fingerprint(SHA256()).hex()
+        message = (
+            f"nobody vouches for the signer: use --trust, or compare the SHA-256 of the certificate, {fingerprint}"
+        )
+        return Check("certificate", Outcome.SKIPPED, message)
+    if wanted.is_known(leaf):
+        message = f"{name_of(leaf)} is the very signer that was asked for, at {rfc3339(when)}"
+        return Check("certificate", Outcome.PASS, message)
+    message = f"anybody can call himself {wanted.words}: name certificates with --trust that vouch for the signer"
+    return Check("certificate", Outcome.UNKNOWN, message)
 
 
 def _check_pdf(

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from auditor.base.errors import SealError
-from auditor.seal.trust import machine_purposes
+from auditor.seal.trust import other_purposes
 
 SMALLEST_RSA = 3072
 """Bits; what NIST SP 800-57 part 1 asks for beyond 2030, and packs are kept for years."""
@@ -228,7 +228,7 @@ def check_signing_certificate(certificate: x509.Certificate, at: datetime) -> No
         usage = extension.value
         if isinstance(usage, x509.KeyUsage) and not (usage.digital_signature or usage.content_commitment):
             raise SealError("the signing certificate's key usage allows no signatures")
-        if isinstance(usage, x509.ExtendedKeyUsage) and (only := machine_purposes(usage)):
+        if isinstance(usage, x509.ExtendedKeyUsage) and (only := other_purposes(usage)):
             raise SealError(f"the signing certificate may be used for {only} only")
 
 

@@ -22,12 +22,15 @@ from auditor.base.errors import IntegrityError
 
 _DEEPEST = 6
 
-_OF_MACHINES = {
+_OTHER_PURPOSES = {
     ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
+    ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
+    ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
     ExtendedKeyUsageOID.OCSP_SIGNING: "OCSPSigning",
     ExtendedKeyUsageOID.TIME_STAMPING: "timeStamping",
 }
-"""Purposes of services (RFC 5280 section 4.2.1.12): a key that serves nothing else speaks for no person."""
+"""Purposes (RFC 5280 section 4.2.1.12) that are none of signing documents: whoever runs a web server or reads a mailbox
+has such a certificate from a public authority, and may not speak for an auditor with it."""
 
 
 class Use(Enum):
@@ -44,6 +47,7 @@ def check_path(
     *,
     at: datetime,
     use: Use,
+    any_purpose: bool = False,
 ) -> tuple[x509.Certificate, ...]:
     """Return the path from ``leaf`` to a trusted certificate.
 
@@ -53,6 +57,7 @@ def check_path(
         trusted: where the path may end.
         at: when all of them have to be valid, aware UTC.
         use: what the leaf was used for.
+        any_purpose: whether a signer's certificate may be meant for something else, because it was asked for itself.
 
     Raises:
         IntegrityError: there is no such path.
@@ -60,7 +65,9 @@ def check_path(
     if not trusted:
         raise IntegrityError(f"no trusted certificate vouches for {name_of(leaf)}: none was given")
     builder = PolicyBuilder().store(Store(list(trusted))).time(at.astimezone(UTC).replace(tzinfo=None))
-    builder = builder.max_chain_depth(_DEEPEST).extension_policies(ca_policy=_issuers(use), ee_policy=_leaf(use))
+    builder = builder.max_chain_depth(_DEEPEST).extension_policies(
+        ca_policy=_issuers(use, any_purpose=any_purpose), ee_policy=_leaf(use, any_purpose=any_purpose)
+    )
     try:
         return tuple(builder.build_client_verifier().verify(leaf, list(others)).chain)
     except (VerificationError, ValueError) as error:
@@ -68,11 +75,11 @@ def check_path(
         raise IntegrityError(f"no trusted certificate vouches for {name_of(leaf)}: {reason[:200]}") from error
 
 
-def _issuers(use: Use) -> ExtensionPolicy:
+def _issuers(use: Use, *, any_purpose: bool) -> ExtensionPolicy:
     policy = ExtensionPolicy.permit_all()
     policy = policy.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_authority)
     policy = policy.may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
-    return _not_of_machines(policy) if use is Use.SIGNING else policy
+    return _for_signing(policy) if use is Use.SIGNING and not any_purpose else policy
 
 
 def _is_authority(_policy: Policy, _certificate: x509.Certificate, value: x509.BasicConstraints) -> None:
@@ -85,10 +92,10 @@ def _signs_certificates(_policy: Policy, _certificate: x509.Certificate, value: 
         raise ValueError("an issuer may not sign certificates")
 
 
-def _leaf(use: Use) -> ExtensionPolicy:
+def _leaf(use: Use, *, any_purpose: bool) -> ExtensionPolicy:
     policy = ExtensionPolicy.permit_all().may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs)
     if use is Use.SIGNING:
-        return _not_of_machines(policy)
+        return policy if any_purpose else _for_signing(policy)
     return policy.require_present(x509.ExtendedKeyUsage, Criticality.CRITICAL, _stamps_only)
 
 
@@ -97,12 +104,12 @@ def _signs(_policy: Policy, _certificate: x509.Certificate, value: x509.KeyUsage
         raise ValueError("its key usage allows no signatures")
 
 
-def _not_of_machines(policy: ExtensionPolicy) -> ExtensionPolicy:
-    return policy.may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _is_not_of_machines)
+def _for_signing(policy: ExtensionPolicy) -> ExtensionPolicy:
+    return policy.may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _is_for_signing)
 
 
-def _is_not_of_machines(_policy: Policy, certificate: x509.Certificate, value: x509.ExtendedKeyUsage | None) -> None:
-    if value is not None and (only := machine_purposes(value)):
+def _is_for_signing(_policy: Policy, certificate: x509.Certificate, value: x509.ExtendedKeyUsage | None) -> None:
+    if value is not None and (only := other_purposes(value)):
         raise ValueError(f"{name_of(certificate)} may be used for {only} only")
 
 
@@ -112,9 +119,9 @@ def _stamps_only(_policy: Policy, _certificate: x509.Certificate, value: x509.Ex
         raise ValueError("it is not a certificate for time stamping alone")
 
 
-def machine_purposes(value: x509.ExtendedKeyUsage) -> str:
-    """Return the purposes of a certificate that serves machines alone, in one line; empty when it has any other."""
-    return " and ".join(_OF_MACHINES[purpose] for purpose in value) if set(value) <= _OF_MACHINES.keys() else ""
+def other_purposes(value: x509.ExtendedKeyUsage) -> str:
+    """Return the purposes of a certificate that is meant for none but those above, in one line; empty for any other."""
+    return " and ".join(_OTHER_PURPOSES[purpose] for purpose in value) if set(value) <= _OTHER_PURPOSES.keys() else ""
 
 
 def is_valid_at(certificate: x509.Certificate, at: datetime) -> bool:

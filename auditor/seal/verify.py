@@ -51,6 +51,7 @@ from auditor.seal.names import shown, skeleton
 from auditor.seal.pages import manifests_named
 from auditor.seal.report import Check, Difference, Finding, Outcome, Rechecked, VerifyReport, concluded
 from auditor.seal.sums import UNSUMMED, parse_sums
+from auditor.seal.wanted import Wanted
 
 Recheck = Callable[[Path], Rechecked]
 """Examines an unpacked pack."""
@@ -66,7 +67,9 @@ class Demands:
 
     Args:
         at: now, aware UTC.
-        trusted: certificates that vouch for signers and time-stamping services; with any, a pack has to be signed.
+        trusted: certificates that vouch for signers; with any, a pack has to be signed.
+        trusted_tsa: certificates that vouch for time-stamping services; without any, those in ``trusted`` do.
+        wanted: who has to have signed; None for anybody.
         previous: the pack that this one has to follow.
         recheck_trail: verifies the recorded digests and log hashes again from the keys in the pack.
         replay: derives everything again from the evidence and rules in the pack.
@@ -75,6 +78,8 @@ class Demands:
 
     at: datetime
     trusted: tuple[x509.Certificate, ...] = ()
+    trusted_tsa: tuple[x509.Certificate, ...] = ()
+    wanted: Wanted | None = None
     previous: Path | None = None
     recheck_trail: Recheck | None = None
     replay: Recheck | None = None
@@ -144,7 +149,14 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     checks.append(check)
     findings += found
     # 5: who and when
-    who = check_authenticity(files, trusted=demands.trusted, at=demands.at, limits=demands.limits)
+    who = check_authenticity(
+        files,
+        trusted=demands.trusted,
+        trusted_tsa=demands.trusted_tsa,
+        wanted=demands.wanted,
+        at=demands.at,
+        limits=demands.limits,
+    )
     checks += who.checks
     findings += who.findings
     # 6: what others hand in

@@ -197,14 +197,16 @@ MACHINES = [
     pytest.param([Purpose.OCSP_SIGNING], "OCSPSigning", id="ocsp"),
     pytest.param([Purpose.TIME_STAMPING], "timeStamping", id="stamps"),
     pytest.param([Purpose.SERVER_AUTH, Purpose.OCSP_SIGNING], "serverAuth and OCSPSigning", id="two-of-them"),
+    pytest.param([Purpose.SERVER_AUTH, Purpose.CLIENT_AUTH], "serverAuth and clientAuth", id="server-and-client"),
+    pytest.param([Purpose.EMAIL_PROTECTION], "emailProtection", id="e-mail"),
+    pytest.param([Purpose.CLIENT_AUTH, Purpose.EMAIL_PROTECTION], "clientAuth and emailProtection", id="s-mime"),
 ]
 PEOPLE = [
     pytest.param([], id="absent"),
     pytest.param([Purpose.ANY_EXTENDED_KEY_USAGE], id="any"),
-    pytest.param([Purpose.EMAIL_PROTECTION], id="e-mail"),
+    pytest.param([Purpose.EMAIL_PROTECTION, Purpose.CODE_SIGNING], id="e-mail-and-code"),
     pytest.param([Purpose.CODE_SIGNING], id="code"),
     pytest.param([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")], id="documents"),
-    pytest.param([Purpose.SERVER_AUTH, Purpose.CLIENT_AUTH], id="server-and-client"),
     pytest.param([x509.ObjectIdentifier("1.2.3.4.5")], id="unknown"),
 ]
 
@@ -215,15 +217,16 @@ def intermediate(*purposes: x509.ObjectIdentifier) -> Authority:
 
 
 @pytest.mark.parametrize(("purposes", "words"), MACHINES)
-def test_a_certificate_for_machines_alone_signs_no_packs(purposes: list[x509.ObjectIdentifier], words: str) -> None:
+def test_a_certificate_for_something_else_signs_no_packs(purposes: list[x509.ObjectIdentifier], words: str) -> None:
     leaf = AUTHORITY.issue("Machine", rsa_key(0), start=NOW - YEAR, end=NOW + YEAR, purposes=purposes)
     for trusted in (AUTHORITY.certificate, leaf):
         with pytest.raises(IntegrityError, match=f"CN=Machine may be used for {words} only"):
             check_path(leaf, (), (trusted,), at=NOW, use=Use.SIGNING)
+    assert check_path(leaf, (), (AUTHORITY.certificate,), at=NOW, use=Use.SIGNING, any_purpose=True)[0] == leaf
 
 
 @pytest.mark.parametrize(("purposes", "words"), MACHINES)
-def test_an_issuer_for_machines_alone_vouches_for_no_signer(purposes: list[x509.ObjectIdentifier], words: str) -> None:
+def test_an_issuer_for_something_else_vouches_for_no_signer(purposes: list[x509.ObjectIdentifier], words: str) -> None:
     issuer = intermediate(*purposes)
     leaf = issuer.issue("Signer", rsa_key(0), start=NOW - YEAR, end=NOW + YEAR)
     for trusted in (AUTHORITY.certificate, issuer.certificate):
