@@ -364,6 +364,8 @@ class RunInfo:
     """Single controls that were asked for beside the frameworks."""
     endpoints: tuple[str, ...] = ()
     """Addresses that were asked and are none of AWS's own."""
+    series: tuple[tuple[str, str], ...] = ()
+    """Id and manifest hash of the packs before this run, the newest first; its trails were held against the newest."""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -383,6 +385,7 @@ class RunInfo:
             "operations": list(self.operations),
             **({"controls": list(self.controls)} if self.controls else {}),
             **({"endpoints": list(self.endpoints)} if self.endpoints else {}),
+            **({"series": [{"id": name, "manifest_sha256": sha} for name, sha in self.series]} if self.series else {}),
         }
 
 

@@ -396,6 +396,7 @@ def _run_info(document: Any) -> RunInfo:
             skipped=tuple(document["skipped"]),
             operations=tuple(document["operations"]),
             controls=tuple(str(name) for name in document.get("controls", ())),
+            series=tuple((str(item["id"]), str(item["manifest_sha256"])) for item in document.get("series", ())),
             endpoints=tuple(str(item) for item in document.get("endpoints", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

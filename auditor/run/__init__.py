@@ -67,14 +67,13 @@ def audit(request: Request, progress: Progress) -> Finished:
 
     clear_up(out, progress)
     with unfinished(out) as folder:
-        series = collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out)
+        collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out)
         with kept_when_broken(folder, out):
             results, manifest = complete(
                 folder,
                 rules,
                 progress,
                 sealing=request.sealing,
-                previous=series.pack,
                 deliver=deliver if config.securityhub_import else None,
                 tool=request.tool,
             )

@@ -88,9 +88,10 @@ def exports_of(found: Judged, presentation: Presentation, version: str) -> dict[
     return {f"results/{name}": data for name, data in export(source, formats).items()}
 
 
-def info_of(found: Judged, tool: Tool, previous: PreviousPack | None) -> ManifestInfo:
+def info_of(found: Judged, tool: Tool) -> ManifestInfo:
     """Return what the manifest says beside what it reads from the files."""
     results, records = found.results, found.evidence.records
+    series = tuple(PreviousPack(name, sha256) for name, sha256 in results.run.series)
     return ManifestInfo(
         pack_id=found.report_id,
         report_id=found.report_id,
@@ -100,7 +101,8 @@ def info_of(found: Judged, tool: Tool, previous: PreviousPack | None) -> Manifes
         planned=len(records),
         done=sum(record.complete or record.absent for record in records),
         counts=results.counts,
-        previous=previous,
+        previous=series[0] if series else None,
+        earlier=series[1:],
         sampling=results.sampling.document() if results.sampling else {},
     )
 

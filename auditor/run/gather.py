@@ -20,7 +20,7 @@ from auditor.evidence.store import Answer, EvidenceWriter
 from auditor.model import RunInfo
 from auditor.pack.layout import CALLS, INTEGRITY
 from auditor.run.request import TOOL, Progress, Request
-from auditor.run.series import Previous, find_previous
+from auditor.run.series import Previous, Wish, find_previous
 from auditor.run.truth import truth_calls, truth_operations
 from auditor.trail.audit import AccountTrails, audit_trails
 from auditor.trail.report import Anchor
@@ -35,7 +35,7 @@ Anchors = Mapping[str, Sequence[Anchor]]
 
 def collect_evidence(
     request: Request, catalog: Catalog, folder: Path, progress: Progress, *, previous: Path | None = None
-) -> Previous:
+) -> None:
     """Collect the evidence of one account into a new folder and close it.
 
     Args:
@@ -43,10 +43,7 @@ def collect_evidence(
         catalog: the controls.
         folder: the evidence folder.
         progress: shown how far it is.
-        previous: where older packs stand; the newest of this account gives the anchors.
-
-    Returns:
-        The pack before this one.
+        previous: where older packs stand; the newest comparable one of this account gives the anchors.
 
     Raises:
         AuditorError: the account cannot be asked at all, or the evidence cannot be written.
@@ -57,7 +54,6 @@ def collect_evidence(
     started = request.now()
     log = CallLog()
     caller = caller_of(config, log)
-    series = find_previous(previous, caller.account, request.as_of) if previous else Previous()
     redactor, limits = Redactor(request.salt, policy=redaction_of(config)), limits_of(config)
     caller = replace(caller, principal=redactor.text(caller.principal))
     writer = EvidenceWriter(folder, redact=redactor)
@@ -74,6 +70,7 @@ def collect_evidence(
         limits=limits,
         progress=lambda done, total, note: progress("Collect", done, total, note),
     )
+    series = _series(request, collected, previous, progress)
     produced: tuple[str, ...] = ()
     if "truth" not in config.skip:
         produced += truth_operations(catalog, frameworks)
@@ -95,7 +92,25 @@ def collect_evidence(
         produced += wanted
         _verify_trails(request, caller, collected, writer, folder, log, progress, series.anchors, wanted)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
-    writer.close(_run_info(request, caller, collected, started, produced, log.endpoints))
+    writer.close(_run_info(request, caller, collected, started, produced, log.endpoints, series))
+
+
+def _series(request: Request, collected: Collected, packs: Path | None, progress: Progress) -> Previous:
+    """Choose the pack that this run follows, and say which."""
+    if packs is None:
+        return Previous()
+    config = request.config
+    wish = Wish(
+        account=collected.scope.id,
+        regions=collected.scope.regions,
+        frameworks=tuple(config.frameworks),
+        controls=tuple(config.control_ids),
+        period=request.period,
+        before=request.as_of,
+        trails="trail" not in config.skip,
+    )
+    series = find_previous(packs, wish)
+    progress(f"Previous pack: {series.words}", 0, 0)
     return series
 
 
@@ -187,6 +202,7 @@ def _run_info(
     started: datetime,
     produced: tuple[str, ...],
     endpoints: tuple[str, ...],
+    series: Previous,
 ) -> RunInfo:
     config = request.config
     return RunInfo(
@@ -204,4 +220,5 @@ def _run_info(
         skipped=tuple(config.skip),
         operations=tuple(sorted({*collected.operations, *produced})),
         endpoints=endpoints,
+        series=tuple((item.id, item.manifest_sha256) for item in series.packs),
     )

@@ -22,7 +22,7 @@ from auditor.run.judging import Rules
 from auditor.run.keeping import WRITTEN
 from auditor.run.request import Progress
 from auditor.seal.contents import SUMS
-from auditor.seal.manifest import MANIFEST, Manifest, PreviousPack, Tool
+from auditor.seal.manifest import MANIFEST, Manifest, Tool
 from auditor.seal.pack import Sealing, seal_pack
 from auditor.seal.sums import UNSUMMED
 
@@ -39,7 +39,6 @@ def complete(
     progress: Progress,
     *,
     sealing: Sealing | None = None,
-    previous: PreviousPack | None = None,
     deliver: Deliver | None = None,
     tool: Tool | None = None,
 ) -> tuple[Results, Manifest]:
@@ -50,7 +49,6 @@ def complete(
         rules: what it is judged by.
         progress: shown how far it is.
         sealing: who signs; None leaves the pack unsigned.
-        previous: the pack before this one.
         deliver: sends the findings to Security Hub before the pack is closed; None when nobody asked for that.
         tool: the program that the pack names as its maker; None for this installation with all that it knows of itself.
     """
@@ -66,7 +64,7 @@ def complete(
         for name, data in pages_of(found, presentation, manifest, progress):
             _write(folder / name, data)
 
-    info = info_of(found, tool, previous)
+    info = info_of(found, tool)
     return found.results, seal_pack(folder, info, pages=pages, sealing=sealing)
 
 

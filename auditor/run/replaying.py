@@ -111,7 +111,7 @@ class _Again:
         yield f"{RULES}/{REQUEST}", read_request(self.pack / RULES).data()
         yield f"{RULES}/{PRESENTATION}", self.presentation.data()
         yield REPLAY, REPLAY_TEXT
-        yield README, readme_text(info_of(self.found, self.stated.tool, self.stated.previous))
+        yield README, readme_text(info_of(self.found, self.stated.tool))
         record = orjson.loads((self.pack / SEAL_RECORD).read_bytes())
         yield VERIFY, verify_text(self.stated, record, self.found.document)
 
@@ -127,7 +127,7 @@ class _Again:
 
     def _manifest(self) -> Iterator[Difference | str]:
         """Describe the pack again, its files as they are: what differs in one of them is told of that file alone."""
-        info = info_of(self.found, self.stated.tool, self.stated.previous)
+        info = info_of(self.found, self.stated.tool)
         again = build_manifest(FolderFiles(self.pack), info)
         changes = differences(self.stated.document, again.document)
         yield from self._named(MANIFEST, [str(change) for change in changes], drawn=False)

@@ -1,4 +1,4 @@
-"""The pack before this one: its name, the hash of its manifest, and the newest digests it had seen."""
+"""The packs before this one: which of them it follows, and the newest digests that one had seen."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,61 +9,158 @@ from typing import Any
 import orjson
 
 from auditor.base.canonical import sha256_hex
-from auditor.base.period import parse_time
+from auditor.base.period import Period, parse_time
 from auditor.pack.layout import RESULTS
 from auditor.seal.manifest import MANIFEST, PreviousPack
 from auditor.trail.report import Anchor, anchors_of
 
+MOST_NAMED = 120
+"""Earlier packs that a pack names: ten years of monthly ones."""
+
+_NO_CREDENTIALS = (
+    "ExpiredToken", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClient", "InvalidAccessKeyId",
+    "SignatureDoesNotMatch", "AuthFailure", "NotAuthorizedSSO",
+)  # fmt: skip
+"""How error codes begin that say of the credentials, and not of one call, that they are no good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a pack has to be comparable with.
+
+    Args:
+        account: twelve digits.
+        regions: of the run.
+        frameworks: of the run.
+        controls: single controls of the run.
+        period: of the run.
+        before: the run's as-of time, aware UTC.
+        trails: whether the run verifies trails.
+    """
+
+    account: str
+    regions: tuple[str, ...]
+    frameworks: tuple[str, ...]
+    controls: tuple[str, ...]
+    period: Period
+    before: datetime
+    trails: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What the next pack has to know of the one before.
+    """What the next pack has to know of those before.
 
     Args:
-        pack: its id and manifest hash; None when there is none.
-        anchors: by trail ARN, its newest digests.
+        packs: the one it follows, and those that one names, the newest first.
+        anchors: by trail ARN, the newest digests of the one it follows.
+        passed: newer packs that were passed over, each with the reason.
     """
 
-    pack: PreviousPack | None = None
+    packs: tuple[PreviousPack, ...] = ()
     anchors: Mapping[str, tuple[Anchor, ...]] = field(default_factory=dict)
+    passed: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The choice in one line, for whoever started the run."""
+        chosen = self.packs[0].id if self.packs else "none"
+        return f"{chosen} (passed over: {'; '.join(self.passed)})" if self.passed else chosen
 
 
-def find_previous(out: Path, account: str, before: datetime) -> Previous:
-    """Find the newest pack of an account that is older than a moment.
-
-    A pack whose results are not those its manifest names is passed over: what was changed anchors nothing.
+def find_previous(out: Path, wish: Wish) -> Previous:
+    """Find the newest complete and comparable pack of an account that is older than a run.
 
     Args:
         out: the output folder.
-        account: twelve digits.
-        before: the run's as-of time, aware UTC.
+        wish: what the pack has to be comparable with.
     """
-    candidates = sorted(_candidates(out / account, before), key=lambda item: (item[0], item[1].name), reverse=True)
-    for _, pack in candidates:
-        if (found := _read(pack)) is not None:
-            return found
-    return Previous()
+    candidates = sorted(_candidates(out / wish.account, wish.before), key=lambda item: (item[0], item[1]), reverse=True)
+    passed: list[str] = []
+    for _, _, pack in candidates:
+        try:
+            found = _Candidate.read(pack)
+            reason = found.unfit(wish)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            reason = "it cannot be read, or its results are not those that its manifest names"
+        if not reason:
+            return Previous(found.packs, found.anchors, tuple(passed))
+        passed.append(f"{pack.name}: {reason}")
+    return Previous(passed=tuple(passed))
 
 
-def _candidates(folder: Path, before: datetime) -> Iterator[tuple[datetime, Path]]:
+def _candidates(folder: Path, before: datetime) -> Iterator[tuple[datetime, str, Path]]:
     for path in folder.glob(f"*/*/{MANIFEST}"):
         try:
             as_of = parse_time(orjson.loads(path.read_bytes())["scope"]["as_of"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if as_of < before:
-            yield as_of, path.parent
+            yield as_of, path.parent.name, path.parent
 
 
-def _read(pack: Path) -> Previous | None:
-    try:
-        data = (pack / MANIFEST).read_bytes()
-        results = (pack / RESULTS).read_bytes()
-        manifest: Any = orjson.loads(data)
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A pack that might be followed."""
+
+    manifest: Mapping[str, Any]
+    sha256: str
+    results: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, pack: Path) -> "_Candidate":
+        """Read a pack.
+
+        Raises:
+            OSError, ValueError, KeyError: it cannot be read, or what its manifest names was changed.
+        """
+        data, results = (pack / MANIFEST).read_bytes(), (pack / RESULTS).read_bytes()
+        manifest = orjson.loads(data)
         if manifest["results_sha256"] != sha256_hex(results):
-            return None
-        documents = orjson.loads(results)["integrity"]
-        anchors = {str(item["trail"]["arn"]): anchors_of(item) for item in documents if item["trail"]["arn"]}
-        return Previous(PreviousPack(str(manifest["pack_id"]), sha256_hex(data)), anchors)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+            raise ValueError("its results are not those that its manifest names")
+        return cls(manifest, sha256_hex(data), orjson.loads(results))
+
+    def unfit(self, wish: Wish) -> str:
+        """Say why a run does not follow this pack; empty when it does."""
+        for words in (self._incomplete(), self._apart(wish)):
+            if words:
+                return words
+        return ""
+
+    def _incomplete(self) -> str:
+        completeness = self.manifest["completeness"]
+        if 2 * completeness["done"] < completeness["planned"]:
+            return f"only {completeness['done']} of {completeness['planned']} calls were answered"
+        if any(str(gap["error"]).startswith(_NO_CREDENTIALS) for gap in self.results["gaps"]):
+            return "its credentials were refused or expired on the way"
+        return ""
+
+    def _apart(self, wish: Wish) -> str:
+        scope, period = self.manifest["scope"], self.manifest["period"]
+        start, end = parse_time(period["start"]), parse_time(period["end"])
+        if end > wish.period.end or (end == wish.period.end and start != wish.period.start):
+            return "it is about a later or another period"
+        regions = {region for account in scope["accounts"] for region in account["regions"]}
+        if missing := sorted(set(wish.regions) - regions):
+            return f"it leaves out {', '.join(missing[:3])}"
+        if wish.trails and "trail" in scope["skipped"]:
+            return "it did not verify the trails"
+        frameworks, controls = set(self.manifest["frameworks"]), set(self.results["run"].get("controls", ()))
+        if wish.frameworks and not frameworks & set(wish.frameworks):
+            return "it is about other frameworks"
+        if not frameworks and not wish.frameworks and not set(wish.controls) <= controls:
+            return "it is about other controls"
+        return ""
+
+    @property
+    def packs(self) -> tuple[PreviousPack, ...]:
+        """This pack and those that it names."""
+        before = [item for item in (self.manifest["previous_pack"], *self.manifest.get("earlier_packs", ())) if item]
+        named = [PreviousPack(str(item["id"]), str(item["manifest_sha256"])) for item in before]
+        return (PreviousPack(str(self.manifest["pack_id"]), self.sha256), *named)[:MOST_NAMED]
+
+    @property
+    def anchors(self) -> Mapping[str, tuple[Anchor, ...]]:
+        """By trail ARN, the newest digests that it had seen."""
+        reports = self.results["integrity"]
+        return {str(item["trail"]["arn"]): anchors_of(item) for item in reports if item["trail"]["arn"]}

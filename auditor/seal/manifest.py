@@ -123,6 +123,10 @@ class PreviousPack:
     id: str
     manifest_sha256: str
 
+    def document(self) -> dict[str, str]:
+        """Return the JSON form."""
+        return {"id": self.id, "manifest_sha256": self.manifest_sha256}
+
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
@@ -182,6 +186,7 @@ class ManifestInfo:
         session_name: of the assumed role; empty without one.
         clock_offset_ms: our clock minus AWS's; None when it was not measured.
         previous: None for the first pack of a series.
+        earlier: the packs before that one, the newest first.
         sampling: seed and sizes; empty because everything is tested.
         retention: until when the pack has to be kept, and on what ground.
     """
@@ -197,6 +202,7 @@ class ManifestInfo:
     session_name: str = ""
     clock_offset_ms: int | None = None
     previous: PreviousPack | None = None
+    earlier: tuple[PreviousPack, ...] = ()
     sampling: Mapping[str, Any] = field(default_factory=dict)
     retention: Mapping[str, Any] = field(default_factory=dict)
 
@@ -260,6 +266,13 @@ class Manifest:
         return None if item is None else PreviousPack(item["id"], item["manifest_sha256"])
 
     @property
+    def earlier(self) -> tuple[PreviousPack, ...]:
+        """The packs before that one, the newest first."""
+        return tuple(
+            PreviousPack(item["id"], item["manifest_sha256"]) for item in self.document.get("earlier_packs", ())
+        )
+
+    @property
     def anchors(self) -> tuple[Anchor, ...]:
         """The newest digest per chain."""
         return tuple(
@@ -299,9 +312,8 @@ def _described(info: ManifestInfo) -> dict[str, Any]:
         "schema_version": 1,
         "pack_id": info.pack_id,
         "report_id": info.report_id,
-        "previous_pack": None
-        if info.previous is None
-        else {"id": info.previous.id, "manifest_sha256": info.previous.manifest_sha256},
+        "previous_pack": None if info.previous is None else info.previous.document(),
+        **({"earlier_packs": [item.document() for item in info.earlier]} if info.earlier else {}),
         "entity": run.entity,
         "scope": {
             "accounts": [account.document() for account in run.accounts],
@@ -435,12 +447,15 @@ _MEMBERS: Mapping[str, frozenset[str]] = {
 }
 """Members of the document and of the objects in it: one more, or one less, and it is no manifest of this schema."""
 
+_OPTIONAL = frozenset({"earlier_packs"})
+"""Members that stand there only when there is something to say."""
+
 
 def _check(document: Any) -> None:
     if document["schema"] != SCHEMA:
         raise ValueError(f"its schema is not {SCHEMA}")
     for name, members in {"": document, **{name: document[name] for name in _MEMBERS if name}}.items():
-        if odd := sorted(members.keys() ^ _MEMBERS[name]):
+        if odd := sorted((members.keys() - _OPTIONAL) ^ _MEMBERS[name]):
             raise ValueError(f"{name or 'it'} lacks, or should not have, {', '.join(map(str, odd))[:200]}")
     _each(_ID, document["pack_id"], "pack_id")
     _each(_SHA256, document["results_sha256"], "results_sha256")
@@ -468,9 +483,10 @@ def _check_files(files: tuple[FileEntry, ...]) -> None:
 
 
 def _check_chain(manifest: Manifest) -> None:
-    if (previous := manifest.previous) is not None:
-        _each(_ID, previous.id, "previous_pack.id")
-        _each(_SHA256, previous.manifest_sha256, "previous_pack.manifest_sha256")
+    for item in (manifest.previous, *manifest.earlier):
+        if item is not None:
+            _each(_ID, item.id, "id of an earlier pack")
+            _each(_SHA256, item.manifest_sha256, "manifest_sha256 of an earlier pack")
     for anchor in manifest.anchors:
         _each(_SHA256, anchor.sha256, "sha256 of an anchor")
         if not all(isinstance(text, str) for text in (anchor.chain, anchor.object, anchor.end)):

@@ -34,13 +34,13 @@ from auditor.seal.contents import (
     hash_file,
     read_small,
 )
+from auditor.seal.following import continuity, distance
 from auditor.seal.manifest import (
     HTML,
     MANIFEST,
     META,
     PDF,
     RESULTS,
-    Anchor,
     Manifest,
     anchors_in,
     belongs_in_manifest,
@@ -409,47 +409,16 @@ def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
     found = [
         Finding("previous", item.kind, item.path, f"of the previous pack {item.message}") for item in report.findings
     ]
-    found += _continuity(pack, before)
+    back = 0
+    if pack.manifest is None or before.manifest is None:
+        found.append(Finding("previous", "mismatch", MANIFEST, "cannot be compared with that of the previous pack"))
+    else:
+        back = distance(pack.manifest, before.manifest)
+        found += continuity(pack.manifest, before.manifest, _json(pack, RESULTS), pack.files, pack.limits)
     open_questions = " and ".join(check.name for check in report.checks if check.outcome is Outcome.UNKNOWN)
     if open_questions and not found:
         return Check("previous", Outcome.UNKNOWN, f"its {open_questions} could not be checked"), []
-    return concluded("previous", found, "it follows the pack given, and no digest chain lost its history"), found
-
-
-def _continuity(pack: _Pack, before: _Pack) -> Iterator[Finding]:
-    if pack.manifest is None or before.manifest is None:
-        yield Finding("previous", "mismatch", MANIFEST, "cannot be compared with that of the previous pack")
-        return
-    named = pack.manifest.previous
-    if named is None:
-        yield Finding("previous", "mismatch", MANIFEST, "names no previous pack")
-    elif (named.id, named.manifest_sha256) != (before.manifest.pack_id, before.manifest.sha256):
-        yield Finding("previous", "mismatch", MANIFEST, f"follows the pack {named.id}, which is not the one given")
-    yield from _lost_history(_json(pack, RESULTS), before.manifest.anchors)
-
-
-def _lost_history(results: Any, anchors: Sequence[Anchor]) -> Iterator[Finding]:
-    """Find chains whose newest digest of the previous pack is unknown to, or missed by, this pack's trail reports."""
-    about: dict[str, list[Mapping[str, str]]] = {anchor.object: [] for anchor in anchors}
-    for record in _records(results.get("integrity")) if isinstance(results, dict) else ():
-        for named in about.keys() & record.values():
-            about[named].append(record)
-    for anchor in anchors:
-        missed = [record for record in about[anchor.object] if record.get("kind", "").startswith("anchor_")]
-        seen = any(anchor.sha256 in record.values() for record in about[anchor.object])
-        if missed or not seen:
-            message = f"shows no trace of the digest {shown(anchor.object)} that ended the chain {shown(anchor.chain)}"
-            yield Finding("previous", "missing", RESULTS, message)
-
-
-def _records(value: Any) -> Iterator[Mapping[str, str]]:
-    """Yield every object inside a JSON value, however deep."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            # Only what can be compared with a text: members that are lists or objects come later on their own.
-            yield {key: inner for key, inner in item.items() if isinstance(inner, str)}
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
+    words = "it follows the pack given, and no digest chain lost its history"
+    if back > 1:
+        words = f"it follows the pack given, {back} packs back; the packs in between show that no history was lost"
+    return concluded("previous", found, words), found

@@ -1,5 +1,8 @@
 """Packs in a series: each names the one before, and no digest chain may lose its history in between."""
 
+import gzip
+import hashlib
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from auditor.base.canonical import canonical_json
 from auditor.base.errors import IntegrityError
 from auditor.seal.archive import pack_zip
 from auditor.seal.contents import FolderFiles, read_small
@@ -20,13 +24,14 @@ from tests.trail.bucket import Bucket
 
 HOUR = timedelta(hours=1)
 DEMANDS = Demands(at=datetime(2026, 12, 1, tzinfo=UTC))
+CONTENT = b'{"digestEndTime": "2026-11-01T00:00:00Z"}'
 DIGEST = {
     "account": "111122223333",
     "region": "us-east-1",
     "bucket": "trail-bucket",
     "key": "AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2026/10/31/newest.json.gz",
     "end": "2026-11-01T00:00:00Z",
-    "sha256": "ab" * 32,
+    "sha256": hashlib.sha256(CONTENT).hexdigest(),
     "signature": "cd" * 256,
 }
 LATER = {**DIGEST, "key": DIGEST["key"].replace("10/31", "11/30"), "end": "2026-12-01T00:00:00Z", "sha256": "ef" * 32}
@@ -40,10 +45,28 @@ def october(folder: Path) -> Path:
     return sealed_pack(folder / "october", integrity=({"anchors": [DIGEST]},))
 
 
-def november(folder: Path, previous: Path, *reports: dict[str, Any], named: PreviousPack | None = None) -> Path:
+def november(
+    folder: Path,
+    previous: Path,
+    *reports: dict[str, Any],
+    named: PreviousPack | None = None,
+    earlier: tuple[PreviousPack, ...] = (),
+    archived: tuple[tuple[str, bytes], ...] = ((DIGEST["key"], CONTENT),),
+) -> Path:
     before = manifest_of(previous)
     named = named or PreviousPack(before.pack_id, before.sha256)
-    return sealed_pack(folder / "november", info("2026-11-example", previous=named), integrity=reports)
+    what = replace(info("2026-11-example", previous=named), earlier=earlier)
+    archive(folder / "november", archived)
+    return sealed_pack(folder / "november", what, integrity=reports)
+
+
+def archive(pack: Path, digests: tuple[tuple[str, bytes], ...]) -> None:
+    """Write the archive of digests that a run leaves in its pack."""
+    place = pack / "evidence" / "integrity" / "trail-1"
+    place.mkdir(parents=True)
+    with zipfile.ZipFile(place / "digests.zip", "w") as file:
+        for key, content in digests:
+            file.writestr(key, gzip.compress(content))
 
 
 def verified(pack: Path, previous: Path) -> VerifyReport:
@@ -67,23 +90,29 @@ def test_a_manifest_anchors_the_newest_digest_of_each_chain(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "report",
+    ("report", "archived"),
     [
-        pytest.param({"anchors": [LATER]}, id="not-mentioned"),
-        pytest.param({"anchors": [LATER], "earlier_anchors": [{**DIGEST, "sha256": "00" * 32}]}, id="another-hash"),
+        pytest.param({"anchors": [LATER]}, (), id="not-there"),
+        pytest.param({"anchors": [LATER], "earlier_anchors": [DIGEST]}, (), id="said-and-not-there"),
+        pytest.param({"earlier_anchors": [DIGEST]}, ((DIGEST["key"], b"{}"),), id="another-content"),
+        pytest.param({"earlier_anchors": [DIGEST]}, (("elsewhere.json.gz", CONTENT),), id="another-key"),
         pytest.param(
             {
                 "anchors": [LATER],
                 "earlier_anchors": [DIGEST],
                 "findings": [{"kind": "anchor_missing", "object": DIGEST["key"]}],
             },
+            ((DIGEST["key"], CONTENT),),
             id="looked-for-and-gone",
         ),
     ],
 )
-def test_history_that_disappeared_between_two_packs_is_found(tmp_path: Path, report: dict[str, Any]) -> None:
+def test_history_that_disappeared_between_two_packs_is_found(
+    tmp_path: Path, report: dict[str, Any], archived: tuple[tuple[str, bytes], ...]
+) -> None:
+    """By the preparer: what a report says about an anchor proves nothing."""
     first = october(tmp_path)
-    outcome = verified(november(tmp_path, first, report), first)
+    outcome = verified(november(tmp_path, first, report, archived=archived), first)
     assert outcome.exit_code == 4
     assert any(DIGEST["key"] in finding.message for finding in outcome.findings)
 
@@ -101,6 +130,7 @@ def test_a_pack_that_follows_another_one_is_recognised(tmp_path: Path, named: Pr
 
 def test_a_pack_without_a_predecessor_follows_none(tmp_path: Path) -> None:
     first = october(tmp_path)
+    archive(tmp_path / "other", ((DIGEST["key"], CONTENT),))
     second = sealed_pack(tmp_path / "other", integrity=({"earlier_anchors": [DIGEST]},))
     assert any("names no previous pack" in finding.message for finding in verified(second, first).findings)
 
@@ -162,8 +192,32 @@ def test_the_reports_of_the_trail_room_say_that_they_looked_for_the_anchors(tmp_
     before, bucket, rest = halves(trail_bucket.filled())
     first = sealed_pack(tmp_path / "october", integrity=(before,))
     assert manifest_of(first).anchors
-    second = november(tmp_path, first, trail_bucket.verify(bucket, rest).document())
+    later = tmp_path / "later"
+    report = trail_bucket.verify(bucket, rest, archive=later)
+    with zipfile.ZipFile(later / "digests.zip") as file:
+        kept = tuple((name, gzip.decompress(file.read(name))) for name in file.namelist())
+    second = november(tmp_path, first, report.document(), archived=kept)
     assert verified(second, first).findings == ()
+
+
+def test_the_digest_after_an_anchor_proves_it(tmp_path: Path) -> None:
+    after = {"previousDigestS3Object": DIGEST["key"], "previousDigestHashValue": DIGEST["sha256"]}
+    first = october(tmp_path)
+    second = november(tmp_path, first, archived=(("after.json.gz", canonical_json(after)),))
+    assert verified(second, first).findings == ()
+
+
+def test_any_earlier_pack_of_the_series_is_accepted_with_its_distance(tmp_path: Path) -> None:
+    first = october(tmp_path)
+    manifest = manifest_of(first)
+    between = PreviousPack("2026-10-again", "1" * 64)
+    second = november(
+        tmp_path, first, named=between, earlier=(PreviousPack(manifest.pack_id, manifest.sha256),), archived=()
+    )
+    report = verified(second, first)
+    assert report.exit_code == 0
+    (check,) = [check for check in report.checks if check.name == "previous"]
+    assert check.message.startswith("it follows the pack given, 2 packs back")
 
 
 def test_a_digest_deleted_between_two_runs_is_found_in_their_packs(tmp_path: Path) -> None:
