@@ -151,10 +151,10 @@ def _open_folder(
     options: Mapping[str, Any], wanted: "Wanted"
 ) -> tuple["ObjectSource", "KeySource", Sequence["TrailScope"]]:
     from auditor.trail.discover import scopes_of_place
-    from auditor.trail.fetch import FolderSource
+    from auditor.trail.fetch import open_folder
 
-    source = FolderSource(options["folder"])
-    scopes = scopes_of_place(source, options["bucket"] or "", "", wanted)
+    source, prefix = open_folder(options["folder"])
+    scopes = scopes_of_place(source, options["bucket"] or "", prefix, wanted)
     return source, lambda regions, *_: source.keys(regions, options["key_file"]), scopes
 
 

@@ -16,11 +16,13 @@ from auditor.trail.coverage import hour_states
 from auditor.trail.digest import Proof
 from auditor.trail.explain import TrailEvent, explain
 from auditor.trail.extra import Extras
+from auditor.trail.fetch import Saved
 from auditor.trail.findings import Finding
 from auditor.trail.gaps import HOUR, Gap
+from auditor.trail.gunzip import packed_again
 from auditor.trail.keys import KeyBook
 from auditor.trail.links import Links
-from auditor.trail.logs import HEADER_VARIANTS, LogsChecked
+from auditor.trail.logs import LogsChecked
 from auditor.trail.names import ChainKey, parse_log_key
 from auditor.trail.objects import ExtraTeller, Told, joined, tell_digests, tell_logs, tell_unread
 from auditor.trail.owner import OwnerRecords
@@ -188,6 +190,7 @@ def _run_findings(context: Context, steps: Steps) -> Iterator[Finding]:
             wanted, seen = f"trail {scope.trail}", f"trail {trail}"
             yield Finding("lookalike_trail", trail, *key, None, wanted, seen, "shown", sentence)
     yield from header_findings(steps.logs.headers, scope.account)
+    yield from _download_findings(context)
     for event in steps.trail_events():
         yield _change_finding(context, event)
     if steps.interrupted:
@@ -212,29 +215,47 @@ def _change_finding(context: Context, event: TrailEvent) -> Finding:
 
 
 def header_findings(headers: Mapping[bytes, tuple[int, tuple[str, ...]]], account: str) -> Iterator[Finding]:
-    """Name the few log files whose unsigned gzip header differs from all others'.
+    """Say once that some log files have another unsigned gzip header than the rest, or one that shows another packer.
 
     Args:
-        headers: how many log files have each header, and the keys of a few.
-        account: named where a key does not say whose it is.
+        headers: kinds of headers (:func:`auditor.trail.gunzip.header_kind`): how many files have each, a few keys.
+        account: whose trail it is.
     """
     total = sum(count for count, _ in headers.values())
-    if len(headers) < 2 or len(headers) >= HEADER_VARIANTS:  # noqa: PLR2004 - one is no difference
+    usual = max(headers, key=lambda kind: (not packed_again(kind), headers[kind][0], kind), default=b"")
+    odd = {
+        kind: found
+        for kind, found in headers.items()
+        if packed_again(kind) or (kind != usual and found[0] * 10 <= total)
+    }
+    if not odd:
         return
-    usual = max(headers, key=lambda header: (headers[header][0], header))
-    for header, (count, keys) in sorted(headers.items()):
-        if header == usual or count * 10 > total:
-            continue
-        for key in keys:
-            name = parse_log_key(key)
-            whose, moment = (account, ""), None
-            if name is not None:
-                whose, moment = (name.account, name.region), name.minute
-            sentence = (
-                f"Log file {key} has another gzip header than the other files; no signature covers it, "
-                "and the content is as delivered."
-            )
-            yield Finding("gzip_header_differs", key, *whose, moment, usual.hex(), header.hex(), "shown", sentence)
+    number = sum(count for count, _ in odd.values())
+    key = min(key for _, keys in odd.values() for key in keys)
+    name = parse_log_key(key)
+    whose, moment = (account, ""), None
+    if name is not None and number == 1:
+        whose, moment = (name.account, name.region), name.minute
+    files = f"Log file {key} has" if number == 1 else f"{number} log files, such as {key}, have"
+    sentence = (
+        f"{files} another gzip header than CloudTrail's own, as after packing again; no signature covers it, and the "
+        "content is as delivered."
+    )
+    seen = ", ".join(kind.hex() for kind in sorted(odd))
+    yield Finding("gzip_header_differs", key, *whose, moment, usual.hex(), seen, "shown", sentence)
+
+
+def _download_findings(context: Context) -> Iterator[Finding]:
+    """Say once how a folder was downloaded, where that shows."""
+    found = context.source.wrappers() if isinstance(context.source, Saved) else {}
+    if not found:
+        return
+    plain, renamed = found.get("plain", 0), found.get("renamed", 0)
+    parts = [f"{plain} are plain JSON, as clients save that follow Content-Encoding: gzip"] if plain else []
+    parts += [f"{renamed} lost the ending .gz"] if renamed else []
+    sentence = f"Of the downloaded objects that were read, {' and '.join(parts)}; their content is judged all the same."
+    account = context.scope.account
+    yield Finding("download_unpacked", "", account, "", None, "objects as stored", "; ".join(parts), "shown", sentence)
 
 
 def _chain_report(

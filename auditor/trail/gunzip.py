@@ -5,6 +5,8 @@ although many readers accept them.
 """
 
 import hashlib
+import struct
+import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +18,28 @@ GZIP_WBITS: Final = 31
 RESERVED_FLAGS: Final = 0xE0
 HEADER_LENGTH: Final = 10
 _ERROR: Final[type[Exception]] = isal_zlib.error  # type: ignore[assignment]  # its stub calls the class an instance
+
+
+WRAPPED_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+"""The header of what :func:`wrap` makes; it says nothing about an object."""
+
+
+def header_kind(body: bytes) -> bytes:
+    """Return what tells packers apart in a gzip header: method, flags, whether a time is stored, level, system."""
+    header = bytes(body[:HEADER_LENGTH])
+    return header[2:4] + (b"\x01" if any(header[4:8]) else b"\x00") + header[8:10]
+
+
+def packed_again(kind: bytes) -> bool:
+    """Tell whether a kind of header shows another packer: CloudTrail stores neither a name nor a time."""
+    return bool(kind[1] or kind[2])
+
+
+def wrap(data: bytes) -> bytes:
+    """Return bytes as one gzip member, uncompressed: what a client unpacked, packed again."""
+    packer = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
+    trailer = struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
+    return WRAPPED_HEADER + packer.compress(data) + packer.flush() + trailer
 
 
 class Damaged(Exception):  # noqa: N818 - it names the state of the object, as the findings do

@@ -9,7 +9,7 @@ from auditor.trail.context import Context
 from auditor.trail.explain import TrailEvent
 from auditor.trail.fetch import Unavailable
 from auditor.trail.findings import KINDS
-from auditor.trail.gunzip import HEADER_LENGTH, Damaged, inflate
+from auditor.trail.gunzip import HEADER_LENGTH, WRAPPED_HEADER, Damaged, header_kind, inflate
 from auditor.trail.links import Links
 from auditor.trail.names import parse_log_key
 from auditor.trail.notable import Row, notable_row, trail_event
@@ -231,8 +231,8 @@ class LogPass:
         valid = inflated.sha256 == entry.sha256
         if valid:
             outcome.valid.append(entry)
-            header = bytes(body[:HEADER_LENGTH])
-            outcome.headers.setdefault(header, []).append(entry.key)
+            if body[:HEADER_LENGTH] != WRAPPED_HEADER:
+                outcome.headers.setdefault(header_kind(body), []).append(entry.key)
             target = self._links.origins[entry.digest].target
             folder = f"/{target.account}/CloudTrail/{target.region}/"
             if folder not in f"/{entry.key}":

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -27,11 +29,13 @@ from auditor.simulator.delivery import (
     throwaway_key,
     utc_text,
 )
-from auditor.trail.fetch import Unavailable
+from auditor.trail.discover import Wanted, scopes_of_place
+from auditor.trail.fetch import Unavailable, open_folder
 from auditor.trail.findings import Level
 from auditor.trail.keys import KeyBook, parse_keys
 from auditor.trail.names import Location
 from auditor.trail.report import TrailReport, TrailScope
+from auditor.trail.verify import verify_trail
 
 from .bucket import (
     ACCOUNT,
@@ -76,6 +80,38 @@ class Case:
     def verify(self) -> TrailReport:
         """Verify it."""
         return verify(self.bucket, self.scope, self.keys, **self.arguments)
+
+
+def write(bucket: Bucket, root: Path) -> None:
+    """Save a bucket's objects below a folder, with metadata beside each and the keys."""
+    for (_, key), held in bucket.objects.items():
+        path = root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(held.body)
+        if held.metadata:
+            path.with_name(f"{path.name}.metadata.json").write_text(json.dumps({"Metadata": dict(held.metadata)}))
+
+
+@dataclass(slots=True)
+class FolderCase(Case):
+    """A bucket that was downloaded, and what became of the files."""
+
+    change: Callable[[Path], None] = lambda _: None
+    """Is given each object's file."""
+    part: str = ""
+    """Which folder of the download is given."""
+
+    def verify(self) -> TrailReport:
+        """Verify the folder."""
+        with TemporaryDirectory() as folder:
+            root = Path(folder)
+            write(self.bucket, root)
+            for path in sorted(root.rglob("*.json.gz")):
+                self.change(path)
+            source, prefix = open_folder(root / self.part)
+            wanted = Wanted(self.scope.start, self.scope.end)
+            (found,) = scopes_of_place(source, "", prefix, wanted)
+            return verify_trail(source, lambda *_: self.keys or book(), found, now=NOW, concurrency=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1306,6 +1342,46 @@ def delete_markers_on_the_newest_digests(case: Case) -> Case:
         if key > bound:
             bucket.delete(key)
     return Case(bucket, scope(validation_enabled=None))
+
+
+# ----------------------------------------------------------------------------------------------------- downloads
+
+
+def saved_plain(path: Path) -> None:
+    path.write_bytes(gzip.decompress(path.read_bytes()))
+
+
+@scenario("download_unpacked", NOTE)
+def saved_by_a_browser_as_plain_json(case: Case) -> Case:
+    return FolderCase(case.bucket, change=saved_plain)
+
+
+@scenario("download_unpacked", NOTE)
+def saved_without_the_ending(case: Case) -> Case:
+    return FolderCase(case.bucket, change=lambda path: (path.rename(path.with_suffix("")), None)[1])
+
+
+@scenario("gzip_header_differs", NOTE)
+def packed_again_after_a_download(case: Case) -> Case:
+    return FolderCase(
+        case.bucket, change=lambda path: (path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()))), None)[1]
+    )
+
+
+@scenario("log_altered", FAIL)
+def altered_and_saved_as_plain_json(case: Case) -> Case:
+    case.bucket.edit(case.bucket.log_key(AT), lambda data: data + b" ")
+    return FolderCase(case.bucket, change=saved_plain)
+
+
+@scenario("", PASS)
+def content_of_one_account(case: Case) -> Case:
+    return FolderCase(case.bucket, part=f"logs/AWSLogs/{ACCOUNT}")
+
+
+@scenario("", PASS)
+def content_of_awslogs(case: Case) -> Case:
+    return FolderCase(case.bucket, part="logs/AWSLogs")
 
 
 TOLD = ("original_still_among_the_versions", "stopped_and_started", "extra_log_object", "junk_among_the_digests")

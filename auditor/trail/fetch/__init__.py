@@ -18,11 +18,12 @@ from auditor.trail.fetch.folder import (
     KEY_FILE,
     METADATA_FILE,
     FolderSource,
+    open_folder,
     read_key_file,
     regions_of_key_file,
 )
 from auditor.trail.fetch.s3 import FIRST_PAUSE_SECONDS, S3Source, classify
-from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, ObjectSource, Unavailable, Version
+from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, ObjectSource, Saved, Unavailable, Version
 
 __all__ = [
     "DIGEST_ZIP",
@@ -35,12 +36,14 @@ __all__ = [
     "Listed",
     "ObjectSource",
     "S3Source",
+    "Saved",
     "Unavailable",
     "Version",
     "classify",
     "describe_trail",
     "enabled_regions",
     "fetch_public_keys",
+    "open_folder",
     "organization_of",
     "read_key_file",
     "regions_of_every_account",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -11,13 +12,17 @@ from typing import Any, Final
 
 from auditor.base.errors import UsageError
 from auditor.base.untrusted import ZIP_ERRORS, ZIP_FREE_BYTES, ZIP_RATIO, bounded_json
+from auditor.trail.fetch.mount import Mount, mount_of
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Unavailable, Version
+from auditor.trail.gunzip import wrap
 from auditor.trail.keys import KeyBook, parse_key_file
 from auditor.trail.names import is_region
 
 KEY_FILE: Final = "public-keys.json"
 METADATA_FILE: Final = "metadata.json"
 DIGEST_ZIP: Final = "digests.zip"
+FOUND_WITHOUT_HELP: Final = 2
+"""Slashes of a key prefix that is found by looking."""
 _METHODS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _MOST_JSON: Final = 2 << 30
 """Bytes of metadata: some 700 for each digest, of which a large organization has a million in a month."""
@@ -32,11 +37,18 @@ class FolderSource:
 
     remote = False
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, mount: Mount = Mount()) -> None:  # noqa: B008 - frozen
         if not root.is_dir():
             raise UsageError(f"{root} is not a folder", hint="give the folder that holds AWSLogs/")
         self._root = root.resolve()
+        self._objects = self._root / mount.below if mount.below else self._root
+        self._above = mount.above
         self._lock = Lock()
+        self._unwrapped: dict[str, set[str]] = {"plain": set(), "renamed": set()}
+
+    def wrappers(self) -> Mapping[str, int]:
+        """Return how many objects were saved otherwise than stored: as ``plain`` JSON, or ``renamed`` to ``.json``."""
+        return {name: len(keys) for name, keys in self._unwrapped.items() if keys}
 
     def objects(self, bucket: str, prefix: str, after: str) -> Iterator[Listed]:
         """Yield files in key order."""
@@ -45,7 +57,9 @@ class FolderSource:
         sizes = {name: info.file_size for name, info in self._zipped.items() if name.startswith(prefix)}
         if folder is not None and folder.is_dir():
             cut = len(str(base)) + 1
-            sizes |= {path[cut:]: size for path, size in _walk(folder)}
+            walked = {self._above + path[cut:]: size for path, size in _walk(folder)}
+            sizes |= {_stored_name(key): size for key, size in walked.items()}
+            sizes |= {key: size for key, size in walked.items() if key in sizes}
         for key in sorted(sizes):
             if key > after and not key.endswith(".metadata.json"):
                 yield Listed(key, sizes[key], None, "")
@@ -55,6 +69,8 @@ class FolderSource:
         base = self._base(bucket)
         folder = self._inside(base, prefix)
         names = {name[len(prefix) :].split("/", 1)[0] for name in self._zipped if name.startswith(prefix)}
+        if self._above.startswith(prefix) and len(self._above) > len(prefix):
+            return [self._above[len(prefix) :].split("/", 1)[0]]
         if folder is not None and folder.is_dir():
             names |= {path.name for path in folder.iterdir() if path.is_dir()}
         return sorted(names)
@@ -69,10 +85,14 @@ class FolderSource:
         if path is None:
             raise Unavailable("missing", "the key leaves the folder")
         try:
+            stripped = path.with_name(path.name.removesuffix(".gz"))
+            if not path.is_file() and key.endswith(".json.gz") and stripped.is_file():
+                path = stripped
+                self._unwrapped["renamed"].add(key)
             if path.is_file():
                 if path.stat().st_size > OBJECT_LIMIT:
                     raise Unavailable("broken", f"larger than {OBJECT_LIMIT} bytes")
-                return path, path.read_bytes()
+                return path, self._wrapped(key, path.read_bytes())
             if key in self._zipped:
                 return path, self._unzip(key)
         except PermissionError as error:
@@ -80,6 +100,13 @@ class FolderSource:
         except ZIP_ERRORS as error:
             raise Unavailable("broken", type(error).__name__) from error
         raise Unavailable("missing", "NoSuchKey")
+
+    def _wrapped(self, key: str, body: bytes) -> bytes:
+        """Return an object as it was stored: clients that follow ``Content-Encoding: gzip`` save the plain JSON."""
+        if not key.endswith(".json.gz") or body[:16].lstrip()[:1] != b"{":
+            return body
+        self._unwrapped["plain"].add(key)
+        return wrap(body)
 
     def read(self, bucket: str, key: str, size: int | None) -> bytes:  # noqa: ARG002
         """Read one file's content."""
@@ -104,10 +131,14 @@ class FolderSource:
     def _base(self, bucket: str) -> Path:
         if bucket and "/" not in bucket and bucket not in {".", ".."} and (self._root / bucket).is_dir():
             return self._root / bucket
-        return self._root
+        return self._objects
 
-    @staticmethod
-    def _inside(base: Path, key: str) -> Path | None:
+    def _inside(self, base: Path, key: str) -> Path | None:
+        if self._above.startswith(key):
+            return base
+        if not key.startswith(self._above):
+            return None
+        key = key.removeprefix(self._above)
         parts = PurePosixPath(key).parts
         if key.startswith("/") or ".." in parts or "\x00" in key or "\\" in key:
             return None
@@ -121,7 +152,8 @@ class FolderSource:
     def _metadata_of(self, path: Path, key: str) -> Mapping[str, str]:
         if known := self._metadata.get(key):
             return known
-        return _metadata(_read_json(path.with_name(path.name + ".metadata.json")))
+        names = dict.fromkeys((f"{key.rpartition('/')[2]}.metadata.json", f"{path.name}.metadata.json"))
+        return next((found for name in names if (found := _metadata(_read_json(path.with_name(name))))), {})
 
     @cached_property
     def _zip(self) -> zipfile.ZipFile | None:
@@ -148,6 +180,28 @@ class FolderSource:
             raise ValueError(key)
         with self._lock:
             return archive.read(key)
+
+
+_STRIPPED: Final = re.compile(r"(?:.*/)?[0-9]{12}_CloudTrail[^/]*(?<!\.metadata)\.json")
+
+
+def _stored_name(key: str) -> str:
+    """Return the key under which a file was stored: some clients strip the last ending."""
+    return f"{key}.gz" if _STRIPPED.fullmatch(key) else key
+
+
+def open_folder(root: Path) -> tuple[FolderSource, str]:
+    """Open a folder of downloaded objects as people have it, and return the key prefix to look for trails under.
+
+    Raises:
+        UsageError: it is none, holds nothing of CloudTrail's, or only a part that proves nothing.
+    """
+    source = FolderSource(root)
+    if (root / DIGEST_ZIP).is_file():
+        return source, ""
+    mount = mount_of(root)
+    deep = mount.prefix.count("/") >= FOUND_WITHOUT_HELP
+    return FolderSource(root, mount), mount.prefix if deep else ""
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, int]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 Reason = Literal["missing", "denied", "archived", "throttled", "broken"]
 
@@ -52,6 +52,15 @@ class Version:
     at: datetime
     deleted: bool
     """A delete marker."""
+
+
+@runtime_checkable
+class Saved(Protocol):
+    """A place of downloaded objects, which clients may have saved otherwise than they were stored."""
+
+    def wrappers(self) -> Mapping[str, int]:
+        """Return how many objects read so far were ``plain`` JSON, and how many ``renamed`` to ``.json``."""
+        ...
 
 
 class ObjectSource(Protocol):
