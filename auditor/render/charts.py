@@ -13,7 +13,7 @@ CELL = 14.0
 
 BOX_WIDTH = 90.0
 BOX_GAP = 12.0
-_BOX_LINE = 15
+_BOX_LINE = 13
 _BOX_LINES = 3
 """Characters of a chain box's line, and its lines; longer names stand whole in the text below the drawing."""
 
@@ -90,7 +90,7 @@ def cells(placed: Sequence[Cell]) -> Cells:
             paths[name].append(_moved(outline, cell.x, cell.y))
     return Cells(
         tuple((name, "".join(parts)) for name, parts in paths.items() if parts),
-        tuple((cell.x + CELL / 2, cell.y + CELL / 2 + 2.6, cell.hours) for cell in placed if cell.kind == "part"),
+        tuple((cell.x + CELL / 2, cell.y + CELL / 2 + 3.1, cell.hours) for cell in placed if cell.kind == "part"),
     )
 
 
@@ -139,7 +139,7 @@ def strip(label: str, days: Sequence[str], regions: Sequence[tuple[str, Sequence
         days: day numbers as text, in order.
         regions: per Region its name and, per day, verified hours, hours asked for and hours with a finding.
     """
-    left, top = 108.0, 18.0
+    left, top = 104.0, 18.0
     rows, placed = [], []
     for number, (name, hours) in enumerate(regions):
         y = top + number * CELL
@@ -149,7 +149,7 @@ def strip(label: str, days: Sequence[str], regions: Sequence[tuple[str, Sequence
         ]
         rows.append(StripRow(name, y, sum(item[0] for item in hours), sum(item[1] for item in hours)))
     columns = tuple((left + index * CELL + CELL / 2, day) for index, day in enumerate(days))
-    width = left + len(days) * CELL + 58
+    width = left + len(days) * CELL + 72
     return Strip(label, columns, tuple(rows), cells(placed), width, top + len(rows) * CELL + 4)
 
 

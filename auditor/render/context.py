@@ -14,16 +14,18 @@ from auditor.render.about import About, Branding, about_run
 from auditor.render.controls import (
     Control,
     Finding,
-    PopulationRow,
+    Open,
     Row,
     by_service,
     by_severity,
     control_block,
     findings,
-    summed,
+    open_results,
 )
 from auditor.render.coverage import Account, Gap, Place, by_account, gap, places_of
+from auditor.render.exceptions import Given, given_attestation, given_waiver
 from auditor.render.frameworks import Framework, framework_edition
+from auditor.render.glance import Glance, glance
 from auditor.render.imported import ImportedFile, imported_file
 from auditor.render.marks import Tally, tally
 from auditor.render.register import CallCount, EmbeddedFile, EvidenceItem, Library, call_counts, embedded
@@ -32,28 +34,18 @@ from auditor.render.trails import EventTable, Trail, event_table, trail_view
 
 
 @dataclass(frozen=True, slots=True)
-class Attestation:
-    """A person's dated word on a manual control."""
-
-    control: str
-    text: str
-    by: str
-    date: str
-
-
-@dataclass(frozen=True, slots=True)
 class Context:
     """The whole document, ready for templates."""
 
     branding: Branding
     about: About
+    glance: Glance
     accounts: tuple[Account, ...]
     regions: tuple[str, ...]
     headline: str
     tally: tuple[Tally, ...]
     total: int
     severities: tuple[tuple[str, tuple[int, ...]], ...]
-    population: PopulationRow
     coverage: str
     """Whether everything was tested or a sample, in a sentence."""
     frameworks: tuple[Framework, ...]
@@ -63,15 +55,16 @@ class Context:
     places: tuple[Place, ...]
     by_account: tuple[Place, ...]
     gaps: tuple[Gap, ...]
-    unassessed: tuple[Control, ...]
-    manual: tuple[Control, ...]
+    unassessed: tuple[Open, ...]
+    manual: tuple[Open, ...]
     trails: tuple[Trail, ...]
     events: tuple[EventTable, ...]
     chains: tuple[Control, ...]
     evidence: tuple[EvidenceItem, ...]
     calls: tuple[CallCount, ...]
     waivers: tuple[Row, ...]
-    attestations: tuple[Attestation, ...]
+    given: tuple[Given, ...]
+    """Every waiver and attestation that was handed in."""
     imported: tuple[ImportedFile, ...]
     embedded: tuple[EmbeddedFile, ...] = ()
 
@@ -108,35 +101,40 @@ def build(
     by_id = {control.id: control for control in controls}
     accounts = _accounts(results["run"])
     places = places_of(accounts, evidence.records, controls)
+    about = about_run(results, report_id=report_id, manifest_hash=manifest_hash, signer=signer, paper=paper, tool=tool)
+    frameworks = tuple(framework_edition(document, by_id) for document in results["frameworks"])
+    gaps = tuple(gap(document, by_id) for document in results["gaps"])
+    trails = tuple(trail_view(document, results["events"]) for document in results["integrity"])
     return Context(
         branding=branding or Branding(),
-        about=about_run(
-            results, report_id=report_id, manifest_hash=manifest_hash, signer=signer, paper=paper, tool=tool
-        ),
+        about=about,
+        glance=glance(about, accounts, frameworks, controls, gaps, trails),
         accounts=accounts,
         regions=tuple(sorted({region for account in accounts for region in account.regions})),
         headline=visible(results["headline"]),
         tally=tally(control.mark.state for control in controls),
         total=len(controls),
         severities=by_severity(controls),
-        population=summed([control.population for control in controls]),
         coverage=_coverage(results.get("sampling")),
-        frameworks=tuple(framework_edition(document, by_id) for document in results["frameworks"]),
+        frameworks=frameworks,
         controls=controls,
         services=by_service(controls),
         findings=findings(controls),
         places=places,
         by_account=by_account(places),
-        gaps=tuple(gap(document, by_id) for document in results["gaps"]),
-        unassessed=tuple(item for item in controls if item.mark.state is State.NOT_ASSESSED),
-        manual=tuple(item for item in controls if item.mark.state is State.MANUAL),
-        trails=tuple(trail_view(document, results["events"]) for document in results["integrity"]),
+        gaps=gaps,
+        unassessed=open_results(controls, State.NOT_ASSESSED),
+        manual=open_results(controls, State.MANUAL),
+        trails=trails,
         events=tuple(event_table(document) for document in results["events"]),
         chains=tuple(control for control in controls if control.chain),
         evidence=library.listed(),
         calls=call_counts(evidence.records),
         waivers=tuple(row for control in controls for row in control.rows if row.waiver),
-        attestations=tuple(_attestation(item) for item in results.get("attestations", ())),
+        given=(
+            *(given_waiver(item) for item in results.get("waivers", ())),
+            *(given_attestation(item) for item in results.get("attestations", ())),
+        ),
         imported=tuple(imported_file(item) for item in results.get("imported", ())),
         embedded=embedded(evidence, results["controls"]),
     )
@@ -165,13 +163,4 @@ def _coverage(sampling: Mapping[str, Any] | None) -> str:
     return (
         f"A sample was tested: {sampling['size']} of each population of resources, drawn with the seed "
         f"{visible(sampling['seed'])}; members not drawn are among the excluded."
-    )
-
-
-def _attestation(document: Mapping[str, Any]) -> Attestation:
-    return Attestation(
-        control=visible(document.get("control", "")),
-        text=visible(document.get("statement", document.get("text", "")), 2000),
-        by=visible(document.get("by", document.get("name", ""))),
-        date=visible(document.get("date", "")),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from auditor.model import Severity, State
 from auditor.render.chains import Chain, chains_of
+from auditor.render.exceptions import Waiver, attested, waiver_of
 from auditor.render.marks import EXCEPTIONS, MARKS, Mark, Tally, tally
 from auditor.render.register import EvidenceBox, Library
 from auditor.render.text import NAME_LIMIT, lines, visible
@@ -44,17 +45,6 @@ SERVICES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Waiver:
-    """Who accepted a failure, why and until when."""
-
-    justification: str
-    owner: str
-    approver: str
-    ticket: str
-    expires: str
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """One result: one resource in one place."""
 
@@ -68,6 +58,8 @@ class Row:
     refs: tuple[str, ...]
     frameworks: tuple[str, ...]
     waiver: Waiver | None
+    attested: str
+    """Who answered a manual result, in a sentence; empty when nobody did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +97,8 @@ class Control:
     populations: tuple[PopulationRow, ...]
     rows: tuple[Row, ...]
     counts: tuple[Tally, ...]
+    refs: tuple[str, ...]
+    """All evidence that its results cite."""
     boxes: tuple[EvidenceBox, ...]
     other_refs: tuple[str, ...]
     kinds: int
@@ -143,6 +137,8 @@ def control_block(
             if citation["ref"] in library.items:
                 cited[citation["ref"]].append(citation["pointer"])
     refs, kinds = _varied(cited, library)
+    worst = results[0]["state"] if results else ""
+    wanted = frozenset(result["resource"] for result in results if result["state"] == worst)
     return Control(
         anchor=document["anchor"],
         id=document["id"],
@@ -172,7 +168,8 @@ def control_block(
         populations=tuple(_population(item) for item in document["populations"]),
         rows=rows,
         counts=tuple(item for item in tally(row.mark.state for row in rows) if item.count),
-        boxes=tuple(library.box(ref, cited[ref]) for ref in refs[:_BOXES]),
+        refs=tuple(cited),
+        boxes=tuple(library.box(ref, cited[ref], wanted) for ref in refs[:_BOXES]),
         other_refs=tuple(refs[_BOXES:]),
         kinds=kinds,
         chain=chains_of(results),
@@ -219,17 +216,8 @@ def _row(document: Mapping[str, Any]) -> Row:
         expected=visible(document["expected"]),
         refs=tuple(dict.fromkeys(citation["ref"] for citation in document["evidence"])),
         frameworks=tuple(document["frameworks"]),
-        waiver=_waiver(document["waiver"]) if document["waiver"] else None,
-    )
-
-
-def _waiver(document: Mapping[str, Any]) -> Waiver:
-    return Waiver(
-        justification=visible(document.get("justification", "")),
-        owner=visible(document.get("owner", "")),
-        approver=visible(document.get("approver", "")),
-        ticket=visible(document.get("ticket", "")),
-        expires=visible(document.get("expires", document.get("expiry", ""))),
+        waiver=waiver_of(document["waiver"]) if document["waiver"] else None,
+        attested=attested(document["details"].get("attestation")),
     )
 
 
@@ -261,6 +249,33 @@ def by_service(controls: Sequence[Control]) -> tuple[tuple[str, tuple[Control, .
     for control in controls:
         groups[SERVICES.get(control.service, control.service)].append(control)
     return tuple((service, tuple(members)) for service, members in groups.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Results of one control that nobody can conclude from, for one reason."""
+
+    control: Control
+    mark: Mark
+    reason: str
+    count: int
+    place: str
+    attested: str
+
+
+def open_results(controls: Sequence[Control], state: State) -> tuple[Open, ...]:
+    """List every result in a state, also inside controls that failed, equal reasons of a control together."""
+    found = []
+    for control in controls:
+        groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in control.rows:
+            if row.mark.state is state:
+                groups[row.reason, row.attested].append(row)
+        for (reason, words), rows in groups.items():
+            first = rows[0]
+            place = f"{first.resource}, {first.region}" if len(rows) == 1 else f"{len(rows):,} results"
+            found.append(Open(control, MARKS[state], reason, len(rows), place, words))
+    return tuple(found)
 
 
 def findings(controls: Sequence[Control]) -> tuple[Finding, ...]:

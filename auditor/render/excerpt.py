@@ -3,8 +3,8 @@
 import csv
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.evidence.store import resolve
@@ -44,11 +44,23 @@ class Excerpt:
         """Whether one of the lines is what the result rests on."""
         return any(line.deciding for line in self.lines)
 
+    def cut(self, most: int) -> "Excerpt":
+        """Return the same place in fewer lines; the deciding ones stay."""
+        room = max(0, most - sum(line.deciding for line in self.lines))
+        others = [line for line in self.lines if not line.deciding][:room]
+        kept = tuple(line for line in self.lines if line.deciding or line in others)
+        return replace(self, lines=kept, left_out=self.left_out + len(self.lines) - len(kept))
 
-def excerpt(document: Any, pointer: str) -> Excerpt:
+
+def excerpt(document: Any, pointer: str, names: Collection[str] = ()) -> Excerpt:
     """Show the value at a JSON pointer among its neighbours.
 
     A pointer that leads nowhere gives an excerpt without lines: the verdict may rest on an absent member.
+
+    Args:
+        document: the answer.
+        pointer: into it.
+        names: resources that the result is about; in a table, their rows are those that decide.
     """
     parent, _, last = pointer.rpartition("/")
     try:
@@ -56,9 +68,9 @@ def excerpt(document: Any, pointer: str) -> Excerpt:
     except KeyError:
         return _absent(document, parent, last)
     if isinstance(target, str) and _is_table(target):
-        return _table(visible(pointer), target)
+        return _table(visible(pointer), target, names)
     if isinstance(target, Mapping) and isinstance(table := target.get("Content"), str) and _is_table(table):
-        return _table(visible(f"{pointer}/Content"), table)
+        return _table(visible(f"{pointer}/Content"), table, names)
     if isinstance(target, Mapping) and target:
         return _members(visible(pointer), target, "")
     if parent and _is_scalar(target):
@@ -108,17 +120,24 @@ _CSV_COLUMNS = ("user", "password_enabled", "password_last_used", "mfa_active", 
 """Columns of the IAM credential report that most questions are about; the file has them all."""
 
 
-def _table(where: str, text: str) -> Excerpt:
+def _table(where: str, text: str, names: Collection[str] = ()) -> Excerpt:
+    """Show rows of the credential report, first of all those of the users that the result is about."""
     rows = list(csv.DictReader(text.splitlines()))
+    own = [row for row in rows if _is_named(row.get("user") or "", names)]
+    chosen = [*own, *(row for row in rows if row not in own)][:_CSV_ROWS] if own else rows[:_CSV_ROWS]
     lines = tuple(
         Line(
             visible(row.get("user") or "", 60),
             visible(", ".join(f"{name} {row[name]}" for name in _CSV_COLUMNS[1:] if row.get(name)), _VALUE_LIMIT + 40),
-            deciding=False,
+            deciding=row in own,
         )
-        for row in rows[:_CSV_ROWS]
+        for row in chosen
     )
     return Excerpt(where, lines, max(0, len(rows) - _CSV_ROWS))
+
+
+def _is_named(user: str, names: Collection[str]) -> bool:
+    return bool(user) and any(name == user or name.endswith(f"/{user}") for name in names)
 
 
 def _members(where: str, value: Mapping[str, Any], deciding: str) -> Excerpt:

@@ -36,6 +36,11 @@ class Framework:
     requirements: tuple[Requirement, ...]
     tally: tuple[Tally, ...]
 
+    @property
+    def uncovered(self) -> int:
+        """Requirements that no control bears on."""
+        return sum(item.mark is None for item in self.requirements)
+
 
 def framework_edition(document: Mapping[str, Any], by_id: Mapping[str, Control]) -> Framework:
     """Prepare one edition; a requirement's state is what the results say."""

@@ -16,6 +16,9 @@ from auditor.render.pages import ACCENT, data_url, page, source
 _LIMITS = sections.Limits(
     rows=1500,
     whole=1_000_000,
+    groups=8,
+    proofs=0,
+    lines=0,
     boxes=6,
     row_refs=8,
     excerpts=3,

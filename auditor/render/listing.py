@@ -64,7 +64,9 @@ class Listing:
     groups: tuple[Group, ...]
 
 
-def listings(controls: Sequence[Control], *, budget: int, whole: int, merge: bool) -> Mapping[str, Listing]:
+def listings(
+    controls: Sequence[Control], *, budget: int, whole: int, merge: bool, groups: int = _GROUPS
+) -> Mapping[str, Listing]:
     """Divide ``budget`` lines among the controls, by control id.
 
     Exceptions come first. A control with at most ``whole`` results is listed whole; of a longer one only the
@@ -75,6 +77,7 @@ def listings(controls: Sequence[Control], *, budget: int, whole: int, merge: boo
         budget: how many results may be listed.
         whole: see above.
         merge: whether results that say the very same share a line.
+        groups: so many kinds of folded results are told apart by what was observed.
     """
     if sum(len(control.rows) for control in controls) > budget:
         whole = min(whole, _WHOLE)
@@ -88,7 +91,7 @@ def listings(controls: Sequence[Control], *, budget: int, whole: int, merge: boo
         shown = control.rows if len(control.rows) <= whole else rows[:room]
         kept = {id(row) for row in shown}
         left = [row for row in control.rows if id(row) not in kept]
-        found[control.id] = Listing(_entries(shown, merge=merge), _fold(left))
+        found[control.id] = Listing(_entries(shown, merge=merge), _fold(left, groups))
     return found
 
 
@@ -101,7 +104,7 @@ def _entries(rows: Sequence[Row], *, merge: bool) -> tuple[Entry, ...]:
         return tuple(_entry([row]) for row in rows)
     same: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        key = (row.mark, row.reason, row.observed, row.expected, row.frameworks, row.waiver)
+        key = (row.mark, row.reason, row.observed, row.expected, row.frameworks, row.waiver, row.attested)
         same.setdefault(key, []).append(row)
     return tuple(_entry(members) for members in same.values())
 
@@ -117,9 +120,9 @@ def _entry(rows: Sequence[Row]) -> Entry:
     )
 
 
-def _fold(rows: Sequence[Row]) -> tuple[Group, ...]:
+def _fold(rows: Sequence[Row], groups_told: int) -> tuple[Group, ...]:
     keys = Counter((row.mark, row.observed) for row in rows)
-    common = {key for key, _ in keys.most_common(_GROUPS)}
+    common = {key for key, _ in keys.most_common(groups_told)}
     groups: dict[tuple[Mark, str], list[Row]] = {}
     for row in rows:
         key = (row.mark, row.observed)

@@ -43,7 +43,7 @@ def environment(medium: Medium) -> Environment:
     )
     breaks = breakable if medium == "html" else breakable_on_paper
     made.globals.update(medium=medium, room=ROOM, strip_key=KEY)
-    made.filters.update(breakable=breaks, thousands=thousands, plural=plural, options=options)
+    made.filters.update(breakable=breaks, thousands=thousands, plural=plural, options=options, without=without)
     return made
 
 
@@ -92,6 +92,11 @@ def options(text: str) -> Markup:
     """Escape a command and keep its options whole: a line that ends with ``--`` reads as something else."""
     whole = Markup('<span class="nb">{}</span>')
     return Markup().join(whole.format(part) if at % 2 else escape(part) for at, part in enumerate(_OPTION.split(text)))
+
+
+def without(text: str, end: str) -> str:
+    """Leave out an end that is said elsewhere."""
+    return text.removesuffix(end).rstrip() if end else text
 
 
 def thousands(number: int) -> str:

@@ -9,7 +9,7 @@ import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -21,14 +21,17 @@ from auditor.render import fonts, pagenumbers, sections
 from auditor.render.context import Context
 from auditor.render.finish import finish
 from auditor.render.pages import ACCENT, page, source
-from auditor.render.references import lead, shared_places
+from auditor.render.references import lead, shared_places, unlink
 
 ROW_BUDGET = 900
 """Results that stand line by line; at 1,000 rows a layout takes some 3 s and 100 MiB (docs/decisions)."""
 
-_LIMITS = sections.Limits(
+_FULL = sections.Limits(
     rows=ROW_BUDGET,
     whole=6,
+    groups=8,
+    proofs=2,
+    lines=6,
     boxes=2,
     row_refs=3,
     excerpts=1,
@@ -42,6 +45,12 @@ _LIMITS = sections.Limits(
     uses=80,
     imported=150,
 )
+_LIMITS = {
+    "summary": replace(_FULL, accounts=40, places=30, gaps=30, waivers=20, evidence=0),
+    "standard": replace(_FULL, whole=1, groups=0, proofs=1, lines=4, uses=0, evidence=0),
+    "full": _FULL,
+}
+"""How much of each list stands on paper, by length of the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +99,11 @@ def render(context: Context, attachments: Sequence[Attachment] = ()) -> bytes:
     Raises:
         RenderError: Pango is missing, or WeasyPrint complains about anything at all.
     """
-    values = sections.values(context, "pdf", _LIMITS)
+    values = sections.values(context, "pdf", _LIMITS[context.branding.detail])
     html = page("paper.html", **values, created=rfc3339(context.about.as_of_time))
     shared = shared_places(values["sources"])
     return lay_out(
-        lead(html, shared),
+        unlink(lead(html, shared)),
         accent=context.branding.accent,
         paper=context.branding.paper,
         attachments=[*_evidence(context), *attachments],

@@ -13,9 +13,6 @@ from auditor.render.excerpt import Excerpt
 from auditor.render.marks import EXCEPTIONS
 from auditor.render.register import EvidenceBox, EvidenceItem
 
-_OPEN = 2
-"""Answers beside a control that needs somebody's attention, each of another operation."""
-
 _QUIET = 1
 
 _Place: TypeAlias = tuple[str, Excerpt | None]
@@ -39,27 +36,38 @@ class Proof:
     shown_at: str = ""
 
 
-def proofs(controls: Iterable[Control]) -> Mapping[str, tuple[Proof, ...]]:
+def proofs(controls: Iterable[Control], *, most: int = 2, lines: int = 6) -> Mapping[str, tuple[Proof, ...]]:
     """Choose what stands beside each control, by its id; ``controls`` come in the order of the pages.
 
     What no control before has cited comes first: of the long way from a trail to a subscriber, the alarm of this very
     control and not once more the trail of them all.
+
+    Args:
+        controls: those with a place of their own.
+        most: answers beside a control that needs somebody's attention, each of another operation; with one alone,
+            lines are shown only where they decided.
+        lines: lines of an answer, the deciding ones first of all.
     """
     cited: dict[_Place, str] = {}
-    return {control.id: tuple(_proofs(control, cited)) for control in controls}
+    return {control.id: tuple(_proofs(control, cited, most, lines)) for control in controls}
 
 
-def _proofs(control: Control, cited: dict[_Place, str]) -> Iterator[Proof]:
+def _proofs(control: Control, cited: dict[_Place, str], most: int, lines: int) -> Iterator[Proof]:
     exception = control.mark.state in EXCEPTIONS
-    boxes = sorted(control.boxes[: control.kinds], key=lambda box: _place(box) in cited)
-    for number, box in enumerate(boxes[: _OPEN if exception else _QUIET]):
+    boxes = sorted(control.boxes[: control.kinds], key=lambda box: (_place(box) in cited, not _decides(box)))
+    for number, box in enumerate(boxes[: most if exception else _QUIET]):
         earlier = cited.get(_place(box))
-        excerpt = _telling(box, anything=exception and number == 0)
+        excerpt = _telling(box, anything=exception and number == 0 and most > 1)
         if earlier is None and excerpt:
             anchor = cited[_place(box)] = f"proof-{len(cited) + 1}"
-            yield Proof(box.item, excerpt, anchor)
+            yield Proof(box.item, excerpt.cut(lines), anchor)
         else:
             yield Proof(box.item, shown_at=cited.setdefault(_place(box), ""))
+
+
+def _decides(box: EvidenceBox) -> bool:
+    """Whether a result pointed at a value in this answer: that one is shown before one that was only read."""
+    return any(excerpt.deciding for excerpt in box.excerpts)
 
 
 def _place(box: EvidenceBox) -> _Place:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from auditor.render.anchors import Link
+from auditor.render.pagenumbers import ROOM
 from auditor.render.register import ANSWERED, EvidenceItem
 from auditor.render.text import plural
 
 _PARAMETERS = 100
 """Characters of a call's parameters on paper; the whole stands in the evidence's metadata."""
 
-_WIDTH = 110
+_WIDTH = 98
 """Characters that a line holds where it is set in."""
 
 _SAME = 3
@@ -81,6 +82,23 @@ def lead(html: str, shared: Mapping[str, str]) -> str:
     return _TO_EVIDENCE.sub(lambda match: shared.get(match[0], match[0]), html)
 
 
+_LINK = re.compile(
+    r'<a (?:class="[a-z ]+" )?href="#(?P<to>[^"]+)"(?: data-page="[^"]+")?>(?P<label>.*?)</a>', re.DOTALL
+)
+_PLACE = re.compile(r' id="([^"]+)"')
+_ON_PAGE = f" (p.&#160;{ROOM})"
+
+
+def unlink(html: str) -> str:
+    """Turn links to places that this document leaves out into plain words: a shorter report has fewer places."""
+    places = set(_PLACE.findall(html))
+
+    def kept(link: re.Match[str]) -> str:
+        return link[0] if link["to"] in places else link["label"].replace(_ON_PAGE, "")
+
+    return _LINK.sub(kept, html)
+
+
 def _grouped(pairs: Iterable[tuple[_Key, _Item]]) -> Mapping[_Key, Sequence[_Item]]:
     groups: dict[_Key, list[_Item]] = {}
     for key, item in pairs:
@@ -118,7 +136,7 @@ def _answers(items: Sequence[EvidenceItem], *, one_account: bool) -> tuple[Answe
 def _single(item: EvidenceItem, *, one_account: bool, with_key: bool) -> Answer:
     notes = [item.account] if not one_account else []
     notes.extend(_details(item, with_key=with_key))
-    return Answer((item.anchor,), _line(f"{item.ref:<8} {item.region:<14}", item), (", ".join(notes),) if notes else ())
+    return Answer((item.anchor,), _line(f"{item.ref:<7} {item.region:<14}", item), (", ".join(notes),) if notes else ())
 
 
 def _several(items: Sequence[EvidenceItem], *, one_account: bool, with_key: bool) -> Answer:
@@ -149,14 +167,14 @@ def _filled(texts: Sequence[str]) -> Iterator[str]:
 
 
 def _line(head: str, item: EvidenceItem) -> str:
-    """Write an answer in 122 characters: that is what the width of a page holds."""
-    return f"{head:<23} {item.collected[:19]} {_found(item)[:12]:>12}  {item.sha256}"
+    """Write an answer in 113 characters: that is what the width of a page holds at 7 points."""
+    return f"{head:<22} {item.collected[:19]} {_found(item):>5} {item.sha256}"
 
 
 def _found(item: EvidenceItem) -> str:
     if item.outcome == ANSWERED:
-        return plural(item.items, "item")
-    return "nothing" if item.complete else "no answer"
+        return f"{item.items:,}"
+    return "none" if item.complete else "-"
 
 
 def _details(item: EvidenceItem, *, with_key: bool) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The register of evidence: every stored answer as the pages cite it, its deciding places, and our own calls."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -143,14 +143,14 @@ class Library:
         """List everything in the order of its references."""
         return tuple(self.items[ref] for ref in sorted(self.items, key=lambda ref: (len(ref), ref)))
 
-    def box(self, ref: str, pointers: Sequence[str]) -> EvidenceBox:
-        """Show an answer with the places in it that decided, read from its file."""
+    def box(self, ref: str, pointers: Sequence[str], names: Collection[str] = ()) -> EvidenceBox:
+        """Show an answer with the places in it that decided about the named resources, read from its file."""
         pages = self._evidence.pages(self._records[ref])
         if not pages:
             return EvidenceBox(self.items[ref], (), 0)
         document = {"pages": list(pages)}
         places = list(dict.fromkeys(pointer for pointer in pointers if pointer)) or [telling_place(document)]
-        shown = tuple(excerpt(document, pointer) for pointer in places[:_EXCERPTS_PER_BOX])
+        shown = tuple(excerpt(document, pointer, names) for pointer in places[:_EXCERPTS_PER_BOX])
         return EvidenceBox(self.items[ref], shown, max(0, len(places) - _EXCERPTS_PER_BOX))
 
 

@@ -1,6 +1,6 @@
 """The chapters in their order, and how much of each a format shows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,17 @@ from auditor.render.controls import Control
 from auditor.render.listing import Listing, listings
 from auditor.render.marks import MARKS, Mark
 from auditor.render.pages import Medium
-from auditor.render.proofs import proofs
+from auditor.render.proofs import Proof, proofs
 from auditor.render.references import sources
 from auditor.render.register import EvidenceItem
+from auditor.render.shelves import QUIET, own_part, shelves
 
 CHAPTERS = (
-    ("verify", "How to verify this document"),
     ("summary", "Executive summary"),
+    ("verify", "How to verify this document"),
+    ("limits", "Limits of this evidence"),
     ("scope", "Scope and coverage"),
+    ("exceptions", "Criteria not met, and what was accepted"),
     ("matrix", "Control matrix"),
     ("controls", "Controls"),
     ("integrity", "Log integrity"),
@@ -29,6 +32,12 @@ CHAPTERS = (
     ("appendix", "Appendix: evidence and calls"),
 )
 """Anchor and title of each chapter; its template is named like its anchor. Without imports that chapter is left out."""
+
+SUMMARY = frozenset({"summary", "verify", "limits", "scope", "exceptions", "matrix", "integrity", "unassessed"})
+"""Chapters of the shortest report; the others stand in the HTML report beside it."""
+
+FIRST = "summary"
+"""The chapter that stands before the contents on paper: who opens the document reads it first."""
 
 MEANINGS = {
     State.FAIL: "The evidence shows that the criterion was not met.",
@@ -49,6 +58,9 @@ class Limits:
     Args:
         rows: results that stand line by line, over all controls.
         whole: a control with at most this many results is listed whole.
+        groups: kinds of folded results of a control that are told apart.
+        proofs: answers beside a control on paper that needs somebody's attention, each of another operation.
+        lines: lines of an answer beside a control on paper.
         boxes: evidence boxes of a control; on paper, ``auditor.render.proofs`` chooses.
         row_refs: references named in one line of results.
         excerpts: places shown of one answer; on paper one.
@@ -65,6 +77,9 @@ class Limits:
 
     rows: int
     whole: int
+    groups: int
+    proofs: int
+    lines: int
     boxes: int
     row_refs: int
     excerpts: int
@@ -81,29 +96,62 @@ class Limits:
 
 def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
     """Return what the templates of a format are rendered with."""
-    meanings: list[tuple[Mark, str]] = [(MARKS[state], words) for state, words in MEANINGS.items()]
-    lists = listings(context.controls, budget=limits.rows, whole=limits.whole, merge=medium == "pdf")
-    occurring = {control.mark for control in context.controls}
-    occurring.update(item.mark for control in context.controls for item in control.counts)
+    detail = context.branding.detail if medium == "pdf" else "full"
+    lists = listings(
+        context.controls, budget=limits.rows, whole=limits.whole, merge=medium == "pdf", groups=limits.groups
+    )
     further = {control.id: _further(control, limits.boxes) for control in context.controls}
-    listed = _listed(context, lists, further, limits)
-    chapters = [(anchor, title) for anchor, title in CHAPTERS if anchor != "imported" or context.imported]
+    shown = shelves(context.services, whole=detail == "full")
+    blocks = [control for shelf in shown for control in shelf.blocks]
+    beside = proofs(blocks, most=limits.proofs, lines=limits.lines) if medium == "pdf" else {}
+    listed = _listed(context, _named(context, lists, beside, further, limits), limits)
     return {
         "c": context,
         "medium": medium,
         "title_tag": "p" if medium == "pdf" else "h1",
+        **_chapters(context, detail),
+        "detail": detail,
+        "paged": medium == "pdf" and detail != "summary",
+        "meanings": [(MARKS[state], words) for state, words in MEANINGS.items()],
+        "states": _occurring(context),
+        "bar": stacked_bar([(item.mark.key, item.count) for item in context.tally], BAR_WIDTH),
+        "lists": lists,
+        "shelves": shown,
+        "chains": [item for item in context.chains if detail == "full" or item.mark.state not in QUIET],
+        "remedies": {
+            control.id: own_part(control.remediation, shelf.remedy) for shelf in shown for control in shelf.alarms
+        },
+        "proofs": beside,
+        "further": further,
+        "evidence": listed,
+        "sources": sources(listed) if medium == "pdf" and detail != "summary" else (),
+        "unlisted": len(context.evidence) - len(listed),
+        **_limits(limits),
+    }
+
+
+def _chapters(context: Context, detail: str) -> dict[str, Any]:
+    chapters = [
+        (anchor, title)
+        for anchor, title in CHAPTERS
+        if (anchor != "imported" or context.imported) and (detail != "summary" or anchor in SUMMARY)
+    ]
+    return {
         "chapters": chapters,
         "numbers": {anchor: number for number, (anchor, _) in enumerate(chapters, start=1)},
         "parts": [f"{anchor}.html" for anchor, _ in chapters],
-        "meanings": meanings,
-        "states": [mark for mark in MARKS.values() if mark in occurring],
-        "bar": stacked_bar([(item.mark.key, item.count) for item in context.tally], BAR_WIDTH),
-        "lists": lists,
-        "proofs": proofs(control for _, members in context.services for control in members) if medium == "pdf" else {},
-        "further": further,
-        "evidence": listed,
-        "sources": sources(listed) if medium == "pdf" else (),
-        "unlisted": len(context.evidence) - len(listed),
+        "first": f"{FIRST}.html",
+    }
+
+
+def _occurring(context: Context) -> list[Mark]:
+    occurring = {control.mark for control in context.controls}
+    occurring.update(item.mark for control in context.controls for item in control.counts)
+    return [mark for mark in MARKS.values() if mark in occurring]
+
+
+def _limits(limits: Limits) -> dict[str, Any]:
+    return {
         "limits": limits,
         "ref_limit": limits.refs,
         "row_ref_limit": limits.row_refs,
@@ -120,23 +168,28 @@ def _further(control: Control, boxes: int) -> tuple[str, ...]:
     return (*(box.item.ref for box in control.boxes[boxes:]), *control.other_refs)
 
 
-def _listed(
-    context: Context, lists: Mapping[str, Listing], further: Mapping[str, Sequence[str]], limits: Limits
-) -> tuple[EvidenceItem, ...]:
+def _listed(context: Context, named: Iterable[str], limits: Limits) -> tuple[EvidenceItem, ...]:
     """Choose the evidence that gets a line: all of it where it fits, else everything that the document points to."""
     if len(context.evidence) <= limits.evidence:
         return context.evidence
-    named = set(_named(context, lists, further, limits))
-    return tuple(item for item in context.evidence if item.ref in named)
+    chosen = set(named)
+    return tuple(item for item in context.evidence if item.ref in chosen)
 
 
 def _named(
-    context: Context, lists: Mapping[str, Listing], further: Mapping[str, Sequence[str]], limits: Limits
+    context: Context,
+    lists: Mapping[str, Listing],
+    beside: Mapping[str, Sequence[Proof]],
+    further: Mapping[str, Sequence[str]],
+    limits: Limits,
 ) -> Iterator[str]:
-    yield context.evidence[0].ref
+    if context.evidence:
+        yield context.evidence[0].ref
     for control in context.controls:
-        yield from (box.item.ref for box in control.boxes)
+        yield from (box.item.ref for box in control.boxes[: limits.refs])
+        yield from (proof.item.ref for proof in beside.get(control.id, ()))
         yield from further[control.id][: limits.refs]
+        yield from control.refs[: limits.row_refs]
         for entry in lists[control.id].entries:
             yield from entry.refs[: limits.row_refs]
     yield from (gap.ref for gap in context.gaps)

@@ -73,7 +73,7 @@ def timeline(trail: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> T
     spoken = [f"not vouched for {item.words}" for item in stretches]
     spoken += [f"{tick.number}: {tick.time} {tick.name} by {tick.actor}" for tick in ticks]
     return Timeline(
-        ticks, stretches, _dates(scale), 34.0 + 10 * levels, max(0, len(changes) - _MOST), "; ".join(spoken)
+        ticks, stretches, _dates(scale), 36.0 + 10 * levels, max(0, len(changes) - _MOST), "; ".join(spoken)
     )
 
 

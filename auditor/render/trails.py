@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from auditor.render.charts import Strip, strip
-from auditor.render.text import NAME_LIMIT, visible
+from auditor.render.text import NAME_LIMIT, plural, visible
 from auditor.render.timeline import Timeline, timeline
 
 _VERIFIED = "v"
@@ -78,7 +78,10 @@ class Trail:
     verdict: str
     sentence: str
     hours: str
-    counts: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
+    asked: int
+    unverified: int
+    counts: tuple[str, ...]
+    """How many digests and log files there should be, and what became of them, in a sentence each."""
     regions: tuple[ChainCoverage, ...]
     strips: tuple[Strip, ...]
     states: tuple[tuple[str, str], ...]
@@ -168,10 +171,10 @@ def trail_view(document: Mapping[str, Any], events: Sequence[Mapping[str, Any]] 
         bucket=visible("/".join(part for part in (trail.get("bucket"), trail.get("prefix")) if part), NAME_LIMIT),
         verdict=verdict,
         sentence=_sentence(document, verdict),
-        hours=f"{coverage.get('hours_verified', 0):,} of {coverage.get('hours_asked', 0):,}",
-        counts=tuple(
-            (label, _counts(document, name)) for name, label in (("digests", "Digests"), ("logs", "Log files"))
-        ),
+        hours=_hours(coverage),
+        asked=coverage.get("hours_asked", 0),
+        unverified=coverage.get("hours_asked", 0) - coverage.get("hours_verified", 0),
+        counts=tuple(_counts(document, name, label) for name, label in (("digests", "digest"), ("logs", "log file"))),
         regions=tuple(_chain(item) for item in chains),
         strips=_strips(chains),
         states=tuple((key, visible(words)) for key, words in coverage.get("states", {}).items() if key in used),
@@ -194,9 +197,34 @@ def _is_gap(document: Mapping[str, Any]) -> bool:
     return bool(kind.startswith("gap_") or kind == "no_digests")
 
 
-def _counts(document: Mapping[str, Any], name: str) -> tuple[tuple[str, int], ...]:
-    counts = (document.get("counts") or {}).get(name) or {}
-    return tuple((key.replace("_", " "), value) for key, value in counts.items() if not key.endswith("bytes"))
+_BEYOND = {"unvouched": "listed by no digest", "backfill": "of another trail or time"}
+"""Files that were found beside those that should be there."""
+
+
+def _counts(document: Mapping[str, Any], name: str, one: str) -> str:
+    """Write counts so that they add up: what should be there is the sum of what became of it."""
+    counts = dict((document.get("counts") or {}).get(name) or {})
+    expected = counts.pop("expected", 0)
+    parts = [f"{counts.get('valid', 0):,} valid"]
+    parts += [
+        f"{value:,} {key.replace('_', ' ')}"
+        for key, value in counts.items()
+        if value and key != "valid" and key not in _BEYOND and not key.endswith("bytes")
+    ]
+    beyond = [f"{counts[key]:,} more {words}" for key, words in _BEYOND.items() if counts.get(key)]
+    due = "due in the period" if name == "digests" else "listed by digests"
+    return "; ".join([f"{plural(expected, one)} {due}: {', '.join(parts)}", *beyond]) + "."
+
+
+def _hours(coverage: Mapping[str, Any]) -> str:
+    """Write verified hours with what they are counted over: each Region of each account has its own."""
+    asked = coverage.get("hours_asked", 0)
+    chains = coverage.get("chains", ())
+    text = f"{coverage.get('hours_verified', 0):,} of {asked:,} Region-hours"
+    each = {chain["hours_asked"] for chain in chains}
+    if len(each) == 1 and len(chains) > 1:
+        return f"{text} ({len(chains):,} Regions, {next(iter(each)):,} hours each)"
+    return text
 
 
 def _chain(document: Mapping[str, Any]) -> ChainCoverage:
@@ -322,8 +350,8 @@ def event_table(document: Mapping[str, Any]) -> EventTable:
         ref=document.get("ref", ""),
         account=visible(document.get("account", ""), 40),
         region=visible(document.get("region", ""), 40),
-        sentence=f"{number:,} events of note among {source.get('records', 0):,} records "
-        f"in {source.get('log_files', 0):,} log files.",
+        sentence=f"{plural(number, 'event')} of note among {source.get('records', 0):,} records "
+        f"in the {source.get('log_files', 0):,} log files that could be read.",
         groups=tuple(
             EventGroup(kind, _title(kind), counts.get(kind, len(rows)), tuple(rows)) for kind, rows in groups.items()
         ),

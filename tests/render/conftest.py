@@ -8,6 +8,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 from auditor.render import context, html, pdf
+from auditor.render.about import Branding
 from auditor.render.context import Context
 from tests.render import browser
 from tests.render.sample import Sample, build
@@ -28,8 +29,14 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 @pytest.fixture(scope="session")
 def report(sample: Sample) -> Context:
+    """The report at full length: every control and reference has its place."""
     return context.build(
-        sample.results, sample.evidence, manifest_hash="9f2c" * 16, report_id="AUD-2026-10-7c1f", paper="report.pdf"
+        sample.results,
+        sample.evidence,
+        manifest_hash="9f2c" * 16,
+        report_id="AUD-2026-10-7c1f",
+        paper="report.pdf",
+        branding=Branding(detail="full"),
     )
 
 

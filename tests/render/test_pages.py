@@ -65,14 +65,14 @@ def test_without_a_pdf_the_page_does_not_lead_to_one(sample: Sample) -> None:
 def test_findings_of_other_tools_stand_apart_and_count_nowhere(sample: Sample, screen: str, paper: Path) -> None:
     without = context.build({**sample.results, "imported": []}, sample.evidence, manifest_hash="", report_id="none")
     listed = context.build(sample.results, sample.evidence, manifest_hash="", report_id="some")
-    for name in ("tally", "total", "population", "severities", "findings", "places"):
+    for name in ("tally", "total", "glance", "severities", "findings", "places"):
         assert getattr(without, name) == getattr(listed, name)
     for text in (screen, text_of(paper)):
         assert "Findings of other tools, not judged by Auditor" in text
         assert "prowler-aws-s3_" in text
     alone = html.render(without).decode("utf-8")
     assert "Findings of other tools" not in alone
-    assert '<span class="number">10</span> Appendix' in alone
+    assert '<span class="number">12</span> Appendix' in alone
 
 
 def test_a_requirement_that_calls_for_a_person_says_so(sample: Sample, screen: str) -> None:

@@ -41,9 +41,9 @@ def pages_of(opened: pikepdf.Pdf) -> dict[str, int]:
 
 
 def test_the_contents_name_the_page_of_each_chapter(opened: pikepdf.Pdf, paper: Path) -> None:
-    lines = text_of(paper, "-l", "2").splitlines()
+    lines = text_of(paper, "-l", "4").splitlines()
     for anchor, title in CHAPTERS:
-        (line,) = [line for line in lines if re.search(rf"^\s*\d+\s+{title}\s", line)]
+        (line,) = [line for line in lines if re.search(rf"^\s*\d+\s+{title}\s+\d+$", line)]
         assert int(line.split()[-1]) == pages_of(opened)[anchor]
 
 

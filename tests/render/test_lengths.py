@@ -1,0 +1,107 @@
+"""Three lengths of the paper report from one context: what each holds, and that none leads to a place it lacks."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pikepdf
+import pytest
+
+from auditor.model import State
+from auditor.render import pdf
+from auditor.render.about import DETAILS, Branding
+from auditor.render.context import Context
+from auditor.render.references import unlink
+from auditor.render.sections import CHAPTERS, SUMMARY
+from auditor.render.shelves import HOLE, frame, own_part
+from tests.render.conftest import text_of
+
+HOUSE = Branding(
+    classification="C" * 200,
+    prepared_by="Jane Doe, Cloud Platform",
+    prepared_for="Audit committee",
+    contact="jane.doe@example.com",
+    version="1.0",
+    sign_off=True,
+)
+
+
+@pytest.fixture(scope="module")
+def papers(report: Context, paper: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    found = {"full": paper}
+    for detail in ("summary", "standard"):
+        found[detail] = tmp_path_factory.mktemp(detail) / "report.pdf"
+        found[detail].write_bytes(pdf.render(replace(report, branding=replace(HOUSE, detail=detail))))
+    return {detail: found[detail] for detail in DETAILS}
+
+
+def test_a_longer_report_has_more_pages(papers: Mapping[str, Path]) -> None:
+    pages = []
+    for path in papers.values():
+        with pikepdf.open(path) as opened:
+            pages.append(len(opened.pages))
+    assert pages == sorted(set(pages))
+
+
+def test_the_summary_has_the_chapters_for_a_stranger(papers: Mapping[str, Path], report: Context) -> None:
+    text = text_of(papers["summary"])
+    for anchor, title in CHAPTERS:
+        listed = re.search(rf"^\s*\d+\s+{title}\s+\d+$", text, re.MULTILINE)
+        assert bool(listed) == (anchor in SUMMARY)
+    assert report.glance.integrity.split(";")[0][:40] in " ".join(text.split())
+
+
+def test_every_control_has_a_place_and_a_bookmark_at_standard_length(
+    papers: Mapping[str, Path], report: Context
+) -> None:
+    with pikepdf.open(papers["standard"]) as opened:
+        names = {str(name) for name in pikepdf.NameTree(opened.Root.Names.Dests)}
+        with opened.open_outline() as outline:
+            titles = {entry.title for top in outline.root for middle in top.children for entry in middle.children}
+    assert {control.anchor for control in report.controls} <= names
+    assert {control.title for control in report.controls} <= titles
+
+
+def test_every_open_reason_stands_on_paper(papers: Mapping[str, Path], report: Context) -> None:
+    text = "".join(text_of(papers["standard"], "-raw").split()).replace("\u200b", "")
+    for control in report.controls:
+        for row in control.rows:
+            if row.mark.state in (State.NOT_ASSESSED, State.MANUAL):
+                assert "".join(row.reason.split()) in text
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+def test_no_link_leads_nowhere(papers: Mapping[str, Path], detail: str) -> None:
+    with pikepdf.open(papers[detail]) as opened:
+        names = {str(name) for name in pikepdf.NameTree(opened.Root.Names.Dests)}
+        links = [item for page in opened.pages for item in pikepdf.Array(page.obj.get("/Annots", []))]
+        assert links
+        assert {str(item.Dest) for item in links if "/Dest" in item} <= names
+
+
+def test_the_cover_says_who_made_it_for_whom_and_stays_on_the_page(papers: Mapping[str, Path]) -> None:
+    cover = text_of(papers["standard"], "-l", "1")
+    for words in ("Jane Doe, Cloud Platform", "Audit committee", "jane.doe@example.com", "1.0"):
+        assert words in cover
+    assert "[first 80 of 200 characters]" in " ".join(cover.split())
+    assert "Sign-off" in text_of(papers["standard"])
+
+
+def test_a_link_to_a_place_that_is_left_out_becomes_words() -> None:
+    page = '<p id="here"><a class="to" href="#here">a</a> <a class="to nb" href="#gone">b</a></p>'
+    assert unlink(page) == '<p id="here"><a class="to" href="#here">a</a> b</p>'
+
+
+def test_what_commands_share_is_said_once() -> None:
+    start, end = (
+        "aws logs put-metric-filter --log-group-name GROUP --filter-pattern '",
+        "' --metric-transformations value=1",
+    )
+    texts = [f"{start}{pattern}{end}" for pattern in ("{ a }", "{ b && c }", "{ d }")]
+    before, after = frame(texts)
+    shared = f"{before}{HOLE}{after}"
+    assert [f"{before}{own_part(text, shared)}{after}" for text in texts] == texts
+    assert len(before) + len(after) >= len(start) + len(end)
+    assert frame(texts[:1]) == ("", "")
+    assert own_part("something else", shared) == "something else"
