@@ -70,8 +70,8 @@ def check(
 ) -> int:
     """Say whether patterns together catch every event that a control names, and what they miss.
 
-    Several patterns count together. A pattern that is a JSON object is taken for an EventBridge pattern. Of code, one
-    line for each control that the framework asks for, or for --control. Exit code 0: covered; 1: not covered; 2: a
+    Several patterns count together. A pattern that is a JSON object is taken for an EventBridge pattern. Without
+    --control, one line for each control that the framework asks for. Exit code 0: covered; 1: not covered; 2: a
     pattern is not valid, or the input cannot be read; 3: not decided.
     """
     if terraform is not None and cloudformation is not None:
@@ -82,12 +82,15 @@ def check(
     if terraform is not None or cloudformation is not None:
         if patterns:
             raise UsageError("give either patterns or infrastructure code")
-        read = read_code(terraform, cloudformation, variables, variable_files)
         names = (control_id,) if control_id else _asked_by(catalog, framework)
         asked = [(name, _requirement(catalog, name, framework)) for name in names]
+        read = read_code(terraform, cloudformation, variables, variable_files)
         return _check_code(read, asked, framework, terraform or cloudformation or Path(), sarif, as_json=as_json)
-    if control_id is None or not patterns:
-        raise UsageError("give --control and at least one pattern", hint="auditor pattern check --help")
+    if not patterns or (control_id is None and framework is None):
+        raise UsageError("give --control or --framework, and at least one pattern", hint="auditor pattern check --help")
+    if control_id is None:
+        asked = [(name, _requirement(catalog, name, framework)) for name in _asked_by(catalog, framework)]
+        return _check_all(patterns, asked, framework, as_json=as_json)
     from auditor.monitoring.patterns.judge import judge_patterns
 
     found = judge_patterns(_requirement(catalog, control_id, framework), patterns)
@@ -98,6 +101,38 @@ def check(
         _point_at_mistakes(patterns)
         _tell(control_id, found)
     return code
+
+
+def _check_all(
+    patterns: Sequence[str], asked: Sequence[tuple[str, "Requirement"]], framework: str | None, *, as_json: bool
+) -> int:
+    """Judge patterns for each control that a framework asks for: one line for each."""
+    from auditor.monitoring.patterns.judge import judge_patterns
+
+    rows = [(name, judge_patterns(requirement, patterns)) for name, requirement in asked]
+    codes = [_code(found) for _, found in rows]
+    ended = INVALID if INVALID in codes else max(codes, key=_WORST_LAST.index, default=COVERED)
+    if as_json:
+        controls = [{"control": name, **found.document()} for name, found in rows]
+        echo_json(
+            {
+                "exit_code": ended,
+                "framework": framework or "",
+                "valid": ended != INVALID,
+                "covers": {COVERED: True, NOT_COVERED: False}.get(ended),
+                **{key: _of_all(controls, key) for key in ("missed", "narrowed_by", "adds")},
+                "notes": list(dict.fromkeys(note for _, found in rows for note in found.notes)),
+                "controls": controls,
+            }
+        )
+        return ended
+    _point_at_mistakes(patterns)
+    for name, found in rows:
+        missed = ", ".join(dict.fromkeys(one.name for one in found.missed[:_PLACES]))
+        more = f" and {len(found.missed) - _PLACES} more" if len(found.missed) > _PLACES else ""
+        example = f": misses {missed}{more}; for example, {found.missed[0].words}" if found.missed else ""
+        say(f"{_VERDICTS[_code(found)]:<12} {name}{example}")
+    return ended
 
 
 def _point_at_mistakes(patterns: Sequence[str]) -> None:

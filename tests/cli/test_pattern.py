@@ -240,6 +240,18 @@ def test_all_controls_of_a_framework_are_answered_at_once(tmp_path: Path, capsys
     assert [one["control"] for one in document["controls"] if one["covers"]] == [CONTROL]
 
 
+def test_patterns_are_judged_for_all_controls_of_a_framework(capsys: pytest.CaptureFixture[str]) -> None:
+    patterns = [PRINTED[CONTROL], "{ $.eventName = PutBucketPolicy }"]
+    code, out, _ = run(capsys, "check", "--framework", "cis-aws-3.0.0", *patterns)
+    assert code == 1
+    assert len(out.splitlines()) == 15
+    assert f"covered      {CONTROL}\n" in out
+    assert "not covered  monitor-s3-bucket-policy-changes: misses " in out
+    again, document = as_json(capsys, "check", "--framework", "cis-aws-3.0.0", *patterns)
+    assert (again, document["covers"], len(document["controls"])) == (1, False, 15)
+    assert run(capsys, "check", "--framework", "cis-aws-3.0.0", "{")[0] == 2
+
+
 def test_code_without_any_detector_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "t.yaml").write_text("Resources: {B: {Type: AWS::S3::Bucket}}", encoding="utf-8")
     code, out, _ = run(capsys, "check", "--control", CONTROL, "--cloudformation", str(tmp_path))

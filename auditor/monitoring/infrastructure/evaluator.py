@@ -22,9 +22,13 @@ MEMORY_BYTES = 4 << 30
 """Address space; its run-time reserves a good part without using it."""
 
 _PROGRAM = f"""
-import json, resource, sys
-resource.setrlimit(resource.RLIMIT_AS, ({MEMORY_BYTES}, {MEMORY_BYTES}))
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+import json, sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, ({MEMORY_BYTES}, {MEMORY_BYTES}))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+except ImportError:
+    pass  # Windows knows no such limits
 from tfparse import ParseError, load_from_path
 try:
     found = load_from_path(sys.argv[1], stop_on_hcl_error=True, vars_paths=sys.argv[2:])

@@ -1,5 +1,6 @@
 """The answers about infrastructure code as SARIF 2.1.0, on the lines of the files, for a gate."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,6 @@ def _location(place: str, path: Path) -> dict[str, Any]:
     file, _, line = place.rpartition(":")
     folder = path if path.is_dir() else path.parent
     known = bool(file) and line.isdigit() and (folder / file).is_file()
-    artifact = {"uri": (folder / file if known else path).as_posix()}
+    artifact = {"uri": Path(os.path.normpath(folder / file if known else path)).as_posix()}
     region = {"startLine": int(line) if known else 1}
     return {"physicalLocation": {"artifactLocation": artifact, "region": region}}

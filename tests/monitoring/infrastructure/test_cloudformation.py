@@ -236,6 +236,8 @@ BASE = TEMPLATE.replace("Parameters:", PARAMETERS) + CONDITIONS
         pytest.param("Threshold: 1", "Threshold: !FindInMap [M, !Ref Stage, n]", State.UNKNOWN, id="map-by-open-key"),
         pytest.param("Threshold: 1", "Threshold: !FindInMap [M, !Ref Stage, one]", State.OK, id="map-all-the-same"),
         pytest.param("[!Ref Namespace, changes]", "!Split [',', !Sub '${Namespace},changes']", State.OK, id="split"),
+        pytest.param(f">-\n        {PATTERN}", "!Ref Stage", State.UNKNOWN, id="open-pattern"),
+        pytest.param("LogGroupName: !Ref TrailGroup", "LogGroupName: !Ref Stage", State.OK, id="open-group"),
         pytest.param("Period: 300", "Period: !Select [1, [1, 300]]", State.OK, id="select"),
     ],
 )
