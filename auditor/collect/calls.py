@@ -6,6 +6,7 @@ evidence folder that cannot be written.
 """
 
 import re
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ from auditor.collect.guard import CallLog, MutationRefusedError, StoppedError, r
 from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor
 from auditor.evidence.operations import GLOBAL, Call, Operation
+from auditor.evidence.places import NO_ENDPOINT
 from auditor.evidence.store import Answer, CallError, EvidenceWriter
 
 MALFORMED: Final = "Malformed"
@@ -347,7 +349,7 @@ class Asker:
             received.request_ids.append(_request_id(metadata))
             received.status = int(metadata.get("HTTPStatusCode", 0))
             return self._error(str(details.get("Code", "Unknown")), str(details.get("Message", "")), operation)
-        code = _code(error)
+        code = NO_ENDPOINT if _nameless(error) else _code(error)
         received.damaged = code == MALFORMED
         return self._error(code, str(error) or type(error).__name__, operation)
 
@@ -374,9 +376,25 @@ _CODES: Final[tuple[tuple[type[Exception], str], ...]] = (
 """First fit wins; the SDK's other errors keep their own names, anything else is an answer it could not digest."""
 
 
+_NO_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+"""What the resolver says of a name that does not exist; that it could not ask is something else."""
+
+
 def _code(error: Exception) -> str:
     fitting = next((code for kind, code in _CODES if isinstance(error, kind)), "")
     return fitting or (type(error).__name__ if isinstance(error, BotoCoreError) else MALFORMED)
+
+
+def _nameless(error: Exception) -> bool:
+    """Say whether an endpoint was not reached because its name does not exist in DNS."""
+    seen: list[BaseException] = []
+    cause: Any = error.kwargs.get("error") if isinstance(error, EndpointConnectionError) else None
+    while isinstance(cause, BaseException) and cause not in seen:
+        if isinstance(cause, socket.gaierror):
+            return cause.errno in _NO_NAME
+        seen.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _bucket_regions(pages: Sequence[Any]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from auditor.base.errors import CatalogError
 from auditor.catalog.load import Catalog
 from auditor.evaluate import criterion
 from auditor.evaluate.checks import find_check, find_listing
-from auditor.evaluate.checks.fields import counted, seen_until, shortened
+from auditor.evaluate.checks.fields import counted, seen_until, shortened, some
 from auditor.evaluate.library import EvidenceMissing, Library, Missing, libraries
 from auditor.evaluate.sampling import draw
 from auditor.evaluate.view import Subject, View
@@ -240,7 +240,18 @@ def _population(control: Control, library: Library) -> list[_Item]:
                 members[key] = replace(known, others=(*known.others, item.value))
             elif known is None or call.region == item.region or known.broken_off:
                 members[key] = item
-    return [*(members[key] for key in sorted(members)), *unanswered.values()]
+    gone = map(_elsewhere, library.nowhere(control.evidence[0])) if members or not due.calls else ()
+    return [*(members[key] for key in sorted(members)), *gone, *unanswered.values()]
+
+
+def _elsewhere(record: Record) -> _Item:
+    """Stand for a Region in which the service does not exist: there is nothing to list."""
+    name, region = record.call.operation, record.call.region
+    return _Item(region, name, {}, record, left_out=_no_endpoint(name, region))
+
+
+def _no_endpoint(operation: str, region: str) -> str:
+    return f"The service of {operation} has no endpoint in {region}, so there is nothing of it to judge there."
 
 
 def _sampled(control: Control, account: str, items: Sequence[_Item], sampling: Sampling) -> list[_Item]:
@@ -254,7 +265,7 @@ def _sampled(control: Control, account: str, items: Sequence[_Item], sampling: S
 
 def _can_be_drawn(control: Control, item: _Item) -> bool:
     """The criterion's own exclusions come first: a sample is drawn from those that the criterion speaks about."""
-    if item.missing is not None:
+    if item.missing is not None or item.left_out:
         return False
     try:
         return not _is_excluded(control, item)
@@ -324,11 +335,31 @@ def _judge(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Res
         with view.going_on(), seen_until(max(library.as_of, library.seen_until)):
             found = _verdict(variant, library, item, view)
     verdict = concluded(found, view.lacking)
+    if verdict is found and view.unknown:
+        found = verdict = _said_so(verdict, view.unknown)
     for missing in (*view.lacking, *(view.left_open if verdict.state is State.NOT_ASSESSED else ())):
         gaps.note(account, missing, control.id)
     if item.record is not None and found is verdict:
         view.point(item.value, suffix=verdict.pointer)
     return _result(variant, account, item.region, item.resource, verdict, view)
+
+
+def _said_so(verdict: Verdict, unknown: Sequence[Missing]) -> Verdict:
+    """Add which features are not there: their service does not know the operations that would list them."""
+    places = dict.fromkeys(f"{item.operation} in {item.region}" for item in unknown)
+    return replace(verdict, reason=f"{verdict.reason} AWS does not know {some(list(places))}: nothing of it is there.")
+
+
+def _without_endpoint(control: Control, library: Library, region: str | None, view: View) -> Verdict | None:
+    """Say of an account or Region in which a service does not exist that there is nothing to judge."""
+    for name in control.evidence if region else control.evidence[:1]:
+        gone = library.nowhere(name, region)
+        if gone and not any(region in (None, call.region) for call in library.listed(name).calls):
+            for record in gone:
+                view.note(record)
+            reason = _no_endpoint(name, region or "this partition")
+            return Verdict(State.NOT_APPLICABLE, reason, observed=f"{name}: no endpoint")
+    return None
 
 
 def concluded(verdict: Verdict | None, lacking: Sequence[Missing]) -> Verdict:
@@ -359,6 +390,10 @@ def _verdict(variant: _Variant, library: Library, item: _Item, view: View) -> Ve
         return Verdict(State.NOT_APPLICABLE, item.left_out)
     if _is_excluded(control, item):
         return Verdict(State.NOT_APPLICABLE, control.exclude_reason)
+    if control.scope is not Scope.RESOURCE:
+        region = item.region if control.scope is Scope.REGION else None
+        if (gone := _without_endpoint(control, library, region, view)) is not None:
+            return gone
     if control.pass_when:
         value = item.value if control.scope is Scope.RESOURCE else _single_page(control, item, view)
         return criterion.judge(control, value) if value is not None else _empty(control)

@@ -13,6 +13,7 @@ import jmespath
 
 from auditor.base.canonical import canonical_json, plain
 from auditor.evidence.operations import GLOBAL, SHAPELESS, Call, ForEach, Operation, Pages, Where, expand
+from auditor.evidence.places import has_no_endpoint
 from auditor.evidence.store import Evidence, Record, escape, pointer_to
 from auditor.model import AccountScope
 
@@ -51,6 +52,20 @@ class Missing:
     action: str
     ref: str
     resource: str = ""
+
+
+_UNKNOWN = frozenset({"UnknownOperationException", "UnknownOperation", "InvalidAction"})
+_OUR_SDK = "the installed SDK"
+
+
+def unknown_feature(missing: Missing) -> bool:
+    """Say whether the service itself does not know an operation that lists something: the feature is not there.
+
+    New features come to the partitions and Regions one by one. What is asked about a thing that exists is no such
+    case, nor is an SDK that is too old to ask.
+    """
+    lists = missing.operation.partition(":")[2].startswith(("List", "Describe"))
+    return missing.code in _UNKNOWN and lists and not missing.resource and _OUR_SDK not in missing.message
 
 
 _DENIED = re.compile(r"AccessDenied|Unauthorized|AuthorizationError|NotAuthorized")
@@ -103,10 +118,12 @@ class Consulted:
         answers: the complete answers with their pages; no page where AWS said that there is no such thing.
         missing: the calls without an answer; no call where it is not even known what was to be asked, and one
             without parameters where that is known of a Region only.
+        unknown: operations that the service does not know where they were asked: nothing is there that they could tell.
     """
 
     answers: tuple[tuple[Record, tuple[Any, ...]], ...] = ()
     missing: tuple[tuple[Call | None, Missing], ...] = ()
+    unknown: tuple[Missing, ...] = ()
 
     def gap(self, region: str, **parameters: Any) -> Missing | None:
         """Return what is missing of a Region's answers, or of those to calls with some parameters."""
@@ -131,6 +148,7 @@ class Library:
         self._operations = operations
         self._due: dict[str, Due] = {}
         self._consulted: dict[str, Consulted] = {}
+        self._nowhere: dict[str, tuple[Record, ...]] = {}
         self._places: dict[str, Mapping[int, str]] = {}
         self._by_value: dict[str, Mapping[bytes, Sequence[Call]]] = {}
         self._found: dict[tuple[str, str, bytes], Record] = {
@@ -191,7 +209,8 @@ class Library:
                 missing.append((call, signal.missing))
             else:
                 answers.append((record, () if record.absent else self.pages(record)))
-        return Consulted(tuple(answers), tuple(missing))
+        unknown = dict.fromkeys(gap for _, gap in missing if unknown_feature(gap))
+        return Consulted(tuple(answers), tuple(item for item in missing if item[1] not in unknown), tuple(unknown))
 
     def asked(self, operation: str) -> bool:
         """Say whether an operation was part of the run."""
@@ -250,7 +269,34 @@ class Library:
         except SHAPELESS as error:
             missing = Missing(name, GLOBAL, "Malformed", f"its list of calls cannot be made: {error}", "", "")
             return Due(missing=((GLOBAL, missing),))
-        return Due(calls, tuple(hidden))
+        there = tuple(call for call in calls if self._endpoint_of(call))
+        self._nowhere[name] = tuple(self._found[_identity(call)] for call in calls if call not in there)
+        return Due(there, tuple(hidden))
+
+    def nowhere(self, operation: str, region: str | None = None) -> tuple[Record, ...]:
+        """Return the unanswered calls of an operation where its service does not exist, of one Region or all."""
+        self.listed(operation)
+        return tuple(record for record in self._nowhere.get(operation, ()) if region in (None, record.call.region))
+
+    def _endpoint_of(self, call: Call) -> bool:
+        """Say whether a service exists where it was asked.
+
+        Where it answered anything, it does; where all others are silent as well, the network is to blame.
+        """
+        record = self._found.get(_identity(call))
+        if record is None or record.error is None:
+            return True
+        service, error = self._operations[call.operation].service, record.error
+        if not has_no_endpoint(service, call.region, error.code, error.message):
+            return True
+        answered = {True: False, False: False}
+        asked_others = False
+        for other in self._found.values():
+            if other.call.region == call.region:
+                same = other.call.operation.partition(":")[0] == service
+                asked_others = asked_others or not same
+                answered[same] = answered[same] or other.complete
+        return answered[True] or (asked_others and not answered[False])
 
     def _unanswered(self, operation: str) -> Iterator[tuple[str, Missing]]:
         """Yield where answers of an operation are missing, with what is missing."""

@@ -32,6 +32,7 @@ class View:
         self._cited: dict[Citation, None] = {}
         self._left_open: dict[Missing, None] = {}
         self._lacking: dict[Missing, None] = {}
+        self._unknown: dict[Missing, None] = {}
 
     @property
     def account(self) -> AccountScope:
@@ -45,7 +46,7 @@ class View:
             return None
         other = View(library)
         other._read, other._cited, other._left_open = self._read, self._cited, self._left_open
-        other._lacking = self._lacking
+        other._lacking, other._unknown = self._lacking, self._unknown
         return other
 
     def apart(self) -> "View":
@@ -159,7 +160,15 @@ class View:
 
         An operation that the pack's own catalogue does not have was never to be asked: there is nothing to miss.
         """
-        return self._library.consult(operation)
+        found = self._library.consult(operation)
+        for missing in found.unknown:
+            self._unknown.setdefault(missing)
+        return found
+
+    @property
+    def unknown(self) -> tuple[Missing, ...]:
+        """Operations that were consulted and that the service does not know where they were asked."""
+        return tuple(self._unknown)
 
     @property
     def read(self) -> tuple[Record, ...]:

@@ -1,5 +1,6 @@
 """Whatever AWS or the network answers, it ends up as evidence: complete, or with the error that says why not."""
 
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -355,3 +356,23 @@ def test_an_interrupted_run_sends_nothing_more(aws: FakeAws, collection: Collect
     asked = len(aws.asked)
     time.sleep(0.1)
     assert len(aws.asked) == asked == collection.log.requests
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(socket.EAI_NONAME, "NoSuchEndpoint"), (socket.EAI_AGAIN, "ConnectionError")]
+)
+def test_an_endpoint_whose_name_does_not_exist_is_told_from_one_out_of_reach(
+    aws: FakeAws, collection: Collection, monkeypatch: pytest.MonkeyPatch, number: int, expected: str
+) -> None:
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *arguments: Any, **options: Any) -> Any:
+        if str(host).startswith("nowhere."):
+            raise socket.gaierror(number, "as the resolver says it")
+        return real(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "http://nowhere.example:9")
+    aws.script("cloudtrail:DescribeTrails", NO_TRAILS)
+    collection.collect(TRAILS, KEYS)
+    assert code(the(collection, "kms:ListKeys")) == expected
