@@ -15,7 +15,7 @@ _Check = Callable[[Filter, Alarm], Answer]
 
 def judge_alarm(one: Filter, alarm: Alarm) -> tuple[State, str]:
     """Say whether a single hit of the filter brings the alarm to ALARM, and lets it rest otherwise."""
-    for check in (_same_series, _known_threshold, _one_hit_suffices, _rests):
+    for check in (_same_series, _known_threshold, _one_hit_suffices, _rests, _acts_again):
         if answer := check(one, alarm):
             return answer
     if answer := hindered(alarm.name, alarm.evaluation, alarm.warm_up):
@@ -28,9 +28,25 @@ def _state(one: Filter, alarm: Alarm) -> str:
     since = f" since {alarm.since:%Y-%m-%d %H:%M} UTC" if alarm.since is not None else ""
     if alarm.state == "ALARM":
         return f" It has been in ALARM{since} and says nothing new while it stays so."
-    stays = alarm.missing_data == "ignore" and one.default is None and not alarm.fills
-    after = " After a hit it stays in ALARM, as it ignores that data are missing." if stays else ""
+    after = " After a hit it stays in ALARM, as it ignores that data are missing." if _stays(one, alarm) else ""
     return f" It has been in {alarm.state}{since}.{after}" if alarm.state else after
+
+
+def _stays(one: Filter, alarm: Alarm) -> bool:
+    """Say whether an alarm keeps its state between hits: nothing but hits has data, and it ignores missing ones."""
+    return alarm.missing_data == "ignore" and one.default is None and not alarm.fills
+
+
+def _acts_again(one: Filter, alarm: Alarm) -> Answer:
+    """Find alarms that a hit has brought to ALARM for good, so that no further one changes their state."""
+    if alarm.state != "ALARM" or not _stays(one, alarm):
+        return None
+    since = f" since {alarm.since:%Y-%m-%d %H:%M} UTC" if alarm.since is not None else ""
+    sentence = (
+        f"The alarm {alarm.name} has been in ALARM{since} and never leaves it, so it never acts again: it ignores that "
+        "data are missing, and without a default value there are none between hits."
+    )
+    return State.BROKEN, sentence
 
 
 def hindered(name: str, evaluation: str, warm_up: str) -> Answer:

@@ -562,6 +562,27 @@ def test_a_log_alarm_takes_nothing_from_a_whole_chain() -> None:
     assert detect(replace(RIGHT, log_alarms=(LOG_ALARM,))).state is State.OK
 
 
+@pytest.mark.parametrize(
+    ("default", "changes", "state"),
+    [
+        pytest.param(None, {}, State.BROKEN, id="for-good"),
+        pytest.param(0, {}, State.OK, id="default-value"),
+        pytest.param(None, {"fills": True}, State.OK, id="filled"),
+        pytest.param(None, {"missing_data": "notBreaching"}, State.OK, id="rests"),
+        pytest.param(None, {"missing_data": "missing"}, State.OK, id="drops"),
+        pytest.param(None, {"state": "OK"}, State.OK, id="not-yet"),
+    ],
+)
+def test_an_alarm_that_never_leaves_the_state_tells_nobody(
+    default: float | None, changes: dict[str, Any], state: State
+) -> None:
+    given = {"missing_data": "ignore", "state": "ALARM", "since": AS_OF - timedelta(days=200), **changes}
+    facts = replace(alarmed(**given), filters=(replace(FILTER, default=default),))
+    found = detect(facts)
+    assert found.state is state
+    assert state is State.OK or "never acts again" in found.reason
+
+
 def test_an_alarm_that_ignores_missing_data_is_said_to_stay() -> None:
     facts = replace(alarmed(missing_data="ignore", state="OK"), filters=(replace(FILTER, default=None),))
     found = detect(facts)
