@@ -331,6 +331,8 @@ class AccountScope:
     partition: str
     regions: tuple[str, ...]
     alias: str = ""
+    left_out: tuple[str, ...] = ()
+    """Enabled Regions that were not asked, sorted; what takes place there is not known."""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -338,6 +340,7 @@ class AccountScope:
             "id": self.id,
             "partition": self.partition,
             "regions": list(self.regions),
+            "regions_left_out": list(self.left_out),
             "alias": self.alias,
         }
 

@@ -97,7 +97,9 @@ def collect_account(
     collector = Collector(asker, writer=writer, redactor=redactor, log=log, limits=limits, progress=progress)
     done = collector.carry_out(plan, answered=(asked,))
     return Collected(
-        scope=AccountScope(caller.account, caller.partition, chosen),
+        scope=AccountScope(
+            caller.account, caller.partition, chosen, left_out=tuple(sorted(set(enabled) - set(chosen)))
+        ),
         operations=tuple(sorted(names | set(plan.operations))),
         calls=done,
         regions_proved=bool(enabled),

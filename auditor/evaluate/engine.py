@@ -200,7 +200,7 @@ def _items(variant: _Variant, library: Library) -> list[_Item]:
     if control.scope is Scope.ACCOUNT:
         return [_Item("global", account.id, {}, None)]
     if control.scope is Scope.REGION:
-        return [_Item(region, region, {}, None) for region in account.regions]
+        return [_Item(region, region, {}, None) for region in sorted({*account.regions, *library.left_out})]
     return _population(control, library) if control.population else _by_check(variant, library)
 
 

@@ -68,6 +68,7 @@ def unknown_feature(missing: Missing) -> bool:
     return missing.code in _UNKNOWN and lists and not missing.resource and _OUR_SDK not in missing.message
 
 
+_ENABLED = frozenset({"opt-in-not-required", "opted-in"})
 _DENIED = re.compile(r"AccessDenied|Unauthorized|AuthorizationError|NotAuthorized")
 _BY_ANOTHER_POLICY = re.compile(
     r"explicit deny|no (resource-based policy|resource control policy|service control policy|VPC endpoint policy|"
@@ -154,6 +155,7 @@ class Library:
         self._found: dict[tuple[str, str, bytes], Record] = {
             _identity(record.call): record for record in evidence.records if record.account == account.id
         }
+        self._left_out: tuple[str, ...] | None = None
         self.beside: Mapping[str, Library] = {}
         """The libraries of the run's other accounts, by account id."""
         self.account = account
@@ -161,6 +163,22 @@ class Library:
         self.as_of = evidence.run.as_of
         self.seen_until = max((record.collected_at for record in evidence.records), default=self.as_of)
         """When the last answer of the run arrived."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Enabled Regions that are not part of the audit: by the evidence, or by the scope where that has no list."""
+        if self._left_out is None:
+            enabled = self._enabled()
+            found = self.account.left_out if enabled is None else sorted(enabled - set(self.account.regions))
+            self._left_out = tuple(found)
+        return self._left_out
+
+    def _enabled(self) -> set[str] | None:
+        for record in self._evidence.of(self.account.id, "ec2:DescribeRegions"):
+            if record.complete:
+                regions = [item for page in self.pages(record) for item in page.get("Regions") or ()]
+                return {str(item["RegionName"]) for item in regions if item.get("OptInStatus", "opted-in") in _ENABLED}
+        return None
 
     def due(self, operation: str) -> tuple[Call, ...]:
         """Return the calls that this operation stands for.

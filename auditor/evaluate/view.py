@@ -49,6 +49,27 @@ class View:
         other._lacking, other._unknown = self._lacking, self._unknown
         return other
 
+    def all_beside(self) -> "Iterator[View]":
+        """Yield the views on the run's other accounts; what is missing there is their own matter."""
+        for library in self._library.beside.values():
+            yield View(library)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Enabled Regions that are not part of the audit: nothing that speaks of all Regions can be concluded."""
+        return self._library.left_out
+
+    def everywhere(self, operation: str) -> None:
+        """Ask for all enabled Regions: whoever says that there is none of something has to have looked in each.
+
+        Raises:
+            EvidenceMissing: some were not part of the audit.
+        """
+        if self.left_out:
+            names = ", ".join(self.left_out)
+            message = f"enabled Regions that are not part of the audit: {names}"
+            raise EvidenceMissing(Missing(operation, GLOBAL, "NotCollected", message, "", ""))
+
     def apart(self) -> "View":
         """Return a view on the same evidence that notes its own reads: for one member of many."""
         return View(self._library)
@@ -209,8 +230,7 @@ class View:
             raise EvidenceMissing(hidden)
         found = tuple(call for call in due.calls if region in (None, call.region))
         if not found and region not in (None, *self.account.regions):
-            missing = Missing(operation, str(region), "NotCollected", "the Region is not part of the audit", "", "")
-            raise EvidenceMissing(missing)
+            raise EvidenceMissing(_outside(operation, str(region)))
         return found
 
     def find(self, operation: str, *, region: str | None = None, **parameters: Any) -> Mapping[str, Any] | None:
@@ -249,6 +269,8 @@ class View:
         ]
         if not fitting and (hidden := self._library.listed(operation).gap(region)) is not None:
             raise EvidenceMissing(hidden)
+        if not fitting and region not in (None, GLOBAL, *self.account.regions):
+            raise EvidenceMissing(_outside(operation, str(region)))
         if not fitting:
             detail = ", ".join(f"{key}={value}" for key, value in parameters.items())
             raise EvidenceMissing(Missing(operation, region or "global", "NotCollected", f"not asked {detail}", "", ""))
@@ -306,6 +328,10 @@ class View:
         """Return each call's record with its single page; None where AWS said that there is no such thing."""
         records = (self._library.record(call, absent_ok=True) for call in self.calls(operation, region=region))
         return tuple((record, self._single(record)) for record in records)
+
+
+def _outside(operation: str, region: str) -> Missing:
+    return Missing(operation, region, "NotCollected", "the Region is not part of the audit", "", "")
 
 
 def _listed(path: str, page: Any, record: Record, library: Library) -> Sequence[Any]:

@@ -383,7 +383,13 @@ def _run_info(document: Any) -> RunInfo:
             entity=document["entity"],
             title=document["title"],
             accounts=tuple(
-                AccountScope(item["id"], item["partition"], tuple(item["regions"]), item["alias"])
+                AccountScope(
+                    item["id"],
+                    item["partition"],
+                    tuple(item["regions"]),
+                    item["alias"],
+                    tuple(item.get("regions_left_out", ())),
+                )
                 for item in document["accounts"]
             ),
             period=Period(parse_time(period["start"]), parse_time(period["end"]), period["label"]),

@@ -96,6 +96,7 @@ class About:
         collected_from: when the first answer was asked for.
         collected_to: when the last one had come.
         skipped: parts left out on request.
+        left_out: enabled Regions that were not asked.
         notices: what a reader has to know before the figures, each in one sentence.
         simulated: whether the account is a simulated one, which every page has to say.
     """
@@ -114,6 +115,7 @@ class About:
     collected_from: str
     collected_to: str
     skipped: tuple[str, ...]
+    left_out: tuple[str, ...]
     notices: tuple[str, ...]
     simulated: bool
 
@@ -137,7 +139,11 @@ def about_run(
         as_of_time=parse_time(run["as_of"]),
         collected_from=moment(parse_time(run["started"])),
         collected_to=moment(parse_time(run["ended"])),
-        skipped=tuple(visible(item) for item in run["skipped"]),
+        skipped=tuple(visible(item) for item in run["skipped"] if not item.startswith("Region ")),
+        left_out=tuple(
+            visible(name)
+            for name in sorted({name for item in run["accounts"] for name in item.get("regions_left_out", ())})
+        ),
         notices=tuple(visible(item["text"], NAME_LIMIT) for item in notices),
         simulated=any(item["kind"] == "simulated" for item in notices),
     )

@@ -217,7 +217,7 @@ def _run_info(
         controls=tuple(config.control_ids),
         principal=caller.principal,
         tool=TOOL,
-        skipped=tuple(config.skip),
+        skipped=(*config.skip, *(f"Region {name}" for name in collected.scope.left_out)),
         operations=tuple(sorted({*collected.operations, *produced})),
         endpoints=endpoints,
         series=tuple((item.id, item.manifest_sha256) for item in series.packs),

@@ -32,7 +32,12 @@ def notices(results: Results, evidence: Evidence) -> tuple[Mapping[str, str], ..
     """Return what the cover and whoever checks the pack have to name, each with its kind; usually nothing."""
     return tuple(
         {"kind": kind, "text": text}
-        for found in (_of_origin(results.run), _of_rules(results), _of_times(results.run, evidence))
+        for found in (
+            _of_origin(results.run),
+            _of_scope(results.run),
+            _of_rules(results),
+            _of_times(results.run, evidence),
+        )
         for kind, text in found
     )
 
@@ -44,6 +49,11 @@ def _of_origin(run: RunInfo) -> Iterator[tuple[str, str]]:
         yield "simulated", f"Simulated account: answers came from {_listed(local)}, not from AWS."
     if other:
         yield "endpoint", f"Answers came from {_listed(other)}, which is no address of AWS."
+
+
+def _of_scope(run: RunInfo) -> Iterator[tuple[str, str]]:
+    if left_out := sorted({name for account in run.accounts for name in account.left_out}):
+        yield "regions-left-out", f"Enabled Regions that were not looked at: {', '.join(left_out)}."
 
 
 def is_local(address: str) -> bool:

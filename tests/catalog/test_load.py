@@ -105,7 +105,7 @@ def test_every_check_is_asked_for_by_a_control() -> None:
 
 def _is_check(node: ast.FunctionDef) -> bool:
     takes_a_subject = [ast.unparse(item.annotation) for item in node.args.args if item.annotation] == ["Subject"]
-    gives_a_verdict = node.returns is not None and ast.unparse(node.returns) == "Verdict"
+    gives_a_verdict = node.returns is not None and ast.unparse(node.returns) in {"Verdict", "Iterator[Member]"}
     return takes_a_subject and gives_a_verdict and not node.name.startswith("_")
 
 

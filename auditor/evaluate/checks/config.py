@@ -144,6 +144,7 @@ def _global_types(subject: Subject) -> Verdict | None:
         return None
     if hidden is not None:
         raise hidden
+    subject.evidence.everywhere(_RECORDERS)
     return failed(
         "No Region of the audit records global resource types such as IAM users and roles, by a recorder that runs, "
         f"where they can be recorded: {some(sorted(needed - recorded))}.",

@@ -238,6 +238,7 @@ def central_federation(subject: Subject) -> Verdict:
     if organization is None and not any(providers):
         return not_applicable("The account stands alone, outside an organization.")
     if not any(providers):
+        view.everywhere("sso-admin:ListInstances")
         return failed("There is no SAML or OIDC provider and no IAM Identity Center instance.", observed="no provider")
     rows = read_report(text(view.page("iam:GetCredentialReport"), "Content")).values()
     console = sorted(row.user for row in rows if row.password_enabled and not row.is_root)

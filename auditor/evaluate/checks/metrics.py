@@ -116,6 +116,7 @@ def shared_observability(subject: Subject) -> Verdict:
         )
     if organization is None:
         return not_applicable("The account is not part of an organization.")
+    view.everywhere("oam:ListSinks")
     return failed("Neither a sink nor a link connects the account's metrics and logs with others.", observed="none")
 
 

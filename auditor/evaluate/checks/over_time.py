@@ -6,8 +6,9 @@ shows that nothing took place only where its event selectors let such events thr
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from auditor.activity.calls import ROOT_CALL, SIGN_INS, sources_of_call, sources_of_kind
@@ -21,6 +22,7 @@ from auditor.evaluate.checks.fields import (
     integer,
     listed,
     mapping,
+    optional_list,
     optional_mapping,
     optional_text,
     some,
@@ -29,6 +31,7 @@ from auditor.evaluate.checks.fields import (
 from auditor.evaluate.library import UNREADABLE, EvidenceMissing
 from auditor.evaluate.view import Subject, View
 from auditor.model import State, Verdict, failed, not_assessed, passed
+from auditor.policies.arn import account_of
 
 _DIGESTS, _EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
 _SHOWN = 20
@@ -62,6 +65,8 @@ class _Wanted:
     reads: bool = False
     unknown: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    region: str = ""
+    """The one Region where they are recorded; empty for any."""
 
 
 def _wanted_calls(names: Iterable[Any], about: Callable[[Row], bool] = lambda _: True) -> _Wanted:
@@ -122,6 +127,8 @@ def chain_verified(subject: Subject) -> Verdict:
         )
     if text(report, "verdict") == "incomplete" or not asked or verified < asked:
         return not_assessed(f"Only {found}.", observed=found, details=details)
+    if unlooked := _unlooked(subject.evidence, subject.item, report):
+        return not_assessed(unlooked, observed=found, details=details)
     return passed(f"{found}; digests are linked, and each log file has the hash they state.", observed=found)
 
 
@@ -151,17 +158,32 @@ def logging_uninterrupted(subject: Subject) -> Verdict:
 def trail_unchanged(subject: Subject) -> Verdict:
     """Judge one trail: none of the ``calls`` changed it in the period.
 
+    They are recorded in its home Region, those of an organization's trail in the account that owns it.
+
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
     ``trail:NotableEvents``.
     """
-    return _of_trail(subject, "nobody changed what the trail records or where it goes")
+    criterion = "nobody changed what the trail records or where it goes"
+    verdict = _of_trail(subject, criterion, region=text(subject.item, "HomeRegion"))
+    owner = account_of(text(subject.item, "TrailARN"))
+    if verdict.state is not State.PASS or owner in ("", subject.account.id):
+        return verdict
+    beside = subject.evidence.beside(owner)
+    if beside is None:
+        return not_assessed(
+            f"The trail belongs to account {some([owner])}, where changes to it are recorded, and whose records are "
+            "not part of the run."
+        )
+    return _in_account(replace(subject, evidence=beside), _wanted_of(subject), criterion)
 
 
 def bucket_unchanged(subject: Subject) -> Verdict:
     """Judge the bucket of one trail: none of the ``calls`` weakened its protection in the period.
 
+    What its owner's people do to it is recorded in the owner's account.
+
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
-    ``trail:NotableEvents``.
+    ``trail:NotableEvents``, ``s3:ListBuckets``.
     """
     bucket = text(subject.item, "S3BucketName")
 
@@ -170,12 +192,32 @@ def bucket_unchanged(subject: Subject) -> Verdict:
         named = {bucket, ""} & set(optional_text(row, "resource").replace(":::", "/").split("/"))
         return bool(named) or row["event_name"] in _PERHAPS_ANY_BUCKET
 
-    return _of_trail(subject, "nobody changed the protection of the bucket", about)
+    criterion = "nobody changed the protection of the bucket"
+    verdict = _of_trail(subject, criterion, about)
+    if verdict.state is not State.PASS or _owns(subject.evidence, bucket):
+        return verdict
+    owner = next((one for one in subject.evidence.all_beside() if one.known(partial(_owns, one, bucket))), None)
+    if owner is None:
+        return not_assessed(
+            "The bucket belongs to another account, where changes to it are recorded, and whose records are not part "
+            "of the run."
+        )
+    return _in_account(replace(subject, evidence=owner), _wanted_of(subject, about), criterion)
 
 
-def _of_trail(subject: Subject, criterion: str, about: Callable[[Row], bool] | None = None) -> Verdict:
-    wanted = _wanted_calls(listed(subject.parameters, "calls"), about or (lambda row: _about(row, subject.item)))
+def _owns(view: View, bucket: str) -> bool:
+    return bucket in {text(item, "Name") for item in view.items("s3:ListBuckets", "Buckets[]")}
+
+
+def _of_trail(
+    subject: Subject, criterion: str, about: Callable[[Row], bool] | None = None, region: str = ""
+) -> Verdict:
+    wanted = replace(_wanted_of(subject, about), region=region)
     return _by_events(subject, subject.item, wanted, criterion)
+
+
+def _wanted_of(subject: Subject, about: Callable[[Row], bool] | None = None) -> _Wanted:
+    return _wanted_calls(listed(subject.parameters, "calls"), about or (lambda row: _about(row, subject.item)))
 
 
 def calls_absent(subject: Subject) -> Verdict:
@@ -275,13 +317,30 @@ def _by_events(subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, crit
             f"{counted(len(found), 'event')} of which the record does not tell what was set, first "
             f"{text(found[0], 'event_name')} at {text(found[0], 'event_time')}."
         )
-    verified, asked = _hours(_report(view, trail))
-    if unsearched := _unsearched(wanted, document, verified, asked):
+    report = _report(view, trail)
+    verified, asked = _hours(report)
+    unsearched = _unsearched(wanted, document, verified, asked) or _unlooked(view, trail, report, wanted.region)
+    if unsearched:
         return not_assessed(unsearched)
     if unseen := _unseen(trail, trail_selectors(view, trail), wanted):
         return not_assessed(f"{unseen}, so that nothing shows whether such an event took place.", observed=unseen)
     searched = f" Searched for: {', '.join(wanted.names)}." if wanted.names else ""
     return passed(f"In all {asked} verified hours {criterion}.{searched}", observed=f"no event in {asked} hours")
+
+
+def _unlooked(view: View, trail: Mapping[str, Any], report: Row, region: str = "") -> str:
+    """Say in which enabled Regions such events are recorded whose log files were not looked at; empty for none.
+
+    IAM and other global services are recorded in one Region, sign-ins where their endpoint was: all of them count
+    unless the events in question are recorded in one.
+    """
+    if not view.left_out or not flag(trail, "IsMultiRegionTrail"):
+        return ""
+    chains = optional_list(mapping(report, "coverage"), "chains")
+    verified = {optional_text(chain, "region") for chain in chains}
+    where = {region} if region else set(view.left_out)
+    missing = sorted(where & set(view.left_out) - verified)
+    return f"The log files of enabled Regions were not looked at: {', '.join(missing)}." if missing else ""
 
 
 def _sets(row: Row) -> str:

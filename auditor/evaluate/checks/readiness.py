@@ -208,6 +208,7 @@ def no_duplicate_copies(subject: Subject) -> Verdict:
         )
     if missing is not None:
         raise missing
+    subject.evidence.everywhere("cloudtrail:DescribeTrails")
     if not recording:
         return not_applicable("No trail records management events.")
     return passed("No Region's management events are recorded more than once.")

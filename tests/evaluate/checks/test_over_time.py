@@ -9,7 +9,9 @@ from tests.evaluate.checks.worlds import (
     ALL_EVENTS,
     LOGS,
     OBJECT_EVENTS,
+    RIGHT,
     TRAIL,
+    buckets,
     event,
     fields,
     hours,
@@ -20,7 +22,7 @@ from tests.evaluate.checks.worlds import (
     trails,
     verified,
 )
-from tests.evaluate.kit import ACCOUNT, HOME, World, catalog, judge_together, reasons, states
+from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, catalog, judge_together, reasons, states
 
 PERIOD_CONTROLS = [control.id for control in catalog().controls.values() if control.test_type is TestType.POT]
 OF_EVENTS = [name for name in PERIOD_CONTROLS if name != "trail-chain-verified"]
@@ -360,3 +362,114 @@ def test_a_stack_that_replaces_its_own_targets_weakens_nothing(fields: dict[str,
 def test_a_period_without_such_events_says_what_was_searched_for() -> None:
     told = reasons(verified().judge("trail-configuration-unchanged"))
     assert "Searched for: UpdateTrail, PutEventSelectors" in told
+
+
+def enabled(world: World, *names: str) -> World:
+    """Say which Regions of the account are enabled; one more is not."""
+    found = [{"RegionName": name, "OptInStatus": "opt-in-not-required"} for name in names]
+    off = {"RegionName": "me-south-1", "OptInStatus": "not-opted-in"}
+    return world.says("ec2:DescribeRegions", {"Regions": [*found, off]})
+
+
+OVER_ALL_REGIONS = (
+    "alarms-unweakened",
+    "detection-uninterrupted",
+    "opened-admin-ports-closed",
+    "root-unused-in-period",
+    "trail-bucket-protection-unchanged",
+    "trail-chain-verified",
+    "trail-logging-uninterrupted",
+)
+
+
+@pytest.mark.parametrize("name", OVER_ALL_REGIONS)
+def test_nothing_is_said_of_enabled_regions_whose_log_files_were_not_looked_at(name: str) -> None:
+    assert enabled(verified(), HOME, FAR).judge(name).state is State.PASS
+    result = enabled(verified(), HOME, FAR, "ap-south-1", "sa-east-1").judge(name)
+    assert result.state is State.NOT_ASSESSED
+    assert "ap-south-1, sa-east-1" in reasons(result)
+    chains = {**hours()["coverage"], "chains": [{"region": "ap-south-1"}, {"region": "sa-east-1"}]}
+    looked_at = verified(report={**hours(), "coverage": chains})
+    assert enabled(looked_at, HOME, FAR, "ap-south-1", "sa-east-1").judge(name).state is State.PASS
+
+
+def test_a_failure_shown_in_one_region_needs_no_other() -> None:
+    world = enabled(verified(BREAKING["root-unused-in-period"]), HOME, FAR, "ap-south-1")
+    assert world.judge("root-unused-in-period").state is State.FAIL
+
+
+def test_changes_to_a_trail_are_recorded_in_its_home_region() -> None:
+    world = enabled(verified(), HOME, FAR, "ap-south-1")
+    assert world.judge("trail-configuration-unchanged").state is State.PASS
+
+
+def test_a_bucket_of_another_account_is_changed_in_that_accounts_trail() -> None:
+    name, owner = "trail-bucket-protection-unchanged", "999988887777"
+    member = buckets(verified(), "unrelated")
+    result = member.judge(name)
+    assert result.state is State.NOT_ASSESSED
+    assert "another account" in reasons(result)
+    quiet = judge_together(name, {ACCOUNT: member, owner: verified()})
+    assert {item.account: item.state for item in quiet.results} == {ACCOUNT: State.PASS, owner: State.PASS}
+    changed = judge_together(name, {ACCOUNT: member, owner: verified(BREAKING[name])})
+    assert {item.account: item.state for item in changed.results} == {ACCOUNT: State.FAIL, owner: State.FAIL}
+    assert buckets(verified(BREAKING[name]), "unrelated").judge(name).state is State.FAIL
+
+
+def test_an_organizations_trail_is_changed_in_its_owners_account() -> None:
+    owner = "999988887777"
+    arn = f"arn:aws:cloudtrail:{HOME}:{owner}:trail/all"
+    world = trails(trail(TrailARN=arn, IsOrganizationTrail=True))
+    world = world.says("trail:VerifyDigests", hours(), region=HOME, Name=arn)
+    world = world.says("trail:NotableEvents", notable(), region=HOME, Name=arn)
+    result = world.judge("trail-configuration-unchanged")
+    assert result.state is State.NOT_ASSESSED
+    assert owner in reasons(result)
+    joined = judge_together("trail-configuration-unchanged", {ACCOUNT: world, owner: world})
+    assert {item.account: item.state for item in joined.results} == {ACCOUNT: State.PASS, owner: State.PASS}
+
+
+REGIONAL = (
+    "access-analyzer-external-all-regions",
+    "config-recorder-all-regions",
+    "ebs-default-encryption",
+    "guardduty-enabled",
+    "opened-security-group-remediated",
+    "securityhub-enabled",
+)
+
+
+@pytest.mark.parametrize("name", REGIONAL)
+def test_what_holds_in_every_region_asks_for_each_enabled_one(name: str) -> None:
+    result = enabled(RIGHT[name], HOME, FAR, "ap-south-1").judge(name)
+    found = states(result)
+    assert (found[HOME], found["ap-south-1"]) == (State.PASS, State.NOT_ASSESSED)
+    assert "me-south-1" not in found
+    assert "in ap-south-1 gave no usable answer (NotCollected)" in reasons(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "world"),
+    [
+        ("trail-no-duplicate-copies", RIGHT["trail-no-duplicate-copies"]),
+        (
+            "cloudwatch-cross-account-observability",
+            RIGHT["cloudwatch-cross-account-observability"]
+            .changed("oam:ListSinks", {"Items": []})
+            .changed("oam:ListLinks", {"Items": []}),
+        ),
+        (
+            "iam-central-federation",
+            RIGHT["iam-central-federation"]
+            .changed("sso-admin:ListInstances", {"Instances": []})
+            .changed("iam:ListSAMLProviders", {"SAMLProviderList": []})
+            .changed("iam:ListOpenIDConnectProviders", {"OpenIDConnectProviderList": []}),
+        ),
+    ],
+)
+def test_whoever_says_that_there_is_none_has_looked_in_every_enabled_region(name: str, world: World) -> None:
+    before = enabled(world, HOME, FAR).judge(name).state
+    assert before in {State.PASS, State.FAIL}
+    result = enabled(world, HOME, FAR, "ap-south-1").judge(name)
+    assert result.state is State.NOT_ASSESSED
+    assert "ap-south-1" in reasons(result)

@@ -637,7 +637,8 @@ def notable(*rows: Mapping[str, Any], omitted: int = 0) -> dict[str, Any]:
 
 def verified(*rows: Mapping[str, Any], report: Mapping[str, Any] | None = None) -> World:
     """Build a world with one trail, verified over the whole period, and these notable events."""
-    world = trails(trail()).says("trail:VerifyDigests", report or hours(), region=HOME, Name=TRAIL)
+    world = buckets(trails(trail()), LOGS)
+    world = world.says("trail:VerifyDigests", report or hours(), region=HOME, Name=TRAIL)
     return world.says("trail:NotableEvents", notable(*rows), region=HOME, Name=TRAIL)
 
 
