@@ -92,7 +92,9 @@ class Config(BaseModel):
     title: Annotated[str, Field(max_length=200)] = "AWS control evidence report"
     frameworks: Annotated[list[str], Field(description="Framework ids, see auditor controls list.")] = []
     control_ids: Annotated[list[str], Field(description="Single controls, beside those of the frameworks.")] = []
-    period: Annotated[str, Field(description="last-month, 2026-10, 2026-Q3, 24h, 7d or START/END.")] = "last-month"
+    period: Annotated[
+        str, Field(description="last-month, last-quarter, last-7d, 2026-10, 2026-Q3, 2026-10-01, 24h or START/END.")
+    ] = "last-month"
     profile: str = ""
     region: str = ""
     regions: Annotated[list[_Region], Field(description="Regions to audit; empty means all enabled ones.")] = []

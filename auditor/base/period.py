@@ -9,8 +9,14 @@ from auditor.base.errors import UsageError
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _QUARTER = re.compile(r"(\d{4})-Q([1-4])")
 _YEAR = re.compile(r"(\d{4})")
+_WEEK = re.compile(r"(\d{4})-W(\d{2})")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SPAN = re.compile(r"(\d{1,5})([hd])")
-FORMS = "use last-month, 2026-10, 2026-Q3, 2026, 24h, 7d or START/END as RFC 3339 dates or times"
+_LAST_DAYS = re.compile(r"last-(\d{1,5})d")
+FORMS = (
+    "use last-month, last-quarter, last-7d, 2026-10, 2026-Q3, 2026-W40, 2026-10-01, 2026, 24h, 7d or START/END;"
+    " an END that is a date includes that day"
+)
 """How a period may be written, as a hint."""
 
 
@@ -69,7 +75,8 @@ def parse_period(text: str, now: datetime) -> Period:
     """Read a period as written on the command line.
 
     Args:
-        text: ``last-month``, a month, quarter or year, ``24h``/``7d`` back from ``now``, or ``START/END``.
+        text: ``last-month``, ``last-quarter``, ``last-7d`` (whole days), a day, ISO week, month, quarter or year,
+            ``24h``/``7d`` back from ``now``, or ``START/END``, where an END that is a date includes that day.
         now: the run's as-of time, aware UTC.
 
     Raises:
@@ -96,23 +103,58 @@ def parse_past_period(text: str, now: datetime) -> Period:
 
 
 def _parse(text: str, now: datetime) -> Period:
-    if text == "last-month":
-        last = now.replace(day=1) - timedelta(days=1)
-        return _months(last.year, last.month, 1, f"{last:%Y-%m}")
+    if "/" in text:
+        first, last = text.split("/", 1)
+        start, end = _zoned(first), _zoned(last)
+        if _DAY.fullmatch(last):
+            end += timedelta(days=1)
+        return Period(start, end, f"{start:%Y%m%dT%H%MZ}-{end:%Y%m%dT%H%MZ}")
+    if text.startswith("last-"):
+        return _last(text, now)
+    if match := _SPAN.fullmatch(text):
+        end = now.replace(minute=0, second=0, microsecond=0)
+        length = timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
+        return Period(end - length, end, text)
+    return _calendar(text)
+
+
+def _calendar(text: str) -> Period:
+    """Read a day, ISO week, month, quarter or year."""
+    if _DAY.fullmatch(text):
+        start = parse_time(text)
+        return Period(start, start + timedelta(days=1), text)
+    if match := _WEEK.fullmatch(text):
+        start = datetime.fromisocalendar(int(match[1]), int(match[2]), 1).replace(tzinfo=UTC)
+        return Period(start, start + timedelta(days=7), text)
     if match := _MONTH.fullmatch(text):
         return _months(int(match[1]), int(match[2]), 1, text)
     if match := _QUARTER.fullmatch(text):
         return _months(int(match[1]), 3 * int(match[2]) - 2, 3, text)
     if match := _YEAR.fullmatch(text):
         return _months(int(match[1]), 1, 12, text)
-    if match := _SPAN.fullmatch(text):
-        end = now.replace(minute=0, second=0, microsecond=0)
-        length = timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
-        return Period(end - length, end, text)
-    if "/" in text:
-        start, end = (parse_time(part) for part in text.split("/", 1))
-        return Period(start, end, f"{start:%Y%m%dT%H%MZ}-{end:%Y%m%dT%H%MZ}")
     raise ValueError("no such form")
+
+
+def _last(text: str, now: datetime) -> Period:
+    """Read the whole month, quarter or days before ``now``."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if text == "last-month":
+        last = today.replace(day=1) - timedelta(days=1)
+        return _months(last.year, last.month, 1, f"{last:%Y-%m}")
+    if text == "last-quarter":
+        last = today.replace(month=3 * ((now.month - 1) // 3) + 1, day=1) - timedelta(days=1)
+        return _months(last.year, last.month - 2, 3, f"{last.year:04d}-Q{last.month // 3}")
+    if match := _LAST_DAYS.fullmatch(text):
+        start = today - timedelta(days=int(match[1]))
+        return Period(start, today, f"{start:%Y%m%dT%H%MZ}-{today:%Y%m%dT%H%MZ}")
+    raise ValueError("no such form")
+
+
+def _zoned(text: str) -> datetime:
+    """Read a date, or a time that says its zone: which hour is meant must not depend on a reader's guess."""
+    if not _DAY.fullmatch(text) and datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(f"{text} has no time zone; write {text}Z for UTC")
+    return parse_time(text)
 
 
 def _months(year: int, month: int, count: int, label: str) -> Period:

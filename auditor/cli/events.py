@@ -58,7 +58,9 @@ _SOURCE = (
     click.option("--pack", type=_PATH, metavar="PACK", help="What a pack keeps of the events, and no more."),
     click.option("--lookup", is_flag=True, help="Event history of the account (90 days, management events, no proof)."),
     click.option("--store", type=_PATH, metavar="DIR", help="Keeps what was read; alone: asks what was kept."),
-    click.option("--period", metavar="PERIOD", help="last-month (default), 2026-10, 2026-Q3, 24h, 7d or START/END."),
+    click.option(
+        "--period", metavar="PERIOD", help="last-month (default), 2026-10, 2026-Q3, 2026-10-01, 24h or START/END."
+    ),
     click.option("--since", metavar="TIME", help="Only events from then on."),
     click.option("--until", metavar="TIME", help="Only events before then; a date counts whole."),
     click.option("--region", "regions", multiple=True, metavar="REGION", help="Only this Region; repeatable."),

@@ -129,7 +129,11 @@ def whom_to_ask(command: _Command) -> _Command:
         click.option("--regions", metavar="R1,R2", help="Regions to audit; default: all enabled ones."),
         click.option("--account", metavar="ID", help="Account to audit through --role-name."),
         click.option("--role-name", metavar="NAME", help="Role to assume in that account."),
-        click.option("--period", metavar="PERIOD", help="last-month, 2026-10, 2026-Q3, 24h, 7d or START/END."),
+        click.option(
+            "--period",
+            metavar="PERIOD",
+            help="last-month, last-quarter, last-7d, 2026-10, 2026-Q3, 2026-10-01, 24h or START/END.",
+        ),
         click.option("--skip", metavar="trail,events,truth", help="Parts to leave out."),
         click.option("--as-of", metavar="TIME", help="Moment that ages are measured against; default: now."),
         click.option("--entity", metavar="NAME", help="Whom the report is about."),

@@ -39,7 +39,9 @@ def command() -> None:
 @click.option("--dir", "folder", type=_PATH, metavar="FOLDER", help="Downloaded objects: offline.")
 @click.option("--keys", "key_file", type=_PATH, metavar="FILE", help="Archived public keys (ListPublicKeys).")
 @click.option("--bucket", metavar="NAME", help="With --dir: the bucket the objects come from.")
-@click.option("--period", default="last-month", show_default=True, help="2026-10, 2026-Q3, 24h, 7d or START/END.")
+@click.option(
+    "--period", default="last-month", show_default=True, help="2026-10, 2026-Q3, 2026-10-01, last-7d, 24h or START/END."
+)
 @click.option("--account", "accounts", multiple=True, metavar="ID", help="Only this account; repeatable.")
 @click.option("--regions", default="all", show_default=True, metavar="R1,R2|all", help="Regions to verify.")
 @click.option("--profile", metavar="NAME", help="Profile of the AWS configuration.")
