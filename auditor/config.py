@@ -1,16 +1,19 @@
 """``auditor.yaml``: the settings of a run, checked, with file and line for every mistake."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from auditor.base.errors import UsageError
 from auditor.base.period import FORMS, parse_period
-from auditor.base.yamlfile import YamlError, first_problem, gravest, load_yaml, problem_words
+from auditor.base.suggest import meant
+from auditor.base.yamlfile import YamlError, YamlFile, first_problem, gravest, load_yaml, problem_words
 from auditor.model import Severity
 
 _Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
@@ -136,6 +139,12 @@ class Config(BaseModel):
     branding: Branding = Branding()
     signing: Signing = Signing()
 
+    @field_validator("period", "account", mode="before")
+    @classmethod
+    def _reads_as_text(cls, value: Any) -> Any:
+        """A year or an account id without quotes is a number to YAML; it means what it looks like."""
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
     @field_validator("period")
     @classmethod
     def _names_a_period(cls, text: str) -> str:
@@ -178,45 +187,155 @@ _SUCH_AS = {
 """Setting -> what it looks like."""
 
 
+NAME: Final = "auditor.yaml"
+USER_FILE: Final = Path("auditor") / NAME
+"""Below the user's folder of settings (``XDG_CONFIG_HOME``, else ``~/.config``)."""
+VARIABLE: Final = "AUDITOR_"
+"""How environment variables begin that stand for settings: ``AUDITOR_PERIOD``, ``AUDITOR_LIMITS_CONCURRENCY`` ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The settings, and where each that is no default came from.
+
+    Args:
+        config: the settings.
+        origins: setting, dotted inside sections -> ``auditor.yaml:7``, ``AUDITOR_PERIOD`` or ``--period``.
+        ignored: environment variables that look like settings and are none.
+    """
+
+    config: "Config"
+    origins: Mapping[str, str]
+    ignored: tuple[str, ...]
+
+
 def load_config(path: Path | None, options: Mapping[str, Any]) -> Config:
-    """Read a configuration file and put command-line options on top.
+    """Read a configuration file and put command-line options on top; see :func:`resolve`."""
+    return resolve(path, options).config
+
+
+def resolve(
+    path: Path | None,
+    options: Mapping[str, Any],
+    *,
+    environ: Mapping[str, str] | None = None,
+    user_folder: Path | None = None,
+) -> Resolved:
+    """Put the layers of settings on top of each other: the user's file, this folder's, the environment, the options.
 
     Args:
         path: the file; None looks for ``auditor.yaml`` in the working folder and does without when there is none.
         options: values given on the command line, by the names of ``Config``; absent ones are left out.
+        environ: environment variables; None for none.
+        user_folder: the user's folder of settings; None for none.
 
     Raises:
-        UsageError: the file cannot be read, has an unknown key or a wrong value; the message names file and line.
+        UsageError: a file cannot be read, has an unknown key or a wrong value; the message names file and line.
     """
-    chosen = path if path is not None else Path("auditor.yaml")
     data: dict[str, Any] = {}
-    file = None
-    if path is not None or chosen.is_file():
+    origins: dict[str, str] = {}
+    for file in _files(path, user_folder):
+        layer = _checked(file)
+        _put(data, origins, layer, lambda *where, file=file: file.at(*where))
+    found, ignored = _environment(environ or {})
+    for name, (variable, value) in found.items():
+        layer = _nested(name, value)
         try:
-            file = load_yaml(chosen)
-        except YamlError as error:
-            raise UsageError(str(error)) from error
-        if file.data is not None and not isinstance(file.data, dict):
-            raise UsageError(f"{file.at()}: expected a mapping of settings")
-        data = _beside(chosen, file.data or {})
-        try:
-            Config.model_validate(data)
+            Config.model_validate(layer)
         except ValidationError as error:
-            raise _problem(error, first_problem(error, file, UsageError)) from error
+            problem = gravest(error)
+            raise UsageError(f"{variable}: {problem_words(problem)}", hint=_SUCH_AS.get(name, "")) from error
+        _put(data, origins, layer, lambda *_, variable=variable: variable)
+    _put(data, origins, options, lambda *where: f"--{_option('.'.join(map(str, where)))}")
     try:
-        return Config.model_validate(
-            {**data, **{name: _over(data.get(name), given) for name, given in options.items()}}
-        )
+        return Resolved(Config.model_validate(data), origins, ignored)
     except ValidationError as error:
         problem = gravest(error)
         name = ".".join(str(part) for part in problem["loc"] if isinstance(part, str))
-        option = _OPTIONS.get(name, name.replace("_", "-"))
-        raise UsageError(f"--{option}: {problem_words(problem)}", hint=_SUCH_AS.get(name, "")) from error
+        raise UsageError(f"--{_option(name)}: {problem_words(problem)}", hint=_SUCH_AS.get(name, "")) from error
 
 
-def _over(written: Any, given: Any) -> Any:
-    """Put an option over what the file says; of a mapping, only the settings that were given."""
-    return {**written, **given} if isinstance(written, dict) and isinstance(given, dict) else given
+def _option(name: str) -> str:
+    return _OPTIONS.get(name, name.rpartition(".")[2].replace("_", "-"))
+
+
+def _files(path: Path | None, user_folder: Path | None) -> Iterator[YamlFile]:
+    """Yield the files to read, the one that goes before others last."""
+    places = [user_folder / USER_FILE] if user_folder is not None else []
+    places = [place for place in places if place.is_file()]
+    if path is not None:
+        places.append(path)
+    elif Path(NAME).is_file():
+        places.append(Path(NAME))
+    else:
+        for other in ("auditor.yml", ".auditor.yaml", "auditor.json", "auditor.toml"):
+            if Path(other).is_file():
+                raise UsageError(f"{other} is not read", hint=f"rename it to {NAME}, or give it with --config {other}")
+    for place in places:
+        try:
+            yield load_yaml(place)
+        except YamlError as error:
+            raise UsageError(str(error)) from error
+
+
+def _checked(file: YamlFile) -> dict[str, Any]:
+    """Return what one file sets, with file names read beside it."""
+    if file.data is not None and not isinstance(file.data, dict):
+        raise UsageError(f"{file.at()}: expected a mapping of settings")
+    data = _beside(file.path, file.data or {})
+    try:
+        Config.model_validate(data)
+    except ValidationError as error:
+        raise _problem(error, first_problem(error, file, UsageError)) from error
+    return data
+
+
+def _put(data: dict[str, Any], origins: dict[str, str], layer: Mapping[str, Any], origin: Callable[..., str]) -> None:
+    """Put a layer on top; of a section, only the settings that it has."""
+    for name, value in layer.items():
+        if isinstance(value, dict) and name in SECTIONS:
+            data[name] = {**(data.get(name) or {}), **value}
+            origins |= {f"{name}.{inner}": origin(name, inner) for inner in value}
+        else:
+            data[name] = value
+            origins[name] = origin(name)
+
+
+def _environment(environ: Mapping[str, str]) -> tuple[dict[str, tuple[str, Any]], tuple[str, ...]]:
+    """Return the settings that variables hold, dotted inside sections, and the variables that are no setting."""
+    names = {f"{VARIABLE}{name.upper()}": name for name in Config.model_fields if name not in SECTIONS}
+    for section, model in SECTIONS.items():
+        names |= {f"{VARIABLE}{section}_{name}".upper(): f"{section}.{name}" for name in model.model_fields}
+    found = {
+        name: (variable, _value(name, environ[variable])) for variable, name in names.items() if environ.get(variable)
+    }
+    other = {variable for variable in environ if variable.startswith(VARIABLE)} - names.keys() - OTHER_VARIABLES
+    return found, tuple(sorted(other))
+
+
+OTHER_VARIABLES: Final = frozenset({"AUDITOR_DEBUG", "AUDITOR_KEY_PASSWORD"})
+"""Variables that are no settings: secrets and switches for trouble."""
+
+
+def _value(name: str, text: str) -> Any:
+    """Read a variable: lists at commas, numbers and switches as YAML writes them."""
+    section, _, inner = name.rpartition(".")
+    field = (SECTIONS[section] if section else Config).model_fields[inner]
+    if isinstance(field.default, list):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if isinstance(field.default, bool):
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+    if isinstance(field.default, int | float):
+        return float(text) if _NUMBER.fullmatch(text) and "." in text else int(text) if text.isdecimal() else text
+    return text
+
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+def _nested(name: str, value: Any) -> dict[str, Any]:
+    section, _, inner = name.rpartition(".")
+    return {section: {inner: value}} if section else {inner: value}
 
 
 def _problem(error: ValidationError, found: Any) -> UsageError:
@@ -224,7 +343,8 @@ def _problem(error: ValidationError, found: Any) -> UsageError:
     hint = _SUCH_AS.get(".".join(str(part) for part in problem["loc"] if isinstance(part, str)), "")
     if problem["type"] == "extra_forbidden":
         model = SECTIONS.get(str(problem["loc"][0]), Config)
-        hint = f"known settings: {', '.join(model.model_fields)}"
+        known = f"known settings: {', '.join(model.model_fields)}"
+        hint = "; ".join(filter(None, (meant(str(problem["loc"][-1]), model.model_fields), known)))
     return UsageError(found.message, hint=hint)
 
 

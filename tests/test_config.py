@@ -11,7 +11,7 @@ from auditor.catalog.waivers import load_attestations, load_waivers
 from auditor.cli.options import config_of
 from auditor.collect.calls import Limits
 from auditor.collect.redact import Policy
-from auditor.config import Config, Format, load_config
+from auditor.config import Config, Format, load_config, resolve
 from auditor.pack.presentation import PAGES
 from auditor.render.exports import EXPORTS
 from auditor.run import open_catalog
@@ -58,7 +58,6 @@ def test_file_names_are_read_beside_the_file(tmp_path: Path) -> None:
         pytest.param("entity: A\nentity: B\n", 2, "twice", id="twice"),
         pytest.param("entity: A\nperiod: 2026-13\n", 2, "cannot read the period", id="no-period"),
         pytest.param("formats:\n- pdf\n- docx\n", 3, "formats.1", id="no-format"),
-        pytest.param("account: 111122223333\n", 1, "in quotes", id="account-as-a-number"),
         pytest.param("branding:\n  accent: #14324f\n", 2, "in quotes", id="colour-as-a-comment"),
         pytest.param("limits: 3\n", 1, "expected a mapping", id="no-mapping"),
         pytest.param("\tentity: A\n", 1, "cannot start", id="tab"),
@@ -78,7 +77,9 @@ def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, text: str, line: i
 def test_a_typo_is_answered_with_the_known_settings(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load_config(write(tmp_path, "signing: {kei: a}\n"), {})
-    assert caught.value.hint == "known settings: key, certificate, kms_key, tsa, tsa_ca, tsa_optional"
+    assert (
+        caught.value.hint == "did you mean key?; known settings: key, certificate, kms_key, tsa, tsa_ca, tsa_optional"
+    )
 
 
 def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
@@ -151,3 +152,43 @@ def test_the_examples_of_the_documentation_are_read(tmp_path: Path) -> None:
 
 def test_the_formats_are_those_that_can_be_written() -> None:
     assert set(get_args(Format)) == {*PAGES, *EXPORTS}
+
+
+def test_what_yaml_takes_for_a_number_means_what_it_looks_like(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, "period: 2026\naccount: 111122223333\nrole_name: r\n"), {})
+    assert (config.period, config.account) == ("2026", "111122223333")
+
+
+def test_a_file_that_looks_like_settings_and_is_not_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("auditor.yml").write_text("entity: A\n")
+    with pytest.raises(UsageError, match=r"auditor\.yml is not read") as caught:
+        load_config(None, {})
+    assert "auditor.yaml" in caught.value.hint
+
+
+def test_layers_go_before_each_other_and_are_told(tmp_path: Path) -> None:
+    user = tmp_path / "auditor" / "auditor.yaml"
+    user.parent.mkdir()
+    user.write_text("entity: user\ntitle: user\nlimits: {concurrency: 2, attempts: 2}\n")
+    file = write(tmp_path, "entity: file\nlimits: {concurrency: 3}\n")
+    environ = {"AUDITOR_ENTITY": "environment", "AUDITOR_FRAMEWORKS": "a, b", "AUDITOR_LIMITS_READ_SECONDS": "4.5",
+               "AUDITOR_ZIP": "true", "AUDITOR_OUT": "", "AUDITOR_FRAMEWORK": "x", "HOME": "/"}  # fmt: skip
+    found = resolve(file, {"period": "2026-10"}, environ=environ, user_folder=tmp_path)
+    config = found.config
+    assert (config.entity, config.title, config.period, config.out) == ("environment", "user", "2026-10", "reports")
+    assert (config.limits.concurrency, config.limits.attempts, config.limits.read_seconds) == (3, 2, 4.5)
+    assert (config.frameworks, config.zip) == (["a", "b"], True)
+    assert found.ignored == ("AUDITOR_FRAMEWORK",)
+    assert found.origins["entity"] == "AUDITOR_ENTITY"
+    assert found.origins["title"] == f"{user}:2"
+    assert found.origins["limits.concurrency"] == f"{file}:2"
+    assert found.origins["period"] == "--period"
+
+
+@pytest.mark.parametrize(("variable", "value"), [("AUDITOR_LIMITS_CONCURRENCY", "many"), ("AUDITOR_FAIL_ON", "soon")])
+def test_a_wrong_variable_is_named(variable: str, value: str) -> None:
+    with pytest.raises(UsageError, match=variable):
+        resolve(None, {}, environ={variable: value})

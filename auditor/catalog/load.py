@@ -6,13 +6,13 @@ does not compile stops the load with file and line.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from auditor.base.errors import CatalogError, UsageError
+from auditor.base.suggest import meant
 from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 from auditor.evidence.operations import Operation, check_expression, parse_operations
 from auditor.model import Control, Framework, Requirement, Scope, Severity, State, TestType
@@ -50,8 +50,10 @@ class Catalog:
         """
         unknown = [name for name in framework_ids if name not in self.frameworks]
         if unknown:
+            known = f"known ones: {', '.join(sorted(self.frameworks))}"
             raise UsageError(
-                f"there is no framework {unknown[0]!r}", hint=f"known ones: {', '.join(sorted(self.frameworks))}"
+                f"there is no framework {unknown[0]!r}",
+                hint="; ".join(filter(None, (meant(unknown[0], self.frameworks), known))),
             )
         frameworks = tuple(self.frameworks[name] for name in dict.fromkeys(framework_ids))
         asked = {name for framework in frameworks for name in framework.controls}
@@ -67,9 +69,9 @@ class Catalog:
         """
         if name in self.controls:
             return self.controls[name]
-        close = get_close_matches(name, self.controls, n=1)
-        hint = f"did you mean {close[0]}?" if close else "see `auditor controls list`"
-        raise UsageError(f"there is no control {name!r}", hint=hint)
+        raise UsageError(
+            f"there is no control {name!r}", hint=meant(name, self.controls, "see `auditor controls list`")
+        )
 
     def controls_of(self, frameworks: Iterable[Framework]) -> tuple[Control, ...]:
         """Return the controls that the frameworks ask for, each once, in their order."""

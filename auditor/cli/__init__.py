@@ -17,6 +17,8 @@ import click
 
 from auditor import __version__
 from auditor.base.errors import AuditorError
+from auditor.base.suggest import meant
+from auditor.cli.strict import strict
 from auditor.pack.outcome import EXIT_MEANING
 
 _COMMANDS = {
@@ -34,6 +36,7 @@ _COMMANDS = {
     "events": ("auditor.cli.events:command", "Ask what happened in a period."),
     "controls": ("auditor.cli.controls:command", "List, show and check the control catalogue."),
     "pattern": ("auditor.cli.pattern:command", "Judge metric filter and EventBridge patterns by meaning."),
+    "config": ("auditor.cli.settings:command", "Show the settings and where each came from."),
     "policy": ("auditor.cli.policy:command", "Print the least-privilege IAM policy."),
 }
 
@@ -46,11 +49,10 @@ class _Commands(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
         if cmd_name not in _COMMANDS:
-            return None
+            ctx.fail(f"there is no command {cmd_name!r}; {meant(cmd_name, _COMMANDS, 'see auditor --help')}")
         module, _, name = _COMMANDS[cmd_name][0].partition(":")
-        return cast("click.Command", getattr(importlib.import_module(module), name))
+        return strict(cast("click.Command", getattr(importlib.import_module(module), name)))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
@@ -67,7 +69,7 @@ def _exit_codes() -> str:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=f"\b\nExit codes:\n{_exit_codes()}",
 )
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 def auditor() -> None:
     """Audit AWS accounts over a whole period and write evidence packs that a stranger can verify offline."""
 

@@ -15,18 +15,20 @@ from auditor.cli.compare import tell_gate
 from auditor.cli.options import (
     config_of,
     moment_of,
+    what_is_accepted,
     what_to_judge,
     whom_to_ask,
     with_controls,
     with_detail,
+    with_formats,
     with_frameworks,
     with_gate,
     with_imports,
-    with_sampling,
     with_zip,
 )
+from auditor.cli.telling import causes_of_gaps, failing_document, tell_code, tell_period, tell_results
 from auditor.config import Config
-from auditor.pack.outcome import EXIT_MEANING, headline
+from auditor.pack.outcome import headline
 
 if TYPE_CHECKING:
     from auditor.deliver.securityhub import Import
@@ -38,8 +40,8 @@ _MOST_REFUSED = 10
 
 @click.command()
 @whom_to_ask
-@click.option("--out", metavar="DIR", help="Where packs are written; default: reports.")
-@click.option("--format", "formats", metavar="F1,F2", help="pdf, html, csv, xlsx, oscal, ocsf, asff, sarif, junit ...")
+@click.option("-o", "--out", metavar="DIR", help="Where packs are written; default: reports.")
+@with_formats
 @with_zip
 @with_detail
 @with_gate
@@ -83,24 +85,37 @@ def audit_and_tell(
         options["now"] = now
     if salt is not None:
         options["salt"] = salt
+    request = Request(config, as_of, **options)
+    if not quiet:
+        tell_period(request.period, as_of)
     with progress(silent=quiet) as show:
-        finished = audit(Request(config, as_of, **options), show)
+        finished = audit(request, show)
     if options["sealing"] is not None:
         tell_missing_stamp(finished.pack)
     if finished.imported is not None:
         _tell_import(finished.imported, quiet=as_json)
     if as_json:
         document = {
+            "schema": "auditor.run/1",
             "exit_code": finished.code,
             "pack": str(finished.pack),
+            "pack_id": finished.pack_id,
+            "manifest_sha256": finished.manifest_sha256,
+            "period": request.period.document(),
             "headline": headline(finished.results),
             "counts": finished.results.counts,
+            "failing": failing_document(finished.results),
+            "not_assessed": causes_of_gaps(finished.results.gaps),
             "zip": str(finished.zip) if finished.zip else None,
             "baseline": finished.gate.document() if finished.gate else None,
             "securityhub_import": finished.imported.document() if finished.imported else None,
         }
         echo_json(document)
         return finished.code
+    if quiet:
+        tell_code(finished.code, finished.results, config, known=len(finished.gate.known) if finished.gate else 0)
+        return finished.code
+    tell_results(finished.results)
     for name in ("report.pdf", "report.html"):
         if (finished.pack / name).exists():
             click.echo(f"{name:<12} {finished.pack / name}")
@@ -111,7 +126,7 @@ def audit_and_tell(
     click.echo(printable(headline(finished.results)))
     if finished.gate is not None:
         tell_gate(finished.gate)
-    click.echo(f"exit code {finished.code}: {EXIT_MEANING[finished.code]}")
+    tell_code(finished.code, finished.results, config, known=len(finished.gate.known) if finished.gate else 0)
     return finished.code
 
 
@@ -145,24 +160,24 @@ def _sealing(config: Config) -> "Sealing | None":
 
 
 @click.command()
-@click.option("--out", default="reports", show_default=True, metavar="DIR", help="Where the pack is written.")
+@click.option("-o", "--out", default="reports", show_default=True, metavar="DIR", help="Where the pack is written.")
 @click.option("--world", default="demo", show_default=True, metavar="NAME", help="demo, clean, empty or hostile.")
-@click.option("--regions", metavar="R1,R2", help="Regions to audit; default: all enabled ones.")
-@click.option("--format", "formats", metavar="F1,F2", help="As in auditor run.")
+@click.option("--regions", multiple=True, metavar="R1,R2", help="Regions to audit; default: all enabled ones.")
+@with_formats
 @with_controls
 @with_zip
 @with_detail
 @with_gate
 @with_imports
-@with_sampling
+@what_is_accepted
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def demo(
     *,
     out: str,
     world: str,
-    regions: str | None,
-    formats: str | None,
+    regions: tuple[str, ...],
+    formats: tuple[str, ...],
     frameworks: tuple[str, ...],
     as_json: bool,
     quiet: bool,

@@ -72,7 +72,7 @@ _SOURCE = (
     click.option("--as-of", metavar="TIME", help="Moment that decides which digests are due; default: now."),
     click.option("--concurrency", type=click.IntRange(1, 512), help="Requests under way at once; default: adapts."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
-    click.option("--quiet", is_flag=True, help="No progress."),
+    click.option("-q", "--quiet", is_flag=True, help="No progress."),
 )
 _NARROWING = (
     click.option(

@@ -23,7 +23,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--no-html", is_flag=True, help="Write no page.")
 @click.option("--as-of", metavar="TIME", help="Decides which months are due; default: now.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def history(
     folder: Path,
     *,

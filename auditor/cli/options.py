@@ -1,15 +1,16 @@
 """Options that several commands share, turned into a ``Config``."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
 from auditor.base.errors import UsageError
 from auditor.base.period import parse_time
-from auditor.config import Config, load_config
+from auditor.config import Config, Format, Resolved, resolve
 from auditor.model import Severity
 
 USUAL_FRAMEWORKS = ("cis-aws-5.0.0", "trail-readiness")
@@ -39,6 +40,14 @@ def with_controls(command: _Command) -> _Command:
             help="Single control, with nothing but what it needs; repeatable, or ID,ID.",
         ),
         click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable."),
+    )(command)
+
+
+def with_formats(command: _Command) -> _Command:
+    """Add the option that says what is written beside the results."""
+    names = ", ".join(get_args(Format))
+    return click.option(
+        "-f", "--format", "formats", multiple=True, metavar="F1,F2", help=f"What to write; repeatable: {names}."
     )(command)
 
 
@@ -100,10 +109,9 @@ def with_gate(command: _Command) -> _Command:
     )(command)
 
 
-def what_to_judge(command: _Command) -> _Command:
-    """Add the options that say what is judged and what is accepted."""
+def what_is_accepted(command: _Command) -> _Command:
+    """Add the options that say which failures and gaps are accepted."""
     return _chain(
-        with_controls,
         click.option("--waivers", metavar="FILE", help="Accepted failures."),
         click.option("--attestations", metavar="FILE", help="Answers to manual controls."),
         click.option(
@@ -113,11 +121,19 @@ def what_to_judge(command: _Command) -> _Command:
         ),
         click.option("--allow", multiple=True, metavar="not-assessed:CONTROL", help="Accept a gap; repeatable."),
         with_sampling,
+    )(command)
+
+
+def what_to_judge(command: _Command) -> _Command:
+    """Add the options that say what is judged and what is accepted."""
+    return _chain(
+        with_controls,
+        what_is_accepted,
         click.option(
             "--config", "config_file", type=click.Path(path_type=Path), help="Settings; default auditor.yaml."
         ),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
-        click.option("--quiet", is_flag=True, help="No progress."),
+        click.option("-q", "--quiet", is_flag=True, help="No progress."),
     )(command)
 
 
@@ -126,7 +142,9 @@ def whom_to_ask(command: _Command) -> _Command:
     return _chain(
         click.option("--profile", metavar="NAME", help="Profile of the AWS configuration."),
         click.option("--region", metavar="REGION", help="Region where the caller is identified."),
-        click.option("--regions", metavar="R1,R2", help="Regions to audit; default: all enabled ones."),
+        click.option(
+            "--regions", multiple=True, metavar="R1,R2", help="Regions to audit; default: all enabled ones; repeatable."
+        ),
         click.option("--account", metavar="ID", help="Account to audit through --role-name."),
         click.option("--role-name", metavar="NAME", help="Role to assume in that account."),
         click.option(
@@ -134,7 +152,7 @@ def whom_to_ask(command: _Command) -> _Command:
             metavar="PERIOD",
             help="last-month, last-quarter, last-7d, 2026-10, 2026-Q3, 2026-10-01, 24h or START/END.",
         ),
-        click.option("--skip", metavar="trail,events,truth", help="Parts to leave out."),
+        click.option("--skip", multiple=True, metavar="trail,events,truth", help="Parts to leave out; repeatable."),
         click.option("--as-of", metavar="TIME", help="Moment that ages are measured against; default: now."),
         click.option("--entity", metavar="NAME", help="Whom the report is about."),
         click.option("--concurrency", type=click.IntRange(1, 256), metavar="N", help="Calls in flight; default: 24."),
@@ -162,14 +180,13 @@ def config_of(given: Mapping[str, Any]) -> Config:
         UsageError: a value that no option takes, or a wrong configuration file.
     """
     options = {name: value for name, value in given.items() if name in Config.model_fields and value not in (None, ())}
-    for name in ("regions", "skip", "formats"):
-        if isinstance(options.get(name), str):
-            options[name] = [part.strip() for part in options[name].split(",") if part.strip()]
-    for name in ("frameworks", "controls", "imports", "allow"):
+    for name in ("regions", "skip", "formats", "frameworks", "control_ids", "allow"):
+        if name in options:
+            options[name] = in_parts(options[name])
+    for name in ("controls", "imports"):
         if name in options:
             options[name] = list(options[name])
     if "control_ids" in options:
-        options["control_ids"] = [part.strip() for text in options["control_ids"] for part in text.split(",") if part]
         options.setdefault("frameworks", [])  # one question is asked, whatever the settings usually ask
     if bool(options.get("account")) != bool(options.get("role_name")):
         raise UsageError("--account and --role-name go together")
@@ -179,7 +196,21 @@ def config_of(given: Mapping[str, Any]) -> Config:
         options["sampling"] = {"size": given["sample"], "seed": given["seed"]}
     if given.get("concurrency") is not None:
         options["limits"] = {"concurrency": given["concurrency"]}
-    return load_config(given.get("config_file"), options)
+    return resolve_options(given.get("config_file"), options).config
+
+
+def in_parts(given: str | Sequence[str]) -> list[str]:
+    """Add up an option that was given several times, each time with one value or several between commas."""
+    texts = [given] if isinstance(given, str) else given
+    return list(dict.fromkeys(part.strip() for text in texts for part in text.split(",") if part.strip()))
+
+
+def resolve_options(path: Path | None, options: Mapping[str, Any]) -> Resolved:
+    """Put options over environment and files; with the null device for a file, over nothing."""
+    if path == Path(os.devnull):
+        return resolve(path, options)
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return resolve(path, options, environ=os.environ, user_folder=home)
 
 
 def with_frameworks(config: Config) -> Config:

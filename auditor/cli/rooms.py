@@ -14,6 +14,7 @@ from auditor.cli.options import (
     what_to_judge,
     whom_to_ask,
     with_detail,
+    with_formats,
     with_frameworks,
     with_imports,
 )
@@ -35,7 +36,7 @@ def evidence_folder(path: Path) -> Path:
 
 @click.command()
 @whom_to_ask
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder for the evidence.")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A new folder for the evidence.")
 @what_to_judge
 def collect(out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Collect evidence without judging it; `auditor evaluate` and `auditor render` go on from there."""
@@ -62,7 +63,7 @@ def collect(out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
 
 @click.command()
 @click.argument("evidence", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where to write results.json; default: not at all.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write results.json; default: not at all.")
 @click.option("--rules", type=click.Path(path_type=Path), help="Judge by a pack's own rules folder.")
 @what_to_judge
 def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
@@ -90,7 +91,7 @@ def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: b
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--format", "formats", metavar="F1,F2", help="pdf, html, csv, xlsx, oscal, ocsf, asff, sarif, junit ...")
+@with_formats
 @with_detail
 @with_imports
 @what_to_judge

@@ -263,7 +263,7 @@ def _print_report(report: "VerifyReport") -> None:
 
 @click.command()
 @click.option("--name", required=True, metavar="NAME", help="Who signs; stands in the certificate.")
-@click.option("--out", type=_PATH, default=Path(), metavar="DIR", help="Where the files go; default: here.")
+@click.option("-o", "--out", type=_PATH, default=Path(), metavar="DIR", help="Where the files go; default: here.")
 @click.option("--days", type=click.IntRange(1, 36500), default=730, show_default=True, help="Days of validity.")
 @click.option("--rsa", "use_rsa", is_flag=True, help="RSA 3072 instead of ECDSA P-256.")
 @click.option("--no-password", is_flag=True, help="Leave the key readable to whoever can read the file.")

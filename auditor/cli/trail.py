@@ -55,7 +55,7 @@ def command() -> None:
 @click.option("--archive", type=_PATH, metavar="FOLDER", help="Keep digests and keys for offline verification.")
 @click.option("--report", "pages", multiple=True, type=_PATH, metavar="FILE", help="Write .html or .pdf; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def verify(*, as_json: bool, quiet: bool, allow: tuple[str, ...], pages: tuple[Path, ...], **options: Any) -> int:
     """Verify the digests and log files of a period.
 

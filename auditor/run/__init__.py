@@ -86,4 +86,6 @@ def audit(request: Request, progress: Progress) -> Finished:
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow, known=gate.known if gate else ())
     if any(outcome.refused for outcome in imported):
         code = NOT_DELIVERED
-    return Finished(pack, results, manifest.sha256, code, zipped, imported[0] if imported else None, gate)
+    return Finished(
+        pack, results, manifest.sha256, code, zipped, imported[0] if imported else None, gate, manifest.pack_id
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from auditor.base.errors import UsageError
 from auditor.base.locate import controls_folder
+from auditor.base.suggest import meant
 from auditor.catalog.load import Catalog, load_catalog
 from auditor.catalog.waivers import Attestation, Waiver, load_attestations, load_waivers
 from auditor.config import Config
@@ -61,13 +62,31 @@ def load_rules(config: Config, catalog: Catalog | None = None) -> Rules:
     """
     catalog = catalog or open_catalog(config.controls)
     catalog.select(config.frameworks, config.control_ids)
-    return Rules(
+    rules = Rules(
         config,
         catalog,
         load_waivers(Path(config.waivers)) if config.waivers else (),
         load_attestations(Path(config.attestations)) if config.attestations else (),
         load_imports([Path(name) for name in config.imports]),
     )
+    _check_names(rules)
+    return rules
+
+
+def _check_names(rules: Rules) -> None:
+    """Refuse a waiver, an attestation or an accepted gap for a control that there is not: it would do nothing.
+
+    Raises:
+        UsageError: a name is unknown; the hint names the one that comes closest.
+    """
+    known = rules.catalog.controls
+    named = [(f"{rules.config.waivers}: a waiver", item.control) for item in rules.waivers]
+    named += [(f"{rules.config.attestations}: an attestation", item.control) for item in rules.attestations]
+    named += [("--allow", name.removeprefix("not-assessed:")) for name in rules.config.allow]
+    for where, name in named:
+        if name not in known and not (where == "--allow" and name == "trail"):
+            hint = meant(name, known, "see `auditor controls list`")
+            raise UsageError(f"{where} names {name!r}, and there is no such control", hint=hint)
 
 
 def open_rules(rules: Path) -> Rules:

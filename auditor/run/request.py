@@ -64,6 +64,7 @@ class Finished:
         zip: the pack as one file; None when it was not asked for.
         imported: what came of the import into Security Hub; None when it was not asked for.
         gate: what changed since the baseline; None without one.
+        pack_id: as the manifest states it.
     """
 
     pack: Path
@@ -73,3 +74,4 @@ class Finished:
     zip: Path | None = None
     imported: Import | None = None
     gate: Gate | None = None
+    pack_id: str = ""

@@ -38,7 +38,7 @@ with mock.patch("cffi.FFI.dlopen", without_pango):
         pytest.param(("controls", "show", "nothing-of-ours"), 2, "there is no control", id="ours"),
         pytest.param(("controls", "show", "--nosuch"), 2, "No such option '--nosuch'", id="unknown-option"),
         pytest.param(("run", "--sample", "0"), 2, "--sample", id="bad-value"),
-        pytest.param(("rum",), 2, "No such command 'rum'", id="unknown-command"),
+        pytest.param(("rum",), 2, "there is no command 'rum'; did you mean run?", id="unknown-command"),
         pytest.param(("evaluate", ".", "--rules", "nowhere"), 2, "there is no folder nowhere", id="no-rules"),
         pytest.param(("demo", "--world", "nowhere"), 2, "unknown simulated world", id="no-world"),
         pytest.param(("keygen", "--name", "A", "--no-password", "--out", "a-file"), 5, "exists", id="cannot-write"),

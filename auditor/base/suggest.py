@@ -1,0 +1,15 @@
+"""Which known name somebody may have meant."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that comes closest; empty where none does."""
+    return next(iter(get_close_matches(name, list(known), n=1)), "")
+
+
+def meant(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return a hint: the closest known name, or where to look for all of them."""
+    close = closest(name, known)
+    return f"did you mean {close}?" if close else otherwise

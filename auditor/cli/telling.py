@@ -1,0 +1,137 @@
+"""What a run says when it is done: failing controls, why others could not be assessed, what the exit code means."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from auditor.base.period import Period, rfc3339
+from auditor.cli import printable
+from auditor.config import Config
+from auditor.model import ControlResult, Gap, Results, State
+from auditor.pack.outcome import EXIT_MEANING
+
+_MOST_FAILING = 25
+_MOST_CAUSES = 10
+_WIDTH = 150
+
+_REMEDIES = {
+    "ExpiredToken": "the credentials expired: sign in again (aws sso login, or a new session) and repeat the run",
+    "ExpiredTokenException": "the credentials expired: sign in again and repeat the run",
+    "RequestExpired": "the clock of this machine is wrong, or the credentials expired: `auditor doctor` tells which",
+    "AccessDenied": "grant the actions named: `auditor policy --check` tells what is missing",
+    "AccessDeniedException": "grant the actions named: `auditor policy` prints them all",
+    "UnauthorizedOperation": "grant the actions named: `auditor policy` prints them all",
+    "ThrottlingException": "AWS slowed us down: repeat with a smaller --concurrency",
+    "EndpointConnectionError": "the endpoint did not answer: check the network, proxy and AWS_ENDPOINT_URL",
+}
+"""Error code -> what to do about it."""
+
+
+def tell_period(period: Period, as_of: datetime) -> None:
+    """Say on stderr which span is looked at, before anything is asked; and when it had not ended."""
+    click.echo(f"period {period.label}: from {rfc3339(period.start)} up to {rfc3339(period.end)}", err=True)
+    if period.end > as_of:
+        click.echo(f"  it had not ended at {rfc3339(as_of)}: what came later is not in the report", err=True)
+
+
+def tell_results(results: Results) -> None:
+    """Print the failing controls, gravest first, and the causes of what could not be assessed."""
+    failing = failing_controls(results)
+    for item in failing[:_MOST_FAILING]:
+        click.echo(printable(_line(item)))
+    if (more := len(failing) - _MOST_FAILING) > 0:
+        click.echo(f"  and {more} more failing controls; the report and results.json have all")
+    causes = causes_of_gaps(results.gaps)
+    if causes:
+        click.echo("not assessed, by cause:")
+    for cause in causes[:_MOST_CAUSES]:
+        action = f"; needs {', '.join(cause['actions'])}" if cause["actions"] else ""
+        calls = _number(cause["calls"], "call")
+        click.echo(printable(f"  {calls:>11}  {cause['error']}: {cause['first']}{action}"[:400]))
+        if remedy := _REMEDIES.get(cause["error"], ""):
+            click.echo(f"         {remedy}")
+    if (more := len(causes) - _MOST_CAUSES) > 0:
+        click.echo(f"  and {more} more causes; the chapter on what was not assessed has all")
+
+
+def failing_controls(results: Results) -> list[ControlResult]:
+    """Return the controls that are not met, gravest first."""
+    failing = [item for item in results.controls if item.state is State.FAIL]
+    return sorted(failing, key=lambda item: (item.control.severity.rank, item.control.id))
+
+
+def _line(item: ControlResult) -> str:
+    results = [result for result in item.results if result.state is State.FAIL]
+    number = f"{len(results)} {'result' if len(results) == 1 else 'results'}"
+    first = results[0].reason if results else ""
+    line = f"  FAIL  {item.control.severity.value:<13} {item.control.id:<44} {number:<12} {first}"
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."
+
+
+def causes_of_gaps(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
+    """Group what could not be read by error, the most frequent first."""
+    groups: dict[str, list[Gap]] = defaultdict(list)
+    for gap in gaps:
+        groups[gap.error].append(gap)
+    causes = [
+        {
+            "error": error,
+            "calls": len(found),
+            "operations": sorted({gap.operation for gap in found}),
+            "actions": sorted({gap.action for gap in found} - {""})[:8],
+            "controls": sorted({name for gap in found for name in gap.controls}),
+            "first": f"{found[0].operation} in {found[0].region or 'global'}",
+        }
+        for error, found in groups.items()
+    ]
+    return sorted(causes, key=lambda cause: (-int(str(cause["calls"])), str(cause["error"])))
+
+
+def failing_document(results: Results) -> list[dict[str, Any]]:
+    """Return the failing controls as ``--json`` prints them."""
+    return [
+        {
+            "control": item.control.id,
+            "title": item.control.title,
+            "severity": item.control.severity.value,
+            "failed": sum(result.state is State.FAIL for result in item.results),
+        }
+        for item in failing_controls(results)
+    ]
+
+
+def tell_code(code: int, results: Results, config: Config, *, known: int = 0) -> None:
+    """Say what the exit code means, and truthfully what was let through for it to be so."""
+    let = "; ".join(_let_through(results, config, known)) if code in {0, 3} else ""
+    click.echo(f"exit code {code}: {_meaning(code, let)}")
+
+
+def _meaning(code: int, let: str) -> str:
+    if not let:
+        return EXIT_MEANING[code]
+    return f"{'nothing else was found unmet' if code == 0 else EXIT_MEANING[code]}; let through: {let}"
+
+
+def _let_through(results: Results, config: Config, known: int) -> Iterator[str]:
+    failing = [item for item in results.controls if item.state is State.FAIL]
+    below = [item for item in failing if item.control.severity.rank > config.fail_on.rank]
+    if below:
+        yield f"{_number(len(below), 'failing control')} below --fail-on {config.fail_on.value}"
+    if known and len(failing) > len(below):
+        yield f"{_number(known, 'failure')} that the baseline knows"
+    accepted = {name.removeprefix("not-assessed:") for name in config.allow}
+    gaps = [
+        item.control.id
+        for item in results.controls
+        if item.control.id in accepted
+        and any(result.state in {State.NOT_ASSESSED, State.MANUAL} for result in item.results)
+    ]
+    if gaps:
+        yield f"gaps accepted by --allow: {', '.join(gaps)}"
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}" + ("" if count == 1 else "s")

@@ -1,0 +1,116 @@
+"""Options add up or are refused, never lost; what a run says is true and complete."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.cli.options import config_of, in_parts
+from auditor.cli.telling import causes_of_gaps, tell_code, tell_results
+from auditor.config import Config
+from auditor.model import Gap, Severity
+from tests.cli.test_compare import answer
+from tests.evaluate.kit import catalog
+
+
+def given(**options: Any) -> Config:
+    return config_of({"config_file": Path("/dev/null"), **options})
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (("a",), ["a"]),
+        (("a", "b"), ["a", "b"]),
+        (("a,b", "c"), ["a", "b", "c"]),
+        (("a, b,", "a"), ["a", "b"]),
+        ("a,b", ["a", "b"]),
+    ],
+)
+def test_values_add_up(values: Any, expected: list[str]) -> None:
+    assert in_parts(values) == expected
+    assert given(control_ids=values).control_ids == expected
+
+
+def test_every_list_of_a_run_adds_up() -> None:
+    config = given(
+        regions=("eu-central-1", "us-east-1,us-east-2"), skip=("trail", "events"), formats=("html", "csv,pdf"),
+        frameworks=("a", "b,c"), allow=("not-assessed:x", "not-assessed:y"),
+    )  # fmt: skip
+    assert config.regions == ["eu-central-1", "us-east-1", "us-east-2"]
+    assert (config.skip, config.formats) == (["trail", "events"], ["html", "csv", "pdf"])
+    assert (config.frameworks, len(config.allow)) == (["a", "b", "c"], 2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--profile", "a", "--profile", "b"],
+        ["run", "--account", "111122223333", "--account", "222233334444"],
+        ["demo", "--out", "a", "-o", "b"],
+        ["trail", "verify", "--period", "2026-10", "--period", "2026-09"],
+    ],
+)
+def test_an_option_with_one_value_refuses_a_second(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = answer(capsys, *arguments)
+    assert code == 2
+    assert "was given twice" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("--waivers", ("waivers:\n- {control: iam-root-mfaa, resource: x, justification: long enough to be one, "
+         "owner: o, approver: a, ticket: t, expires: 2027-01-01}\n")),
+        ("--allow", ""),
+    ],
+)  # fmt: skip
+def test_an_exception_for_an_unknown_control_is_refused(
+    option: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("waivers.yaml").write_text(text)
+    value = "waivers.yaml" if option == "--waivers" else "not-assessed:iam-root-mfaa"
+    code, _, err = answer(capsys, "run", option, value)
+    assert code == 2
+    assert "did you mean iam-root-mfa?" in err
+
+
+def test_causes_of_gaps_are_grouped_and_counted() -> None:
+    gaps = [Gap("1", "eu-central-1", f"iam:Get{n}", "ExpiredToken", "m", "", "EV-1", (f"c{n}",)) for n in range(3)]
+    gaps.append(Gap("1", "us-east-1", "kms:DescribeKey", "AccessDenied", "m", "kms:DescribeKey", "EV-2", ("k",)))
+    causes = causes_of_gaps(gaps)
+    assert [(cause["error"], cause["calls"], cause["actions"]) for cause in causes] == [
+        ("ExpiredToken", 3, []),
+        ("AccessDenied", 1, ["kms:DescribeKey"]),
+    ]
+    assert causes[0]["controls"] == ["c0", "c1", "c2"]
+
+
+def test_a_run_tells_what_fails_and_what_was_let_through(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from auditor.run import judge, load_rules
+    from tests.cli.test_compare import SAMPLE
+
+    config = Config(frameworks=["cis-aws-5.0.0"], fail_on=Severity.CRITICAL)
+    results = judge(SAMPLE / "evidence", load_rules(config, catalog()))
+    tell_results(results)
+    tell_code(0, results, config)
+    told = capsys.readouterr().out
+    assert "  FAIL  critical" in told or "  FAIL  high" in told
+    assert "below --fail-on critical" in told
+    assert "every selected criterion" not in told
+
+
+def test_settings_are_shown_with_their_origin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUDITOR_PERIOD", "2026-Q3")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    Path("auditor.yaml").write_text("entity: A\nlimits:\n  concurrency: 7\n")
+    code, out, _ = answer(capsys, "config", "show")
+    assert code == 0
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert lines["period"].split()[1:] == ["2026-Q3", "AUDITOR_PERIOD"]
+    assert lines["limits.concurrency"].endswith("auditor.yaml:3")
+    assert "title" not in lines
