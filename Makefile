@@ -8,7 +8,7 @@ BROWSER = $(shell command -v chromedriver)
 MARKED = $(if $(BROWSER),,-m "not browser")
 
 .DEFAULT_GOAL := help
-.PHONY: compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
+.PHONY: check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ golden: dev ## Rewrite the texts that tests compare the reports with
 
 check: dev ## Fail when reports/sample is not what the sources produce
 	$(BIN)/python tools/sample.py --check
+
+questions: dev ## Rewrite docs/twenty-questions.md from the demo's trail
+	$(BIN)/python -m tools.event_questions
+
+check-questions: dev ## Fail when docs/twenty-questions.md is not what the demo answers
+	$(BIN)/python -m tools.event_questions --check
 
 readme: dev ## Rewrite the generated parts of README.md
 	$(BIN)/python tools/readme.py

@@ -7,7 +7,8 @@ from auditor.events.answer import Answer, plain
 from auditor.events.table import ROW
 
 _NAMED: Final = 20
-_WIDEST: Final = 60
+_WIDEST: Final = 48
+_HEAD: Final = 16
 
 
 def lines(answer: Answer, shown: Sequence[str]) -> Iterator[str]:
@@ -15,7 +16,8 @@ def lines(answer: Answer, shown: Sequence[str]) -> Iterator[str]:
     period = answer.period.document()
     yield f"{answer.title} ({answer.question}), [{period['start']}, {period['end']})"
     yield ""
-    columns = [name for name in answer.columns if name in shown or name not in ROW]
+    listed = "log_file" in answer.columns
+    columns = [name for name in answer.columns if not listed or name in shown or name not in ROW]
     if answer.rows:
         yield from _table(columns, answer.rows)
         yield ""
@@ -38,10 +40,15 @@ def lines(answer: Answer, shown: Sequence[str]) -> Iterator[str]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    cells = [[_cell(row[name])[:_WIDEST] for name in columns] for row in rows]
+    cells = [[_short(_cell(row[name])) for name in columns] for row in rows]
     widths = [max(len(name), *(len(row[index]) for row in cells)) for index, name in enumerate(columns)]
     for row in ([*columns], *cells):
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _short(text: str) -> str:
+    """Leave out the middle of a long text: the beginning tells what it is, the end which one."""
+    return text if len(text) <= _WIDEST else f"{text[:_HEAD]}...{text[_HEAD + 3 - _WIDEST :]}"
 
 
 def _cell(value: Any) -> str:

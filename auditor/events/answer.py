@@ -110,7 +110,7 @@ class Answer:
         if not count and not self.searched.records:
             return "No event was searched: this is no answer."
         found = "No row" if not count else f"{count:,} row{'' if count == 1 else 's'}"
-        more = ", cut at the limit" if self.truncated else ""
+        more = " (cut at the limit)" if self.truncated else ""
         if not self.searched.not_searched:
             return f"{found}{more}; all that was asked for was searched: {read}."
         if not count:

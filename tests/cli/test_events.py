@@ -9,6 +9,7 @@ import pytest
 
 from auditor.cli import _run
 from auditor.simulator.delivery import utc_text
+from tests.events.kit import store_of
 from tests.trail.bucket import START, filled, record
 from tests.trail.test_fetch import download
 from tools.schemas import FOLDER
@@ -98,9 +99,12 @@ def test_no_row_is_told_apart_from_not_looked_at(
     assert "# not searched: hours: " in csv
 
 
-def test_a_folder_with_nothing_is_no_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, text = ask(capsys, "root-activity", *from_folder(tmp_path))
-    assert code == 3
+def test_a_folder_with_nothing_is_refused_and_an_empty_store_is_no_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(["events", "root-activity", *map(str, from_folder(tmp_path))]) == 2
+    store_of(tmp_path / "store")
+    _, text = ask(capsys, "root-activity", "--store", tmp_path / "store")
     assert "No event was searched: this is no answer." in text
 
 
