@@ -241,6 +241,9 @@ class Asker:
         received = self._received(operation, call, parameters, first_page=first_page)
         if received.damaged:
             received = self._received(operation, call, parameters, first_page=first_page)
+        if operation.older and received.error is not None and _value_unknown(received.error):
+            call, parameters = operation.as_before(call), {**parameters, **operation.older}
+            received = self._received(operation, call, parameters, first_page=first_page)
         if operation.name == _BUCKETS:
             self._bucket_regions.update(_bucket_regions(received.pages))
         return Answer(
@@ -395,6 +398,14 @@ def _nameless(error: Exception) -> bool:
         seen.append(cause)
         cause = cause.__cause__ or cause.__context__
     return False
+
+
+_INVALID: Final = ("ValidationError", "ValidationException", "InvalidParameterValue", "InvalidParameterValueException")
+
+
+def _value_unknown(error: CallError) -> bool:
+    """Say whether a service refuses a value because its list of values does not have it yet."""
+    return error.code in _INVALID and "enum value set" in error.message
 
 
 def _bucket_regions(pages: Sequence[Any]) -> dict[str, str]:

@@ -288,7 +288,8 @@ class Library:
             missing = Missing(name, GLOBAL, "Malformed", f"its list of calls cannot be made: {error}", "", "")
             return Due(missing=((GLOBAL, missing),))
         there = tuple(call for call in calls if self._endpoint_of(call))
-        self._nowhere[name] = tuple(self._found[_identity(call)] for call in calls if call not in there)
+        gone = (self._stored(call) for call in calls if call not in there)
+        self._nowhere[name] = tuple(record for record in gone if record is not None)
         return Due(there, tuple(hidden))
 
     def nowhere(self, operation: str, region: str | None = None) -> tuple[Record, ...]:
@@ -301,7 +302,7 @@ class Library:
 
         Where it answered anything, it does; where all others are silent as well, the network is to blame.
         """
-        record = self._found.get(_identity(call))
+        record = self._stored(call)
         if record is None or record.error is None:
             return True
         service, error = self._operations[call.operation].service, record.error
@@ -375,7 +376,7 @@ class Library:
             EvidenceMissing: it is not there, ended in an error, or lacks a key that every page must have.
         """
         operation = self._operations[call.operation]
-        record = self._found.get(_identity(call))
+        record = self._stored(call)
         if record is None:
             raise EvidenceMissing(self._missing(call, "NotCollected", "no answer was stored"))
         if record.absent and absent_ok:
@@ -386,6 +387,13 @@ class Library:
             raise EvidenceMissing(self._missing(call, code, message, record.ref))
         self._check_shape(record, operation)
         return record
+
+    def _stored(self, call: Call) -> Record | None:
+        """Return what was stored of a call, or of the call that was made where the service is older."""
+        found = self._found.get(_identity(call))
+        if found is None and (before := self._operations[call.operation].as_before(call)) is not call:
+            return self._found.get(_identity(before))
+        return found
 
     def _missing(self, call: Call, code: str, message: str, ref: str = "") -> Missing:
         action = self._operations[call.operation].action if mendable(code, message) else ""
@@ -398,7 +406,7 @@ class Library:
 
     def fragments(self, call: Call) -> tuple[Record, tuple[Any, ...]] | None:
         """Return what was stored of an answer that broke off: it shows what it holds, and nothing of the rest."""
-        record = self._found.get(_identity(call))
+        record = self._stored(call)
         if record is None or record.absent or record.error is None or not record.pages:
             return None
         return record, self.pages(record)

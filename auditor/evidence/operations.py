@@ -5,7 +5,7 @@ notice a call whose answer is missing. Knows no SDK and no network.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -77,11 +77,19 @@ class Operation:
     """
     first_page: bool = False
     """Only the first page is asked for: it holds all that is wanted, however many more there are."""
+    older: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters to ask with instead where the service does not know a value of the usual ones yet."""
 
     @property
     def parents(self) -> tuple[str, ...]:
         """Names of the operations without whose answers its calls cannot be listed, in order."""
         return tuple(source.operation for source in self.for_each if not source.optional)
+
+    def as_before(self, call: "Call") -> "Call":
+        """Return a call as it is made where the service is older; the call itself where that makes no difference."""
+        if not self.older:
+            return call
+        return Call(call.operation, call.region, tuple(sorted({**dict(call.parameters), **self.older}.items())))
 
     @property
     def planned(self) -> bool:
@@ -253,6 +261,7 @@ class _OperationFile(BaseModel):
     produced: bool = False
     confirms: list[str] = Field(default_factory=list)
     first_page: bool = False
+    older: dict[str, Any] = Field(default_factory=dict)
 
 
 def load_operations(path: Path) -> dict[str, Operation]:
@@ -325,6 +334,7 @@ def _operation(name: str, parsed: _OperationFile) -> Operation:
         produced=parsed.produced,
         confirms=tuple(parsed.confirms),
         first_page=parsed.first_page,
+        older=parsed.older,
     )
 
 

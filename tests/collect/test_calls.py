@@ -376,3 +376,24 @@ def test_an_endpoint_whose_name_does_not_exist_is_told_from_one_out_of_reach(
     aws.script("cloudtrail:DescribeTrails", NO_TRAILS)
     collection.collect(TRAILS, KEYS)
     assert code(the(collection, "kms:ListKeys")) == expected
+
+
+def test_a_service_that_does_not_know_a_value_yet_is_asked_without_it(aws: FakeAws, collection: Collection) -> None:
+    def older(asked: Any) -> Reply:
+        if asked.parameters["logGroupClass"] == "FUTURE":
+            return refused("ValidationException", "Member must satisfy enum value set: [STANDARD]")
+        return ok({"logGroups": [{"logGroupName": "trail"}]})
+
+    aws.script("logs:DescribeLogGroups", older)
+    asked = replace(GROUPS, parameters={"logGroupClass": "FUTURE"}, older={"logGroupClass": "STANDARD"})
+    collection.collect(asked)
+    record = the(collection, "logs:DescribeLogGroups")
+    assert (record.complete, dict(record.call.parameters)) == (True, {"logGroupClass": "STANDARD"})
+
+
+@pytest.mark.parametrize(("code_", "message"), [("AccessDenied", "enum value set"), ("ValidationException", "no such")])
+def test_any_other_refusal_is_taken_as_it_is(aws: FakeAws, collection: Collection, code_: str, message: str) -> None:
+    aws.script("logs:DescribeLogGroups", refused(code_, message))
+    collection.collect(replace(GROUPS, parameters={"logGroupClass": "FUTURE"}, older={"logGroupClass": "STANDARD"}))
+    record = the(collection, "logs:DescribeLogGroups")
+    assert (code(record), dict(record.call.parameters)) == (code_, {"logGroupClass": "FUTURE"})

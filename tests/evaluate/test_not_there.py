@@ -120,6 +120,17 @@ def test_a_feature_that_has_not_arrived_leaves_no_monitoring_control_open(
     assert any(item.evidence for item in result.results)
 
 
+@pytest.mark.parametrize("control", MONITORING)
+def test_alarms_are_read_where_log_alarms_have_not_arrived(control: str) -> None:
+    world = watched(pattern_for(control))
+    alarms = [(call, said) for call, said in world.answers.values() if call.operation == "cloudwatch:DescribeAlarms"]
+    world = world.without("cloudwatch:DescribeAlarms")
+    for call, said in alarms:
+        older = ["MetricAlarm", "CompositeAlarm"]
+        world = world.says("cloudwatch:DescribeAlarms", *said.pages, region=call.region, AlarmTypes=older)
+    assert world.judge(control).state is State.PASS
+
+
 def test_a_feature_that_has_not_arrived_does_not_pass_what_fails() -> None:
     result = watched().refuses_all("cloudwatch:ListAlarmMuteRules", "UnknownOperationException").judge(MONITORING[0])
     assert result.state is State.FAIL
