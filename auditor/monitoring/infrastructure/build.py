@@ -36,12 +36,9 @@ from auditor.policies.document import Policy, read_policy
 NOW = datetime(2000, 1, 1, tzinfo=UTC)
 """Code has no time; delivery is taken to be current."""
 
-_ALLOWED = read_policy(
-    {"Statement": {"Effect": "Allow", "Principal": "*", "Action": ["sns:Publish", "lambda:InvokeFunction"]}}
-)
-"""Stands for the policy that AWS gives a topic without one, and for what lets a rule call a function."""
+_ALLOWED = read_policy({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*"}})
+"""Stands for the policy that AWS gives a topic without one, and for those of functions and keys that are not read."""
 
-_KEY = read_policy({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kms:*"}})
 _OUTSIDE = text_of("AWS::SNS::Topic", "a topic outside this code", "arn", None)
 _MATCHES_NOTHING = '{ $.eventName = "" }'
 _DETECTORS = ("AWS::Logs::MetricFilter", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
@@ -333,7 +330,7 @@ class _Builder:
         listed = [one for one in as_aws.listed(values.get("Subscription")) if isinstance(one, Mapping)]
         said = tuple(Subscription("arn:taken-to-confirm", as_aws.text(one.get("Protocol"), "sns")) for one in listed)
         policy = self.policy_of(values.get("Policy"))
-        self.topics[arn] = Topic(arn, policy, key, said, cipher=Key(key, _KEY) if key else None)
+        self.topics[arn] = Topic(arn, policy, key, said, cipher=Key(key, _ALLOWED) if key else None)
         if key and not key.endswith("alias/aws/sns"):
             self.assumed["Keys of topics are taken to let CloudWatch use them, where this code does not tell."] = None
 
@@ -360,7 +357,9 @@ class _Builder:
         kind = values.get("LogGroupClass")
         self.known_as(resource, name)
         standard = kind is None or (isinstance(kind, Unknown) and self.hopeful)
-        self.groups[name] = Group(name, REGION, "STANDARD" if standard else as_aws.text(kind, "of an open class"))
+        known = "STANDARD" if standard else as_aws.text(kind, "of an open class")
+        for called in (name, resource.address):  # a reference to a group with an open name is its address
+            self.groups[called] = Group(called, REGION, known)
 
     def trail(self, resource: Resource, values: Mapping[str, Any]) -> None:
         self.trails.append(trail_of(resource, values, self.group_name, hopeful=self.hopeful, now=NOW))

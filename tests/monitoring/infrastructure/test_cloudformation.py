@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from auditor.base.errors import UsageError
@@ -569,3 +569,121 @@ def test_templates_that_go_in_circles_or_grow_without_end_end(tmp_path: Path) ->
     for number in range(8):
         loop = {f"Fn::ForEach::L{number}": [f"I{number}", [str(one) for one in range(30)], loop]}
     assert read_cloudformation(json.dumps({"Resources": loop})).unread
+
+
+CLOUDWATCH = {"Service": "cloudwatch.amazonaws.com"}
+PUBLISH = {"Effect": "Allow", "Principal": CLOUDWATCH, "Action": "sns:Publish", "Resource": {"Ref": "T"}}
+USE = {"Effect": "Allow", "Principal": CLOUDWATCH, "Action": "kms:*", "Resource": "*"}
+PROPERTIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "F": (
+        "AWS::Logs::MetricFilter",
+        {
+            "FilterName": "f",
+            "LogGroupName": {"Ref": "G"},
+            "FilterPattern": PATTERN,
+            "MetricTransformations": [
+                {"MetricNamespace": "A", "MetricName": "m", "MetricValue": "1", "DefaultValue": 0, "Unit": "None"}
+            ],
+        },
+    ),
+    "A": (
+        "AWS::CloudWatch::Alarm",
+        {
+            "AlarmName": "a",
+            "Namespace": "A",
+            "MetricName": "m",
+            "Statistic": "Sum",
+            "Period": 300,
+            "EvaluationPeriods": 1,
+            "DatapointsToAlarm": 1,
+            "Threshold": 1,
+            "TreatMissingData": "notBreaching",
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "ActionsEnabled": True,
+            "AlarmActions": [{"Ref": "T"}],
+        },
+    ),
+    "T": ("AWS::SNS::Topic", {"TopicName": "t", "KmsMasterKeyId": {"Ref": "K"}}),
+    "K": ("AWS::KMS::Key", {"KeyPolicy": {"Statement": [USE]}}),
+    "P": ("AWS::SNS::TopicPolicy", {"Topics": [{"Ref": "T"}], "PolicyDocument": {"Statement": [PUBLISH]}}),
+    "G": ("AWS::Logs::LogGroup", {"LogGroupName": "g", "LogGroupClass": "STANDARD"}),
+    "Tr": (
+        "AWS::CloudTrail::Trail",
+        {
+            "TrailName": "t",
+            "IsLogging": True,
+            "IsMultiRegionTrail": True,
+            "IncludeGlobalServiceEvents": True,
+            "CloudWatchLogsLogGroupArn": {"Fn::GetAtt": ["G", "Arn"]},
+            "EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": True}],
+        },
+    ),
+}
+WHOLE: dict[str, Any] = {
+    "Parameters": {"Open": {"Type": "String"}},
+    "Resources": {name: {"Type": kind, "Properties": values} for name, (kind, values) in PROPERTIES.items()},
+}
+WRONG: dict[tuple[str, ...], Any] = {
+    ("F", "Properties", "FilterPattern"): "{ $.eventName = DeleteTrail }",
+    ("A", "Properties", "ActionsEnabled"): False,
+    ("A", "Properties", "Threshold"): 9,
+    ("K", "Properties", "KeyPolicy"): {"Statement": []},
+    ("P", "Properties", "PolicyDocument"): {"Statement": []},
+    ("G", "Properties", "LogGroupClass"): "INFREQUENT_ACCESS",
+    ("Tr", "Properties", "IsLogging"): False,
+}
+Place = tuple[str | int, ...]
+
+
+def places_in(value: Any, place: Place = ()) -> list[Place]:
+    """Return where a value can be replaced by an open one."""
+    found: list[Place] = [place] if len(place) > 2 else []
+    if isinstance(value, dict) and not {"Ref", "Fn::GetAtt"} & value.keys():
+        return found + [one for key in value for one in places_in(value[key], (*place, key)) if key != "Type"]
+    if isinstance(value, list):
+        return found + [one for number, item in enumerate(value) for one in places_in(item, (*place, number))]
+    return found
+
+
+def changed(template: Any, place: Place, value: Any) -> Any:
+    copy = json.loads(json.dumps(template))
+    inner = copy["Resources"]
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return copy
+
+
+PLACES = places_in(WHOLE["Resources"])
+
+
+def test_a_whole_template_is_covered_and_each_mistake_is_not() -> None:
+    assert len(PLACES) > 50
+    assert state(read_cloudformation(json.dumps(WHOLE))) is State.OK
+    for place, value in WRONG.items():
+        assert state(read_cloudformation(json.dumps(changed(WHOLE, place, value)))) is State.BROKEN
+
+
+@settings(deadline=None, max_examples=70)
+@given(st.sampled_from(PLACES), st.booleans())
+def test_an_open_value_never_decides_against_what_is_right(place: Place, whole: bool) -> None:
+    template = changed(WHOLE, place, {"Ref": "Open"})
+    if whole:
+        template = {
+            **changed(WHOLE, (place[0], "Condition"), "C"),
+            "Conditions": {"C": {"Fn::Equals": [{"Ref": "Open"}, "x"]}},
+        }
+    found = answer(read_cloudformation(json.dumps(template), "t.json"))
+    assert found.state is not State.BROKEN
+    if found.state is State.UNKNOWN:
+        assert "t.json:" in found.reason
+
+
+@settings(deadline=None, max_examples=70)
+@given(st.sampled_from(sorted(WRONG)), st.sampled_from(PLACES))
+def test_an_open_value_never_covers_what_is_wrong(mistake: tuple[str, ...], place: Place) -> None:
+    assume(place[2] not in {"AlarmActions", "KmsMasterKeyId", "Topics"})  # another topic or key need not be wrong
+    wrong = changed(WHOLE, mistake, WRONG[mistake])
+    if place[: len(mistake)] != mistake:
+        wrong = changed(wrong, place, {"Ref": "Open"})
+    assert state(read_cloudformation(json.dumps(wrong))) is not State.OK
