@@ -188,6 +188,8 @@ class _Builder:
 
     def group_name(self, value: Any) -> str:
         text = self.text(value, "the log group")
+        if isinstance(value, Unknown):
+            return _as_group(text)
         return text.split(":")[6] if text.startswith("arn:") and text.count(":") > 5 else text  # noqa: PLR2004
 
     # -- alarms
@@ -459,7 +461,11 @@ class _Builder:
         """Return the trails: those of the code, and one that is assumed where the code does not contradict."""
         names = list(dict.fromkeys(one.group for one in (*self.filters, *(made for made, _ in self.open_filters))))
         delivering = {trail.group_arn.split(":")[6] for trail in self.trails if trail.group_arn}
-        opened = {f"{one.scope}{one.name}" for resource in self.code.resources for one in unknowns(resource.properties)}
+        opened = {
+            _as_group(f"{one.scope}{one.name}")
+            for resource in self.code.resources
+            for one in unknowns(resource.properties)
+        }
         found = list(self.trails)
         for name in names or ["the log group"]:
             contradicted = name in delivering or (
@@ -507,6 +513,11 @@ def _hopeful_number(value: Any) -> float | None:
 
 def _comparison(value: Any) -> str:
     return "GreaterThanOrEqualToThreshold" if isinstance(value, Unknown) else as_aws.text(value, "")
+
+
+def _as_group(name: str) -> str:
+    """Return an open name so that it can stand in an ARN."""
+    return name.replace(":", " ")
 
 
 def _may_be(series: Series, one: Filter, opened: set[str]) -> bool:

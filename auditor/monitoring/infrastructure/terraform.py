@@ -178,9 +178,9 @@ class _Reader:
         if {"source_policy_documents", "override_policy_documents", "source_json", "override_json"} & values.keys():
             return Unknown(_path(block), f"{block['__tfmeta']['filename']}:{block['__tfmeta']['line_start']}")
         statements = values.get("statement", [])
-        listed = statements if isinstance(statements, list) else [statements]
-        document = {"Statement": [one if isinstance(one, Unknown) else _statement(one) for one in listed]}
-        return next(unknowns(document), None) or json.dumps(document)
+        if (open_ := next(unknowns(statements), None)) is not None:
+            return open_
+        return json.dumps({"Statement": [_statement(one) for one in _listed(statements)]})
 
 
 class _Value:

@@ -359,6 +359,25 @@ def test_a_trail_in_the_same_code_counts_for_and_against(
     assert state(read_terraform(folder(tmp_path, text))) is expected
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param('"${aws_cloudwatch_log_group.trail.arn}:*"', 'try(data.x_y.z.v, "a:b:*")', id="group"),
+        pytest.param('= "Service"', "= var.open", id="kind-of-principal"),
+        pytest.param('identifiers = ["cloudwatch.amazonaws.com"]', "identifiers = module.none.v", id="principals"),
+        pytest.param("data.aws_iam_policy_document.topic.json", "try(data.x_y.z.json, null)", id="policy"),
+        pytest.param("is_multi_region_trail      = true", "is_multi_region_trail = data.x_y.z.v", id="regions"),
+    ],
+)
+def test_an_open_value_never_decides_against_what_is_right(old: str, new: str, tmp_path: Path) -> None:
+    text = MAIN + TRAIL % "" + POLICY % "cloudwatch.amazonaws.com"
+    assert old in text
+    found = answer(read_terraform(folder(tmp_path, text.replace(old, new))))
+    assert found.state is State.UNKNOWN
+    assert "main.tf:" in found.reason
+    assert "Unknown" not in found.reason
+
+
 def test_a_mute_rule_keeps_alarms_back(tmp_path: Path) -> None:
     mute = """
 resource "aws_cloudwatch_alarm_mute_rule" "nightly" {
