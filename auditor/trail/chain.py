@@ -7,12 +7,13 @@ structure" (starting, final and empty digests), and the attacks listed in ``docs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from auditor.trail.digest import CheckedDigest, Pointer, Proof, finding, prove_by_successor
 from auditor.trail.findings import Finding
 from auditor.trail.gaps import Gap, Hourly, Span
-from auditor.trail.names import Identity, Place, parse_digest_key
+from auditor.trail.names import Identity, Location, Place, parse_digest_key
 from auditor.trail.retention import Expired
 
 
@@ -71,14 +72,15 @@ def link(
     for backfill in (False, True):
         part = _prove_backwards([item for item in ordered if item.name.backfill is backfill])
         settled += part
-        findings += _compare_links(identity, part, missing, bound)
+        findings += _compare_links(part, missing, bound)
     settled.sort(key=lambda item: (item.end, item.start, item.bucket, item.key))
     hourly = Hourly(identity, tuple(item for item in settled if not item.name.backfill), missing, span, expired)
     restarts = (
         _link_finding(item, "chain_restarted", f"a link to {before.key}", "no link")
         for item, before in hourly.restarts()
     )
-    return Linked(identity, tuple(settled), (*findings, *restarts), hourly.gaps())
+    again = _made_again([item for item in hourly.digests if item.proof is Proof.VALID])
+    return Linked(identity, tuple(settled), (*findings, *restarts, *again), hourly.gaps())
 
 
 # (1) ------------------------------------------------------------------------------------------------------------
@@ -98,9 +100,7 @@ def _prove_backwards(ordered: list[CheckedDigest]) -> list[CheckedDigest]:
 # (2) ------------------------------------------------------------------------------------------------------------
 
 
-def _compare_links(
-    identity: Identity, ordered: Sequence[CheckedDigest], missing: frozenset[Place], expired: datetime
-) -> list[Finding]:
+def _compare_links(ordered: Sequence[CheckedDigest], missing: frozenset[Place], expired: datetime) -> list[Finding]:
     by_place = {(item.bucket, item.key): item for item in ordered}
     found: list[Finding] = []
     for index, item in enumerate(ordered):
@@ -108,7 +108,7 @@ def _compare_links(
         if pointer is None:
             continue
         place = (pointer.bucket, pointer.key)
-        if not _same_chain(identity, pointer):
+        if not _same_chain(item, pointer):
             found.append(_link_finding(item, "link_foreign", "a digest of the same chain", f"{pointer.key}"))
         elif place in by_place:
             found += _compare(item, by_place[place], pointer)
@@ -118,13 +118,13 @@ def _compare_links(
     return found
 
 
-def _same_chain(identity: Identity, pointer: Pointer) -> bool:
-    name = parse_digest_key(pointer.key)
+def _same_chain(item: CheckedDigest, pointer: Pointer) -> bool:
+    name, own = parse_digest_key(pointer.key), item.name
     return name is not None and (name.trail, name.home_region, name.account, name.region) == (
-        identity.trail,
-        identity.home_region,
-        identity.account,
-        identity.region,
+        own.trail,
+        own.home_region,
+        own.account,
+        own.region,
     )
 
 
@@ -156,9 +156,26 @@ def _compare(item: CheckedDigest, target: CheckedDigest, pointer: Pointer) -> li
         )
     if digest is not None and digest.end > item.start:
         found.append(_link_finding(item, "link_overlap", f"a start at {digest.end:%H:%M:%S}", f"{item.start:%H:%M:%S}"))
-    if (target.bucket, target.name.location_prefix) != (item.bucket, item.name.location_prefix):
-        before = f"{target.bucket}/{target.name.location_prefix}"
-        found.append(_link_finding(item, "location_changed", before, f"{item.bucket}/{item.name.location_prefix}"))
+    if (before := _place(target)) != (after := _place(item)):
+        found.append(_link_finding(item, "location_changed", before, after))
+    return found
+
+
+def _place(item: CheckedDigest) -> str:
+    return f"{item.bucket}/{Location(item.bucket, item.name.location_prefix, item.name.organization).base()}"
+
+
+def _made_again(proved: Sequence[CheckedDigest]) -> list[Finding]:
+    """Name where a chain begins again in another place or from another home Region, with no link to what was before."""
+    found = []
+    for before, item in pairwise(proved):
+        if item.pointer is not None:
+            continue
+        if before.name.home_region != item.name.home_region:
+            homes = (before.name.home_region, item.name.home_region)
+            found.append(_link_finding(item, "home_region_changed", *homes))
+        elif _place(before) != _place(item):
+            found.append(_link_finding(item, "location_changed", _place(before), _place(item)))
     return found
 
 
@@ -188,6 +205,7 @@ _LINK_SENTENCES: Final[Mapping[str, str]] = {
     "link_signature_mismatch": "Digest file {key} carries another signature than its successor records.",
     "link_overlap": "Digest file {key} begins before its predecessor ends: {found}, where {expected} was expected.",
     "location_changed": "From digest file {key} on, the trail writes to {found}; before, to {expected}.",
+    "home_region_changed": "With digest file {key}, the trail was made again in {found}; its home was {expected}.",
     "link_skips_digest": "Digest file {key} is skipped by the chain: {found}.",
     "chain_restarted": "Digest file {key} starts a new chain, although the previous digest ends where it begins.",
 }

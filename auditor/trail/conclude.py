@@ -182,6 +182,10 @@ def _unanswered_findings(scope: TrailScope) -> Iterator[Finding]:
 def _run_findings(context: Context, steps: Steps) -> Iterator[Finding]:
     scope = context.scope
     yield from _unanswered_findings(scope)
+    if scope.read_from:
+        written, read = scope.location.bucket, scope.read_from
+        sentence = f"The digests were written to bucket {written} and are read from bucket {read}."
+        yield Finding("evidence_relocated", "", scope.account, "", None, written, read, "shown", sentence)
     start = f"{scope.trail}_{scope.home_region}_"
     for key, target in steps.links.targets.items():
         foreign = steps.survey.listing.of(target).foreign.values()

@@ -81,71 +81,129 @@ def scopes_of_place(source: ObjectSource, bucket: str, prefix: str, wanted: Want
             place = f"{bucket or 'the folder'}/{prefix}"
             raise CollectionError(f"{place} cannot be listed ({problem.code})", hint="check the endpoint") from problem
         prefixes = []  # the verification says the same of each listing that it needs
-    found: dict[tuple[str, str, str, Location], set[str]] = {}
-    everywhere: set[tuple[str, str]] = set()
+    found = _seen(source, bucket, prefixes, wanted)
+    if not found:
+        return (_nothing(source, bucket, prefixes or [prefix], wanted),)
+    everywhere = {(seen.trail, seen.home) for seen in found if seen.elsewhere}
+    if everywhere and not wanted.regions:
+        wanted = replace(wanted, everywhere=cache(wanted.everywhere))
+    return tuple(_scope(source, history, wanted) for history in histories(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the names of digests say of one trail in one place.
+
+    Args:
+        trail: its name.
+        home: its home Region.
+        owner: the account whose folder it is; empty in the folder of an organization, where several write.
+        location: the place.
+        accounts: whose digests lie there.
+        first: end of the oldest digest seen, and
+        last: of the youngest one.
+        elsewhere: whether some come from other Regions than the home Region.
+    """
+
+    trail: str
+    home: str
+    owner: str
+    location: Location
+    accounts: tuple[str, ...]
+    first: datetime
+    last: datetime
+    elsewhere: bool
+
+    def order(self) -> tuple[object, ...]:
+        """Sort by name, home and owner, then by place."""
+        place = self.location
+        return (self.trail, self.home, self.owner, place.bucket, place.prefix, place.organization or "")
+
+
+def histories(found: Sequence[Seen]) -> list[tuple[Seen, ...]]:
+    """Put together what is the same trail in several places, oldest first.
+
+    A name is one trail while owner and home Region stay: an account cannot have two. With another home Region, or as an
+    organization's, it is the same one only where it began after the other had ended.
+    """
+    groups: list[list[Seen]] = []
+    for seen in sorted(found, key=lambda item: (item.first, item.last, item.order())):
+        group = next((group for group in groups if all(_continues(seen, earlier) for earlier in group)), None)
+        if group is None:
+            groups.append([seen])
+        else:
+            group.append(seen)
+    ordered = sorted(groups, key=lambda group: min(item.order() for item in group))
+    return [tuple(sorted(group, key=lambda item: (item.last, item.first, item.order()))) for group in ordered]
+
+
+def _continues(seen: Seen, earlier: Seen) -> bool:
+    if seen.trail != earlier.trail or seen.location.bucket != earlier.location.bucket:
+        return False
+    if seen.owner and earlier.owner and seen.owner != earlier.owner:
+        return False
+    if seen.home == earlier.home and seen.owner == earlier.owner:
+        return seen.location != earlier.location
+    related = bool(set(seen.accounts) & set(earlier.accounts))
+    return related and seen.first > earlier.last
+
+
+def _seen(source: ObjectSource, bucket: str, prefixes: Sequence[str], wanted: Wanted) -> list[Seen]:
+    found: dict[tuple[str, str, str, Location], Seen] = {}
     for base in prefixes:
         for location in _locations(source, bucket, base):
             for account in _accounts(source, location, wanted):
                 if wanted.owner and not location.organization and account != wanted.owner:
                     continue
-                for trail, home, region in _trails(source, location, account, wanted):
-                    owner = "" if location.organization else account
-                    if region != home:
-                        everywhere.add((trail, home))
-                    found.setdefault((trail, home, owner, location), set()).add(account)
-    if not found:
-        return (_nothing(source, bucket, prefixes or [prefix], wanted),)
-    if everywhere and not wanted.regions:
-        wanted = replace(wanted, everywhere=cache(wanted.everywhere))
-    return tuple(
-        _scope(
-            source,
-            trail,
-            home,
-            location,
-            sorted(accounts),
-            wanted,
-            wanted.regions or (wanted.everywhere() if (trail, home) in everywhere else ()),
-            everywhere=(trail, home) in everywhere and not wanted.regions,
-        )
-        for (trail, home, _, location), accounts in sorted(found.items(), key=lambda item: _order(item[0]))
-    )
+                owner = "" if location.organization else account
+                for (trail, home, region), (first, last) in _trails(source, location, account, wanted).items():
+                    new = Seen(trail, home, owner, location, (account,), first, last, region != home)
+                    known = found.get((trail, home, owner, location), new)
+                    found[trail, home, owner, location] = replace(
+                        new,
+                        accounts=tuple(sorted({*known.accounts, account})),
+                        first=min(known.first, first),
+                        last=max(known.last, last),
+                        elsewhere=known.elsewhere or new.elsewhere,
+                    )
+    return list(found.values())
 
 
-def _order(key: tuple[str, str, str, Location]) -> tuple[str, ...]:
-    trail, home, owner, location = key
-    return (trail, home, owner, location.bucket, location.prefix, location.organization or "")
-
-
-def _scope(
-    source: ObjectSource,
-    trail: str,
-    home: str,
-    location: Location,
-    accounts: Sequence[str],
-    wanted: Wanted,
-    regions: tuple[str, ...],
-    *,
-    everywhere: bool,
-) -> TrailScope:
-    bucket, prefix = location.bucket, location.prefix
-    if not bucket:
-        bucket = _signed_bucket(source, trail, home, location, accounts[0], wanted)
-        if bucket and f"{prefix}/".startswith(f"{bucket}/"):
-            prefix = prefix[len(bucket) + 1 :]  # the folder holds one folder per bucket
+def _scope(source: ObjectSource, history: Sequence[Seen], wanted: Wanted) -> TrailScope:
+    """Return the scope of a trail, with the places it wrote to before."""
+    now = history[-1]
+    everywhere = any(seen.elsewhere for seen in history) and not wanted.regions
+    accounts = sorted({account for seen in history for account in seen.accounts})
+    owners = [seen.owner for seen in history if seen.owner]
+    owner = wanted.owner or (owners[-1] if owners else accounts[0])
+    bucket, prefix = now.location.bucket, now.location.prefix
+    signed = _signed_bucket(source, now, wanted)
+    written = signed or bucket
+    strip = signed if not bucket and signed and f"{prefix}/".startswith(f"{signed}/") else ""
+    places = [_renamed(seen.location, written, strip) for seen in history]
+    place, earlier = places[-1], places[:-1]
     return TrailScope(
-        trail,
-        home,
-        Location(bucket, prefix, location.organization),
+        now.trail,
+        now.home,
+        place,
         wanted.start,
         wanted.end,
-        wanted.owner or accounts[0],
-        owner_known=bool(wanted.owner) or location.organization is None,
+        owner,
+        owner_known=bool(wanted.owner) or all(seen.owner for seen in history),
         accounts=tuple(wanted.accounts or accounts),
-        regions=regions,
+        regions=wanted.regions or (wanted.everywhere() if everywhere else ()),
         discover_regions=not wanted.regions,
         everywhere=everywhere,
+        more_locations=tuple(dict.fromkeys(location for location in earlier if location != place)),
+        former_homes=tuple(dict.fromkeys(seen.home for seen in reversed(history[:-1]) if seen.home != now.home)),
+        read_from=bucket if bucket and written != bucket else "",
     )
+
+
+def _renamed(location: Location, bucket: str, strip: str) -> Location:
+    """Return a place under the bucket's own name; a folder may hold one folder per bucket."""
+    below = f"{location.prefix}/".startswith(f"{strip}/") if strip else False
+    return Location(bucket, location.prefix[len(strip) + 1 :] if below else location.prefix, location.organization)
 
 
 def _nothing(source: ObjectSource, bucket: str, prefixes: Sequence[str], wanted: Wanted) -> TrailScope:
@@ -201,27 +259,40 @@ def _accounts(source: ObjectSource, location: Location, wanted: Wanted) -> list[
     return [name for name in names if not wanted.accounts or name in wanted.accounts]
 
 
-def _trails(source: ObjectSource, location: Location, account: str, wanted: Wanted) -> list[tuple[str, str, str]]:
-    """Return name and home Region of the trails with digests there, and each Region they have some from."""
-    found: set[tuple[str, str, str]] = set()
+def _trails(
+    source: ObjectSource, location: Location, account: str, wanted: Wanted
+) -> dict[tuple[str, str, str], tuple[datetime, datetime]]:
+    """Return name, home Region and Region of the trails with digests there, each with the first and last of them."""
+    found: dict[tuple[str, str, str], tuple[datetime, datetime]] = {}
     for region in _folders(source, location, f"{account}/CloudTrail-Digest/"):
         if not is_region(region):
             continue
-        for day in list(days(wanted.start, wanted.end + timedelta(hours=3)))[:SAMPLE_DAYS]:
-            found |= {(*name, region) for name in _names_of_day(source, location, account, region, day)}
-    return sorted(item for item in found if wanted.trail in {"", item[0]} and wanted.home in {"", item[1]})
+        for day in _days(wanted):
+            for (trail, home), (first, last) in _names_of_day(source, location, account, region, day).items():
+                if wanted.trail not in {"", trail} or wanted.home not in {"", home}:
+                    continue
+                known = found.get((trail, home, region), (first, last))
+                found[trail, home, region] = (min(known[0], first), max(known[1], last))
+    return found
+
+
+def _days(wanted: Wanted) -> list[datetime]:
+    """Return the days whose digests are looked at: all of them, or the first and last ones of a long period."""
+    every = list(days(wanted.start, wanted.end + timedelta(hours=3)))
+    return every if len(every) <= SAMPLE_DAYS else [*every[: SAMPLE_DAYS // 2], *every[-SAMPLE_DAYS // 2 :]]
 
 
 def _names_of_day(
     source: ObjectSource, location: Location, account: str, region: str, day: datetime
-) -> set[tuple[str, str]]:
+) -> dict[tuple[str, str], tuple[datetime, datetime]]:
     folder = f"{location.folder(account, 'CloudTrail-Digest', region)}{day:%Y/%m/%d}/"
-    found: set[tuple[str, str]] = set()
+    found: dict[tuple[str, str], tuple[datetime, datetime]] = {}
     try:
         for number, row in enumerate(source.objects(location.bucket, folder, "")):
             name = parse_digest_key(row.key)
             if name is not None:
-                found.add((name.trail, name.home_region))
+                first, last = found.get((name.trail, name.home_region), (name.end, name.end))
+                found[name.trail, name.home_region] = (min(first, name.end), max(last, name.end))
             if number >= ROWS_PER_DAY:
                 break
     except Unavailable:
@@ -229,19 +300,28 @@ def _names_of_day(
     return found
 
 
-def _signed_bucket(
-    source: ObjectSource, trail: str, home: str, location: Location, account: str, wanted: Wanted
-) -> str:
-    """Ask the digests of a folder for the bucket they were signed for; the signature will confirm or refute it."""
-    for region in _folders(source, location, f"{account}/CloudTrail-Digest/"):
-        for day in list(days(wanted.start, wanted.end + timedelta(hours=3)))[:SAMPLE_DAYS]:
-            folder = f"{location.folder(account, 'CloudTrail-Digest', region)}{day:%Y/%m/%d}/"
-            for row in source.objects(location.bucket, folder, ""):
-                name = parse_digest_key(row.key)
-                if name is None or (name.trail, name.home_region) != (trail, home):
-                    continue
-                if bucket := _bucket_in(source, location.bucket, row.key):
-                    return bucket
+def _signed_bucket(source: ObjectSource, seen: Seen, wanted: Wanted) -> str:
+    """Ask a digest of a place for the bucket it was signed for; the signature will confirm or refute it."""
+    location = seen.location
+    for account in seen.accounts[:1]:
+        for region in _folders(source, location, f"{account}/CloudTrail-Digest/"):
+            for day in _days(wanted):
+                folder = f"{location.folder(account, 'CloudTrail-Digest', region)}{day:%Y/%m/%d}/"
+                if found := _bucket_of_day(source, seen, folder):
+                    return found
+    return ""
+
+
+def _bucket_of_day(source: ObjectSource, seen: Seen, folder: str) -> str:
+    try:
+        for row in source.objects(seen.location.bucket, folder, ""):
+            name = parse_digest_key(row.key)
+            if name is None or (name.trail, name.home_region) != (seen.trail, seen.home):
+                continue
+            if found := _bucket_in(source, seen.location.bucket, row.key):
+                return found
+    except Unavailable:
+        pass
     return ""
 
 
@@ -288,14 +368,12 @@ def scope_of_trail(
         raise UsageError("cloudtrail:DescribeTrails did not say where the trail writes to")
     arn, home = str(trail["TrailARN"]), str(trail["HomeRegion"])
     regions = wanted.regions or (tuple(enabled_regions) if trail.get("IsMultiRegionTrail") else (home,))
+    plain = Location(str(trail["S3BucketName"]), str(trail.get("S3KeyPrefix") or "").strip("/"))
+    of_organization = bool(trail.get("IsOrganizationTrail"))
     return TrailScope(
         str(trail["Name"]),
         home,
-        Location(
-            str(trail["S3BucketName"]),
-            str(trail.get("S3KeyPrefix") or "").strip("/"),
-            (organization or None) if trail.get("IsOrganizationTrail") else None,
-        ),
+        replace(plain, organization=(organization or None) if of_organization else None),
         wanted.start,
         wanted.end,
         (arn.split(":") + [""] * 5)[4],
@@ -304,6 +382,8 @@ def scope_of_trail(
         discover_regions=not wanted.regions,
         arn=arn,
         validation_enabled=trail.get("LogFileValidationEnabled"),
+        more_locations=(plain,) if of_organization and organization else (),  # where members wrote without that folder
+        of_organization=of_organization,
     )
 
 

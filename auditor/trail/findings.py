@@ -46,6 +46,8 @@ KINDS: Final[Mapping[str, Level]] = {
     "link_foreign": Level.FAIL,  # points into another trail's, account's or Region's chain
     "link_overlap": Level.NOTE,
     "location_changed": Level.NOTE,  # bucket or prefix changed, chain intact
+    "home_region_changed": Level.NOTE,  # deleted, and made again under the same name elsewhere
+    "evidence_relocated": Level.NOTE,  # signed for one bucket, read from another
     "chain_restarted": Level.NOTE,  # a starting digest right where the previous one ended
     # stretches without digests
     "gap_logging_stopped": Level.INCOMPLETE,

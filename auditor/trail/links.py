@@ -72,11 +72,11 @@ def _own_targets(context: Context, found: Survey) -> Iterable[Target]:
     digests is then a finding, whatever else lies there.
     """
     own = {target.key: _has_own(found, target) for target in found.targets}
-    everywhere = any(has and region != context.scope.home_region for (_, region), has in own.items())
+    everywhere = any(has and region not in context.scope.homes for (_, region), has in own.items())
     for target in found.targets:
         listed = found.listing.of(target)
         others = bool(listed.foreign) and not everywhere
-        if target.asked or own[target.key] or not (others or not listed.log_objects):
+        if target.asked or own[target.key] or not (others or target.shared or not listed.log_objects):
             yield target
 
 

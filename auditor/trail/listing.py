@@ -254,5 +254,4 @@ class _Lister:
         if name.end <= scope.start or name.end > scope.end + task.late:
             return
         draft.sizes[place] = row.size
-        own = (name.trail, name.home_region) == (scope.trail, scope.home_region)
-        (draft.own if own else draft.foreign)[place] = name
+        (draft.own if scope.owns(name) else draft.foreign)[place] = name

@@ -187,8 +187,8 @@ class LogPass:
     def _of_owner(self, entry: Entry) -> bool:
         """Tell whether a file holds what was called in the trail's own account and home Region."""
         scope = self._context.scope
-        whose = self._links.origins[entry.digest].target.key
-        return scope.owner_known and whose == (scope.account, scope.home_region)
+        target = self._links.origins[entry.digest].target
+        return scope.owner_known and target.account == scope.account and target.region in scope.homes
 
     def _check_batch(self, batch: Sequence[Entry]) -> Checked:
         outcome = Checked()

@@ -24,6 +24,8 @@ class Target:
     account: str
     region: str
     asked: bool
+    shared: bool = False
+    """It was seen only where an organization's trail would write without its folder: other trails do, too."""
 
     @property
     def key(self) -> ChainKey:
@@ -51,6 +53,7 @@ class _Planner:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._found: dict[ChainKey, bool] = {}
+        self._apart: set[ChainKey] = set()
         self._findings: list[Finding] = []
 
     def plan(self) -> Plan:
@@ -65,7 +68,8 @@ class _Planner:
         for location in locations:
             self._plan_location(location)
         self._found |= dict.fromkeys(self._asked(), True)
-        targets = (Target(number, *key, asked) for number, (key, asked) in enumerate(self._found.items()))
+        found = enumerate(self._found.items())
+        targets = (Target(number, *key, asked, key not in self._apart) for number, (key, asked) in found)
         return Plan(tuple(locations), tuple(targets), tuple(self._findings))
 
     def _asked(self) -> list[ChainKey]:
@@ -78,12 +82,14 @@ class _Planner:
         accounts = set(scope.accounts)
         if not accounts:
             accounts = {scope.account}
-            if location.organization:
+            if location.organization or scope.of_organization:
                 accounts |= {name for name in self._folders(location.bucket, location.base()) if is_account(name)}
         for account in sorted(accounts):
             for region in sorted(self._regions(location, account)):
                 asked = bool(location.organization) and account != scope.account and region in scope.regions
                 self._found[account, region] = self._found.get((account, region), False) or asked
+                if location.organization or not scope.of_organization or account == scope.account:
+                    self._apart.add((account, region))
 
     def _regions(self, location: Location, account: str) -> set[str]:
         regions = set(self._context.scope.regions)

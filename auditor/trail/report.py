@@ -12,7 +12,7 @@ from auditor.base.period import rfc3339
 from auditor.trail.coverage import STATES
 from auditor.trail.findings import KINDS, Finding, Level, verdict_of
 from auditor.trail.gaps import Gap
-from auditor.trail.names import Location
+from auditor.trail.names import DigestName, Location
 from auditor.trail.retention import Expiry
 
 SCHEMA: Final = "auditor.trail/1"
@@ -81,6 +81,9 @@ class TrailScope:
             told from planted ones.
         everywhere: whether it writes from every Region of the account, as far as that is known.
         unanswered: calls about it that were refused.
+        former_homes: home Regions it had before it was deleted and made again.
+        read_from: the bucket that is read, where digests were signed for another one; empty for the same.
+        of_organization: whether CloudTrail says that it is an organization's: its members write beside the owner.
     """
 
     trail: str
@@ -102,16 +105,28 @@ class TrailScope:
     shared_without_digests: bool = False
     everywhere: bool = False
     unanswered: tuple[Unanswered, ...] = ()
+    former_homes: tuple[str, ...] = ()
+    read_from: str = ""
+    of_organization: bool = False
 
     @property
     def place_unknown(self) -> bool:
         """Whether nothing says where the trail writes to."""
         return any(item.operation == "cloudtrail:DescribeTrails" for item in self.unanswered)
 
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """Its home Region, and those it had before."""
+        return (self.home_region, *self.former_homes)
+
+    def owns(self, name: DigestName) -> bool:
+        """Tell whether a digest with this name is the trail's."""
+        return name.trail == self.trail and name.home_region in self.homes
+
     def means(self, text: object) -> bool:
         """Tell whether what a call of the owner names in its home Region is this trail."""
-        arn = f":cloudtrail:{self.home_region}:{self.account}:trail/{self.trail}"
-        return isinstance(text, str) and (text == self.trail or (text.startswith("arn:") and text.endswith(arn)))
+        arns = tuple(f":cloudtrail:{home}:{self.account}:trail/{self.trail}" for home in self.homes)
+        return isinstance(text, str) and (text == self.trail or (text.startswith("arn:") and text.endswith(arns)))
 
     def document(self) -> dict[str, Any]:
         """Return the trail's part of the JSON form."""

@@ -23,6 +23,7 @@ from auditor.trail.owner import OwnerRecords, read_owner
 from auditor.trail.parallel import Concurrency, Workers
 from auditor.trail.plan import make_plan
 from auditor.trail.reading import OnLog, OnRecord, Reading, ReadLog
+from auditor.trail.relocated import RelocatedSource
 from auditor.trail.report import TrailReport, TrailScope
 from auditor.trail.rules import known_rules, read_rules
 from auditor.trail.spool import Checkpoint, Spool
@@ -66,6 +67,8 @@ def verify_trail(
         The report. It is complete and has a verdict, whatever happened.
     """
     workers: Workers[Any, Any] = Workers(Concurrency(source.remote, concurrency), stop or Event())
+    if scope.read_from:
+        source = RelocatedSource(source, scope.location.bucket, scope.read_from)
     context = Context(source, scope, now, workers, Spool(), Teller(progress or (lambda _: None)))
     kept = Checkpoint(checkpoint) if checkpoint is not None else None
     interrupted = True

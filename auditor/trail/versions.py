@@ -58,10 +58,8 @@ class Versions:
 
     def _own(self, version: Version) -> DigestName | None:
         """Return what a delete marker's key says, when it is a digest of this trail."""
-        scope = self.context.scope
         name = parse_digest_key(version.key) if version.deleted else None
-        own = name is not None and (name.trail, name.home_region) == (scope.trail, scope.home_region)
-        return name if own else None
+        return name if name is not None and self.context.scope.owns(name) else None
 
     def _due(self, gap: Gap, bucket: str, version: Version, name: DigestName) -> bool:
         """Tell whether a deletion is the one that retention makes, and not an earlier one."""

@@ -29,7 +29,7 @@ from auditor.simulator.delivery import (
     throwaway_key,
     utc_text,
 )
-from auditor.trail.discover import Wanted, scopes_of_place
+from auditor.trail.discover import Wanted, scope_of_trail, scopes_of_place
 from auditor.trail.fetch import Unavailable, open_folder
 from auditor.trail.findings import Level
 from auditor.trail.keys import KeyBook, parse_keys
@@ -51,6 +51,7 @@ from .bucket import (
     UNTIL,
     Bucket,
     Held,
+    Source,
     book,
     chain_of,
     filled,
@@ -1382,6 +1383,108 @@ def content_of_one_account(case: Case) -> Case:
 @scenario("", PASS)
 def content_of_awslogs(case: Case) -> Case:
     return FolderCase(case.bucket, part="logs/AWSLogs")
+
+
+# ------------------------------------------------------------------------------------------------ history that moved
+
+
+@dataclass(slots=True)
+class PlaceCase(Case):
+    """A bucket of which only the place is named; it has to be one trail."""
+
+    read: str = TRAIL.bucket
+    """The bucket that is named."""
+
+    def verify(self) -> TrailReport:
+        """Find the trails of the place and verify the only one."""
+        source = Source(self.bucket)
+        (found,) = scopes_of_place(source, self.read, "", Wanted(self.scope.start, self.scope.end))
+        return verify_trail(source, lambda *_: self.keys or book(regions=(HOME, OTHER)), found, now=NOW, concurrency=1)
+
+
+def then(bucket: Bucket, trail: DeliveredTrail, since: Any, **arguments: Any) -> Bucket:
+    """Deliver to another place from some time on, with a chain of its own."""
+    regions = arguments.pop("regions", (HOME,))
+    for region in regions:
+        for stored in deliver(trail, region=region, keys=KEYS, start=since, end=UNTIL, records=records(), **arguments):
+            bucket.put(stored)
+    return bucket
+
+
+BOTH = (HOME, OTHER)
+
+
+@scenario("location_changed", NOTE)
+def prefix_changed_by_hand(case: Case) -> Case:
+    return PlaceCase(then(filled(trail=replace(TRAIL, prefix="old"), end=AT), TRAIL, AT))
+
+
+@scenario("location_changed", NOTE)
+def became_an_organization_trail(case: Case) -> Case:
+    bucket = moved_chain(replace(TRAIL, organization="o-abcdef1234"))
+    bucket.set_metadata(bucket.digest_key(AT), signature=None, signature_algorithm=None)
+    return PlaceCase(bucket)
+
+
+@scenario("log_altered", FAIL)
+def altered_before_it_became_an_organization_trail(case: Case) -> Case:
+    bucket = moved_chain(replace(TRAIL, organization="o-abcdef1234"))
+    bucket.edit(bucket.log_key(START + HOUR), lambda data: data + b" ")
+    return PlaceCase(bucket)
+
+
+@scenario("home_region_changed", NOTE)
+def made_again_in_another_home_region(case: Case) -> Case:
+    return PlaceCase(then(filled(end=AT, regions=BOTH), replace(TRAIL, home_region=OTHER), AT, regions=BOTH))
+
+
+@scenario("gap_digest_deleted", FAIL)
+def digest_deleted_before_it_was_made_again(case: Case) -> Case:
+    bucket = then(filled(end=AT, regions=BOTH), replace(TRAIL, home_region=OTHER), AT, regions=BOTH)
+    bucket.delete(next(key for key in bucket.digest_keys() if f"{START + 2 * HOUR:%Y%m%dT%H}" in key))
+    return PlaceCase(bucket)
+
+
+@scenario("", PASS)
+def organization_path_without_its_id(case: Case) -> Case:
+    organization = replace(TRAIL, organization=None)
+    bucket = filled(trail=organization, accounts=("", "444455556666"))
+    filled(trail=replace(TRAIL, name="neighbour", account="777788889999"), into=bucket)
+    trail = {
+        "Name": TRAIL.name,
+        "TrailARN": TRAIL.arn,
+        "HomeRegion": HOME,
+        "S3BucketName": TRAIL.bucket,
+        "S3KeyPrefix": TRAIL.prefix,
+        "IsOrganizationTrail": True,
+        "LogFileValidationEnabled": True,
+    }
+    return Case(bucket, scope_of_trail(trail, (), Wanted(START, END), "o-abcdef1234"))
+
+
+# ------------------------------------------------------------------------------------------------ relocated evidence
+
+
+def copied() -> Bucket:
+    """Return a bucket to which another one was copied, metadata and all."""
+    return Bucket({("archive-bucket", key): held for (_, key), held in filled().objects.items()})
+
+
+@scenario("evidence_relocated", NOTE)
+def read_from_a_copy_of_the_bucket(case: Case) -> Case:
+    return PlaceCase(copied(), read="archive-bucket")
+
+
+@scenario("log_altered", FAIL)
+def altered_in_a_copy_of_the_bucket(case: Case) -> Case:
+    bucket = copied()
+    bucket.edit(bucket.log_key(AT), lambda data: data + b" ")
+    return PlaceCase(bucket, read="archive-bucket")
+
+
+@scenario("digest_moved", FAIL)
+def cloudtrail_says_it_is_another_bucket(case: Case) -> Case:
+    return Case(copied(), scope(replace(TRAIL, bucket="archive-bucket")))
 
 
 TOLD = ("original_still_among_the_versions", "stopped_and_started", "extra_log_object", "junk_among_the_digests")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from auditor.base.errors import UsageError
+from auditor.simulator.delivery import deliver
 from auditor.trail.discover import Wanted, owned, scopes_of_place
 from auditor.trail.fetch import FolderSource, Unavailable, read_key_file
 from auditor.trail.findings import Level
@@ -123,6 +124,35 @@ def test_every_trail_of_a_place_gets_a_scope_of_its_own() -> None:
     ]
     [only] = scopes_of_place(Source(bucket), TRAIL.bucket, "logs/AWSLogs/x", Wanted(START, END, trail="audit"))
     assert only.trail == "audit"
+
+
+def test_one_trail_that_moved_is_one_report_and_two_of_one_name_stay_two() -> None:
+    wanted = Wanted(START, END)
+    elsewhere = replace(TRAIL, home_region=OTHER)
+    both = filled(trail=elsewhere, into=filled())
+    assert [item.home_region for item in scopes_of_place(Source(both), TRAIL.bucket, "", wanted)] == [HOME, OTHER]
+    again = filled(end=AT)
+    for stored in deliver(elsewhere, region=OTHER, keys=KEYS, start=AT, end=END, records=[]):
+        again.put(stored)
+    (moved,) = scopes_of_place(Source(again), TRAIL.bucket, "", wanted)
+    assert (moved.home_region, moved.former_homes) == (OTHER, (HOME,))
+    old = filled(trail=replace(TRAIL, prefix="old"), end=AT)
+    for stored in deliver(TRAIL, region=HOME, keys=KEYS, start=AT, end=END, records=[]):
+        old.put(stored)
+    (united,) = scopes_of_place(Source(old), TRAIL.bucket, "", wanted)
+    assert (united.location.prefix, [place.prefix for place in united.more_locations]) == ("logs", ["old"])
+    neighbours = filled(trail=replace(TRAIL, account="444455556666"), into=filled())
+    assert len(scopes_of_place(Source(neighbours), TRAIL.bucket, "", wanted)) == 2
+
+
+def test_a_members_own_trail_does_not_own_the_organizations() -> None:
+    bucket = filled(trail=replace(TRAIL, account="444455556666"), end=AT)
+    trail = replace(TRAIL, organization="o-abcdef1234")
+    for account in ("", "444455556666"):
+        for stored in deliver(trail, region=HOME, keys=KEYS, start=AT, end=END, records=[], account=account):
+            bucket.put(stored)
+    scopes = scopes_of_place(Source(bucket), TRAIL.bucket, "", Wanted(START, END))
+    assert not any(scope.owner_known for scope in scopes if scope.location.organization)
 
 
 def test_a_trail_of_all_regions_is_missed_where_it_left_nothing() -> None:
