@@ -131,6 +131,7 @@ class Config(BaseModel):
         "junit",
         "markdown",
     ]
+    csv_bom: Annotated[bool, Field(description="Begin CSV files with the mark by which Excel knows UTF-8.")] = False
     detail: Annotated[
         Literal["summary", "standard", "full"], Field(description="Length of the PDF; the HTML page has everything.")
     ] = "standard"

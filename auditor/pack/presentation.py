@@ -42,6 +42,7 @@ class Presentation:
         version: of the report.
         detail: length of the PDF.
         sign_off: whether the PDF has room for signatures.
+        csv_bom: whether CSV files begin with a byte order mark.
     """
 
     formats: tuple[str, ...]
@@ -57,6 +58,7 @@ class Presentation:
     version: str = ""
     detail: str = "standard"
     sign_off: bool = False
+    csv_bom: bool = False
 
     @property
     def pages(self) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ def exports_of(found: Judged, presentation: Presentation, version: str) -> dict[
     formats = list(presentation.exports)
     if found.results.imported:
         formats.append("imported-csv")
-    source = Source(found.document, records, found.report_id, version, presentation.pages)
+    source = Source(found.document, records, found.report_id, version, presentation.pages, presentation.csv_bom)
     return {f"results/{name}": data for name, data in export(source, formats).items()}
 
 

@@ -107,6 +107,7 @@ def presentation_of(config: Config, sealing: Sealing | None = None, *, with_asff
         version=branding.version,
         detail=config.detail,
         sign_off=branding.sign_off,
+        csv_bom=config.csv_bom,
     )
 
 

@@ -9,7 +9,7 @@ from auditor.base.untrusted import parse_json
 from auditor.evidence.store import Evidence
 from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, REQUEST, RESULTS, RULES
 from auditor.pack.presentation import PRESENTATION
-from auditor.render.exports import EXPORTS
+from auditor.render.exports import EXPORTS, FURTHER_NAMES
 from auditor.run.publishing import SECURITY_HUB
 from auditor.seal.manifest import README, Manifest
 from auditor.seal.report import Difference
@@ -24,6 +24,7 @@ _SHAPES = re.compile(
     r"|evidence/imported/[1-9]\d?-[0-9a-f]{12}\.json"
     r"|rules/(controls|own-[1-9]\d?)/(frameworks/)?[^/]+\.yaml"
     r"|rules/attestations/.+"
+    rf"|results/({FURTHER_NAMES})"
 )
 """Names of which a run writes as many as there is to say; each kind is read, or checked, elsewhere."""
 

@@ -405,8 +405,8 @@ def test_formats(waived: Pack) -> None:
         for evidence in event.get("evidences", ()):
             evidence["api"]["service"] |= {"uid": "x", "version": "x"}  # that model is of 1.5.0 and stricter here
         ComplianceFinding.model_validate(event)
-    log = json.loads((folder / "results.sarif").read_bytes())["runs"][0]
-    counted["results.sarif"] = Counter(state_in_sarif(item) for item in log["results"])
+    log = json.loads((folder / "results-all.sarif").read_bytes())["runs"][0]
+    counted["results-all.sarif"] = Counter(state_in_sarif(item) for item in log["results"])
     oscal = json.loads((folder / "oscal-ar.json").read_bytes())
     AssessmentResults(**oscal["assessment-results"])
     concluded = Counter(

@@ -20,6 +20,7 @@ from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import strategies as st
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
+from trestle.oscal.assessment_plan import AssessmentPlan
 from trestle.oscal.assessment_results import AssessmentResults
 
 from auditor.base.errors import UsageError
@@ -30,6 +31,8 @@ from auditor.model import State
 from auditor.pack.outcome import results_document
 from auditor.render.exports import EXPORTS, Source, export
 from auditor.render.exports.markdown import literal
+from auditor.render.exports.resources import resource_of
+from auditor.render.exports.sarif import sarif
 from auditor.render.exports.tables import IMPORTED_HEADS, safe_cell
 from auditor.render.exports.workbook import workbook
 from auditor.render.text import visible
@@ -107,7 +110,7 @@ def test_the_counts_of_all_formats_agree(exported: dict[str, bytes], expected: C
     events = [json.loads(line) for line in exported["ocsf.ndjson"].splitlines()]
     assert Counter(State(item["unmapped"]["auditor"]["state"]) for item in events) == expected
 
-    run = json.loads(exported["results.sarif"])["runs"][0]
+    run = json.loads(exported["results-all.sarif"])["runs"][0]
     kinds = Counter((item["kind"], "suppressions" in item) for item in run["results"])
     assert kinds == {
         ("pass", False): expected[State.PASS],
@@ -142,9 +145,28 @@ def test_the_counts_of_all_formats_agree(exported: dict[str, bytes], expected: C
 
 
 def test_the_sarif_level_is_none_unless_something_failed(exported: dict[str, bytes]) -> None:
-    for item in json.loads(exported["results.sarif"])["runs"][0]["results"]:
+    for item in json.loads(exported["results-all.sarif"])["runs"][0]["results"]:
         assert (item["level"] == "none") == (item["kind"] != "fail")
         assert item["locations"][0]["physicalLocation"]["region"]["startLine"] == 1
+
+
+def test_github_gets_failures_only_worst_first_and_apart(
+    source: Source, exported: dict[str, bytes], expected: Counter[State]
+) -> None:
+    run = json.loads(exported["results.sarif"])["runs"][0]
+    assert len(run["results"]) == expected[State.FAIL]
+    rules = run["tool"]["driver"]["rules"]
+    scores = [float(rules[item["ruleIndex"]]["properties"]["security-severity"]) for item in run["results"]]
+    assert scores == sorted(scores, reverse=True)
+    places = [item["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for item in run["results"]]
+    hashes = [item["partialFingerprints"]["primaryLocationLineHash"] for item in run["results"]]
+    assert len(set(hashes)) == len(set(places)) == len(places)
+    account = source.document["run"]["accounts"][0]["id"]
+    assert run["automationDetails"]["id"].rpartition("/")[0] == f"auditor/{account}/test-1"
+
+
+def test_github_gets_no_more_than_it_keeps(source: Source) -> None:
+    assert len(json.loads(sarif(source, most=2))["runs"][0]["results"]) == 2
 
 
 def test_sarif_says_why_a_result_is_open(source: Source, exported: dict[str, bytes]) -> None:
@@ -259,6 +281,101 @@ def test_a_cell_that_begins_like_a_formula_is_text(start: str) -> None:
     assert safe_cell(f"{start}1+1") == f"'{start}1+1"
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        pytest.param("x;=1+41;y", "x;'=1+41;y", id="semicolon"),
+        pytest.param("x\t@SUM(A1)", "x\t'@SUM(A1)", id="tab"),
+        pytest.param("x\r\n=1+1", "x\r\n'=1+1", id="line-break"),
+        pytest.param('x; "=1', "x; \"'=1", id="blank-and-quote"),
+        pytest.param("012345678901", "'012345678901", id="leading-zero"),
+        pytest.param("1E10", "'1E10", id="exponent"),
+        pytest.param("111122223333", "111122223333", id="account"),
+        pytest.param("a-b; c", "a-b; c", id="plain"),
+    ],
+)
+def test_no_separator_makes_a_formula_or_another_number(text: str, kept: str) -> None:
+    assert safe_cell(text) == kept
+
+
+def test_a_long_cell_is_cut_where_every_reader_takes_it() -> None:
+    cell = safe_cell("x" * 140_000)
+    assert len(cell) == 32_000
+    assert cell.endswith("...")
+
+
+CELLS = st.text(alphabet="=+-@;\t\r\n\"', ax01E\u00a0\uff1d", max_size=14)
+
+
+@given(st.lists(CELLS, min_size=1, max_size=4), st.sampled_from(";\t"))
+def test_no_cell_is_a_formula_however_the_file_is_split(texts: list[str], separator: str) -> None:
+    """A spreadsheet that is told another separator ignores our commas and quotes."""
+    line = ",".join('"' + safe_cell(text).replace('"', '""') + '"' for text in texts)
+    for part in re.split(rf"[{separator}\r\n]", line)[1:]:
+        assert not part.lstrip(" \u00a0\"'\t\r\n").startswith(("=", "+", "-", "@", "\uff1d")) or "'" in part[:4]
+
+
+def test_a_byte_order_mark_comes_when_asked_for(source: Source, exported: dict[str, bytes]) -> None:
+    marked = export(replace(source, bom=True), ["results-csv"])["results.csv"]
+    assert marked == b"\xef\xbb\xbf" + exported["results.csv"]
+
+
+def test_results_carry_what_a_table_alone_needs(source: Source, exported: dict[str, bytes]) -> None:
+    rows = list(csv.DictReader(io.StringIO(exported["results.csv"].decode())))
+    assert all(row["title"] and row["severity"] and row["service"] and row["judged as of"] for row in rows)
+    (waived,) = [row for row in rows if row["state"] == State.WAIVED.value]
+    assert waived["waiver justification"]
+    assert waived["waiver approver"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", waived["waiver until"])
+
+
+def test_findings_come_in_files_that_one_call_takes(exported: dict[str, bytes]) -> None:
+    batches = [json.loads(data) for name, data in exported.items() if name.startswith("asff/")]
+    assert all(0 < len(batch) <= 100 for batch in batches)
+    assert [item for batch in batches for item in batch] == json.loads(exported["asff.json"])
+
+
+@pytest.mark.parametrize(
+    ("service", "resource", "found"),
+    [
+        pytest.param("ec2", "sg-0ab1", ("AwsEc2SecurityGroup", "arn:aws:ec2:r:1:security-group/sg-0ab1"), id="group"),
+        pytest.param("s3", "my-bucket", ("AwsS3Bucket", "arn:aws:s3:::my-bucket"), id="bucket"),
+        pytest.param("iam", "arn:aws:iam::1:user/a", ("AwsIamUser", "arn:aws:iam::1:user/a"), id="user"),
+        pytest.param("config", "eu-west-1", ("AwsAccount", "AWS::::Account:1"), id="region"),
+        pytest.param("iam", "111122223333", ("AwsAccount", "AWS::::Account:111122223333"), id="account"),
+        pytest.param("iam", "  ", ("AwsAccount", "AWS::::Account:1"), id="blank"),
+        pytest.param("logs", "/my/group", ("Other", "/my/group"), id="unknown"),
+    ],
+)
+def test_a_resource_has_the_type_and_id_of_security_hub(service: str, resource: str, found: tuple[str, str]) -> None:
+    assert resource_of({"service": service}, {"resource": resource, "account": "1"}, "aws", "r") == found
+
+
+def test_the_assessment_plan_is_there_and_accepted_by_trestle(exported: dict[str, bytes]) -> None:
+    document = json.loads(exported["oscal-ar.json"])["assessment-results"]
+    plan = json.loads(exported[document["import-ap"]["href"]])["assessment-plan"]
+    AssessmentPlan(**plan)
+    here = {item["uuid"] for item in plan["back-matter"]["resources"]}
+    assert plan["import-ssp"]["href"].removeprefix("#") in here
+
+
+def test_nothing_becomes_markup_in_oscal(exported: dict[str, bytes]) -> None:
+    document = json.loads(exported["oscal-ar.json"])["assessment-results"]["results"][0]
+    for item in (*document["observations"], *document["findings"]):
+        page = cmarkgfm.github_flavored_markdown_to_html(item["description"], options=Options.CMARK_OPT_UNSAFE)
+        assert not re.search(r"<(?!/?p>)", page)
+        assert item["description"].isprintable()
+
+
+def test_nist_controls_have_the_ids_of_their_catalogue(source: Source) -> None:
+    asked = {"id": "AC-2(1)", "controls": ["vpc-is-tagged"], "state": None, "title": "", "assessment": "automated"}
+    edition = {"id": "nist-800-53-r5", "requirements": [asked, {**asked, "id": "AC-3", "controls": []}], "url": ""}
+    document = {**source.document, "frameworks": [edition]}
+    made = json.loads(export(replace(source, document=document), ["oscal"])["oscal-ar.json"])["assessment-results"]
+    _, nist = made["results"][0]["reviewed-controls"]["control-selections"]
+    assert nist["include-controls"] == [{"control-id": "ac-2.1"}]
+
+
 @pytest.mark.parametrize("name", ["controls.csv", "results.csv"])
 def test_no_csv_cell_begins_like_a_formula(exported: dict[str, bytes], name: str) -> None:
     for row in csv.reader(io.StringIO(exported[name].decode())):
@@ -270,7 +387,15 @@ def test_no_csv_cell_begins_like_a_formula(exported: dict[str, bytes], name: str
 
 def test_no_workbook_cell_is_a_formula_and_heads_are_frozen(exported: dict[str, bytes]) -> None:
     book = openpyxl.load_workbook(io.BytesIO(exported["evidence.xlsx"]))
-    assert book.sheetnames == ["Controls", "Results", "Evidence", "Not assessed"]
+    assert book.sheetnames == [
+        "Cover",
+        "Controls",
+        "Results",
+        "Frameworks",
+        "Waivers, attestations",
+        "Evidence",
+        "Not assessed",
+    ]
     for sheet in book:
         assert sheet.freeze_panes == "A2"
         assert sheet.auto_filter.ref
@@ -296,9 +421,8 @@ def test_markdown_shows_hostile_names_as_text(exported: dict[str, bytes]) -> Non
     page = cmarkgfm.github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE)
     assert "&lt;script&gt;" in page
     assert "<script" not in page
-    links = set(re.findall('(?:href|src)="([^"]*)"', page))
-    assert {link for link in links if not link.startswith(("../", "results.json"))} == set()
-    rows = [line for line in text.splitlines() if line.startswith("| [")]
+    assert not re.search("(href|src)=", page), "no link of a job page would lead into the pack"
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert rows
     for row in rows:
         assert row.replace("\\|", "").count("|") == 5
@@ -333,13 +457,22 @@ def test_no_text_becomes_markup_a_link_or_a_mention_in_a_cell_of_githubs_markdow
     assert "@" not in re.sub("<code>.*?</code>", "", cell)
 
 
-def test_markdown_links_only_to_what_is_in_the_pack(source: Source) -> None:
+def test_markdown_names_only_what_is_in_the_pack(source: Source) -> None:
     bare = export(replace(source, pages=()), ["markdown"])["summary.md"].decode()
     assert "report." not in bare
-    assert "results.json" in bare
+    assert "`results/results.json`" in bare
     paper = export(replace(source, pages=("pdf",)), ["markdown"])["summary.md"].decode()
-    assert "[report (PDF)](../report.pdf)" in paper
+    assert "`report.pdf`" in paper
     assert "report.html" not in paper
+
+
+def test_markdown_reads_well_as_it_stands(source: Source) -> None:
+    findings: list[Any] = [{"level": "fail", "kind": "altered"}, {"level": "incomplete", "kind": "gap_digest"}]
+    trail = {"ref": "EV-1", "trail": {"name": "main", "arn": "x"}, "verdict": "fail", "findings": findings}
+    shown = replace(source, document={**source.document, "integrity": [trail]})
+    text = export(shown, ["markdown"])["summary.md"].decode()
+    assert "- main: alteration, deletion or forgery is shown; 0 of 0 Region-hours verified; 1 finding" in text
+    assert "\\-" not in text.partition("## Not met")[0]
 
 
 def test_findings_of_other_tools_get_a_sheet_of_their_own(source: Source, exported: dict[str, bytes]) -> None:

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterable
 
 from auditor.base.errors import UsageError
-from auditor.render.exports.asff import asff
+from auditor.render.exports.asff import asff, asff_batches
 from auditor.render.exports.junit import junit
 from auditor.render.exports.markdown import markdown
 from auditor.render.exports.ocsf import ocsf
-from auditor.render.exports.oscal import oscal
-from auditor.render.exports.sarif import sarif
+from auditor.render.exports.oscal import oscal, oscal_plan
+from auditor.render.exports.sarif import sarif, sarif_all
 from auditor.render.exports.source import Finding, Source
 from auditor.render.exports.tables import controls_csv, imported_csv, results_csv
 from auditor.render.exports.workbook import workbook
 
-__all__ = ["EXPORTS", "Finding", "Source", "export"]
+__all__ = ["EXPORTS", "FURTHER_NAMES", "Finding", "Source", "export"]
 
 EXPORTS: dict[str, tuple[str, Callable[[Source], bytes]]] = {
     "csv": ("controls.csv", controls_csv),
@@ -29,6 +29,16 @@ EXPORTS: dict[str, tuple[str, Callable[[Source], bytes]]] = {
 }
 """Format -> file name below ``results/`` and the function that writes it."""
 
+FURTHER: dict[str, Callable[[Source], dict[str, bytes]]] = {
+    "oscal": oscal_plan,
+    "asff": asff_batches,
+    "sarif": sarif_all,
+}
+"""Format -> further files of it, by name."""
+
+FURTHER_NAMES = r"oscal-ap\.json|results-all\.sarif|asff/\d{4}\.json"
+"""What these are called, as a regular expression."""
+
 
 def export(source: Source, formats: Iterable[str]) -> dict[str, bytes]:
     """Return file name -> bytes for the chosen formats.
@@ -40,4 +50,8 @@ def export(source: Source, formats: Iterable[str]) -> dict[str, bytes]:
     for name in chosen:
         if name not in EXPORTS:
             raise UsageError(f"there is no format {name!r}", hint=f"known ones: pdf, html, json, {', '.join(EXPORTS)}")
-    return {EXPORTS[name][0]: EXPORTS[name][1](source) for name in chosen}
+    found = {EXPORTS[name][0]: EXPORTS[name][1](source) for name in chosen}
+    for name in chosen:
+        if name in FURTHER:
+            found |= FURTHER[name](source)
+    return found

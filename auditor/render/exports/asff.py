@@ -10,6 +10,7 @@ from typing import Any
 from auditor.base.canonical import canonical_json
 from auditor.evidence.operations import GLOBAL
 from auditor.model import State
+from auditor.render.exports.resources import resource_of
 from auditor.render.exports.source import PRODUCT, Finding, Source, shortened
 
 _COMPLIANCE = {
@@ -24,16 +25,29 @@ _HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-
 _TYPES = ["Software and Configuration Checks/Industry and Regulatory Standards"]
 _REQUIREMENTS = 32
 
+BATCH = 100
+"""Findings that one call takes (Security Hub API reference, BatchImportFindings)."""
+
 
 def asff(source: Source) -> bytes:
     """Return the results as a JSON array of findings."""
     return canonical_json([_finding(source, finding) for finding in source.findings()])
 
 
+def asff_batches(source: Source) -> dict[str, bytes]:
+    """Return the same findings in files that ``aws securityhub batch-import-findings`` takes as they are."""
+    found = [_finding(source, finding) for finding in source.findings()]
+    return {
+        f"asff/{number:04}.json": canonical_json(found[start : start + BATCH])
+        for number, start in enumerate(range(0, len(found), BATCH), start=1)
+    }
+
+
 def _finding(source: Source, finding: Finding) -> dict[str, Any]:
     control, result = finding.control, finding.result
     region = _HOME.get(source.partition, "us-east-1") if result["region"] == GLOBAL else result["region"]
     account = result["account"]
+    kind, name = resource_of(control, result, source.partition, region)
     found: dict[str, Any] = {
         "SchemaVersion": "2018-10-08",
         "Id": f"auditor/{control['id']}/{finding.lasting_id}",
@@ -50,8 +64,8 @@ def _finding(source: Source, finding: Finding) -> dict[str, Any]:
         "Description": shortened(result["reason"], 1024),
         "Resources": [
             {
-                "Type": "Other",
-                "Id": shortened(result["resource"], 512),
+                "Type": kind,
+                "Id": shortened(name, 512),
                 "Partition": source.partition,
                 "Region": region,
             }

@@ -8,28 +8,32 @@ from auditor.render.exports.source import Finding, Source, xml_safe
 
 def junit(source: Source) -> bytes:
     """Return the run as a JUnit report."""
-    root = ET.Element("testsuites", name="auditor")
     suites: dict[str, list[Finding]] = {}
     for finding in source.findings():
         suites.setdefault(finding.control["id"], []).append(finding)
+    everything = [finding for findings in suites.values() for finding in findings]
+    root = ET.Element("testsuites", {"name": "auditor", **_totals(everything)})
     for name, findings in suites.items():
-        root.append(_suite(name, findings))
+        root.append(_suite(name, findings, source.as_of))
     ET.indent(root)
     data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return data + b"\n"
 
 
-def _suite(name: str, findings: list[Finding]) -> ET.Element:
+def _totals(findings: list[Finding]) -> dict[str, str]:
     states = [finding.state for finding in findings]
-    suite = ET.Element(
-        "testsuite",
-        name=name,
-        tests=str(len(states)),
-        failures=str(states.count(State.FAIL)),
-        errors=str(states.count(State.NOT_ASSESSED)),
-        skipped=str(sum(state in (State.WAIVED, State.NOT_APPLICABLE, State.MANUAL) for state in states)),
-        time="0",
-    )
+    return {
+        "tests": str(len(states)),
+        "failures": str(states.count(State.FAIL)),
+        "errors": str(states.count(State.NOT_ASSESSED)),
+        "skipped": str(sum(state in (State.WAIVED, State.NOT_APPLICABLE, State.MANUAL) for state in states)),
+        "time": "0",
+    }
+
+
+def _suite(name: str, findings: list[Finding], as_of: str) -> ET.Element:
+    # The schema's time has no zone: it is UTC.
+    suite = ET.Element("testsuite", {"name": name, "timestamp": as_of[:19], **_totals(findings)})
     for finding in findings:
         suite.append(_case(finding))
     return suite

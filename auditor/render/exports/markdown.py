@@ -6,9 +6,9 @@ from typing import Any
 
 from auditor.model import State
 from auditor.render.exports.source import Finding, Source
-from auditor.render.text import TEXT_LIMIT, visible
+from auditor.render.text import TEXT_LIMIT, plural, visible
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$@:-])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>~&$@]|(?<![^\s])[-+](?=\s|$)|(?<![^\s])[-+=](?=[-+=]*$))")
 _WORD = re.compile(r"(?P<before>[(\"']*)(?P<word>.*?)(?P<after>[.,;:!?)\"']*)")
 _PROSE = re.compile(r"(?!.*www\.)[^@#:~$!`|\\<>\[\]*{}^]*[:!]?", re.IGNORECASE)
 """What no reader of Markdown takes for an address, a mention, a reference or a picture by itself."""
@@ -25,7 +25,7 @@ _WORDS = {
 
 
 def markdown(source: Source) -> bytes:
-    """Return the summary; links go to files of the pack, relative to its ``results`` folder."""
+    """Return the summary. It names files of the pack and links to none: on a job page no link would lead there."""
     document = source.document
     run = document["run"]
     lines = [
@@ -40,18 +40,12 @@ def markdown(source: Source) -> bytes:
         "",
         "| " + " | ".join(_WORDS[state] for state in State) + " |",
         "|" + " ---: |" * len(State),
-        "| " + " | ".join(str(document["counts"][state.value]) for state in State) + " |",
+        "| " + " | ".join(f"{document['counts'][state.value]:,}" for state in State) + " |",
         "",
         *_section("Not met", State.FAIL, source),
         *_section("Could not be assessed", State.NOT_ASSESSED, source),
         *_integrity(document["integrity"]),
-        ", ".join(
-            [
-                *(f"[report ({page.upper()})](../report.{page})" for page in source.pages),
-                "[results](results.json)",
-                "[how to verify this pack](../VERIFY.md)",
-            ]
-        ),
+        f"In the pack: {', '.join(f'`{name}`' for name in _files(source))}.",
         "",
         "Evidence summary. Not an audit opinion.",
         "",
@@ -88,14 +82,11 @@ def _section(title: str, state: State, source: Source) -> list[str]:
         return []
     lines = [f"## {title}", "", "| control | severity | resource | reason |", "| --- | --- | --- | --- |"]
     for item in rows[:_LISTED]:
-        link = _escaped(item.control["id"])
-        if "html" in source.pages:
-            link = f"[{link}](../report.html#control-{item.control['id']})"
         resource = literal(item.result["resource"], _CELL)
         reason = literal(item.result["reason"], _CELL)
-        lines.append(f"| {link} | {item.control['severity']} | {resource} | {reason} |")
+        lines.append(f"| `{item.control['id']}` | {item.control['severity']} | {resource} | {reason} |")
     if len(rows) > _LISTED:
-        lines += ["", f"{len(rows) - _LISTED} more stand in [results.json](results.json)."]
+        lines += ["", f"{len(rows) - _LISTED} more stand in `results/results.json`."]
     return [*lines, ""]
 
 
@@ -103,10 +94,35 @@ def _rank(finding: Finding) -> int:
     return ("critical", "high", "medium", "low", "informational").index(finding.control["severity"])
 
 
+def _files(source: Source) -> list[str]:
+    return [*(f"report.{page}" for page in source.pages), "results/results.json", "VERIFY.md"]
+
+
+_VERDICTS = {
+    "pass": "every hour of the period is proved",
+    "note": "every hour of the period is proved, with something to read",
+    "incomplete": "nothing was found altered, but part of the period is not vouched for",
+    "fail": "alteration, deletion or forgery is shown",
+}
+
+
 def _integrity(documents: Iterable[Mapping[str, Any]]) -> list[str]:
-    lines = [
-        f"- {literal(document.get('trail', document['ref']))}: {literal(document.get('verdict', 'incomplete'))}, "
-        f"{len(document.get('findings', ()))} findings"
-        for document in documents
-    ]
+    lines = [f"- {literal(_trail(document))}: {_told(document)}" for document in documents]
     return ["## Log integrity", "", *lines, ""] if lines else []
+
+
+def _trail(document: Mapping[str, Any]) -> str:
+    return str((document.get("trail") or {}).get("name") or document.get("ref", "") or "trail")
+
+
+def _told(document: Mapping[str, Any]) -> str:
+    """Say the verdict, the hours, and how many findings bear on it: gaps are hours, notes bear on nothing."""
+    coverage = document.get("coverage") or {}
+    verdict = _VERDICTS.get(str(document.get("verdict")), "the verification did not end")
+    serious = [
+        item
+        for item in document.get("findings", ())
+        if item.get("level") in ("fail", "incomplete") and not str(item.get("kind", "")).startswith(("gap_", "no_dig"))
+    ]
+    hours = f"{coverage.get('hours_verified', 0):,} of {coverage.get('hours_asked', 0):,} Region-hours verified"
+    return f"{verdict}; {hours}; {plural(len(serious), 'finding')}"

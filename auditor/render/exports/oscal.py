@@ -1,6 +1,7 @@
 """OSCAL 1.2.1 assessment results (NIST): one observation per result, one finding where a conclusion was reached."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auditor.base.canonical import canonical_json
@@ -17,12 +18,15 @@ _CONCLUDED = {
     State.WAIVED: ("not-satisfied", "other"),
 }
 _PROPERTY = 2000
+_NIST = re.compile(r"([A-Z]{2}-\d+)(?:\((\d+)\))?")
+
+PLAN = "oscal-ap.json"
+"""The assessment plan, beside the results."""
 
 
 def oscal(source: Source) -> bytes:
     """Return the run as an OSCAL assessment-results document."""
     run = source.document["run"]
-    plan = source.identifier("oscal", "plan")
     return canonical_json(
         {
             "assessment-results": {
@@ -34,15 +38,10 @@ def oscal(source: Source) -> bytes:
                     "oscal-version": VERSION,
                     "props": [_property("report-id", source.report_id)],
                 },
-                "import-ap": {"href": f"#{plan}"},
+                "import-ap": {"href": PLAN},
                 "results": [_result(source)],
                 "back-matter": {
                     "resources": [
-                        {
-                            "uuid": plan,
-                            "title": "Assessment plan: the controls as they were applied",
-                            "rlinks": [{"href": "../rules/"}],
-                        },
                         *(_resource(source, ref, record) for ref, record in source.records.items()),
                     ]
                 },
@@ -57,10 +56,10 @@ def _result(source: Source) -> dict[str, Any]:
     result: dict[str, Any] = {
         "uuid": source.identifier("oscal", "result"),
         "title": _text(run["title"]),
-        "description": _text(source.document["headline"]),
+        "description": _prose(source.document["headline"]),
         "start": run["started"],
         "end": run["ended"],
-        "reviewed-controls": {"control-selections": [_selection(source)]},
+        "reviewed-controls": {"control-selections": _selections(source)},
         "observations": [_observation(source, finding) for finding in findings],
     }
     if concluded := [_finding(source, finding) for finding in findings if finding.state in _CONCLUDED]:
@@ -68,6 +67,64 @@ def _result(source: Source) -> dict[str, Any]:
     if risks := [_risk(source, finding) for finding in findings if finding.state is State.WAIVED]:
         result["risks"] = risks
     return result
+
+
+def oscal_plan(source: Source) -> dict[str, bytes]:
+    """Return the assessment plan that the results import: what was to be examined, of whom, by which rules."""
+    run = source.document["run"]
+    described = source.identifier("oscal", "system")
+    plan = {
+        "uuid": source.identifier("oscal", "plan"),
+        "metadata": {
+            "title": _text(f"Assessment plan: {run['title']}: {run['entity']}"),
+            "last-modified": source.as_of,
+            "version": source.version,
+            "oscal-version": VERSION,
+            "props": [_property("report-id", source.report_id)],
+        },
+        "import-ssp": {
+            "href": f"#{described}",
+            "remarks": "No system security plan was handed in; the scope of the run stands in its place.",
+        },
+        "reviewed-controls": {"control-selections": _selections(source)},
+        "back-matter": {
+            "resources": [
+                {
+                    "uuid": described,
+                    "title": "Scope of the run: accounts, Regions, period and operations",
+                    "rlinks": [{"href": "../evidence/scope.json", "media-type": "application/json"}],
+                },
+                {
+                    "uuid": source.identifier("oscal", "rules"),
+                    "title": "Controls and frameworks as they were applied: files in this folder of the pack",
+                    "rlinks": [{"href": "../rules/request.json", "media-type": "application/json"}],
+                },
+            ]
+        },
+    }
+    return {PLAN: canonical_json({"assessment-plan": plan})}
+
+
+def _selections(source: Source) -> list[dict[str, Any]]:
+    nist = sorted({name for edition in source.document["frameworks"] for name in _nist_ids(edition)})
+    found = [_selection(source)]
+    if nist:
+        found.append(
+            {
+                "description": "Controls of NIST SP 800-53 Revision 5, by the ids of NIST's own catalogue.",
+                "props": [_property("catalog", "NIST_SP-800-53_rev5")],
+                "include-controls": [{"control-id": name} for name in nist],
+            }
+        )
+    return found
+
+
+def _nist_ids(edition: Mapping[str, Any]) -> Iterator[str]:
+    """Write ``AC-2(1)`` as NIST's catalogue does: ``ac-2.1``; only controls that something here bears on."""
+    if edition["id"] == "nist-800-53-r5":
+        for requirement in edition["requirements"]:
+            if requirement["controls"] and (parts := _NIST.fullmatch(requirement["id"])):
+                yield parts[1].lower() + (f".{parts[2]}" if parts[2] else "")
 
 
 def _selection(source: Source) -> dict[str, Any]:
@@ -87,7 +144,7 @@ def _observation(source: Source, finding: Finding) -> dict[str, Any]:
     observation: dict[str, Any] = {
         "uuid": source.identifier("oscal", "observation", *finding.key),
         "title": _text(finding.control["title"]),
-        "description": _text(result["reason"]),
+        "description": _prose(result["reason"]),
         "methods": ["EXAMINE" if finding.state is State.MANUAL else "TEST"],
         "props": [
             _property("state", finding.state.value),
@@ -117,7 +174,7 @@ def _finding(source: Source, finding: Finding) -> dict[str, Any]:
     found: dict[str, Any] = {
         "uuid": source.identifier("oscal", "finding", *finding.key),
         "title": _text(finding.control["title"]),
-        "description": _text(finding.result["reason"]),
+        "description": _prose(finding.result["reason"]),
         "target": {
             "type": "objective-id",
             "target-id": finding.control["id"],
@@ -135,8 +192,8 @@ def _risk(source: Source, finding: Finding) -> dict[str, Any]:
     return {
         "uuid": source.identifier("oscal", "risk", *finding.key),
         "title": _text(f"Accepted: {finding.control['title']}"),
-        "description": _text(finding.result["reason"]),
-        "statement": _text(f"{waiver['justification']} Approved by {waiver['approver']}, {waiver['ticket']}."),
+        "description": _prose(finding.result["reason"]),
+        "statement": _prose(f"{_ended(waiver['justification'])} Approved by {waiver['approver']}, {waiver['ticket']}."),
         "status": "deviation-approved",
         "deadline": waiver["expires"],
     }
@@ -162,4 +219,18 @@ def _property(name: str, value: str) -> dict[str, str]:
 
 def _text(text: str) -> str:
     """Return one line without blanks at its ends, as OSCAL's string types ask; never empty."""
-    return " ".join(str(text).split()) or "-"
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in str(text)).split()) or "-"
+
+
+def _prose(text: str) -> str:
+    """Return text for a field that readers take for Markdown: nothing in it becomes markup."""
+    return _MARKUP.sub(r"\\\1", _text(text))
+
+
+_MARKUP = re.compile(r"([\\`*_\[\]<>{}|~#])")
+
+
+def _ended(text: str) -> str:
+    """End a sentence that somebody wrote without a full stop."""
+    words = text.strip()
+    return words if words.endswith((".", "!", "?")) else f"{words}."

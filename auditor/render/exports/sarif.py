@@ -1,7 +1,8 @@
 """SARIF 2.1.0 (OASIS), with the additions that code-scanning services ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from auditor.base.canonical import canonical_json
 from auditor.model import State
@@ -18,12 +19,34 @@ _KINDS = {
     State.MANUAL: "review",
 }
 _LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "informational": "note"}
+_SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0", "informational": "0.5"}
+"""``security-severity``: GitHub calls over 9.0 critical, from 7.0 high, from 4.0 medium, below low."""
 _MESSAGE_LIMIT = 4000
 
+MOST = 5_000
+"""Results of one upload that GitHub shows (GitHub Docs, "SARIF support for code scanning")."""
 
-def sarif(source: Source) -> bytes:
-    """Return the run as a SARIF log."""
-    rules = [_rule(control) for control in source.document["controls"]]
+ALL = "results-all.sarif"
+"""The file with every kind of result."""
+
+
+def sarif(source: Source, *, most: int = MOST) -> bytes:
+    """Return what GitHub's code scanning takes in: failures that nobody waived, the gravest first, as many as it keeps.
+
+    It knows neither kinds nor suppressions, and would show a pass as an alert.
+    """
+    failed = [finding for finding in source.findings() if finding.state is State.FAIL]
+    failed.sort(key=lambda finding: -float(_SCORES[finding.control["severity"]]))
+    return _log(source, failed[:most], with_evidence=False)
+
+
+def sarif_all(source: Source) -> dict[str, bytes]:
+    """Return every result with its kind, waived ones suppressed, for readers that know all of SARIF."""
+    return {ALL: _log(source, list(source.findings()), with_evidence=True)}
+
+
+def _log(source: Source, findings: Sequence[Finding], *, with_evidence: bool) -> bytes:
+    rules = [_rule(source, control) for control in source.document["controls"]]
     indexes = {rule["id"]: index for index, rule in enumerate(rules)}
     run = source.document["run"]
     return canonical_json(
@@ -33,7 +56,7 @@ def sarif(source: Source) -> bytes:
             "runs": [
                 {
                     "tool": {"driver": {"name": PRODUCT, "version": source.version, "rules": rules}},
-                    "automationDetails": {"id": f"auditor/{source.report_id}"},
+                    "automationDetails": {"id": _category(source)},
                     "columnKind": "unicodeCodePoints",
                     "invocations": [
                         {
@@ -43,24 +66,46 @@ def sarif(source: Source) -> bytes:
                             "toolExecutionNotifications": _notifications(source),
                         }
                     ],
-                    "results": [_result(source, finding, indexes) for finding in source.findings()],
+                    "results": [_result(source, finding, indexes, with_evidence=with_evidence) for finding in findings],
                 }
             ],
         }
     )
 
 
-def _rule(control: Mapping[str, Any]) -> dict[str, Any]:
+def _category(source: Source) -> str:
+    """Name account and frameworks, so that a second upload replaces the first of the same and no other."""
+    run = source.document["run"]
+    accounts = [item["id"] for item in run["accounts"]]
+    place = accounts[0] if len(accounts) == 1 else f"{len(accounts)}-accounts"
+    return f"auditor/{place}/{'+'.join(run['frameworks'])}/{source.report_id}"
+
+
+def _rule(source: Source, control: Mapping[str, Any]) -> dict[str, Any]:
     advice = control["remediation"] or "A person has to look at this."
-    return {
+    rule: dict[str, Any] = {
         "id": control["id"],
         "name": "".join(part.capitalize() for part in control["id"].split("-")),
         "shortDescription": {"text": shortened(control["title"], 1024)},
         "fullDescription": {"text": shortened(control["objective"] or control["title"], 1024)},
         "help": {"text": f"{control['criterion']}\n\n{advice}"},
         "defaultConfiguration": {"level": _LEVELS[control["severity"]]},
-        "properties": {"tags": ["security", "aws", control["service"]]},
+        "properties": {
+            "tags": ["security", "aws", control["service"]],
+            "security-severity": _SCORES[control["severity"]],
+        },
     }
+    if url := _help(source, control):
+        rule["helpUri"] = url
+    return rule
+
+
+def _help(source: Source, control: Mapping[str, Any]) -> str:
+    """Return the publisher's page of the first framework that asks for a control."""
+    for edition in source.document["frameworks"]:
+        if edition["id"] in control["requirements"] and str(edition["url"]).startswith("https://"):
+            return str(edition["url"])
+    return ""
 
 
 def _notifications(source: Source) -> list[dict[str, Any]]:
@@ -79,7 +124,7 @@ def _notifications(source: Source) -> list[dict[str, Any]]:
     return [{"level": "warning", "message": {"text": shortened(text, _MESSAGE_LIMIT)}} for text in texts]
 
 
-def _result(source: Source, finding: Finding, indexes: Mapping[str, int]) -> dict[str, Any]:
+def _result(source: Source, finding: Finding, indexes: Mapping[str, int], *, with_evidence: bool) -> dict[str, Any]:
     result = finding.result
     found: dict[str, Any] = {
         "ruleId": finding.control["id"],
@@ -87,8 +132,11 @@ def _result(source: Source, finding: Finding, indexes: Mapping[str, int]) -> dic
         "kind": _KINDS[finding.state],
         "level": _LEVELS[finding.control["severity"]] if _KINDS[finding.state] == "fail" else "none",
         "message": {"text": shortened(result["reason"], _MESSAGE_LIMIT)},
-        "locations": [_location(source, finding)],
-        "partialFingerprints": {"auditorResult/v1": finding.lasting_id},
+        "locations": [_location(source, finding, with_evidence=with_evidence)],
+        "partialFingerprints": {
+            "auditorResult/v1": finding.lasting_id,
+            "primaryLocationLineHash": f"{finding.lasting_id[:16]}:1",
+        },
     }
     if finding.state is State.WAIVED:
         waiver = result["waiver"]
@@ -98,11 +146,16 @@ def _result(source: Source, finding: Finding, indexes: Mapping[str, int]) -> dic
     return found
 
 
-def _location(source: Source, finding: Finding) -> dict[str, Any]:
-    """Point at the first evidence file; results have no source code."""
+def _location(source: Source, finding: Finding, *, with_evidence: bool) -> dict[str, Any]:
+    """Point at the first evidence file, or at the resource itself: results have no source code.
+
+    Services that show one alert for each place would fold all results of one answer into one.
+    """
     result = finding.result
     paths = [source.records[ref]["path"] for ref in finding.references if ref in source.records]
     uri = f"evidence/{paths[0]}" if paths else "results/results.json"
+    if not with_evidence:
+        uri = f"aws/{result['account']}/{result['region']}/{quote(shortened(result['resource'], 512), safe='/') or '-'}"
     return {
         "physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": 1}},
         "logicalLocations": [

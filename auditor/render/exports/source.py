@@ -23,7 +23,8 @@ class Source:
         records: evidence metadata documents by reference.
         report_id: printed on every page; makes identifiers unique to this run.
         version: of the tool.
-        pages: ``html`` and ``pdf``, as far as the pack has them; what can be linked to.
+        pages: ``html`` and ``pdf``, as far as the pack has them.
+        bom: whether CSV files begin with the mark by which Excel knows UTF-8.
     """
 
     document: Mapping[str, Any]
@@ -31,6 +32,7 @@ class Source:
     report_id: str
     version: str
     pages: tuple[str, ...] = ("html", "pdf")
+    bom: bool = False
 
     @property
     def as_of(self) -> str:
@@ -100,6 +102,12 @@ class Finding:
 def shortened(text: str, limit: int) -> str:
     """Cut text to a format's own limit; the whole stands in ``results.json``."""
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def fitted(text: str, limit: int) -> str:
+    """Cut text to so many UTF-16 units, which is how Excel counts, and mark the cut."""
+    units = text.encode("utf-16-le", "replace")
+    return text if len(units) <= 2 * limit else units[: 2 * (limit - 3)].decode("utf-16-le", "ignore") + "..."
 
 
 def xml_safe(text: str) -> str:

@@ -1,11 +1,13 @@
 """CSV (RFC 4180, UTF-8): one row per control, per result or per imported finding. Safe to open in a spreadsheet."""
 
+import codecs
 import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from auditor.render.exports.source import Source
+from auditor.render.exceptions import last_day
+from auditor.render.exports.source import Source, shortened
 
 CONTROL_HEADS = (
     "control",
@@ -31,16 +33,40 @@ RESULT_HEADS = (
     "requirements",
     "evidence",
     "waiver ticket",
+    "title",
+    "severity",
+    "service",
+    "test type",
+    "remediation",
+    "judged as of",
+    "collected at",
+    "waiver justification",
+    "waiver owner",
+    "waiver approver",
+    "waiver until",
 )
 IMPORTED_HEADS = ("file", "tool", "id", "title", "account", "region", "resource", "status", "severity", "time", "note")
 _FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@|\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 """What spreadsheets take for the start of a formula, full-width forms and blanks before them included (OWASP)."""
 
+_INSIDE = re.compile(r"([;\t\r\n][\s\u200b-\u200f\u2060\ufeff\"']*)(?=[=+\-@|\uff1d\uff0b\uff0d\uff20])")
+"""The same behind what a spreadsheet of another country, or one told so, takes for the end of a cell."""
+
+_NUMBER = re.compile(r"0\d+|\d+(\.\d+)?[eE][+-]?\d+|\d{16,}")
+"""Text that a spreadsheet would turn into another number: account 012345678901, a bucket called 1E10."""
+
+_MOST = 32_000
+"""Characters of a cell: Excel holds 32,767, and Python's reader of CSV gives up at 131,072."""
+
 
 def safe_cell(text: str) -> str:
-    """Return text that no spreadsheet reads as a formula; NUL, which CSV readers choke on, is replaced."""
-    clean = text.replace("\x00", "\ufffd")
-    return f"'{clean}" if _FORMULA.match(clean) else clean
+    """Return text that no spreadsheet reads as a formula or another number, whatever separates its cells.
+
+    NUL, which CSV readers choke on, is replaced. What is too long ends with a mark; the whole stands in results.json.
+    """
+    clean = shortened(text.replace("\x00", "\ufffd"), _MOST)
+    clean = _INSIDE.sub(r"\1'", clean)
+    return f"'{clean}" if _FORMULA.match(clean) or _NUMBER.fullmatch(clean) else clean
 
 
 def control_rows(source: Source) -> Iterator[tuple[str | int, ...]]:
@@ -66,6 +92,8 @@ def result_rows(source: Source) -> Iterator[tuple[str | int, ...]]:
     """Yield a row per result, in the order of ``RESULT_HEADS``."""
     for finding in source.findings():
         result = finding.result
+        waiver = result["waiver"] or {}
+        collected = [source.records[ref]["collected_at"] for ref in finding.references if ref in source.records]
         yield (
             finding.control["id"],
             result["account"],
@@ -77,7 +105,18 @@ def result_rows(source: Source) -> Iterator[tuple[str | int, ...]]:
             result["expected"],
             "; ".join(finding.requirements),
             "; ".join(finding.references),
-            result["waiver"]["ticket"] if result["waiver"] else "",
+            waiver.get("ticket", ""),
+            finding.control["title"],
+            finding.control["severity"],
+            finding.control["service"],
+            finding.control["test_type"],
+            finding.control["remediation"],
+            source.as_of,
+            max(collected, default=""),
+            waiver.get("justification", ""),
+            waiver.get("owner", ""),
+            waiver.get("approver", ""),
+            last_day(waiver.get("expires", "")),
         )
 
 
@@ -91,22 +130,23 @@ def imported_rows(source: Source) -> Iterator[tuple[str, ...]]:
 
 def controls_csv(source: Source) -> bytes:
     """Return one row per control."""
-    return _csv(CONTROL_HEADS, control_rows(source))
+    return _csv(CONTROL_HEADS, control_rows(source), source)
 
 
 def results_csv(source: Source) -> bytes:
     """Return one row per result."""
-    return _csv(RESULT_HEADS, result_rows(source))
+    return _csv(RESULT_HEADS, result_rows(source), source)
 
 
 def imported_csv(source: Source) -> bytes:
     """Return one row per finding of another tool."""
-    return _csv(IMPORTED_HEADS, imported_rows(source))
+    return _csv(IMPORTED_HEADS, imported_rows(source), source)
 
 
-def _csv(heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> bytes:
+def _csv(heads: Sequence[str], rows: Iterable[Sequence[str | int]], source: Source) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(heads)
     writer.writerows([safe_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
-    return text.getvalue().encode("utf-8", "replace")
+    mark = codecs.BOM_UTF8 if source.bom else b""
+    return mark + text.getvalue().encode("utf-8", "replace")

@@ -7,7 +7,8 @@ from typing import Any
 
 from auditor.base.errors import RenderError
 from auditor.base.period import parse_time
-from auditor.render.exports.source import Source, shortened, xml_safe
+from auditor.render.exceptions import given_attestation, given_waiver
+from auditor.render.exports.source import Source, fitted, xml_safe
 from auditor.render.exports.tables import (
     CONTROL_HEADS,
     IMPORTED_HEADS,
@@ -37,6 +38,9 @@ _EVIDENCE_HEADS = (
     "path",
 )
 _GAP_HEADS = ("account", "region", "operation", "error", "IAM action", "evidence", "controls")
+_COVER_HEADS = ("about", "value")
+_FRAMEWORK_HEADS = ("framework", "requirement", "title", "assessment", "controls", "state")
+_GIVEN_HEADS = ("kind", "control", "covers", "words", "people", "date", "last day", "ticket", "applied", "notes")
 _Row = Sequence[str | int]
 
 
@@ -94,7 +98,7 @@ def workbook(source: Source, *, sheet_rows: int = _SHEET_ROWS) -> bytes:
 
 def _text(cell: str) -> str:
     """Return text as a cell holds it; a blank keeps XlsxWriter from taking it for its own markup, written unescaped."""
-    text = shortened(xml_safe(cell), _CELL_LIMIT)
+    text = fitted(xml_safe(cell), _CELL_LIMIT)
     return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text
 
 
@@ -109,12 +113,67 @@ def _sheets(source: Source, most: int) -> Iterator[tuple[str, Sequence[str], Ite
 
 
 def _tables(source: Source) -> Iterator[tuple[str, Sequence[str], Iterable[_Row]]]:
+    yield "Cover", _COVER_HEADS, _cover(source)
     yield "Controls", CONTROL_HEADS, control_rows(source)
     yield "Results", RESULT_HEADS, result_rows(source)
+    yield "Frameworks", _FRAMEWORK_HEADS, _frameworks(source)
+    yield "Waivers, attestations", _GIVEN_HEADS, _given(source)
     yield "Evidence", _EVIDENCE_HEADS, _evidence(source)
     yield "Not assessed", _GAP_HEADS, _gaps(source)
     if source.document.get("imported"):
         yield "Other tools, not judged", IMPORTED_HEADS, imported_rows(source)
+
+
+def _cover(source: Source) -> Iterator[_Row]:
+    run = source.document["run"]
+    yield "report", source.report_id
+    yield "title", run["title"]
+    yield "entity", run["entity"]
+    yield "accounts", "; ".join(item["id"] for item in run["accounts"])
+    yield "period from", run["period"]["start"]
+    yield "period up to, not including", run["period"]["end"]
+    yield "judged as of", run["as_of"]
+    yield "collected from", run["started"]
+    yield "collected to", run["ended"]
+    yield "asked as", run["principal"]
+    yield "left out on request", "; ".join(run["skipped"])
+    yield "headline", source.document["headline"]
+    for state, number in source.document["counts"].items():
+        yield f"controls {state}", number
+    yield "made with", f"Auditor {source.version}"
+    yield "note", "Evidence summary. Not an audit opinion."
+
+
+def _frameworks(source: Source) -> Iterator[_Row]:
+    for edition in source.document["frameworks"]:
+        for item in edition["requirements"]:
+            state = item["state"] or "not covered"
+            yield (
+                edition["id"],
+                item["id"],
+                item["title"],
+                item["assessment"],
+                "; ".join(item["controls"]),
+                state,
+            )
+
+
+def _given(source: Source) -> Iterator[_Row]:
+    made = [given_waiver(item) for item in source.document.get("waivers", ())]
+    made += [given_attestation(item) for item in source.document.get("attestations", ())]
+    for item in made:
+        yield (
+            item.kind,
+            item.control,
+            item.covers,
+            item.words,
+            item.people,
+            item.date,
+            item.until,
+            item.ticket,
+            "yes" if item.applied else "no",
+            item.notes,
+        )
 
 
 def _evidence(source: Source) -> Iterator[_Row]:
