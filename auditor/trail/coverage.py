@@ -23,7 +23,7 @@ STATES: Final[Mapping[str, str]] = {
 SEVERITY: Final = "xdurgsoepv."
 """The states from worst to best: an hour takes the worst of what happened in it."""
 
-_GAP_STATES: Final[Mapping[str, str]] = {
+GAP_STATES: Final[Mapping[str, str]] = {
     "logging_stopped": "s",
     "validation_off": "s",
     "digest_deleted": "d",
@@ -61,6 +61,6 @@ def hour_states(span: Span, gaps: Sequence[Gap], marks: Mapping[datetime, str]) 
         hour = gap.start.replace(minute=0, second=0, microsecond=0)
         while hour < gap.end:
             if hour in states:
-                states[hour] = worse(states[hour], _GAP_STATES[gap.cause])
+                states[hour] = worse(states[hour], GAP_STATES[gap.cause])
             hour += HOUR
     return states

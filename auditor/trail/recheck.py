@@ -17,14 +17,12 @@ from typing import Any, Final
 from auditor.base.errors import IntegrityError
 from auditor.base.period import parse_time
 from auditor.trail.archive import OBJECT_LIST
+from auditor.trail.derived import derived_differences
 from auditor.trail.fetch import FolderSource, Unavailable
 from auditor.trail.names import Location, parse_digest_key
 from auditor.trail.report import TrailReport, TrailScope
 from auditor.trail.retention import Expiry
 from auditor.trail.verify import verify_trail
-
-_ABOUT_DIGESTS: Final = ("digest_", "link_", "signature_", "key_", "proved_", "backfill_")
-"""What kinds of findings begin with that rest on digests and keys alone."""
 
 _UNVOUCHED: Final = "unvouched"
 _LOG_STATES: Final = ("valid", "altered", "missing", "unreadable", "unchecked", "unvouched")
@@ -136,21 +134,18 @@ def _report_differences(recorded: Mapping[str, Any], report: TrailReport) -> Ite
     for name in ("counts", "keys", "anchors"):
         before, after = recorded[name], again[name]
         if name == "counts":
-            before, after = before["digests"], after["digests"]
+            before, after = _archived(before["digests"]), _archived(after["digests"])
         if before != after:
             yield f"{_NAMES[name]}: the report records something else than the archived digests show"
-    kinds, shown = _digest_findings(recorded), _digest_findings(again)
-    for kind in sorted(kinds.keys() | shown.keys()):
-        if kinds[kind] != shown[kind]:
-            yield f"{kind}: {kinds[kind]} recorded, {shown[kind]} when verified again"
+    yield from derived_differences(recorded, again)
+
+
+def _archived(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts of digests that are archived; why others are not is taken from the run."""
+    return {name: number for name, number in counts.items() if name in ("valid", "altered", "unvouched", "backfill")}
 
 
 _NAMES: Final = {"counts": "numbers of digests", "keys": "public keys used", "anchors": "newest digests"}
-
-
-def _digest_findings(document: Mapping[str, Any]) -> Counter[str]:
-    kinds = [str(finding["kind"]) for finding in document["findings"]]
-    return Counter(kind for kind in kinds if kind.startswith(_ABOUT_DIGESTS))
 
 
 _Row = tuple[str, str, str]

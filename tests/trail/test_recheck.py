@@ -13,7 +13,7 @@ import pytest
 from auditor.base.errors import IntegrityError
 from auditor.trail.recheck import archive_of, recheck
 from tests.trail.bucket import Bucket, filled, scope, verify
-from tests.trail.scenarios import Case, expiring, genuine
+from tests.trail.scenarios import TABLE, Case, Scenario, expiring, genuine
 
 
 def archived(folder: Path, bucket: Bucket) -> dict[str, Any]:
@@ -291,3 +291,64 @@ def test_a_report_about_more_hours_than_anybody_can_look_through_is_refused(
 ) -> None:
     with pytest.raises(IntegrityError, match="hours and"):
         recheck(tmp_path / "trail-1", {**report, **change})
+
+
+def damaged(folder: Path) -> dict[str, Any]:
+    """Archive a trail with a digest and a log file that are gone."""
+    bucket = filled()
+    bucket.delete(bucket.log_keys()[10])
+    bucket.delete(bucket.digest_keys()[5])
+    return archived(folder, bucket)
+
+
+def forget_gap(report: dict[str, Any]) -> None:
+    report["gaps"].pop()
+
+
+def whiten(report: dict[str, Any]) -> None:
+    for chain in report["coverage"]["chains"]:
+        for day in chain["days"]:
+            day["hours"] = "v" * len(day["hours"])
+
+
+def count_more_hours(report: dict[str, Any]) -> None:
+    report["coverage"]["hours_verified"] += 1
+
+
+def soften_verdict(report: dict[str, Any]) -> None:
+    report["verdict"] = "note"
+
+
+def soften_finding(report: dict[str, Any]) -> None:
+    next(item for item in report["findings"] if item["level"] == "fail")["level"] = "note"
+
+
+def forget_findings(report: dict[str, Any]) -> None:
+    report["findings"] = [item for item in report["findings"] if item["kind"].startswith("gap_")]
+
+
+def blacken(report: dict[str, Any]) -> None:
+    day = report["coverage"]["chains"][0]["days"][0]
+    day["hours"] = day["hours"].replace("v", "x", 1)
+
+
+@pytest.mark.parametrize(
+    "forge", [forget_gap, whiten, count_more_hours, soften_verdict, soften_finding, forget_findings, blacken]
+)
+def test_what_a_report_says_beyond_its_digests_has_to_follow_from_what_it_lists(
+    tmp_path: Path, forge: Callable[[dict[str, Any]], None]
+) -> None:
+    report = damaged(tmp_path)
+    assert recheck(tmp_path / "trail-1", report) == ()
+    forge(report)
+    assert recheck(tmp_path / "trail-1", report) != ()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+@pytest.mark.parametrize("row", TABLE[::6], ids=lambda row: row.name)
+def test_an_honest_report_of_any_attack_has_no_difference(tmp_path: Path, row: Scenario) -> None:
+    case = row.change()
+    case.arguments["archive"] = tmp_path / "trail-1"
+    report = case.verify().document()
+    if (archive := archive_of(tmp_path, report)) is not None:
+        assert recheck(archive, report) == ()
