@@ -23,7 +23,7 @@ from auditor.run.request import TOOL, Progress, Request
 from auditor.run.series import Previous, Wish, find_previous
 from auditor.run.truth import truth_calls, truth_operations
 from auditor.trail.audit import AccountTrails, audit_trails
-from auditor.trail.report import Anchor
+from auditor.trail.report import Anchor, TrailScope
 from auditor.trail.verify import Progress as TrailProgress
 
 DIGESTS, EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
@@ -168,6 +168,11 @@ def _verify_trails(
     def show(trail: str, state: TrailProgress) -> None:
         progress(f"Verify {trail}: {state.stage}", state.done, state.total or 0)
 
+    def count(scope: TrailScope, requests: Mapping[str, int]) -> None:
+        for operation, number in requests.items():
+            if number:
+                log.note("s3", operation, scope.home_region, number)
+
     reports = audit_trails(
         trails,
         caller.session,
@@ -176,12 +181,9 @@ def _verify_trails(
         archive=folder / INTEGRITY,
         anchors=anchors,
         progress=show,
+        sent=count,
     )
     for report in reports:
-        # Objects are read without the SDK, so its counts know nothing of them: one GET for each digest and log file.
-        objects = report.digests.expected + report.logs.expected - report.digests.missing + report.further_reads
-        if objects:
-            log.note("s3", "GetObject", report.scope.home_region, objects)
         for operation, document in ((DIGESTS, report.document()), (EVENTS, report.notable)):
             if document is not None and operation in wanted:
                 call = Call(operation, report.scope.home_region, (("Name", report.scope.arn),))

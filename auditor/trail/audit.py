@@ -98,6 +98,7 @@ def audit_trails(
     endpoint_url: str | None = None,
     anchors: Mapping[str, Sequence[Anchor]] | None = None,
     progress: Callable[[str, Progress], None] = lambda _trail, _progress: None,
+    sent: Callable[[TrailScope, Mapping[str, int]], None] = lambda _scope, _requests: None,
 ) -> Iterator[TrailReport]:
     """Verify each trail of an account and read its records for notable events; one report per trail.
 
@@ -110,10 +111,12 @@ def audit_trails(
         endpoint_url: overrides the endpoint of CloudTrail and S3.
         anchors: by trail ARN, the newest digests that an earlier report had seen.
         progress: told the trail's name and how far it is.
+        sent: told of each trail how many S3 requests were made without the SDK, by operation.
     """
     for number, scope in enumerate(trails.scopes(period, anchors or {}), start=1):
-        yield verify_trail(
-            S3Source(session, endpoint_url=endpoint_url),
+        source = S3Source(session, endpoint_url=endpoint_url)
+        report = verify_trail(
+            source,
             key_source(session, endpoint_url=endpoint_url),
             scope,
             now=now,
@@ -121,6 +124,8 @@ def audit_trails(
             events=True,
             archive=archive / f"trail-{number}",
         )
+        sent(scope, source.sent)
+        yield report
 
 
 def _named(progress: Callable[[str, Progress], None], trail: str) -> Callable[[Progress], None]:

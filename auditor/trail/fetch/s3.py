@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, timedelta
 from functools import cached_property
+from itertools import count
 from threading import Lock
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from auditor.trail.fetch.address import Credentials, locate, sdk_errors, transpo
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Reason, Unavailable, Version
 
 ATTEMPTS: Final = 3
+GET: Final = "GetObject"
+LIST: Final = "ListObjectsV2"
 FIRST_PAUSE_SECONDS: Final = 0.2
 
 
@@ -37,6 +40,7 @@ class S3Source:
         self._concurrency = concurrency
         self._stores: dict[str, Any] = {}
         self._lock, self._making = Lock(), Lock()
+        self._sent = {GET: count(), LIST: count()}
         self._clients: dict[str | None, Any] = {}
 
     @property
@@ -106,14 +110,23 @@ class S3Source:
             },
         )
 
+    @property
+    def sent(self) -> Mapping[str, int]:
+        """How many requests were made without the SDK, whose own count knows nothing of them, by operation."""
+        return {name: int(number.__reduce__()[1][0]) for name, number in self._sent.items()}
+
     def objects(self, bucket: str, prefix: str, after: str) -> Iterator[Listed]:
         """List through obstore; through boto3 where a planted name is one that obstore refuses to read."""
         import obstore
         from obstore.exceptions import BaseError
 
         reached = after
+        next(self._sent[LIST])
         try:
-            for rows in obstore.list(self._store(bucket), prefix, offset=after or None, chunk_size=1000):
+            pages = obstore.list(self._store(bucket), prefix, offset=after or None, chunk_size=1000)
+            for number, rows in enumerate(pages):
+                if number:  # each further page was a request of its own
+                    next(self._sent[LIST])
                 for row in rows:
                     reached = row["path"]
                     yield Listed(row["path"], row["size"], row["last_modified"], row["e_tag"] or "")
@@ -162,8 +175,10 @@ class S3Source:
         """
         store = self._stores.get(bucket) or self._store(bucket)
         errors, get = self._obstore
+        sent = self._sent[GET]
         measured = listed_size is not None and listed_size <= OBJECT_LIMIT
         for attempt in range(ATTEMPTS):
+            next(sent)
             try:
                 result = get(store, key)
                 if not measured and result.meta["size"] > OBJECT_LIMIT:
