@@ -174,6 +174,8 @@ def _print_record(pack: Path, record: Mapping[str, Any]) -> None:
 @click.option("--previous", type=_PATH, metavar="PACK", help="The pack that this one has to follow.")
 @click.option("--replay", is_flag=True, help="Derive everything again from evidence and rules, and compare.")
 @click.option("--quick", is_flag=True, help="With --replay: leave out the digests of the trails.")
+@click.option("--check-keys", is_flag=True, help="Ask CloudTrail, from any account, for the keys of the digests.")
+@click.option("--profile", metavar="NAME", help="Profile of the AWS configuration, for --check-keys.")
 @click.option("--digests", is_flag=True, help="Verify the digests again with the keys in the pack, and compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def verify(
@@ -186,9 +188,11 @@ def verify(
     replay: bool,
     quick: bool,
     digests: bool,
+    check_keys: bool,
+    profile: str | None,
     as_json: bool,
 ) -> int:
-    """Check a pack, folder or zip, that somebody else made. Needs no network.
+    """Check a pack, folder or zip, that somebody else made. Needs no network, except for --check-keys.
 
     Answers 0 when everything holds, 4 when something does not, 3 when something could not be checked.
     """
@@ -202,6 +206,7 @@ def verify(
         previous=previous,
         recheck_trail=_verify_digests() if digests or (replay and not quick) else None,
         replay=_derive_again() if replay else None,
+        check_keys=_ask_for_keys(profile) if check_keys else None,
     )
     report = verify_pack(pack, demands)
     if as_json:
@@ -230,6 +235,13 @@ def _derive_again() -> "Recheck":
     from auditor.run import replay
 
     return replay
+
+
+def _ask_for_keys(profile: str | None) -> "Recheck":
+    from auditor.run.keychecking import check_keys, session_of
+
+    session = session_of(profile)
+    return lambda pack: check_keys(pack, session)
 
 
 def _verify_digests() -> "Recheck":

@@ -1,5 +1,6 @@
 """``README.txt`` and ``VERIFY.md``, the two texts that explain a pack to a stranger. Decides nothing about the pack."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,10 @@ from auditor.pack.derivable import not_derivable
 from auditor.seal.manifest import Manifest, ManifestInfo
 
 _MOST_ACCOUNTS = 20
+_MOST_KEYS = 100
+_WORD = re.compile(r"[A-Za-z0-9:-]{1,64}")
+_PLAIN = re.compile(r"[A-Za-z0-9_./=+@-]{1,1100}")
+_HEX = re.compile(r"(?:[0-9a-f]{2}){64,512}")
 
 
 def readme_text(info: ManifestInfo) -> bytes:
@@ -46,9 +51,33 @@ def verify_text(manifest: Manifest, record: Mapping[str, Any], results: Mapping[
             "timestamp": stamp if stamp and stamp["status"] == "requested" else None,
             "missed": _one_line(stamp["url"]) if stamp and stamp["status"] != "requested" else "",
             "pdf": record["pdf"],
+            "keys": _keys(results),
+            "digest": _digest(results),
             "taken": not_derivable(results, [entry.path for entry in manifest.files]),
         },
     )
+
+
+def _keys(results: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the keys of CloudTrail that digests were checked with, as far as they have the form of one."""
+    found = {
+        (str(key["region"]), str(key["valid_from"]), str(key["valid_until"]), str(key["fingerprint"]))
+        for report in results.get("integrity", ())
+        for key in report.get("keys", ())
+    }
+    names = ("region", "start", "end", "fingerprint")
+    rows = [dict(zip(names, row, strict=True)) for row in sorted(found) if all(_WORD.fullmatch(text) for text in row)]
+    return rows[:_MOST_KEYS]
+
+
+def _digest(results: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return a digest to be checked by hand: the newest of the first chain whose names a shell takes as they are."""
+    for report in results.get("integrity", ()):
+        for anchor in report.get("anchors", ()):
+            kept = {name: str(anchor.get(name, "")) for name in ("bucket", "key", "sha256", "signature")}
+            if all(_PLAIN.fullmatch(text) for text in kept.values()) and _HEX.fullmatch(kept["signature"]):
+                return kept
+    return None
 
 
 def _render(name: str, context: Mapping[str, Any]) -> bytes:

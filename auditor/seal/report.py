@@ -23,7 +23,7 @@ class Check:
 
     Args:
         name: ``files``, ``manifest``, ``pages``, ``signature``, ``certificate``, ``timestamp``, ``pdf-signature``,
-            ``trail``, ``replay``, ``rules`` or ``previous``.
+            ``trail``, ``keys``, ``replay``, ``rules`` or ``previous``.
         outcome: the answer.
         message: one plain sentence.
     """

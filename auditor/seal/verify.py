@@ -73,6 +73,7 @@ class Demands:
         previous: the pack that this one has to follow.
         recheck_trail: verifies the recorded digests and log hashes again from the keys in the pack.
         replay: derives everything again from the evidence and rules in the pack.
+        check_keys: asks CloudTrail for the keys in the pack; the one check that needs a network.
         limits: what may be spent on each pack.
     """
 
@@ -83,6 +84,7 @@ class Demands:
     previous: Path | None = None
     recheck_trail: Recheck | None = None
     replay: Recheck | None = None
+    check_keys: Recheck | None = None
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -374,7 +376,7 @@ def _differing(name: str, outcome: Rechecked) -> tuple[Finding, ...]:
 
 
 def _rechecks(demands: Demands) -> tuple[tuple[str, Recheck | None], ...]:
-    return (("trail", demands.recheck_trail), ("replay", demands.replay))
+    return (("trail", demands.recheck_trail), ("keys", demands.check_keys), ("replay", demands.replay))
 
 
 @contextmanager
@@ -404,7 +406,9 @@ def _concluded(name: str, found: Sequence[Finding], outcome: Rechecked) -> Check
 def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
     assert demands.previous is not None  # noqa: S101 - asked by the only caller
     with open_pack(demands.previous, demands.limits) as files:
-        report = _verify(demands.previous, files, replace(demands, previous=None, recheck_trail=None, replay=None))
+        report = _verify(
+            demands.previous, files, replace(demands, previous=None, recheck_trail=None, replay=None, check_keys=None)
+        )
         before, _ = _open(files, demands.limits)
     found = [
         Finding("previous", item.kind, item.path, f"of the previous pack {item.message}") for item in report.findings
