@@ -7,6 +7,7 @@ missing, refused, incomplete or malformed evidence becomes NOT_ASSESSED with ope
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import jmespath
@@ -37,6 +38,9 @@ from auditor.model import (
     Verdict,
     worst,
 )
+
+_RUN = timedelta(days=1)
+"""A run takes hours, and answers come after the as-of moment at which it began; what is newer was not so then."""
 
 _MOST_NAMED = 300
 """Characters of a name in a reason; AWS names are shorter, hostile evidence need not be."""
@@ -216,7 +220,7 @@ def _by_check(variant: _Variant, library: Library) -> list[_Item]:
     listing = find_listing(variant.control.check)
     if listing is None:
         raise CatalogError(f"{variant.control.origin}: there is no check named {variant.control.check}")
-    with view.going_on(), seen_until(max(library.as_of, library.seen_until)):
+    with view.going_on(), seen_until(min(library.seen_until, library.as_of + _RUN)):
         subject = _subject(variant, library, _Item("global", library.account.id, {}, None), view)
         for member in listing(subject):
             found = _Item(member.region, member.resource, {}, None, view=member.evidence, judge=member.judge)
@@ -332,7 +336,7 @@ def _judge(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Res
     else:
         if item.record is not None:
             view.note(item.record)
-        with view.going_on(), seen_until(max(library.as_of, library.seen_until)):
+        with view.going_on(), seen_until(min(library.seen_until, library.as_of + _RUN)):
             found = _verdict(variant, library, item, view)
     verdict = concluded(found, view.lacking)
     if verdict is found and view.unknown:

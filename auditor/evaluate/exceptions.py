@@ -24,16 +24,48 @@ def apply_exceptions(
     of it.
     """
     as_of = results.run.as_of
-    in_force = [item for item in waivers if not item.over_wide and item.expires > as_of]
+    wide = {id(item): over_wide(item, results) for item in waivers}
+    in_force = [item for item in waivers if not wide[id(item)] and item.expires > as_of]
     answering = [item for item in attestations if item.date <= as_of < item.valid_until]
     used: set[int] = set()
     controls = tuple(_control(item, in_force, answering, used) for item in results.controls)
     return replace(
         results,
         controls=controls,
-        waivers=tuple(_waiver(item, as_of, used=id(item) in used) for item in waivers),
+        waivers=tuple(_waiver(item, as_of, used=id(item) in used, wide=wide[id(item)]) for item in waivers),
         attestations=tuple(_attestation(item, as_of, used=id(item) in used) for item in attestations),
     )
+
+
+def over_wide(waiver: Waiver, results: Results) -> str:
+    """Say why a waiver takes in more than anybody answers for; empty when it does not, or somebody does.
+
+    Judged by what it takes in, not by how it looks: a pattern that fits every member that was judged in an account is
+    as wide as an asterisk there. A name without wildcards is that of one thing, also where there is no other.
+    """
+    if waiver.owner:
+        return ""
+    if waiver.over_wide:
+        return "it covers a whole control"
+    if not set("*?") & set(waiver.resource):
+        return ""
+    for item in results.controls:
+        members: dict[str, set[str]] = {}
+        for result in item.results:
+            if result.state in _JUDGED and _fits(waiver.control, waiver.account, item, result):
+                members.setdefault(result.account, set()).add(result.resource)
+        for account, names in sorted(members.items()):
+            if all(_takes_in(waiver, name) for name in names):
+                return f"it takes in every member of the population in account {account} ({len(names)})"
+    return ""
+
+
+_JUDGED = frozenset({State.FAIL, State.PASS, State.MANUAL})
+"""States of members; what stands for answers that are missing is none."""
+
+
+def _takes_in(waiver: Waiver, resource: str) -> bool:
+    return fnmatch.fnmatchcase(resource, _literal_brackets(waiver.resource))
 
 
 def _control(
@@ -70,9 +102,7 @@ def _apply(
 ) -> Result:
     if result.state is State.FAIL:
         for waiver in waivers:
-            if _fits(waiver.control, waiver.account, item, result) and fnmatch.fnmatchcase(
-                result.resource, _literal_brackets(waiver.resource)
-            ):
+            if _fits(waiver.control, waiver.account, item, result) and _takes_in(waiver, result.resource):
                 used.add(id(waiver))
                 return _waived(result, waiver)
     if result.state is State.MANUAL:
@@ -121,10 +151,10 @@ def _terms(waiver: Waiver) -> dict[str, Any]:
     }
 
 
-def _waiver(waiver: Waiver, as_of: datetime, *, used: bool) -> dict[str, Any]:
+def _waiver(waiver: Waiver, as_of: datetime, *, used: bool, wide: str) -> dict[str, Any]:
     notes = []
-    if waiver.over_wide:
-        notes.append("over-wide: it covers a whole control and names no owner, so it was not applied")
+    if wide:
+        notes.append(f"over-wide: {wide} and names no owner, so it was not applied")
     if waiver.expires <= as_of:
         notes.append("expired: it was not applied")
     elif waiver.expires - as_of <= SOON:

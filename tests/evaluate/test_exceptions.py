@@ -203,3 +203,45 @@ def test_a_waiver_of_a_failure_does_not_hide_what_could_not_be_read_beside_it(re
     population = next(one for one in after.controls[0].populations if one.region == REGIONS[0])
     assert (population.tested, population.not_assessed) == (1, 1)
     assert exit_code(after) == 3
+
+
+@pytest.mark.parametrize(
+    ("pattern", "owner", "applied"),
+    [
+        pytest.param("vpc-*", "", False, id="every-member-by-its-kind"),
+        pytest.param("*p*-*", "", False, id="every-member-by-chance"),
+        pytest.param("v*", "", False, id="every-member-by-a-letter"),
+        pytest.param("???-*", "", False, id="every-member-by-length"),
+        pytest.param("vpc-*", "Network team", True, id="somebody-answers-for-it"),
+        pytest.param("vpc-eu-*", "", True, id="some-members"),
+        pytest.param("vpc-eu-central-1", "", True, id="one-by-name"),
+    ],
+)
+def test_a_waiver_of_everything_is_judged_by_what_it_takes_in(
+    results: Results, tmp_path: Path, pattern: str, owner: str, applied: bool
+) -> None:
+    after = apply_exceptions(results, load_waivers(waiver(tmp_path, resource=pattern, owner=owner)))
+    assert (State.WAIVED in {item.state for item in control(after.controls, "vpc-is-tagged").results}) is applied
+    assert bool(after.waivers[0]["notes"]) is not applied
+    if not applied:
+        assert "over-wide: it takes in every member of the population" in after.waivers[0]["notes"][0]
+
+
+def test_an_answer_that_is_missing_does_not_narrow_a_waiver(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.answer("ec2:DescribeVpcs", REGIONS[0], {"Vpcs": [vpc("vpc-1", Tagged=False), vpc("vpc-2")]})
+    world.fail("ec2:DescribeVpcs", REGIONS[1], "AccessDenied")
+    found = evaluate(world.evidence(), build_catalog(tmp_path / "controls", framework=FRAMEWORK))
+    after = apply_exceptions(found, load_waivers(waiver(tmp_path, resource="vpc-*", owner="")))
+    assert control(after.controls, "vpc-is-tagged").state is State.FAIL
+
+
+def test_the_only_member_may_be_named(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for region in REGIONS:
+        world.answer("ec2:DescribeVpcs", region, {"Vpcs": [vpc("vpc-1", Tagged=False)] if region == REGIONS[0] else []})
+    found = evaluate(world.evidence(), build_catalog(tmp_path / "controls", framework=FRAMEWORK))
+    by_name = apply_exceptions(found, load_waivers(waiver(tmp_path, resource="vpc-1", owner="")))
+    assert control(by_name.controls, "vpc-is-tagged").state is State.WAIVED
+    by_kind = apply_exceptions(found, load_waivers(waiver(tmp_path, resource="vpc-?", owner="")))
+    assert control(by_kind.controls, "vpc-is-tagged").state is State.FAIL

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from auditor.evaluate.checks.fields import integer, mapping, past, text, time_of
-from auditor.evaluate.view import Subject
+from auditor.evaluate.checks.fields import integer, mapping, moment, past, text, time_of
+from auditor.evaluate.view import Subject, View
 from auditor.model import State, Verdict, failed, manual, not_applicable, not_assessed, passed
 
 _ROOT = "<root_account>"
@@ -89,27 +89,43 @@ def read_report(content: str) -> Mapping[str, Row]:
     Raises:
         ValueError: a column or value is missing or malformed, a user stands twice, or a time lies ahead.
     """
-    rows, newest = _read(content)
-    past(newest)
-    return rows
+    return {arn: _readable(row) for arn, row in _read(content).items()}
+
+
+def _readable(row: Row | str) -> Row:
+    """Return a row that can be read and in which nothing lies ahead.
+
+    Raises:
+        ValueError: it is none; the others stand by themselves.
+    """
+    if isinstance(row, str):
+        raise ValueError(row)  # noqa: TRY004 - the text says what is wrong with the row
+    past(max(row.times()))
+    return row
 
 
 @lru_cache(maxsize=8)
-def _read(content: str) -> tuple[Mapping[str, Row], datetime]:
-    """Return the rows and the newest time in any of them."""
+def _read(content: str) -> Mapping[str, Row | str]:
+    """Return the rows by ARN, or why one cannot be read; one that names nobody stands under an empty ARN."""
     try:
         lines = list(csv.DictReader(content.splitlines(), strict=True))
     except csv.Error as error:
         raise ValueError(f"the credential report is not CSV: {error}") from error
-    rows: dict[str, Row] = {}
+    rows: dict[str, Row | str] = {}
     for line in lines:
-        row = _row(line)
-        if row.arn in rows:
-            raise ValueError("a user stands twice in the credential report")
-        rows[row.arn] = row
-    if sum(row.is_root for row in rows.values()) != 1:
+        whole = None not in line and all(line.get(name) is not None for name in _COLUMNS)
+        arn, row = (line.get("arn") or "") if whole else "", _row_or_fault(line)
+        rows[arn] = "a user stands twice in the credential report" if arn and arn in rows else row
+    if sum(line.get("user") == _ROOT for line in lines) != 1:
         raise ValueError("the credential report does not have exactly one row for root")
-    return rows, max(time for row in rows.values() for time in row.times())
+    return rows
+
+
+def _row_or_fault(line: Mapping[str, str | None]) -> Row | str:
+    try:
+        return _row(line)
+    except ValueError as error:
+        return str(error)
 
 
 def _row(line: Mapping[str, str | None]) -> Row:
@@ -158,17 +174,53 @@ def _time(values: Mapping[str, str], name: str) -> datetime | None:
     return None if values[name] in _NEVER else time_of(values[name])
 
 
-def _rows(subject: Subject) -> Mapping[str, Row]:
-    return read_report(text(subject.evidence.page("iam:GetCredentialReport"), "Content"))
+_RENEWED = timedelta(hours=4)
+"""IAM makes a new report when the last one is older (IAM User Guide, "Getting credential reports")."""
+_IN_BETWEEN = timedelta(minutes=30)
+"""Between the request for a report and its reading, repeated where IAM is slow."""
+
+
+def content_of(view: View) -> str:
+    """Return the credential report, which has to be as new as IAM makes it.
+
+    Raises:
+        ValueError: it was made more than four hours before it was read, or after that.
+    """
+    for record, page in view.answers("iam:GetCredentialReport"):
+        if page is not None:
+            content = text(page, "Content")
+            _read(content)
+            made = moment(page, "GeneratedTime")
+            age = record.collected_at - made
+            if age > _RENEWED + _IN_BETWEEN or age < -_IN_BETWEEN:
+                raise ValueError(
+                    f"the credential report was made at {made:%Y-%m-%d %H:%M} UTC and read at "
+                    f"{record.collected_at:%Y-%m-%d %H:%M} UTC; IAM renews it after {_RENEWED.seconds // 3600} hours"
+                )
+            return content
+    raise ValueError("there is no credential report")
 
 
 def _root(subject: Subject) -> Row:
-    return next(row for row in _rows(subject).values() if row.is_root)
+    rows = _read(content_of(subject.evidence))
+    return next(row for row in map(_readable, _of_root(rows, subject.account.id)) if row.is_root)
+
+
+def _of_root(rows: Mapping[str, Row | str], account: str) -> Iterator[Row | str]:
+    yield from (row for arn, row in rows.items() if arn.endswith(f":{account}:root"))
+    yield from (row for row in rows.values() if isinstance(row, Row) and row.is_root)
+    yield from (row for arn, row in rows.items() if not arn)
 
 
 def _user(subject: Subject) -> Row | None:
-    """Return the row of the user judged; None when the report, up to four hours old, does not list them yet."""
-    return _rows(subject).get(text(subject.item, "Arn"))
+    """Return the row of the user judged; None when the report, up to four hours old, does not list them yet.
+
+    Raises:
+        ValueError: their row cannot be read, or one that names nobody and could be theirs.
+    """
+    rows = _read(content_of(subject.evidence))
+    row = rows.get(text(subject.item, "Arn"), rows.get(""))
+    return _readable(row) if row is not None else None
 
 
 def _as_far_as_listed(row: Row, verdict: Verdict) -> Verdict:

@@ -120,7 +120,7 @@ def optional_mapping(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 @contextmanager
 def seen_until(latest: datetime) -> Iterator[None]:
-    """Let no time that is read as past lie more than a day after the moment up to which AWS was asked.
+    """Let no time that is read as past lie more than a day after the moment that is judged and AWS was asked at.
 
     Every age is counted from such a time, and what has not happened yet is younger than anything: it would pass.
     """
@@ -135,11 +135,13 @@ def past(when: datetime) -> datetime:
     """Return a time at which something happened, as it is.
 
     Raises:
-        ValueError: AWS was asked more than a day before.
+        ValueError: AWS was asked more than a day before, or the moment that is judged lies before it.
     """
     latest = _SEEN_UNTIL.get()
     if latest is not None and when - latest > _CLOCKS_DIFFER:
-        raise ValueError(f"{when:%Y-%m-%d %H:%M} UTC had not come yet when AWS was asked")
+        raise ValueError(
+            f"{when:%Y-%m-%d %H:%M} UTC had not come yet when AWS was asked, or at the moment as of which is judged"
+        )
     return when
 
 

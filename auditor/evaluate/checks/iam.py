@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.evaluate.checks.credential_report import read_report
+from auditor.evaluate.checks.credential_report import content_of, read_report
 from auditor.evaluate.checks.fields import (
     counted,
     flag,
@@ -240,7 +240,7 @@ def central_federation(subject: Subject) -> Verdict:
     if not any(providers):
         view.everywhere("sso-admin:ListInstances")
         return failed("There is no SAML or OIDC provider and no IAM Identity Center instance.", observed="no provider")
-    rows = read_report(text(view.page("iam:GetCredentialReport"), "Content")).values()
+    rows = read_report(content_of(view)).values()
     console = sorted(row.user for row in rows if row.password_enabled and not row.is_root)
     if console:
         return manual(

@@ -182,15 +182,7 @@ def test_a_user_newer_than_the_report_is_not_assessed(control: str) -> None:
     [
         pytest.param(report(GOOD_USER), "one row for root", id="no-root"),
         pytest.param(report(root(), root(arn="arn:aws:iam::1:root"), GOOD_USER), "one row for root", id="two-roots"),
-        pytest.param(report(root(), GOOD_USER, GOOD_USER), "stands twice", id="user-twice"),
-        pytest.param(report(root(), GOOD_USER + ",x"), "more values than columns", id="too-many-values"),
-        pytest.param(report(root(), "alice,x"), "no user_creation_time", id="cut-off"),
         pytest.param(report(root(), GOOD_USER, columns="user,arn"), "has no", id="columns-missing"),
-        pytest.param(report(root(), row("alice", mfa_active="maybe")), "neither true nor false", id="no-boolean"),
-        pytest.param(report(root(), row("alice", user_creation_time="soon")), "Invalid isoformat", id="no-time"),
-        pytest.param(
-            report(root(), row("alice", user_creation_time="0001-01-01T00:00:00+23:59")), "not a time", id="before-time"
-        ),
         pytest.param(report(root(), '"alice'), "not CSV", id="open-quote"),
         pytest.param({"Content": {"base64": "AA=="}}, "documented type", id="no-text"),
         pytest.param({"Content": ""}, "one row for root", id="empty"),
@@ -201,6 +193,47 @@ def test_a_malformed_report_allows_no_conclusion(control: str, page: dict[str, A
     result = users(GOOD_USER).says("iam:GetCredentialReport", page).judge(control)
     assert result.state is State.NOT_ASSESSED
     assert words in reasons(result)
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        pytest.param(report(root(), GOOD_USER, GOOD_USER), "stands twice", id="user-twice"),
+        pytest.param(report(root(), GOOD_USER + ",x"), "more values than columns", id="too-many-values"),
+        pytest.param(report(root(), "alice,x"), "no user_creation_time", id="cut-off"),
+        pytest.param(report(root(), row("alice", mfa_active="maybe")), "neither true nor false", id="no-boolean"),
+        pytest.param(report(root(), row("alice", user_creation_time="soon")), "Invalid isoformat", id="no-time"),
+        pytest.param(
+            report(root(), row("alice", user_creation_time="0001-01-01T00:00:00+23:59")), "not a time", id="before-time"
+        ),
+    ],
+)
+def test_a_row_that_cannot_be_read_voids_itself_only(page: dict[str, Any], words: str) -> None:
+    page = {**page, "Content": "\n".join((page["Content"], row("bob", **PASSWORD)))}
+    world = users(GOOD_USER, names=("alice", "bob")).says("iam:GetCredentialReport", page)
+    result = world.judge("iam-user-console-mfa")
+    assert states(result) == {user_arn("alice"): State.NOT_ASSESSED, user_arn("bob"): State.FAIL}
+    assert words in reasons(result)
+    assert world.judge("iam-root-not-used").state is State.PASS
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        pytest.param(ago(minutes=1), State.FAIL, id="new"),
+        pytest.param(ago(hours=4), State.FAIL, id="as-old-as-it-gets"),
+        pytest.param(ago(hours=5), State.NOT_ASSESSED, id="too-old"),
+        pytest.param(ago(days=40), State.NOT_ASSESSED, id="of-another-month"),
+        pytest.param(ago(hours=-1), State.NOT_ASSESSED, id="made-after-it-was-read"),
+        pytest.param(None, State.NOT_ASSESSED, id="nobody-knows"),
+    ],
+)
+@pytest.mark.parametrize("control", ["iam-root-not-used", "iam-user-console-mfa"])
+def test_a_report_is_as_new_as_iam_makes_it(control: str, made: str | None, expected: State) -> None:
+    page = {**report(root(password_last_used=ago(days=2)), row("bob", **PASSWORD)), "GeneratedTime": made}
+    result = users(row("bob")).says("iam:GetCredentialReport", page).judge(control)
+    assert result.state is expected
+    assert expected is State.FAIL or "GeneratedTime" in reasons(result) or "renews it" in reasons(result)
 
 
 @pytest.mark.parametrize(
