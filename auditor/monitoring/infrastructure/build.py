@@ -144,7 +144,7 @@ class _Builder:
 
     def filter(self, resource: Resource, values: Mapping[str, Any]) -> None:
         pattern = values.get("FilterPattern")
-        name = self.text(values.get("FilterName"), resource.address)
+        name = _called(values.get("FilterName"), resource)
         self.known_as(resource, name)
         known = pattern if isinstance(pattern, str) else _MATCHES_NOTHING
         if isinstance(pattern, str):
@@ -195,7 +195,7 @@ class _Builder:
     # -- alarms
 
     def alarm(self, resource: Resource, values: Mapping[str, Any]) -> None:
-        name = self.text(values.get("AlarmName"), resource.address)
+        name = _called(values.get("AlarmName"), resource)
         self.known_as(resource, name)
         decisive = (*_DECISIVE, "Metrics") if isinstance(values.get("Metrics"), Unknown) else _DECISIVE
         if self.lacks(values, decisive) or (not self.hopeful and open_in_queries(values)):
@@ -244,7 +244,7 @@ class _Builder:
         return tuple(found)
 
     def composite(self, resource: Resource, values: Mapping[str, Any]) -> None:
-        name = self.text(values.get("AlarmName"), resource.address)
+        name = _called(values.get("AlarmName"), resource)
         self.known_as(resource, name)
         if self.lacks(values, ("AlarmRule", "ActionsEnabled", "ActionsSuppressor")):
             return
@@ -272,7 +272,7 @@ class _Builder:
         self.known_as(resource)
         self.mutes.append(
             MuteRule(
-                name=self.text(values.get("Name"), resource.address),
+                name=_called(values.get("Name"), resource),
                 region=REGION,
                 alarms=None if open_ else frozenset(map(str, listed)),
                 expression=as_aws.text(schedule.get("Expression"), ""),
@@ -292,7 +292,7 @@ class _Builder:
             return
         if isinstance(bus, str) and bus not in {"", "default"} and not bus.endswith(":event-bus/default"):
             return
-        name = self.text(values.get("Name"), resource.address)
+        name = _called(values.get("Name"), resource)
         self.known_as(resource, name)
         if isinstance(pattern, Unknown) or (isinstance(pattern, Mapping) and any(True for _ in unknowns(pattern))):
             self.open_rules.append(next(unknowns(pattern)))
@@ -513,6 +513,11 @@ def _hopeful_number(value: Any) -> float | None:
 
 def _comparison(value: Any) -> str:
     return "GreaterThanOrEqualToThreshold" if isinstance(value, Unknown) else as_aws.text(value, "")
+
+
+def _called(name: Any, resource: Resource) -> str:
+    """Return the name of a resource; its address where the code leaves the name open."""
+    return name if isinstance(name, str) and name else resource.address
 
 
 def _as_group(name: str) -> str:
