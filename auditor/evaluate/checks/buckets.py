@@ -75,11 +75,16 @@ def _denies_plain_http(item: Statement) -> bool:
 def mfa_delete(subject: Subject) -> Verdict:
     """Judge one bucket: versioning and MFA delete are both enabled.
 
+    Only the root user can enable MFA delete, with its MFA device; that of a GovCloud account cannot have one ("AWS
+    Identity and Access Management", AWS GovCloud (US) User Guide).
+
     Evidence: ``s3:ListBuckets`` (population), ``s3:GetBucketVersioning``.
     """
     answer = subject.evidence.page("s3:GetBucketVersioning", Bucket=text(subject.item, "Name"))
     versioning = optional_text(answer, "Status") or "never enabled"
     protected = optional_text(answer, "MFADelete") or "not set"
+    if protected != "Enabled" and subject.account.partition == "aws-us-gov":
+        return not_applicable("MFA delete takes an MFA device of the root user, whom GovCloud does not let have one.")
     observed = f"versioning {versioning}, MFA delete {protected}"
     sentence = f"Versioning is {versioning} and MFA delete is {protected}."
     return (passed if (versioning, protected) == ("Enabled", "Enabled") else failed)(sentence, observed=observed)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.evaluate.checks.fields import counted, flag, mapping, optional_list, some, text
+from auditor.evaluate.checks.fields import counted, flag, mapping, optional_list, optional_text, some, text
 from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, not_applicable, passed
 
@@ -43,7 +43,8 @@ def database_connections(subject: Subject) -> Verdict:
     Evidence: ``rds:DescribeDBInstances`` (population), ``cloudwatch:DescribeAlarms``.
     """
     dimension = ("DBInstanceIdentifier", text(subject.item, "DBInstanceIdentifier"))
-    found = [item for item in _alarms(subject) if _watches(item, "AWS/RDS", ("DatabaseConnections",), dimension)]
+    namespace = "AWS/DocDB" if optional_text(subject.item, "Engine") == "docdb" else "AWS/RDS"
+    found = [item for item in _alarms(subject) if _watches(item, namespace, ("DatabaseConnections",), dimension)]
     return _judge(found, subject, "the connections of the database")
 
 
@@ -103,20 +104,24 @@ def dashboard(subject: Subject) -> Verdict:
 
 
 def shared_observability(subject: Subject) -> Verdict:
-    """Judge an account of an organization: a sink or link connects its metrics and logs with other accounts.
+    """Judge an account of an organization: a link, or a sink with links, connects its metrics and logs with others.
 
-    Evidence: ``organizations:DescribeOrganization``, ``oam:ListSinks``, ``oam:ListLinks``.
+    Evidence: ``organizations:DescribeOrganization``, ``oam:ListSinks``, ``oam:ListAttachedLinks``, ``oam:ListLinks``.
     """
     view = subject.evidence
     organization = view.find("organizations:DescribeOrganization")
     sinks, links = view.items("oam:ListSinks", "Items[]"), view.items("oam:ListLinks", "Items[]")
-    if sinks or links:
+    attached = view.items("oam:ListAttachedLinks", "Items[]")
+    if attached or links:
         return passed(
-            f"{counted(len(sinks), 'sink')} and {counted(len(links), 'link')} connect the account with others."
+            f"{counted(len(links), 'link')} of the account and {counted(len(attached), 'link')} to its sinks connect "
+            "it with others."
         )
     if organization is None:
         return not_applicable("The account is not part of an organization.")
     view.everywhere("oam:ListSinks")
+    if sinks:
+        return failed("No account is linked to the sink, and the account has no link itself.", observed="sink, no link")
     return failed("Neither a sink nor a link connects the account's metrics and logs with others.", observed="none")
 
 

@@ -842,13 +842,28 @@ def test_one_database_of_two_has_an_alarm(second: dict[str, Any], expected: Stat
         ),
         pytest.param(
             "cloudwatch-cross-account-observability",
-            linked().says("oam:ListLinks", {"Items": []}),
+            linked().says("oam:ListLinks", {"Items": []}).says("oam:ListSinks", {"Items": []}),
             State.FAIL,
             id="not-linked",
         ),
         pytest.param(
             "cloudwatch-cross-account-observability",
-            linked().says("oam:ListLinks", {"Items": []}).lacks("organizations:DescribeOrganization"),
+            linked().says("oam:ListLinks", {"Items": []}),
+            State.PASS,
+            id="sink-with-a-link",
+        ),
+        pytest.param(
+            "cloudwatch-cross-account-observability",
+            linked().says("oam:ListLinks", {"Items": []}).changed("oam:ListAttachedLinks", {"Items": []}),
+            State.FAIL,
+            id="sink-without-a-link",
+        ),
+        pytest.param(
+            "cloudwatch-cross-account-observability",
+            linked()
+            .says("oam:ListLinks", {"Items": []})
+            .says("oam:ListSinks", {"Items": []})
+            .lacks("organizations:DescribeOrganization"),
             State.NOT_APPLICABLE,
             id="alone",
         ),
@@ -925,3 +940,12 @@ def test_only_the_name_of_a_key_is_a_key(value: Any) -> None:
     assert world.judge("cloudtrail-kms-encryption").state is State.NOT_ASSESSED
     groups = {"logGroups": [{"logGroupName": "trail", "arn": GROUP, "kmsKeyId": value}]}
     assert kept_logs().says("logs:DescribeLogGroups", groups).judge("log-group-encrypted").state is State.NOT_ASSESSED
+
+
+def test_connections_of_documentdb_are_counted_in_its_own_namespace_and_neptune_counts_none() -> None:
+    documents = databases(database("one", Engine="docdb"))
+    for namespace, expected in (("AWS/DocDB", State.PASS), ("AWS/RDS", State.FAIL)):
+        world = alarms(documents, alarm(namespace, "DatabaseConnections", "DBInstanceIdentifier", "one"))
+        assert world.judge("rds-connections-alarm").state is expected
+    graph = alarms(databases(database("one", Engine="neptune")))
+    assert graph.judge("rds-connections-alarm").state is State.NOT_APPLICABLE

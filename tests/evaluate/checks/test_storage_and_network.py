@@ -594,3 +594,10 @@ def test_a_load_balancer_that_does_not_say_is_not_assessed() -> None:
 def test_engines_without_upgrades_of_their_own_are_not_asked_for_them(engine: str, expected: State) -> None:
     world = databases(database("one", Engine=engine, AutoMinorVersionUpgrade=False))
     assert world.judge("rds-auto-minor-upgrade").state is expected
+
+
+def test_mfa_delete_is_not_asked_for_where_root_cannot_have_mfa() -> None:
+    world = replace(two_buckets(), partition="aws-us-gov")
+    off = world.changed("s3:GetBucketVersioning", {"Status": "Enabled"})
+    assert off.judge("s3-mfa-delete").state is State.NOT_APPLICABLE
+    assert world.judge("s3-mfa-delete").state is State.PASS

@@ -732,11 +732,13 @@ def scaling_group() -> World:
 
 
 def linked() -> World:
-    """Build a world of an organization's member with a link to a monitoring account."""
+    """Build a world of an organization's member with a link to a monitoring account, and a sink with a link."""
     return (
         World()
         .says("organizations:DescribeOrganization", {"Organization": {"MasterAccountId": MANAGEMENT}})
         .says("oam:ListSinks", {"Items": []})
+        .says("oam:ListSinks", {"Items": [{"Arn": "sink"}]}, region=HOME)
+        .says("oam:ListAttachedLinks", {"Items": [{"LinkArn": "other"}]}, region=HOME, SinkIdentifier="sink")
         .says("oam:ListLinks", {"Items": [{"Arn": "link"}]})
     )
 
