@@ -55,8 +55,7 @@ def combined(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def print_report(report: "TrailReport") -> None:
     """Print one trail's report on stdout: verdict, counts, hours, the worst findings."""
     scope = report.scope
-    place = "/".join(part for part in (scope.location.bucket, scope.location.prefix) if part)
-    _say(f"trail     {scope.trail} ({scope.home_region}), s3://{place}")
+    _say(f"trail     {heading(report.document()['trail'])}")
     _say(f"period    {scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC")
     verdict = report.verdict
     word = verdict.name if verdict > Level.NOTE else verdict.word
@@ -76,6 +75,18 @@ def print_report(report: "TrailReport") -> None:
     more = sum(map(len, groups[_MOST_FINDINGS:])) + sum(report.omitted.values())
     if more:
         _say(f"... and {more} more; --json has them")
+
+
+def heading(trail: Mapping[str, Any]) -> str:
+    """Return which trail a report is about: two of one name differ in owner, organization or place.
+
+    Args:
+        trail: the part ``trail`` of a report document.
+    """
+    place = "/".join(part for part in (trail["bucket"], trail["prefix"]) if part)
+    where = f"s3://{place}" if trail["bucket"] else "in a place that is not known"
+    owner = f"organization {trail['organization']}" if trail["organization"] else f"account {trail['account']}"
+    return f"{trail['name']} ({trail['home_region']}), {owner}, {where}"
 
 
 def _folded(findings: Sequence["Finding"]) -> list[list["Finding"]]:

@@ -146,6 +146,12 @@ _FINDINGS = 200
 """Findings of one trail that the pages list; the trail report in the evidence has them all."""
 
 
+def _place(trail: Mapping[str, Any]) -> str:
+    """Return bucket and prefix, and whose folder below: reports on two trails of one name differ in it."""
+    place = "/".join(part for part in (trail.get("bucket"), trail.get("prefix")) if part)
+    return f"{place} (organization {trail['organization']})" if trail.get("organization") else place
+
+
 def trail_view(document: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Trail:
     """Prepare one trail report.
 
@@ -168,7 +174,7 @@ def trail_view(document: Mapping[str, Any], events: Sequence[Mapping[str, Any]] 
         home_region=visible(trail.get("home_region", ""), 40),
         name=visible(trail.get("name", ""), NAME_LIMIT),
         arn=visible(trail.get("arn") or "", NAME_LIMIT),
-        bucket=visible("/".join(part for part in (trail.get("bucket"), trail.get("prefix")) if part), NAME_LIMIT),
+        bucket=visible(_place(trail), NAME_LIMIT),
         verdict=verdict,
         sentence=_sentence(document, verdict),
         hours=_hours(coverage),

@@ -193,6 +193,7 @@ def _run_findings(context: Context, steps: Steps) -> Iterator[Finding]:
             sentence = f"Trail {trail} is named so that its digests sort among those of {scope.trail}."
             wanted, seen = f"trail {scope.trail}", f"trail {trail}"
             yield Finding("lookalike_trail", trail, *key, None, wanted, seen, "shown", sentence)
+    yield from _kind_findings(context, steps.survey)
     yield from header_findings(steps.logs.headers, scope.account)
     yield from _download_findings(context)
     for event in steps.trail_events():
@@ -200,6 +201,16 @@ def _run_findings(context: Context, steps: Steps) -> Iterator[Finding]:
     if steps.interrupted:
         sentence = "The run was interrupted: what it did not reach is not vouched for."
         yield Finding("interrupted", "", scope.account, "", None, "a complete run", "a part", "shown", sentence)
+
+
+def _kind_findings(context: Context, found: Survey) -> Iterator[Finding]:
+    """Name the folders of other kinds of events that no digest speaks of."""
+    for account, kind in found.kinds:
+        if context.spool.names_any(f"/{account}/{kind}/"):
+            continue
+        sentence = f"Files of {account} lie under {kind}; no digest of the period speaks of these."
+        wanted = "entries in digests"
+        yield Finding("kind_without_digest", kind, account, "", None, wanted, "none", "shown", sentence)
 
 
 def _change_finding(context: Context, event: TrailEvent) -> Finding:

@@ -79,6 +79,7 @@ KINDS: Final[Mapping[str, Level]] = {
     "log_unvouched_in_gap": Level.INCOMPLETE,
     "object_unexpected": Level.FAIL,  # data among the log files, under a name CloudTrail never gives
     "object_foreign": Level.NOTE,
+    "kind_without_digest": Level.NOTE,  # Insights, network activity, aggregated events: no digest speaks of these
     "download_unpacked": Level.NOTE,  # saved as plain JSON or under another ending; the content is judged all the same
     "gzip_header_differs": Level.NOTE,  # bytes that nothing vouches for; the content is proved
     # calls about the trail that were refused

@@ -195,8 +195,8 @@ _GAP_SENTENCES: Final[Mapping[str, str]] = {
     "unexplained": "No digest covers {place} {span}, and nothing on record explains it.",
     "signed_times": "Two linked digests of {place} leave {span} uncovered.",
     "not_yet_digested": "The digests of {place} {span} are not due yet.",
-    "before_first_digest": "The first digest of {place} begins after {span}; earlier log files have none.",
-    "after_last_digest": "The last digest of {place} ends before {span}.",
+    "before_first_digest": "No digest of {place} covers the time {span}: the first one begins after it.",
+    "after_last_digest": "No digest of {place} covers the time {span}: the last one ends before it.",
     "out_of_retention": "The objects of {place} {span} are past the bucket's retention.",
     "no_digests": "No digest of {place} was found {span}.",
 }

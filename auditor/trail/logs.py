@@ -11,7 +11,7 @@ from auditor.trail.fetch import Unavailable
 from auditor.trail.findings import KINDS
 from auditor.trail.gunzip import HEADER_LENGTH, WRAPPED_HEADER, Damaged, header_kind, inflate
 from auditor.trail.links import Links
-from auditor.trail.names import parse_log_key
+from auditor.trail.names import holds_logs_of, parse_log_key
 from auditor.trail.notable import Row, notable_row, trail_event
 from auditor.trail.parallel import Stopped
 from auditor.trail.reading import Reading, ReadLog, Rows, records_of
@@ -234,8 +234,8 @@ class LogPass:
             if body[:HEADER_LENGTH] != WRAPPED_HEADER:
                 outcome.headers.setdefault(header_kind(body), []).append(entry.key)
             target = self._links.origins[entry.digest].target
-            folder = f"/{target.account}/CloudTrail/{target.region}/"
-            if folder not in f"/{entry.key}":
+            if not holds_logs_of(entry.key, *target.key):
+                folder = f"/{target.account}/CloudTrail/{target.region}/"
                 outcome.problems.append(_problem(entry, "valid", "log_misplaced", f"a key in {folder}", entry.key))
         elif not entry.sha256:
             kind, found = "log_hash_unknown", f"hash algorithm {entry.algorithm[:50]!r}"

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+LOG_KINDS: Final = ("CloudTrail", "CloudTrail-Insight", "CloudTrail-NetworkActivity", "CloudTrail-Aggregated")
+"""Folders of what CloudTrail delivers beside digests: events, and three kinds of their own."""
+OTHER_KINDS: Final = LOG_KINDS[1:]
+
 ACCOUNT: Final = r"[0-9]{12}"
 REGION: Final = r"[a-z]{2,5}(?:-[a-z]+){1,3}-[0-9]{1,2}"
 ORGANIZATION: Final = r"o-[a-z0-9]{10,32}"
@@ -128,6 +132,11 @@ def parse_log_key(key: str) -> LogName | None:
         minute,
         match["unique"],
     )
+
+
+def holds_logs_of(key: str, account: str, region: str) -> bool:
+    """Tell whether a key lies where CloudTrail delivers files of an account and Region, of whatever kind."""
+    return any(f"/{account}/{kind}/{region}/" in f"/{key}" for kind in LOG_KINDS)
 
 
 def _time(text: str) -> datetime | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from auditor.trail.context import Context
 from auditor.trail.fetch import Unavailable
 from auditor.trail.findings import Finding
-from auditor.trail.names import ChainKey, Location, is_account, is_organization, is_region
+from auditor.trail.names import OTHER_KINDS, ChainKey, Location, is_account, is_organization, is_region
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where to look. ``findings`` name the places that could not be listed."""
+    """Where to look. ``findings`` name the places that could not be listed, ``kinds`` folders beside the log files."""
 
     locations: tuple[Location, ...]
     targets: tuple[Target, ...]
     findings: tuple[Finding, ...]
+    kinds: tuple[tuple[str, str], ...] = ()
+    """Account and kind: such as Insights events, of which it is not known whether digests speak."""
 
 
 def make_plan(context: Context) -> Plan:
@@ -54,6 +56,7 @@ class _Planner:
         self._context = context
         self._found: dict[ChainKey, bool] = {}
         self._apart: set[ChainKey] = set()
+        self._kinds: set[tuple[str, str]] = set()
         self._findings: list[Finding] = []
 
     def plan(self) -> Plan:
@@ -70,7 +73,7 @@ class _Planner:
         self._found |= dict.fromkeys(self._asked(), True)
         found = enumerate(self._found.items())
         targets = (Target(number, *key, asked, key not in self._apart) for number, (key, asked) in found)
-        return Plan(tuple(locations), tuple(targets), tuple(self._findings))
+        return Plan(tuple(locations), tuple(targets), tuple(self._findings), tuple(sorted(self._kinds)))
 
     def _asked(self) -> list[ChainKey]:
         scope = self._context.scope
@@ -85,6 +88,9 @@ class _Planner:
             if location.organization or scope.of_organization:
                 accounts |= {name for name in self._folders(location.bucket, location.base()) if is_account(name)}
         for account in sorted(accounts):
+            if self._context.scope.discover_regions:
+                names = self._folders(location.bucket, f"{location.base()}{account}/")
+                self._kinds |= {(account, name) for name in names if name in OTHER_KINDS}
             for region in sorted(self._regions(location, account)):
                 asked = bool(location.organization) and account != scope.account and region in scope.regions
                 self._found[account, region] = self._found.get((account, region), False) or asked

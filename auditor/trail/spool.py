@@ -180,6 +180,11 @@ class Spool:
         """Return how many log files are to be checked."""
         return int(self._db.execute("SELECT count(*) FROM entry").fetchone()[0])
 
+    def names_any(self, folder: str) -> bool:
+        """Tell whether a digest names a file in such a folder."""
+        row = self._db.execute("SELECT 1 FROM entry WHERE instr('/' || key, ?) > 0 LIMIT 1", (folder,)).fetchone()
+        return row is not None
+
     def settle(self, entries: Sequence[int], problems: Sequence["Problem"]) -> None:
         """Mark entries valid, apart from those with a problem."""
         with self._transaction():

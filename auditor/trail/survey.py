@@ -36,6 +36,7 @@ class Survey:
         book: the public keys that they were checked with.
         late: how far beyond the period digests were read, where that is not the usual.
         findings: about places.
+        kinds: account and kind of folders beside the log files.
         interrupted: the run was asked to stop before the end.
     """
 
@@ -46,6 +47,7 @@ class Survey:
     book: KeyBook = field(default_factory=KeyBook)
     late: Mapping[ChainKey, timedelta] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    kinds: tuple[tuple[str, str], ...] = ()
     interrupted: bool = False
 
     def all_findings(self) -> tuple[Finding, ...]:
@@ -59,7 +61,7 @@ class Survey:
 
 def survey(context: Context, keys: KeySource, plan: Plan) -> Survey:
     """List what the plan names, check the digests and follow their chains; a stop gives what was found so far."""
-    found = Survey(plan.targets, plan.locations, findings=plan.findings)
+    found = Survey(plan.targets, plan.locations, findings=plan.findings, kinds=plan.kinds)
     found = _look(context, keys, found, places_tasks(context, plan.targets, plan.locations))
     discovered = False
     for _ in range(ROUNDS):

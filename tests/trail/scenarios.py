@@ -1462,6 +1462,56 @@ def organization_path_without_its_id(case: Case) -> Case:
     return Case(bucket, scope_of_trail(trail, (), Wanted(START, END), "o-abcdef1234"))
 
 
+# -------------------------------------------------------------------------------------------------- other kinds
+
+
+def of_kind(bucket: Bucket, kind: str, *, listed: bool) -> str:
+    """Put a file of another kind into the bucket; where digests speak of it, CloudTrail's key signed them so."""
+    body = gzipped(json.dumps({"Records": [record(AT, 7)]}).encode())
+    key = bucket.log_key(AT).replace("/CloudTrail/", f"/{kind}/").replace("_CloudTrail_", f"_{kind}_")
+    bucket.set(TRAIL.bucket, key, Held(body, {}, AT))
+    if listed:
+        entry = {
+            "s3Bucket": TRAIL.bucket,
+            "s3Object": key,
+            "hashValue": hashlib.sha256(gzip.decompress(body)).hexdigest(),
+            "hashAlgorithm": "SHA-256",
+            "newestEventTime": utc_text(AT),
+            "oldestEventTime": utc_text(AT),
+        }
+        newest = bucket.digest_keys()[-1]
+        resign(bucket, newest, lambda document: document["logFiles"].append(entry))
+    return key
+
+
+@scenario("kind_without_digest", NOTE)
+def insights_of_which_no_digest_speaks(case: Case) -> None:
+    of_kind(case.bucket, "CloudTrail-Insight", listed=False)
+
+
+@scenario("kind_without_digest", NOTE)
+def network_activity_of_which_no_digest_speaks(case: Case) -> None:
+    of_kind(case.bucket, "CloudTrail-NetworkActivity", listed=False)
+
+
+@scenario("", PASS)
+def aggregated_events_that_digests_list(case: Case) -> Case:
+    of_kind(case.bucket, "CloudTrail-Aggregated", listed=True)
+    return Case(case.bucket, scope(end=UNTIL))
+
+
+@scenario("log_missing", FAIL)
+def listed_insights_deleted(case: Case) -> Case:
+    case.bucket.delete(of_kind(case.bucket, "CloudTrail-Insight", listed=True))
+    return Case(case.bucket, scope(end=UNTIL))
+
+
+@scenario("log_altered", FAIL)
+def listed_network_activity_altered(case: Case) -> Case:
+    case.bucket.edit(of_kind(case.bucket, "CloudTrail-NetworkActivity", listed=True), lambda data: data + b" ")
+    return Case(case.bucket, scope(end=UNTIL))
+
+
 # ------------------------------------------------------------------------------------------------ relocated evidence
 
 

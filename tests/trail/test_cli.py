@@ -77,6 +77,31 @@ def test_several_trails_of_one_place_make_one_document(tmp_path: Path, capsys: p
     assert found["counts"]["digests"]["valid"] == 16
 
 
+def test_reports_on_two_trails_of_one_name_have_headings_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = genuine().copy()
+    filled(trail=replace(TRAIL, account="444455556666"), into=bucket)
+    filled(trail=replace(TRAIL, account="777788889999", organization="o-abcdef1234"), into=bucket)
+    download(bucket, tmp_path)
+    assert verify("--dir", str(tmp_path)) == 0
+    headings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("trail ")]
+    assert len(set(headings)) == len(headings) == 3
+
+
+def test_what_lies_outside_the_digests_is_said_in_plain_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = genuine().copy()
+    for key in (*bucket.digest_keys()[:4], *bucket.digest_keys()[-8:]):
+        bucket.delete(key)
+    download(bucket, tmp_path)
+    assert verify("--dir", str(tmp_path)) in {3, 4}
+    told = capsys.readouterr().out
+    assert "after from" not in told
+    assert "before from" not in told
+
+
 def test_an_earlier_report_anchors_the_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bucket = genuine().copy()
     download(bucket, tmp_path / "before")
