@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -74,6 +75,14 @@ _SOURCE = (
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
     click.option("-q", "--quiet", is_flag=True, help="No progress."),
 )
+_ATHENA = (
+    click.option("--engine", type=click.Choice(["duckdb", "athena"]), default="duckdb", show_default=True),
+    click.option("--table", metavar="DB.TABLE", help="With --engine athena: the table of log files."),
+    click.option("--workgroup", default="primary", show_default=True, help="Athena's workgroup."),
+    click.option("--output", metavar="S3URI", help="Where Athena writes results; default: the workgroup's."),
+    click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="Ask nothing that may cost more."),
+    click.option("--price-per-tb", type=click.FloatRange(0), default=5.0, show_default=True, metavar="USD"),
+)
 _NARROWING = (
     click.option(
         "--user", "users", multiple=True, metavar="WHO", help="ARN, user, session or key; * stands for anything."
@@ -107,7 +116,7 @@ def _asking(name: str) -> click.Command:
     def ask(values: tuple[str, ...], **options: Any) -> int:
         return _ask(name, values, options)
 
-    function = _with(_with_questions(ask), (click.argument("values", nargs=-1), *_SOURCE, *_NARROWING))
+    function = _with(_with_questions(ask), (click.argument("values", nargs=-1), *_SOURCE, *_NARROWING, *_ATHENA))
     words = (
         f"Ask {name!r}; `auditor events show {name}` tells what it answers. Values without a name are those of the "
         "question's parameters that have no default.\n\nExit codes: 0 answered, 3 a part of what was asked could not "
@@ -179,6 +188,36 @@ def sql(*, statement: str, **options: Any) -> int:
     return answer.exit_code
 
 
+@command.command("athena-ddl")
+@click.option("--s3", "place", metavar="S3URI", required=True, help="s3://bucket/prefix that the trail writes to.")
+@click.option("--table", metavar="DB.TABLE", default="default.cloudtrail", show_default=True)
+@click.option("--account", "accounts", multiple=True, required=True, metavar="ID", help="Account; repeatable.")
+@click.option("--region", "regions", multiple=True, required=True, metavar="REGION", help="Region; repeatable.")
+@click.option("--organization", default="", metavar="ID", help="Of an organization's trail: o-...")
+@click.option("--since", metavar="DAY", required=True, help="First day of the log files, such as 2025-01-01.")
+@click.option("--kind", default="CloudTrail", show_default=True, help="Folder of the log files.")
+def athena_ddl(*, place: str, table: str, since: str, **options: Any) -> int:
+    """Write the CREATE TABLE for Athena; nothing is created."""
+    from auditor.events.athena_ddl import Ddl, ddl
+
+    parts = urlsplit(place)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise UsageError(f"{place!r} is no S3 place", hint="such as s3://bucket/prefix")
+    prefix = parts.path.strip("/").split("AWSLogs")[0].strip("/")
+    asked = Ddl(
+        table,
+        parts.netloc,
+        prefix,
+        options["organization"],
+        tuple(options["accounts"]),
+        tuple(options["regions"]),
+        since.replace("-", "/"),
+        options["kind"],
+    )
+    click.echo(ddl(asked), nl=False)
+    return 0
+
+
 @command.command()
 @click.argument("name")
 @_with_questions
@@ -226,6 +265,12 @@ def _ask(name: str, values: Sequence[str], options: Mapping[str, Any]) -> int:
     question = _question(name, options["folders"])
     given = _parameters(question, values, options["params"])
     filters = _filters(options)
+    if options["engine"] == "athena":
+        from auditor.cli.events_source import from_athena
+
+        answer = from_athena(options, lambda period: Asked(question, period, filters, given, options["limit"]))
+        _print(answer, options)
+        return answer.exit_code
     if options["parquet"] is not None:
         options["parquet"].resolve().parent.stat()
     with opened(options) as (store, period):

@@ -1,6 +1,6 @@
 """Where ``auditor events`` takes its store from: log files, a pack, Event history, or a folder that was kept."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,8 @@ from auditor.base.period import Period, parse_past_period, parse_time
 from auditor.cli.options import moment_of
 
 if TYPE_CHECKING:  # DuckDB is imported when a question is asked
+    from auditor.events.answer import Answer
+    from auditor.events.asking import Asked
     from auditor.events.opened import EventStore
 
 
@@ -121,3 +123,33 @@ def _filled(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore", Per
     with stopping() as stop, shown(quiet=options["quiet"]) as show_progress:
         store = open_store(folder, reading, stop=stop, progress=show_progress, concurrency=options["concurrency"])
     return store, period
+
+
+def from_athena(options: Mapping[str, Any], asked: Callable[[Period], "Asked"]) -> "Answer":
+    """Ask a table in Athena.
+
+    Args:
+        options: those of the command.
+        asked: makes the question of the period.
+    """
+    from auditor.collect.accounts import open_session
+    from auditor.collect.guard import CallLog
+    from auditor.events.athena import WRITES, Athena, ask_athena
+
+    if not options["table"]:
+        raise UsageError("--engine athena needs --table DATABASE.TABLE", hint="`auditor events athena-ddl` writes one")
+    if named := [name for name in ("trail", "place", "folder", "pack", "lookup", "store", "parquet") if options[name]]:
+        raise UsageError(f"--engine athena reads the table; --{named[0]} goes with duckdb")
+    session = open_session(profile=options["profile"], region=options["home_region"], log=CallLog(asked_for=WRITES))
+    athena = Athena(
+        session,
+        session.region_name,
+        options["table"],
+        options["workgroup"],
+        options["output"] or "",
+        options["max_cost"],
+        moment_of(options["as_of"]),
+        price_per_tb=options["price_per_tb"],
+        tell=lambda words: None if options["quiet"] else click.echo(words, err=True),
+    )
+    return ask_athena(athena, asked(narrowed(_period(options), options)))
