@@ -1,5 +1,6 @@
 """``auditor pattern check --terraform | --cloudformation``: infrastructure code in, one answer for each control out."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -7,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.base.errors import UsageError
-from auditor.cli.files import read_text
+from auditor.cli.files import read_bytes, read_text
 
 if TYPE_CHECKING:
     from auditor.monitoring.infrastructure.values import Code
 
 _TEMPLATES = ("*.yaml", "*.yml", "*.json", "*.template")
 _MOST_TEMPLATES = 500
+_RESOURCES = re.compile(r'^\s*Resources\s*:|"Resources"\s*:', re.MULTILINE)
+_BINARY = b"PK\x03\x04"
+"""How a plan begins that Terraform has not yet shown as JSON."""
 
 
 def read_code(
@@ -47,6 +51,8 @@ def _terraform(path: Path, variables: Sequence[str], variable_files: Sequence[Pa
             return read_terraform(Path(scratch), variables, variable_files)
     if variables or variable_files:
         raise UsageError("a plan has its variables already; --var and --var-file are for *.tf files")
+    if str(path) != "-" and read_bytes(path).startswith(_BINARY):
+        raise UsageError(f"{path} is a plan in Terraform's own form", hint=f"terraform show -json {path} > plan.json")
     return read_plan(read_text(path), "the plan" if str(path) == "-" else str(path))
 
 
@@ -87,7 +93,7 @@ def _templates(folder: Path) -> list[Path]:
 
 
 def _is_template(path: Path) -> bool:
-    return "Resources" in path.read_text(encoding="utf-8", errors="replace")[:2_000_000]
+    return bool(_RESOURCES.search(path.read_text(encoding="utf-8", errors="replace")[:2_000_000]))
 
 
 def _meant(parameters: dict[str, str], text: str) -> dict[str, str]:

@@ -273,3 +273,18 @@ def test_wrong_code_is_one_message(arguments: list[str], capsys: pytest.CaptureF
     code, out, err = run(capsys, "check", *arguments)
     assert (code, out) == (2, "")
     assert "Traceback" not in err
+
+
+def test_a_plan_that_was_not_shown_is_told_how(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "plan").write_bytes(b"PK\x03\x04\x00\xff")
+    code, _, err = run(capsys, "check", "--terraform", str(tmp_path / "plan"))
+    assert code == 2
+    assert "terraform show -json" in err
+
+
+def test_other_files_in_a_folder_of_templates_are_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "package.json").write_text('{"description": "Resources of ours"}', encoding="utf-8")
+    (tmp_path / "t.yaml").write_text(TEMPLATE % (PRINTED[CONTROL], "1"), encoding="utf-8")
+    assert run(capsys, "check", "--control", CONTROL, "--cloudformation", str(tmp_path))[0] == 0
