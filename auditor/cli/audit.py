@@ -32,6 +32,7 @@ from auditor.pack.outcome import headline
 
 if TYPE_CHECKING:
     from auditor.deliver.securityhub import Import
+    from auditor.run import Finished, Request
     from auditor.seal.manifest import Tool
     from auditor.seal.pack import Sealing
 
@@ -90,31 +91,42 @@ def audit_and_tell(
         tell_period(request.period, as_of)
     with progress(silent=quiet) as show:
         finished = audit(request, show)
+    if finished.left_out:
+        click.echo(printable(f"auditor: {finished.left_out}"), err=True)
     if options["sealing"] is not None:
         tell_missing_stamp(finished.pack)
     if finished.imported is not None:
         _tell_import(finished.imported, quiet=as_json)
     if as_json:
-        document = {
-            "schema": "auditor.run/1",
-            "exit_code": finished.code,
-            "pack": str(finished.pack),
-            "pack_id": finished.pack_id,
-            "manifest_sha256": finished.manifest_sha256,
-            "period": request.period.document(),
-            "headline": headline(finished.results),
-            "counts": finished.results.counts,
-            "failing": failing_document(finished.results),
-            "not_assessed": causes_of_gaps(finished.results.gaps),
-            "zip": str(finished.zip) if finished.zip else None,
-            "baseline": finished.gate.document() if finished.gate else None,
-            "securityhub_import": finished.imported.document() if finished.imported else None,
-        }
-        echo_json(document)
-        return finished.code
-    if quiet:
+        echo_json(_document(finished, request))
+    else:
+        if not quiet:
+            _tell(finished)
         tell_code(finished.code, finished.results, config, known=len(finished.gate.known) if finished.gate else 0)
-        return finished.code
+    return finished.code
+
+
+def _document(finished: "Finished", request: "Request") -> dict[str, Any]:
+    return {
+        "schema": "auditor.run/1",
+        "exit_code": finished.code,
+        "pack": str(finished.pack),
+        "pack_id": finished.pack_id,
+        "manifest_sha256": finished.manifest_sha256,
+        "period": request.period.document(),
+        "headline": headline(finished.results),
+        "counts": finished.results.counts,
+        "failing": failing_document(finished.results),
+        "not_assessed": causes_of_gaps(finished.results.gaps),
+        "left_out": finished.left_out,
+        "zip": str(finished.zip) if finished.zip else None,
+        "baseline": finished.gate.document() if finished.gate else None,
+        "securityhub_import": finished.imported.document() if finished.imported else None,
+    }
+
+
+def _tell(finished: "Finished") -> None:
+    """Say what was found, and where it is."""
     tell_results(finished.results)
     for name in ("report.pdf", "report.html"):
         if (finished.pack / name).exists():
@@ -126,8 +138,6 @@ def audit_and_tell(
     click.echo(printable(headline(finished.results)))
     if finished.gate is not None:
         tell_gate(finished.gate)
-    tell_code(finished.code, finished.results, config, known=len(finished.gate.known) if finished.gate else 0)
-    return finished.code
 
 
 def _tell_import(imported: "Import", *, quiet: bool) -> None:

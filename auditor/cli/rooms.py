@@ -98,9 +98,11 @@ def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: b
 def render(folder: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Judge a folder written by `auditor collect`, render its pages and seal it: it becomes a pack."""
     from auditor.cli.progress import progress
-    from auditor.run import complete_in_place, leavings, load_rules
+    from auditor.run import complete_in_place, leavings, load_rules, makeable
 
-    config = config_of(given)
+    config, left_out = makeable(config_of(given))
+    if left_out:
+        click.echo(printable(f"auditor: {left_out}"), err=True)
     if (folder / RESULTS).exists() and not leavings(folder):
         raise UsageError(f"{folder} is a pack already", hint="a pack is never written again")
     evidence_folder(folder / EVIDENCE)

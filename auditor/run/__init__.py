@@ -15,7 +15,7 @@ from auditor.pack.layout import EVIDENCE
 from auditor.pack.outcome import exit_code, results_document
 from auditor.run.delivering import import_into_security_hub
 from auditor.run.gather import collect_evidence
-from auditor.run.gating import gated, hold, open_baseline
+from auditor.run.gating import gated, hold, makeable, open_baseline
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules
 from auditor.run.keeping import clear_up, kept_when_broken
 from auditor.run.publishing import complete, complete_in_place, leavings, presentation_of, settle
@@ -35,6 +35,7 @@ __all__ = [
     "judge",
     "leavings",
     "load_rules",
+    "makeable",
     "open_catalog",
     "open_rules",
     "replay",
@@ -52,7 +53,9 @@ def audit(request: Request, progress: Progress) -> Finished:
         AuditorError: anything that ends the run; no part of a pack is left behind then. Evidence that is complete is
             kept, and a note on the error says where. When the zip of a finished pack cannot be written, the pack stays.
     """
-    config = gated(request.config)
+    config, left_out = makeable(gated(request.config))
+    if left_out:
+        progress("Without PDF", 0, 0)
     request, out = replace(request, config=config), Path(config.out)
     rules = load_rules(config)
     baseline = open_baseline(config, request.as_of)
@@ -87,5 +90,13 @@ def audit(request: Request, progress: Progress) -> Finished:
     if any(outcome.refused for outcome in imported):
         code = NOT_DELIVERED
     return Finished(
-        pack, results, manifest.sha256, code, zipped, imported[0] if imported else None, gate, manifest.pack_id
+        pack,
+        results,
+        manifest.sha256,
+        code,
+        zipped,
+        imported[0] if imported else None,
+        gate,
+        manifest.pack_id,
+        left_out,
     )

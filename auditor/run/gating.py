@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from auditor import __version__
-from auditor.base.errors import UsageError
+from auditor.base.errors import RenderError, UsageError
 from auditor.base.period import rfc3339
 from auditor.config import Config
 from auditor.pack.baseline import Baseline, Gate, baseline_bytes, gate, load_baseline, refreshed
+from auditor.render import pdf
 
 
 def gated(config: Config) -> Config:
@@ -17,6 +18,24 @@ def gated(config: Config) -> Config:
     if not config.gate:
         return config
     return config.model_copy(update={"formats": [name for name in config.formats if name != "pdf"]})
+
+
+def makeable(config: Config) -> tuple[Config, str]:
+    """Leave out the PDF where this machine cannot make one: everything else does not depend on it.
+
+    Returns:
+        The settings, and what was left out and why; empty where nothing was.
+    """
+    if "pdf" not in config.formats:
+        return config, ""
+    try:
+        pdf.check()
+    except RenderError as error:
+        rest = [name for name in config.formats if name != "pdf"]
+        return config.model_copy(
+            update={"formats": rest or ["html"]}
+        ), f"report.pdf is left out: {error.message}; {error.hint}"
+    return config, ""
 
 
 def open_baseline(config: Config, as_of: datetime) -> Baseline | None:

@@ -65,6 +65,7 @@ class Finished:
         imported: what came of the import into Security Hub; None when it was not asked for.
         gate: what changed since the baseline; None without one.
         pack_id: as the manifest states it.
+        left_out: what this machine could not make, and why.
     """
 
     pack: Path
@@ -75,3 +76,4 @@ class Finished:
     imported: Import | None = None
     gate: Gate | None = None
     pack_id: str = ""
+    left_out: str = ""
