@@ -3,6 +3,7 @@
 What a killed process leaves behind is known by its name, and by nobody holding its lock.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -11,8 +12,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from auditor.base.errors import UsageError
+
 UNFINISHED = ".unfinished-"
 """How a folder begins that is being written."""
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse an output folder that cannot be made or written, before an hour of work goes into it.
+
+    Raises:
+        UsageError: what is wrong with it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".writable-", dir=folder):
+            pass
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
+            raise  # the machine's fault
+        why = error.strerror or str(error)
+        raise UsageError(f"--out: {folder} cannot be written: {why}", hint="name another folder with --out") from error
 
 
 @contextmanager

@@ -31,11 +31,14 @@ _COMMANDS = {
     "verify": ("auditor.cli.seal:verify", "Check somebody's pack offline."),
     "diff": ("auditor.cli.compare:diff", "Say what changed between two packs."),
     "history": ("auditor.cli.history:history", "Show all packs by account and month; say which is missing."),
+    "doctor": ("auditor.cli.doctor:doctor", "Look at everything a run needs, before a run."),
     "keygen": ("auditor.cli.seal:keygen", "Make a self-signed signing identity."),
     "trail": ("auditor.cli.trail:command", "Verify CloudTrail digests and log files."),
     "events": ("auditor.cli.events:command", "Ask what happened in a period."),
     "controls": ("auditor.cli.controls:command", "List, show and check the control catalogue."),
     "pattern": ("auditor.cli.pattern:command", "Judge metric filter and EventBridge patterns by meaning."),
+    "packs": ("auditor.cli.packs:command", "Look after the packs of a folder."),
+    "completion": ("auditor.cli.completion:completion", "Print what makes a shell complete our commands."),
     "config": ("auditor.cli.settings:command", "Show the settings and where each came from."),
     "policy": ("auditor.cli.policy:command", "Print the least-privilege IAM policy."),
 }
@@ -99,6 +102,8 @@ def _end(number: int, _frame: object) -> None:
 
 def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way to end
     as_json = "--json" in arguments
+    if "_AUDITOR_COMPLETE" in os.environ:
+        return auditor.main(prog_name="auditor", complete_var="_AUDITOR_COMPLETE", standalone_mode=False) or 0
     try:
         code = auditor.main(args=arguments, prog_name="auditor", standalone_mode=False)
     except click.exceptions.Exit as leave:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor import __version__
+from auditor.base.errors import SealError, UsageError
 from auditor.base.period import parse_time
 from auditor.cli import echo_json, printable
 from auditor.cli.compare import tell_gate
@@ -54,7 +55,7 @@ _MOST_REFUSED = 10
     help="Send the findings to AWS Security Hub: the one option that writes; see auditor policy --securityhub-import.",
 )
 @what_to_judge
-def run(*, as_json: bool, quiet: bool, **given: Any) -> int:
+def run(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
     """Audit one AWS account, write an evidence pack and answer with the exit code.
 
     Without --framework, here and in auditor.yaml, cis-aws-5.0.0 and trail-readiness are audited.
@@ -63,7 +64,7 @@ def run(*, as_json: bool, quiet: bool, **given: Any) -> int:
     """
     as_of = given.pop("as_of")
     config = with_frameworks(config_of(given))
-    return audit_and_tell(config, moment_of(as_of), as_json=as_json, quiet=quiet)
+    return audit_and_tell(config, moment_of(as_of), as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 def audit_and_tell(
@@ -72,6 +73,7 @@ def audit_and_tell(
     *,
     as_json: bool,
     quiet: bool,
+    verbose: bool = False,
     now: Callable[[], datetime] | None = None,
     salt: bytes | None = None,
     tool: "Tool | None" = None,
@@ -89,7 +91,7 @@ def audit_and_tell(
     request = Request(config, as_of, **options)
     if not quiet:
         tell_period(request.period, as_of)
-    with progress(silent=quiet) as show:
+    with progress(silent=quiet, verbose=verbose) as show:
         finished = audit(request, show)
     if finished.left_out:
         click.echo(printable(f"auditor: {finished.left_out}"), err=True)
@@ -166,7 +168,12 @@ def _sealing(config: Config) -> "Sealing | None":
         "profile": config.profile or None,
         "region": config.region or None,
     }
-    return sealing_of(options, at=datetime.now(UTC))
+    try:
+        return sealing_of(options, at=datetime.now(UTC))
+    except SealError as error:
+        if options["kms_key"]:
+            raise  # AWS may be at fault
+        raise UsageError(error.message, hint=error.hint) from error
 
 
 @click.command()
@@ -181,6 +188,7 @@ def _sealing(config: Config) -> "Sealing | None":
 @with_imports
 @what_is_accepted
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@click.option("-v", "--verbose", is_flag=True, help="Each call and step with its time.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def demo(
     *,
@@ -191,6 +199,7 @@ def demo(
     frameworks: tuple[str, ...],
     as_json: bool,
     quiet: bool,
+    verbose: bool,
     **others: Any,
 ) -> int:
     """Audit a simulated AWS account on this machine; needs no AWS account and no network."""
@@ -217,6 +226,7 @@ def demo(
                 as_of,
                 as_json=as_json,
                 quiet=quiet,
+                verbose=verbose,
                 now=lambda: as_of,
                 salt=_DEMO_SALT,
                 tool=Tool("auditor", __version__),

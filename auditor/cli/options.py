@@ -28,15 +28,35 @@ def _chain(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], 
     return decorate
 
 
+def names_of(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Complete the ids of the built-in catalogue: ``frameworks`` or ``controls``."""
+
+    def complete(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+        from auditor.run.judging import open_catalog
+
+        before, comma, last = begun.rpartition(",")
+        return [f"{before}{comma}{name}" for name in sorted(getattr(open_catalog(), kind)) if name.startswith(last)]
+
+    return complete
+
+
 def with_controls(command: _Command) -> _Command:
     """Add the options that say which questions are asked."""
     return _chain(
-        click.option("--framework", "frameworks", multiple=True, metavar="ID", help="Framework edition; repeatable."),
+        click.option(
+            "--framework",
+            "frameworks",
+            multiple=True,
+            metavar="ID",
+            shell_complete=names_of("frameworks"),
+            help="Framework edition; repeatable.",
+        ),
         click.option(
             "--control",
             "control_ids",
             multiple=True,
             metavar="ID",
+            shell_complete=names_of("controls"),
             help="Single control, with nothing but what it needs; repeatable, or ID,ID.",
         ),
         click.option("--controls", multiple=True, metavar="DIR", help="Folder with own controls; repeatable."),
@@ -133,7 +153,8 @@ def what_to_judge(command: _Command) -> _Command:
             "--config", "config_file", type=click.Path(path_type=Path), help="Settings; default auditor.yaml."
         ),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
-        click.option("-q", "--quiet", is_flag=True, help="No progress."),
+        click.option("-q", "--quiet", is_flag=True, help="No progress; of what was found, the last line alone."),
+        click.option("-v", "--verbose", is_flag=True, help="Each call and step with its time."),
     )(command)
 
 

@@ -1,6 +1,7 @@
 """Shows how far a run is: bars on a terminal, one plain line per stage otherwise. Always on stderr."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,10 +16,12 @@ def quiet(stage: str, done: int, total: int, note: str = "") -> None:
 
 
 @contextmanager
-def progress(*, silent: bool) -> Iterator[Progress]:
-    """Give a progress function that fits where stderr goes."""
+def progress(*, silent: bool, verbose: bool = False) -> Iterator[Progress]:
+    """Give a progress function that fits where stderr goes; a verbose one tells each step with its time."""
     if silent:
         yield quiet
+    elif verbose:
+        yield _Steps()
     elif sys.stderr.isatty():
         with _bars() as bars:
             yield bars
@@ -38,6 +41,17 @@ class _Lines:
             click.echo(f"{stage} ...", err=True)
         if total and done == total:
             click.echo(f"{stage}: {done} of {total}{f' ({note})' if note else ''}", err=True)
+
+
+class _Steps:
+    """One line for each step that is told, with the seconds since the beginning."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        numbers = f" {done}/{total}" if total else ""
+        click.echo(f"{time.monotonic() - self._began:8.2f} s  {stage}{numbers} {note}".rstrip(), err=True)
 
 
 @contextmanager

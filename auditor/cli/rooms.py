@@ -38,7 +38,7 @@ def evidence_folder(path: Path) -> Path:
 @whom_to_ask
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A new folder for the evidence.")
 @what_to_judge
-def collect(out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
+def collect(out: Path, *, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
     """Collect evidence without judging it; `auditor evaluate` and `auditor render` go on from there."""
     from auditor.cli.progress import progress
     from auditor.evidence.store import Evidence
@@ -48,7 +48,7 @@ def collect(out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     config = with_frameworks(config_of(given))
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", hint="evidence is written once; name a new folder")
-    with progress(silent=quiet) as show, unfinished(out.resolve().parent) as folder:
+    with progress(silent=quiet, verbose=verbose) as show, unfinished(out.resolve().parent) as folder:
         collect_evidence(Request(config, as_of), open_catalog(config.controls), folder / EVIDENCE, show)
         folder.chmod(0o755)
         folder.rename(out)
@@ -66,11 +66,13 @@ def collect(out: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write results.json; default: not at all.")
 @click.option("--rules", type=click.Path(path_type=Path), help="Judge by a pack's own rules folder.")
 @what_to_judge
-def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
+def evaluate(
+    evidence: Path, out: Path | None, rules: Path | None, *, as_json: bool, quiet: bool, verbose: bool, **given: Any
+) -> int:
     """Judge stored evidence again; needs neither AWS nor a network."""
     from auditor.run import judge, load_rules, open_rules
 
-    del quiet
+    del quiet, verbose
     if rules is not None and not rules.is_dir():
         raise UsageError(f"there is no folder {rules}", hint="give the rules folder of a pack")
     judged_by = load_rules(config_of(given)) if rules is None else open_rules(rules)
@@ -95,7 +97,7 @@ def evaluate(evidence: Path, out: Path | None, rules: Path | None, *, as_json: b
 @with_detail
 @with_imports
 @what_to_judge
-def render(folder: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
+def render(folder: Path, *, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
     """Judge a folder written by `auditor collect`, render its pages and seal it: it becomes a pack."""
     from auditor.cli.progress import progress
     from auditor.run import complete_in_place, leavings, load_rules, makeable
@@ -106,7 +108,7 @@ def render(folder: Path, *, as_json: bool, quiet: bool, **given: Any) -> int:
     if (folder / RESULTS).exists() and not leavings(folder):
         raise UsageError(f"{folder} is a pack already", hint="a pack is never written again")
     evidence_folder(folder / EVIDENCE)
-    with progress(silent=quiet) as show:
+    with progress(silent=quiet, verbose=verbose) as show:
         results, manifest = complete_in_place(folder, load_rules(config), show)
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
     if as_json:

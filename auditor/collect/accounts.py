@@ -7,9 +7,11 @@ that says what to do.
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -154,6 +156,26 @@ def identify(session: boto3.Session) -> Caller:
     return Caller(session, account, parts[1], arn)
 
 
+def clock_offset(caller: Caller, now: Callable[[], datetime]) -> timedelta | None:
+    """Return how far the clock of this machine is ahead of AWS's, to a second; None where AWS did not tell the time.
+
+    Args:
+        caller: who asks.
+        now: the clock, aware UTC.
+
+    Raises:
+        CollectionError: STS does not answer.
+    """
+    with _explained("ask sts:GetCallerIdentity for the time"):
+        asked = now()
+        answer = client(caller.session, "sts", caller.session.region_name).get_caller_identity()
+        told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return asked - parsedate_to_datetime(told).astimezone(UTC)
+    except (ValueError, TypeError):
+        return None
+
+
 def take_role(caller: Caller, *, account: str, role_name: str, log: CallLog, external_id: str = "") -> Caller:
     """Assume a role in an account; the credentials refresh themselves while the run lasts.
 
@@ -292,11 +314,35 @@ def _explained(doing: str) -> Iterator[None]:
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", "Unknown"))
         raise CollectionError(f"cannot {doing}: AWS answered {code}", hint=_hint_for_code(code)) from error
+    except EOFError as error:
+        raise CollectionError(
+            f"cannot {doing}: the profile asks for an MFA code, and there is no terminal to type it",
+            hint="start a session first (`aws sts get-session-token`, `aws sso login`) and use its credentials",
+        ) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CollectionError(
+            f"cannot {doing}: the answer is none of AWS ({type(error).__name__})", hint=_UNREACHABLE
+        ) from error
     except (BotoCoreError, ResponseParserError, ValueError) as error:
         name = type(error).__name__
         message = _HIDDEN.sub("...", " ".join(str(error).split()))[:300]
-        raise CollectionError(f"cannot {doing}: {message.rstrip('.')}", hint=_HINTS.get(name, "")) from error
+        kind = UsageError if name in _WRONG_SETTINGS else CollectionError
+        raise kind(f"cannot {doing}: {message.rstrip('.')}", hint=_HINTS.get(name, "")) from error
 
+
+_WRONG_SETTINGS: Final = frozenset(
+    {
+        "ConfigNotFound",
+        "ConfigParseError",
+        "InfiniteLoopConfigError",
+        "InvalidConfigError",
+        "InvalidRegionError",
+        "PartialCredentialsError",
+        "ProfileNotFound",
+        "UnknownRegionError",
+    }
+)
+"""Errors of the SDK about what somebody wrote down, not about AWS."""
 
 _HIDDEN: Final = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}|(?<=//)[^/@\s]+@")
 

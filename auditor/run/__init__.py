@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from auditor.base.whole import unfinished
+from auditor.base.whole import check_writable, unfinished
 from auditor.deliver.securityhub import Import
 from auditor.pack.layout import EVIDENCE
 from auditor.pack.outcome import exit_code, results_document
@@ -68,6 +68,7 @@ def audit(request: Request, progress: Progress) -> Finished:
         imported.append(outcome)
         return record
 
+    check_writable(out)
     clear_up(out, progress)
     with unfinished(out) as folder:
         collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out)

@@ -64,7 +64,7 @@ def test_no_credentials_are_said_plainly(aws: FakeAws, monkeypatch: pytest.Monke
 
 
 def test_an_unknown_profile_is_said_plainly(aws: FakeAws) -> None:
-    with pytest.raises(CollectionError, match="nobody") as caught:
+    with pytest.raises(UsageError, match="nobody") as caught:
         open_session(profile="nobody", log=CallLog())
     assert "list-profiles" in caught.value.hint
 

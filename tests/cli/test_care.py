@@ -1,0 +1,92 @@
+"""Looking before a run, looking after packs, completing on a shell."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from auditor.simulator import Simulator
+from tests.cli.test_compare import SAMPLE, answer
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder of one's own, on a machine without credentials."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_doctor_without_credentials_looks_at_the_rest(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = answer(capsys, "doctor", "--json")
+    looks = {look["name"]: look for look in json.loads(out)["looks"]}
+    assert code == 5
+    assert looks["credentials"]["health"] == "bad"
+    assert looks["credentials"]["hint"]
+    assert {looks[name]["health"] for name in ("settings", "version", "pdf", "output")} == {"ok"}
+
+
+@pytest.mark.simulator
+def test_a_doctor_asks_for_each_permission(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Simulator("empty") as aws:
+        for name, value in aws.environment().items():
+            monkeypatch.setenv(name, value)
+        code, out, _ = answer(capsys, "doctor", "--control", "iam-root-mfa")
+    assert code == 0
+    assert "operations are allowed" in out
+    assert "not AWS's own" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["--profile", "nope"], "could not be found", id="profile"),
+        pytest.param(["--out", "a-file/x"], "--out", id="out"),
+    ],
+)
+def test_what_somebody_wrote_down_wrong_is_a_mistake_of_usage(
+    nowhere: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (nowhere / "a-file").touch()
+    code, _, err = answer(capsys, "run", *arguments)
+    assert code == 2
+    assert words in err
+
+
+def test_the_newest_pack_and_the_one_a_later_names_are_kept(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b", "c"):
+        shutil.copytree(SAMPLE, nowhere / "reports" / "1" / name)
+    code, out, _ = answer(capsys, "packs", "prune", "--keep", "1", "--dry-run")
+    assert (code, out.count("would go"), out.count("stays")) == (0, 2, 1)
+    assert len(list((nowhere / "reports" / "1").iterdir())) == 3
+    code, out, _ = answer(capsys, "packs", "prune", "--keep", "1")
+    assert (code, out.count("removed")) == (0, 2)
+    assert len(list((nowhere / "reports" / "1").iterdir())) == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_learns_to_complete(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = answer(capsys, "completion", shell)
+    assert code == 0
+    assert "_AUDITOR_COMPLETE" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "expected"),
+    [("auditor his", 1, "history"), ("auditor run --control iam-root-mfa,kms-key-r", 3, "kms-key-rotation")],
+)
+def test_commands_and_ids_are_completed(words: str, number: int, expected: str) -> None:
+    environment = {**os.environ, "_AUDITOR_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(number)}
+    told = subprocess.run(
+        [sys.executable, "-m", "auditor"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert expected in told.stdout
