@@ -33,6 +33,15 @@ def bounded_json(data: bytes, most: int = MOST_VALUES) -> bytes:
     return data
 
 
+def shape_words(error: Exception) -> str:
+    """Say what is wrong with the shape of a document, without the interpreter's words for it."""
+    if isinstance(error, KeyError):
+        return f"it lacks {str(error)[:100]}"
+    if isinstance(error, TypeError | AttributeError | RecursionError):
+        return "a member of it has another type"
+    return str(error)[:300]
+
+
 def parse_json(data: bytes, most: int = MOST_VALUES) -> Any:
     """Parse a JSON document.
 

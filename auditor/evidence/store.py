@@ -24,7 +24,7 @@ import orjson
 from auditor.base.canonical import canonical_json, plain, sha256_hex
 from auditor.base.errors import IntegrityError
 from auditor.base.period import Period, parse_time, rfc3339
-from auditor.base.untrusted import parse_json
+from auditor.base.untrusted import parse_json, shape_words
 from auditor.evidence.operations import Call
 from auditor.model import AccountScope, RunInfo
 
@@ -370,7 +370,7 @@ def _record(document: Any, path: Path) -> Record:
         answer = Answer(record.account, record.call, (), "", (), 0, record.collected_at)
         named_well = _REF.fullmatch(record.ref) is not None and record.path == _raw_path(answer)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise IntegrityError(f"evidence metadata {path.name} is malformed: {error}") from error
+        raise IntegrityError(f"evidence metadata {path.name} is malformed: {shape_words(error)}") from error
     if not named_well:
         raise IntegrityError(f"evidence metadata {path.name} does not fit its reference or raw file")
     return record
@@ -406,7 +406,7 @@ def _run_info(document: Any) -> RunInfo:
             endpoints=tuple(str(item) for item in document.get("endpoints", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise IntegrityError(f"scope.json is malformed: {error}") from error
+        raise IntegrityError(f"scope.json is malformed: {shape_words(error)}") from error
 
 
 def pointer_to(document: Any, target: Any) -> str:

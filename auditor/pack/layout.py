@@ -12,6 +12,7 @@ import orjson
 from auditor.base.canonical import canonical_json
 from auditor.base.errors import CatalogError
 from auditor.base.locate import controls_folder
+from auditor.base.untrusted import shape_words
 from auditor.base.yamlfile import load_yaml
 from auditor.catalog.load import Catalog
 from auditor.config import Config, Sampling
@@ -127,7 +128,7 @@ def read_request(rules: Path) -> JudgedAs:
             controls=tuple(str(name) for name in document.get("controls", ())),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise CatalogError(f"{path.name} does not say how the pack was judged: {error}") from error
+        raise CatalogError(f"{path.name} does not say how the pack was judged: {shape_words(error)}") from error
 
 
 def _sampling(value: Any) -> Sampling | None:

@@ -12,6 +12,7 @@ import orjson
 
 from auditor.base.canonical import canonical_json
 from auditor.base.errors import CatalogError
+from auditor.base.untrusted import shape_words
 
 PRESENTATION = "presentation.json"
 """Inside ``rules/``."""
@@ -89,7 +90,9 @@ def read_presentation(rules: Path) -> Presentation:
     except FileNotFoundError as error:
         raise CatalogError(f"rules/{PRESENTATION} is missing: nothing says how the pages were drawn") from error
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CatalogError(f"rules/{PRESENTATION} does not say how the pages were drawn: {error}") from error
+        raise CatalogError(
+            f"rules/{PRESENTATION} does not say how the pages were drawn: {shape_words(error)}"
+        ) from error
 
 
 def _presentation(document: Mapping[str, Any]) -> Presentation:

@@ -11,6 +11,7 @@ import orjson
 
 from auditor.base.errors import IntegrityError
 from auditor.base.period import parse_time
+from auditor.base.untrusted import shape_words
 from auditor.collect.accounts import open_session
 from auditor.collect.guard import CallLog
 from auditor.pack.layout import EVIDENCE, INTEGRITY, RESULTS
@@ -93,7 +94,7 @@ def _used(pack: Path) -> tuple[_Used, ...]:
             for key in report["keys"]
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{RESULTS} does not say which keys were used: {error}") from error
+        raise IntegrityError(f"{RESULTS} does not say which keys were used: {shape_words(error)}") from error
     if len(found) > _MOST_KEYS:
         raise IntegrityError(f"{RESULTS} names {len(found):,} keys; at most {_MOST_KEYS:,} are asked for")
     return tuple(sorted(found, key=lambda key: (key.region, key.start, key.fingerprint)))

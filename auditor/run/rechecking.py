@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from auditor.base.errors import IntegrityError
+from auditor.base.untrusted import shape_words
 from auditor.pack.layout import EVIDENCE, INTEGRITY, RESULTS
 from auditor.seal.report import Difference, Rechecked
 from auditor.trail.recheck import archive_of, recheck
@@ -33,7 +34,7 @@ def _reports(pack: Path) -> Iterator[Mapping[str, Any]]:
         results = orjson.loads((pack / RESULTS).read_bytes())
         reports = results["integrity"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{RESULTS} cannot be read: {error}") from error
+        raise IntegrityError(f"{RESULTS} cannot be read: {shape_words(error)}") from error
     for report in reports if isinstance(reports, list) else ():
         if isinstance(report, Mapping):
             yield report

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from auditor.base.canonical import canonical_json
 from auditor.base.untrusted import parse_json
@@ -48,5 +49,14 @@ def strays(pack: Path, evidence: Evidence, manifest: Manifest) -> Iterator[Diffe
             yield Difference(name, f"/pages was {record.pages}, is {len(pages)} in {record.path}")
     data, scope = (pack / EVIDENCE / "scope.json").read_bytes(), evidence.run.document()
     was = parse_json(data)  # members that an earlier release did not write yet may be missing
-    if canonical_json(was) != data or {**scope, **was} != scope:
+    if canonical_json(was) != data or not _within(was, scope):
         yield Difference(f"{EVIDENCE}/scope.json", "holds something else than what a run writes about its scope")
+
+
+def _within(was: Any, now: Any) -> bool:
+    """Tell whether a value says nothing that another one does not: members may be missing, none may differ."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        return all(key in now and _within(value, now[key]) for key, value in was.items())
+    if isinstance(was, list) and isinstance(now, list):
+        return len(was) == len(now) and all(map(_within, was, now))
+    return bool(was == now)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from auditor.base.errors import IntegrityError
-from auditor.base.untrusted import parse_json
+from auditor.base.untrusted import parse_json, shape_words
 from auditor.seal.contents import DEFAULT_LIMITS, Limits
 from auditor.seal.intoto import PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, encoded, key_id
 from auditor.seal.manifest import MANIFEST
@@ -39,7 +39,7 @@ def attestation_problem(
         subject = [(item["name"], item["digest"]["sha256"]) for item in statement["subject"]]
         kinds = statement["_type"], statement["predicateType"]
     except (ValueError, KeyError, TypeError) as error:
-        return f"cannot be read: {str(error)[:200]}"
+        return f"cannot be read: {shape_words(error)}"
     except IntegrityError as error:
         return error.message
     if kinds != (STATEMENT_TYPE, PREDICATE_TYPE):
@@ -56,7 +56,10 @@ def _opened(envelope: Any, signer: x509.Certificate | None) -> bytes:
         IntegrityError: it was signed by somebody else, or the signature does not hold.
         ValueError, KeyError, TypeError: it is no such envelope.
     """
-    (signature,) = envelope["signatures"]
+    signatures = envelope["signatures"]
+    if not isinstance(signatures, list) or len(signatures) != 1:
+        raise ValueError("it does not carry one signature")
+    (signature,) = signatures
     if envelope["payloadType"] != PAYLOAD_TYPE:
         raise ValueError(f"its payload is not {PAYLOAD_TYPE}")
     payload = base64.b64decode(envelope["payload"], validate=True)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from auditor.base.canonical import sha256_hex
 from auditor.base.errors import IntegrityError
 from auditor.base.period import rfc3339
-from auditor.base.untrusted import parse_json
+from auditor.base.untrusted import parse_json, shape_words
 from auditor.pack.presentation import PRESENTATION
 from auditor.seal import cms
 from auditor.seal.attested import attestation_problem
@@ -146,7 +146,7 @@ def _parse_record(data: bytes, limits: Limits) -> Mapping[str, Any]:
             if item is not None and not all(type(item[key]) is kind for key, kind in members.items()):
                 raise ValueError(f"a member of {name} has another type")
     except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"is malformed: {error}") from error
+        raise IntegrityError(f"is malformed: {shape_words(error)}") from error
     return {name: record[name] for name in _RECORDED}
 
 

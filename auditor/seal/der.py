@@ -97,7 +97,7 @@ def parse(data: bytes) -> Node:
     """
     nodes = parse_all(data)
     if len(nodes) != 1:
-        raise DerError(f"{len(nodes)} values in the place of one")
+        raise DerError("it does not have the structure of such a file")
     return nodes[0]
 
 

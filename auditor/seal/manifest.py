@@ -6,7 +6,7 @@ judgement consists of; ``SHA256SUMS`` lists all files, pages included (docs/deci
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ import orjson
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError, SealError
 from auditor.base.period import rfc3339
-from auditor.base.untrusted import parse_json
+from auditor.base.untrusted import parse_json, shape_words
 from auditor.model import RunInfo
 from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits, PackFiles, hash_file, read_small
 from auditor.seal.names import is_portable
@@ -257,7 +257,7 @@ class Manifest:
     @property
     def tool(self) -> Tool:
         """The program that made the pack, as it says itself."""
-        return Tool(**self.document["tool"])
+        return Tool(**_members(self.document["tool"], Tool, "tool"))
 
     @property
     def previous(self) -> PreviousPack | None:
@@ -415,15 +415,27 @@ def parse_manifest(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Manifest:
         document = parse_json(data, limits.document_values)
         _check_canonical(document, data)
         _check(document)
-        files = tuple(FileEntry(**item) for item in document["files"])
+        files = tuple(FileEntry(**_members(item, FileEntry, "a file entry")) for item in document["files"])
         manifest = Manifest(data, document, files)
         _check_files(files)
         _check_chain(manifest)
         _check_tool(manifest.tool)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)[:300]
-        raise IntegrityError(f"{MANIFEST} is malformed: {reason}") from error
+        raise IntegrityError(f"{MANIFEST} is malformed: {shape_words(error)}") from error
     return manifest
+
+
+def _members(item: Mapping[str, Any], kind: type, name: str) -> Mapping[str, Any]:
+    """Return an object whose members are among those of a dataclass.
+
+    Raises:
+        ValueError: it has another one, or lacks one that has no default.
+    """
+    known = {each.name: each for each in fields(kind)}
+    needed = {each.name for each in known.values() if each.default is MISSING and each.default_factory is MISSING}
+    if odd := sorted((item.keys() - known.keys()) | (needed - item.keys())):
+        raise ValueError(f"{name} lacks, or should not have, {', '.join(map(str, odd))[:200]}")
+    return item
 
 
 def _check_canonical(document: Any, data: bytes) -> None:

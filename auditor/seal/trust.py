@@ -3,6 +3,7 @@
 Path building and checking are ``cryptography``'s; only what the two uses ask of a certificate is said here.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum
@@ -71,8 +72,27 @@ def check_path(
     try:
         return tuple(builder.build_client_verifier().verify(leaf, list(others)).chain)
     except (VerificationError, ValueError) as error:
-        reason = str(error).removeprefix("validation failed: ").partition(" (encountered")[0]
-        raise IntegrityError(f"no trusted certificate vouches for {name_of(leaf)}: {reason[:200]}") from error
+        reason, name = _reason(error), name_of(leaf)
+        words = reason if reason.startswith(name) else f"no trusted certificate vouches for {name}: {reason}"
+        raise IntegrityError(words) from error
+
+
+_INNER = re.compile(
+    r"validation failed: |(?:Python )?extension validator failed: |\b[A-Z]\w*Error: | \(encountered.*", re.DOTALL
+)
+"""What the library says of itself around the reason."""
+
+_PLAIN = {
+    "cert is not valid at validation time": "a certificate on the way is not valid at that time",
+    "candidates exhausted: all candidates exhausted with no interior errors": "no chain leads to one",
+    "all candidates exhausted with no interior errors": "no chain leads to one",
+}
+"""The library's words for what happens most, in a person's."""
+
+
+def _reason(error: Exception) -> str:
+    reason = _INNER.sub("", str(error)).removeprefix("candidates exhausted: ").strip()
+    return _PLAIN.get(reason, reason)[:200]
 
 
 def _issuers(use: Use, *, any_purpose: bool) -> ExtensionPolicy:

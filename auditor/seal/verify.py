@@ -192,12 +192,12 @@ def _open(files: PackFiles, limits: Limits) -> tuple[_Pack, list[Finding]]:
     try:
         stated = parse_sums(read_small(files, SUMS, limits), limits)
     except IntegrityError as error:
-        findings.append(Finding("files", "malformed", SUMS, error.message))
+        findings.append(Finding("files", "malformed", SUMS, error.message.removeprefix(f"{SUMS} ")))
     manifest, broken = None, ""
     try:
         manifest = parse_manifest(read_small(files, MANIFEST, limits), limits)
     except IntegrityError as error:
-        broken = error.message
+        broken = error.message.removeprefix(f"{MANIFEST} ")
     pack = _Pack(files, limits, hashes, stated, manifest, broken)
     return pack, [*findings, *_file_findings(pack)]
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from auditor.base.errors import IntegrityError
 from auditor.base.period import parse_time
+from auditor.base.untrusted import shape_words
 from auditor.trail.archive import OBJECT_LIST
 from auditor.trail.derived import derived_differences
 from auditor.trail.fetch import FolderSource, Unavailable
@@ -88,7 +89,9 @@ def recheck(archive: Path, recorded: Mapping[str, Any]) -> tuple[str, ...]:
                 *_object_differences(recorded, archive / OBJECT_LIST, Path(scratch) / OBJECT_LIST),
             ]
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError, csv.Error, Unavailable) as error:
-        raise IntegrityError(f"the archived digests in {archive.name} cannot be verified again: {error}") from error
+        raise IntegrityError(
+            f"the archived digests in {archive.name} cannot be verified again: {shape_words(error)}"
+        ) from error
     more = len(differences) - _MOST_DIFFERENCES
     return tuple(differences[:_MOST_DIFFERENCES] + ([f"and {more} more differences"] if more > 0 else []))
 

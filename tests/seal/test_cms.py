@@ -166,8 +166,8 @@ def test_an_object_identifier_of_any_length_is_not_read() -> None:
     [
         pytest.param((), NOW, "no trusted certificate", id="nobody-trusted"),
         pytest.param((make_authority(at=NOW).certificate,), NOW, "no trusted", id="another-authority-of-that-name"),
-        pytest.param((AUTHORITY.certificate,), NOW + 2 * YEAR, "not valid at validation time", id="expired"),
-        pytest.param((AUTHORITY.certificate,), NOW - 2 * YEAR, "not valid at validation time", id="not-yet-valid"),
+        pytest.param((AUTHORITY.certificate,), NOW + 2 * YEAR, "is not valid at that time", id="expired"),
+        pytest.param((AUTHORITY.certificate,), NOW - 2 * YEAR, "is not valid at that time", id="not-yet-valid"),
     ],
 )
 def test_a_certificate_is_not_believed_without_a_path(trusted: tuple, at: datetime, words: str) -> None:  # type: ignore[type-arg]

@@ -306,3 +306,29 @@ def test_times_and_places_that_need_a_word_are_named_on_the_cover_and_by_verify(
     page = (made / "report.html").read_text()
     assert text in _words_of(made / "report.html")
     assert ("Simulated account</strong>" in page) == (kind == "simulated")
+
+
+INNER = re.compile(
+    r"not enough values|too many values|unpack|NoneType|subscriptable|unexpected keyword|positional|__init__|"
+    r"has no attribute|object is not|validator failed|[A-Z]\w+Error\b|Traceback|must be str"
+)
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "{}", "7", '{"schema":"auditor.manifest/1"}', "[[", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["manifest.json", "trust/seal.json", "trust/attestation.intoto.json", "results/results.json", "SHA256SUMS",
+     "evidence/scope.json", "evidence/meta/EV-0001.json", "rules/request.json", "rules/presentation.json"],
+)  # fmt: skip
+def test_no_message_speaks_the_interpreters_language(pack: Path, tmp_path: Path, name: str, text: str) -> None:
+    forged = copy(pack, tmp_path / "pack")
+    (forged / name).write_text(text + "\n")
+    if name not in ("manifest.json", "SHA256SUMS"):
+        if not name.startswith("trust/") and name != "results/results.json":
+            rewrite_manifest(forged)
+        rewrite_sums(forged)
+    report = verified(forged)
+    assert report.exit_code == 4
+    said = [*(item.message for item in report.findings), *(item.message for item in report.checks)]
+    assert [words for words in said if INNER.search(words)] == []
+    assert [item for item in report.findings if item.path and item.message.startswith(item.path)] == []
