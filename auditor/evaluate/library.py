@@ -156,6 +156,7 @@ class Library:
             _identity(record.call): record for record in evidence.records if record.account == account.id
         }
         self._left_out: tuple[str, ...] | None = None
+        self._refused: dict[str, tuple[Record, ...]] = {}
         self.beside: Mapping[str, Library] = {}
         """The libraries of the run's other accounts, by account id."""
         self.account = account
@@ -440,6 +441,14 @@ class Library:
         if record.absent or not isinstance(value, dict | list):
             return False
         return bool(self.pointer(record, value))
+
+    def refused_with(self, code: str, parameters: Mapping[str, Any]) -> Record | None:
+        """Return a record that ended in an error of a code, of a call with some parameters."""
+        if code not in self._refused:
+            found = self._found.values()
+            self._refused[code] = tuple(one for one in found if one.error is not None and one.error.code == code)
+        fitting = (one for one in self._refused[code] if parameters.items() <= dict(one.call.parameters).items())
+        return next(fitting, None)
 
     def referred(self, ref: str) -> Record | None:
         """Return the record of this account with a reference, if there is one."""

@@ -322,6 +322,13 @@ class View:
                 found.append((call, signal.missing))
         return tuple(found)
 
+    def refused_with(self, code: str, **parameters: Any) -> bool:
+        """Say whether AWS answered a call with these parameters by an error code; the answer counts as read then."""
+        record = self._library.refused_with(code, parameters)
+        if record is not None:
+            self.note(record)
+        return record is not None
+
     def answers(
         self, operation: str, *, region: str | None = None
     ) -> tuple[tuple[Record, Mapping[str, Any] | None], ...]:

@@ -291,6 +291,18 @@ def _object_events(subject: Subject, names: Sequence[str] | None, known: Sequenc
     )
 
 
+def nowhere(subject: Subject) -> Verdict | None:
+    """Fail a trail whose bucket does not exist: what else is asked of that bucket has no answer, and needs none."""
+    bucket = text(subject.item, "S3BucketName")
+    if not subject.evidence.refused_with("NoSuchBucket", Bucket=bucket):
+        return None
+    return failed(
+        f"The bucket {some([bucket])} does not exist, so the trail delivers nowhere; whoever makes a bucket of that "
+        "name would get its log files.",
+        observed="NoSuchBucket",
+    )
+
+
 def bucket_not_public(subject: Subject) -> Verdict:
     """Judge the bucket of a trail: neither its ACL nor its policy opens it to everybody.
 
@@ -300,6 +312,8 @@ def bucket_not_public(subject: Subject) -> Verdict:
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetBucketAcl``, ``s3:GetBucketPolicyStatus``,
     ``s3:GetPublicAccessBlock``, ``s3control:GetPublicAccessBlock``, ``s3:ListBuckets``.
     """
+    if gone := nowhere(subject):
+        return gone
     view, bucket = subject.evidence, text(subject.item, "S3BucketName")
     own = bucket in {text(item, "Name") for item in view.items("s3:ListBuckets", "Buckets[]")}
     blocked = effective_block(view, bucket) if own else dict.fromkeys(PUBLIC_ACCESS_FLAGS, False)
@@ -373,6 +387,8 @@ def bucket_access_logging(subject: Subject) -> Verdict:
 
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetBucketLogging``.
     """
+    if gone := nowhere(subject):
+        return gone
     bucket = text(subject.item, "S3BucketName")
     enabled = optional_mapping(subject.evidence.page("s3:GetBucketLogging", Bucket=bucket), "LoggingEnabled")
     target = optional_text(enabled, "TargetBucket")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from auditor.evaluate.checks.cloudtrail import trail_status
+from auditor.evaluate.checks.cloudtrail import nowhere, trail_status
 from auditor.evaluate.checks.fields import (
     counted,
     flag,
@@ -78,6 +78,8 @@ def versions_protected(subject: Subject) -> Verdict:
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetObjectLockConfiguration``,
     ``s3:GetBucketVersioning``.
     """
+    if gone := nowhere(subject):
+        return gone
     bucket = text(subject.item, "S3BucketName")
     lock = subject.evidence.find("s3:GetObjectLockConfiguration", Bucket=bucket)
     versioning = subject.evidence.page("s3:GetBucketVersioning", Bucket=bucket)
@@ -114,6 +116,8 @@ def logs_retained(subject: Subject) -> Verdict:
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:GetBucketLifecycleConfiguration``,
     ``cloudtrail:GetTrailStatus``, ``s3:ListObjectsV2``.
     """
+    if gone := nowhere(subject):
+        return gone
     answer = subject.evidence.find("s3:GetBucketLifecycleConfiguration", Bucket=text(subject.item, "S3BucketName"))
     rules = [
         rule
@@ -225,6 +229,8 @@ def policy_guards_logs(subject: Subject) -> Verdict:
 
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``, ``s3:GetBucketPolicy``.
     """
+    if gone := nowhere(subject):
+        return gone
     bucket = text(subject.item, "S3BucketName")
     own = subject.evidence.known(lambda: _is_own(subject, bucket)) is True
     page = subject.evidence.find("s3:GetBucketPolicy", Bucket=bucket)

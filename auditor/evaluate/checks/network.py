@@ -29,6 +29,7 @@ _UNROUTED = {version: [ip_network(item) for item in ranges.split()] for version,
 """Addresses from which nobody on the internet comes: RFC 6890, and for IPv6 all but 2000::/3, RFC 4291."""
 _NUMBERED = {"6": "tcp", "17": "udp"}
 _EVERY_PROTOCOL = "-1"
+_WITH_PORTS = ("tcp", "udp")
 _NAMED = frozenset({"tcp", "udp", "icmp", "icmpv6", _EVERY_PROTOCOL})
 
 
@@ -114,22 +115,24 @@ def no_open_ports(subject: Subject) -> Verdict:
     Evidence: ``ec2:DescribeSecurityGroups`` (population), ``ec2:GetManagedPrefixListEntries``.
     """
     ports, versions = listed(subject.parameters, "ports"), listed(subject.parameters, "versions")
-    open_to: dict[int, list[str]] = {port: [] for port in ports}
+    open_to: dict[tuple[str, int], list[str]] = {(name, port): [] for name in _WITH_PORTS for port in ports}
     for rule in listed(subject.item, "IpPermissions"):
         with subject.evidence.going_on():
+            stated = text(rule, "IpProtocol")
             taken = [
-                port
-                for port in ports
-                if _opens(text(rule, "IpProtocol"), rule.get("FromPort"), rule.get("ToPort"), port)
+                (name, port)
+                for name, port in open_to
+                if _protocol(stated) in (name, _EVERY_PROTOCOL)
+                and _opens(stated, rule.get("FromPort"), rule.get("ToPort"), port)
             ]
             for source in _sources(subject, rule) if taken else ():
-                for port in taken:
-                    open_to[port].append(source)
+                for place in taken:
+                    open_to[place].append(source)
     found = [
-        f"port {port} to {_WORLD[version]}"
-        for port, sources in open_to.items()
+        f"{' and '.join(names)} port {port} to {_WORLD[version]}"
+        for port in ports
         for version in versions
-        if covers_world(sources, version)
+        if (names := [name for name in _WITH_PORTS if covers_world(open_to[name, port], version)])
     ]
     if found:
         return failed(f"The group opens {' and '.join(found)}.", observed="; ".join(found), pointer="/IpPermissions")

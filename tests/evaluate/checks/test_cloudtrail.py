@@ -13,6 +13,7 @@ from tests.evaluate.checks.worlds import (
     BLOCKED,
     LOGS,
     PUBLIC_GRANT,
+    RIGHT,
     TRAIL,
     buckets,
     fields,
@@ -476,3 +477,22 @@ def test_a_field_that_an_advanced_selector_holds_twice_allows_no_conclusion() ->
 def test_the_beginning_of_every_bucket_is_every_bucket(prefix: str, expected: State) -> None:
     world = recording(advanced=[fields(**DATA, resources__ARN={"StartsWith": [prefix]})])
     assert world.judge("s3-object-write-logging").state is expected
+
+
+@pytest.mark.parametrize(
+    ("control", "operation"),
+    [
+        ("cloudtrail-bucket-not-public", "s3:GetBucketAcl"),
+        ("cloudtrail-bucket-access-logging", "s3:GetBucketLogging"),
+        ("trail-bucket-object-lock", "s3:GetObjectLockConfiguration"),
+        ("trail-logs-retained", "s3:GetBucketLifecycleConfiguration"),
+        ("trail-bucket-policy-guards-logs", "s3:GetBucketPolicy"),
+    ],
+)
+def test_a_bucket_that_does_not_exist_is_a_finding_in_words_of_its_own(control: str, operation: str) -> None:
+    message = "The specified bucket does not exist"
+    result = RIGHT[control].refuses(operation, "NoSuchBucket", message, Bucket=LOGS).judge(control)
+    assert result.state is State.FAIL
+    assert f"The bucket {LOGS} does not exist, so the trail delivers nowhere" in reasons(result)
+    assert "The IAM action" not in reasons(result)
+    assert result.results[0].evidence

@@ -287,6 +287,26 @@ def test_two_rules_may_open_the_world_together() -> None:
     assert groups(halves).judge(V4).state is State.FAIL
 
 
+def test_halves_of_two_protocols_are_no_whole() -> None:
+    halves = group("sg-1", rule("0.0.0.0/1", low=22), rule("128.0.0.0/1", low=22, protocol="udp"))
+    assert groups(halves).judge(V4).state is State.PASS
+
+
+def test_protocol_and_port_are_named() -> None:
+    assert "opens tcp port 22 to 0.0.0.0/0" in reasons(groups(group("sg-1", rule(ANY4, low=22))).judge(V4))
+    everything = group("sg-1", rule(ANY4, low=None, protocol="-1"))
+    assert "opens tcp and udp port 22 to 0.0.0.0/0" in reasons(groups(everything).judge(V4))
+
+
+def test_an_open_rule_is_a_failure_beside_a_prefix_list_that_cannot_be_read() -> None:
+    """One rule opens the port; another one names a list whose entries are refused."""
+    both = group("sg-1", rule(ANY4, low=22), rule(low=22, PrefixListIds=OFFICE))
+    world = groups(both).refuses_all("ec2:GetManagedPrefixListEntries")
+    result = world.judge(V4)
+    assert states(result)["sg-1"] is State.FAIL
+    assert result.results[0].details["missing"][0]["operation"] == "ec2:GetManagedPrefixListEntries"
+
+
 def test_a_prefix_list_counts_with_its_entries() -> None:
     world = groups(group("sg-1", rule(low=22, PrefixListIds=OFFICE)), entries=("192.0.2.0/24", ANY4))
     assert world.judge(V4).state is State.FAIL
