@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from auditor.base.canonical import canonical_json
 from auditor.render.charts import Box
 from auditor.render.charts import chain as place
 from auditor.render.text import NAME_LIMIT, visible
@@ -79,6 +80,11 @@ class Chain:
     missed: tuple[Missed, ...]
     left_out: int
 
+    @property
+    def whole(self) -> bool:
+        """Whether every way that is drawn holds."""
+        return all(path.holds for ways in self.ways for path in ways.paths)
+
 
 _PATHS = 3
 """Ways drawn for one control; further ones are counted."""
@@ -107,7 +113,7 @@ def chains_of(results: Sequence[Mapping[str, Any]]) -> Chain | None:
     for result in results:
         details = result["details"]
         where = f"{visible(result['account'], 40)}, {visible(result['region'], 40)}"
-        paths = _listed(details, "chains")
+        paths = _apart(_listed(details, "chains"))
         if paths and found < _PATHS:
             ways.append(_ways([_path(where, path) for path in paths[: _PATHS - found]], details))
         found += len(paths)
@@ -116,6 +122,14 @@ def chains_of(results: Sequence[Mapping[str, Any]]) -> Chain | None:
     if not found and not missed:
         return None
     return Chain(tuple(ways), tuple(missed[:_PATHS]), max(0, found - _PATHS))
+
+
+def _apart(paths: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Keep each way once: two filters may lead over the same alarm to the same people, word for word."""
+    found: dict[bytes, Mapping[str, Any]] = {}
+    for path in paths:
+        found.setdefault(canonical_json(path["links"]), path)
+    return list(found.values())
 
 
 def _ways(paths: Sequence[Path], details: Mapping[str, Any]) -> Ways:
@@ -169,14 +183,36 @@ def _other(document: Mapping[str, Any]) -> str:
 def _link(document: Mapping[str, Any]) -> ChainLink:
     holds = document.get("holds")
     verdict = "unknown" if holds is None else "holds" if holds else "broken"
-    reason = visible(document.get("reason", ""))
+    reason, name = visible(document.get("reason", "")), visible(document.get("name", ""), NAME_LIMIT)
     return ChainLink(
         kind=visible(document["kind"], 30),
-        name=visible(document.get("name", ""), NAME_LIMIT),
+        name=_people(name) if document["kind"] == "people" else name,
         verdict=verdict,
         word=_NOT_KNOWN if holds is None and reason else _WORDS[verdict],
         reason=reason,
     )
+
+
+_WAYS_TO_PEOPLE = {
+    "email": "e-mail",
+    "email-json": "e-mail",
+    "sms": "text message",
+    "sqs": "queue",
+    "lambda": "function",
+    "https": "web hook",
+    "http": "web hook",
+    "application": "phone",
+    "firehose": "data stream",
+}
+"""Protocols of subscriptions in words (Amazon SNS API reference, Subscribe)."""
+
+
+def _people(name: str) -> str:
+    """Say how people hear of it: ``2 confirmed: e-mail, queue``; another name stays."""
+    protocols = [part.strip() for part in name.split(",")]
+    if not all(protocol in _WAYS_TO_PEOPLE for protocol in protocols):
+        return name
+    return f"{len(protocols)} confirmed: {', '.join(_WAYS_TO_PEOPLE[protocol] for protocol in protocols)}"
 
 
 def _missed(document: Mapping[str, Any]) -> Missed:

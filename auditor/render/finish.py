@@ -62,6 +62,7 @@ def finish(pdf: Any, shared: Mapping[str, str]) -> None:
         RenderError: its metadata does not have the expected form.
     """
     _say_accessible(pdf)
+    pdf.catalog["PageMode"] = "/UseOutlines"  # a reader of sixty pages begins with their outline
     _name(pdf, shared)
     pdf.objects[:] = [item if item.free == "f" else _Settled(item) for item in pdf.objects]
 

@@ -22,6 +22,8 @@ class Requirement:
     by_hand: bool
     """Whether the benchmark calls for a person."""
     mark: Mark | None
+    elsewhere: str
+    """Where the same controls say something else for another edition; empty where none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ def framework_edition(document: Mapping[str, Any], by_id: Mapping[str, Control])
             suggested=tuple(item.get("suggested", ())),
             by_hand=item["assessment"] == "manual",
             mark=MARKS[State(item["state"])] if item["state"] else None,
+            elsewhere=_elsewhere(document["id"], item, by_id),
         )
         for item in document["requirements"]
     )
@@ -64,3 +67,13 @@ def framework_edition(document: Mapping[str, Any], by_id: Mapping[str, Control])
         requirements=requirements,
         tally=tally(item.mark.state for item in requirements if item.mark),
     )
+
+
+def _elsewhere(framework: str, requirement: Mapping[str, Any], by_id: Mapping[str, Control]) -> str:
+    """Say which editions ask for something else of the same control, and what became of it there."""
+    found: dict[str, str] = {}
+    for name in requirement["controls"]:
+        for row in by_id[name].rows if name in by_id else ():
+            if row.frameworks and framework not in row.frameworks and row.mark.state.value != requirement["state"]:
+                found |= dict.fromkeys(row.frameworks, row.mark.word.lower())
+    return ", ".join(f"{word} for {visible(edition)}" for edition, word in found.items())

@@ -23,8 +23,11 @@ ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-\d{1,2}[a-z]?")
 """Names of Regions and zones stay whole; other hyphenated words may break at their hyphens."""
 
-_OPTION = re.compile(r"((?<!\S)--[a-z][a-z0-9-]*)")
-"""An option of a command line."""
+_OPTION = re.compile(r"((?<![^\s'\"(])[\w.]*-[\w.-]*\w)")
+"""An option or subcommand of a command line, an id or a Region: a word with hyphens."""
+
+_WHOLE = 40
+"""Characters of a word that is kept whole; a longer one might not fit a line."""
 
 Medium = Literal["pdf", "html"]
 
@@ -89,9 +92,12 @@ def _piece(part: str) -> Markup:
 
 
 def options(text: str) -> Markup:
-    """Escape a command and keep its options whole: a line that ends with ``--`` reads as something else."""
+    """Escape a command and keep its words whole: a line that ends with ``--`` or ``eu-`` reads as something else."""
     whole = Markup('<span class="nb">{}</span>')
-    return Markup().join(whole.format(part) if at % 2 else escape(part) for at, part in enumerate(_OPTION.split(text)))
+    return Markup().join(
+        whole.format(part) if at % 2 and len(part) <= _WHOLE else escape(part)
+        for at, part in enumerate(_OPTION.split(text))
+    )
 
 
 def without(text: str, end: str) -> str:

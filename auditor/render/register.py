@@ -1,5 +1,6 @@
 """The register of evidence: every stored answer as the pages cite it, its deciding places, and our own calls."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,13 +99,15 @@ def _item(record: Record, used_by: tuple[Link, ...]) -> EvidenceItem:
     parameters = plain(dict(record.call.parameters))
     found = ANSWERED
     if record.absent:
-        found = f"no such thing ({visible(record.error.code, 60)})" if record.error else "no such thing"
+        # AWS's code for it may say something else: of Macie that is not enabled, AccessDeniedException.
+        told = record.error and (record.error.message or record.error.code)
+        found = f"no such thing ({visible(told, 160)})" if told else "no such thing"
     elif record.error:
         found = visible(record.error.code, 60)
     return EvidenceItem(
         ref=record.ref,
         operation=record.call.operation,
-        parameters=", ".join(f"{visible(key, 60)}={visible(value, 120)}" for key, value in parameters.items()),
+        parameters=", ".join(f"{visible(key, 60)}={_value(value)}" for key, value in parameters.items()),
         account=record.account,
         region=record.call.region,
         principal=visible(record.principal, NAME_LIMIT),
@@ -120,6 +123,11 @@ def _item(record: Record, used_by: tuple[Link, ...]) -> EvidenceItem:
         used_by=used_by,
         redactions=len(record.redactions),
     )
+
+
+def _value(value: Any) -> str:
+    """Write a parameter as JSON does, a plain text without quotes."""
+    return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 120)
 
 
 _EXCERPTS_PER_BOX = 3

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,3 +63,29 @@ def test_a_name_in_a_box_keeps_its_beginning_and_its_end(name: str) -> None:
     assert name.startswith(before)
     assert name.endswith(after)
     assert bool(cut) or text == name
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        pytest.param("email, sqs", "2 confirmed: e-mail, queue", id="protocols"),
+        pytest.param("sms", "1 confirmed: text message", id="one"),
+        pytest.param("the night shift", "the night shift", id="another-name"),
+        pytest.param("", "", id="nobody"),
+    ],
+)
+def test_people_are_told_as_people(name: str, shown: str) -> None:
+    link = {"kind": "people", "name": name, "holds": True}
+    chain = chains_of([{"account": "1", "region": "r", "details": {"chains": [{"links": [link]}]}}])
+    assert chain
+    assert chain.ways[0].paths[0].links[0].name == shown
+
+
+def test_one_chain_is_drawn_once() -> None:
+    links = [{"kind": "trail", "name": "a", "holds": True}]
+    other = [{"kind": "trail", "name": "b", "holds": False}]
+    details = {"chains": [{"links": links}, {"links": other}, {"links": links}]}
+    chain = chains_of([{"account": "1", "region": "r", "details": details}])
+    assert chain
+    assert [path.links[0].name for path in chain.ways[0].paths] == ["a", "b"]
+    assert not chain.whole

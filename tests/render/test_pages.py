@@ -1,17 +1,21 @@
 """What both formats have to show, and what no text from an account may do to them."""
 
+import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pikepdf
 import pytest
 
+from auditor.evidence.store import CallError
 from auditor.render import context, html, pdf
 from auditor.render.context import Context
 from auditor.render.pages import options
+from auditor.render.register import Library
 from auditor.render.sections import CHAPTERS
 from tests.render.conftest import text_of
-from tests.render.sample import Sample
+from tests.render.sample import AS_OF, Sample
 
 
 def test_every_chapter_stands_in_both_formats(screen: str, paper: Path) -> None:
@@ -92,7 +96,7 @@ def test_commands_keep_their_lines(sample: Sample, tmp_path: Path) -> None:
     failing = [{**item, "remediation": command} for item in sample.results["controls"] if item["state"] == "FAIL"]
     results = {**sample.results, "controls": failing[:1]}
     made = context.build(results, sample.evidence, manifest_hash="", report_id="lines")
-    shown = 'describe-vpcs \\\n    <span class="nb">--region</span> REGION[U+202E]</p>'
+    shown = '<span class="nb">describe-vpcs</span> \\\n    <span class="nb">--region</span> REGION[U+202E]</p>'
     assert shown in html.render(made).decode("utf-8")
     path = tmp_path / "lines.pdf"
     path.write_bytes(pdf.render(made))
@@ -126,6 +130,50 @@ def test_every_state_is_shown_with_word_and_sign(screen: str, state: str) -> Non
 
 
 def test_an_option_of_a_command_is_never_broken() -> None:
+    whole = '<span class="nb">{}</span>'.format
     assert options("aws ec2 x --port-range <N>, then --dry-run; a--b") == (
-        'aws ec2 x <span class="nb">--port-range</span> &lt;N&gt;, then <span class="nb">--dry-run</span>; a--b'
+        f"aws ec2 x {whole('--port-range')} &lt;N&gt;, then {whole('--dry-run')}; {whole('a--b')}"
     )
+
+
+def test_the_matrix_says_where_another_edition_asks_for_something_else(sample: Sample) -> None:
+    results = json.loads(json.dumps(sample.results))
+    control = next(item for item in results["controls"] if item["state"] == "PASS")
+    one, other = (edition["id"] for edition in results["frameworks"])
+    control["results"] = [
+        {**control["results"][0], "state": state, "frameworks": [edition]}
+        for state, edition in (("PASS", one), ("FAIL", other))
+    ]
+    report = context.build(results, sample.evidence, manifest_hash="", report_id="editions")
+    told = {
+        (edition.id, item.elsewhere)
+        for edition in report.frameworks
+        for item in edition.requirements
+        if item.elsewhere and control["id"] in {link.label for link in item.controls}
+    }
+    assert (one, f"fail for {other}") in told
+    assert "each answer is a result" in report.glance.reconciled
+
+
+def test_parameters_are_json_and_absence_is_told_by_its_message(tmp_path: Path) -> None:
+    error = CallError("AccessDeniedException", "Macie is not enabled.", "macie2:GetMacieSession")
+    record = SimpleNamespace(
+        ref="EV-0001",
+        call=SimpleNamespace(operation="macie2:GetMacieSession", region="r", parameters=(("names", ["a", "b"]),)),
+        account="1",
+        principal="p",
+        request_ids=(),
+        collected_at=AS_OF,
+        pages=0,
+        items=0,
+        sha256="",
+        path="",
+        absent=True,
+        complete=False,
+        error=error,
+        redactions=(),
+    )
+    library = Library(SimpleNamespace(records=(record,)), ())  # type: ignore[arg-type]  # nothing is read of it
+    item = library.items["EV-0001"]
+    assert item.outcome == "no such thing (Macie is not enabled.)"
+    assert item.parameters == 'names=["a", "b"]'

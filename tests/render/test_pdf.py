@@ -86,6 +86,7 @@ def test_it_says_language_and_title_and_both_standards(opened: pikepdf.Pdf) -> N
     assert str(opened.Root.Lang) == "en"
     assert bool(opened.Root.MarkInfo.Marked)
     assert bool(opened.Root.ViewerPreferences.DisplayDocTitle)
+    assert str(opened.Root.PageMode) == "/UseOutlines"
     metadata = opened.Root.Metadata.read_bytes()
     assert b'pdfaid:part="3"' in metadata
     assert b'pdfaid:conformance="A"' in metadata
