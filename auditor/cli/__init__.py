@@ -115,6 +115,8 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way 
         return _fail(error.message, _hints(error, error.hint), error.exit_code, as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as error:
         return _interrupted(error, as_json=as_json)
+    except SystemExit:
+        return 5  # click's own answer to a reader that went away is 1, which says here that a control failed
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 5

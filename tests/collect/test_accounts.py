@@ -83,7 +83,7 @@ def test_a_broken_configuration_is_said_plainly(aws: FakeAws, monkeypatch: pytes
     broken = tmp_path / "config"
     broken.write_text("[profile x\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))
-    with pytest.raises(CollectionError, match="open an AWS session"):
+    with pytest.raises(UsageError, match="open an AWS session"):
         open_session(log=CallLog())
 
 
