@@ -29,13 +29,15 @@ from auditor.policies.document import read_policy
 ALARMS = "cloudwatch:DescribeAlarms"
 
 
-def placed(view: View, operation: str, key: str, *, optional: bool = False) -> Iterator[tuple[Record, str, Any]]:
+def placed(
+    view: View, operation: str, key: str, *, optional: bool = False, region: str | None = None
+) -> Iterator[tuple[Record, str, Any]]:
     """Yield the items of a list on all pages, each with its record and its place as ``EV-0001#/pages/0/key/2``.
 
-    ``optional``: a list that AWS leaves out where it knows no such thing yet.
+    ``optional``: a list that AWS leaves out where it knows no such thing yet. ``region``: of one Region only.
     """
     pages: dict[str, int] = {}
-    for record, page in view.located(operation, "[@]"):
+    for record, page in view.located(operation, "[@]", region=region):
         number = pages[record.ref] = pages.get(record.ref, -1) + 1
         for index, item in enumerate(optional_list(page, key) if optional else listed(page, key)):
             yield record, f"{record.ref}#/pages/{number}/{key}/{index}", item
@@ -73,7 +75,7 @@ def _leads_to(facts: Facts) -> set[str]:
 
 def _facts(view: View, as_of: datetime) -> Facts:
     mutes, unread_mutes = mute_rules(view)
-    sharings, unread_sharings = _sharings(view)
+    sharings, unread_sharings = sharings_of(view)
     return Facts(
         account=view.account.id,
         partition=view.account.partition,
@@ -111,7 +113,7 @@ def _facts(view: View, as_of: datetime) -> Facts:
         sharings=sharings,
         unread_sharings=unread_sharings,
         attached=_attached(view),
-        topics={topic.arn: topic for topic in _topics(view)},
+        topics={topic.arn: topic for topic in topics_of(view)},
         rules=tuple(_rules(view)),
         reactions=reactions(view),
     )
@@ -121,7 +123,7 @@ LINKS, ATTACHED = "oam:ListLinks", "oam:ListAttachedLinks"
 _METRICS = "AWS::CloudWatch::Metric"
 
 
-def _sharings(view: View) -> tuple[tuple[Sharing, ...], dict[str, str]]:
+def sharings_of(view: View) -> tuple[tuple[Sharing, ...], dict[str, str]]:
     """Return with whom metrics are shared, and for each Region where that is not known why."""
     links = view.consult(LINKS)
     unread = {}
@@ -218,15 +220,16 @@ def _filters(item: Mapping[str, Any], region: str, ref: str) -> list[Filter]:
     ]
 
 
-def _topics(view: View) -> list[Topic]:
+def topics_of(view: View, region: str | None = None) -> list[Topic]:
+    """Read the topics of an account, or of one Region, with policy, key and subscriptions."""
     keys = Keys(view)
     subscriptions: dict[str, list[Subscription]] = {}
-    for _, place, item in placed(view, "sns:ListSubscriptionsByTopic", "Subscriptions"):
+    for _, place, item in placed(view, "sns:ListSubscriptionsByTopic", "Subscriptions", region=region):
         one = Subscription(text(item, "SubscriptionArn"), text(item, "Protocol"), place)
         subscriptions.setdefault(text(item, "TopicArn"), []).append(one)
     attributes = {
         str(dict(record.call.parameters).get("TopicArn", "")): mapping(page, "Attributes")
-        for record, page in view.answers("sns:GetTopicAttributes")
+        for record, page in view.answers("sns:GetTopicAttributes", region=region)
         if page is not None
     }
     return [
@@ -238,7 +241,7 @@ def _topics(view: View) -> list[Topic]:
             ref=place,
             cipher=keys.of(optional_text(attributes[arn], "KmsMasterKeyId"), arn) if arn in attributes else None,
         )
-        for _, place, item in placed(view, "sns:ListTopics", "Topics")
+        for _, place, item in placed(view, "sns:ListTopics", "Topics", region=region)
         for arn in (text(item, "TopicArn"),)
     ]
 

@@ -3,9 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.evaluate.checks.fields import counted, flag, mapping, optional_list, optional_text, some, text
+from auditor.evaluate.checks.connections import NAMES, limit_of, memory_of
+from auditor.evaluate.checks.fields import (
+    counted,
+    flag,
+    integer,
+    listed,
+    mapping,
+    optional_list,
+    optional_text,
+    some,
+    text,
+)
+from auditor.evaluate.checks.levels import judge_levels
 from auditor.evaluate.view import Subject
-from auditor.model import Verdict, failed, not_applicable, passed
+from auditor.model import State, Verdict, failed, not_applicable, passed
+from auditor.monitoring.chain.levels import Wanted
 
 
 def _alarms(subject: Subject) -> list[Mapping[str, Any]]:
@@ -37,15 +50,53 @@ def _judge(alarms: list[Mapping[str, Any]], subject: Subject, what: str) -> Verd
     )
 
 
-def database_connections(subject: Subject) -> Verdict:
-    """Judge one DB instance: an alarm with an action watches its connections.
+_PARAMETERS = "rds:DescribeDBParameters"
 
-    Evidence: ``rds:DescribeDBInstances`` (population), ``cloudwatch:DescribeAlarms``.
+
+def database_connections(subject: Subject) -> Verdict:
+    """Judge one DB instance: an alarm goes off before its connections run out, and somebody hears of it.
+
+    The limit is what the parameter group says for the memory of the instance's class; ``share_percent`` of it may be
+    used when the alarm goes off, ``within_minutes``.
+
+    Evidence: ``rds:DescribeDBInstances`` (population), ``cloudwatch:DescribeAlarms``, ``sns:ListTopics``,
+    ``sns:ListSubscriptionsByTopic``, ``sns:GetTopicAttributes``; consulted is ``rds:DescribeDBParameters``.
     """
-    dimension = ("DBInstanceIdentifier", text(subject.item, "DBInstanceIdentifier"))
+    dimensions = (("DBInstanceIdentifier", text(subject.item, "DBInstanceIdentifier")),)
     namespace = "AWS/DocDB" if optional_text(subject.item, "Engine") == "docdb" else "AWS/RDS"
-    found = [item for item in _alarms(subject) if _watches(item, namespace, ("DatabaseConnections",), dimension)]
-    return _judge(found, subject, "the connections of the database")
+    limit = _limit(subject)
+    share = integer(subject.parameters, "share_percent")
+    room = limit * share / 100 if limit is not None else None
+    wanted = Wanted(falls=False, room=room, rest=0, within=60 * integer(subject.parameters, "within_minutes"))
+    counted_as = f", {share} % of {limit:.0f}," if limit is not None else ""
+    return judge_levels(
+        subject,
+        lambda one: (one.namespace, one.metric, one.dimensions) == (namespace, "DatabaseConnections", dimensions),
+        lambda _: wanted,
+        f"the connections of the database{counted_as}".rstrip(","),
+    )
+
+
+def _limit(subject: Subject) -> float | None:
+    """Return how many connections a database takes at most; None where that is not known, and left open."""
+    memory = memory_of(optional_text(subject.item, "DBInstanceClass"))
+    groups = {text(group, "DBParameterGroupName") for group in optional_list(subject.item, "DBParameterGroups")}
+    view, found = subject.evidence, []
+    answered = view.consult(_PARAMETERS)
+    for record, pages in answered.answers:
+        if record.call.region == subject.region and dict(record.call.parameters)["DBParameterGroupName"] in groups:
+            view.note(record)
+            found += [
+                limit_of(text(item, "ParameterName"), optional_text(item, "ParameterValue"), memory)
+                for page in pages
+                for item in listed(page, "Parameters")
+                if text(item, "ParameterName") in NAMES
+            ]
+    gap = answered.gap(subject.region)
+    if not found and gap is not None:
+        view.leave_open(gap)
+    known = [limit for limit in found if limit is not None]
+    return min(known) if known and len(known) == len(found) else None
 
 
 def group_scaling(subject: Subject) -> Verdict:
@@ -63,9 +114,10 @@ def group_scaling(subject: Subject) -> Verdict:
 
 
 def agent_alarms(subject: Subject) -> Verdict:
-    """Judge one running instance: the CloudWatch agent reports memory and disk, and alarms watch both.
+    """Judge one running instance: the CloudWatch agent reports memory and disk, and alarms say when they run out.
 
-    Evidence: ``ec2:DescribeInstances`` (population), ``cloudwatch:ListMetrics``, ``cloudwatch:DescribeAlarms``.
+    Evidence: ``ec2:DescribeInstances`` (population), ``cloudwatch:ListMetrics``, ``cloudwatch:DescribeAlarms``,
+    ``sns:ListTopics``, ``sns:ListSubscriptionsByTopic``, ``sns:GetTopicAttributes``.
     """
     dimension = ("InstanceId", text(subject.item, "InstanceId"))
     kinds = {"memory": ("mem_", "Memory"), "disk": ("disk_", "LogicalDisk")}
@@ -81,15 +133,33 @@ def agent_alarms(subject: Subject) -> Verdict:
         return failed(
             f"The CloudWatch agent does not report {' and '.join(silent)} of the instance.", observed="not reported"
         )
-    alarms = _alarms(subject)
-    deaf = [
-        name
-        for name, starts in kinds.items()
-        if not any(_watches(item, "CWAgent", starts, dimension) for item in alarms)
-    ]
-    if deaf:
-        return failed(f"No alarm with an action watches {' and '.join(deaf)} of the instance.", observed="no alarm")
-    return passed("The agent reports memory and disk, and alarms with an action watch both.")
+    verdicts = [_filling(subject, kind, kinds[kind], dimension) for kind in kinds]
+    worst = min(verdicts, key=lambda one: _WORST.index(one.state))
+    if worst.state is State.PASS:
+        return passed("The agent reports memory and disk, and alarms that somebody hears watch both.")
+    return worst
+
+
+_WORST = (State.FAIL, State.NOT_ASSESSED, State.PASS)
+
+
+def _filling(subject: Subject, kind: str, starts: tuple[str, ...], dimension: tuple[str, str]) -> Verdict:
+    """Judge the alarms on memory or disk of one instance."""
+    return judge_levels(
+        subject,
+        lambda one: one.namespace == "CWAgent" and one.metric.startswith(starts) and dimension in one.dimensions,
+        lambda one: _room(one.metric, subject.parameters),
+        f"{kind} of the instance",
+    )
+
+
+def _room(metric: str, parameters: Mapping[str, Any]) -> Wanted:
+    """Say what is asked of an alarm on a metric of the agent: percent in use or free, or an amount."""
+    within, most = 60 * integer(parameters, "within_minutes"), integer(parameters, "percent_at_most")
+    falls = any(word in metric.lower() for word in ("available", "free"))
+    if "percent" in metric or "%" in metric:
+        return Wanted(falls, 100 - most if falls else most, 90 if falls else 10, within)
+    return Wanted(falls, 0 if falls else None, float(2**60) if falls else 0, within)
 
 
 def dashboard(subject: Subject) -> Verdict:

@@ -65,6 +65,10 @@ class Paths:
         alarms = self._alarms.get((owner, one.region, one.namespace, one.metric), [])
         return [(alarm, self._with_alarm(one, metric, alarm)) for alarm in alarms]
 
+    def end_of(self, alarm: Alarm) -> Links:
+        """Return what an alarm sets off by itself, or over a composite alarm that goes off with it: the best of it."""
+        return self._end(alarm)
+
     def _elsewhere(self, one: Filter, metric: Link) -> list[tuple[Alarm | None, Links]]:
         """Return the ways over alarms in the monitoring accounts that the metric is shared with."""
         found: list[tuple[Alarm | None, Links]] = []

@@ -40,6 +40,15 @@ _OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "oam:ListAttachedLinks": {"Items": []},
     "oam:ListLinks": {"Items": []},
     "oam:ListSinks": {"Items": []},
+    "rds:DescribeDBParameters": {
+        "Parameters": [
+            {
+                "ParameterName": "max_connections",
+                "ParameterValue": "LEAST({DBInstanceClassMemory/9531392},5000)",
+                "Source": "system",
+            }
+        ]
+    },
     "sso-admin:ListInstances": {"Instances": []},
 }
 

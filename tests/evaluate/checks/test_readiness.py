@@ -29,7 +29,9 @@ from tests.evaluate.checks.worlds import (
     instances,
     kept_logs,
     kms_key,
+    limited,
     linked,
+    listened,
     log_folder,
     oldest_log,
     other_trail,
@@ -776,14 +778,19 @@ def test_one_log_group_of_two_in_another_region(control: str) -> None:
 
 CONNECTIONS = alarm("AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", "two")
 MATHS = {
+    **CONNECTIONS,
     "AlarmName": "maths",
-    "ActionsEnabled": True,
-    "AlarmActions": ["x"],
+    "MetricName": None,
     "Metrics": [
         {"Id": "e", "Expression": "m * 2"},
         {
             "Id": "m",
-            "MetricStat": {"Metric": {key: CONNECTIONS[key] for key in ("Namespace", "MetricName", "Dimensions")}},
+            "ReturnData": False,
+            "MetricStat": {
+                "Metric": {key: CONNECTIONS[key] for key in ("Namespace", "MetricName", "Dimensions")},
+                "Period": 60,
+                "Stat": "Average",
+            },
         },
     ],
 }
@@ -803,7 +810,7 @@ MATHS = {
 )
 def test_one_database_of_two_has_an_alarm(second: dict[str, Any], expected: State) -> None:
     world = alarms(
-        databases(database("one"), database("two")),
+        limited(listened(databases(database("one"), database("two")))),
         alarm("AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", "one"),
         second,
     )
@@ -943,7 +950,7 @@ def test_only_the_name_of_a_key_is_a_key(value: Any) -> None:
 
 
 def test_connections_of_documentdb_are_counted_in_its_own_namespace_and_neptune_counts_none() -> None:
-    documents = databases(database("one", Engine="docdb"))
+    documents = limited(listened(databases(database("one", Engine="docdb"))), "500")
     for namespace, expected in (("AWS/DocDB", State.PASS), ("AWS/RDS", State.FAIL)):
         world = alarms(documents, alarm(namespace, "DatabaseConnections", "DBInstanceIdentifier", "one"))
         assert world.judge("rds-connections-alarm").state is expected

@@ -332,6 +332,8 @@ def database(name: str, **changes: Any) -> dict[str, Any]:
         "PubliclyAccessible": False,
         "MultiAZ": True,
         "MonitoringInterval": 60,
+        "DBInstanceClass": "db.m6g.large",
+        "DBParameterGroups": [{"DBParameterGroupName": "default.postgres17"}],
     } | changes
 
 
@@ -698,7 +700,36 @@ def alarm(namespace: str, metric: str, dimension: str, value: str, **changes: An
         "Namespace": namespace,
         "MetricName": metric,
         "Dimensions": [{"Name": dimension, "Value": value}],
+        "Statistic": "Average",
+        "Period": 60,
+        "EvaluationPeriods": 5,
+        "Threshold": 80.0,
+        "ComparisonOperator": "GreaterThanThreshold",
     } | changes
+
+
+MAY_PUBLISH = policy(
+    {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Action": "sns:Publish", "Resource": "*"}
+)
+
+
+def listened(world: World) -> World:
+    """Add somebody who hears of alarms in the home Region, where no metric is shared and no alarm muted."""
+    confirmed = {"SubscriptionArn": f"{TOPIC}:1", "TopicArn": TOPIC, "Protocol": "email"}
+    return (
+        world.says("sns:ListTopics", {"Topics": []})
+        .says("sns:ListTopics", {"Topics": [{"TopicArn": TOPIC}]}, region=HOME)
+        .says("sns:ListSubscriptionsByTopic", {"Subscriptions": [confirmed]}, region=HOME, TopicArn=TOPIC)
+        .says("sns:GetTopicAttributes", {"Attributes": {"Policy": MAY_PUBLISH}}, region=HOME, TopicArn=TOPIC)
+        .says("cloudwatch:ListAlarmMuteRules", {"AlarmMuteRuleSummaries": []})
+        .says("oam:ListLinks", {"Items": []})
+    )
+
+
+def limited(world: World, value: str = "LEAST({DBInstanceClassMemory/9531392},5000)") -> World:
+    """Add how many connections databases take."""
+    page = {"Parameters": [{"ParameterName": "max_connections", "ParameterValue": value}]}
+    return world.says("rds:DescribeDBParameters", page, region=HOME, DBParameterGroupName="default.postgres17")
 
 
 def alarms(world: World, *listed: Mapping[str, Any]) -> World:
@@ -717,7 +748,9 @@ def agent_metrics(*names: str) -> dict[str, Any]:
 def watched_instance() -> World:
     """Build a world of one instance whose memory and disk are reported and watched."""
     names = ("mem_used_percent", "disk_used_percent")
-    world = alarms(instances(instance("i-1")), *(alarm("CWAgent", name, "InstanceId", "i-1") for name in names))
+    world = alarms(
+        listened(instances(instance("i-1"))), *(alarm("CWAgent", name, "InstanceId", "i-1") for name in names)
+    )
     return world.says("cloudwatch:ListMetrics", agent_metrics()).says(
         "cloudwatch:ListMetrics", agent_metrics(*names), region=HOME
     )
@@ -963,7 +996,8 @@ RIGHT: dict[str, World] = {
     "trail-bucket-in-another-account": buckets(trails(trail()), "unrelated"),
     "ec2-detailed-monitoring": instances(instance("i-1")),
     "rds-connections-alarm": alarms(
-        databases(database("one")), alarm("AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", "one")
+        limited(listened(databases(database("one")))),
+        alarm("AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", "one"),
     ),
     "autoscaling-alarm": scaling_group(),
     "ec2-agent-alarms": watched_instance(),
