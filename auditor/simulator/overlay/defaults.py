@@ -36,6 +36,7 @@ _OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "ec2:GetImageBlockPublicAccessState": {"ImageBlockPublicAccessState": "unblocked"},
     "ec2:GetInstanceMetadataDefaults": {"AccountLevel": {}},
     "ec2:GetSnapshotBlockPublicAccessState": {"State": "unblocked"},
+    "elb:DescribeLoadBalancerAttributes": {"LoadBalancerAttributes": {"AccessLog": {"Enabled": False}}},
     "logs:DescribeAccountPolicies": {"accountPolicies": []},
     "oam:ListAttachedLinks": {"Items": []},
     "oam:ListLinks": {"Items": []},

@@ -256,6 +256,9 @@ def _beyond(aws: Builder) -> None:
     aws.application.declare(
         "oam:ListSinks", {"Items": [{"Arn": sink, "Id": sink.rsplit("/", 1)[1], "Name": "ledger"}]}, region=HOME
     )
+    link = aws.arn("oam", "link/0c9d7f21-61de-4f0a-8d2b-5a1f9e3c7b64")
+    attached = {"LinkArn": link, "Label": "archive", "ResourceTypes": ["AWS::CloudWatch::Metric"]}
+    aws.application.declare("oam:ListAttachedLinks", {"Items": [attached]}, region=HOME)
 
 
 def _network(aws: Builder) -> tuple[str, str]:
