@@ -10,7 +10,7 @@ _ALWAYS = (
     "evidence/raw, evidence/meta: that AWS gave these answers, to whom and when; AWS does not sign what it answers",
     "evidence/calls.json: which requests were sent",
     "evidence/scope.json: entity, title, start and end of the collection, and the program that collected",
-    "manifest.json: which program made the pack (tool), and the packs before it (`--previous` compares)",
+    "manifest.json: which program made the pack (tool), and the packs before it (--previous compares)",
     "trust/seal.json: the service asked for a time stamp and why one is missing; the level of the PDF's signature",
 )
 _TRAILS = (

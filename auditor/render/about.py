@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from auditor.base.period import parse_time
+from auditor.pack.derivable import not_derivable
 from auditor.render.text import NAME_LIMIT, moment, prose_date, visible
 
 DETAILS = ("summary", "standard", "full")
@@ -98,6 +99,7 @@ class About:
         skipped: parts left out on request.
         left_out: enabled Regions that were not asked.
         notices: what a reader has to know before the figures, each in one sentence.
+        taken: what is taken from the run, because nothing in the pack shows it.
         simulated: whether the account is a simulated one, which every page has to say.
     """
 
@@ -117,6 +119,7 @@ class About:
     skipped: tuple[str, ...]
     left_out: tuple[str, ...]
     notices: tuple[str, ...]
+    taken: tuple[str, ...]
     simulated: bool
 
 
@@ -145,6 +148,7 @@ def about_run(
             for name in sorted({name for item in run["accounts"] for name in item.get("regions_left_out", ())})
         ),
         notices=tuple(visible(item["text"], NAME_LIMIT) for item in notices),
+        taken=tuple(visible(item, NAME_LIMIT) for item in not_derivable(results, ())),
         simulated=any(item["kind"] == "simulated" for item in notices),
     )
 
