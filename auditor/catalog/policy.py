@@ -32,6 +32,7 @@ _NARROWED: Final[Mapping[str, str]] = {
     "cloudfront:GetDistributionConfig": "arn:{partition}:cloudfront::{account}:distribution/*",
     # An organization's trail belongs to the management account, whatever account it is read in.
     "cloudtrail:GetEventSelectors": "arn:{partition}:cloudtrail:*:*:trail/*",
+    "cloudtrail:GetEventConfiguration": "arn:{partition}:cloudtrail:*:*:trail/*",
     "cloudtrail:GetInsightSelectors": "arn:{partition}:cloudtrail:*:*:trail/*",
     "cloudtrail:GetTrailStatus": "arn:{partition}:cloudtrail:*:*:trail/*",
     "cloudwatch:GetAlarmMuteRule": "arn:{partition}:cloudwatch:*:{account}:alarm-mute-rule:*",

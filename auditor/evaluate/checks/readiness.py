@@ -52,7 +52,8 @@ def data_events(subject: Subject) -> Verdict:
     A selector for some buckets or functions says nothing of the others. Whether reads and writes are recorded is the
     question of controls of their own; one of them is enough here, and the reason says which.
 
-    Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetTrailStatus``, ``cloudtrail:GetEventSelectors``.
+    Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetTrailStatus``, ``cloudtrail:GetEventSelectors``; consulted:
+    ``cloudtrail:GetEventConfiguration``, which tells of summaries. They stand for no data event.
     """
     return decided(partial(_data_events, subject), *trails(subject.evidence, everywhere=True))
 
@@ -74,12 +75,25 @@ def _data_events(subject: Subject, known: Sequence[Trail]) -> Verdict:
             in_part.append(f"{kind} ({some([item.limits() for item in found])})")
         else:
             lacking.append(kind)
+    summed = _summed_up(subject.evidence)
     if not lacking and not in_part:
-        return passed(f"Data events are recorded for {some(recorded)}.", observed=some(recorded))
+        return passed(f"Data events are recorded for {some(recorded)}.{summed}", observed=some(recorded))
     parts = [f"No data events are recorded for {some(lacking)}." if lacking else ""]
     parts.append(f"Data events are recorded in part for {some(in_part)}." if in_part else "")
     observed = [f"missing: {some(lacking)}" if lacking else "", f"in part: {some(in_part)}" if in_part else ""]
-    return failed(" ".join(filter(None, parts)), observed="; ".join(filter(None, observed)))
+    return failed(" ".join(filter(None, parts)) + summed, observed="; ".join(filter(None, observed)))
+
+
+def _summed_up(view: View) -> str:
+    """Say which trails write summaries of data events every five minutes; nothing where that is not known."""
+    found = []
+    for record, pages in view.consult("cloudtrail:GetEventConfiguration").answers:
+        if any(page.get("AggregationConfigurations") for page in pages if isinstance(page, Mapping)):
+            view.note(record)
+            found.append(str(dict(record.call.parameters).get("TrailName", "")))
+    if not found:
+        return ""
+    return f" Summaries of data events are written by {some(sorted(found))}; they replace none of them."
 
 
 def insights(subject: Subject) -> Verdict:

@@ -30,6 +30,7 @@ def install(application: Application, state: State) -> None:
         "cloudtrail:LookupEvents": lambda call: _lookup_events(call, state),
         "cloudtrail:GetTrailStatus": lambda call: _trail_status(call, application),
         "cloudtrail:GetEventSelectors": _event_selectors,
+        "cloudtrail:GetEventConfiguration": _event_configuration,
         "cloudtrail:GetInsightSelectors": _insight_selectors,
         "cloudtrail:DescribeTrails": _describe_trails,
         "cloudtrail:ListEventDataStores": lambda _call: {"EventDataStores": []},
@@ -181,6 +182,11 @@ def _event_selectors(call: Call) -> dict[str, Any]:
     if trail.advanced_event_selectors and not trail.event_selectors:
         return {"TrailARN": trail.arn, "AdvancedEventSelectors": trail.advanced_event_selectors}
     return {"TrailARN": trail.arn, "EventSelectors": trail.event_selectors or [DEFAULT_SELECTOR]}
+
+
+def _event_configuration(call: Call) -> dict[str, Any]:
+    """No trail of ours enriches events or sums them up."""
+    return {"TrailARN": _trail(call).arn, "MaxEventSize": "Standard", "ContextKeySelectors": []}
 
 
 def _insight_selectors(call: Call) -> dict[str, Any]:
