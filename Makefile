@@ -68,6 +68,7 @@ scenarios: dev ## Print the attacks on a trail with finding and verdict (AWS=PAT
 
 bench: dev ## Measure speed and memory side by side with other tools
 	$(BIN)/python benchmarks/trail.py
+	$(BIN)/python benchmarks/events.py
 
 package: dev ## Build the wheel into dist/
 	$(BIN)/hatchling build -t wheel

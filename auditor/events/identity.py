@@ -32,12 +32,17 @@ def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
     """
     rows = _one(database, "SELECT count(*) FROM stored")
     passes = rows // PASS_ROWS + 1
-    database.execute("CREATE OR REPLACE TEMP TABLE same (account VARCHAR, id VARCHAR)")
+    database.execute("CREATE OR REPLACE TEMP TABLE maybe (h UBIGINT)")
     for number in range(passes):
         database.execute(
-            f"INSERT INTO same SELECT {_ACCOUNT}, e.eventID FROM stored e JOIN files f USING (file)"
-            f" WHERE e.eventID <> '' AND hash(e.eventID) % {passes} = {number} GROUP BY ALL HAVING count(*) > 1"
+            "INSERT INTO maybe SELECT hash(eventID) AS h FROM stored"
+            f" WHERE eventID <> '' AND hash(eventID) % {passes} = {number} GROUP BY h HAVING count(*) > 1"
         )
+    database.execute(
+        f"CREATE OR REPLACE TEMP TABLE same AS SELECT {_ACCOUNT} AS account, e.eventID AS id FROM stored e"
+        " JOIN files f USING (file) SEMI JOIN maybe ON maybe.h = hash(e.eventID)"
+        " WHERE e.eventID <> '' GROUP BY ALL HAVING count(*) > 1"
+    )
     open_parts = "userIdentity AS userIdentity, " + ", ".join((*(n for n in SCALARS if n != "eventID"), *OPEN))
     database.execute(
         f"CREATE OR REPLACE TEMP TABLE twice AS SELECT s.account, s.id, e.file, e.position,"

@@ -33,12 +33,12 @@ class Unsplittable(Exception):  # noqa: N818 - a state of a file, counted and na
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The records of one file, as bytes.
+    """The records of one file, as bytes or views of them.
 
     ``checked`` tells whether the quick reader has read them: each is then well-formed JSON.
     """
 
-    records: Sequence[bytes]
+    records: Sequence[memoryview]
     checked: bool
 
 
@@ -57,8 +57,8 @@ def split(data: bytes) -> Parts:
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             pass
         else:
-            return Parts([bytes(record) for record in found], checked=True)
-    return Parts(list(_cut(data)), checked=False)
+            return Parts([memoryview(record) for record in found], checked=True)
+    return Parts([memoryview(record) for record in _cut(data)], checked=False)
 
 
 def _cut(data: bytes) -> Iterator[bytes]:

@@ -32,7 +32,7 @@ EVENTS, FILES, AGGREGATED, WORK = "events", "files", "aggregated", "work"
 NAMES: Final = {"valid": 0, "altered": 1, "unvouched": 2, "history": 3, "unreadable": 4, "missing": 5}
 
 _PLACE: Final = re.compile(r"(?:^|/)AWSLogs/(?:o-[a-z0-9]{10,32}/)?([0-9]{12})/(CloudTrail[A-Za-z-]*)/([a-z0-9-]+)/")
-_OPEN, _CLOSE = ord("{"), ord("}")
+_OPEN: Final = ord("{")
 _SHORT: Final = 16
 
 
@@ -299,50 +299,50 @@ def _lines(log: LogBytes, number: int, tag: str) -> tuple[bytes, dict[str, Any],
 
 
 def _quick(
-    records: Sequence[bytes], number: int, tag: str, lost: list[dict[str, Any]], *, several: bool
+    records: Sequence[memoryview], number: int, tag: str, lost: list[dict[str, Any]], *, several: bool
 ) -> tuple[bytes, int]:
     """Put the place in front of each record's closing brace. ``several``: the file has more than one line."""
-    middle = b',"%s":"%d:' % (tag.encode(), number)
+    middle = b',"%s":"%d:%%d"}\n' % (tag.encode(), number)
     parts: list[bytes | memoryview] = []
-    count = 0
     for position, record in enumerate(records):
-        view = memoryview(record)
-        if not view or view[0] != _OPEN or len(view) > RECORD_LIMIT:
-            lost.append(_lost(number, position, _why_not(record)))
+        if len(record) < _SHORT or len(record) > RECORD_LIMIT or record[0] != _OPEN:
+            line = _special(record, number, position, tag, lost)
+            if line:
+                parts += (line, b"")
             continue
-        if len(view) < _SHORT and not bytes(view[1:-1]).strip():
-            parts.append(b'{"%s":"%d:%d"}\n' % (tag.encode(), number, position))
-        else:
-            parts += (
-                bytes(record[:-1]).replace(b"\n", b" ") if several else view[:-1],
-                b'%s%d"}\n' % (middle, position),
-            )
-        count += 1
-    return b"".join(parts), count
+        body = bytes(record[:-1]).replace(b"\n", b" ") if several else record[:-1]
+        parts += (body, middle % position)
+    return b"".join(parts), len(parts) // 2
 
 
-def _slow(records: Sequence[bytes], number: int, tag: str, lost: list[dict[str, Any]]) -> tuple[bytes, int]:
+def _special(record: memoryview, number: int, position: int, tag: str, lost: list[dict[str, Any]]) -> bytes:
+    """Return the line of a record that is very short, very long or no object; empty where it can be none."""
+    try:
+        line, _ = repaired(bytes(record))
+    except Unreadable as problem:
+        lost.append(_lost(number, position, str(problem)))
+        return b""
+    return _placed(line, number, position, tag)
+
+
+def _placed(line: bytes, number: int, position: int, tag: str) -> bytes:
+    comma = b"" if line == b"{}" else b","
+    return b'%s%s"%s":"%d:%d"}\n' % (line[:-1], comma, tag.encode(), number, position)
+
+
+def _slow(records: Sequence[memoryview], number: int, tag: str, lost: list[dict[str, Any]]) -> tuple[bytes, int]:
     """Look at each record alone, because the file as a whole was refused."""
     lines: list[bytes] = []
     for position, record in enumerate(records):
         try:
-            line, note = repaired(record)
+            line, note = repaired(bytes(record))
         except Unreadable as problem:
             lost.append(_lost(number, position, str(problem)))
             continue
         if note:
             lost.append(_lost(number, position, note, repaired_=True))
-        comma = b"" if line == b"{}" else b","
-        lines.append(b'%s%s"%s":"%d:%d"}\n' % (line[:-1], comma, tag.encode(), number, position))
+        lines.append(_placed(line, number, position, tag))
     return b"".join(lines), len(lines)
-
-
-def _why_not(record: bytes) -> str:
-    try:
-        repaired(record)
-    except Unreadable as problem:
-        return str(problem)
-    return "a record that is no object"
 
 
 def _lost(number: int, position: int, reason: str, *, repaired_: bool = False, late: bool = False) -> dict[str, Any]:
@@ -371,7 +371,6 @@ def _mended(path: Path, tag: str) -> list[dict[str, Any]]:
                 continue
             if note:
                 lost.append(_lost(int(number), int(position), note, repaired_=True))
-            comma = b"" if clean == b"{}" else b","
-            target.write(b"%s%s%s%s\n" % (clean[:-1], comma, mark, place))
+            target.write(_placed(clean, int(number), int(position), tag))
     partial.replace(path)
     return lost
