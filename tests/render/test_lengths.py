@@ -88,6 +88,26 @@ def test_the_cover_says_who_made_it_for_whom_and_stays_on_the_page(papers: Mappi
     assert "Sign-off" in text_of(papers["standard"])
 
 
+def test_long_names_and_many_editions_stay_on_the_cover(report: Context, tmp_path: Path) -> None:
+    about = replace(report.about, title="A long title of a report " * 8, entity="A group of companies " * 10)
+    words = "somebody with a long name and function " * 4
+    house = Branding(
+        detail="summary",
+        classification="Strictly confidential " * 4,
+        distribution=words,
+        prepared_by=words,
+        prepared_for=words,
+        contact=words,
+        version="v" * 80,
+    )
+    editions = tuple(replace(report.frameworks[n % 2], id=f"edition-{n}") for n in range(8))
+    long = replace(report, about=about, branding=house, frameworks=editions)
+    path = tmp_path / "long.pdf"
+    path.write_bytes(pdf.render(long))
+    assert "Made with" in text_of(path, "-l", "1")
+    assert "Executive summary" in text_of(path, "-f", "2", "-l", "2")
+
+
 def test_a_link_to_a_place_that_is_left_out_becomes_words() -> None:
     page = '<p id="here"><a class="to" href="#here">a</a> <a class="to nb" href="#gone">b</a></p>'
     assert unlink(page) == '<p id="here"><a class="to" href="#here">a</a> b</p>'
