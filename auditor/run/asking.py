@@ -34,6 +34,18 @@ DELIVERY: Final = timedelta(hours=1)
 OTHER_KINDS: Final = ("CloudTrail-Insight", "CloudTrail-NetworkActivity", "CloudTrail-Aggregated")
 REQUEST: Final = "request.json"
 _LIMIT: Final = 1 << 29
+_WORDS: Final = {
+    "log_missing": "missing: a digest names it, and it is not there",
+    "log_unreadable": "it could not be read",
+    "log_out_of_retention": "deleted by the bucket's own rules",
+    "log_altered": "altered: its hash is not the digest's",
+    "log_damaged": "altered: it is no gzip file",
+    "log_truncated": "altered: the gzip file is not whole",
+    "log_trailing_bytes": "altered: bytes follow the gzip file",
+    "log_too_large": "larger than a log file can be",
+    "log_hash_unknown": "the digest's hash is of an unknown kind",
+}
+"""What is wrong with a log file, in words, by kind of finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +158,8 @@ def _verified(
     concurrency: int | None,
 ) -> TrailReport:
     def take(log: ReadLog) -> None:
-        writer.take(LogBytes(log.bucket, log.key, log.state, log.problem, log.sha256, log.data))
+        problem = _WORDS.get(log.problem, log.problem)
+        writer.take(LogBytes(log.bucket, log.key, log.state, problem, log.sha256, log.data))
 
     return verify_trail(
         reading.source,

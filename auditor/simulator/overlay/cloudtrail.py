@@ -83,7 +83,7 @@ def _lookup_events(call: Call, state: State) -> dict[str, Any]:
         raise Refused("InvalidTimeRangeException", "The start time is after the end time.")
     since, until = f"{start:%Y-%m-%dT%H:%M:%SZ}", f"{end:%Y-%m-%dT%H:%M:%SZ}"
     found = []
-    if state.plan is not None:
+    if state.plan is not None and asked.get("EventCategory") != "insight":  # the world's trails record no Insights
         known = reversed(events.records(call.region, with_story=state.plan.eventful))
         found = [record for record in known if since <= record["eventTime"] <= until and _has(record, attributes)]
     token = str(asked.get("NextToken") or "0")
