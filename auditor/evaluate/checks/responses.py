@@ -1,9 +1,19 @@
 """Judges whether somebody hears of alarms."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from auditor.evaluate.checks.alarm_facts import mute_rules
 from auditor.evaluate.checks.fields import counted, flag, mapping, optional_list, optional_text, some, text
+from auditor.evaluate.checks.target_facts import Keys
 from auditor.evaluate.library import EvidenceMissing
 from auditor.evaluate.view import Subject
+from auditor.model import State as Result
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
+from auditor.monitoring.chain.actions import kept_back_now
+from auditor.monitoring.chain.facts import Facts, Topic
+from auditor.monitoring.chain.link import State
+from auditor.monitoring.chain.topics import CLOUDWATCH, Sender, may_encrypt
 
 _ALARMS, _SUBSCRIPTIONS = "cloudwatch:DescribeAlarms", "sns:ListSubscriptionsByTopic"
 
@@ -21,36 +31,71 @@ def _topics_asked(subject: Subject) -> set[str]:
 
 
 def topic_has_audience(subject: Subject) -> Verdict:
-    """Judge one topic that alarms notify: it has a confirmed subscription, and CloudWatch can encrypt for it.
+    """Judge one topic that alarms notify: a confirmed subscription, a key that CloudWatch may use, an alarm not muted.
 
-    The key ``alias/aws/sns`` belongs to SNS, and its policy lets no other service use it.
+    The key ``alias/aws/sns``, by whatever name, belongs to SNS, and its policy lets no other service use it.
 
     Evidence: ``sns:ListTopics`` (population), ``sns:ListSubscriptionsByTopic``, ``cloudwatch:DescribeAlarms``,
-    ``sns:GetTopicAttributes``.
+    ``sns:GetTopicAttributes``; consulted are mute rules and keys.
     """
     topic = text(subject.item, "TopicArn")
     alarms = [
         item
         for path in ("MetricAlarms[]", "CompositeAlarms[]")
         for item in subject.evidence.items(_ALARMS, path, region=subject.region)
+        if topic in optional_list(item, "AlarmActions")
     ]
-    if not any(topic in optional_list(alarm, "AlarmActions") for alarm in alarms):
+    if not alarms:
         return not_applicable("No alarm of the Region notifies the topic.")
     confirmed = _confirmed(subject, topic)
     if not confirmed:
         return failed("Alarms notify the topic, and nobody has confirmed a subscription to it.", observed="no audience")
-    if _key_of(subject, topic).endswith(_OF_SNS):
-        return failed(f"CloudWatch cannot use the key of the topic, {_OF_SNS}: {_TAKES_NOTHING}.", observed=_OF_SNS)
-    return passed(f"The topic has {counted(confirmed, 'confirmed subscription')}.", observed=f"{confirmed} confirmed")
+    doubt = _doubt_over_key(subject, topic, alarms[0]) or _all_muted(subject, alarms)
+    return doubt or passed(
+        f"The topic has {counted(confirmed, 'confirmed subscription')}.", observed=f"{confirmed} confirmed"
+    )
 
 
-_OF_SNS = "alias/aws/sns"
-_TAKES_NOTHING = "no message of an alarm reaches it"
+def _doubt_over_key(subject: Subject, topic: str, alarm: Mapping[str, Any]) -> Verdict | None:
+    """Return what is wrong with the key of a topic, or not known of it; None where CloudWatch can encrypt with it.
 
-
-def _key_of(subject: Subject, topic: str) -> str:
+    Raises:
+        EvidenceMissing: the attributes of the topic are missing.
+    """
     page = subject.evidence.page("sns:GetTopicAttributes", region=subject.region, TopicArn=topic)
-    return optional_text(mapping(page, "Attributes"), "KmsMasterKeyId")
+    key = optional_text(mapping(page, "Attributes"), "KmsMasterKeyId")
+    if not key:
+        return None
+    known = Topic(topic, None, key=key, cipher=Keys(subject.evidence).of(key, topic))
+    name = optional_text(alarm, "AlarmArn")
+    sender = Sender(CLOUDWATCH, subject.account.id, name if name.startswith("arn:") else "")
+    state, sentence = may_encrypt(known, sender)
+    if state is State.OK:
+        return None
+    return failed(sentence, observed=some([key])) if state is State.BROKEN else not_assessed(sentence)
+
+
+def _kept_back(subject: Subject, name: str) -> tuple[State, str] | None:
+    """Say what mute rules do to an alarm of the subject's Region."""
+    mutes, unread = mute_rules(subject.evidence)
+    about = subject.account
+    facts = Facts(about.id, about.partition, about.regions, subject.as_of, mutes=mutes, unread_mutes=unread)
+    found = kept_back_now(name, subject.region, facts)
+    return found if found is not None and found[0] is not State.OK else None
+
+
+def _all_muted(subject: Subject, alarms: list[Mapping[str, Any]]) -> Verdict | None:
+    """Return a verdict where mute rules keep back, or may, each alarm that notifies a topic."""
+    found = {text(alarm, "AlarmName"): _kept_back(subject, text(alarm, "AlarmName")) for alarm in alarms}
+    kept = [(name, answer) for name, answer in found.items() if answer is not None]
+    if len(kept) < len(found):
+        return None
+    for name, (state, why) in kept:
+        if state is State.UNKNOWN:
+            return not_assessed(f"The actions of the alarm {some([name])} can be kept back: {why}.")
+    return failed(
+        f"The actions of all alarms that notify the topic are not always taken: {kept[0][1][1]}.", observed="muted"
+    )
 
 
 def _silenced(subject: Subject) -> Verdict | None:
@@ -69,30 +114,48 @@ def _silenced(subject: Subject) -> Verdict | None:
     return None
 
 
-def _taking(subject: Subject, topics: list[str]) -> tuple[list[str], EvidenceMissing | None]:
-    """Return the topics that take what CloudWatch sends, and the first answer that is missing about another one."""
+def _taking(subject: Subject, topics: list[str]) -> tuple[list[str], list[Verdict], EvidenceMissing | None]:
+    """Return topics that take what CloudWatch sends, doubts over others, and the first answer that is missing."""
     found: list[str] = []
+    doubts: list[Verdict] = []
     missing: EvidenceMissing | None = None
     for topic in topics:
         try:
-            if not _key_of(subject, topic).endswith(_OF_SNS):
-                found.append(topic)
+            doubt = _doubt_over_key(subject, topic, subject.item)
         except EvidenceMissing as signal:
             missing = missing or signal
-    return found, missing
+            continue
+        if doubt is None:
+            found.append(topic)
+        else:
+            doubts.append(doubt)
+    return found, doubts, missing
 
 
 def composite_alarm_heard(subject: Subject) -> Verdict:
     """Judge one composite alarm: its actions are taken and one of its topics has a confirmed subscription.
 
-    Evidence: ``cloudwatch:DescribeAlarms`` (population), ``sns:ListSubscriptionsByTopic``, ``sns:GetTopicAttributes``.
+    Evidence: ``cloudwatch:DescribeAlarms`` (population), ``sns:ListSubscriptionsByTopic``, ``sns:GetTopicAttributes``;
+    consulted are mute rules and keys.
     """
-    actions = [str(action) for action in optional_list(subject.item, "AlarmActions")]
     if silenced := _silenced(subject):
         return silenced
+    name = text(subject.item, "AlarmName")
+    back = _kept_back(subject, name)
+    if back is not None and back[0] is State.BROKEN:
+        return failed(f"The actions of the composite alarm are not always taken: {back[1]}.", observed="muted")
+    verdict = _reached(subject)
+    if verdict.state is Result.PASS and back is not None:
+        return not_assessed(f"The actions of the composite alarm can be kept back: {back[1]}.")
+    return verdict
+
+
+def _reached(subject: Subject) -> Verdict:
+    """Judge whether a topic of a composite alarm hands its messages to somebody."""
+    actions = [str(action) for action in optional_list(subject.item, "AlarmActions")]
     asked = _topics_asked(subject)
     confirmed = sorted({topic for topic in actions if topic in asked and _confirmed(subject, topic)})
-    heard, missing = _taking(subject, confirmed)
+    heard, doubts, missing = _taking(subject, confirmed)
     if heard:
         return passed(f"A confirmed subscription hears of it through {some(heard)}.", pointer="/AlarmActions")
     if missing is not None:
@@ -102,6 +165,6 @@ def composite_alarm_heard(subject: Subject) -> Verdict:
         return not_assessed(
             f"Subscriptions of {some(unseen)} were not seen: the topic is in another account or Region."
         )
-    if confirmed:
-        return failed(f"CloudWatch cannot use the key of {some(confirmed)}, {_OF_SNS}: {_TAKES_NOTHING}.")
+    if doubts:
+        return next((doubt for doubt in doubts if doubt.state is Result.NOT_ASSESSED), doubts[0])
     return failed("No action of the composite alarm reaches a confirmed subscription.", pointer="/AlarmActions")

@@ -71,7 +71,7 @@ def _accepts(topic: Topic, sender: Sender) -> Link:
         return link(State.BROKEN, f"The policy of the topic {topic.name} does not let {service} publish.")
     if not topic.key:
         return link(State.OK, f"The topic {topic.name} takes messages from {service}.")
-    return link(*_may_encrypt(topic, sender))
+    return link(*may_encrypt(topic, sender))
 
 
 def left_open(policy: Policy) -> str:
@@ -79,7 +79,8 @@ def left_open(policy: Policy) -> str:
     return f"is not known: {policy.fault}" if policy.unreadable else "depends on conditions"
 
 
-def _may_encrypt(topic: Topic, sender: Sender) -> tuple[State, str]:
+def may_encrypt(topic: Topic, sender: Sender) -> tuple[State, str]:
+    """Say whether the key of an encrypted topic lets a service encrypt what it sends."""
     key, service = topic.cipher, sender.service
     if topic.key.endswith("alias/aws/sns") or (key is not None and key.aws_managed):
         return State.BROKEN, f"The topic {topic.name} is encrypted with alias/aws/sns, which {service} may not use."

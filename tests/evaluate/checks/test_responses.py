@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from auditor.model import State
-from tests.evaluate.checks.worlds import TOPIC, composite, heard
-from tests.evaluate.kit import FAR, HOME, World, reasons, states
+from tests.evaluate.checks.worlds import KEY, TOPIC, composite, heard, kms_key, policy
+from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, reasons, states
 
 PENDING = {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]}
 ELSEWHERE = TOPIC.replace(HOME, FAR)
@@ -15,6 +15,85 @@ ELSEWHERE = TOPIC.replace(HOME, FAR)
 def keyed(name: str) -> World:
     answer = {"Attributes": {"KmsMasterKeyId": name}}
     return heard(composite()).says("sns:GetTopicAttributes", answer, region=HOME, TopicArn=TOPIC)
+
+
+KEY_FOR_ALARMS = policy(
+    {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Action": "kms:*", "Resource": "*"}
+)
+KEY_FOR_NOBODY = policy(
+    {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*", "Resource": "*"}
+)
+
+
+def with_key(name: str, document: str = KEY_FOR_ALARMS, **changes: Any) -> World:
+    """Encrypt the topic with the key 1111, called in some way."""
+    aliases = {"Aliases": [{"AliasName": "alias/own", "TargetKeyId": "1111"}]}
+    return (
+        keyed(name)
+        .says("kms:ListAliases", aliases, region=HOME)
+        .says("kms:ListKeys", {"Keys": []})
+        .says("kms:ListKeys", {"Keys": [{"KeyId": "1111"}]}, region=HOME)
+        .says("kms:DescribeKey", {"KeyMetadata": kms_key(**changes)}, region=HOME, KeyId="1111")
+        .says("kms:GetKeyPolicy", {"Policy": document}, region=HOME, KeyId="1111", PolicyName="default")
+    )
+
+
+NAMES = ["1111", KEY.rpartition("/")[0] + "/1111", "alias/own", f"arn:aws:kms:{HOME}:{ACCOUNT}:alias/own"]
+HEARD = ["alarm-topics-have-audience", "composite-alarms-heard"]
+
+
+@pytest.mark.parametrize("control", HEARD)
+@pytest.mark.parametrize("name", NAMES)
+def test_whoever_owns_the_key_decides_whatever_it_is_called(name: str, control: str) -> None:
+    assert with_key(name).judge(control).state is State.PASS
+    assert with_key(name, KEY_FOR_NOBODY).judge(control).state is State.FAIL
+    assert with_key(name, KeyManager="AWS").judge(control).state is State.FAIL
+    assert with_key(name, KeyState="Disabled").judge(control).state is State.FAIL
+    refused = with_key(name).refuses_all("kms:DescribeKey").judge(control)
+    assert refused.state is State.NOT_ASSESSED
+    assert "kms:DescribeKey" in reasons(refused)
+
+
+def muted(*names: str, **changes: Any) -> World:
+    """Keep the actions of some alarms back every night."""
+    rule = {
+        "Name": "nightly",
+        "Rule": {"Schedule": {"Expression": "cron(0 2 * * *)", "Duration": "PT2H"}},
+        "MuteTargets": {"AlarmNames": list(names)},
+    } | changes
+    summary = {"AlarmMuteRuleArn": f"arn:aws:cloudwatch:{HOME}:{ACCOUNT}:alarm-mute-rule:nightly"}
+    return (
+        heard(composite())
+        .says("cloudwatch:ListAlarmMuteRules", {"AlarmMuteRuleSummaries": [summary]}, region=HOME)
+        .says("cloudwatch:GetAlarmMuteRule", rule, region=HOME, AlarmMuteRuleName="nightly")
+    )
+
+
+@pytest.mark.parametrize(
+    ("world", "topic", "alarm"),
+    [
+        pytest.param(muted("c"), State.PASS, State.FAIL, id="the-composite-one"),
+        pytest.param(muted("m-v"), State.PASS, State.PASS, id="the-other-one"),
+        pytest.param(muted("m-v", "c"), State.FAIL, State.FAIL, id="both"),
+        pytest.param(muted("m-v", "c", Status="EXPIRED"), State.PASS, State.PASS, id="expired"),
+        pytest.param(muted("m-v", "c", Status="ACTIVE"), State.FAIL, State.FAIL, id="now"),
+        pytest.param(muted(MuteTargets=None), State.NOT_ASSESSED, State.NOT_ASSESSED, id="does-not-say-which"),
+        pytest.param(
+            heard(composite()).refuses_all("cloudwatch:ListAlarmMuteRules"),
+            State.NOT_ASSESSED,
+            State.NOT_ASSESSED,
+            id="refused",
+        ),
+        pytest.param(
+            heard(composite(ActionsEnabled=False)).refuses_all("cloudwatch:ListAlarmMuteRules"),
+            State.NOT_ASSESSED,
+            State.FAIL,
+            id="proven-anyway",
+        ),
+    ],
+)
+def test_mute_rules_count(world: World, topic: State, alarm: State) -> None:
+    assert [world.judge(control).state for control in HEARD] == [topic, alarm]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +108,7 @@ def keyed(name: str) -> World:
         ),
         pytest.param(heard(subscriptions={"Subscriptions": [{}]}), State.NOT_ASSESSED, id="hostile"),
         pytest.param(keyed("alias/aws/sns"), State.FAIL, id="key-of-sns"),
-        pytest.param(keyed("alias/own"), State.PASS, id="key-of-ones-own"),
+        pytest.param(with_key("alias/own"), State.PASS, id="key-of-ones-own"),
         pytest.param(heard().refuses_all("sns:GetTopicAttributes"), State.NOT_ASSESSED, id="key-unknown"),
         pytest.param(World().says("sns:ListTopics", {"Topics": []}), State.NOT_APPLICABLE, id="no-topics"),
     ],
