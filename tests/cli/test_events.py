@@ -124,6 +124,32 @@ def test_a_kept_store_answers_again_without_the_source(
     assert [item["why"] for item in outside["searched"]["not_searched"]] == ["before what was read"]
 
 
+def test_hours_that_were_not_digested_yet_are_looked_at_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = filled(extra=[ROOT])
+    young = bucket.copy()
+    for key in young.digest_keys():
+        if key > young.digest_key(START.replace(hour=4)):
+            del young.objects[young.place(key)]
+    where: list[str | Path] = [
+        "--dir",
+        tmp_path / "trail",
+        "--period",
+        PERIOD,
+        "--quiet",
+        "--store",
+        tmp_path / "store",
+    ]
+    download(young, tmp_path / "trail")
+    early, first = document(capsys, "root-activity", *where, "--as-of", "2026-10-05T04:30:00Z")
+    assert (early, first["searched"]["hours_verified"]) == (3, 4)
+    download(bucket, tmp_path / "trail")
+    later, again = document(capsys, "root-activity", *where, "--as-of", AS_OF)
+    assert (later, again["searched"]["hours_verified"]) == (0, 6)
+    assert again["rows"] == first["rows"]
+
+
 def test_narrowing_to_what_was_not_read_is_a_gap(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

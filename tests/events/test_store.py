@@ -164,6 +164,23 @@ def test_a_file_that_another_trail_vouches_for_counts_as_verified(tmp_path: Path
     assert rows(store_of(folder, unvouched, item), "verified") == [(True,)]
 
 
+@pytest.mark.parametrize("first", ["altered", "valid"])
+def test_an_alteration_that_one_trail_shows_is_not_undone_by_another(tmp_path: Path, first: str) -> None:
+    item = records_log([event(1)])
+    other = {"altered": "valid", "valid": "altered"}[first]
+    logs = [LogBytes(item.bucket, item.key, state, "", item.sha256, item.data) for state in (first, other)]
+    store = store_of(tmp_path / "store", *logs)
+    assert rows(store, "verified") == [(False,)]
+    assert store.contents().altered == 1
+
+
+def test_a_file_that_could_be_read_the_second_time_is_no_gap(tmp_path: Path) -> None:
+    item = records_log([event(1)])
+    refused = LogBytes(item.bucket, item.key, "unreadable", "it could not be read", "", None)
+    store = store_of(tmp_path / "store", refused, item)
+    assert (len(rows(store)), store.contents().unreadable_files, store.unreadable()) == (1, 0, [])
+
+
 def test_a_changed_store_is_not_believed(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     store_of(folder, records_log([event(1)]))
