@@ -169,6 +169,9 @@ class StoreWriter:
         for item in batch.lost:
             lost.setdefault(item["file"], []).append(item)
         for row in batch.files:
+            late = sum(item["late"] for item in lost.get(row["file"], ()))
+            row["records"] -= late
+            row["refused"] += late
             row["lost"] = [item["reason"] for item in lost.get(row["file"], ())][:UNREADABLE_NAMED]
             row["unreadable"] = sum(not item["repaired"] for item in lost.get(row["file"], ()))
         partial = self._folder / WORK / f"{name}.files"

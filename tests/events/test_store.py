@@ -92,7 +92,7 @@ def test_rows_and_named_losses_add_up_to_the_records(tmp_path_factory: Any, file
     ]
     store = store_of(tmp_path_factory.mktemp("store") / "s", *logs)
     expected = sum(HOSTILE[case][1] for cases in files for case in cases)
-    assert len(rows(store)) + store.contents().duplicates + 0 == expected
+    assert len(rows(store)) + store.contents().duplicates == expected == store.contents().records
     assert store.contents().unreadable_records == sum(HOSTILE[case][2] for cases in files for case in cases)
 
 
