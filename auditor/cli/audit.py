@@ -15,6 +15,7 @@ from auditor.cli import echo_json, printable
 from auditor.cli.compare import tell_gate
 from auditor.cli.options import (
     config_of,
+    in_parts,
     moment_of,
     what_is_accepted,
     what_to_judge,
@@ -179,7 +180,12 @@ def _sealing(config: Config) -> "Sealing | None":
 @click.command()
 @click.option("-o", "--out", default="reports", show_default=True, metavar="DIR", help="Where the pack is written.")
 @click.option("--world", default="demo", show_default=True, metavar="NAME", help="demo, clean, empty or hostile.")
-@click.option("--regions", multiple=True, metavar="R1,R2", help="Regions to audit; default: all enabled ones.")
+@click.option(
+    "--regions",
+    multiple=True,
+    metavar="R1,R2",
+    help="Regions that the account has, beside us-east-1, and that are audited; default: all.",
+)
 @with_formats
 @with_controls
 @with_zip
@@ -206,7 +212,7 @@ def demo(
     from auditor.seal.manifest import Tool
     from auditor.simulator import Simulator
 
-    with Simulator(world) as aws:
+    with Simulator(world, enabled=in_parts(regions)) as aws:
         given: dict[str, Any] = {
             "entity": aws.about["name"],
             "frameworks": frameworks or (() if others["control_ids"] else DEMO_FRAMEWORKS),

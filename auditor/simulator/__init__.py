@@ -45,10 +45,12 @@ class Simulator:
     Args:
         world: one of :data:`WORLDS`.
         port: the loopback port; 0 takes a free one.
+        enabled: the Regions that the account has enabled, ``us-east-1`` always among them; none for all.
     """
 
-    def __init__(self, world: str = "demo", *, port: int = 0) -> None:
+    def __init__(self, world: str = "demo", *, port: int = 0, enabled: Sequence[str] = ()) -> None:
         self.world = world
+        self._enabled = ",".join(enabled)
         self._port = port
         self._child: subprocess.Popen[str] | None = None
         self._about: dict[str, Any] = {}
@@ -73,6 +75,8 @@ class Simulator:
         if self.world not in WORLDS:
             raise UsageError(f"unknown simulated world {self.world!r}", hint=f"choose one of {', '.join(WORLDS)}")
         command = [sys.executable, "-m", "auditor.simulator", "--world", self.world, "--port", str(self._port)]
+        if self._enabled:
+            command += ["--enabled", self._enabled]
         self._complaints = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - read when the start fails, closed by stop
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module

@@ -1,5 +1,6 @@
 """EC2, load balancers and KMS beyond moto: which Regions are on, attributes and keys as AWS shows them."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from auditor.simulator.app import Application
@@ -23,8 +24,20 @@ def install(application: Application, state: State) -> None:  # noqa: ARG001 - a
     }
 
 
+_ENABLED: set[str] = set()
+"""The account's Regions where it has only some; AWS lets nobody switch us-east-1 off."""
+
+
+def enable(regions: Iterable[str]) -> None:
+    """Let the account have some Regions only; none means all."""
+    _ENABLED.clear()
+    _ENABLED.update(regions)
+    if _ENABLED:
+        _ENABLED.add("us-east-1")
+
+
 def _regions(call: Call) -> dict[str, Any]:
-    names = REGIONS
+    names: tuple[str, ...] = tuple(name for name in REGIONS if not _ENABLED or name in _ENABLED)
     if call.parameters.get("AllRegions"):
         names = tuple(sorted(REGIONS + NOT_OPTED_IN))
     wanted = call.parameters.get("RegionNames") or names
@@ -38,6 +51,8 @@ def _regions(call: Call) -> dict[str, Any]:
 
 
 def _status(name: str) -> str:
+    if _ENABLED and name not in _ENABLED:
+        return "not-opted-in"
     if name in DEFAULT_REGIONS:
         return "opt-in-not-required"
     return "opted-in" if name in OPTED_IN else "not-opted-in"

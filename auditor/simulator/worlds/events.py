@@ -586,7 +586,13 @@ def _settings_changed() -> list[Happening]:
             "monitoring",
             "PutMetricAlarm",
             HOME,
-            {"alarmName": "cis-config-changes"},
+            {
+                "alarmName": "cis-config-changes",
+                "actionsEnabled": True,
+                "alarmActions": [f"arn:aws:sns:{HOME}:{ACCOUNT}:security-alerts"],
+                "comparisonOperator": "GreaterThanOrEqualToThreshold",
+                "threshold": 1.0,
+            },
         ),
     ]
 
