@@ -3,7 +3,7 @@
 When a check is renamed or moves to another module, its old name is added here and stays. Entries are never changed.
 """
 
-CHECKS: dict[str, str] = {}
+CHECKS: dict[str, str] = {"metrics.group_scaling": "scaling.group_scaling"}
 """Old name of a check, such as ``cloudtrail.digests``, -> the name that it has today."""
 
 

@@ -1,4 +1,4 @@
-"""Judges whether trouble in databases, groups and machines would be noticed: alarms, dashboards, observability."""
+"""Judges whether trouble in databases and machines would be noticed: alarms, dashboards, observability."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 from auditor.evaluate.checks.connections import NAMES, limit_of, memory_of
 from auditor.evaluate.checks.fields import (
     counted,
-    flag,
     integer,
     listed,
     mapping,
@@ -21,12 +20,6 @@ from auditor.model import State, Verdict, failed, not_applicable, passed
 from auditor.monitoring.chain.levels import Wanted
 
 
-def _alarms(subject: Subject) -> list[Mapping[str, Any]]:
-    """Return the Region's metric alarms that do something when they ring."""
-    found = subject.evidence.items("cloudwatch:DescribeAlarms", "MetricAlarms[]", region=subject.region)
-    return [item for item in found if flag(item, "ActionsEnabled") and optional_list(item, "AlarmActions")]
-
-
 def _watches(alarm: Mapping[str, Any], namespace: str, metrics: tuple[str, ...], dimension: tuple[str, str]) -> bool:
     """Say whether an alarm looks at one of the metrics of one thing, by itself or inside a formula."""
     series = [
@@ -38,15 +31,6 @@ def _watches(alarm: Mapping[str, Any], namespace: str, metrics: tuple[str, ...],
         and str(item.get("MetricName")).startswith(metrics)
         and dimension in [(text(part, "Name"), text(part, "Value")) for part in optional_list(item, "Dimensions")]
         for item in series
-    )
-
-
-def _judge(alarms: list[Mapping[str, Any]], subject: Subject, what: str) -> Verdict:
-    if not alarms:
-        return failed(f"No alarm with an action watches {what}.", observed="no alarm")
-    subject.evidence.point(alarms[0])
-    return passed(
-        f"The alarm {some([text(alarms[0], 'AlarmName')])} watches {what}.", observed=counted(len(alarms), "alarm")
     )
 
 
@@ -97,20 +81,6 @@ def _limit(subject: Subject) -> float | None:
         view.leave_open(gap)
     known = [limit for limit in found if limit is not None]
     return min(known) if known and len(known) == len(found) else None
-
-
-def group_scaling(subject: Subject) -> Verdict:
-    """Judge one Auto Scaling group: an alarm with an action watches it, or its load.
-
-    Evidence: ``autoscaling:DescribeAutoScalingGroups`` (population), ``cloudwatch:DescribeAlarms``.
-    """
-    dimension = ("AutoScalingGroupName", text(subject.item, "AutoScalingGroupName"))
-    found = [
-        item
-        for item in _alarms(subject)
-        if any(_watches(item, namespace, ("",), dimension) for namespace in ("AWS/AutoScaling", "AWS/EC2"))
-    ]
-    return _judge(found, subject, "the scaling of the group")
 
 
 def agent_alarms(subject: Subject) -> Verdict:

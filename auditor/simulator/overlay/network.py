@@ -1,4 +1,4 @@
-"""EC2, load balancers and KMS beyond moto: which Regions are on, attributes and keys as AWS shows them."""
+"""EC2, Auto Scaling, load balancers and KMS beyond moto: Regions, attributes, policies and keys as AWS shows them."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -12,12 +12,13 @@ _AWS_ALIASES: Final = ("alias/aws/ebs", "alias/aws/rds", "alias/aws/s3", "alias/
 
 
 def install(application: Application, state: State) -> None:  # noqa: ARG001 - all parts are installed alike
-    """Add the overlay of EC2, load balancers and KMS."""
+    """Add the overlay of EC2, Auto Scaling, load balancers and KMS."""
     application.overlay |= {
         "ec2:DescribeRegions": _regions,
         "kms:ListAliases": lambda call: _aliases(application, call),
     }
     application.amendments |= {
+        "autoscaling:DescribePolicies": lambda call, output: _scaling_policies(application, call, output),
         "elbv2:DescribeLoadBalancerAttributes": _balancer_attributes,
         "kms:DescribeKey": _key,
         "kms:GetKeyRotationStatus": _rotation,
@@ -79,6 +80,21 @@ def _balancer_attributes(_call: Call, output: dict[str, Any]) -> dict[str, Any]:
     held = {attribute["Key"]: attribute["Value"] for attribute in output.get("Attributes", [])}
     named = {"access_logs.s3.enabled": "false", "access_logs.s3.bucket": "", "access_logs.s3.prefix": ""} | held
     return {"Attributes": [{"Key": key, "Value": value} for key, value in sorted(named.items())]}
+
+
+def _scaling_policies(application: Application, call: Call, output: dict[str, Any]) -> dict[str, Any]:
+    """AWS names the alarms that set a policy off; moto does not connect the two."""
+    from moto.cloudwatch.models import cloudwatch_backends
+
+    alarms = cloudwatch_backends[application.account][call.region].alarms.values()
+    for policy in output.get("ScalingPolicies", []):
+        policy.setdefault("Enabled", True)
+        policy["Alarms"] = [
+            {"AlarmName": alarm.name, "AlarmARN": alarm.alarm_arn}
+            for alarm in alarms
+            if policy["PolicyARN"] in (alarm.alarm_actions or [])
+        ]
+    return output
 
 
 def _key(_call: Call, output: dict[str, Any]) -> dict[str, Any]:

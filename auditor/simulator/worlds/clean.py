@@ -293,6 +293,7 @@ def _network(aws: Builder) -> tuple[str, str]:
     second = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.5.0/24", AvailabilityZone=f"{HOME}b")["Subnet"]["SubnetId"]
     parts.load_balancer(aws, "ledger", [subnet, second], logs_to="northwind-access-logs")
     parts.scaling_group(aws, "ledger-batch", str(subnet))
+    parts.target_tracking(aws, "ledger-batch", 60.0)
     group = ec2.create_security_group(GroupName="orders", Description="Orders workers", VpcId=vpc)["GroupId"]
     ec2.run_instances(
         ImageId="ami-0c1ac8a41498c1a9c",

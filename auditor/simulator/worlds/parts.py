@@ -524,6 +524,37 @@ def scaling_group(aws: Builder, name: str, subnet: str) -> None:
     )
 
 
+def target_tracking(aws: Builder, group: str, percent: float) -> None:
+    """Let a group follow its processors' load, with the two alarms that Auto Scaling makes for that."""
+    client = aws.client("autoscaling")
+    client.put_scaling_policy(
+        AutoScalingGroupName=group,
+        PolicyName="follow-load",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingConfiguration={
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"},
+            "TargetValue": percent,
+        },
+    )
+    policy = client.describe_policies(AutoScalingGroupName=group)["ScalingPolicies"][0]["PolicyARN"]
+    for end, comparison, periods, threshold in (
+        ("AlarmHigh", "GreaterThanThreshold", 3, percent),
+        ("AlarmLow", "LessThanThreshold", 15, percent * 0.9),
+    ):
+        aws.client("cloudwatch").put_metric_alarm(
+            AlarmName=f"TargetTracking-{group}-{end}",
+            AlarmActions=[policy],
+            Namespace="AWS/EC2",
+            MetricName="CPUUtilization",
+            Dimensions=[{"Name": "AutoScalingGroupName", "Value": group}],
+            Statistic="Average",
+            Period=60,
+            EvaluationPeriods=periods,
+            Threshold=threshold,
+            ComparisonOperator=comparison,
+        )
+
+
 def lifecycle(aws: Builder, name: str, *, archive_after: int, storage: str, expire_after: int) -> None:
     """Let a bucket's objects move to colder storage and go, after so many days."""
     aws.client("s3").put_bucket_lifecycle_configuration(

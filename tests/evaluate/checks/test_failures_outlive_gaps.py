@@ -24,6 +24,10 @@ ALLOWED = {
         "config:DescribeConfigurationRecorderStatus without config:DescribeConfigurationRecorders in us-east-1",
         "config:DescribeConfigurationRecorderStatus without config:DescribeConfigurationRecorderStatus in us-east-1",
     },
+    "autoscaling-alarm": {
+        "a resource beside without autoscaling:DescribePolicies in eu-west-1",
+        "cloudwatch:DescribeAlarms without autoscaling:DescribePolicies in eu-west-1",
+    },
     "ec2-instance-role-attached": {"a resource beside without iam:ListInstanceProfiles in global"},
     "iam-central-federation": {
         "iam:ListSAMLProviders without iam:ListOpenIDConnectProviders in global",

@@ -45,7 +45,10 @@ def happened(name: str, resource: str, kind: str = "trail_changed") -> Texts:
 
 BAD: dict[str, tuple[Texts, Texts]] = {
     "alarm-topics-have-audience": ({":t": ":u"}, {f"arn:aws:sns:{HOME}:{ACCOUNT}:u:1": "PendingConfirmation"}),
-    "autoscaling-alarm": ({'"web"': '"jobs"'}, off("ActionsEnabled")),
+    "autoscaling-alarm": (
+        {'"web"': '"jobs"', "-web": "-jobs", "/web": "/jobs"},
+        off("ActionsEnabled"),
+    ),
     "cifs-not-open": ({"sg-1": "sg-2"}, OPENED),
     "cloudtrail-bucket-access-logging": (TRAIL, {'{"TargetBucket": "access-logs"}': "{}"}),
     "cloudtrail-bucket-not-public": (TRAIL, {'"IsPublic": false': '"IsPublic": true'}),

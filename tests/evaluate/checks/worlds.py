@@ -756,12 +756,39 @@ def watched_instance() -> World:
     )
 
 
-def scaling_group() -> World:
-    """Build a world of one Auto Scaling group with an alarm."""
-    world = World().says("autoscaling:DescribeAutoScalingGroups", {"AutoScalingGroups": []})
-    page = {"AutoScalingGroups": [{"AutoScalingGroupName": "web"}]}
-    world = world.says("autoscaling:DescribeAutoScalingGroups", page, region=HOME)
-    return alarms(world, alarm("AWS/EC2", "CPUUtilization", "AutoScalingGroupName", "web"))
+def scaling_policy(group: str = "web", **changes: Any) -> dict[str, Any]:
+    """Return a step policy that adds an instance, with its alarm."""
+    name = f"CPUUtilization-{group}"
+    policies = f"arn:aws:autoscaling:{HOME}:{ACCOUNT}:scalingPolicy:1:autoScalingGroupName"
+    return {
+        "AutoScalingGroupName": group,
+        "PolicyName": f"grow-{group}",
+        "PolicyARN": f"{policies}/{group}:policyName/grow",
+        "PolicyType": "StepScaling",
+        "AdjustmentType": "ChangeInCapacity",
+        "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
+        "Alarms": [{"AlarmName": name, "AlarmARN": f"arn:aws:cloudwatch:{HOME}:{ACCOUNT}:alarm:{name}"}],
+        "Enabled": True,
+    } | changes
+
+
+def scaling_alarm(group: str = "web", **changes: Any) -> dict[str, Any]:
+    """Return the alarm that sets that policy off."""
+    actions = {"AlarmActions": [scaling_policy(group)["PolicyARN"]]}
+    return alarm("AWS/EC2", "CPUUtilization", "AutoScalingGroupName", group, **(actions | changes))
+
+
+def scaling_group(*policies: Mapping[str, Any], **changes: Any) -> World:
+    """Build a world of one Auto Scaling group that grows on load."""
+    group = {"AutoScalingGroupName": "web", "MinSize": 1, "MaxSize": 4} | changes
+    world = (
+        World()
+        .says("autoscaling:DescribeAutoScalingGroups", {"AutoScalingGroups": []})
+        .says("autoscaling:DescribeAutoScalingGroups", {"AutoScalingGroups": [group]}, region=HOME)
+        .says("autoscaling:DescribePolicies", {"ScalingPolicies": list(policies or [scaling_policy()])}, region=HOME)
+        .says("cloudwatch:ListAlarmMuteRules", {"AlarmMuteRuleSummaries": []})
+    )
+    return alarms(world, scaling_alarm())
 
 
 def linked() -> World:
