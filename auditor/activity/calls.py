@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from auditor.activity import effects
 from auditor.activity.effects import Effect, Judge, Told, always
-from auditor.activity.fields import Map, found, maps, member, text, texts
+from auditor.activity.fields import Map, found, maps, member, requested, text, texts
 from auditor.activity.identity import SIGN_IN, service_behind
 
 
@@ -52,13 +52,11 @@ def _table() -> Iterator[Call]:
 def _trails() -> Iterator[Call]:
     changed = always("what the trail records or where it goes was set")
     names = ("UpdateTrail", "PutEventSelectors", "PutInsightSelectors", "PutEventConfiguration")
-    named = ("name", "trailName", "trailARN")
+    named = ("name", "trailName", "trailARN", "eventDataStore")
     yield from _calls("cloudtrail", "trail_changed", names, changed, *named)
     stopped = always("the trail no longer records")
     yield from _calls("cloudtrail", "trail_changed", ("StopLogging", "DeleteTrail"), stopped, *named)
-    yield from _calls(
-        "cloudtrail", "trail_changed", ("StartLogging", "CreateTrail"), lambda _: effects.HARMLESS, *named
-    )
+    yield from _calls("cloudtrail", "trail_changed", ("StartLogging", "CreateTrail"), effects.NEVER, *named)
 
 
 def _buckets() -> Iterator[Call]:
@@ -72,10 +70,8 @@ def _buckets() -> Iterator[Call]:
         ("DeleteBucketPublicAccessBlock", "DeleteAccountPublicAccessBlock"),
         always("public access is no longer blocked"),
     )
-    yield from s3(
-        ("PutBucketOwnershipControls", "DeleteBucketOwnershipControls"),
-        always("who owns objects and heeds access lists was set"),
-    )
+    yield from s3(("PutBucketOwnershipControls",), effects.ownership)
+    yield from s3(("DeleteBucketOwnershipControls",), always("access lists are heeded again"))
     lifecycle = ("PutBucketLifecycle", "PutBucketLifecycleConfiguration", "DeleteBucketLifecycle")
     yield from s3(lifecycle, always("when objects are deleted was set"))
     yield from s3(("PutBucketVersioning",), effects.versioning)
@@ -97,7 +93,7 @@ def _alarms() -> Iterator[Call]:
 
     yield from cloudwatch(("DeleteAlarms",), always("alarms are gone"), "alarmNames")
     yield from cloudwatch(("DisableAlarmActions",), always("alarms tell nobody"), "alarmNames")
-    yield from cloudwatch(("SetAlarmState",), always("the alarm's state was set by hand"), "alarmName")
+    yield from cloudwatch(("SetAlarmState",), effects.alarm_state, "alarmName")
     yield from cloudwatch(("PutMetricAlarm",), effects.alarm, "alarmName")
     yield from cloudwatch(("PutCompositeAlarm",), effects.composite, "alarmName")
     yield from cloudwatch(("PutAlarmMuteRule",), always("alarms are muted at times"), "name", "muteRuleName")
@@ -129,9 +125,14 @@ def _detection() -> Iterator[Call]:
     )
     yield from config(("DeleteDeliveryChannel",), always("what is recorded is no longer delivered"))
     yield from config(("PutConfigurationRecorder",), effects.recorder)
+    yield from config(
+        ("DisassociateResourceTypes", "DeleteServiceLinkedConfigurationRecorder"),
+        always("changes of some resource types are no longer recorded"),
+    )
 
     def guard(service: str, names: Iterable[str], judge: Judge) -> Iterator[Call]:
-        return _calls(service, "detection_changed", names, judge, "detectorId", "name", "standardsControlArn")
+        resource = ("detectorId", "name", "standardsControlArn", "StandardsControlArn")
+        return _calls(service, "detection_changed", names, effects.spelled_alike(judge), *resource)
 
     alone = (
         "DisassociateMembers",
@@ -146,12 +147,17 @@ def _detection() -> Iterator[Call]:
     yield from guard("guardduty", ("DeleteDetector",), always("the detector is gone"))
     yield from guard("guardduty", ("UpdateDetector", "UpdateMemberDetectors"), effects.detector)
     yield from guard("guardduty", ("StopMonitoringMembers",), always("member accounts are no longer watched"))
-    yield from guard("guardduty", ("CreateFilter", "UpdateFilter"), effects.finding_filter)
-    yield from guard("guardduty", ("CreateIPSet", "UpdateIPSet"), effects.trusted_list)
+    yield from guard("guardduty", ("CreateFilter",), effects.finding_filter)
+    yield from guard("guardduty", ("UpdateFilter",), effects.changed_filter)
+    trusted = ("CreateIPSet", "UpdateIPSet", "CreateTrustedEntitySet", "UpdateTrustedEntitySet")
+    yield from guard("guardduty", trusted, effects.trusted_list)
     yield from guard("guardduty", ("DeletePublishingDestination",), always("findings are no longer exported"))
-    yield from guard("securityhub", ("DisableSecurityHub",), always("Security Hub is off"))
+    yield from guard("securityhub", ("DisableSecurityHub", "DisableSecurityHubV2"), always("Security Hub is off"))
     yield from guard("securityhub", ("BatchDisableStandards",), always("standards are off"))
     yield from guard("securityhub", ("UpdateStandardsControl",), effects.standards_control)
+    yield from guard("securityhub", ("BatchUpdateStandardsControlAssociations",), effects.associations)
+    muting = ("CreateAutomationRule", "BatchUpdateAutomationRules")
+    yield from guard("securityhub", muting, effects.automation_rule)
     yield from guard("securityhub", ("DisableImportFindingsForProduct",), always("findings are no longer taken in"))
 
     def events(names: Iterable[str], judge: Judge) -> Iterator[Call]:
@@ -159,7 +165,7 @@ def _detection() -> Iterator[Call]:
 
     yield from events(("DeleteRule", "DisableRule"), always("the rule no longer reacts"))
     yield from events(("RemoveTargets",), always("what reacted to the rule is gone"))
-    yield from events(("PutTargets",), lambda _: effects.HARMLESS)
+    yield from events(("PutTargets",), effects.NEVER)
     yield from events(("PutRule",), effects.rule)
     yield from _calls(
         "ec2", "flow_logs_deleted", ("DeleteFlowLogs",), always("traffic is no longer logged"), "FlowLogId", "flowLogId"
@@ -183,6 +189,7 @@ ROOT_CALL: Final = "root_call"
 """Any call of the root user, reads included, of whatever service."""
 SIGN_INS: Final = frozenset({"root_sign_in", "sign_in_failed", "sign_in_without_mfa", "sign_in_federated"})
 
+_SCALING_ROLES: Final = ("AWSServiceRoleForApplicationAutoScaling", "AWSServiceRoleForAutoScaling")
 _OWN_ALARMS: Final = ("TargetTracking-", "AWSCodeDeploy-", "awseb-")
 _SCALING: Final = (
     "autoscaling.amazonaws.com",
@@ -196,11 +203,14 @@ def call_of(record: Map) -> Call | None:
     source, name = record.get("eventSource"), record.get("eventName")
     if not isinstance(source, str) or not isinstance(name, str):
         return None
-    return CALLS.get((source, name)) or CALLS.get((source, _without_version(name)))
+    return CALLS.get((source, name)) or CALLS.get((source, without_version(name)))
 
 
-def _without_version(name: str) -> str:
-    """Some services append an API version: ``DeleteFunction20150331``, ``...v2``, CloudFront's ``..._05_31``."""
+def without_version(name: str) -> str:
+    """Return the name of a call without the API version behind it.
+
+    Some services append one: ``DeleteFunction20150331``, ``...v2``, CloudFront's ``..._05_31``.
+    """
     bare = name.rstrip("0123456789_")
     bare = bare.removesuffix("v").rstrip("0123456789_") if bare.endswith("v") else bare
     return bare if len(name) - len(bare) >= 8 else name  # noqa: PLR2004 - a date has eight digits
@@ -211,17 +221,22 @@ def effect_of(record: Map) -> Told:
     call = call_of(record)
     if call is None:
         return Told(Effect.OPEN)
-    asked = member(record, "requestParameters")
+    asked = requested(record)
     if call.name == "DeleteAlarms" and _tidies_up(record, asked):
         return effects.HARMLESS
+    if not asked and not isinstance(call.judge, effects.Fixed):
+        return effects.UNTOLD
     return call.judge(asked)
 
 
 def _tidies_up(record: Map, asked: Map) -> bool:
-    """Tell whether a scaling service took away alarms that it had made for itself."""
-    scaling = any(part in service_behind(record) for part in _SCALING) or (
-        "AWSServiceRoleForApplicationAutoScaling" in text(member(record, "userIdentity").get("arn"))
-        or "AWSServiceRoleForAutoScaling" in text(member(record, "userIdentity").get("arn"))
+    """Tell whether a scaling service took away alarms that it had made for itself.
+
+    The role counts, never the name of its session, which whoever takes on a role may choose.
+    """
+    _, _, session = text(member(record, "userIdentity").get("arn")).partition(":assumed-role/")
+    scaling = session.partition("/")[0].startswith(_SCALING_ROLES) or any(
+        part in service_behind(record) for part in _SCALING
     )
     return scaling and effects.names_start(texts(asked.get("alarmNames")), *_OWN_ALARMS)
 
@@ -235,7 +250,7 @@ _ELSEWHERE: Final = (
 
 def resource_of(record: Map) -> str:
     """Return what a call is about, by its request, then by the record's resources; empty where neither says."""
-    call, asked = call_of(record), member(record, "requestParameters")
+    call, asked = call_of(record), requested(record)
     names = call.names if call else ()
     for value in (*(asked.get(name) for name in names), *(value for name in names for value in found(asked, name))):
         if told := _named(value):
@@ -250,11 +265,13 @@ def resource_of(record: Map) -> str:
     return next((told for told in named if told), "")
 
 
-def _named(value: Any) -> str:
+def _named(value: Any, depth: int = 4) -> str:
+    if not depth:
+        return ""
     if isinstance(value, Mapping):
-        return text(value.get("content")) or ", ".join(filter(None, map(_named, maps(value))))
+        return text(value.get("content")) or ", ".join(filter(None, (_named(item, depth - 1) for item in maps(value))))
     if isinstance(value, list):
-        return ", ".join(told for item in value[:10] if (told := _named(item)))
+        return ", ".join(told for item in value[:10] if (told := _named(item, depth - 1)))
     return text(value)
 
 

@@ -4,7 +4,7 @@ A call is judged by what it asks for, not by its name: ``UpdateDetector`` switch
 the request does not say, the effect is open, never harmless. Sources: the API reference of each service.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -32,6 +32,19 @@ Judge = Callable[[Map], Told]
 """Judges a request's parameters."""
 
 HARMLESS: Final = Told(Effect.HARMLESS)
+UNTOLD: Final = Told(Effect.OPEN, "the request is not in the record")
+"""CloudTrail leaves a request out that is longer than 100 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Judges a call that does the same whatever it asks for."""
+
+    told: Told
+
+    def __call__(self, _: Map) -> Told:
+        """Return that."""
+        return self.told
 
 
 def weakens(words: str) -> Told:
@@ -40,14 +53,16 @@ def weakens(words: str) -> Told:
 
 
 def always(words: str) -> Judge:
-    """Judge a call that does the same whatever it asks for."""
-    return lambda _: weakens(words)
+    """Judge a call that weakens whatever it asks for."""
+    return Fixed(weakens(words))
+
+
+NEVER: Final = Fixed(HARMLESS)
+"""Judges a call that weakens nothing, whatever it asks for."""
 
 
 def detector(asked: Map) -> Told:
     """GuardDuty's UpdateDetector and UpdateMemberDetectors: what is switched off."""
-    if not asked:
-        return Told(Effect.OPEN, "the request is not in the record")
     off = [*_disabled(asked), *_sources_off(asked.get("dataSources"))]
     if flag(asked.get("enable")) is False:
         off.insert(0, "the detector")
@@ -80,9 +95,19 @@ def finding_filter(asked: Map) -> Told:
     return weakens("findings are archived unseen") if text(asked.get("action")).upper() == "ARCHIVE" else HARMLESS
 
 
+def changed_filter(asked: Map) -> Told:
+    """GuardDuty's UpdateFilter: one whose action is not told may archive what it now finds."""
+    if text(asked.get("action")):
+        return finding_filter(asked)
+    return Told(Effect.OPEN, "what a filter finds was set") if asked.get("findingCriteria") else HARMLESS
+
+
 def trusted_list(asked: Map) -> Told:
-    """GuardDuty's CreateIPSet and UpdateIPSet: addresses about which nothing is found any more."""
-    return weakens("a list of trusted addresses is active") if flag(asked.get("activate")) else HARMLESS
+    """GuardDuty's lists of trusted addresses and names: whatever one holds, nothing is found about it any more."""
+    if flag(asked.get("activate")):
+        return weakens("a list of what is trusted is active")
+    open_list = flag(asked.get("activate")) is None and text(asked.get("location"))
+    return Told(Effect.OPEN, "what a list trusts was set") if open_list else HARMLESS
 
 
 def standards_control(asked: Map) -> Told:
@@ -90,12 +115,25 @@ def standards_control(asked: Map) -> Told:
     return weakens("a check is switched off") if text(asked.get("controlStatus")).upper() == "DISABLED" else HARMLESS
 
 
+def associations(asked: Map) -> Told:
+    """Security Hub's BatchUpdateStandardsControlAssociations: checks that are switched off."""
+    off = any(text(value).upper() == "DISABLED" for value in found(asked, "associationStatus"))
+    return weakens("a check is switched off") if off else HARMLESS
+
+
+def automation_rule(asked: Map) -> Told:
+    """Security Hub's CreateAutomationRule and BatchUpdateAutomationRules: findings that nobody looks at any more."""
+    names = ("SUPPRESSED", "RESOLVED")
+    muted = any(text(inner).upper() in names for value in found(asked, "workflow") for inner in found(value, "status"))
+    return weakens("findings are put away unseen") if muted else HARMLESS
+
+
 def recorder(asked: Map) -> Told:
     """Config's PutConfigurationRecorder: what is no longer recorded."""
     told = member(asked, "configurationRecorder")
     group = member(told, "recordingGroup")
     if not told:
-        return Told(Effect.OPEN, "the request is not in the record")
+        return UNTOLD
     strategy = text(member(group, "recordingStrategy").get("useOnly")).upper()
     left_out = items(member(group, "exclusionByResourceTypes").get("resourceTypes"))
     if strategy == "INCLUSION_BY_RESOURCE_TYPES" or (
@@ -104,19 +142,25 @@ def recorder(asked: Map) -> Told:
         return weakens("only some resource types are recorded")
     if left_out:
         return weakens(f"{len(left_out)} resource types are left out")
-    if text(member(told, "recordingMode").get("recordingFrequency")).upper() == "DAILY":
+    mode = member(told, "recordingMode")
+    if text(mode.get("recordingFrequency")).upper() == "DAILY":
         return weakens("changes are recorded once a day")
+    overrides = maps(mode.get("recordingModeOverrides"))
+    if any(text(item.get("recordingFrequency")).upper() == "DAILY" for item in overrides):
+        return weakens("changes of some resource types are recorded once a day")
     return HARMLESS
 
 
 def alarm(asked: Map) -> Told:
     """CloudWatch's PutMetricAlarm: an alarm that tells nobody, or never goes off."""
-    if not asked:
-        return Told(Effect.OPEN, "the request is not in the record")
     if flag(asked.get("actionsEnabled")) is False:
         return weakens("its actions are off")
     if not texts(asked.get("alarmActions")):
         return weakens("it has no action for ALARM")
+    if _is_endless(asked):
+        never = weakens("it goes off once and never again")
+        kept = text(asked.get("treatMissingData")) in {"breaching", "ignore"}
+        return never if kept else Told(Effect.OPEN, "any value sets it off, so that only missing values can end it")
     return weakens("its threshold cannot be reached") if _is_dead(asked) else HARMLESS
 
 
@@ -124,9 +168,25 @@ _UNREACHED: Final = 1_000_000
 """No count of calls in one period of an alarm comes near."""
 
 
-def _is_dead(asked: Map) -> bool:
+def _limit(asked: Map) -> tuple[float | None, str]:
     threshold, comparison = asked.get("threshold"), text(asked.get("comparisonOperator"))
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+    known = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    return (threshold if known else None), comparison
+
+
+def _is_endless(asked: Map) -> bool:
+    """Tell whether any count at all sets it off; an alarm acts when it goes off, not while it lasts."""
+    threshold, comparison = _limit(asked)
+    if threshold is None:
+        return False
+    return (comparison == "GreaterThanOrEqualToThreshold" and threshold <= 0) or (
+        comparison == "GreaterThanThreshold" and threshold < 0
+    )
+
+
+def _is_dead(asked: Map) -> bool:
+    threshold, comparison = _limit(asked)
+    if threshold is None:
         return False
     if comparison.startswith("GreaterThan"):
         return threshold >= _UNREACHED
@@ -134,10 +194,14 @@ def _is_dead(asked: Map) -> bool:
     return comparison in {"LessThanThreshold", "LessThanOrEqualToThreshold"} and below
 
 
+def alarm_state(asked: Map) -> Told:
+    """CloudWatch's SetAlarmState: to set one off tells its audience, which is how alarms are tried out."""
+    state = text(asked.get("stateValue")).upper()
+    return HARMLESS if state == "ALARM" else weakens(f"the alarm's state was set by hand{state and f' to {state}'}")
+
+
 def composite(asked: Map) -> Told:
     """CloudWatch's PutCompositeAlarm: one that tells nobody or is suppressed; any other may have been wider before."""
-    if not asked:
-        return Told(Effect.OPEN, "the request is not in the record")
     if flag(asked.get("actionsEnabled")) is False:
         return weakens("its actions are off")
     if not texts(asked.get("alarmActions")):
@@ -183,6 +247,12 @@ def public_access_block(asked: Map) -> Told:
     return weakens(f"{', '.join(off)} {'is' if len(off) == 1 else 'are'} not on") if off else HARMLESS
 
 
+def ownership(asked: Map) -> Told:
+    """S3's PutBucketOwnershipControls: harmless where the owner has every object and access lists count for nothing."""
+    named = {text(value) for value in found(asked, "ObjectOwnership")}
+    return HARMLESS if named == {"BucketOwnerEnforced"} else weakens("who owns objects and heeds access lists was set")
+
+
 def versioning(asked: Map) -> Told:
     """S3's PutBucketVersioning: versions that are no longer kept, or deleted without a second factor."""
     told = member(asked, "VersioningConfiguration")
@@ -200,6 +270,17 @@ def encryption(asked: Map) -> Told:
     """S3's PutBucketEncryption: another key may be one that readers or CloudTrail cannot use."""
     named = sorted({text(value) for value in found(asked, "KMSMasterKeyID", "SSEAlgorithm")} - {""})
     return weakens(f"encryption was set to {', '.join(named)}" if named else "encryption was set")
+
+
+def spelled_alike(judge: Judge) -> Judge:
+    """Judge requests whose members begin with a capital letter, as Security Hub's records spell them, like others."""
+    return judge if isinstance(judge, Fixed) else lambda asked: judge(_lowered(asked))
+
+
+def _lowered(value: Any, depth: int = 8) -> Any:
+    if depth and isinstance(value, Mapping):
+        return {str(name)[:1].lower() + str(name)[1:]: _lowered(inner, depth - 1) for name, inner in value.items()}
+    return [_lowered(inner, depth - 1) for inner in value] if depth and isinstance(value, list) else value
 
 
 def names_start(names: Iterable[str], *beginnings: str) -> bool:

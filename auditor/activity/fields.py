@@ -19,6 +19,12 @@ def member(value: Any, *names: str) -> Map:
     return value if isinstance(value, Mapping) else {}
 
 
+def requested(record: Map, name: str = "requestParameters") -> Map:
+    """Return the request of a record, or its answer; empty where CloudTrail omitted it, for its length."""
+    told = member(record, name)
+    return {} if told.get("omitted") is True else told
+
+
 def items(value: Any) -> list[Any]:
     """Return a list as CloudTrail writes it: a JSON array, EC2's ``{"items": [...]}``, or one thing alone."""
     if isinstance(value, Mapping) and "items" in value:

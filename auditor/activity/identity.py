@@ -40,8 +40,15 @@ def service_behind(record: Mapping[str, Any]) -> str:
 
 
 def by_root(record: Mapping[str, Any]) -> bool:
-    """Tell whether root itself acted: not a service on its behalf, not an event that AWS wrote about the account."""
-    if member(record, "userIdentity").get("type") != "Root":
+    """Tell whether the account's root itself acted.
+
+    Not another account's, not a service on its behalf, not an event that AWS wrote about the account.
+    """
+    identity = member(record, "userIdentity")
+    if identity.get("type") != "Root":
+        return False
+    own, theirs = text(record.get("recipientAccountId")), text(identity.get("accountId"))
+    if own and theirs and own != theirs:
         return False
     return record.get("eventType") != "AwsServiceEvent" and not service_behind(record)
 

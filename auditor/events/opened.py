@@ -169,6 +169,10 @@ def _sources(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         )
     else:
         database.execute(f"CREATE TABLE files AS SELECT * FROM {read}")
+    database.execute(  # an earlier try failed, a later one did not
+        "DELETE FROM files WHERE sha256 = '' AND state IN ('missing', 'unreadable') AND EXISTS"
+        " (SELECT 1 FROM files o WHERE o.bucket = files.bucket AND o.key = files.key AND o.sha256 <> '')"
+    )
     for name, view in ((EVENTS, "stored"), (AGGREGATED, "aggregated")):
         found = sorted(str(path) for path in (folder / name).glob("*.parquet"))
         if found:

@@ -29,7 +29,8 @@ SPOOL_BYTES: Final = 2 << 30
 UNREADABLE_NAMED: Final = 1000
 """Records and files that are named one by one; beyond, they are counted."""
 EVENTS, FILES, AGGREGATED, WORK = "events", "files", "aggregated", "work"
-NAMES: Final = {"valid": 0, "altered": 1, "unvouched": 2, "history": 3, "unreadable": 4, "missing": 5}
+STRENGTH: Final = ("altered", "valid", "unvouched", "history", "unreadable", "missing")
+"""States of a log file: where two trails speak of one, the earlier in this list counts. An alteration is never lost."""
 
 _PLACE: Final = re.compile(r"(?:^|/)AWSLogs/(?:o-[a-z0-9]{10,32}/)?([0-9]{12})/(CloudTrail[A-Za-z-]*)/([a-z0-9-]+)/")
 _OPEN: Final = ord("{")
@@ -135,9 +136,9 @@ class StoreWriter:
             self._write_full()
 
     def _note_better(self, known: tuple[int, str], log: LogBytes) -> None:
-        """Another trail's digests may vouch for a file that this one's do not name."""
+        """Note what another trail's digests say of a file that is there already, where that counts for more."""
         number, state = known
-        if NAMES[log.state] < NAMES[state]:
+        if STRENGTH.index(log.state) < STRENGTH.index(state):
             self._known[log.bucket, log.key, log.sha256] = (number, log.state)
             self._better.append({"file": number, "state": log.state, "problem": log.problem})
 
@@ -168,6 +169,9 @@ class StoreWriter:
         for item in batch.lost:
             lost.setdefault(item["file"], []).append(item)
         for row in batch.files:
+            late = sum(item["late"] for item in lost.get(row["file"], ()))
+            row["records"] -= late
+            row["refused"] += late
             row["lost"] = [item["reason"] for item in lost.get(row["file"], ())][:UNREADABLE_NAMED]
             row["unreadable"] = sum(not item["repaired"] for item in lost.get(row["file"], ()))
         partial = self._folder / WORK / f"{name}.files"

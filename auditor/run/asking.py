@@ -236,8 +236,17 @@ def _card(reading: Reading, reports: Sequence[TrailReport], missing: Sequence[Ma
         "coverage": coverage,
         "states": dict(STATES),
         "missing": [*missing, *_late(reading, reports)],
+        "again": bool(missing) or any(state in _OPEN for report in reports for state in _states(report)),
         "cannot_see": [],
     }
+
+
+_OPEN: Final = frozenset("rp")
+"""States of hours that another try may answer: not read, not yet digested."""
+
+
+def _states(report: TrailReport) -> set[str]:
+    return {state for chain in report.chains for _, state in chain.hours}
 
 
 def _late(reading: Reading, reports: Sequence[TrailReport]) -> Iterator[dict[str, Any]]:

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.activity.calls import CALLS, call_of, effect_of, resource_of
-from auditor.activity.effects import Effect
+from auditor.activity.effects import Effect, Fixed
 from auditor.activity.identity import actor, by_root, is_copy, outcome, service_behind
 
 WEAKENS, HARMLESS, OPEN = Effect.WEAKENS, Effect.HARMLESS, Effect.OPEN
 ALL_ON = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+ENDLESS = {"threshold": 0, "comparisonOperator": "GreaterThanOrEqualToThreshold"}
 HEARD = {"alarmName": "a", "actionsEnabled": True, "alarmActions": ["arn:aws:sns:eu-central-1:1:t"]}
 
 
@@ -28,6 +29,27 @@ def call(service: str, name: str, parameters: Any = None, **fields: Any) -> dict
 
 def recorder(**group: Any) -> dict[str, Any]:
     return {"configurationRecorder": {"name": "default", "recordingGroup": group}}
+
+
+def often(frequency: str, *overrides: str) -> dict[str, Any]:
+    """Ask for a recorder of everything that records so often, some types differently."""
+    told = [{"resourceTypes": ["AWS::EC2::SecurityGroup"], "recordingFrequency": item} for item in overrides]
+    mode = {"recordingFrequency": frequency, "recordingModeOverrides": told}
+    return {"configurationRecorder": {"recordingGroup": {"allSupported": True}, "recordingMode": mode}}
+
+
+def associated(status: str) -> dict[str, Any]:
+    """Set checks of a standard, spelled as Security Hub's records spell it."""
+    return {"StandardsControlAssociationUpdates": [{"SecurityControlId": "IAM.1", "AssociationStatus": status}]}
+
+
+def handled(status: str) -> dict[str, Any]:
+    update = {"Type": "FINDING_FIELDS_UPDATE", "FindingFieldsUpdate": {"Workflow": {"Status": status}}}
+    return {"RuleName": "r", "RuleStatus": "ENABLED", "Actions": [update]}
+
+
+def owned(by: str) -> dict[str, str]:
+    return {"ObjectOwnership": by}
 
 
 @pytest.mark.parametrize(
@@ -55,10 +77,24 @@ def recorder(**group: Any) -> dict[str, Any]:
         ("guardduty", "DisassociateFromAdministratorAccount", {}, WEAKENS),
         ("guardduty", "CreateFilter", {"action": "ARCHIVE"}, WEAKENS),
         ("guardduty", "CreateFilter", {"action": "NOOP"}, HARMLESS),
+        ("guardduty", "UpdateFilter", {"action": "ARCHIVE"}, WEAKENS),
+        ("guardduty", "UpdateFilter", {"findingCriteria": {"criterion": {}}}, OPEN),
+        ("guardduty", "UpdateFilter", {"description": "d"}, HARMLESS),
+        ("guardduty", "UpdateIPSet", {"activate": True}, WEAKENS),
+        ("guardduty", "UpdateIPSet", {"location": "s3://b/k"}, OPEN),
+        ("guardduty", "CreateIPSet", {"activate": False, "location": "s3://b/k"}, HARMLESS),
+        ("guardduty", "CreateTrustedEntitySet", {"activate": True}, WEAKENS),
         ("guardduty", "UpdateOrganizationConfiguration", {"autoEnableOrganizationMembers": "NONE"}, WEAKENS),
         ("guardduty", "UpdateOrganizationConfiguration", {"autoEnableOrganizationMembers": "ALL"}, HARMLESS),
         ("securityhub", "UpdateStandardsControl", {"controlStatus": "DISABLED"}, WEAKENS),
         ("securityhub", "UpdateStandardsControl", {"controlStatus": "ENABLED"}, HARMLESS),
+        ("securityhub", "UpdateStandardsControl", {"ControlStatus": "DISABLED"}, WEAKENS),
+        ("securityhub", "UpdateOrganizationConfiguration", {"AutoEnable": False}, WEAKENS),
+        ("securityhub", "BatchUpdateStandardsControlAssociations", associated("DISABLED"), WEAKENS),
+        ("securityhub", "BatchUpdateStandardsControlAssociations", associated("ENABLED"), HARMLESS),
+        ("securityhub", "CreateAutomationRule", handled("SUPPRESSED"), WEAKENS),
+        ("securityhub", "CreateAutomationRule", handled("NOTIFIED"), HARMLESS),
+        ("securityhub", "DisableSecurityHubV2", {}, WEAKENS),
         ("config", "PutConfigurationRecorder", recorder(allSupported=True, includeGlobalResourceTypes=True), HARMLESS),
         (
             "config",
@@ -79,6 +115,11 @@ def recorder(**group: Any) -> dict[str, Any]:
             WEAKENS,
         ),
         ("config", "PutConfigurationRecorder", {}, OPEN),
+        ("config", "PutConfigurationRecorder", often("CONTINUOUS"), HARMLESS),
+        ("config", "PutConfigurationRecorder", often("DAILY"), WEAKENS),
+        ("config", "PutConfigurationRecorder", often("CONTINUOUS", "CONTINUOUS"), HARMLESS),
+        ("config", "PutConfigurationRecorder", often("CONTINUOUS", "DAILY"), WEAKENS),
+        ("config", "DisassociateResourceTypes", {"resourceTypes": ["AWS::IAM::Role"]}, WEAKENS),
         (
             "monitoring",
             "PutMetricAlarm",
@@ -99,6 +140,11 @@ def recorder(**group: Any) -> dict[str, Any]:
             HEARD | {"threshold": -1.0, "comparisonOperator": "LessThanThreshold"},
             WEAKENS,
         ),
+        ("monitoring", "PutMetricAlarm", HEARD | ENDLESS | {"treatMissingData": "ignore"}, WEAKENS),
+        ("monitoring", "PutMetricAlarm", HEARD | ENDLESS | {"treatMissingData": "notBreaching"}, OPEN),
+        ("monitoring", "SetAlarmState", {"alarmName": "a", "stateValue": "OK"}, WEAKENS),
+        ("monitoring", "SetAlarmState", {"alarmName": "a", "stateValue": "INSUFFICIENT_DATA"}, WEAKENS),
+        ("monitoring", "SetAlarmState", {"alarmName": "a", "stateValue": "ALARM"}, HARMLESS),
         ("monitoring", "PutCompositeAlarm", HEARD | {"alarmRule": "FALSE"}, WEAKENS),
         ("monitoring", "PutAlarmMuteRule", {"name": "m"}, WEAKENS),
         (
@@ -128,6 +174,8 @@ def recorder(**group: Any) -> dict[str, Any]:
         ("s3", "DeleteAccountPublicAccessBlock", {}, WEAKENS),
         ("s3", "PutBucketVersioning", {"VersioningConfiguration": {"Status": "Enabled"}}, HARMLESS),
         ("s3", "PutBucketVersioning", {"VersioningConfiguration": {"Status": "Suspended"}}, WEAKENS),
+        ("s3", "PutBucketOwnershipControls", {"OwnershipControls": {"Rule": owned("BucketOwnerEnforced")}}, HARMLESS),
+        ("s3", "PutBucketOwnershipControls", {"OwnershipControls": {"Rule": owned("ObjectWriter")}}, WEAKENS),
         ("cloudtrail", "PutEventConfiguration", {"trailName": "all"}, WEAKENS),
         ("cloudtrail", "StartLogging", {"name": "all"}, HARMLESS),
     ],
@@ -136,11 +184,24 @@ def test_what_a_call_sets(service: str, name: str, parameters: Any, expected: Ef
     assert effect_of(call(service, name, parameters)).effect is expected
 
 
+@pytest.mark.parametrize("asked", [None, {}, "odd", {"omitted": True, "originalSize": 204800, "reason": "too large"}])
+@pytest.mark.parametrize(("source", "name"), sorted(CALLS))
+def test_a_request_that_is_not_in_the_record_is_never_harmless(source: str, name: str, asked: Any) -> None:
+    record = call(source.removesuffix(".amazonaws.com"), name, asked)
+    judge = CALLS[source, name].judge
+    assert effect_of(record).effect is (judge.told.effect if isinstance(judge, Fixed) else OPEN)
+    assert resource_of(record) == ""
+
+
 def test_a_scaling_service_takes_away_its_own_alarms_only() -> None:
     scaling = {"userIdentity": {"type": "AssumedRole", "invokedBy": "ecs.application-autoscaling.amazonaws.com"}}
     own = {"alarmNames": ["TargetTracking-service/c/s-AlarmHigh-1"]}
     assert effect_of(call("monitoring", "DeleteAlarms", own, **scaling)).effect is HARMLESS
     assert effect_of(call("monitoring", "DeleteAlarms", own)).effect is WEAKENS
+    session = {"arn": "arn:aws:sts::111122223333:assumed-role/ops/AWSServiceRoleForAutoScaling"}
+    assert effect_of(call("monitoring", "DeleteAlarms", own, userIdentity=session)).effect is WEAKENS
+    role = {"arn": "arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForAutoScaling/AutoScaling"}
+    assert effect_of(call("monitoring", "DeleteAlarms", own, userIdentity=role)).effect is HARMLESS
     assert effect_of(call("monitoring", "DeleteAlarms", {"alarmNames": ["root"]}, **scaling)).effect is WEAKENS
 
 
@@ -160,6 +221,7 @@ def test_a_scaling_service_takes_away_its_own_alarms_only() -> None:
             "fl-1, fl-2",
         ),
         (call("config", "StopConfigurationRecorder", {"configurationRecorderName": "default"}), "default"),
+        (call("cloudtrail", "PutInsightSelectors", {"eventDataStore": "arn:store"}), "arn:store"),
         (call("config", "DeleteDeliveryChannel", {"deliveryChannelName": "d"}), "d"),
         (
             call("cloudtrail", "PutEventSelectors", {"advancedEventSelectors": [{"name": "x"}], "trailName": "all"}),
@@ -218,6 +280,8 @@ def test_root_acts_only_where_no_service_acts_for_it() -> None:
     assert by_root({"userIdentity": root})
     assert not by_root({"userIdentity": root | {"invokedBy": "cloudformation.amazonaws.com"}})
     assert not by_root({"userIdentity": root, "eventType": "AwsServiceEvent"})
+    assert by_root({"userIdentity": root | {"accountId": "111122223333"}, "recipientAccountId": "111122223333"})
+    assert not by_root({"userIdentity": root | {"accountId": "999988887777"}, "recipientAccountId": "111122223333"})
 
 
 def test_a_person_of_a_directory_is_told_from_the_account() -> None:
@@ -246,3 +310,15 @@ def test_no_request_whatever_breaks_the_readers(key: tuple[str, str], parameters
     assert effect_of(record).effect in Effect
     for read in (resource_of, actor, outcome, by_root, is_copy, service_behind):
         read(record)
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"items": [inner]}, lambda inner: {"a": inner}])
+@pytest.mark.parametrize("key", sorted(CALLS))
+def test_no_depth_breaks_the_readers(key: tuple[str, str], wrap: Any) -> None:
+    value: Any = {"a": 1}
+    for _ in range(900):
+        value = wrap(value)
+    asked = dict.fromkeys((*CALLS[key].names, "features", "alarmNames", "workflow"), value)
+    record = {"eventSource": key[0], "eventName": key[1], "requestParameters": asked, "resources": value}
+    assert effect_of(record).effect in Effect
+    assert isinstance(resource_of(record), str)

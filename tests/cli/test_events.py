@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 
 from auditor.cli import _run
-from auditor.simulator.delivery import utc_text
+from auditor.simulator.delivery import gzipped, utc_text
 from tests.events.kit import store_of
-from tests.trail.bucket import START, filled, record
+from tests.trail.bucket import START, Held, filled, record
 from tests.trail.test_fetch import download
 from tools.schemas import FOLDER
 
@@ -122,6 +122,32 @@ def test_a_kept_store_answers_again_without_the_source(
     )
     assert code == 3
     assert [item["why"] for item in outside["searched"]["not_searched"]] == ["before what was read"]
+
+
+def test_hours_that_were_not_digested_yet_are_looked_at_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = filled(extra=[ROOT])
+    young = bucket.copy()
+    for key in young.digest_keys():
+        if key > young.digest_key(START.replace(hour=4)):
+            del young.objects[young.place(key)]
+    where: list[str | Path] = [
+        "--dir",
+        tmp_path / "trail",
+        "--period",
+        PERIOD,
+        "--quiet",
+        "--store",
+        tmp_path / "store",
+    ]
+    download(young, tmp_path / "trail")
+    early, first = document(capsys, "root-activity", *where, "--as-of", "2026-10-05T04:30:00Z")
+    assert (early, first["searched"]["hours_verified"]) == (3, 4)
+    download(bucket, tmp_path / "trail")
+    later, again = document(capsys, "root-activity", *where, "--as-of", AS_OF)
+    assert (later, again["searched"]["hours_verified"]) == (0, 6)
+    assert again["rows"] == first["rows"]
 
 
 def test_narrowing_to_what_was_not_read_is_a_gap(
@@ -254,3 +280,44 @@ def test_rows_can_be_kept_as_parquet(folder: Path, tmp_path: Path, capsys: pytes
     assert target.read_bytes().startswith(b"PAR1")
     (tmp_path / "blocked").mkdir()
     assert _run(["events", "who-did", *map(str, from_folder(folder)), "--parquet", str(tmp_path / "no" / "x")]) == 5
+
+
+def test_insights_network_activity_and_summaries_lie_in_folders_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = filled()
+    at = "2026-10-05T03:00:00Z"
+    insight = {
+        "eventID": "i1",
+        "eventTime": at,
+        "eventType": "AwsCloudTrailInsight",
+        "recipientAccountId": "111122223333",
+    }
+    refused = record(START, 1, eventID="n1", eventTime=at, eventType="AwsVpceEvent", errorCode="VpceAccessDenied")
+    summary = {
+        "eventId": "a1",
+        "accountId": "111122223333",
+        "eventType": "AwsAggregatedEvent",
+        "timeWindow": {"windowStart": at, "windowEnd": "2026-10-05T03:05:00Z", "windowSize": "PT5M"},
+        "summary": {"primaryDimension": {"dimension": "eventName", "statistics": [{"name": "GetObject", "value": 7}]}},
+    }
+    details = {"insightDetails": {"state": "Start", "eventName": "CreateUser"}, "sharedEventID": "s1"}
+    kinds = {"Insight": insight | details, "NetworkActivity": refused, "Aggregated": summary}
+    for kind, item in kinds.items():
+        folder = f"logs/AWSLogs/111122223333/CloudTrail-{kind}/eu-central-1/2026/10/05"
+        name = f"111122223333_CloudTrail-{kind}_eu-central-1_20261005T0310Z_0123456789abcdef.json.gz"
+        bucket.set(
+            "trail-bucket", f"{folder}/{name}", Held(gzipped(json.dumps({"Records": [item]}).encode()), {}, START)
+        )
+    store = tmp_path / "store"
+    where = [*from_folder(download(bucket, tmp_path / "trail")), "--store", store]
+    _, insights = document(capsys, "insights", *where)
+    assert [row["insight_call"] for row in insights["rows"]] == ["CreateUser"]
+    _, denied = document(capsys, "denied-calls", "--store", store)
+    assert [(row["call"], row["why"]) for row in denied["rows"]] == [("DescribeInstances", "VPC endpoint policy")]
+    _, sums = document(capsys, "sql", "SELECT eventId, windowStart, position FROM aggregated", "--store", store)
+    assert sums["rows"] == [{"eventId": "a1", "windowStart": at, "position": 0}]
+    _, who = document(capsys, "who-did", "--store", store, "--errors", "only")
+    assert [(row["event_id"], row["category"], row["verified"]) for row in who["rows"]] == [
+        ("n1", "NetworkActivity", False)
+    ]

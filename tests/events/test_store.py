@@ -92,7 +92,7 @@ def test_rows_and_named_losses_add_up_to_the_records(tmp_path_factory: Any, file
     ]
     store = store_of(tmp_path_factory.mktemp("store") / "s", *logs)
     expected = sum(HOSTILE[case][1] for cases in files for case in cases)
-    assert len(rows(store)) + store.contents().duplicates + 0 == expected
+    assert len(rows(store)) + store.contents().duplicates == expected == store.contents().records
     assert store.contents().unreadable_records == sum(HOSTILE[case][2] for cases in files for case in cases)
 
 
@@ -162,6 +162,23 @@ def test_a_file_that_another_trail_vouches_for_counts_as_verified(tmp_path: Path
     folder, item = tmp_path / "store", records_log([event(1)])
     unvouched = LogBytes(item.bucket, item.key, "unvouched", "", item.sha256, item.data)
     assert rows(store_of(folder, unvouched, item), "verified") == [(True,)]
+
+
+@pytest.mark.parametrize("first", ["altered", "valid"])
+def test_an_alteration_that_one_trail_shows_is_not_undone_by_another(tmp_path: Path, first: str) -> None:
+    item = records_log([event(1)])
+    other = {"altered": "valid", "valid": "altered"}[first]
+    logs = [LogBytes(item.bucket, item.key, state, "", item.sha256, item.data) for state in (first, other)]
+    store = store_of(tmp_path / "store", *logs)
+    assert rows(store, "verified") == [(False,)]
+    assert store.contents().altered == 1
+
+
+def test_a_file_that_could_be_read_the_second_time_is_no_gap(tmp_path: Path) -> None:
+    item = records_log([event(1)])
+    refused = LogBytes(item.bucket, item.key, "unreadable", "it could not be read", "", None)
+    store = store_of(tmp_path / "store", refused, item)
+    assert (len(rows(store)), store.contents().unreadable_files, store.unreadable()) == (1, 0, [])
 
 
 def test_a_changed_store_is_not_believed(tmp_path: Path) -> None:

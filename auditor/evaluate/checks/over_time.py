@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from auditor.activity.calls import ROOT_CALL, SIGN_INS, sources_of_call, sources_of_kind
+from auditor.activity.calls import ROOT_CALL, SIGN_INS, sources_of_call, sources_of_kind, without_version
 from auditor.activity.effects import Effect
 from auditor.base.period import parse_time
 from auditor.evaluate.checks import selectors
@@ -73,7 +73,7 @@ def _wanted_calls(names: Iterable[Any], about: Callable[[Row], bool] = lambda _:
     by_name = {str(name): sources_of_call(str(name)) for name in names}
 
     def fits(row: Row) -> bool:
-        sources = by_name.get(row["event_name"])
+        sources = by_name.get(_call(row))
         if sources is None or optional_text(row, "effect") == Effect.HARMLESS:
             return False
         return optional_text(row, "event_source") in {"", *sources} and about(row)
@@ -84,6 +84,10 @@ def _wanted_calls(names: Iterable[Any], about: Callable[[Row], bool] = lambda _:
         unknown=tuple(name for name, sources in by_name.items() if not sources),
         names=tuple(by_name),
     )
+
+
+def _call(row: Row) -> str:
+    return without_version(text(row, "event_name"))
 
 
 def _wanted_kinds(names: Iterable[Any], about: Callable[[Row], bool] = lambda _: True) -> _Wanted:
@@ -190,7 +194,7 @@ def bucket_unchanged(subject: Subject) -> Verdict:
     def about(row: Row) -> bool:
         """Calls on the whole account, and on access points whose bucket is not named, may mean the bucket."""
         named = {bucket, ""} & set(optional_text(row, "resource").replace(":::", "/").split("/"))
-        return bool(named) or row["event_name"] in _PERHAPS_ANY_BUCKET
+        return bool(named) or _call(row) in _PERHAPS_ANY_BUCKET
 
     criterion = "nobody changed the protection of the bucket"
     verdict = _of_trail(subject, criterion, about)
@@ -232,17 +236,26 @@ def calls_absent(subject: Subject) -> Verdict:
 
     def about(row: Row) -> bool:
         """What happens to log groups that no trail delivers to weakens no alarm on what people do."""
-        return row["kind"] != "log_group_changed" or not groups or optional_text(row, "resource") in {"", *groups}
+        if row["kind"] != "log_group_changed" or not groups:
+            return True
+        return _log_group(optional_text(row, "resource"), optional_text(row, "region")) in groups
 
     wanted = _wanted_calls(listed(subject.parameters, "calls"), about)
     return _in_account(subject, wanted, "none of the calls in question weakened anything")
 
 
-def _log_groups(view: View) -> frozenset[str]:
-    """Return the names and ARNs of the log groups that trails deliver to."""
+def _log_groups(view: View) -> frozenset[tuple[str, str]]:
+    """Return Region and name of the log groups that trails deliver to, and what stands for one that is not told."""
     items, _ = listed_trails(view)
-    arns = {optional_text(item, "CloudWatchLogsLogGroupArn").removesuffix(":*") for item in items} - {""}
-    return frozenset(arns | {arn.partition(":log-group:")[2] for arn in arns})
+    arns = {optional_text(item, "CloudWatchLogsLogGroupArn") for item in items} - {""}
+    known = {_log_group(arn, "") for arn in arns}
+    return frozenset(known | {(region, "") for region, _ in known} | {("", name) for _, name in known})
+
+
+def _log_group(told: str, region: str) -> tuple[str, str]:
+    """Return Region and name of a log group told by ARN, or by the name that it has in a Region."""
+    head, found, name = told.removesuffix(":*").partition(":log-group:")
+    return (head.split(":")[3] if head.count(":") > 2 else region, name) if found else (region, told)  # noqa: PLR2004
 
 
 def kinds_absent(subject: Subject) -> Verdict:
@@ -350,11 +363,11 @@ def _sets(row: Row) -> str:
 
 def _replaced(row: Row, rows: Sequence[Row]) -> bool:
     """Tell whether a stack took targets off a rule that it had given others at the same time."""
-    if row["event_name"] != "RemoveTargets" or not optional_text(row, "service").startswith("cloudformation."):
+    if _call(row) != "RemoveTargets" or not optional_text(row, "service").startswith("cloudformation."):
         return False
     rule, at = optional_text(row, "resource"), parse_time(text(row, "event_time"))
     return any(
-        other["event_name"] == "PutTargets"
+        _call(other) == "PutTargets"
         and text(other, "outcome") == "Success"
         and rule
         and optional_text(other, "resource") == rule

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from auditor.activity.calls import CALLS
+from auditor.activity.effects import NEVER
 from auditor.model import State, TestType
 from tests.evaluate.checks.worlds import (
     ALL_EVENTS,
@@ -473,3 +475,42 @@ def test_whoever_says_that_there_is_none_has_looked_in_every_enabled_region(name
     result = enabled(world, HOME, FAR, "ap-south-1").judge(name)
     assert result.state is State.NOT_ASSESSED
     assert "ap-south-1" in reasons(result)
+
+
+@pytest.mark.parametrize("control", ["trail-logging-uninterrupted", "trail-configuration-unchanged"])
+@pytest.mark.parametrize("name", ["StopLogging", "StopLogging20131101", "StopLogging20131101v2"])
+def test_an_api_version_behind_a_name_hides_no_call(control: str, name: str) -> None:
+    assert verified(event(name)).judge(control).state is State.FAIL
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"resource": "trail"}, State.FAIL),
+        ({"resource": f"arn:aws:logs:{HOME}:{ACCOUNT}:log-group:trail"}, State.FAIL),
+        ({"resource": f"arn:aws:logs:{HOME}:{ACCOUNT}:log-group:trail", "region": FAR}, State.FAIL),
+        ({"resource": ""}, State.FAIL),
+        ({"resource": "trail", "region": ""}, State.FAIL),
+        ({"resource": "trail", "region": FAR}, State.PASS),
+        ({"resource": "", "region": FAR}, State.PASS),
+        ({"resource": f"arn:aws:logs:{FAR}:{ACCOUNT}:log-group:trail"}, State.PASS),
+        ({"resource": "other"}, State.PASS),
+    ],
+)
+def test_a_log_group_of_that_name_in_another_region_is_another(fields: dict[str, str], expected: State) -> None:
+    row = event("DeleteLogGroup", kind="log_group_changed", **fields)
+    assert verified(row).judge("alarms-unweakened").state is expected
+
+
+WATCHED = {
+    "alarms-unweakened": {"alarm_changed", "notice_removed"},
+    "detection-uninterrupted": {"config_changed", "detection_changed", "flow_logs_deleted"},
+    "trail-configuration-unchanged": {"trail_changed"},
+}
+
+
+@pytest.mark.parametrize("control", WATCHED)
+def test_every_call_that_can_weaken_is_among_those_a_control_asks_for(control: str) -> None:
+    asked = set(catalog().controls[control].parameters["calls"])
+    known = {call.name for call in CALLS.values() if call.kind in WATCHED[control] and call.judge is not NEVER}
+    assert known <= asked
