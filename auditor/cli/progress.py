@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 
 import click
 
@@ -20,13 +21,59 @@ def progress(*, silent: bool, verbose: bool = False) -> Iterator[Progress]:
     """Give a progress function that fits where stderr goes; a verbose one tells each step with its time."""
     if silent:
         yield quiet
-    elif verbose:
+        return
+    with _shown(verbose=verbose) as show, _Patience(show) as patient:
+        yield patient
+
+
+@contextmanager
+def _shown(*, verbose: bool) -> Iterator[Progress]:
+    if verbose:
         yield _Steps()
     elif sys.stderr.isatty():
         with _bars() as bars:
             yield bars
     else:
         yield _Lines()
+
+
+PATIENCE_SECONDS = 10
+"""Silence longer than this is explained: somebody may be looking at it."""
+
+
+class _Patience:
+    """Hands progress on, and says what is being waited for when nothing has happened for a while."""
+
+    def __init__(self, show: Progress) -> None:
+        self._show = show
+        self._last = ("the first answer", "")
+        self._since = time.monotonic()
+        self._over = Event()
+        self._watch = Thread(target=self._look, name="patience", daemon=True)
+
+    def __enter__(self) -> Progress:
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watch.join()
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Hand one step on."""
+        self._last, self._since = (stage, note), time.monotonic()
+        self._show(stage, done, total, note)
+
+    def _look(self) -> None:
+        told = 0
+        while not self._over.wait(1):
+            seconds = int(time.monotonic() - self._since)
+            if seconds < told:
+                told = 0
+            if seconds >= told + PATIENCE_SECONDS:
+                told = seconds
+                stage, note = self._last
+                click.echo(f"waiting: {stage}{f' ({note})' if note else ''}, {seconds} s", err=True)
 
 
 class _Lines:

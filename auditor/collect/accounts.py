@@ -40,6 +40,9 @@ HOME_REGIONS: Final[Mapping[str, str]] = {
 }
 """Partition -> Region where its account-wide services answer."""
 
+_IDENTITY_SECONDS: Final = 10
+"""How long STS may take to say who we are, in each attempt: it answers at once, or the way is blocked."""
+
 _SESSION_NAME: Final = "auditor"
 _ACCOUNT: Final = re.compile(r"\d{12}")
 _REGION: Final = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-\d{1,2}")
@@ -148,7 +151,7 @@ def identify(session: boto3.Session) -> Caller:
         CollectionError: there are no credentials, they are refused or expired, or the endpoint does not answer.
     """
     with _explained("ask sts:GetCallerIdentity who we are"):
-        answer = client(session, "sts", session.region_name).get_caller_identity()
+        answer = client(session, "sts", session.region_name, read_timeout=_IDENTITY_SECONDS).get_caller_identity()
     account, arn = str(answer.get("Account")), str(answer.get("Arn"))
     parts = arn.split(":")
     if not _ACCOUNT.fullmatch(account) or len(parts) < 6 or parts[0] != "arn":  # noqa: PLR2004 - fields of an ARN
@@ -321,7 +324,8 @@ def _explained(doing: str) -> Iterator[None]:
         ) from error
     except (KeyError, TypeError, AttributeError) as error:
         raise CollectionError(
-            f"cannot {doing}: the answer is none of AWS ({type(error).__name__})", hint=_UNREACHABLE
+            f"cannot {doing}: something answered that is not AWS, such as the login page of a network",
+            hint=_UNREACHABLE,
         ) from error
     except (BotoCoreError, ResponseParserError, ValueError) as error:
         name = type(error).__name__
@@ -372,6 +376,8 @@ def _hint_for_code(code: str) -> str:
         return _LOGIN
     if code in _REFUSED:
         return "the credentials are not valid here; check the profile, the partition and the clock"
+    if code.startswith("5") or "Unavailable" in code or "InternalFailure" in code:
+        return "the service, or a proxy in front of it, is not available; try again later"
     if "AccessDenied" in code:
         return "see `auditor policy` for the permissions a run needs; a role must also trust the caller"
     return ""

@@ -53,6 +53,7 @@ def collect_evidence(
     controls = catalog.controls_of(frameworks)
     started = request.now()
     log = CallLog()
+    progress("Identify the caller", 0, 0, f"sts in {config.region or 'the configured Region'}")
     caller = caller_of(config, log)
     redactor, limits = Redactor(request.salt, policy=redaction_of(config)), limits_of(config)
     caller = replace(caller, principal=redactor.text(caller.principal))

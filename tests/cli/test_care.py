@@ -5,10 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
+from auditor.cli.progress import progress
 from auditor.simulator import Simulator
 from tests.cli.test_compare import SAMPLE, answer
 
@@ -90,6 +93,52 @@ def test_commands_and_ids_are_completed(words: str, number: int, expected: str) 
         [sys.executable, "-m", "auditor"], env=environment, capture_output=True, text=True, check=False
     )
     assert expected in told.stdout
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    """Something that is not AWS: the login page of a network, or a proxy without a way on."""
+
+    status = 200
+
+    def do_POST(self) -> None:
+        body = b"<html>Log in to the hotel</html>"
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+@pytest.mark.parametrize(("status", "words"), [(200, "not AWS"), (503, "503")])
+def test_what_is_not_aws_is_told_in_one_message(
+    nowhere: Path, status: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = type("Handler", (_Elsewhere,), {"status": status})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+            "AWS_ACCESS_KEY_ID": "a",
+            "AWS_SECRET_ACCESS_KEY": "b",
+            "AWS_MAX_ATTEMPTS": "1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        code, _, err = answer(capsys, "run", "--control", "iam-root-mfa")
+        server.shutdown()
+    assert code == 5
+    assert words in err
+    assert "Error" not in err
+    assert "hint:" in err
+
+
+def test_silence_is_explained(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("auditor.cli.progress.PATIENCE_SECONDS", 1)
+    with progress(silent=False) as show:
+        show("Collect", 0, 10, "sts in us-east-1")
+        Event().wait(2.5)
+    assert "waiting: Collect (sts in us-east-1), " in capsys.readouterr().err
 
 
 def test_a_reader_that_goes_away_is_no_failed_control() -> None:
