@@ -118,6 +118,14 @@ class Config(BaseModel):
     skip: list[Literal["trail", "events", "truth"]] = []
     out: str = "reports"
     securityhub_import: Annotated[bool, Field(description="Send the findings to Security Hub; this writes.")] = False
+    upload: Annotated[str, Field(description="Put the pack into a bucket, s3://BUCKET/PREFIX; this writes.")] = ""
+    object_lock_days: Annotated[
+        int | None,
+        Field(ge=1, le=36500, strict=True, description="Lock of each uploaded object; default: the bucket's."),
+    ] = None
+    object_lock_mode: Annotated[
+        Literal["", "GOVERNANCE", "COMPLIANCE"], Field(description="Of that lock; default: GOVERNANCE.")
+    ] = ""
     zip: Annotated[bool, Field(description="Write the pack as one zip as well, beside it.")] = False
     formats: Annotated[list[Format], Field(description="The pages, and exports of the results.")] = [
         "pdf",
@@ -172,6 +180,7 @@ _OPTIONS = {
     "frameworks": "framework",
     "imports": "import",
     "limits.concurrency": "concurrency",
+    "object_lock_mode": "mode",
     "sampling.seed": "seed",
     "sampling.size": "sample",
 }

@@ -29,6 +29,7 @@ _COMMANDS = {
     "render": ("auditor.cli.rooms:render", "Judge collected evidence, render its pages and seal the pack."),
     "seal": ("auditor.cli.seal:seal", "Sign a pack, with a time stamp if asked for."),
     "verify": ("auditor.cli.seal:verify", "Check somebody's pack offline."),
+    "upload": ("auditor.cli.audit:upload", "Put a finished pack into a bucket."),
     "diff": ("auditor.cli.compare:diff", "Say what changed between two packs."),
     "history": ("auditor.cli.history:history", "Show all packs by account and month; say which is missing."),
     "doctor": ("auditor.cli.doctor:doctor", "Look at everything a run needs, before a run."),

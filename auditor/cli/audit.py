@@ -26,6 +26,8 @@ from auditor.cli.options import (
     with_frameworks,
     with_gate,
     with_imports,
+    with_lock,
+    with_upload,
     with_zip,
 )
 from auditor.cli.telling import causes_of_gaps, failing_document, tell_code, tell_period, tell_results
@@ -35,6 +37,7 @@ from auditor.pack.outcome import headline
 if TYPE_CHECKING:
     from auditor.deliver.securityhub import Import
     from auditor.run import Finished, Request
+    from auditor.run.uploading import Uploaded
     from auditor.seal.manifest import Tool
     from auditor.seal.pack import Sealing
 
@@ -53,8 +56,9 @@ _MOST_REFUSED = 10
     "--securityhub-import",
     is_flag=True,
     default=None,
-    help="Send the findings to AWS Security Hub: the one option that writes; see auditor policy --securityhub-import.",
+    help="Send the findings to AWS Security Hub, which writes; see auditor policy --securityhub-import.",
 )
+@with_upload
 @what_to_judge
 def run(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
     """Audit one AWS account, write an evidence pack and answer with the exit code.
@@ -100,6 +104,8 @@ def audit_and_tell(
         tell_missing_stamp(finished.pack)
     if finished.imported is not None:
         _tell_import(finished.imported, quiet=as_json)
+    if finished.uploaded is not None:
+        tell_upload(finished.uploaded, quiet=as_json)
     if as_json:
         echo_json(_document(finished, request))
     else:
@@ -125,6 +131,7 @@ def _document(finished: "Finished", request: "Request") -> dict[str, Any]:
         "zip": str(finished.zip) if finished.zip else None,
         "baseline": finished.gate.document() if finished.gate else None,
         "securityhub_import": finished.imported.document() if finished.imported else None,
+        "upload": finished.uploaded.document() if finished.uploaded else None,
     }
 
 
@@ -152,6 +159,60 @@ def _tell_import(imported: "Import", *, quiet: bool) -> None:
         click.echo(printable(f"auditor: Security Hub did not take {where}: {item.code}: {item.message}"), err=True)
     if (more := len(imported.refused) - _MOST_REFUSED) > 0:
         click.echo(f"auditor: nor {more} more; all stand in results/securityhub-import.json", err=True)
+
+
+def tell_upload(uploaded: "Uploaded", *, quiet: bool) -> None:
+    """Say what is in the bucket, and on stderr why something is not."""
+    new, total = sum(item.new for item in uploaded.objects), len(uploaded.objects)
+    if not quiet:
+        click.echo(printable(f"{'upload':<12} {uploaded.place}: {new} files put, {total - new} there already"))
+        click.echo(printable(f"{'record':<12} {uploaded.record}"))
+    if uploaded.error:
+        click.echo(printable(f"auditor: the upload is not complete: {uploaded.error}"), err=True)
+
+
+@click.command()
+@click.argument("pack", type=click.Path(path_type=Path))
+@click.argument("place", metavar="s3://BUCKET/PREFIX")
+@with_lock
+@click.option("--profile", metavar="NAME", help="Profile of the AWS configuration.")
+@click.option("--region", metavar="REGION", help="The bucket's Region; default: the configured one.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def upload(
+    pack: Path,
+    place: str,
+    *,
+    object_lock_days: int | None,
+    object_lock_mode: str | None,
+    profile: str | None,
+    region: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    r"""Put a finished pack into a bucket, or finish an upload that was cut off: what is there stays as it is.
+
+    Each file goes with its SHA-256 and over nothing, the manifest last; S3 is asked afterwards what it holds. A record
+    is kept beside the pack. Answers 0 when everything is there, 5 when not.
+
+    \b
+    auditor upload reports/111122223333/2026-10/PACK s3://evidence-packs/aws
+    """
+    from auditor.cli.progress import progress
+    from auditor.run.uploading import destination_of, upload_again
+
+    given = {"upload": place, "object_lock_days": object_lock_days, "object_lock_mode": object_lock_mode}
+    config = config_of({**given, "profile": profile, "region": region, "config_file": Path(os.devnull)})
+    where = destination_of(config)
+    if where is None:
+        raise UsageError("the place is empty", hint="such as s3://evidence-packs/aws")
+    with progress(silent=quiet or as_json) as show:
+        uploaded = upload_again(pack, where, config, lambda done, total: show("Upload", done, total))
+    code = 5 if uploaded.error else 0
+    tell_upload(uploaded, quiet=as_json)
+    if as_json:
+        echo_json({"schema": "auditor.upload-answer/1", "exit_code": code, "pack": str(pack), **uploaded.document()})
+    return code
 
 
 def _sealing(config: Config) -> "Sealing | None":

@@ -98,6 +98,32 @@ def with_imports(command: _Command) -> _Command:
     )(command)
 
 
+def with_upload(command: _Command) -> _Command:
+    """Add the options that put a pack into a bucket."""
+    return _chain(
+        click.option("--upload", metavar="s3://BUCKET/PREFIX", help="Put the pack there; see auditor policy --upload."),
+        with_lock,
+    )(command)
+
+
+def with_lock(command: _Command) -> _Command:
+    """Add the options that lock what is uploaded."""
+    return _chain(
+        click.option(
+            "--object-lock-days",
+            type=click.IntRange(1, 36500),
+            metavar="N",
+            help="Lock each uploaded object so long; default: what the bucket does by itself.",
+        ),
+        click.option(
+            "--mode",
+            "object_lock_mode",
+            type=click.Choice(["GOVERNANCE", "COMPLIANCE"]),
+            help="Of that lock; COMPLIANCE cannot be ended by anybody. Default: GOVERNANCE.",
+        ),
+    )(command)
+
+
 def with_sampling(command: _Command) -> _Command:
     """Add the options that ask for a sample."""
     return _chain(

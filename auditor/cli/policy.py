@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 @click.option("--partition", default="aws", show_default=True, help="aws, aws-cn, aws-us-gov ...")
 @click.option("--for-account", metavar="ID", default="*", help="Narrow resources to an account; default: any.")
 @click.option("--trail-bucket", "buckets", multiple=True, metavar="NAME", help="Bucket of a trail; default: any.")
-@click.option("--kms-key", "keys", multiple=True, metavar="ARN", help="Key that encrypts a trail's files; repeatable.")
+@click.option(
+    "--kms-key", "keys", multiple=True, metavar="ARN", help="Key that encrypts trails' files, or packs; repeatable."
+)
 @click.option(
     "--securityhub-import", "for_import", is_flag=True, help="Print what run --securityhub-import needs more."
 )
+@click.option("--upload", metavar="s3://BUCKET/PREFIX", help="Print what run --upload needs more, on that bucket.")
 @click.option("--check", is_flag=True, help="Ask AWS what the caller may not do, and what that costs.")
 @click.option("--profile", metavar="NAME", help="With --check: profile of the AWS configuration.")
 @click.option("--region", metavar="REGION", help="With --check: the Region to ask.")
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--role-name", metavar="NAME", help="With --check: role to assume in that account.")
 @click.option("--config", "config_file", type=click.Path(), help="Settings; default auditor.yaml.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def command(*, check: bool, for_import: bool, as_json: bool, **given: Any) -> int:
+def command(*, check: bool, for_import: bool, upload: str | None, as_json: bool, **given: Any) -> int:
     """Print the least-privilege IAM policy for a run, or check it against what the caller may do.
 
     Without --framework and --control, the policy covers the whole catalogue.
@@ -47,6 +50,8 @@ def command(*, check: bool, for_import: bool, as_json: bool, **given: Any) -> in
 
     if for_import:
         return _print_import(given, as_json=as_json)
+    if upload is not None:
+        return _print_upload(upload, given, as_json=as_json)
     if given["config_file"] is not None:
         given["config_file"] = Path(given["config_file"])
     config = config_of(given)
@@ -90,9 +95,19 @@ def _print_import(given: Mapping[str, Any], *, as_json: bool) -> int:
     """Print the policy of the one call that writes; nothing of it is in the policy of a run."""
     from auditor.deliver.securityhub import policy
 
-    document = policy(given["partition"], given["for_account"])
+    return _print_writing(policy(given["partition"], given["for_account"]), as_json=as_json)
+
+
+def _print_upload(place: str, given: Mapping[str, Any], *, as_json: bool) -> int:
+    """Print the policy of an upload."""
+    from auditor.deliver.upload import policy
+
+    return _print_writing(policy(given["partition"], place, kms_keys=tuple(given["keys"])), as_json=as_json)
+
+
+def _print_writing(document: Mapping[str, Any], *, as_json: bool) -> int:
     if as_json:
-        echo_json({"exit_code": 0, "policies": [document]})
+        echo_json({"exit_code": 0, "policies": [dict(document)]})
     else:
         click.echo(json.dumps(document, indent=2))
     return 0

@@ -21,6 +21,7 @@ from auditor.run.keeping import clear_up, kept_when_broken
 from auditor.run.publishing import complete, complete_in_place, leavings, presentation_of, settle
 from auditor.run.replaying import replay
 from auditor.run.request import Finished, Progress, Request
+from auditor.run.uploading import destination_of, upload_pack
 from auditor.seal.archive import pack_zip
 
 __all__ = [
@@ -43,7 +44,7 @@ __all__ = [
 
 
 NOT_DELIVERED = 5
-"""Exit code when Security Hub did not take all findings; the pack is finished all the same."""
+"""Exit code when Security Hub or a bucket did not take everything; the pack is finished all the same."""
 
 
 def audit(request: Request, progress: Progress) -> Finished:
@@ -60,6 +61,7 @@ def audit(request: Request, progress: Progress) -> Finished:
     rules = load_rules(config)
     baseline = open_baseline(config, request.as_of)
     presentation_of(config, request.sealing)
+    where = destination_of(config)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
     imported: list[Import] = []
 
@@ -90,6 +92,12 @@ def audit(request: Request, progress: Progress) -> Finished:
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow, known=gate.known if gate else ())
     if any(outcome.refused for outcome in imported):
         code = NOT_DELIVERED
+    uploaded = None
+    if where is not None:
+        uploaded = upload_pack(
+            pack, where, config, now=request.now, show=lambda done, total: progress("Upload", done, total)
+        )
+        code = NOT_DELIVERED if uploaded.error else code
     return Finished(
         pack,
         results,
@@ -100,4 +108,5 @@ def audit(request: Request, progress: Progress) -> Finished:
         gate,
         manifest.pack_id,
         left_out,
+        uploaded,
     )

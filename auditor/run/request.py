@@ -13,6 +13,7 @@ from auditor.config import Config
 from auditor.deliver.securityhub import Import
 from auditor.model import Results
 from auditor.pack.baseline import Gate
+from auditor.run.uploading import Uploaded
 from auditor.seal.manifest import Tool
 from auditor.seal.pack import Sealing
 
@@ -66,6 +67,7 @@ class Finished:
         gate: what changed since the baseline; None without one.
         pack_id: as the manifest states it.
         left_out: what this machine could not make, and why.
+        uploaded: what came of the upload; None when it was not asked for.
     """
 
     pack: Path
@@ -77,3 +79,4 @@ class Finished:
     gate: Gate | None = None
     pack_id: str = ""
     left_out: str = ""
+    uploaded: Uploaded | None = None

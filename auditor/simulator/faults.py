@@ -32,6 +32,9 @@ KINDS: Final = (
     "unknown-fields",
     "missing-fields",
     "slow",
+    "conflict",
+    "damaged-upload",
+    "lost-lock",
 )
 """The fault kinds, as :meth:`auditor.simulator.Simulator.fault` takes them."""
 
@@ -230,6 +233,24 @@ def _slow(call: Call, fault: Fault, proceed: Callable[[Call], Answer]) -> Answer
     return answer
 
 
+def _conflict(call: Call, _fault: Fault, _proceed: Callable[[Call], Answer]) -> Answer:
+    """What S3 says of a conditional write while another one is under way."""
+    message = "The conditional request cannot succeed due to a conflicting operation against this resource."
+    return calls.refusal(call, "ConditionalRequestConflict", message, 409)
+
+
+def _damaged_upload(call: Call, _fault: Fault, proceed: Callable[[Call], Answer]) -> Answer:
+    """One byte of what is uploaded changes on its way."""
+    body = bytes([call.request.body[0] ^ 1]) + call.request.body[1:] if call.request.body else b"x"
+    return proceed(replace(call, request=replace(call.request, body=body), _parameters=None))
+
+
+def _lost_lock(call: Call, _fault: Fault, proceed: Callable[[Call], Answer]) -> Answer:
+    """The object is stored without the lock that came with it."""
+    kept = {name: text for name, text in call.request.headers.items() if not name.startswith("x-amz-object-lock-")}
+    return proceed(replace(call, request=replace(call.request, headers=kept), _parameters=None))
+
+
 # ---------------------------------------------------------------------------------- answers that are changed inside
 
 _LOST_TOKEN: Final = "simulator-second-page"  # noqa: S105 - a page marker
@@ -373,4 +394,7 @@ _STRIKES: Final[dict[str, Strike]] = {
     "unknown-fields": _unknown_fields,
     "missing-fields": _missing_fields,
     "slow": _slow,
+    "conflict": _conflict,
+    "damaged-upload": _damaged_upload,
+    "lost-lock": _lost_lock,
 }

@@ -1,5 +1,7 @@
 """S3 beyond moto: the defaults that every bucket has had since 2023, bucket Regions, MFA delete."""
 
+import base64
+import hashlib
 from typing import Any
 
 from auditor.simulator.app import Application, Refused
@@ -12,11 +14,19 @@ def install(application: Application, state: State) -> None:
     application.overlay |= {
         "s3:GetBucketEncryption": lambda call: _encryption(application, call),
         "s3:GetBucketOwnershipControls": lambda call: _ownership(application, call),
+        "s3:PutObject": _arrived_whole,
     }
     application.amendments |= {
         "s3:ListBuckets": lambda _call, output: _own_buckets(application, output, state),
         "s3:GetBucketVersioning": lambda call, output: _mfa_delete(call, output, state),
     }
+
+
+def _arrived_whole(call: Call) -> None:
+    """Refuse a body that does not have the SHA-256 that came with it; moto stores both as they are."""
+    stated = call.request.headers.get("x-amz-checksum-sha256", "")
+    if stated and base64.b64encode(hashlib.sha256(call.request.body).digest()).decode() != stated:
+        raise Refused("BadDigest", "The SHA256 you specified did not match the calculated checksum.")
 
 
 def _encryption(application: Application, call: Call) -> dict[str, Any]:
