@@ -31,6 +31,7 @@ _COMMANDS = {
     "verify": ("auditor.cli.seal:verify", "Check somebody's pack offline."),
     "upload": ("auditor.cli.audit:upload", "Put a finished pack into a bucket."),
     "diff": ("auditor.cli.compare:diff", "Say what changed between two packs."),
+    "remediate": ("auditor.cli.remediate:remediate", "Write the changes that close a pack's findings; apply none."),
     "history": ("auditor.cli.history:history", "Show all packs by account and month; say which is missing."),
     "doctor": ("auditor.cli.doctor:doctor", "Look at everything a run needs, before a run."),
     "keygen": ("auditor.cli.seal:keygen", "Make a self-signed signing identity."),

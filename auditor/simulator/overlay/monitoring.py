@@ -20,6 +20,7 @@ MOST_EVENTS: Final = 50
 def install(application: Application, state: State) -> None:
     """Add the monitoring services' overlay."""
     application.overlay |= {
+        "logs:PutMetricFilter": lambda call: _replace_filter(application, call),
         "logs:TestMetricFilter": _test_metric_filter,
         "cloudwatch:PutCompositeAlarm": lambda call: _put_composite_alarm(application, call, state),
         "cloudwatch:PutAlarmMuteRule": lambda call: _put_mute_rule(application, call, state),
@@ -135,6 +136,15 @@ def _log_groups(application: Application, call: Call, output: dict[str, Any]) ->
         group.setdefault("logGroupClass", "STANDARD")
         group["logGroupArn"] = group["arn"].removesuffix(":*")
     return output
+
+
+def _replace_filter(application: Application, call: Call) -> None:
+    """A filter of the same name is replaced; moto would keep both. The rest is moto's."""
+    from moto.logs.models import logs_backends
+
+    held = logs_backends[application.account][call.region].filters.metric_filters
+    asked = (call.parameters.get("logGroupName"), call.parameters.get("filterName"))
+    held[:] = [item for item in held if (item["logGroupName"], item["filterName"]) != asked]
 
 
 def _metric_filters(application: Application, call: Call, output: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,43 @@
+"""``auditor remediate``."""
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from auditor.cli import echo_json, printable
+from auditor.cli.options import in_parts
+
+_FORMS = ("cli",)
+
+
+@click.command()
+@click.argument("pack", type=click.Path(path_type=Path))
+@click.option("--control", "controls", multiple=True, metavar="ID", help="Only this control; several, or with commas.")
+@click.option("--to", "form", type=click.Choice(_FORMS), required=True, help="What the changes are written as.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A folder that is not there yet."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def remediate(pack: Path, controls: tuple[str, ...], form: str, out: Path, *, as_json: bool) -> int:
+    r"""Write the smallest changes that close a pack's findings, as files to review. Nothing is ever applied.
+
+    The pack, a folder or a zip, is verified first. README.md in DIR says for each change what is there already, the
+    order, side effects, cost and how it is undone.
+
+    \b
+    auditor remediate reports/111122223333/2026-10/A --to cli --out remedies
+    """
+    from auditor.remedy.files import Form
+    from auditor.remedy.guide import document
+    from auditor.run.remediating import remediate as write
+
+    proposal = write(pack, out, Form(form), in_parts(controls))
+    if as_json:
+        echo_json({"exit_code": 0, "out": str(out), **document(proposal)})
+        return 0
+    click.echo(printable(f"{len(proposal.remedies)} remedies written to {out}; read {out / 'README.md'} first"))
+    without = Counter((item.finding.control, item.why) for item in proposal.left)
+    for (control, why), number in without.items():
+        click.echo(printable(f"  no remedy: {control} ({number}): {why}"))
+    return 0

@@ -1,0 +1,223 @@
+"""Remedies for the way from an event to a person: filters, metrics, alarms, topics, subscribers."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from auditor.remedy.change import Asked, Finding, Remedy, Stage, Step
+from auditor.remedy.known import Known, Unknown
+from auditor.remedy.plans.filters import patterns
+from auditor.remedy.plans.trails import group_of, trail_of
+
+MONITORS: Final = tuple(
+    f"monitor-{name}"
+    for name in (
+        "unauthorized-api-calls",
+        "console-signin-no-mfa",
+        "root-usage",
+        "iam-policy-changes",
+        "cloudtrail-changes",
+        "console-auth-failures",
+        "kms-key-disable-or-delete",
+        "s3-bucket-policy-changes",
+        "config-changes",
+        "security-group-changes",
+        "nacl-changes",
+        "network-gateway-changes",
+        "route-table-changes",
+        "vpc-changes",
+        "organizations-changes",
+        "transit-gateway-changes",
+        "s3-bucket-deletion",
+        "lambda-changes",
+        "threat-detection-changes",
+        "alarm-changes",
+    )
+)
+NAMESPACE: Final = "Auditor"
+TOPIC: Final = "auditor-alarms"
+_EMAIL: Final = Asked("ALARM_EMAIL", "the address that alarms are sent to, better a list than a person")
+_COMPOSITE_FIELDS: Final = (
+    "AlarmName",
+    "AlarmDescription",
+    "AlarmRule",
+    "ActionsEnabled",
+    "AlarmActions",
+    "OKActions",
+    "InsufficientDataActions",
+    "ActionsSuppressor",
+    "ActionsSuppressorWaitPeriod",
+    "ActionsSuppressorExtensionPeriod",
+)
+_ALARMS: Final = "cloudwatch:DescribeAlarms"
+
+
+def monitor(finding: Finding, known: Known) -> Remedy:
+    """Add filters beside those that are there, one metric, one alarm, and a topic that somebody hears."""
+    trail = trail_of(known)
+    group, before = group_of(known, trail)
+    name = f"auditor-{finding.control.removeprefix('monitor-')}"
+    topic, heard = _topic(known, trail.home)
+    wanted = patterns(finding.control, finding.parameters)
+    filters = [
+        Step(
+            Stage.FILTER,
+            "the filter that benchmarks print" if number == 1 else "a second filter for what the first one leaves out",
+            "logs",
+            "PutMetricFilter",
+            trail.home,
+            {
+                "logGroupName": group,
+                "filterName": name if number == 1 else f"{name}-{number}",
+                "filterPattern": pattern,
+                "metricTransformations": [
+                    {"metricName": name, "metricNamespace": NAMESPACE, "metricValue": "1", "defaultValue": 0}
+                ],
+            },
+        )
+        for number, pattern in enumerate(wanted, 1)
+    ]
+    alarm = Step(
+        Stage.ALARM,
+        f"tell {topic} at the first event",
+        "cloudwatch",
+        "PutMetricAlarm",
+        trail.home,
+        {
+            "AlarmName": name,
+            "AlarmDescription": f"{finding.title} ({finding.control})",
+            "ActionsEnabled": True,
+            "AlarmActions": [topic],
+            "MetricName": name,
+            "Namespace": NAMESPACE,
+            "Statistic": "Sum",
+            "Period": 300,
+            "EvaluationPeriods": 1,
+            "Threshold": 1,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "TreatMissingData": "notBreaching",
+        },
+    )
+    undo = [
+        Step(Stage.ALARM, "no such alarm", "cloudwatch", "DeleteAlarms", trail.home, {"AlarmNames": [name]}),
+        *(
+            Step(
+                Stage.FILTER,
+                "no such filter",
+                "logs",
+                "DeleteMetricFilter",
+                trail.home,
+                {"logGroupName": group, "filterName": step.parameters["filterName"]},
+            )
+            for step in filters
+        ),
+    ]
+    return Remedy(
+        finding,
+        f"The log group {group} of the trail {trail.name}; filters and alarms that are there stay.",
+        (*trail.steps, *before, *filters, *heard, alarm),
+        tuple(undo),
+        _noise(finding.control),
+        f"{0.30 + 0.10:.2f} USD: a metric 0.30, an alarm 0.10",
+        person="The subscription waits until somebody opens the link in the mail." if heard else "",
+    )
+
+
+def _noise(control: str) -> str:
+    if control != "monitor-unauthorized-api-calls":
+        return "The subscribers get a message for each hit."
+    return (
+        "Noisy: AWS Config (HeadBucket), Systems Manager and scanners are refused every day. To quiet it, leave out "
+        "single callers by `$.sourceIPAddress` or `$.userIdentity.arn` and try the text with `auditor pattern check`, "
+        "which says what is then missed; with a higher threshold keep the statistic Sum."
+    )
+
+
+def _topic(known: Known, region: str) -> tuple[str, list[Step]]:
+    """Return a topic with a confirmed subscriber in a Region: one that alarms use, or a new one with what makes it."""
+    used = {
+        str(action)
+        for page in known.pages(_ALARMS, region)
+        for kind in ("MetricAlarms", "CompositeAlarms")
+        for alarm in page.get(kind) or ()
+        for action in alarm.get("AlarmActions") or ()
+    }
+    heard = sorted(arn for arn in used if f":sns:{region}:{known.account}:" in arn and _has_audience(known, arn))
+    if heard:
+        return heard[0], []
+    arn = known.arn("sns", region, TOPIC)
+    return arn, [
+        Step(Stage.TOPIC, f"the topic {TOPIC}", "sns", "CreateTopic", region, {"Name": TOPIC}),
+        _subscribe(arn, region),
+    ]
+
+
+def _subscribe(topic: str, region: str) -> Step:
+    return Step(
+        Stage.SUBSCRIPTION,
+        "somebody who hears of it; the address has to be confirmed by mail",
+        "sns",
+        "Subscribe",
+        region,
+        {"TopicArn": topic, "Protocol": "email", "Endpoint": _EMAIL},
+    )
+
+
+def _has_audience(known: Known, topic: str) -> bool:
+    try:
+        found = known.items("sns:ListSubscriptionsByTopic", "Subscriptions", "", TopicArn=topic)
+    except Unknown:
+        return False
+    return any(str(item.get("SubscriptionArn")).startswith("arn:") for item in found)
+
+
+def audience(finding: Finding, known: Known) -> Remedy:
+    """Subscribe somebody to a topic that alarms notify."""
+    topic = finding.resource
+    if f":sns:{finding.region}:{known.account}:" not in topic:
+        raise Unknown(f"the topic {topic} belongs to another account; the change has to be made there")
+    return Remedy(
+        finding,
+        "The topic is there; nobody has confirmed a subscription.",
+        (_subscribe(topic, finding.region),),
+        (),
+        "None.",
+        "2.00 USD for each 100,000 mails",
+        person="The subscription waits until somebody opens the link in the mail.",
+        undo_words="`aws sns unsubscribe` with the ARN of the subscription.",
+        alternatives="If a subscription waits already, opening its link closes the finding.",
+    )
+
+
+def composite(finding: Finding, known: Known) -> Remedy:
+    """Give a composite alarm an action that somebody hears; everything else of it stays."""
+    item = _composite(finding, known)
+    before = {name: item[name] for name in _COMPOSITE_FIELDS if item.get(name) not in (None, "", [])}
+    topic, heard = _topic(known, finding.region)
+    actions = list(dict.fromkeys([*(item.get("AlarmActions") or ()), topic]))
+    step = Step(
+        Stage.ALARM,
+        f"the composite alarm tells {topic}",
+        "cloudwatch",
+        "PutCompositeAlarm",
+        finding.region,
+        {**before, "ActionsEnabled": True, "AlarmActions": actions},
+    )
+    undo = Step(Stage.ALARM, "as it was", "cloudwatch", "PutCompositeAlarm", finding.region, before)
+    return Remedy(
+        finding,
+        f"The composite alarm {item.get('AlarmName')}.",
+        (*heard, step),
+        (undo,),
+        "The subscribers get a message when it goes off.",
+        "0.50 USD, as before",
+        person="The subscription waits until somebody opens the link in the mail." if heard else "",
+    )
+
+
+def _composite(finding: Finding, known: Known) -> Mapping[str, Any]:
+    for page in known.pages(_ALARMS, finding.region):
+        for item in page.get("CompositeAlarms") or ():
+            if finding.resource in (item.get("AlarmArn"), item.get("AlarmName")):
+                found: Mapping[str, Any] = item
+                return found
+    raise Unknown(f"the pack does not show the composite alarm {finding.resource}")

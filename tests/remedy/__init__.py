@@ -1,0 +1,1 @@
+"""Tests of remedies: written, run against a simulated AWS, audited again."""

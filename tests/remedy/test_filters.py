@@ -1,0 +1,31 @@
+"""The proposed filters meet their controls by meaning, and the printed ones stay as they are printed."""
+
+import pytest
+
+from auditor.remedy.plans.alarms import MONITORS
+from auditor.remedy.plans.filters import LONGEST, patterns
+from tests.remedy.kit import catalog
+
+
+def test_every_monitoring_control_has_a_remedy() -> None:
+    asked = {name for name, item in catalog().controls.items() if item.check == "monitoring.detection_chain"}
+    assert asked <= set(MONITORS)
+
+
+@pytest.mark.parametrize("control", MONITORS)
+def test_no_filter_is_longer_than_it_may_be(control: str) -> None:
+    found = patterns(control, catalog().controls[control].parameters)
+    assert found
+    assert max(map(len, found)) <= LONGEST
+
+
+def test_the_text_that_security_hub_compares_stays_and_a_second_filter_adds_what_it_misses() -> None:
+    printed, more = patterns(
+        "monitor-security-group-changes", catalog().controls["monitor-security-group-changes"].parameters
+    )
+    assert printed == (
+        "{ ($.eventName = AuthorizeSecurityGroupIngress) || ($.eventName = AuthorizeSecurityGroupEgress) || "
+        "($.eventName = RevokeSecurityGroupIngress) || ($.eventName = RevokeSecurityGroupEgress) || "
+        "($.eventName = CreateSecurityGroup) || ($.eventName = DeleteSecurityGroup) }"
+    )
+    assert more == "{ $.eventName = ModifySecurityGroupRules }"
