@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from auditor.activity.fields import SHORT, Map, items, maps, member, text
+from auditor.activity.fields import SHORT, Map, items, maps, member, requested, text
 
 ADMIN_PORTS: Final = (22, 3389)
 """SSH and RDP: the ports the CIS benchmark asks about."""
@@ -71,6 +71,7 @@ class Change:
         removes_ids: rules by id.
         becomes: rules by id, with the form that they have from then on; no rule where that lets no wide network in.
         deletes: whether the group is gone.
+        untold: what of it the record does not tell, though it may open an administration port; empty for nothing.
     """
 
     group: str
@@ -79,6 +80,7 @@ class Change:
     removes_ids: tuple[str, ...] = ()
     becomes: tuple[tuple[str, tuple[Rule, ...]], ...] = ()
     deletes: bool = False
+    untold: str = ""
 
     @property
     def opens(self) -> tuple[Rule, ...]:
@@ -102,12 +104,8 @@ def _holds_everybody(rules: Iterable[Rule], port: int, version: int) -> bool:
 
 def change_of(record: Map) -> Change | None:
     """Return what a call of EC2 does to a security group's inbound rules; None where it does nothing."""
-    name, asked, answer = (
-        record.get("eventName"),
-        member(record, "requestParameters"),
-        member(record, "responseElements"),
-    )
-    match name:
+    asked, answer = requested(record), requested(record, "responseElements")
+    match record.get("eventName"):
         case "AuthorizeSecurityGroupIngress":
             return _authorized(asked, answer)
         case "RevokeSecurityGroupIngress":
@@ -129,27 +127,54 @@ def _authorized(asked: Map, answer: Map) -> Change:
     ]
     known = {rule for _, rule in made}
     made += [("", rule) for item in _permissions(asked) for rule in _rules(item) if rule not in known]
-    return Change(_group(asked, answer.get("securityGroupRuleSet")), tuple(made))
+    untold = _untold(asked) if asked or not made else ""
+    return Change(_group(asked, answer.get("securityGroupRuleSet")), tuple(made), untold=untold)
+
+
+def _untold(asked: Map) -> str:
+    """Say what a request leaves open: all of it where it is not there, and who stands in a prefix list."""
+    lists = [text(value) for item in _permissions(asked) if _may_reach(item) for value in _prefix_lists(item)]
+    named = ", ".join(dict.fromkeys(filter(None, lists)))
+    if not asked:
+        return "the request is not in the record"
+    return f"the record does not tell what stands in {named}" if named else ""
+
+
+def _may_reach(permission: Map) -> bool:
+    protocol = _protocol(permission.get("ipProtocol"))
+    first, last = _ports(permission, protocol)
+    nobody = ipaddress.ip_network("0.0.0.0/0")
+    return any(Rule(protocol, first, last, nobody).takes_in(port) for port in ADMIN_PORTS)
+
+
+def _prefix_lists(permission: Map) -> list[Any]:
+    return [item.get("prefixListId") for item in maps(permission.get("prefixListIds"))] + [
+        permission.get("prefixListId")
+    ]
 
 
 def _revoked(asked: Map, answer: Map) -> Change:
+    """EC2 may answer that it did nothing, or which rules it does not know: then only what it names as gone is gone."""
     gone = maps(answer.get("revokedSecurityGroupRuleSet"))
-    forms = frozenset(rule for item in [*_permissions(asked), *gone] for rule in _rules(item))
-    named = [*items(asked.get("securityGroupRuleIds")), *gone]
+    all_of_it = answer.get("_return") is not False and not maps(answer.get("unknownIpPermissionSet"))
+    meant = [*_permissions(asked), *gone] if all_of_it else gone
+    forms = frozenset(rule for item in meant for rule in _rules(item))
+    named = [*(items(asked.get("securityGroupRuleIds")) if all_of_it else ()), *gone]
     ids = tuple(dict.fromkeys(known for item in named if (known := _rule_id(item))))
     return Change(_group(asked, gone), removes=forms, removes_ids=ids)
 
 
 def _modified(asked: Map) -> Change:
     request = member(asked, _MODIFY)
-    becomes = []
+    becomes, untold = [], "" if request else "the request is not in the record"
     for change in maps(request.get("SecurityGroupRule")):
         form = {_lower_first(str(name)): value for name, value in member(change, "SecurityGroupRule").items()}
         rules = tuple(_rules(form))
+        untold = untold or (_untold({"ipPermissions": [form]}) if form.get("prefixListId") else "")
         known = _rule_id(change.get("SecurityGroupRuleId"))
         if rules or (known and _is_told(form)):
             becomes.append((known, rules))
-    return Change(text(request.get("GroupId")) or _group(asked, None), becomes=tuple(becomes))
+    return Change(text(request.get("GroupId")) or _group(asked, None), becomes=tuple(becomes), untold=untold)
 
 
 def _is_told(form: Map) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from auditor.activity import ingress
 from auditor.activity.calls import INGRESS_CALLS, ROOT_CALL, TRAIL_CALLS, call_of, effect_of, resource_of
-from auditor.activity.effects import HARMLESS, Told
+from auditor.activity.effects import HARMLESS, Effect, Told
 from auditor.activity.fields import flag, member, moment, text
 from auditor.activity.identity import SIGN_IN, SUCCESS, actor, by_root, is_copy, outcome, service_behind
 from auditor.base.period import rfc3339
@@ -143,7 +143,7 @@ def _of_ingress(change: ingress.Change, kind: str) -> str | None:
 
 def _touches(change: ingress.Change) -> bool:
     forms = any(rule.takes_in(port) for rule in (*change.opens, *change.removes) for port in ingress.ADMIN_PORTS)
-    return bool(forms or change.removes_ids or change.becomes or change.deletes)
+    return bool(forms or change.removes_ids or change.becomes or change.deletes or change.untold)
 
 
 def _sign_in(record: Mapping[str, Any]) -> str | None:
@@ -188,11 +188,15 @@ def _row(record: Mapping[str, Any], kind: str, log_file: str, verified: bool) ->
         log_file,
         verified,
         ports,
-        effect_of(record) if call_of(record) else HARMLESS,
+        effect_of(record) if call_of(record) else _of_rules(change),
         service_behind(record),
         by_root(record),
         change,
     )
+
+
+def _of_rules(change: ingress.Change | None) -> Told:
+    return HARMLESS if change is None or not change.untold else Told(Effect.OPEN, change.untold)
 
 
 def _ports(kind: str, change: ingress.Change | None) -> tuple[int, ...]:
@@ -316,12 +320,16 @@ def pair_ports(rows: Iterable[Row]) -> list[Row]:
             for index in over:
                 done[index] = replace(done[index], closed_by=row.actor, closed_at=row.event_time)
             opened = group.open(len(done), row.change)
+            if row.kind == ROOT_CALL and (opened or row.change.untold):
+                row = replace(row, kind=_OPENED)  # noqa: PLW2901 - the same row, known better
             ports = ports or (opened if row.kind == _OPENED else closed)
         if row.kind not in {_OPENED, _CLOSED}:
             done.append(row)
         elif ports:
             summary = _summary(row.kind, row.actor, row.event_name, row.resource, row.outcome, ports)
-            done.append(replace(row, ports=ports, summary=summary))
+            done.append(replace(row, ports=ports, summary=summary, effect=HARMLESS))
+        elif row.kind == _OPENED and row.effect.effect is Effect.OPEN:
+            done.append(replace(row, summary=f"{row.actor} called {row.event_name}: {row.effect.words}."))
     return done
 
 

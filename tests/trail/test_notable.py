@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.activity.effects import Effect
 from auditor.base.canonical import canonical_json
-from auditor.trail.notable import Row, notable, notable_document, notable_row, trail_event
+from auditor.trail.notable import Row, notable, notable_document, notable_row, pair_ports, trail_event
 
 from .bucket import ACCOUNT, START, filled, record, scope, trail_call, verify
 from .scenarios import MINUTE
@@ -480,3 +481,100 @@ def test_log_files_that_cannot_be_read_are_counted() -> None:
     document = verify(bucket, events=True).notable
     assert document is not None
     assert document["source"]["unread"] == 1
+
+
+LISTED = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "prefixListIds": {"items": [{"prefixListId": "pl-1"}]}}
+BY_ROOT: dict[str, Any] = {"userIdentity": {"type": "Root"}}
+OMITTED = {"omitted": True, "originalSize": 204800}
+NOT_THERE = "the request is not in the record"
+
+
+def asked(*permissions: Any) -> dict[str, Any]:
+    return {"groupId": "sg-1", "ipPermissions": {"items": list(permissions)}}
+
+
+@pytest.mark.parametrize("who", [{}, BY_ROOT])
+@pytest.mark.parametrize(
+    ("name", "parameters", "words"),
+    [
+        ("AuthorizeSecurityGroupIngress", asked(LISTED), "pl-1"),
+        ("AuthorizeSecurityGroupIngress", None, NOT_THERE),
+        (
+            "AuthorizeSecurityGroupIngress",
+            {"omitted": True, "originalSize": 204800},
+            "the request is not in the record",
+        ),
+        ("ModifySecurityGroupRules", OMITTED, NOT_THERE),
+        (
+            "ModifySecurityGroupRules",
+            {
+                "ModifySecurityGroupRulesRequest": {
+                    "GroupId": "sg-1",
+                    "SecurityGroupRule": {
+                        "SecurityGroupRuleId": "sgr-1",
+                        "SecurityGroupRule": {
+                            "IpProtocol": "tcp",
+                            "FromPort": 22,
+                            "ToPort": 22,
+                            "PrefixListId": "pl-2",
+                        },
+                    },
+                }
+            },
+            "pl-2",
+        ),
+    ],
+)
+def test_an_opening_that_the_record_does_not_tell_in_full_is_kept_as_open(
+    name: str, parameters: Any, words: str, who: dict[str, Any]
+) -> None:
+    (row,) = pair_ports(rows(ruled(name, parameters, **who)))
+    assert (row.kind, row.ports, row.effect.effect) == ("port_opened", (), Effect.OPEN)
+    assert words in row.effect.words
+
+
+def test_a_prefix_list_on_another_port_opens_no_administration_port() -> None:
+    assert (
+        pair_ports(rows(ruled("AuthorizeSecurityGroupIngress", asked(LISTED | {"fromPort": 443, "toPort": 443})))) == []
+    )
+
+
+def test_an_opening_beside_a_prefix_list_is_an_opening() -> None:
+    both = asked(LISTED | {"ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}})
+    (row,) = pair_ports(rows(ruled("AuthorizeSecurityGroupIngress", both)))
+    assert (row.ports, row.effect.effect) == ((22,), Effect.HARMLESS)
+
+
+def test_halves_that_root_lets_in_are_an_opening_by_root() -> None:
+    half = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22}
+    halves = [
+        ruled(
+            "AuthorizeSecurityGroupIngress",
+            asked(half | {"ipRanges": {"items": [{"cidrIp": cidr}]}}),
+            **BY_ROOT,
+            eventID=cidr,
+        )
+        for cidr in ("0.0.0.0/1", "128.0.0.0/1")
+    ]
+    assert sorted((row.kind, row.ports, row.by_root) for row in pair_ports(rows(*halves))) == [
+        ("port_opened", (22,), True),
+        ("root_call", (), True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "closes"),
+    [
+        ({"_return": True}, True),
+        ({"_return": False}, False),
+        ({"_return": True, "unknownIpPermissionSet": {"items": [LISTED]}}, False),
+    ],
+)
+def test_ec2_says_which_rules_it_did_not_know(answer: Any, closes: bool) -> None:
+    everybody = asked(
+        {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}}
+    )
+    first = ruled("AuthorizeSecurityGroupIngress", everybody, eventID="1")
+    last = ruled("RevokeSecurityGroupIngress", everybody, answer, START + timedelta(minutes=4), eventID="2")
+    opening = next(row for row in pair_ports(rows(first, last)) if row.kind == "port_opened")
+    assert (opening.closed_at is not None) is closes

@@ -65,6 +65,8 @@ class _Wanted:
     reads: bool = False
     unknown: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    untold: Callable[[Row], bool] = lambda row: optional_text(row, "effect") == Effect.OPEN
+    """Says whether the record of such a call does not tell whether it counts."""
     region: str = ""
     """The one Region where they are recorded; empty for any."""
 
@@ -93,7 +95,13 @@ def _call(row: Row) -> str:
 def _wanted_kinds(names: Iterable[Any], about: Callable[[Row], bool] = lambda _: True) -> _Wanted:
     by_name = {str(name): sources_of_kind(str(name)) for name in names}
     of_root = ROOT_CALL in by_name
+
+    def untold(row: Row) -> bool:
+        """Whatever root does counts; what a call set matters to openings alone."""
+        return optional_text(row, "effect") == Effect.OPEN and not (of_root and ROOT_CALL in _kinds(row))
+
     return _Wanted(
+        untold=untold,
         fits=lambda row: bool(_kinds(row) & by_name.keys()) and about(row),
         sources=frozenset() if of_root else frozenset().union(*by_name.values()),
         reads=of_root,
@@ -313,7 +321,7 @@ def _by_events(subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, crit
     document = _events(view, trail)
     rows = _rows(view, document)
     found = [row for row in rows if wanted.fits(row) and text(row, "outcome") == "Success" and not _replaced(row, rows)]
-    done = [row for row in found if optional_text(row, "effect") != Effect.OPEN]
+    done = [row for row in found if not wanted.untold(row)]
     shown = [row for row in done if flag(row, "verified")]
     if shown:
         first = shown[0]
@@ -328,7 +336,7 @@ def _by_events(subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, crit
     if found:
         return not_assessed(
             f"{counted(len(found), 'event')} of which the record does not tell what was set, first "
-            f"{text(found[0], 'event_name')} at {text(found[0], 'event_time')}."
+            f"{text(found[0], 'event_name')} at {text(found[0], 'event_time')}{_sets(found[0])}."
         )
     report = _report(view, trail)
     verified, asked = _hours(report)

@@ -514,3 +514,17 @@ def test_every_call_that_can_weaken_is_among_those_a_control_asks_for(control: s
     asked = set(catalog().controls[control].parameters["calls"])
     known = {call.name for call in CALLS.values() if call.kind in WATCHED[control] and call.judge is not NEVER}
     assert known <= asked
+
+
+def test_whatever_root_asked_for_it_was_root() -> None:
+    row = event("PutMetricAlarm", kind="alarm_changed", resource="", by_root=True, effect="open", sets="not told")
+    assert verified(row).judge("root-unused-in-period").state is State.FAIL
+    assert verified(row).judge("alarms-unweakened").state is State.NOT_ASSESSED
+
+
+def test_an_opening_of_which_the_record_does_not_tell_whom_it_lets_in_leaves_the_period_open() -> None:
+    words = "the record does not tell what stands in pl-1"
+    row = event("AuthorizeSecurityGroupIngress", kind="port_opened", minutes_open=None, effect="open", sets=words)
+    result = verified(row).judge("opened-admin-ports-closed")
+    assert result.state is State.NOT_ASSESSED
+    assert words in reasons(result)
