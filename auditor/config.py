@@ -116,6 +116,11 @@ class Config(BaseModel):
     accept_new_controls: Annotated[bool, Field(description="Failures of new or changed controls do not count.")] = False
     sampling: Annotated[Sampling | None, Field(description="Default: everything is tested.")] = None
     skip: list[Literal["trail", "events", "truth"]] = []
+    keep_logs: Annotated[
+        Literal["auto", "none", "findings", "notable", "all"],
+        Field(description="Log files in the pack; auto: notable, and none where redaction is set."),
+    ] = "auto"
+    keep_logs_mib: Annotated[int, Field(ge=1, le=4096, strict=True, description="Of log files kept, at most.")] = 16
     out: str = "reports"
     securityhub_import: Annotated[bool, Field(description="Send the findings to Security Hub; this writes.")] = False
     upload: Annotated[str, Field(description="Put the pack into a bucket, s3://BUCKET/PREFIX; this writes.")] = ""

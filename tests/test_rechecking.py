@@ -7,6 +7,7 @@ import pytest
 from auditor.base.errors import IntegrityError
 from auditor.run.rechecking import recheck_digests
 from tests.trail.bucket import filled, verify
+from tests.trail.test_kept import EVENTS, NOTABLE
 
 
 def pack_with(folder: Path, *reports: object) -> Path:
@@ -28,6 +29,26 @@ def test_a_difference_names_its_trail(tmp_path: Path) -> None:
     report["counts"]["digests"]["valid"] += 1
     (difference,) = recheck_digests(pack_with(tmp_path, report)).differences
     assert difference.message.startswith("audit: numbers of digests")
+
+
+def test_event_rows_are_held_against_the_kept_log_files_of_their_trail(tmp_path: Path) -> None:
+    folder = tmp_path / "evidence/integrity/trail-1"
+    report = verify(filled(extra=EVENTS), archive=folder, events=True, keep=NOTABLE)
+    pack_with(tmp_path, report.document())
+    events = json.loads(json.dumps(report.notable))
+    path = tmp_path / "results/results.json"
+
+    def found() -> list[str]:
+        path.write_text(json.dumps({"integrity": [report.document()], "events": [events]}))
+        outcome = recheck_digests(tmp_path)
+        assert all(text.startswith("audit: ") for text in outcome.taken)
+        return [difference.message for difference in outcome.differences]
+
+    assert found() == []
+    events["rows"][0]["actor"] = "somebody else"
+    (message,) = found()
+    assert message.startswith("audit: event row")
+    assert "/actor was somebody else, is arn:aws:iam::111122223333:root" in message
 
 
 def test_a_report_without_archived_digests_is_named_unless_it_speaks_of_none(tmp_path: Path) -> None:

@@ -200,6 +200,11 @@ def whom_to_ask(command: _Command) -> _Command:
             help="last-month, last-quarter, last-7d, 2026-10, 2026-Q3, 2026-10-01, 24h or START/END.",
         ),
         click.option("--skip", multiple=True, metavar="trail,events,truth", help="Parts to leave out; repeatable."),
+        click.option(
+            "--keep-logs",
+            metavar="WHICH",
+            help="Log files in the pack: none, findings, notable or all; default: notable, none with redaction.",
+        ),
         click.option("--as-of", metavar="TIME", help="Moment that ages are measured against; default: now."),
         click.option("--entity", metavar="NAME", help="Whom the report is about."),
         click.option("--concurrency", type=click.IntRange(1, 256), metavar="N", help="Calls in flight; default: 24."),

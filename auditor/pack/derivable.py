@@ -14,10 +14,12 @@ _ALWAYS = (
     "trust/seal.json: the service asked for a time stamp and why one is missing; the level of the PDF's signature",
 )
 _TRAILS = (
-    "evidence/integrity: which log files are altered, missing or planted, and how many; only hashes are here",
+    "evidence/integrity: which log files are altered, missing or planted, and how many, but for those in logs.zip",
     "evidence/integrity: what the bucket listed, its lifecycle rules, and which objects could not be read",
 )
-_EVENTS = "every event row: it was read from a log file that is not in the pack"
+_EVENTS = (
+    "every event row whose log file is not in a logs.zip of evidence/integrity, and that no other record is of note"
+)
 
 
 def not_derivable(results: Mapping[str, Any], files: Collection[str]) -> tuple[str, ...]:

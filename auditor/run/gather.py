@@ -23,6 +23,7 @@ from auditor.run.request import TOOL, Progress, Request
 from auditor.run.series import Previous, Wish, find_previous
 from auditor.run.truth import truth_calls, truth_operations
 from auditor.trail.audit import AccountTrails, audit_trails
+from auditor.trail.kept import Keep
 from auditor.trail.report import Anchor, TrailScope
 from auditor.trail.verify import Progress as TrailProgress
 
@@ -132,6 +133,13 @@ def redaction_of(config: Config) -> Policy:
     return Policy(source_addresses=config.redaction.source_addresses, identities=config.redaction.identities)
 
 
+def keep_of(config: Config) -> Keep | None:
+    """Return which log files are kept. They are kept byte for byte: where redaction is set, only by request."""
+    redacts = config.redaction.source_addresses or config.redaction.identities
+    what = ("none" if redacts else "notable") if config.keep_logs == "auto" else config.keep_logs
+    return None if what == "none" else Keep(what, config.keep_logs_mib << 20)
+
+
 def caller_of(config: Config, log: CallLog) -> Caller:
     """Return who asks: the credentials' owner, or the role that the settings name.
 
@@ -182,6 +190,7 @@ def _verify_trails(
         archive=folder / INTEGRITY,
         anchors=anchors,
         progress=show,
+        keep=keep_of(request.config),
         sent=count,
     )
     for report in reports:

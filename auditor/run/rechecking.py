@@ -19,31 +19,52 @@ def recheck_digests(pack: Path) -> Rechecked:
     Raises:
         IntegrityError: reports or archives cannot be read.
     """
+    taken: list[str] = []
+    document = _results(pack)
+    differences = tuple(
+        Difference("", f"{trail_name(report)}: {difference}")
+        for report in _listed(document, "integrity")
+        for difference in _differences(pack, report, _events_of(document, report), taken)
+    )
     return Rechecked(
-        "the recorded digests and log hashes hold under the keys in the pack",
-        tuple(
-            Difference("", f"{trail_name(report)}: {difference}")
-            for report in _reports(pack)
-            for difference in _differences(pack, report)
-        ),
+        "the recorded digests and log hashes hold under the keys in the pack", differences, taken=tuple(taken)
     )
 
 
-def _reports(pack: Path) -> Iterator[Mapping[str, Any]]:
+def _results(pack: Path) -> Mapping[str, Any]:
     try:
-        results = orjson.loads((pack / RESULTS).read_bytes())
-        reports = results["integrity"]
+        document = orjson.loads((pack / RESULTS).read_bytes())
+        document["integrity"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{RESULTS} cannot be read: {shape_words(error)}") from error
-    for report in reports if isinstance(reports, list) else ():
-        if isinstance(report, Mapping):
-            yield report
+    return document  # type: ignore[no-any-return]  # it has a member of that name, so it is a mapping
 
 
-def _differences(pack: Path, report: Mapping[str, Any]) -> tuple[str, ...]:
+def _listed(document: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    found = document.get(name)
+    for item in found if isinstance(found, list) else ():
+        if isinstance(item, Mapping):
+            yield item
+
+
+def _events_of(document: Mapping[str, Any], report: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the notable events of a report's trail; None when the pack has none of it."""
+    for events in _listed(document, "events"):
+        scope = events.get("scope")
+        if isinstance(scope, Mapping) and scope.get("trail") == report.get("trail"):
+            return events
+    return None
+
+
+def _differences(
+    pack: Path, report: Mapping[str, Any], events: Mapping[str, Any] | None, taken: list[str]
+) -> tuple[str, ...]:
     archive = archive_of(pack / EVIDENCE / INTEGRITY, report)
     if archive is not None:
-        return recheck(archive, report)
+        words: list[str] = []
+        found = recheck(archive, report, events, words)
+        taken += [f"{trail_name(report)}: {text}" for text in words]
+        return found
     counts = report.get("counts")
     digests = counts.get("digests") if isinstance(counts, Mapping) else None
     valid = digests.get("valid") if isinstance(digests, Mapping) else None

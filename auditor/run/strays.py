@@ -21,7 +21,7 @@ _FIXED = frozenset(
     | {f"results/{name}" for name, _ in EXPORTS.values()}
 )
 _SHAPES = re.compile(
-    r"evidence/integrity/trail-[1-9]\d{0,3}/(digests\.zip|metadata\.json|public-keys\.json|objects\.csv)"
+    r"evidence/integrity/trail-[1-9]\d{0,3}/((digests|logs)\.zip|metadata\.json|public-keys\.json|objects\.csv)"
     r"|evidence/imported/[1-9]\d?-[0-9a-f]{12}\.json"
     r"|rules/(controls|own-[1-9]\d?)/(frameworks/)?[^/]+\.yaml"
     r"|rules/attestations/.+"

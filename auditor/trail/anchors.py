@@ -9,7 +9,7 @@ from auditor.trail.fetch import Unavailable
 from auditor.trail.findings import Finding
 from auditor.trail.gaps import HOUR
 from auditor.trail.gunzip import Damaged, inflate
-from auditor.trail.logs import LOG_LIMIT
+from auditor.trail.logfile import LOG_LIMIT
 from auditor.trail.report import Anchor
 from auditor.trail.retention import Retention
 from auditor.trail.survey import Survey

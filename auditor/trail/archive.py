@@ -60,8 +60,11 @@ def _lines(rows: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
         yield ",".join(_cell(text) for text in row) + "\n"
 
 
+def defused(text: str) -> str:
+    """Return a text as it stands in the object list: a leading formula character is no formula in a spreadsheet."""
+    return "'" + text if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
 def _cell(text: str) -> str:
-    """Quote a cell; a leading formula character is defused, as a spreadsheet may open this."""
-    if text[:1] in {"=", "+", "-", "@", "\t", "\r"}:
-        text = "'" + text
+    text = defused(text)
     return '"' + text.replace('"', '""') + '"' if any(letter in text for letter in ',"\r\n') else text

@@ -5,7 +5,7 @@ This is the room's front door for ``auditor.run``; ``auditor trail verify`` has 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -15,6 +15,7 @@ from auditor.base.errors import CollectionError
 from auditor.base.period import Period
 from auditor.trail.context import Progress
 from auditor.trail.fetch import S3Source, fetch_public_keys
+from auditor.trail.kept import Keep
 from auditor.trail.keys import KeyBook, KeySource, PublicKey
 from auditor.trail.names import Location
 from auditor.trail.report import Anchor, TrailReport, TrailScope
@@ -98,6 +99,7 @@ def audit_trails(
     endpoint_url: str | None = None,
     anchors: Mapping[str, Sequence[Anchor]] | None = None,
     progress: Callable[[str, Progress], None] = lambda _trail, _progress: None,
+    keep: Keep | None = None,
     sent: Callable[[TrailScope, Mapping[str, int]], None] = lambda _scope, _requests: None,
 ) -> Iterator[TrailReport]:
     """Verify each trail of an account and read its records for notable events; one report per trail.
@@ -111,9 +113,12 @@ def audit_trails(
         endpoint_url: overrides the endpoint of CloudTrail and S3.
         anchors: by trail ARN, the newest digests that an earlier report had seen.
         progress: told the trail's name and how far it is.
+        keep: which log files are kept beside the digests; None for none. The size is that of all trails together.
         sent: told of each trail how many S3 requests were made without the SDK, by operation.
     """
-    for number, scope in enumerate(trails.scopes(period, anchors or {}), start=1):
+    scopes = trails.scopes(period, anchors or {})
+    share = replace(keep, most=keep.most // len(scopes)) if keep is not None and scopes else None
+    for number, scope in enumerate(scopes, start=1):
         source = S3Source(session, endpoint_url=endpoint_url)
         report = verify_trail(
             source,
@@ -123,6 +128,7 @@ def audit_trails(
             progress=_named(progress, scope.trail),
             events=True,
             archive=archive / f"trail-{number}",
+            keep=share,
         )
         sent(scope, source.sent)
         yield report

@@ -17,7 +17,8 @@ from auditor.trail.fetch import Unavailable
 from auditor.trail.gunzip import Damaged, inflate
 from auditor.trail.keys import KeyBook, KeySource
 from auditor.trail.links import Links
-from auditor.trail.logs import LOG_BUDGET, LOG_LIMIT, damage_kind
+from auditor.trail.logfile import LOG_LIMIT, damage_kind
+from auditor.trail.logs import LOG_BUDGET
 from auditor.trail.names import ChainKey, Identity, Place
 from auditor.trail.parallel import Stopped
 from auditor.trail.reading import Reading, ReadLog

@@ -9,8 +9,9 @@ from auditor.trail.context import Context
 from auditor.trail.explain import TrailEvent
 from auditor.trail.fetch import Unavailable
 from auditor.trail.findings import KINDS
-from auditor.trail.gunzip import HEADER_LENGTH, WRAPPED_HEADER, Damaged, header_kind, inflate
+from auditor.trail.gunzip import HEADER_LENGTH, WRAPPED_HEADER, header_kind
 from auditor.trail.links import Links
+from auditor.trail.logfile import judge_log
 from auditor.trail.names import holds_logs_of, parse_log_key
 from auditor.trail.notable import Row, notable_row, trail_event
 from auditor.trail.parallel import Stopped
@@ -18,8 +19,6 @@ from auditor.trail.reading import Reading, ReadLog, Rows, records_of
 from auditor.trail.retention import Retention
 from auditor.trail.spool import Entry, Problem
 
-LOG_LIMIT: Final = 1 << 29
-"""Inflated bytes of one log file: 512 MiB. CloudTrail's own stay below a tenth of that."""
 BATCH_LEAST: Final = 8
 BATCH_MOST: Final = 32
 BATCH_SECONDS: Final = 0.02
@@ -32,12 +31,6 @@ LOG_BUDGET: Final = 1 << 25
 CHECKPOINT_EVERY: Final = 400
 """Verified log files between two writes to the checkpoint: a killed run loses at most these."""
 HEADER_VARIANTS: Final = 32
-_DAMAGES: Final[Mapping[str, str]] = {
-    "damaged": "damaged",
-    "truncated": "truncated",
-    "trailing": "trailing_bytes",
-    "too_large": "too_large",
-}
 
 
 @dataclass(slots=True)
@@ -68,6 +61,7 @@ class LogsChecked:
         events: verified calls about the trail, each once.
         headers: the first bytes of proved log files, which no signature covers: how many have them, and a few keys.
         notable: the document of notable events; None when they were not asked for.
+        noted: keys of the log files that rows of it, or others that decide about them, come from.
         interrupted: the run was asked to stop before the last file.
     """
 
@@ -76,6 +70,7 @@ class LogsChecked:
     events: tuple[TrailEvent, ...]
     headers: Mapping[bytes, tuple[int, tuple[str, ...]]]
     notable: dict[str, Any] | None
+    noted: frozenset[str]
     interrupted: bool
 
 
@@ -111,6 +106,7 @@ class LogPass:
             tuple(self._about_trail.values()),
             dict(self._headers),
             self._rows.document(self._context.scope) if self._events else None,
+            self._rows.log_files(),
             interrupted,
         )
 
@@ -219,17 +215,12 @@ class LogPass:
 
     def _check_log(self, entry: Entry, body: bytes, outcome: Checked) -> None:
         wanted = self._wanted(entry)
-        try:
-            inflated = inflate(body, LOG_LIMIT, keep=wanted or self._on_log is not None)
-        except Damaged as damage:
-            kind = damage_kind(damage)
-            outcome.problems.append(_problem(entry, "altered", kind, "one complete gzip member", damage.detail))
-            self._hand_on(ReadLog(entry.bucket, entry.key, "altered", kind, "", None))
-            return
-        outcome.inflated += inflated.size
+        shown = judge_log(body, entry.sha256, entry.algorithm, keep=wanted or self._on_log is not None)
+        outcome.inflated += shown.size
         before = len(outcome.problems)
-        valid = inflated.sha256 == entry.sha256
-        if valid:
+        if shown.problem:
+            outcome.problems.append(_problem(entry, shown.state, shown.problem, shown.expected, shown.found))
+        else:
             outcome.valid.append(entry)
             if body[:HEADER_LENGTH] != WRAPPED_HEADER:
                 outcome.headers.setdefault(header_kind(body), []).append(entry.key)
@@ -237,17 +228,11 @@ class LogPass:
             if not holds_logs_of(entry.key, *target.key):
                 folder = f"/{target.account}/CloudTrail/{target.region}/"
                 outcome.problems.append(_problem(entry, "valid", "log_misplaced", f"a key in {folder}", entry.key))
-        elif not entry.sha256:
-            kind, found = "log_hash_unknown", f"hash algorithm {entry.algorithm[:50]!r}"
-            outcome.problems.append(_problem(entry, "unreadable", kind, "a SHA-256", found))
-        else:
-            expected, found = f"SHA-256 {entry.sha256}", f"SHA-256 {inflated.sha256}"
-            outcome.problems.append(_problem(entry, "altered", "log_altered", expected, found))
-        if wanted:
-            self._read_records(entry, inflated.data or b"", outcome, verified=valid)
+        if wanted and shown.sha256:
+            self._read_records(entry, shown.data or b"", outcome, verified=not shown.problem)
         problem = outcome.problems[before] if len(outcome.problems) > before else None
         state, kind = ("valid", "") if problem is None else (problem.state, problem.kind)
-        self._hand_on(ReadLog(entry.bucket, entry.key, state, kind, inflated.sha256, inflated.data))
+        self._hand_on(ReadLog(entry.bucket, entry.key, state, kind, shown.sha256, shown.data))
 
     def _read_records(self, entry: Entry, data: bytes, outcome: Checked, *, verified: bool) -> None:
         records = records_of(data)
@@ -276,11 +261,6 @@ class LogPass:
             if header in self._headers or len(self._headers) < HEADER_VARIANTS:
                 count, some = self._headers.get(header, (0, ()))
                 self._headers[header] = (count + len(keys), tuple(sorted([*some, *keys])[:20]))
-
-
-def damage_kind(damage: Damaged) -> str:
-    """Return the kind of finding that a broken gzip member is."""
-    return f"log_{_DAMAGES.get(damage.kind, 'damaged')}"
 
 
 def _batch_size(batch: Sequence[Entry]) -> int:

@@ -93,6 +93,10 @@ class Rows:
             self._dropped += len(self._rows) - 4 * ROW_LIMIT
             del self._rows[4 * ROW_LIMIT :]
 
+    def log_files(self) -> frozenset[str]:
+        """Return the keys of the log files that the rows come from."""
+        return frozenset(row.log_file for row in self._rows)
+
     def document(self, scope: TrailScope) -> dict[str, Any]:
         """Return the document of notable events."""
         where = {

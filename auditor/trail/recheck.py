@@ -22,6 +22,7 @@ from auditor.trail.derived import derived_differences
 from auditor.trail.fetch import FolderSource, Unavailable
 from auditor.trail.names import Location, parse_digest_key
 from auditor.trail.report import TrailReport, TrailScope
+from auditor.trail.reread import reread_logs
 from auditor.trail.retention import Expiry
 from auditor.trail.verify import verify_trail
 
@@ -66,12 +67,16 @@ def _archive_named(folder: Path, wanted: object) -> Path | None:
     return None
 
 
-def recheck(archive: Path, recorded: Mapping[str, Any]) -> tuple[str, ...]:
+def recheck(
+    archive: Path, recorded: Mapping[str, Any], notable: Mapping[str, Any] | None = None, taken: list[str] | None = None
+) -> tuple[str, ...]:
     """Verify an archive's digests again and compare with the recorded report; return one sentence per difference.
 
     Args:
         archive: ``digests.zip``, ``metadata.json``, ``public-keys.json`` and ``objects.csv``; from strangers.
         recorded: the report document that the pack holds; from strangers.
+        notable: the document of notable events that the pack holds of that trail; from strangers.
+        taken: filled with what could not be derived, because the log files for it are not kept.
 
     Raises:
         IntegrityError: the archive or the report cannot be used.
@@ -88,6 +93,10 @@ def recheck(archive: Path, recorded: Mapping[str, Any]) -> tuple[str, ...]:
                 *_report_differences(recorded, report),
                 *_object_differences(recorded, archive / OBJECT_LIST, Path(scratch) / OBJECT_LIST),
             ]
+            kept = reread_logs(archive, recorded, notable)
+            differences += kept.differences
+            if taken is not None:
+                taken += kept.taken
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError, csv.Error, Unavailable) as error:
         raise IntegrityError(
             f"the archived digests in {archive.name} cannot be verified again: {shape_words(error)}"

@@ -16,6 +16,7 @@ from auditor.trail.conclude import Steps, conclude
 from auditor.trail.context import Context, Progress, Teller
 from auditor.trail.extra import Extras, find_extra, read_unvouched
 from auditor.trail.fetch import ObjectSource
+from auditor.trail.kept import Keep, keep_logs
 from auditor.trail.keys import KeySource
 from auditor.trail.links import link_chains
 from auditor.trail.logs import LogPass
@@ -46,6 +47,7 @@ def verify_trail(
     stop: Event | None = None,
     checkpoint: Path | None = None,
     archive: Path | None = None,
+    keep: Keep | None = None,
 ) -> TrailReport:
     """Verify the digests and log files of one trail.
 
@@ -62,6 +64,7 @@ def verify_trail(
         stop: set it to end early; the report then says what was not reached.
         checkpoint: a file that lets the next run skip log files this one verified, should it be interrupted.
         archive: a folder for the material of an offline verification.
+        keep: which log files go into that folder, too; None for none.
 
     Returns:
         The report. It is complete and has a verdict, whatever happened.
@@ -78,6 +81,8 @@ def verify_trail(
         report = conclude(context, steps)  # (8), (9)
         if archive is not None:
             Archive(context.spool, steps.extras.book).write(archive)
+            if keep is not None and not interrupted:
+                keep_logs(context, archive, keep, report.findings, steps.logs.noted)
         return report
     finally:
         workers.close()

@@ -12,7 +12,7 @@ from auditor.trail.fetch import Unavailable, Version
 from auditor.trail.findings import Finding
 from auditor.trail.gaps import HOUR, Gap, described
 from auditor.trail.gunzip import Damaged, inflate
-from auditor.trail.logs import LOG_LIMIT
+from auditor.trail.logfile import LOG_LIMIT
 from auditor.trail.names import DigestName, Location, days, parse_digest_key
 from auditor.trail.retention import Retention
 
