@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "auditor"
 
-ROOMS = frozenset({"collect", "trail", "events", "evaluate", "render", "seal", "deliver", "remedy", "simulator"})
+ROOMS = frozenset(
+    {"collect", "trail", "events", "evaluate", "cost", "render", "seal", "deliver", "remedy", "simulator"}
+)
 """Each room talks to the others through files and values only."""
 
 LAYERS: tuple[frozenset[str], ...] = (

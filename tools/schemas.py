@@ -9,6 +9,7 @@ from typing import Any
 from auditor.catalog.cases import CaseFile
 from auditor.catalog.waivers import AttestationFile, WaiverFile
 from auditor.config import Config
+from auditor.cost.prices import PriceFile
 from tools.events_schema import events_schema
 from tools.trail_schema import trail_schema
 
@@ -18,6 +19,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "waivers.schema.json": WaiverFile.model_json_schema,
     "attestations.schema.json": AttestationFile.model_json_schema,
     "cases.schema.json": CaseFile.model_json_schema,
+    "prices.schema.json": PriceFile.model_json_schema,
     "trail.schema.json": trail_schema,
     "events.schema.json": events_schema,
 }

@@ -37,6 +37,7 @@ _COMMANDS = {
     "keygen": ("auditor.cli.seal:keygen", "Make a self-signed signing identity."),
     "trail": ("auditor.cli.trail:command", "Verify CloudTrail digests and log files."),
     "events": ("auditor.cli.events:command", "Ask what happened in a period."),
+    "cost": ("auditor.cli.cost:cost", "Estimate what logging costs a month."),
     "controls": ("auditor.cli.controls:command", "List, show and check the control catalogue."),
     "pattern": ("auditor.cli.pattern:command", "Judge metric filter and EventBridge patterns by meaning."),
     "packs": ("auditor.cli.packs:command", "Look after the packs of a folder."),

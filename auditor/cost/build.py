@@ -1,0 +1,75 @@
+"""Joins the parts: evidence in, an estimate out."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from auditor.cost.audited import audited
+from auditor.cost.estimate import Estimate, Item, NotKnown, Pricing, month_factor
+from auditor.cost.facts import Facts
+from auditor.cost.kept import buckets, deliveries, keys, log_groups
+from auditor.cost.prices import Prices
+from auditor.cost.recorded import Counts, recorded
+from auditor.cost.trails import Trail, recording, trails
+from auditor.cost.watched import watched
+from auditor.evidence.store import Evidence
+from auditor.model import AccountScope
+
+NEVER_ASKED: Final = (
+    ("CloudTrail Lake", "event data stores", "this product does not ask for them"),
+    ("S3", "digest files, older versions, moves between classes, server access logs", "nobody counts them"),
+    ("transfer", "data that leaves a Region", "no answer of AWS tells how much it was"),
+    (
+        "other services",
+        "Config, GuardDuty, Security Hub, flow logs, notifications, functions",
+        "not part of this estimate",
+    ),
+)
+"""What may cost money and is told by no evidence."""
+
+
+def estimate(
+    evidence: Evidence, prices: Prices, *, calls: Any = None, counts: Mapping[str, Counts] | None = None
+) -> Estimate:
+    """Say what logging costs in every account of the evidence.
+
+    Args:
+        evidence: a closed evidence folder.
+        prices: list prices.
+        calls: the run's own calls as ``calls.json`` counts them.
+        counts: the events of the period by account; accounts without are told by sums of log files.
+
+    Raises:
+        IntegrityError: an evidence file was changed.
+    """
+    items: list[Item] = []
+    for account in evidence.run.accounts:
+        items += _account(evidence, account, prices, calls, (counts or {}).get(account.id))
+    return Estimate(tuple(item.id for item in evidence.run.accounts), evidence.run.period, tuple(items), prices)
+
+
+def _account(
+    evidence: Evidence, account: AccountScope, prices: Prices, calls: Any, counts: Counts | None
+) -> Iterator[Item]:
+    facts = Facts(evidence, account)
+    pricing = Pricing(prices, account.id, month_factor(evidence.run.period))
+    found, lost = trails(facts)
+    yield from lost
+    logging = recording(found)
+    yield from _silent(account.id, found)
+    yield from recorded(pricing, logging, counts)
+    yield from log_groups(pricing, facts, logging)
+    yield from buckets(pricing, facts, logging)
+    yield from keys(pricing, facts, logging)
+    yield from deliveries(pricing, logging)
+    yield from watched(pricing, facts)
+    yield from (NotKnown(area, what, why, account.id) for area, what, why in NEVER_ASKED)
+    yield from audited(pricing, facts, logging, calls)
+
+
+def _silent(account: str, found: tuple[Trail, ...]) -> Iterator[Item]:
+    for trail in found:
+        if trail.logging is None:
+            yield NotKnown("trails", trail.name, "it is not known whether it records", account, trail.home, gap=True)
+        elif not trail.logging:
+            why = "it does not record now; what it recorded earlier in the period is not counted"
+            yield NotKnown("trails", trail.name, why, account, trail.home)
