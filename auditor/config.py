@@ -124,6 +124,7 @@ class Config(BaseModel):
     out: str = "reports"
     securityhub_import: Annotated[bool, Field(description="Send the findings to Security Hub; this writes.")] = False
     upload: Annotated[str, Field(description="Put the pack into a bucket, s3://BUCKET/PREFIX; this writes.")] = ""
+    notify: Annotated[list[str], Field(description="Who is told: sns:, slack:, webhook: or smtp:// targets.")] = []
     object_lock_days: Annotated[
         int | None,
         Field(ge=1, le=36500, strict=True, description="Lock of each uploaded object; default: the bucket's."),

@@ -27,6 +27,7 @@ from auditor.cli.options import (
     with_gate,
     with_imports,
     with_lock,
+    with_notify,
     with_upload,
     with_zip,
 )
@@ -59,6 +60,7 @@ _MOST_REFUSED = 10
     help="Send the findings to AWS Security Hub, which writes; see auditor policy --securityhub-import.",
 )
 @with_upload
+@with_notify
 @what_to_judge
 def run(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
     """Audit one AWS account, write an evidence pack and answer with the exit code.
@@ -106,6 +108,9 @@ def audit_and_tell(
         _tell_import(finished.imported, quiet=as_json)
     if finished.uploaded is not None:
         tell_upload(finished.uploaded, quiet=as_json)
+    for told in finished.told:
+        if told.error:
+            click.echo(printable(f"auditor: {told.target} could not be told: {told.error}"), err=True)
     if as_json:
         echo_json(_document(finished, request))
     else:
@@ -131,6 +136,7 @@ def _document(finished: "Finished", request: "Request") -> dict[str, Any]:
         "zip": str(finished.zip) if finished.zip else None,
         "baseline": finished.gate.document() if finished.gate else None,
         "securityhub_import": finished.imported.document() if finished.imported else None,
+        "notified": [told.document() for told in finished.told],
         "upload": finished.uploaded.document() if finished.uploaded else None,
     }
 

@@ -106,6 +106,16 @@ def with_upload(command: _Command) -> _Command:
     )(command)
 
 
+def with_notify(command: _Command) -> _Command:
+    """Add the option that names who is told."""
+    return click.option(
+        "--notify",
+        multiple=True,
+        metavar="sns:ARN|slack:URL|webhook:URL|smtp://...",
+        help="Tell somebody what came of it, in a few lines; repeatable.",
+    )(command)
+
+
 def with_lock(command: _Command) -> _Command:
     """Add the options that lock what is uploaded."""
     return _chain(
@@ -235,7 +245,7 @@ def config_of(given: Mapping[str, Any]) -> Config:
     for name in ("regions", "skip", "formats", "frameworks", "control_ids", "allow"):
         if name in options:
             options[name] = in_parts(options[name])
-    for name in ("controls", "imports"):
+    for name in ("controls", "imports", "notify"):
         if name in options:
             options[name] = list(options[name])
     if "control_ids" in options:

@@ -18,6 +18,7 @@ from auditor.run.gather import collect_evidence
 from auditor.run.gating import gated, hold, makeable, open_baseline
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules
 from auditor.run.keeping import clear_up, kept_when_broken
+from auditor.run.notifying import notify, targets_of
 from auditor.run.publishing import complete, complete_in_place, leavings, presentation_of, settle
 from auditor.run.replaying import replay
 from auditor.run.request import Finished, Progress, Request
@@ -61,7 +62,7 @@ def audit(request: Request, progress: Progress) -> Finished:
     rules = load_rules(config)
     baseline = open_baseline(config, request.as_of)
     presentation_of(config, request.sealing)
-    where = destination_of(config)
+    where, targets = destination_of(config), targets_of(config)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
     imported: list[Import] = []
 
@@ -98,7 +99,7 @@ def audit(request: Request, progress: Progress) -> Finished:
             pack, where, config, now=request.now, show=lambda done, total: progress("Upload", done, total)
         )
         code = NOT_DELIVERED if uploaded.error else code
-    return Finished(
+    finished = Finished(
         pack,
         results,
         manifest.sha256,
@@ -110,3 +111,4 @@ def audit(request: Request, progress: Progress) -> Finished:
         left_out,
         uploaded,
     )
+    return replace(finished, told=notify(config, targets, finished)) if targets else finished

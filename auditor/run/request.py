@@ -10,6 +10,7 @@ from typing import Protocol
 from auditor import __version__
 from auditor.base.period import Period, parse_past_period
 from auditor.config import Config
+from auditor.deliver.notify import Told
 from auditor.deliver.securityhub import Import
 from auditor.model import Results
 from auditor.pack.baseline import Gate
@@ -68,6 +69,7 @@ class Finished:
         pack_id: as the manifest states it.
         left_out: what this machine could not make, and why.
         uploaded: what came of the upload; None when it was not asked for.
+        told: what came of telling people.
     """
 
     pack: Path
@@ -80,3 +82,4 @@ class Finished:
     pack_id: str = ""
     left_out: str = ""
     uploaded: Uploaded | None = None
+    told: tuple[Told, ...] = ()
