@@ -1,14 +1,18 @@
 """``auditor history``: all packs by account and month, and the question whether one is missing."""
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from auditor.pack.history import Timeline
     from auditor.run.chronicle import Chronicle
 
@@ -16,7 +20,7 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("folder", type=_PATH, default=Path("reports"))
+@click.argument("folder", metavar="FOLDER|s3://BUCKET/PREFIX", default="reports")
 @click.option("--require", metavar="MONTH", help="Fail unless every account has a pack of it: last-month or 2026-10.")
 @click.option("--account", "accounts", multiple=True, metavar="ID", help="With --require: these accounts; repeatable.")
 @click.option("--html", type=_PATH, metavar="FILE", help="Where the page goes; default: index.html in FOLDER.")
@@ -25,7 +29,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def history(
-    folder: Path,
+    folder: str,
     *,
     require: str | None,
     accounts: tuple[str, ...],
@@ -43,6 +47,7 @@ def history(
     \b
     auditor history reports
     auditor history reports --require last-month --account 111122223333
+    auditor history s3://evidence-packs/aws --no-html --require last-month --account 111122223333
     """
     from auditor.cli.options import moment_of
     from auditor.cli.progress import progress
@@ -50,14 +55,21 @@ def history(
 
     checked, now = datetime.now(UTC).replace(microsecond=0), moment_of(as_of)
     month = due(require, now) if require else ""
-    with progress(silent=quiet or as_json) as show:
+    away = folder.startswith("s3://")
+    if away and not (no_html or html):
+        raise UsageError("where the page goes is not said", hint="give --html FILE or --no-html")
+    if away and month and not accounts:
+        raise UsageError("--require with a bucket needs --account: only that month's packs are fetched")
+    with progress(silent=quiet or as_json) as show, _opened(folder, month) as (place, packs):
+        if away and month and not packs:
+            return _none(month, accounts, as_json=as_json)
         found = chronicle(
-            folder, now=now, checked=checked, show=lambda done, total, name: show("Verify packs", done, total, name)
+            place, now=now, checked=checked, show=lambda done, total, name: show("Verify packs", done, total, name)
         )
     missing = _missing(found, month, accounts) if month else ()
     code = 4 if found.broken else 3 if missing else 0
     if not no_html:
-        (html or folder / INDEX).write_bytes(index_page(found, now))
+        (html or Path(folder) / INDEX).write_bytes(index_page(found, now))
     if as_json:
         echo_json(
             {
@@ -78,8 +90,28 @@ def history(
     for account in missing:
         click.echo(printable(f"MISSING: there is no pack of {month} that holds for account {account}"))
     if not no_html:
-        click.echo(printable(f"page         {html or folder / INDEX}"))
+        click.echo(printable(f"page         {html or Path(folder) / INDEX}"))
     return code
+
+
+@contextmanager
+def _opened(folder: str, month: str) -> "Iterator[tuple[Path, int]]":
+    from auditor.run.fetching import packs_of
+
+    if not folder.startswith("s3://"):
+        yield Path(folder), 0
+        return
+    with packs_of(folder, month=month) as fetched:
+        yield fetched
+
+
+def _none(month: str, accounts: tuple[str, ...], *, as_json: bool) -> int:
+    """Answer for a bucket in which there is no complete pack of the month at all."""
+    if as_json:
+        echo_json({"schema": "auditor.history/1", "exit_code": 3, "required": month, "missing": sorted(set(accounts))})
+    for account in () if as_json else sorted(set(accounts)):
+        click.echo(printable(f"MISSING: there is no pack of {month} that holds for account {account}"))
+    return 3
 
 
 def _missing(found: "Chronicle", month: str, accounts: tuple[str, ...]) -> tuple[str, ...]:

@@ -253,6 +253,14 @@ def test_a_run_uploads_its_pack_and_a_record_stands_beside_it(aws: Simulator, tm
         assert item["sha256"] == sha256(path.read_bytes()).hexdigest()
         assert item["lock"]["mode"] == "GOVERNANCE"
     assert auditor("verify", pack).code == 0
+    asked = ("history", "s3://packs/runs", "--no-html", "--as-of", "2026-11-05", "--quiet", "--require")
+    who = ("--account", pack.parent.parent.name)
+    there = auditor(*asked, "last-month", *who, env=aws.environment())
+    assert (there.code, "2026-10" in there.stdout) == (0, True), there.stderr
+    assert auditor(*asked, "2026-09", *who, env=aws.environment()).code == 3
+    assert auditor(*asked, "2026-10", "--account", "999988887777", env=aws.environment()).code == 3
+    s3(aws).delete_object(Bucket="packs", Key=f"{place.removeprefix('s3://packs/')}/manifest.json")
+    assert auditor(*asked, "2026-10", *who, env=aws.environment()).code == 3
     spoiled = pack / "results" / "results.json"
     spoiled.chmod(0o644)
     spoiled.write_bytes(b"{}")
