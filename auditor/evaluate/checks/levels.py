@@ -22,6 +22,7 @@ from auditor.monitoring.chain.link import State, first_broken, state_of
 from auditor.monitoring.chain.paths import Paths
 
 Matching = Callable[[Series], bool]
+Judging = Callable[[Level], tuple[State, str]]
 
 
 def judge_levels(subject: Subject, matches: Matching, wanted: Callable[[Series], Wanted], what: str) -> Verdict:
@@ -33,10 +34,24 @@ def judge_levels(subject: Subject, matches: Matching, wanted: Callable[[Series],
         wanted: what is asked of an alarm on a metric.
         what: is watched, for the reason.
     """
+    return judge_watched(
+        subject, matches, lambda level: judge_level(level, wanted(next(iter(level.series.values())))), what
+    )
+
+
+def judge_watched(subject: Subject, matches: Matching, judging: Judging, what: str) -> Verdict:
+    """Judge whether one of the alarms on a metric is right, by ``judging``, and is heard.
+
+    Args:
+        subject: what is judged.
+        matches: says whether a metric is the one that is asked about; its account is taken care of.
+        judging: says what an alarm on it is worth.
+        what: is watched, for the reason.
+    """
     answers = [
         answer
         for view, accounts in _monitors(subject)
-        for answer in _answers(view, subject, _in(accounts, matches), wanted)
+        for answer in _answers(view, subject, _in(accounts, matches), judging)
     ]
     best = max(answers, key=lambda one: _ORDER.index(one[0]), default=None)
     if best is not None and best[0] is State.OK:
@@ -80,16 +95,18 @@ def _elsewhere(subject: Subject) -> str:
     return ""
 
 
-def _answers(view: View, subject: Subject, matches: Matching, wanted: Callable[[Series], Wanted]) -> Iterator[_Answer]:
-    found = list(_levels(view, subject, matches))
-    judged = [(level, *judge_level(level, wanted(next(iter(level.series.values()))))) for level in found]
+def _answers(view: View, subject: Subject, matches: Matching, judging: Judging) -> Iterator[_Answer]:
+    judged = [(level, *judging(level)) for level in _levels(view, subject, matches)]
     if all(state is State.BROKEN for _, state, _ in judged):
         yield from ((state, sentence, level.alarm.name) for level, state, sentence in judged)
         return
-    paths = Paths(_audience(view, subject))
+    facts, missing = _audience(view, subject)
+    paths = Paths(facts)
     for level, state, sentence in judged:
         links = paths.end_of(level.alarm) if state is not State.BROKEN else ()
         end = state_of(links) if links else State.OK
+        if end is State.UNKNOWN and missing is not None:
+            raise missing
         stopped = first_broken(links)
         told = f"{sentence} {links[-1].sentence}" if links else sentence
         yield min(state, end, key=_ORDER.index), stopped.sentence if stopped is not None else told, level.alarm.name
@@ -100,21 +117,24 @@ def _levels(view: View, subject: Subject, matches: Matching) -> Iterator[Level]:
         read = _read(item)
         if read is None or not any(matches(series) for series in read[0].values()):
             continue
-        series, statistic, period, expression = read
-        foreign = [name for name, one in series.items() if not matches(one)]
-        kept = {name: one for name, one in series.items() if name not in foreign}
-        yield Level(alarm_from(item, subject.region, subject.as_of, place), kept, statistic, period, expression)
+        series, statistics, period, expression = read
+        kept = {name: one for name, one in series.items() if matches(one)}
+        others = {name: one for name, one in series.items() if name not in kept}
+        different = set(statistics.values())
+        statistic = different.pop() if len(different) == 1 else "mixture of statistics"
+        alarm = alarm_from(item, subject.region, subject.as_of, place)
+        yield Level(alarm, kept, statistic, period, expression, statistics, others)
         view.point(item)
 
 
-_Read = tuple[Mapping[str, Series], str, int, str]
+_Read = tuple[Mapping[str, Series], Mapping[str, str], int, str]
 
 
 def _read(item: Mapping[str, Any]) -> _Read | None:
-    """Return the metrics of an alarm by id, statistic, period and expression; None for alarms on something else."""
+    """Return metrics and statistics of an alarm by id, period and expression; None for alarms on something else."""
     if optional_text(item, "MetricName"):
         statistic = optional_text(item, "Statistic") or optional_text(item, "ExtendedStatistic")
-        return {"m": _series(item, "")}, statistic, integer(item, "Period"), "m"
+        return {"m": _series(item, "")}, {"m": statistic}, integer(item, "Period"), "m"
     queries = optional_list(item, "Metrics")
     stats = {text(query, "Id"): query for query in queries if query.get("MetricStat")}
     returned = [query for query in queries if query.get("ReturnData") is not False]
@@ -124,11 +144,10 @@ def _read(item: Mapping[str, Any]) -> _Read | None:
         name: _series(mapping(mapping(query, "MetricStat"), "Metric"), optional_text(query, "AccountId"))
         for name, query in stats.items()
     }
-    parts = [mapping(query, "MetricStat") for query in stats.values()]
-    statistics = {text(part, "Stat") for part in parts}
+    parts = {name: mapping(query, "MetricStat") for name, query in stats.items()}
+    statistics = {name: text(part, "Stat") for name, part in parts.items()}
     expression = optional_text(returned[0], "Expression") or text(returned[0], "Id")
-    statistic = statistics.pop() if len(statistics) == 1 else "mixture of statistics"
-    return series, statistic, max(integer(part, "Period") for part in parts), expression
+    return series, statistics, max(integer(part, "Period") for part in parts.values()), expression
 
 
 def _series(item: Mapping[str, Any], account: str) -> Series:
@@ -136,9 +155,17 @@ def _series(item: Mapping[str, Any], account: str) -> Series:
     return Series(text(item, "Namespace"), text(item, "MetricName"), tuple(dimensions), account=account)
 
 
-def _audience(view: View, subject: Subject) -> Facts:
-    """Read who hears of the alarms of a Region."""
-    facts = _heard_in(view, subject)
+def _audience(view: View, subject: Subject) -> tuple[Facts, EvidenceMissing | None]:
+    """Read who hears of the alarms of a Region, and what is missing about its topics.
+
+    Without the topics it still shows that an alarm has no action, or takes none.
+    """
+    missing: EvidenceMissing | None = None
+    try:
+        facts = _heard_in(view, subject)
+    except EvidenceMissing as signal:
+        missing = signal
+        facts = replace(_heard_in(view, subject, topics=False), regions=())
     arns = [action for alarm in facts.alarms for action in alarm.actions]
     arns += [action for composite in facts.composites for action in composite.actions]
     others: dict[str, Facts] = {}
@@ -149,10 +176,10 @@ def _audience(view: View, subject: Subject) -> Facts:
                 others[name] = _heard_in(beside, subject)
             except EvidenceMissing as signal:
                 beside.leave_open(signal.missing)  # what lies there stays as unknown as without that account
-    return replace(facts, others=others)
+    return replace(facts, others=others), missing
 
 
-def _heard_in(view: View, subject: Subject) -> Facts:
+def _heard_in(view: View, subject: Subject, *, topics: bool = True) -> Facts:
     region = subject.region
     mutes, unread_mutes = mute_rules(view)
     alarms: list[Alarm] = [
@@ -171,6 +198,6 @@ def _heard_in(view: View, subject: Subject) -> Facts:
         ),
         mutes=mutes,
         unread_mutes=unread_mutes,
-        topics={topic.arn: topic for topic in topics_of(view, region)},
+        topics={topic.arn: topic for topic in topics_of(view, region)} if topics else {},
         reactions=reactions(view),
     )

@@ -103,9 +103,12 @@ def agent_alarms(subject: Subject) -> Verdict:
         return failed(
             f"The CloudWatch agent does not report {' and '.join(silent)} of the instance.", observed="not reported"
         )
-    verdicts = [_filling(subject, kind, kinds[kind], dimension) for kind in kinds]
-    worst = min(verdicts, key=lambda one: _WORST.index(one.state))
-    if worst.state is State.PASS:
+    verdicts: list[Verdict] = []
+    for kind, starts in kinds.items():
+        with subject.evidence.going_on():
+            verdicts.append(_filling(subject, kind, starts, dimension))
+    worst = min(verdicts, key=lambda one: _WORST.index(one.state), default=None)
+    if worst is None or worst.state is State.PASS:
         return passed("The agent reports memory and disk, and alarms that somebody hears watch both.")
     return worst
 

@@ -72,11 +72,12 @@ def act(alarm: Alarm | Composite | LogAlarm, noun: str, back: tuple[State, str] 
         return stop(State.BROKEN, f"The actions of the {noun} {name} are disabled.")
     if back is not None and back[0] is State.BROKEN:
         return stop(State.BROKEN, f"The actions of the {noun} {name} are not always taken: {back[1]}.")
-    if back is not None and back[0] is State.UNKNOWN:
-        return stop(State.UNKNOWN, f"The actions of the {noun} {name} can be kept back: {back[1]}.")
     sender = Sender(CLOUDWATCH, facts.account, alarm.arn if alarm.arn.startswith("arn:") else "")
     ends = [act_on(action, sender, facts) for action in alarm.actions]
     best = max(ends, key=lambda links: (state_of(links) is State.OK, *reached(links)))
+    if back is not None and back[0] is State.UNKNOWN:
+        lost = all(state_of(links) is State.BROKEN for links in ends)
+        return best if lost else stop(State.UNKNOWN, f"The actions of the {noun} {name} can be kept back: {back[1]}.")
     return (_noted(best[0], back[1]), *best[1:]) if back is not None else best
 
 

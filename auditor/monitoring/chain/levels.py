@@ -7,7 +7,7 @@ Source: CloudWatch User Guide, "Using Amazon CloudWatch alarms", "Using metric m
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from auditor.monitoring.chain.alarms import hindered
@@ -35,6 +35,8 @@ class Level:
         statistic: ``Average``, ``Maximum`` ... or a percentile such as ``p90``.
         period: seconds.
         expression: metric maths over the ids.
+        statistics: by id, of all metrics.
+        others: metrics that are not the one asked about, by id.
     """
 
     alarm: Alarm
@@ -42,6 +44,8 @@ class Level:
     statistic: str
     period: int
     expression: str = "m"
+    statistics: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, Series] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,15 @@ def judge_level(level: Level, wanted: Wanted) -> tuple[State, str]:  # noqa: PLR
 
 
 def _goes_off(level: Level, value: float) -> bool:
-    found = evaluate(level.expression, dict.fromkeys(level.series, value))
+    return compares(level, evaluate(level.expression, dict.fromkeys(level.series, value)))
+
+
+def compares(level: Level, found: float) -> bool:
+    """Say whether a value breaches the threshold of an alarm that has one.
+
+    Raises:
+        NotALevelError: it compares in a way that is not known here.
+    """
     limit = level.alarm.threshold or 0
     match level.alarm.comparison:
         case "GreaterThanThreshold":

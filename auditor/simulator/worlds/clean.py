@@ -250,6 +250,8 @@ def _beyond(aws: Builder) -> None:
                 for name in ("mem_used_percent", "disk_used_percent")
             ],
         )
+    balancer = aws.client("elbv2").describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
+    parts.errors_alarm(aws, balancer.partition(":loadbalancer/")[2], topic)
     body = '{"widgets": [{"type": "text", "properties": {"markdown": "Ledger"}}]}'
     cloudwatch.put_dashboard(DashboardName="ledger", DashboardBody=body)
     sink = aws.arn("oam", "sink/5d1f0a3c-2b7e-4a55-9d0e-8c6b7a5f4e3d")

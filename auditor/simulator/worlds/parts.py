@@ -508,6 +508,23 @@ def load_balancer(aws: Builder, name: str, subnets: Sequence[str], *, logs_to: s
         )
 
 
+def errors_alarm(aws: Builder, balancer: str, topic: str) -> None:
+    """Let somebody hear of it when the targets of a load balancer fail."""
+    aws.client("cloudwatch").put_metric_alarm(
+        AlarmName=f"{balancer.split('/')[1]}-5xx",
+        AlarmActions=[topic],
+        Namespace="AWS/ApplicationELB",
+        MetricName="HTTPCode_Target_5XX_Count",
+        Dimensions=[{"Name": "LoadBalancer", "Value": balancer}],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=3,
+        Threshold=10.0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+
+
 def scaling_group(aws: Builder, name: str, subnet: str) -> None:
     """Create an Auto Scaling group that is at rest."""
     client = aws.client("autoscaling")

@@ -18,7 +18,37 @@ from tests.evaluate.checks.test_one_of_several import BAD, with_a_bad_copy
 from tests.evaluate.checks.worlds import RIGHT
 from tests.evaluate.kit import World, catalog, reasons
 
+WATCHED_ELSEWHERE = {
+    f"{cause} without oam:ListLinks in eu-west-1"
+    for cause in (
+        "a resource beside",
+        "apigateway:GetRestApis",
+        "apigateway:GetStages",
+        "apigatewayv2:GetStages",
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:ListMetrics",
+        "ec2:DescribeInstances",
+        "elb:DescribeLoadBalancers",
+        "elbv2:DescribeLoadBalancers",
+        "rds:DescribeDBInstances",
+        "rds:DescribeDBParameters",
+        "sns:GetTopicAttributes",
+        "sns:ListSubscriptionsByTopic",
+        "sns:ListTopics",
+    )
+}
+"""An alarm may stand in the monitoring account that a link leads to, whatever is wrong with those at hand."""
+NO_TOPIC_ANSWERS = {
+    f"{cause} without cloudwatch:DescribeAlarms in eu-west-1"
+    for cause in ("sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTopics")
+}
+"""Which topics matter is what the alarms say; of two resources one good alarm is not enough."""
+
 ALLOWED = {
+    "api-stages-5xx-alarm": WATCHED_ELSEWHERE | NO_TOPIC_ANSWERS,
+    "ec2-agent-alarms": WATCHED_ELSEWHERE | NO_TOPIC_ANSWERS,
+    "load-balancers-5xx-alarm": WATCHED_ELSEWHERE | NO_TOPIC_ANSWERS,
+    "rds-connections-alarm": WATCHED_ELSEWHERE,
     "config-recorder-all-regions": {
         "config:DescribeConfigurationRecorderStatus without config:DescribeConfigurationRecorders in eu-west-1",
         "config:DescribeConfigurationRecorderStatus without config:DescribeConfigurationRecorders in us-east-1",

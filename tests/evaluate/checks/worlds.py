@@ -791,6 +791,61 @@ def scaling_group(*policies: Mapping[str, Any], **changes: Any) -> World:
     return alarms(world, scaling_alarm())
 
 
+def api_alarm(**changes: Any) -> dict[str, Any]:
+    """Return an alarm on the share of errors of the REST API's stage."""
+    dimensions = [{"Name": "ApiName", "Value": "orders"}, {"Name": "Stage", "Value": "prod"}]
+    named = {"AlarmName": "rest", "Dimensions": dimensions, "Threshold": 0.05}
+    return alarm("AWS/ApiGateway", "5XXError", "ApiName", "orders", **(named | changes))
+
+
+def http_alarm(**changes: Any) -> dict[str, Any]:
+    """Return an alarm on the number of errors of the HTTP API's stage."""
+    dimensions = [{"Name": "ApiId", "Value": "h1"}, {"Name": "Stage", "Value": "live"}]
+    named = {"AlarmName": "http", "Dimensions": dimensions, "Threshold": 20.0, "Statistic": "Sum"}
+    return alarm("AWS/ApiGateway", "5xx", "ApiId", "h1", **(named | changes))
+
+
+def api_stages() -> World:
+    """Build a world of one stage of a REST API and one of an HTTP API, both watched."""
+    world = (
+        listened(World())
+        .says("apigateway:GetRestApis", {"items": []})
+        .says("apigateway:GetRestApis", {"items": [{"id": "r1", "name": "orders"}]}, region=HOME)
+        .says("apigateway:GetStages", {"item": [{"stageName": "prod"}]}, region=HOME, restApiId="r1")
+        .says("apigatewayv2:GetApis", {"Items": []})
+        .says("apigatewayv2:GetApis", {"Items": [{"ApiId": "h1", "ProtocolType": "HTTP"}]}, region=HOME)
+        .says("apigatewayv2:GetStages", {"Items": [{"StageName": "live"}]}, region=HOME, ApiId="h1")
+    )
+    return alarms(world, api_alarm(), http_alarm())
+
+
+def balancer_alarm(**changes: Any) -> dict[str, Any]:
+    """Return an alarm on the number of errors of the application load balancer's targets."""
+    named = {"AlarmName": "balancer", "Threshold": 20.0, "Statistic": "Sum"}
+    return alarm("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "LoadBalancer", "app/a/1", **(named | changes))
+
+
+def classic_alarm(**changes: Any) -> dict[str, Any]:
+    """Return an alarm on the number of errors of the classic load balancer."""
+    named = {"AlarmName": "classic", "Threshold": 20.0, "Statistic": "Sum"}
+    return alarm("AWS/ELB", "HTTPCode_ELB_5XX", "LoadBalancerName", "old", **(named | changes))
+
+
+def load_balancers(protocol: str = "HTTPS", kind: str = "application") -> World:
+    """Build a world of one load balancer and a classic one, both watched."""
+    listener = {"Listener": {"Protocol": protocol, "LoadBalancerPort": 443}}
+    classic = {"LoadBalancerName": "old", "ListenerDescriptions": [listener]}
+    balancer = {"LoadBalancerArn": BALANCER, "Type": kind}
+    world = (
+        listened(World())
+        .says("elbv2:DescribeLoadBalancers", {"LoadBalancers": []})
+        .says("elbv2:DescribeLoadBalancers", {"LoadBalancers": [balancer]}, region=HOME)
+        .says("elb:DescribeLoadBalancers", {"LoadBalancerDescriptions": []})
+        .says("elb:DescribeLoadBalancers", {"LoadBalancerDescriptions": [classic]}, region=HOME)
+    )
+    return alarms(world, balancer_alarm(), classic_alarm())
+
+
 def linked() -> World:
     """Build a world of an organization's member with a link to a monitoring account, and a sink with a link."""
     return (
@@ -1029,6 +1084,8 @@ RIGHT: dict[str, World] = {
     ),
     "autoscaling-alarm": scaling_group(),
     "ec2-agent-alarms": watched_instance(),
+    "api-stages-5xx-alarm": api_stages(),
+    "load-balancers-5xx-alarm": load_balancers(),
     "cloudwatch-dashboard-exists": World().says("cloudwatch:ListDashboards", {"DashboardEntries": [{}]}),
     "cloudwatch-cross-account-observability": linked(),
     "guardduty-enabled": detectors(),
