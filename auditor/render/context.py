@@ -4,7 +4,7 @@
 visible (``auditor.render.text``) when it arrives in the context; markup is escaped later, by the templates.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,7 @@ def build(
     signer: str = "",
     paper: str = "",
     tool: str = "",
+    sent: Sequence[Mapping[str, Any]] = (),
 ) -> Context:
     """Prepare the pages.
 
@@ -91,6 +92,7 @@ def build(
         signer: who signs the pack; empty when nobody does.
         paper: name of the PDF beside the page, which links into it; empty when there is none.
         tool: the exact build that made the pages; empty for the program that collected.
+        sent: every request of the run, by service, operation and Region (``calls.json``).
 
     Raises:
         IntegrityError: a cited evidence file does not have its hash.
@@ -129,7 +131,7 @@ def build(
         events=tuple(event_table(document) for document in results["events"]),
         chains=tuple(control for control in controls if control.chain),
         evidence=library.listed(),
-        calls=call_counts(evidence.records),
+        calls=call_counts(evidence.records, sent),
         waivers=tuple(row for control in controls for row in control.rows if row.waiver),
         given=(
             *(given_waiver(item) for item in results.get("waivers", ())),

@@ -202,19 +202,38 @@ def outcome(record: Record) -> str:
     return ANSWERED if record.complete else "missing"
 
 
-def call_counts(records: Sequence[Record]) -> tuple[CallCount, ...]:
-    """Count our own calls by operation."""
+INNER = "trail:"
+"""How names of evidence begin that no call to AWS gave: what verifying the trails found."""
+
+
+def call_counts(records: Sequence[Record], sent: Sequence[Mapping[str, Any]] = ()) -> tuple[CallCount, ...]:
+    """Count our own calls by operation.
+
+    Args:
+        records: the stored answers.
+        sent: every request of every client, by service, operation and Region; without, those that have an answer count.
+    """
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        groups[record.call.operation].append(record)
+        if not record.call.operation.startswith(INNER):
+            groups[record.call.operation].append(record)
+    requests: dict[str, dict[str, int]] = defaultdict(dict)
+    for item in sent:
+        regions = requests[visible(f"{item['service']}:{item['operation']}")]
+        regions[str(item["region"])] = regions.get(str(item["region"]), 0) + int(item["requests"])
     return tuple(
-        CallCount(
-            operation,
-            len(members),
-            sum(max(len(record.request_ids), 1) for record in members),
-            len({record.account for record in members}),
-            len({record.call.region for record in members}),
-            sum(outcome(record) == "missing" for record in members),
-        )
-        for operation, members in sorted(groups.items())
+        _call_count(operation, groups.get(operation, []), requests[operation] if sent else None)
+        for operation in sorted({*groups, *requests})
+    )
+
+
+def _call_count(operation: str, members: Sequence[Record], sent: Mapping[str, int] | None) -> CallCount:
+    answered = sum(max(len(record.request_ids), 1) for record in members)
+    return CallCount(
+        operation,
+        len(members),
+        answered if sent is None else sum(sent.values()),
+        max(1, len({record.account for record in members})),
+        len({record.call.region for record in members} or sent or ()),
+        sum(outcome(record) == "missing" for record in members),
     )

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from auditor.base.canonical import sha256_hex
-from auditor.base.errors import UsageError
+from auditor.base.errors import IntegrityError, UsageError
+from auditor.base.untrusted import parse_json, shape_words
 from auditor.evidence.store import Evidence
 from auditor.model import Results
-from auditor.pack.layout import EVIDENCE, RESULTS
+from auditor.pack.layout import CALLS, EVIDENCE, RESULTS
 from auditor.pack.outcome import results_document, results_json
 from auditor.pack.presentation import PAGES, Presentation
 from auditor.render import html, pdf
@@ -126,6 +127,7 @@ def pages_of(
         paper=PDF if "pdf" in presentation.formats else "",
         signer=presentation.signer,
         tool=manifest.tool.words,
+        sent=_sent(found.folder),
     )
     if "html" in presentation.formats:
         progress("Render HTML", 0, 0)
@@ -133,6 +135,27 @@ def pages_of(
     if "pdf" in presentation.formats:
         progress("Render PDF", 0, 0)
         yield PDF, pdf.render(context, _attachments(found, manifest, context))
+
+
+def _sent(folder: Path) -> Sequence[Mapping[str, Any]]:
+    """Return the run's requests, as they are counted beside the evidence; nothing where no run counted them.
+
+    Raises:
+        IntegrityError: the file is not of its shape.
+    """
+    path = folder / CALLS
+    if not path.is_file():
+        return ()
+    try:
+        found = tuple(parse_json(path.read_bytes()))
+        for item in found:
+            if not all(isinstance(item[name], str) for name in ("service", "operation", "region")):
+                raise TypeError(CALLS)
+            if not isinstance(item["requests"], int):
+                raise TypeError(CALLS)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{CALLS} does not say which requests were sent: {shape_words(error)}") from error
+    return found
 
 
 def branding_of(presentation: Presentation) -> Branding:
