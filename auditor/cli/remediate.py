@@ -8,7 +8,7 @@ import click
 from auditor.cli import echo_json, printable
 from auditor.cli.options import in_parts
 
-_FORMS = ("cli",)
+_FORMS = ("cloudformation", "terraform", "cli")
 
 
 @click.command()

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 
-from auditor.remedy import guide, shell
+from auditor.remedy import guide, languages, shell
 from auditor.remedy.change import Remedy
+from auditor.remedy.declared import Resource, Undeclared, declared
 from auditor.remedy.proposal import Proposal
 
 
@@ -13,22 +15,60 @@ class Form(StrEnum):
     """What the changes are written as."""
 
     CLI = "cli"
+    CLOUDFORMATION = "cloudformation"
+    TERRAFORM = "terraform"
 
 
 def files(proposal: Proposal, form: Form) -> Mapping[str, str]:
-    """Return the files of a proposal: name -> text."""
-    del form
+    """Return the files of a proposal: name -> text. What a language cannot say is written as lines, with the reason."""
+    whole: dict[int, tuple[Resource, ...]] = {}
+    notes: list[str] = []
+    for number, remedy in enumerate(proposal.remedies):
+        if form is not Form.CLI:
+            try:
+                whole[number] = declared(remedy, template=form is Form.CLOUDFORMATION)
+            except Undeclared as why:
+                notes.append(f"- As lines for the command line, `{remedy.finding.control}`: {guide.plain(str(why))}.")
+    lines = replace(proposal, remedies=tuple(it for no, it in enumerate(proposal.remedies) if no not in whole))
+    found, where = _lines(lines)
+    for account in dict.fromkeys(proposal.remedies[number].finding.account for number in whole):
+        mine = {no: made for no, made in whole.items() if proposal.remedies[no].finding.account == account}
+        resources = tuple({item.logical_id: item for made in mine.values() for item in made}.values())
+        made, place = _declared(account, resources, form)
+        found |= made
+        where |= {f"{account}/{proposal.remedies[no].finding.control}": place for no in mine}
+    if form is Form.CLOUDFORMATION and whole:
+        notes.append("- Roles stand in the template of the home Region of global services: create that stack first.")
+    found["README.md"] = guide.page(proposal, where, tuple(dict.fromkeys(notes)))
+    found["remedies.json"] = json.dumps(guide.document(proposal), indent=2, ensure_ascii=True) + "\n"
+    return found
+
+
+def _declared(account: str, resources: tuple[Resource, ...], form: Form) -> tuple[dict[str, str], str]:
+    """Return the files that declare resources of an account, and where they are."""
+    if form is Form.TERRAFORM:
+        return {f"{account}/terraform/{name}": text for name, text in languages.module(resources).items()}, (
+            f"{account}/terraform/main.tf"
+        )
+    made = {}
+    for region in dict.fromkeys(item.region for item in resources):
+        mine = [item for item in resources if item.region == region]
+        words = f"Remedies for account {account} in {region}; review, then create a change set"
+        made[f"{account}/{region}.template.json"] = languages.template(mine, words)
+    return made, f"{account}/REGION.template.json"
+
+
+def _lines(proposal: Proposal) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the scripts of a proposal, and which of them closes what."""
     made = _scripts(proposal)
     where = {f"{account}/{control}": name for (account, control), (name, _) in made.items()}
-    found = {name: text for pairs in made.values() for name, text in [pairs]}
+    found = dict(made.values())
     for (account, control), (name, _) in made.items():
         remedies = _of(proposal, account, control)
         if any(remedy.undo for remedy in remedies):
             title = f"Undoes {name.rpartition('/')[2]}"
             found[f"{name.removesuffix('.sh')}.undo.sh"] = shell.script(title, remedies, account=account, undo=True)
-    found["README.md"] = guide.page(proposal, where)
-    found["remedies.json"] = json.dumps(guide.document(proposal), indent=2, ensure_ascii=True) + "\n"
-    return found
+    return found, where
 
 
 def _of(proposal: Proposal, account: str, control: str) -> tuple[Remedy, ...]:

@@ -1,0 +1,119 @@
+"""Resources as a CloudFormation template in JSON and as a Terraform module. Names of others never become code."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from auditor.remedy.change import Asked
+from auditor.remedy.declared import GLOBAL_BLOCKS, Resource
+
+
+def template(resources: Sequence[Resource], words: str) -> str:
+    """Return a template for one Region of one account."""
+    asked: dict[str, str] = {}
+    body: dict[str, Any] = {}
+    for item in resources:
+        before = [other.logical_id for other in resources if other.stage < item.stage and _leans(item, other)]
+        entry: dict[str, Any] = {"Type": item.template_type}
+        entry |= dict.fromkeys(("DeletionPolicy", "UpdateReplacePolicy"), "Retain")
+        if before:
+            entry["DependsOn"] = sorted(set(before))
+        if item.template:
+            entry["Properties"] = _filled(item.template, asked)
+        body[item.logical_id] = entry
+    document: dict[str, Any] = {"AWSTemplateFormatVersion": "2010-09-09", "Description": words[:1000]}
+    if asked:
+        document["Parameters"] = {
+            name: {"Type": "String", "MinLength": 1, "Description": text} for name, text in asked.items()
+        }
+    return json.dumps({**document, "Resources": body}, indent=2, ensure_ascii=True) + "\n"
+
+
+def _filled(value: Any, asked: dict[str, str]) -> Any:
+    if isinstance(value, Asked):
+        name = value.name.title().replace("_", "")
+        asked[name] = value.words
+        return {"Ref": name}
+    if isinstance(value, Mapping):
+        return {key: _filled(item, asked) for key, item in value.items()}
+    return [_filled(item, asked) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _near(item: Resource, other: Resource) -> bool:
+    """Say whether two stand in one Region, or one of them in none."""
+    return item.region == other.region or other.block_type in GLOBAL_BLOCKS
+
+
+def _leans(item: Resource, other: Resource) -> bool:
+    """Say whether a resource has to wait for another: roles, groups and topics are named, not referred to."""
+    waits = {
+        "aws_cloudwatch_metric_alarm": {"aws_sns_topic"},
+        "aws_sns_topic_subscription": {"aws_sns_topic"},
+        "aws_flow_log": {"aws_iam_role", "aws_iam_role_policy", "aws_cloudwatch_log_group"},
+        "aws_iam_role_policy": {"aws_iam_role"},
+    }
+    return other.block_type in waits.get(item.block_type, ())
+
+
+VERSIONS = """terraform {
+  required_version = ">= 1.6"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.0"
+    }
+  }
+}
+"""
+
+
+def module(resources: Sequence[Resource]) -> Mapping[str, str]:
+    """Return the files of a module for one account: name -> text. The provider is the caller's."""
+    asked: dict[str, str] = {}
+    blocks = []
+    for item in resources:
+        body = dict(item.block)
+        if item.block_type not in GLOBAL_BLOCKS:
+            body["region"] = item.region
+        before = [f"{it.block_type}.{it.label}" for it in resources if _leans(item, it) and _near(item, it)]
+        lines = [f'resource "{item.block_type}" "{item.label}" {{', *_body(body, asked, "  ")]
+        if before:
+            lines.append(f"  depends_on = [{', '.join(sorted(set(before)))}]")
+        blocks.append("\n".join([*lines, "}"]))
+    found = {"main.tf": "\n\n".join(blocks) + "\n", "versions.tf": VERSIONS}
+    if asked:
+        found["variables.tf"] = "\n\n".join(_variable(name, words) for name, words in asked.items()) + "\n"
+    return found
+
+
+def _body(body: Mapping[str, Any], asked: dict[str, str], indent: str) -> Iterator[str]:
+    width = max(len(name) for name in body)
+    for name, value in body.items():
+        if isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
+            for item in value:
+                yield f"{indent}{name} {{"
+                yield from _body(item, asked, indent + "  ")
+                yield f"{indent}}}"
+        else:
+            yield f"{indent}{name:<{width}} = {_value(value, asked)}"
+
+
+def _value(value: Any, asked: dict[str, str]) -> str:
+    if isinstance(value, Asked):
+        asked[value.name.lower()] = value.words
+        return f"var.{value.name.lower()}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_value(item, asked) for item in value)}]"
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return text(str(value))
+
+
+def text(value: str) -> str:
+    """Return a quoted text in which nothing is evaluated: ``${`` and ``%{`` are doubled, as HCL asks."""
+    return json.dumps(value, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
+
+
+def _variable(name: str, words: str) -> str:
+    return f'variable "{name}" {{\n  type        = string\n  description = {text(words)}\n}}'

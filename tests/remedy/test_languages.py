@@ -1,0 +1,134 @@
+"""Templates and modules say the same as the lines, satisfy others' checkers, and run nothing that a name holds."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.base.untrusted import parse_json
+from auditor.evidence.store import Evidence
+from auditor.remedy.change import Asked, Finding, Remedy, Stage, Step
+from auditor.remedy.declared import Resource, Undeclared, declared
+from auditor.remedy.files import Form, files
+from auditor.remedy.languages import module, template, text
+from auditor.remedy.proposal import Proposal, findings, propose
+from tests.remedy.kit import catalog
+
+SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
+
+
+@pytest.fixture(scope="module")
+def proposal() -> Proposal:
+    document = parse_json((SAMPLE / "results" / "results.json").read_bytes())
+    parameters = {name: item.parameters for name, item in catalog().controls.items()}
+    evidence = Evidence(SAMPLE / "evidence")
+    return propose(findings(document, parameters), evidence, pack_id="sample", as_of="2026-11-02T06:00:00Z")
+
+
+def leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item)
+    elif isinstance(value, str) and value.startswith('{"Version"'):
+        yield from leaves(json.loads(value))
+    else:
+        yield repr(value)
+
+
+def forms(proposal: Proposal, *, for_template: bool) -> Iterator[tuple[Remedy, tuple[Resource, ...]]]:
+    for remedy in proposal.remedies:
+        try:
+            yield remedy, declared(remedy, template=for_template)
+        except Undeclared:
+            continue
+
+
+def test_the_three_forms_hold_the_same_values(proposal: Proposal) -> None:
+    found = list(forms(proposal, for_template=True))
+    assert len(found) > 15
+    for remedy, resources in found:
+        called = {leaf for step in remedy.steps for leaf in leaves(step.parameters)}
+        for item in resources:
+            assert set(leaves(item.template)) <= called
+            if item.block_type != "aws_flow_log":  # whose kind, and the ARN of whose group, are said in other ways
+                assert set(leaves(item.template)) == set(leaves(item.block))
+
+
+def test_templates_satisfy_the_linter(proposal: Proposal, tmp_path: Path) -> None:
+    made = {name: body for name, body in files(proposal, Form.CLOUDFORMATION).items() if name.endswith(".json")}
+    del made["remedies.json"]
+    assert len(made) == 2
+    for name, body in made.items():
+        (tmp_path / name.replace("/", "-")).write_text(body)
+    command = [Path(sys.executable).with_name("cfn-lint"), *tmp_path.iterdir()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_module_reads_back_as_it_was_meant(proposal: Proposal) -> None:
+    made = files(proposal, Form.TERRAFORM)
+    read = hcl2.loads(made["111122223333/terraform/main.tf"])
+    expected = {item.label for _, resources in forms(proposal, for_template=False) for item in resources}
+    assert {label.strip('"') for block in read["resource"] for kind in block.values() for label in kind} == expected
+    assert "alarm_email" in made["111122223333/terraform/variables.tf"]
+
+
+@pytest.mark.parametrize(
+    ("control", "why"),
+    [
+        ("iam-password-min-length", "AWS has no CloudFormation type"),
+        ("ebs-default-encryption", "AWS has no CloudFormation type"),
+        ("s3-block-public-access", "AWS has no CloudFormation type"),
+        ("account-security-contact", "AWS has no CloudFormation type"),
+        ("default-sg-closed", "changes what exists"),
+        ("kms-key-rotation", "changes what exists"),
+    ],
+)
+def test_what_a_template_cannot_say_comes_as_lines_with_the_reason(control: str, why: str, proposal: Proposal) -> None:
+    made = files(proposal, Form.CLOUDFORMATION)
+    assert any(control in name and name.endswith(".sh") for name in made)
+    line = next(line for line in made["README.md"].splitlines() if line.startswith("- As lines") and control in line)
+    assert why in line.replace("\\", "")
+
+
+@given(st.text(max_size=60))
+def test_a_text_of_terraform_evaluates_nothing(value: str) -> None:
+    quoted = text(value)
+    assert "\n" not in quoted
+    inside = quoted[1:-1].replace("$${", "").replace("%%{", "")
+    assert "${" not in inside
+    assert "%{" not in inside
+    assert json.loads(quoted.replace("$${", "${").replace("%%{", "%{")) == value
+
+
+def test_a_hostile_title_stays_a_text_in_both() -> None:
+    title = '${file("/etc/passwd")} %{ if true } "} {"Ref": "x"} \n resource "a" "b" {}'
+    finding = Finding("monitor-x", title, "high", {}, "111122223333", "aws", "eu-west-1", "r", "why", ("EV-0001",))
+    given_values = {"Name": title}
+    steps = (
+        Step(Stage.TOPIC, "a topic", "sns", "CreateTopic", "eu-west-1", given_values),
+        Step(
+            Stage.SUBSCRIPTION,
+            "somebody",
+            "sns",
+            "Subscribe",
+            "eu-west-1",
+            {"TopicArn": title, "Protocol": "email", "Endpoint": Asked("ALARM_EMAIL", "the address")},
+        ),
+    )
+    resources = declared(Remedy(finding, "", steps, (), "", ""), template=True)
+    read = json.loads(template(resources, title))
+    names = [item["Properties"].get("TopicName") for item in read["Resources"].values()]
+    assert names == [title, None]
+    assert read["Resources"][resources[1].logical_id]["Properties"]["Endpoint"] == {"Ref": "AlarmEmail"}
+    assert len(hcl2.loads(module(resources)["main.tf"])["resource"]) == 2
