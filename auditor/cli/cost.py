@@ -2,8 +2,9 @@
 
 import csv
 import io
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,25 +12,30 @@ from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from auditor.cost.estimate import Estimate, Line, NotKnown
     from auditor.run.costing import Costed
 
 _PATH = click.Path(path_type=Path)
 _MOST_TOLD = 60
+_MOST_LOST = 10
 
 
 @click.command()
 @click.argument("pack", type=_PATH)
 @click.option("--prices", type=_PATH, metavar="FILE", help="Prices of your own, as YAML; they go before ours.")
+@click.option("--store", type=_PATH, metavar="DIR", help="An event store of the period, as `auditor events` keeps it.")
 @click.option("--unverified", is_flag=True, help="Go on with a pack that does not verify; the answer says so.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the lines as CSV on stdout.")
-def cost(pack: Path, *, prices: Path | None, unverified: bool, as_json: bool, as_csv: bool) -> int:
+def cost(pack: Path, *, prices: Path | None, store: Path | None, unverified: bool, as_json: bool, as_csv: bool) -> int:
     r"""Estimate what logging costs a month at list price, and where it is paid twice.
 
     PACK is a pack, folder or zip, which is verified first, or a folder written by `auditor collect`. Every line
     says quantity, price, how the quantity came about, and where and when the price was read. What cannot be known is
-    listed, and is not part of the sum.
+    listed, and is not part of the sum. With --store, events are counted by Region, bucket and call, and what other
+    event selectors would save is tried on the events of the period.
 
     Answers 0 with an estimate, 3 when an answer of AWS is missing that it needs, 4 when the pack does not verify.
 
@@ -41,7 +47,7 @@ def cost(pack: Path, *, prices: Path | None, unverified: bool, as_json: bool, as
 
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other")
-    found = cost_of(pack, load_prices(prices), unverified=unverified)
+    found = cost_of(pack, load_prices(prices), store=store, unverified=unverified)
     if as_json:
         echo_json(found.document())
     elif as_csv:
@@ -97,6 +103,10 @@ def _print(found: "Costed") -> None:
     click.echo(f"\n{'Logging, a month':<40} {estimate.total():>14,.4f} USD  (estimate, without what is not known)")
     click.echo(f"{'  of which paid for again':<40} {estimate.paid_twice:>14,.4f} USD")
     click.echo(f"{'This audit':<40} {estimate.total('audit'):>14,.4f} USD")
+    for words in estimate.searched:
+        click.echo(printable(f"Events: {words}"))
+    for proposal in estimate.proposals:
+        _tell_proposal(proposal)
     click.echo(f"\nNot known, {len(estimate.not_known)}:")
     for item in estimate.not_known[:_MOST_TOLD]:
         _tell_unknown(item)
@@ -126,6 +136,20 @@ def _tell_line(line: "Line") -> None:
     click.echo(printable(f"    {'':>16}  estimate; {price.source}, grade {price.grade or '-'}, {price.seen}"))
     if line.note:
         click.echo(printable(f"    {'':>16}  {line.note}"))
+
+
+def _tell_proposal(proposal: "Mapping[str, Any]") -> None:
+    saved, lost = proposal["usd_saved_a_month"], proposal["events_no_longer_recorded"]
+    click.echo(printable(f"\nPossible: {proposal['trail']}: {proposal['title']}"))
+    click.echo(f"  would save {saved:,.4f} USD a month (estimate); {lost:,} events of the period would not be recorded")
+    for row in proposal["no_longer_recorded"][:_MOST_LOST]:
+        click.echo(printable(f"    {row['events']:>10,}  {row['event_name']} {row['resource']} {row['region']}"))
+    if proposal["events_not_told"]:
+        click.echo(f"    {proposal['events_not_told']:>10,}  of which the selectors do not tell")
+    if proposal["command"]:
+        click.echo(printable(f"  {shlex.join(proposal['command'])}"))
+    else:
+        click.echo("  the trail would record nothing; it could be stopped")
 
 
 def _tell_unknown(item: "NotKnown") -> None:

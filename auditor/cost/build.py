@@ -1,8 +1,9 @@
 """Joins the parts: evidence in, an estimate out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from auditor.cost.advice import advice
 from auditor.cost.audited import audited
 from auditor.cost.estimate import Estimate, Item, NotKnown, Pricing, month_factor
 from auditor.cost.facts import Facts
@@ -28,7 +29,12 @@ NEVER_ASKED: Final = (
 
 
 def estimate(
-    evidence: Evidence, prices: Prices, *, calls: Any = None, counts: Mapping[str, Counts] | None = None
+    evidence: Evidence,
+    prices: Prices,
+    *,
+    calls: Any = None,
+    counts: Mapping[str, Counts] | None = None,
+    searched: Sequence[str] = (),
 ) -> Estimate:
     """Say what logging costs in every account of the evidence.
 
@@ -37,14 +43,21 @@ def estimate(
         prices: list prices.
         calls: the run's own calls as ``calls.json`` counts them.
         counts: the events of the period by account; accounts without are told by sums of log files.
+        searched: what the counts come from, and what was not searched for them.
 
     Raises:
         IntegrityError: an evidence file was changed.
     """
     items: list[Item] = []
+    proposals: list[Mapping[str, Any]] = []
     for account in evidence.run.accounts:
-        items += _account(evidence, account, prices, calls, (counts or {}).get(account.id))
-    return Estimate(tuple(item.id for item in evidence.run.accounts), evidence.run.period, tuple(items), prices)
+        known = (counts or {}).get(account.id)
+        items += _account(evidence, account, prices, calls, known)
+        if known is not None:
+            pricing = Pricing(prices, account.id, month_factor(evidence.run.period))
+            proposals += advice(pricing, recording(trails(Facts(evidence, account))[0]), known)
+    accounts = tuple(item.id for item in evidence.run.accounts)
+    return Estimate(accounts, evidence.run.period, tuple(items), prices, tuple(proposals), tuple(searched))
 
 
 def _account(
@@ -56,6 +69,9 @@ def _account(
     yield from lost
     logging = recording(found)
     yield from _silent(account.id, found)
+    if counts is not None and not counts.whole:
+        why = "the event store does not hold the whole period with proof; what it lacks is said beside the estimate"
+        yield NotKnown("events", "events that were not searched", why, account.id, gap=True)
     yield from recorded(pricing, logging, counts)
     yield from log_groups(pricing, facts, logging)
     yield from buckets(pricing, facts, logging)

@@ -13,6 +13,10 @@ from auditor.base.untrusted import parse_json
 from auditor.cost.build import estimate
 from auditor.cost.estimate import Estimate
 from auditor.cost.prices import Prices
+from auditor.cost.recorded import Counts
+from auditor.cost.selectors import Group
+from auditor.events.counting import counted
+from auditor.events.opened import EventStore
 from auditor.evidence.store import SCOPE, Evidence
 from auditor.pack.layout import CALLS, EVIDENCE
 from auditor.seal.archive import open_pack, unpack
@@ -50,12 +54,13 @@ class Costed:
         return {"schema": document.pop("schema"), "exit_code": self.exit_code, **source, **document}
 
 
-def cost_of(path: Path, prices: Prices, *, unverified: bool = False) -> Costed:
+def cost_of(path: Path, prices: Prices, *, store: Path | None = None, unverified: bool = False) -> Costed:
     """Estimate what the logging costs that a pack, or a folder of evidence, tells about.
 
     Args:
         path: a pack, folder or zip, or what `auditor collect` wrote.
         prices: list prices.
+        store: an event store of the same period, which tells events one by one.
         unverified: go on with a pack that does not hold.
 
     Raises:
@@ -63,7 +68,36 @@ def cost_of(path: Path, prices: Prices, *, unverified: bool = False) -> Costed:
         IntegrityError: the pack does not hold, or a file of evidence was changed.
     """
     with _opened(path, unverified=unverified) as (folder, words, holds):
-        return Costed(estimate(Evidence(folder), prices, calls=_calls(folder)), str(path), words, holds)
+        evidence, calls = Evidence(folder), _calls(folder)
+        if store is None:
+            return Costed(estimate(evidence, prices, calls=calls), str(path), words, holds)
+        counts, told = _counts(evidence, EventStore(store))
+        return Costed(estimate(evidence, prices, calls=calls, counts=counts, searched=told), str(path), words, holds)
+
+
+def _counts(evidence: Evidence, store: EventStore) -> tuple[dict[str, Counts], tuple[str, ...]]:
+    """Return the events of the period in groups, account by account, and what was searched for them.
+
+    Raises:
+        UsageError: the store holds no account of the evidence.
+    """
+    period = evidence.run.period
+    rows, searched = counted(store, period)
+    groups = [Group(**row) for row in rows]
+    accounts = {item.id for item in evidence.run.accounts} & set(searched.accounts)
+    if not accounts:
+        raise UsageError(
+            "the event store holds no event of the evidence's accounts",
+            hint="fill one from a trail of the same account",
+        )
+    gaps = [f"{item.what}: {item.why}" for item in searched.not_searched]
+    hours = f"{searched.hours_verified} of {searched.hours_expected} hours verified" if searched.hours_expected else ""
+    words = [f"{searched.records:,} records in {searched.log_files:,} log files", hours, *dict.fromkeys(gaps)]
+    counts = {
+        account: Counts(tuple(group for group in groups if group.account == account), whole=not gaps)
+        for account in sorted(accounts)
+    }
+    return counts, tuple(word for word in words if word)
 
 
 @contextmanager
