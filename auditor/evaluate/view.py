@@ -39,14 +39,19 @@ class View:
         """Whose evidence this is."""
         return self._library.account
 
-    def beside(self, account: str) -> "View | None":
-        """Return the view on another account's evidence, if the run has it; its reads count as reads of this one."""
+    def beside(self, account: str, *, leaving_open: bool = False) -> "View | None":
+        """Return the view on another account's evidence, if the run has it; its reads count as reads of this one.
+
+        Args:
+            account: its id.
+            leaving_open: what is missing there is left open and not lacking: whoever asks judges what hangs on it.
+        """
         library = self._library.beside.get(account)
         if library is None:
             return None
         other = View(library)
         other._read, other._cited, other._left_open = self._read, self._cited, self._left_open
-        other._lacking, other._unknown = self._lacking, self._unknown
+        other._lacking, other._unknown = self._left_open if leaving_open else self._lacking, self._unknown
         return other
 
     def all_beside(self) -> "Iterator[View]":
@@ -125,6 +130,32 @@ class View:
                 record = self._library.record(call, absent_ok=True)
                 found.append((record, self._single(record)))
         return tuple(found)
+
+    def pieces(self, operation: str, *, region: str | None = None, absent_ok: bool = False) -> Consulted:
+        """Return what could be read of an operation's answers, also of those that broke off; the rest is lacking.
+
+        Unlike with ``each``, whoever asks learns which calls have no answer, or none that is whole.
+        """
+        due = self._library.listed(operation)
+        answers: list[tuple[Record, tuple[Any, ...]]] = []
+        missing: list[tuple[Call | None, Missing]] = [
+            (Call(operation, place, ()) if place != GLOBAL else None, gap)
+            for place, gap in due.missing
+            if region is None or place in (region, GLOBAL)
+        ]
+        calls = [call for call in due.calls if region in (None, call.region)]
+        if not calls and region not in (None, *self.account.regions):
+            missing.append((Call(operation, str(region), ()), _outside(operation, str(region))))
+        for call in calls:
+            try:
+                record = self.note(self._library.record(call, absent_ok=absent_ok))
+                answers.append((record, () if record.absent else self._library.pages(record)))
+            except EvidenceMissing as signal:
+                missing.append((call, signal.missing))
+                answers += [part for part in (self._library.fragments(call),) if part is not None]
+        for _, gap in missing:
+            self.lack(gap)
+        return Consulted(tuple(answers), tuple(missing))
 
     def _each_call(self, operation: str, region: str | None) -> tuple[Call, ...]:
         due = self._library.listed(operation)

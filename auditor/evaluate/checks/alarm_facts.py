@@ -18,7 +18,7 @@ from auditor.evaluate.checks.fields import (
     optional_text,
     text,
 )
-from auditor.evaluate.library import Missing
+from auditor.evaluate.library import UNREADABLE, Missing
 from auditor.evaluate.view import View
 from auditor.monitoring.chain.facts import Alarm, Composite, LogAlarm, MuteRule, Series
 from auditor.monitoring.chain.metric_math import NotASum, read_sum
@@ -221,7 +221,12 @@ def mute_rules(view: View) -> tuple[tuple[MuteRule, ...], dict[str, str]]:
     found: list[MuteRule] = []
     for record, pages in each.answers:
         view.note(record)
-        found += [_mute_rule(page, record.call.region, f"{record.ref}#/pages/0") for page in pages[:1]]
+        try:
+            found += [_mute_rule(page, record.call.region, f"{record.ref}#/pages/0") for page in pages[:1]]
+        except UNREADABLE as error:
+            gap = view.blamed(error)
+            view.lack(gap)
+            unread[record.call.region] = unanswered(gap)
     for record, _ in lists.answers:
         view.note(record)
     return tuple(found), unread

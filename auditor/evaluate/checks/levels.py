@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from auditor.evaluate.checks.alarm_facts import alarm_from, composite_from, mute_rules
-from auditor.evaluate.checks.chain_facts import ALARMS, placed, sharings_of, topics_of
+from auditor.evaluate.checks.chain_facts import ALARMS, Reader, placed, sharings_of
 from auditor.evaluate.checks.fields import integer, mapping, optional_list, optional_text, text
 from auditor.evaluate.checks.target_facts import reactions
 from auditor.evaluate.library import EvidenceMissing
@@ -18,7 +18,7 @@ from auditor.model import Verdict, failed, not_assessed, passed
 from auditor.monitoring.chain.actions import Parts
 from auditor.monitoring.chain.facts import Alarm, Facts, Series
 from auditor.monitoring.chain.levels import Level, Wanted, judge_level
-from auditor.monitoring.chain.link import State, first_broken, state_of
+from auditor.monitoring.chain.link import State, first_broken, state_of, where_broken
 from auditor.monitoring.chain.paths import Paths
 
 Matching = Callable[[Series], bool]
@@ -100,14 +100,11 @@ def _answers(view: View, subject: Subject, matches: Matching, judging: Judging) 
     if all(state is State.BROKEN for _, state, _ in judged):
         yield from ((state, sentence, level.alarm.name) for level, state, sentence in judged)
         return
-    facts, missing = _audience(view, subject)
-    paths = Paths(facts)
+    paths = Paths(_audience(view, subject))
     for level, state, sentence in judged:
         links = paths.end_of(level.alarm) if state is not State.BROKEN else ()
         end = state_of(links) if links else State.OK
-        if end is State.UNKNOWN and missing is not None:
-            raise missing
-        stopped = first_broken(links)
+        stopped = where_broken(links) or first_broken(links)
         told = f"{sentence} {links[-1].sentence}" if links else sentence
         yield min(state, end, key=_ORDER.index), stopped.sentence if stopped is not None else told, level.alarm.name
 
@@ -155,33 +152,26 @@ def _series(item: Mapping[str, Any], account: str) -> Series:
     return Series(text(item, "Namespace"), text(item, "MetricName"), tuple(dimensions), account=account)
 
 
-def _audience(view: View, subject: Subject) -> tuple[Facts, EvidenceMissing | None]:
-    """Read who hears of the alarms of a Region, and what is missing about its topics.
-
-    Without the topics it still shows that an alarm has no action, or takes none.
-    """
-    missing: EvidenceMissing | None = None
-    try:
-        facts = _heard_in(view, subject)
-    except EvidenceMissing as signal:
-        missing = signal
-        facts = replace(_heard_in(view, subject, topics=False), regions=())
+def _audience(view: View, subject: Subject) -> Facts:
+    """Read who hears of the alarms of a Region; what cannot be read of topics is lacking, and stays unknown."""
+    facts = _heard_in(view, subject)
     arns = [action for alarm in facts.alarms for action in alarm.actions]
     arns += [action for composite in facts.composites for action in composite.actions]
     others: dict[str, Facts] = {}
     for name in sorted({Parts.of(arn).account for arn in arns} - {"", facts.account}):
-        beside = view.beside(name)
+        beside = view.beside(name, leaving_open=True)
         if beside is not None:
             try:
                 others[name] = _heard_in(beside, subject)
             except EvidenceMissing as signal:
                 beside.leave_open(signal.missing)  # what lies there stays as unknown as without that account
-    return replace(facts, others=others), missing
+    return replace(facts, others=others)
 
 
-def _heard_in(view: View, subject: Subject, *, topics: bool = True) -> Facts:
+def _heard_in(view: View, subject: Subject) -> Facts:
     region = subject.region
     mutes, unread_mutes = mute_rules(view)
+    reader = Reader(view, subject.as_of)
     alarms: list[Alarm] = [
         alarm_from(item, region, subject.as_of, place)
         for _, place, item in placed(view, ALARMS, "MetricAlarms", region=region)
@@ -198,6 +188,7 @@ def _heard_in(view: View, subject: Subject, *, topics: bool = True) -> Facts:
         ),
         mutes=mutes,
         unread_mutes=unread_mutes,
-        topics={topic.arn: topic for topic in topics_of(view, region)} if topics else {},
+        topics=reader.topics(region),
         reactions=reactions(view),
+        unread=reader.unread,
     )

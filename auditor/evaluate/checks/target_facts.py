@@ -99,7 +99,11 @@ def _named(record: Record, parameter: str, value: str) -> bool:
 
 def reactions(view: View) -> dict[str, Reaction]:
     """Return what is known of functions, state machines and buses that rules name, by the ARN they are named with."""
-    return {**_functions(view), **_machines(view), **_buses(view)}
+    found: dict[str, Reaction] = {}
+    for read in (_functions, _machines, _buses):
+        with view.going_on():
+            found |= read(view)
+    return found
 
 
 def _functions(view: View) -> dict[str, Reaction]:

@@ -7,7 +7,7 @@ policies": functions and topics need a policy of their own, and no target is che
 from dataclasses import dataclass
 
 from auditor.monitoring.chain.facts import Alarm, Composite, Facts, LogAlarm, Reaction
-from auditor.monitoring.chain.link import Link, Links, State, reached, state_of
+from auditor.monitoring.chain.link import Link, Links, State, rank, state_of
 from auditor.monitoring.chain.mutes import kept_back
 from auditor.monitoring.chain.topics import CLOUDWATCH, EVENTBRIDGE, Sender, judge_topic, left_open
 from auditor.policies.access import Request, allows
@@ -74,10 +74,11 @@ def act(alarm: Alarm | Composite | LogAlarm, noun: str, back: tuple[State, str] 
         return stop(State.BROKEN, f"The actions of the {noun} {name} are not always taken: {back[1]}.")
     sender = Sender(CLOUDWATCH, facts.account, alarm.arn if alarm.arn.startswith("arn:") else "")
     ends = [act_on(action, sender, facts) for action in alarm.actions]
-    best = max(ends, key=lambda links: (state_of(links) is State.OK, *reached(links)))
+    best = max(ends, key=rank)
+    if state_of(best) is State.BROKEN:
+        return best
     if back is not None and back[0] is State.UNKNOWN:
-        lost = all(state_of(links) is State.BROKEN for links in ends)
-        return best if lost else stop(State.UNKNOWN, f"The actions of the {noun} {name} can be kept back: {back[1]}.")
+        return stop(State.UNKNOWN, f"The actions of the {noun} {name} can be kept back: {back[1]}.")
     return (_noted(best[0], back[1]), *best[1:]) if back is not None else best
 
 
@@ -110,6 +111,9 @@ def _topic(arn: str, parts: Parts, sender: Sender, facts: Facts) -> Links:
     topic = owner.topics.get(arn) if owner is not None else None
     if topic is None and owner is not None and parts.region not in owner.regions:
         sentence = f"The topic {parts.name} is in {parts.region or 'a Region'} that is not part of the audit."
+        return (Link("action", State.UNKNOWN, parts.name, sentence), Link.not_reached("subscriber"))
+    if topic is None and owner is not None and (why := owner.gap("topics", parts.region)):
+        sentence = f"Whether the topic {parts.name} exists is not known: {why}."
         return (Link("action", State.UNKNOWN, parts.name, sentence), Link.not_reached("subscriber"))
     return judge_topic(topic, arn, sender, known=owner is not None)
 

@@ -12,7 +12,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.monitoring.chain.facts import Alarm, Facts, Filter, Trail
-from auditor.monitoring.chain.link import Link, Links, State, completed, first_broken, reached, references, state_of
+from auditor.monitoring.chain.link import (
+    Link,
+    Links,
+    State,
+    completed,
+    first_broken,
+    rank,
+    reached,
+    references,
+    state_of,
+    where_broken,
+)
 from auditor.monitoring.chain.log_alarms import log_alarm_links
 from auditor.monitoring.chain.paths import Path, Paths
 from auditor.monitoring.chain.rules import RulePath, rule_paths
@@ -103,21 +114,39 @@ class Account:
         sources = frozenset(filter(None, (requirement.source, *(source for _, source in requirement.sources))))
         heads = self._heads(sources, reads=reads)
         candidates = [one for trail, head in heads for one in self._candidates(trail, head)]
-        recorded = any(records(trail, reads=reads, sources=sources) for trail in self.facts.trails)
-        detectors = self._rules if recorded else []
-        return _Judgement(self.facts, requirement, heads, candidates, detectors, rules).answer()
+        recorded = [records(trail, reads=reads, sources=sources) for trail in self.facts.trails]
+        if True in recorded:
+            detectors = self._rules
+        else:
+            hope = None in recorded or bool(self.facts.gap("trails"))
+            detectors = [_if_recorded(path) for path in self._rules] if hope else []
+        unseen = next((way for trail, head in heads for way in self._unseen(trail, head)), None)
+        return _Judgement(self.facts, requirement, heads, candidates, detectors, rules, unseen).answer()
+
+    def _unseen(self, trail: Trail, head: Links) -> Iterable[Links]:
+        """Yield the way over a filter that may be there although it was not listed, where somebody could hear of it."""
+        parts = trail.group_arn.split(":")
+        owner = self.facts.of(parts[4]) if len(parts) > 6 else None  # noqa: PLR2004 - parts of an ARN
+        why = owner.gap("filters", parts[3]) if owner is not None else ""
+        if owner is None or not why or state_of(head) is State.BROKEN:
+            return
+        if self._paths_of(owner.account).could_hear(parts[3]):
+            sentence = f"Whether a filter of the log group {parts[6]} catches the events is not known: {why}."
+            yield (*head, Link("filter", State.UNKNOWN, "", sentence))
 
     @property
     def rules(self) -> dict[str, bool]:
         """The event patterns of the account's rules, and whether something happens when one of them matches."""
         found: dict[str, bool] = {}
         for path in self._rules:
+            if path.unseen:
+                continue
             found[path.rule.pattern] = found.get(path.rule.pattern, False) or path.state is State.OK
         return found
 
     def _heads(self, sources: frozenset[str], *, reads: bool) -> list[tuple[Trail, Links]]:
         judged = [(trail, trail_links(trail, self.facts, reads=reads, sources=sources)) for trail in self.facts.trails]
-        return sorted(judged, key=lambda pair: (state_of(pair[1]) is State.OK, *reached(pair[1])), reverse=True)
+        return sorted(judged, key=lambda pair: rank(pair[1]), reverse=True)
 
     def _candidates(self, trail: Trail, head: Links) -> Iterable[_Candidate]:
         parts = trail.group_arn.split(":")
@@ -143,6 +172,12 @@ def _seen_from(owner: str, facts: Facts) -> Facts:
         return facts
     known = {**facts.others, facts.account: replace(facts, others={})}
     return replace(facts.others[owner], others={name: one for name, one in known.items() if name != owner})
+
+
+def _if_recorded(path: RulePath) -> RulePath:
+    """Return the way over a rule where it is not known whether a trail makes CloudTrail hand events to EventBridge."""
+    sentence = "Whether a trail records the events, so that EventBridge gets them, is not known."
+    return replace(path, links=(Link("trail", State.UNKNOWN, "", sentence), *path.links))
 
 
 def _as_its_owner_sees_it(trail: Trail, facts: Facts) -> Trail:
@@ -183,6 +218,7 @@ class _Judgement:
         candidates: Sequence[_Candidate],
         event_rules: Sequence[RulePath],
         reading: Rules,
+        unseen: Links | None = None,
     ) -> None:
         self.facts = facts
         self.requirement = requirement
@@ -190,6 +226,7 @@ class _Judgement:
         self.candidates = candidates
         self.rules = event_rules
         self.reading = reading
+        self.unseen = unseen
         own = bool(heads) and not any(trail.organization for trail, _ in heads)
         self.world = World(facts.partition, facts.account if own else "")
 
@@ -283,7 +320,8 @@ class _Judgement:
         covers, _ = self._decide(possible, State.OK, State.UNKNOWN)
         undecided = any(one.undecided and one.state is not State.BROKEN for one in self.candidates)
         by_query = log_alarm_links(self.facts, self.requirement, self.heads)
-        if elsewhere is None and covers is False and not undecided and by_query is None:
+        unlisted = self._unlisted_trail() or self.unseen
+        if elsewhere is None and covers is False and not undecided and by_query is None and unlisted is None:
             return None
         hopeful = self._judge(possible, State.OK, State.UNKNOWN)
         if elsewhere is not None:
@@ -293,8 +331,8 @@ class _Judgement:
             said += [note for note in hopeful.notes if note.startswith("Not assessed")]
             note = said[0] if said else "Whether every event is caught could not be decided."
             chain = completed((*self._best_head(), Link("filter", State.UNKNOWN, "", note)))
-        elif covers is False and by_query is not None:
-            chain = completed(by_query)
+        elif covers is False and (unlisted is not None or by_query is not None):
+            chain = completed(unlisted or by_query or ())
         else:
             chain = self._unknown_chain([one for one in possible if one not in working], rules, hopeful)
         link = first_broken(chain)
@@ -309,8 +347,14 @@ class _Judgement:
                 return completed((*one.head, link, *one.path.links))
         for rule in rules:
             if rule.state is State.UNKNOWN and rule.detector is not None and rule.detector.name in coverage.used:
-                return completed((*self._best_head(), *rule.links))
+                known = any(link.kind == "trail" for link in rule.links)
+                return completed(rule.links if known else (*self._best_head(), *rule.links))
         return completed(self._best_head())
+
+    def _unlisted_trail(self) -> Links | None:
+        if why := self.facts.gap("trails"):
+            return (Link("trail", State.UNKNOWN, "", f"Which trails there are is not known: {why}."),)
+        return None
 
     def _best_head(self) -> Links:
         if self.heads:
@@ -321,24 +365,24 @@ class _Judgement:
 
     def _failed(self) -> Detection:
         head = self._best_head()
-        if state_of(head) is not State.OK:
-            broken = first_broken(head)
+        if state_of(head) is State.BROKEN:
+            broken = where_broken(head)
             reason = broken.sentence if broken is not None else ""
             return self._detection(State.BROKEN, reason, completed(head), self._judge([]), None)
-        reachable = [one for one in self.candidates if state_of(one.head) is State.OK]
+        reachable = [one for one in self.candidates if state_of(one.head) is not State.BROKEN]
         everything = self._judge(reachable)
         if everything.covers is not True:
             return self._filter_misses(head, reachable, everything)
         blocked = [
             one
             for one in reachable
-            if one.state is not State.OK and one.detector is not None and one.detector.name in everything.used
+            if one.state is State.BROKEN and one.detector is not None and one.detector.name in everything.used
         ]
         worst = max(blocked, key=lambda one: reached(one.path.links))
         name = worst.path.filter.name
         link = Link("filter", State.OK, name, f"{name} catches required events.", (worst.path.filter.ref,))
         chain = completed((*worst.head, link, *worst.path.links))
-        broken = first_broken(chain)
+        broken = where_broken(chain)
         reason = f"The filter {name} would catch the events, but nobody is told. {broken.sentence if broken else ''}"
         return self._detection(State.BROKEN, reason, chain, everything, None)
 
@@ -401,7 +445,7 @@ class _Judgement:
         """Return the rules that catch something of what is required, as many as are listed."""
         found: list[dict[str, Any]] = []
         for one in self.rules:
-            if one.detector is None:
+            if one.detector is None or one.unseen:
                 continue
             if len(found) == MAX_LISTED:
                 break

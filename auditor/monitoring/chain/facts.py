@@ -21,7 +21,7 @@ class Trail:
         multi_region: whether it records every Region and the global services.
         organization: whether it is an organization's trail.
         group_arn: its log group; empty when it has none.
-        logging: None when its status could not be read.
+        logging: None when its status could not be read; what stands with it then counts as good.
         delivery_error: the last error of delivery to the log group; empty when there is none.
         delivered: the last delivery to the log group, aware UTC.
         reads: whether read-only management events are recorded.
@@ -280,8 +280,9 @@ class Topic:
         arn: the topic.
         policy: its access policy, parsed; None when it could not be read.
         key: what it calls its KMS key; empty when it is not encrypted.
-        subscriptions: all of them.
+        subscriptions: all of them, or those that were read.
         cipher: that key; None when it was not looked at.
+        unread: why there could be further subscriptions; empty when there are none.
     """
 
     arn: str
@@ -290,6 +291,7 @@ class Topic:
     subscriptions: tuple[Subscription, ...] = ()
     ref: str = ""
     cipher: Key | None = None
+    unread: str = ""
 
     @property
     def name(self) -> str:
@@ -299,7 +301,10 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An EventBridge rule on the default bus. ``targets`` are ARNs; ``arn`` is empty where it is not known."""
+    """An EventBridge rule on the default bus.
+
+    ``targets`` are ARNs, ``unread`` says why there could be further ones; ``arn`` is empty where it is not known.
+    """
 
     name: str
     region: str
@@ -308,6 +313,7 @@ class Rule:
     targets: tuple[str, ...] = ()
     ref: str = ""
     arn: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +365,8 @@ class Facts:
         unread_sharings: Region -> why that is not known.
         attached: ARNs of the links that other accounts have attached to this one's sinks; None when not looked at.
         reactions: what rules hand events to, by ARN; what is not in it was not looked at.
+        unread: (what, Region) -> why there could be more of it than is listed here; what is ``trails`` (with an empty
+            Region, as every Region shows those that count), ``groups``, ``filters``, ``alarms``, ``topics``, ``rules``.
         others: the facts of further accounts of the same run, by account id, as far as something leads to them.
     """
 
@@ -380,7 +388,12 @@ class Facts:
     unread_sharings: Mapping[str, str] = field(default_factory=dict)
     attached: frozenset[str] | None = None
     reactions: Mapping[str, Reaction] = field(default_factory=dict)
+    unread: Mapping[tuple[str, str], str] = field(default_factory=dict)
     others: Mapping[str, "Facts"] = field(default_factory=dict)
+
+    def gap(self, what: str, region: str = "") -> str:
+        """Return why there could be more of something in a Region than is known; empty when there cannot."""
+        return self.unread.get((what, region), "")
 
     def of(self, account: str) -> "Facts | None":
         """Return what is known of an account: of this one, of another one of the run, or nothing."""

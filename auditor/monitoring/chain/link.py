@@ -64,6 +64,11 @@ def first_broken(links: Sequence[Link]) -> Link | None:
     return next((link for link in links if link.state is not State.OK), None)
 
 
+def where_broken(links: Sequence[Link]) -> Link | None:
+    """Return the first link that is known to be broken."""
+    return next((link for link in links if link.state is State.BROKEN), None)
+
+
 def completed(links: Sequence[Link], since: str = ORDER[0]) -> Links:
     """Add the links that the chain does not reach, from one kind on."""
     present = {link.kind for link in links}
@@ -75,3 +80,14 @@ def reached(links: Sequence[Link]) -> tuple[int, int]:
     """Rank chains: the further an event gets the better, and not knowing is better than knowing that it stops."""
     ok = sum(link.state is State.OK for link in links)
     return ok, sum(link.state is State.UNKNOWN for link in links)
+
+
+_WORTH = (State.BROKEN, State.UNKNOWN, State.OK)
+
+
+def rank(links: Sequence[Link]) -> tuple[int, int, int]:
+    """Rank ways of which one suffices: a whole one first, then one that may be whole, then one that is known not to be.
+
+    However far a broken way leads, it does not hide another that could be whole.
+    """
+    return _WORTH.index(state_of(links)), *reached(links)

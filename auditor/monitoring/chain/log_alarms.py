@@ -23,8 +23,11 @@ def log_alarm_links(facts: Facts, requirement: Requirement, heads: Sequence[tupl
     for trail, head in heads:
         parts = trail.group_arn.split(":")
         owner = facts.of(parts[4]) if len(parts) > 6 else None  # noqa: PLR2004 - arn:partition:logs:region:account:log-group:name
-        if owner is None or state_of(head) is not State.OK:
+        if owner is None or state_of(head) is State.BROKEN:
             continue
+        if why := owner.gap("alarms", parts[3]):
+            sentence = f"Whether a log alarm looks at the log group is not known: {why}."
+            return (*head, Link("filter", State.UNKNOWN, "", sentence))
         for alarm in owner.log_alarms:
             if alarm.region == parts[3] and _looks_at(alarm, trail.group_arn, parts[6]) and _may_hit(alarm, owner):
                 if _asks_for_others(alarm.query, requirement):

@@ -13,7 +13,7 @@ from auditor.monitoring.chain.actions import act, kept_back_now
 from auditor.monitoring.chain.alarm_rule import Expression, RuleError, goes_off_with, mentions, parse_alarm_rule
 from auditor.monitoring.chain.alarms import judge_alarm
 from auditor.monitoring.chain.facts import Alarm, Composite, Facts, Filter, Sharing
-from auditor.monitoring.chain.link import Link, Links, State, completed, reached, state_of
+from auditor.monitoring.chain.link import Link, Links, State, completed, rank, state_of
 from auditor.monitoring.chain.selection import takes_in
 
 
@@ -57,13 +57,26 @@ class Paths:
         ways += self._elsewhere(one, metric)
         if not ways:
             return Path(one, completed((metric, self._no_alarm(one)), since="metric"))
-        alarm, links = max(ways, key=lambda way: (state_of(way[1]) is State.OK, *reached(way[1])))
+        alarm, links = max(ways, key=lambda way: rank(way[1]))
         return Path(one, completed(links, since="metric"), alarm)
 
-    def ways(self, owner: str, one: Filter, metric: Link) -> list[tuple[Alarm, Links]]:
+    def ways(self, owner: str, one: Filter, metric: Link) -> list[tuple[Alarm | None, Links]]:
         """Return the ways over this account's alarms on the metric of a filter in the account ``owner``."""
         alarms = self._alarms.get((owner, one.region, one.namespace, one.metric), [])
-        return [(alarm, self._with_alarm(one, metric, alarm)) for alarm in alarms]
+        found: list[tuple[Alarm | None, Links]] = [(alarm, self._with_alarm(one, metric, alarm)) for alarm in alarms]
+        if why := self._facts.gap("alarms", one.region):
+            sentence = f"Whether another alarm watches {one.namespace}/{one.metric} is not known: {why}."
+            found.append((None, (metric, Link("alarm", State.UNKNOWN, "", sentence))))
+        return found
+
+    def could_hear(self, region: str) -> bool:
+        """Say whether anybody could hear of a filter in a Region that is not known, whatever its metric is."""
+        facts = self._facts
+        if facts.gap("alarms", region) or region in facts.unread_sharings or self._unread.get(region):
+            return True
+        if any(sharing.region == region for sharing in facts.sharings):
+            return True
+        return any(alarm.region == region and state_of(self._end(alarm)) is not State.BROKEN for alarm in facts.alarms)
 
     def end_of(self, alarm: Alarm) -> Links:
         """Return what an alarm sets off by itself, or over a composite alarm that goes off with it: the best of it."""
@@ -75,7 +88,7 @@ class Paths:
         for sharing in self._facts.sharings:
             if sharing.region == one.region:
                 found += self._over(sharing, one, metric)
-        if not found and (why := self._facts.unread_sharings.get(one.region)):
+        if why := self._facts.unread_sharings.get(one.region):
             found.append((None, (metric, Link("alarm", State.UNKNOWN, "", _unknown_sharing(one, why)))))
         return found
 
@@ -138,7 +151,7 @@ class Paths:
         if state_of(own) is State.OK:
             return own
         ways = [*self._over_composites(alarm), own]
-        return max(ways, key=lambda way: (state_of(way) is State.OK, *reached(way)))
+        return max(ways, key=rank)
 
     def _over_composites(self, alarm: Alarm) -> Iterable[Links]:
         """Yield the ways over composite alarms that go off with an alarm, or with a composite that does; each once."""

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 
 from auditor.monitoring.chain.actions import Parts, act_on
 from auditor.monitoring.chain.facts import Facts, Rule
-from auditor.monitoring.chain.link import Link, Links, State, reached, state_of
+from auditor.monitoring.chain.link import Link, Links, State, rank, state_of
 from auditor.monitoring.chain.topics import EVENTBRIDGE, Sender
 from auditor.monitoring.patterns.coverage import Detector
-from auditor.monitoring.patterns.delivery import ALL_MANAGEMENT_EVENTS, detector_of_forwarding, detector_of_rule
+from auditor.monitoring.patterns.delivery import (
+    ALL_MANAGEMENT_EVENTS,
+    detector_of_anything,
+    detector_of_forwarding,
+    detector_of_rule,
+)
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
 from auditor.monitoring.patterns.pattern import Pattern, parse_rule
 
@@ -24,11 +29,15 @@ ENABLED = frozenset({"ENABLED", ALL_MANAGEMENT_EVENTS})
 
 @dataclass(frozen=True, slots=True)
 class RulePath:
-    """A rule with its chain, and the detector that it is; None when its pattern is not valid."""
+    """A rule with its chain, and the detector that it is; None when its pattern is not valid.
+
+    ``unseen``: it stands for all rules that a Region could have beside those that are known.
+    """
 
     rule: Rule
     links: Links
     detector: Detector | None
+    unseen: bool = False
 
     @property
     def state(self) -> State:
@@ -52,7 +61,17 @@ def rule_paths(facts: Facts) -> list[RulePath]:
         found += _forwarded(rule, pattern, facts)
         detector = detector_of_rule(_called(rule), pattern, region=rule.region, reads=_reads(rule))
         found.append(RulePath(rule, _links(rule, facts), detector))
-    return found
+    return [*found, *_unseen(facts)]
+
+
+def _unseen(facts: Facts) -> Iterable[RulePath]:
+    """Yield what rules that a Region did not list could be at best: one that catches whatever happens there."""
+    for region in facts.regions:
+        if why := facts.gap("rules", region):
+            name = f"rules of {region} that were not listed"
+            sentence = f"Whether an EventBridge rule in {region} catches the events is not known: {why}."
+            link = Link("action", State.UNKNOWN, region, sentence)
+            yield RulePath(Rule("", region, "", "ENABLED"), (link,), detector_of_anything(name, region), unseen=True)
 
 
 def _read(rule: Rule) -> tuple[Pattern | None, tuple[State, str, str]]:
@@ -111,17 +130,20 @@ def _links(rule: Rule, facts: Facts) -> Links:
         return (link(State.UNKNOWN, f"The rule {rule.name} is in a state that is not known here ({rule.state[:40]})."),)
     if rule.state not in ENABLED:
         return (link(State.BROKEN, f"The rule {rule.name} in {rule.region} is disabled."),)
+    if rule.unread:
+        open_ = link(State.UNKNOWN, f"What the rule {rule.name} in {rule.region} hands events to: {rule.unread}.")
+        return max([(open_,), *(_target(arn, rule, facts) for arn in rule.targets)], key=rank)
     if not rule.targets:
         return (link(State.BROKEN, f"The rule {rule.name} in {rule.region} has no target."),)
-    ends = [_target(arn, rule, facts) for arn in rule.targets]
-    return max(ends, key=lambda links: (state_of(links) is State.OK, *reached(links)))
+    return max((_target(arn, rule, facts) for arn in rule.targets), key=rank)
 
 
 def _target(arn: str, rule: Rule, facts: Facts) -> Links:
     parts = Parts.of(arn)
     if parts.service == "events" and parts.name == _DEFAULT_BUS and parts.account == facts.account:
-        known = parts.region in facts.regions
+        known = parts.region in facts.regions and not facts.gap("rules", parts.region)
         taken = "whose rules are judged on their own" if known else "which is not part of the audit"
+        taken = facts.gap("rules", parts.region) or taken
         sentence = f"The rule {rule.name} hands the event to the default bus of {parts.region}, {taken}."
         state = State.BROKEN if known else State.UNKNOWN
         return (Link("action", state, parts.region, sentence, (rule.ref,)),)

@@ -46,10 +46,11 @@ def judge_topic(topic: Topic | None, arn: str, sender: Sender, *, known: bool) -
             return Link("action", State.UNKNOWN, name, sentence), Link.not_reached("subscriber")
         sentence = f"The topic {name} does not exist."
         return Link("action", State.BROKEN, name, sentence), Link.not_reached("subscriber")
-    action = _accepts(topic, sender)
-    if action.state is not State.OK:
+    action, people = _accepts(topic, sender), _subscriber(topic)
+    # that nobody is told is known also where it is not whether the topic takes messages
+    if action.state is State.BROKEN or (action.state is State.UNKNOWN and people.state is not State.BROKEN):
         return action, Link.not_reached("subscriber")
-    return action, _subscriber(topic)
+    return action, people
 
 
 def _accepts(topic: Topic, sender: Sender) -> Link:
@@ -118,6 +119,9 @@ def _subscriber(topic: Topic) -> Link:
             f"The topic {topic.name} has {number} ({ways}).",
             tuple(one.ref for one in confirmed[:2]),
         )
+    if topic.unread:
+        sentence = f"Whether the topic {topic.name} has a confirmed subscription is not known: {topic.unread}."
+        return Link("subscriber", State.UNKNOWN, topic.name, sentence, (topic.ref,))
     pending = len(topic.subscriptions)
     why = f"{pending} unconfirmed" if pending else "no"
     noun = "subscription" if pending == 1 else "subscriptions"

@@ -5,6 +5,7 @@ Source: CloudTrail User Guide, "Sending events to CloudWatch Logs": the group is
 
 from datetime import timedelta
 
+from auditor.base.truth import Truth
 from auditor.monitoring.chain.facts import Facts, Trail
 from auditor.monitoring.chain.link import Link, Links, State
 
@@ -28,10 +29,17 @@ def trail_links(trail: Trail, facts: Facts, *, reads: bool, sources: frozenset[s
     return (link, _group(trail, facts))
 
 
-def records(trail: Trail, *, reads: bool, sources: frozenset[str]) -> bool:
-    """Say whether a trail is known to record the required events of all Regions; EventBridge gets them only then."""
-    known = trail.multi_region and not trail.unread and bool(trail.logging)
-    return known and trail.writes and (trail.reads or not reads) and not _left_out(trail, sources, reads=reads)
+def records(trail: Trail, *, reads: bool, sources: frozenset[str]) -> Truth:
+    """Say whether a trail records the required events of all Regions; EventBridge gets them only then.
+
+    None when that is not known.
+    """
+    stopped = not trail.logging and not (trail.unread and trail.logging is None)
+    if not trail.multi_region or stopped or not trail.writes or (reads and not trail.reads):
+        return False
+    if _left_out(trail, sources, reads=reads):
+        return False
+    return None if trail.unread else True
 
 
 def _left_out(trail: Trail, sources: frozenset[str], *, reads: bool) -> frozenset[str]:
@@ -48,15 +56,15 @@ def _trail(  # noqa: PLR0911 - one line for each way to break
         return State.BROKEN, f"The trail {name} does not record all Regions and global services."
     if not trail.group_arn:
         return State.BROKEN, f"The trail {name} does not deliver to CloudWatch Logs."
-    if trail.unread:
-        return State.UNKNOWN, f"What the trail {name} does is not known: {trail.unread}."
-    if not trail.logging:
+    if not trail.logging and not (trail.unread and trail.logging is None):
         return State.BROKEN, f"The trail {name} is not logging."
     if not trail.writes or (reads and not trail.reads):
         missing = "write" if not trail.writes else "read-only"
         return State.BROKEN, f"The trail {name} does not record {missing} management events."
     if left_out := _left_out(trail, sources, reads=reads):
         return State.BROKEN, f"The trail {name} leaves out the events of {', '.join(sorted(left_out))}."
+    if trail.unread:
+        return State.UNKNOWN, f"What the trail {name} does is not known: {trail.unread}."
     return State.OK, f"The trail {name} is logging management events of all Regions."
 
 
@@ -71,11 +79,10 @@ def _group(trail: Trail, facts: Facts) -> Link:  # noqa: PLR0911 - one line for 
 
     if trail.delivery_error:
         return link(State.BROKEN, f"Delivery to the log group {name} fails: {trail.delivery_error[:200]}.")
-    if trail.unread:
-        return link(State.UNKNOWN, f"Whether the trail delivers to the log group {name} is not known.")
-    if trail.delivered is None:
+    delivers = State.UNKNOWN if trail.unread and trail.logging is None else State.OK
+    if delivers is State.OK and trail.delivered is None:
         return link(State.BROKEN, f"Nothing was ever delivered to the log group {name}.")
-    if facts.as_of - trail.delivered > DELIVERY_LIMIT:
+    if trail.delivered is not None and facts.as_of - trail.delivered > DELIVERY_LIMIT:
         return link(
             State.BROKEN, f"The last delivery to the log group {name} was at {trail.delivered:%Y-%m-%d %H:%M} UTC."
         )
@@ -86,10 +93,14 @@ def _group(trail: Trail, facts: Facts) -> Link:  # noqa: PLR0911 - one line for 
     if region not in owner.regions:
         return link(State.UNKNOWN, f"The log group {name} is in {region}, which is not part of the audit.")
     group = next((one for one in owner.groups if one.name == name and one.region == region), None)
+    if group is None and (why := owner.gap("groups", region)):
+        return link(State.UNKNOWN, f"Whether the log group {name} exists in {region} is not known: {why}.")
     if group is None:
         return link(State.BROKEN, f"The log group {name} does not exist in {region}.")
     if group.kind != "STANDARD":
         return link(
             State.BROKEN, f"The log group {name} is of class {group.kind}, which has no metric filters.", group.ref
         )
+    if delivers is State.UNKNOWN:
+        return link(State.UNKNOWN, f"Whether the trail delivers to the log group {name} is not known.")
     return link(State.OK, f"The log group {name} in {region} receives the trail's events.", group.ref)

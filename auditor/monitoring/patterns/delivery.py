@@ -102,6 +102,12 @@ def detector_of_forwarding(name: str, first: Pattern, second: Pattern, *, region
     return Detector(name, second, formula, _names(second))
 
 
+def detector_of_anything(name: str, region: str) -> Detector:
+    """Make a detector of all rules that a Region could have: it catches whatever happens there."""
+    formula = conjoin(*_arriving(region, reads=True))
+    return Detector(name, Pattern("", Dialect.EVENT, formula), formula)
+
+
 def _record_formula(pattern: Pattern) -> Formula:
     return _inside(pattern.formula if pattern.formula is not None else NEVER)
 

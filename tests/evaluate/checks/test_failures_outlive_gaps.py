@@ -5,7 +5,8 @@ adding a resource that fails. Then every other answer is taken away, one at a ti
 answer carried the failure: with another answer in its place the control would not have failed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from auditor.evidence.operations import Call, needed
 from auditor.model import State
+from tests.evaluate.checks import test_monitoring as watched
 from tests.evaluate.checks.test_every_control import CONTROLS
 from tests.evaluate.checks.test_one_of_several import BAD, with_a_bad_copy
 from tests.evaluate.checks.worlds import RIGHT
@@ -44,11 +46,44 @@ NO_TOPIC_ANSWERS = {
 }
 """Which topics matter is what the alarms say; of two resources one good alarm is not enough."""
 
-ALLOWED = {
+
+MONITORING = tuple(watched.CONTROLS)
+WORLDS: Mapping[str, World] = {
+    **RIGHT,
+    **{name: watched.world(watched.pattern_for(name)) for name in MONITORING},
+}
+IN_FULL = ("monitor-cloudtrail-changes",)
+"""Monitoring controls share one check; the others are tried on fewer failing worlds."""
+
+ALARMS_ELSEWHERE = frozenset(
+    f"{cause} without {operation} in eu-west-1"
+    for operation, causes in {
+        "cloudwatch:DescribeAlarms": (
+            "logs:DescribeMetricFilters",
+            "sns:ListTopics",
+            "sns:ListSubscriptionsByTopic",
+        ),
+        "oam:ListLinks": (
+            "cloudwatch:DescribeAlarms",
+            "sns:ListTopics",
+            "sns:ListSubscriptionsByTopic",
+        ),
+    }.items()
+    for cause in causes
+)
+"""A log alarm, an alarm with an action of another kind, an alarm of an account that the metric is shared with."""
+
+RULES_ELSEWHERE = frozenset(
+    f"{cause} without events:ListRules in us-east-1"
+    for cause in ("logs:DescribeMetricFilters", "sns:ListSubscriptionsByTopic")
+)
+"""A rule in the one Region in which such events are recorded."""
+
+ALLOWED: Mapping[str, AbstractSet[str]] = {
     "api-stages-5xx-alarm": WATCHED_ELSEWHERE | NO_TOPIC_ANSWERS,
     "ec2-agent-alarms": WATCHED_ELSEWHERE | NO_TOPIC_ANSWERS,
     "load-balancers-5xx-alarm": WATCHED_ELSEWHERE | NO_TOPIC_ANSWERS,
-    "rds-connections-alarm": WATCHED_ELSEWHERE,
+    "rds-connections-alarm": WATCHED_ELSEWHERE | NO_TOPIC_ANSWERS,
     "config-recorder-all-regions": {
         "config:DescribeConfigurationRecorderStatus without config:DescribeConfigurationRecorders in eu-west-1",
         "config:DescribeConfigurationRecorderStatus without config:DescribeConfigurationRecorders in us-east-1",
@@ -58,6 +93,9 @@ ALLOWED = {
         "a resource beside without autoscaling:DescribePolicies in eu-west-1",
         "cloudwatch:DescribeAlarms without autoscaling:DescribePolicies in eu-west-1",
     },
+    **dict.fromkeys(MONITORING, ALARMS_ELSEWHERE),
+    "monitor-iam-policy-changes": ALARMS_ELSEWHERE | RULES_ELSEWHERE,
+    "monitor-organizations-changes": ALARMS_ELSEWHERE | RULES_ELSEWHERE,
     "ec2-instance-role-attached": {"a resource beside without iam:ListInstanceProfiles in global"},
     "iam-central-federation": {
         "iam:ListSAMLProviders without iam:ListOpenIDConnectProviders in global",
@@ -94,20 +132,20 @@ MOST = 2
 """Failing worlds per control and answer: the first ones found, which are of different fields."""
 
 
-def failing_worlds(name: str) -> Iterator[tuple[str, World]]:
+def failing_worlds(name: str, most: int = MOST) -> Iterator[tuple[str, World]]:
     """Yield worlds in which a control fails, each with the operation whose answer was changed."""
     if name in BAD:
-        yield "a resource beside", with_a_bad_copy(RIGHT[name], *BAD[name])
-    for key, (call, said) in RIGHT[name].answers.items():
+        yield "a resource beside", with_a_bad_copy(WORLDS[name], *BAD[name])
+    for key, (call, said) in WORLDS[name].answers.items():
         found = 0
         for pages in changed(list(said.pages)):
             world = replace(
-                RIGHT[name], answers={**RIGHT[name].answers, key: (call, replace(said, pages=tuple(pages)))}
+                WORLDS[name], answers={**WORLDS[name].answers, key: (call, replace(said, pages=tuple(pages)))}
             )
             if world.weigh(name).state is State.FAIL:
                 yield call.operation, world
                 found += 1
-            if found == MOST:
+            if found == most:
                 break
 
 
@@ -139,10 +177,10 @@ def carried(name: str, world: World, key: Any) -> bool:
     """Say whether a control would not fail with another answer in the place of one."""
     call, said = world.answers[key]
     operation = catalog().operations[call.operation]
-    instead = [one.pages for other, one in RIGHT[name].answers.values() if other.operation == call.operation]
+    instead = [one.pages for other, one in WORLDS[name].answers.values() if other.operation == call.operation]
     instead += [one.pages for other, one in world.answers.values() if other.operation == call.operation]
     if name in BAD:
-        good_copy = with_a_bad_copy(RIGHT[name], BAD[name][0], {})
+        good_copy = with_a_bad_copy(WORLDS[name], BAD[name][0], {})
         instead += [one.pages for other, one in good_copy.answers.values() if other.operation == call.operation]
     instead += [tuple(pages) for pages in changed(list(said.pages))]
     instead += [({item: [] for item in operation.required},)]
@@ -158,13 +196,36 @@ def leads_to(call: Call, cause: str) -> bool:
     return call.operation in above - {cause}
 
 
+def lost_failures(name: str, worlds: Iterable[tuple[str, World]]) -> set[str]:
+    """Return the answers without which a control does not fail any more, although they carry no failure."""
+    return {
+        f"{cause} without {call.operation} in {call.region}"
+        for cause, world in worlds
+        for key, (call, _) in world.answers.items()
+        if not leads_to(call, cause)
+        and missing(world, key).weigh(name).state is not State.FAIL
+        and not carried(name, world, key)
+    }
+
+
 @pytest.mark.parametrize("name", CONTROLS)
 def test_a_proven_failure_outlives_any_other_answer(name: str) -> None:
-    lost = []
-    for cause, world in failing_worlds(name):
-        for key, (call, _) in world.answers.items():
-            if leads_to(call, cause):
-                continue
-            if missing(world, key).weigh(name).state is not State.FAIL and not carried(name, world, key):
-                lost.append(f"{cause} without {call.operation} in {call.region}")
-    assert set(lost) <= ALLOWED.get(name, set())
+    assert lost_failures(name, failing_worlds(name)) <= ALLOWED.get(name, set())
+
+
+@pytest.mark.parametrize("name", IN_FULL)
+def test_a_proven_break_of_a_chain_outlives_any_other_answer(name: str) -> None:
+    assert lost_failures(name, failing_worlds(name)) <= ALLOWED[name]
+
+
+BROKEN = {
+    "logs:DescribeMetricFilters": {"metricFilters": []},
+    "sns:ListSubscriptionsByTopic": watched.subscribed("PendingConfirmation"),
+}
+"""No filter at all; nobody who has confirmed."""
+
+
+@pytest.mark.parametrize("name", [name for name in MONITORING if name not in IN_FULL])
+def test_every_chain_that_is_broken_fails_whatever_else_is_missing(name: str) -> None:
+    worlds = ((cause, WORLDS[name].changed(cause, page)) for cause, page in BROKEN.items())
+    assert lost_failures(name, worlds) <= ALLOWED[name]

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import botocore.session
@@ -289,25 +290,90 @@ def test_an_older_edition_judges_by_its_own_names() -> None:
 
 
 def test_a_rule_in_each_region_counts_as_an_alternative_detector() -> None:
-    pattern = json.dumps({"detail": {"eventName": catalog().controls[CLOUDTRAIL].parameters["events"]}})
-    rule = {"Name": "r", "State": "ENABLED", "EventPattern": pattern, "EventBusName": "default"}
-    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
-    here = (
-        world()
-        .says("events:ListRules", {"Rules": [rule]})
-        .says("events:ListTargetsByRule", {"Targets": [{"Id": "1", "Arn": TOPIC}]}, Rule="r")
-        .says(
-            "sns:GetTopicAttributes",
-            {"Attributes": {"Policy": json.dumps({"Statement": statement})}},
-            region=HOME,
-            TopicArn=TOPIC,
-        )
-    )
+    here = ruled()
     result = here.judge(CLOUDTRAIL)
     assert result.state is State.PASS
     assert "alternative detector" in reasons(result)
     one = here.says("events:ListRules", {"Rules": []}, region=FAR)
     assert one.judge(CLOUDTRAIL).state is State.FAIL
+
+
+def ruled() -> World:
+    """Return a world in which a rule in each Region does what no filter does."""
+    pattern = json.dumps({"detail": {"eventName": catalog().controls[CLOUDTRAIL].parameters["events"]}})
+    rule = {"Name": "r", "State": "ENABLED", "EventPattern": pattern, "EventBusName": "default"}
+    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
+    attributes = {"Attributes": {"Policy": json.dumps({"Statement": statement})}}
+    return (
+        world()
+        .says("events:ListRules", {"Rules": [rule]})
+        .says("events:ListTargetsByRule", {"Targets": [{"Id": "1", "Arn": TOPIC}]}, Rule="r")
+        .says("sns:GetTopicAttributes", attributes, region=HOME, TopicArn=TOPIC)
+    )
+
+
+SILENT: dict[str, Any] = {**ALARM, "AlarmName": "silent", "AlarmArn": f"{ALARM['AlarmArn']}-2", "AlarmActions": []}
+COMPOSITE = {"AlarmName": "all", "AlarmRule": 'ALARM("silent")', "ActionsEnabled": True, "AlarmActions": [TOPIC]}
+IRRELEVANT = {"organizations:DescribeOrganization", "oam:ListLinks", "cloudwatch:ListAlarmMuteRules"}
+"""What can neither complete nor undo some of these chains, and is not asked for its own sake."""
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        pytest.param(world(PRINTED[CLOUDTRAIL]), id="filter"),
+        pytest.param(world("{ $.eventName = X }", PRINTED[CLOUDTRAIL], alarms=[SILENT, ALARM]), id="two"),
+        pytest.param(world(PRINTED[CLOUDTRAIL], alarms=[SILENT], composites=[COMPOSITE]), id="composite"),
+        pytest.param(ruled(), id="rules"),
+    ],
+)
+def test_a_missing_answer_is_no_break(right: World) -> None:
+    """Nothing that would have passed fails for what was not read, refused or broken off, nor passes by it."""
+    assert right.weigh(CLOUDTRAIL).state is State.PASS
+    for key, (call, said) in right.answers.items():
+        rest = tuple({name: [] if isinstance(one, list) else one for name, one in page.items()} for page in said.pages)
+        for pages in ((), rest):
+            gone = replace(said, pages=pages, error="AccessDenied", message="no")
+            found = replace(right, answers={**right.answers, key: (call, gone)}).weigh(CLOUDTRAIL)
+            allowed = {State.NOT_ASSESSED, State.PASS} if call.operation in IRRELEVANT else {State.NOT_ASSESSED}
+            assert found.state in allowed, (call, reasons(found))
+
+
+ELSEWHERE = f"arn:aws:sns:{FAR}:{ACCOUNT}:others"
+
+
+@pytest.mark.parametrize(
+    ("broken", "operation", "region"),
+    [
+        pytest.param(world(), "sns:ListSubscriptionsByTopic", FAR, id="no-filter-and-another-topic"),
+        pytest.param(world(), "sns:GetTopicAttributes", FAR, id="no-filter-and-another-topics-policy"),
+        pytest.param(world(), "logs:DescribeMetricFilters", FAR, id="no-filter-and-another-region"),
+        pytest.param(world(), "events:ListRules", FAR, id="no-filter-and-rules-of-one-region"),
+        pytest.param(world(), "cloudtrail:GetTrailStatus", HOME, id="no-filter-and-the-trails-status"),
+        pytest.param(world(PRINTED[CLOUDTRAIL], alarms=[SILENT]), "sns:ListTopics", FAR, id="silent-alarm-and-topics"),
+        pytest.param(
+            world(PRINTED[CLOUDTRAIL], alarms=[SILENT]),
+            "cloudwatch:ListAlarmMuteRules",
+            HOME,
+            id="silent-alarm-and-mutes",
+        ),
+    ],
+)
+def test_a_proven_break_outlives_an_answer_that_could_not_mend_it(broken: World, operation: str, region: str) -> None:
+    """One topic, Region or list that refuses does not hide what the others prove; what was missing is named."""
+    here = (
+        broken.says("sns:ListTopics", {"Topics": [{"TopicArn": ELSEWHERE}]}, region=FAR)
+        .says("sns:GetTopicAttributes", {"Attributes": {"Policy": POLICY}}, region=FAR, TopicArn=ELSEWHERE)
+        .says("sns:ListSubscriptionsByTopic", {"Subscriptions": []}, region=FAR, TopicArn=ELSEWHERE)
+    )
+    answers = {
+        key: (call, replace(said, pages=(), error="AccessDenied", message="no"))
+        for key, (call, said) in here.answers.items()
+        if (call.operation, call.region) == (operation, region)
+    }
+    assert answers
+    for found in (here.weigh(CLOUDTRAIL), replace(here, answers={**here.answers, **answers}).weigh(CLOUDTRAIL)):
+        assert found.state is State.FAIL, reasons(found)
 
 
 def test_a_member_leaves_the_organization_to_its_management_account() -> None:

@@ -86,6 +86,10 @@ ODD_POLICY = {"Statement": [{**POLICY["Statement"][0], "Condition": {"StringEqua
 DENIED = {"Statement": [*POLICY["Statement"], {"Effect": "Deny", "Principal": "*", "Action": "sns:*"}]}
 
 
+def hidden(what: str, region: str = HOME, **changes: Any) -> Facts:
+    return replace(RIGHT, unread={(what, region): "refused"}, **changes)
+
+
 def test_a_whole_chain_passes_with_every_link_named() -> None:
     found = detect(RIGHT)
     assert found.state is State.OK
@@ -261,12 +265,63 @@ def test_the_first_broken_link_is_named(facts: Facts, link: str, words: str) -> 
         pytest.param(
             keyed({**GRANT, "Condition": {"StringEquals": {"kms:ViaService": "x"}}}), "conditions", id="key-conditions"
         ),
+        pytest.param(trail(logging=None, delivered=None, unread="refused"), "refused", id="status-unread"),
+        pytest.param(trail(unread="refused"), "refused", id="selectors-unread"),
+        pytest.param(hidden("trails", "", trails=()), "Which trails", id="trails-unread"),
+        pytest.param(hidden("groups", groups=()), "Whether the log group trail exists", id="groups-unread"),
+        pytest.param(hidden("filters", filters=()), "Whether a filter", id="filters-unread"),
+        pytest.param(hidden("alarms", alarms=()), "Whether another alarm", id="alarms-unread"),
+        pytest.param(hidden("alarms", alarms=(replace(ALARM, actions=()),)), "another alarm", id="another-alarm"),
+        pytest.param(hidden("alarms", filters=()), "Whether a log alarm", id="log-alarms-unread"),
+        pytest.param(hidden("topics", topics={}), "Whether the topic alerts exists", id="topics-unread"),
+        pytest.param(topical(subscriptions=(), unread="refused"), "confirmed subscription", id="people-unread"),
+        pytest.param(
+            replace(RIGHT, filters=(), unread={("rules", one): "refused" for one in RIGHT.regions}),
+            "EventBridge rule",
+            id="rules-unread-in-every-region",
+        ),
+        pytest.param(
+            replace(RIGHT, alarms=(replace(ALARM, actions=()),), unread_sharings={HOME: "refused"}),
+            "shared with another account",
+            id="sharing-unread-beside-a-broken-alarm",
+        ),
     ],
 )
 def test_what_is_not_known_is_neither_pass_nor_fail(facts: Facts, words: str) -> None:
     found = detect(facts)
     assert found.state is State.UNKNOWN
     assert words in found.reason or words in str(found.details)
+
+
+NOBODY: dict[str, Any] = {"topics": {TOPIC: replace(ALERTS, subscriptions=())}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        pytest.param(trail(multi_region=False, unread="refused"), "all Regions", id="trail-of-one-region"),
+        pytest.param(trail(logging=False, unread="refused"), "not logging", id="trail-stopped"),
+        pytest.param(trail(logging=None, delivered=None, unread="x", writes=False), "write", id="trail-of-reads"),
+        pytest.param(
+            replace(trail(logging=None, delivered=None, unread="x"), filters=()), "No metric filter", id="trail-unread"
+        ),
+        pytest.param(
+            replace(RIGHT, filters=(), unread={("rules", HOME): "x"}), "No metric filter", id="one-list-of-rules"
+        ),
+        pytest.param(
+            replace(RIGHT, filters=(), unread={("filters", "us-east-1"): "x"}), "No metric", id="other-region"
+        ),
+        pytest.param(hidden("topics", **NOBODY), "nobody is told", id="another-topic"),
+        pytest.param(hidden("filters", filters=(), **NOBODY), "No metric filter", id="whatever-the-filter"),
+        pytest.param(replace(RIGHT, unread_mutes={HOME: "x"}, **NOBODY), "nobody is told", id="mute-rules"),
+        pytest.param(topical(policy=None, subscriptions=()), "nobody is told", id="policy-of-the-topic"),
+        pytest.param(topical(key="k", subscriptions=()), "nobody is told", id="key-of-the-topic"),
+    ],
+)
+def test_a_break_that_is_proven_outlives_what_is_not_known(facts: Facts, words: str) -> None:
+    found = detect(facts)
+    assert found.state is State.BROKEN, found.reason
+    assert words in found.reason
 
 
 @pytest.mark.parametrize(
