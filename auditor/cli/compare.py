@@ -56,8 +56,10 @@ def diff(old: Path, new: Path, *, unverified: bool, html: Path | None, as_json: 
     \b
     auditor diff reports/111122223333/2026-09/A reports/111122223333/2026-10/B
     """
+    from auditor.cli.files import for_writing
     from auditor.run.comparing import compare_packs, comparison_page
 
+    for_writing(html)
     found = compare_packs(old, new, unverified=unverified)
     if html is not None:
         html.write_bytes(comparison_page(found))

@@ -17,6 +17,18 @@ def say(text: str) -> None:
     click.echo(printable(text))
 
 
+def for_writing(path: Path | None) -> None:
+    """Say that a file cannot be put where it shall go, before any work is done.
+
+    Raises:
+        UsageError: its folder is not there, or it is a folder itself.
+    """
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        raise UsageError(
+            f"{path} is a folder" if path.is_dir() else f"there is no folder {path.parent} for {path.name}"
+        )
+
+
 def read_bytes(path: Path) -> bytes:
     """Read a file, or standard input for ``-``.
 

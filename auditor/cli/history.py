@@ -49,12 +49,14 @@ def history(
     auditor history reports --require last-month --account 111122223333
     auditor history s3://evidence-packs/aws --no-html --require last-month --account 111122223333
     """
+    from auditor.cli.files import for_writing
     from auditor.cli.options import moment_of
     from auditor.cli.progress import progress
     from auditor.run.chronicle import INDEX, chronicle, due, index_page
 
     checked, now = datetime.now(UTC).replace(microsecond=0), moment_of(as_of)
     month = due(require, now) if require else ""
+    for_writing(None if no_html else html)
     away = folder.startswith("s3://")
     if away and not (no_html or html):
         raise UsageError("where the page goes is not said", hint="give --html FILE or --no-html")
@@ -116,8 +118,7 @@ def _none(month: str, accounts: tuple[str, ...], *, as_json: bool) -> int:
 
 def _missing(found: "Chronicle", month: str, accounts: tuple[str, ...]) -> tuple[str, ...]:
     """Return the accounts without a pack of the month; those that were named and have no pack at all as well."""
-    known = {line.account for line in found.history.accounts}
-    lacking = set(found.history.missing(month)) | (set(accounts) - known)
+    lacking = set(found.history.missing(month)) | (set(accounts) - found.history.known)
     return tuple(sorted(lacking & set(accounts) if accounts else lacking))
 
 

@@ -248,7 +248,10 @@ def changes_since(before: Side, now: Mapping[str, Any]) -> tuple[tuple[Changed, 
     """
     after = side_of(now)
     catalogue = _catalogue(before.rules, after.rules)
-    seen = _Now(now, after.findings)
+    try:
+        seen = _Now(now, after.findings)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"the results have another form than expected: {type(error).__name__} {error}") from error
     changes = [_met(was, found, catalogue) for was, found in _pairs(before.findings, after.findings)]
     changes += [seen.missing(was) for was in _unpaired(before.findings, after.findings) if was.state in _OPEN]
     return tuple(sorted((item for item in changes if item is not None), key=_order)), catalogue
@@ -331,8 +334,10 @@ class _Now:
         self._regions = {account["id"]: frozenset(account["regions"]) for account in document["run"]["accounts"]}
         self._sampled = document["sampling"] is not None
         self._open: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+        self._answered: set[tuple[str, str]] = set()
         for item in findings:
-            if item.state is State.NOT_ASSESSED:
+            self._answered.add((item.control, item.account))
+            if item.state in (State.NOT_ASSESSED, State.MANUAL):
                 self._open[item.control, item.account].append(item)
 
     def missing(self, was: Finding) -> Changed:
@@ -343,13 +348,20 @@ class _Now:
             return Changed(Change.OUT_OF_SCOPE, was, None, f"account {was.account} was not looked at")
         if was.region not in GLOBAL | self._regions[was.account]:
             return Changed(Change.OUT_OF_SCOPE, was, None, f"{was.region} was not looked at")
+        why = self._unseen(was)
+        if why:
+            return Changed(Change.UNREADABLE, was, None, why)
+        return Changed(Change.FIXED, was, None, "the resource is no longer there")
+
+    def _unseen(self, was: Finding) -> str:
+        """Say why nobody can tell that a finding is gone; empty where somebody looked and did not see it."""
         near = [item for item in self._open[was.control, was.account] if item.region in GLOBAL | {was.region}]
         if near or (was.region in GLOBAL and self._open[was.control, was.account]):
             cause = (near or self._open[was.control, was.account])[0]
-            return Changed(Change.UNREADABLE, was, None, cause.reason)
-        if self._sampled:
-            return Changed(Change.UNREADABLE, was, None, "not in the sample")
-        return Changed(Change.FIXED, was, None, "the resource is no longer there")
+            return cause.reason or "something of the control was not assessed"
+        if (was.control, was.account) not in self._answered:
+            return f"there is no result for account {was.account}"
+        return "not in the sample" if self._sampled else ""
 
 
 # --- rules and scope --------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ once for whatever each run looked at, and once for what all of them looked at by
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -95,14 +95,17 @@ def read_run(place: str, manifest: Mapping[str, Any], results: Mapping[str, Any]
     """
     try:
         period, accounts = manifest["period"], results["run"]["accounts"]
+        start, end = parse_time(period["start"]), parse_time(period["end"])
+        if not (start.year > MINYEAR and start < end and end.year < MAXYEAR):
+            raise ValueError(f"no period: {start} to {end}")
         return Run(
             place=place,
             pack_id=str(manifest["pack_id"]),
             manifest_sha256=sha256,
             verified=verified,
             label=str(period["label"]),
-            start=parse_time(period["start"]),
-            end=parse_time(period["end"]),
+            start=start,
+            end=end,
             as_of=parse_time(manifest["scope"]["as_of"]),
             previous=str((manifest.get("previous_pack") or {}).get("manifest_sha256", "")),
             holes=tuple(_holes(manifest, results)),
@@ -115,10 +118,10 @@ def read_run(place: str, manifest: Mapping[str, Any], results: Mapping[str, Any]
                 str(item["id"]): frozenset(name for asked in item["requirements"] for name in asked["controls"])
                 for item in results["frameworks"]
             },
-            waivers=tuple(results["waivers"]),
+            waivers=tuple({**item} for item in results["waivers"]),
             document=results,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise IntegrityError(f"{place}: the pack has another form than expected: {type(error).__name__}") from error
 
 
@@ -230,6 +233,11 @@ class Timeline:
     other: tuple[Run, ...]
     """Packs of periods that hold no whole month."""
 
+    @property
+    def each(self) -> tuple[str, ...]:
+        """The accounts: one line may be of packs that hold several."""
+        return tuple(self.account.split(","))
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -237,13 +245,21 @@ class History:
 
     accounts: tuple[Timeline, ...]
 
+    @property
+    def known(self) -> frozenset[str]:
+        """Every account of which there is a pack, alone or with others."""
+        return frozenset(account for line in self.accounts for account in line.each)
+
     def missing(self, month: str) -> tuple[str, ...]:
         """Return the accounts without a holding, complete-enough pack of a month; a broken one does not count."""
-        return tuple(
-            line.account
+        there = {
+            account
             for line in self.accounts
-            if not any(item.label == month and item.best is not None for item in line.months)
-        )
+            for item in line.months
+            if item.label == month and item.best is not None
+            for account in line.each
+        }
+        return tuple(sorted(self.known - there))
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -26,10 +26,16 @@ def fates(found: Chronicle, keep: int, *, break_series: bool = False) -> tuple[F
         break_series: let packs go that a later one names as the one before it.
     """
     told: list[Fate] = []
+    every = [
+        run
+        for line in found.history.accounts
+        for runs in (*(month.runs for month in line.months), line.other)
+        for run in runs
+    ]
+    named = {run.previous for run in every if run.previous}
     for line in found.history.accounts:
         runs = {run.place: run for month in line.months for run in month.runs} | {run.place: run for run in line.other}
         newest = max(runs.values(), key=lambda run: (run.as_of, run.pack_id), default=None)
-        named = {run.previous for run in runs.values() if run.previous}
         groups = defaultdict(list)
         for run in runs.values():
             groups[run.start, run.end].append(run)

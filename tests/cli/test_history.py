@@ -59,3 +59,11 @@ def test_a_month_can_be_required(
 def test_a_folder_without_packs_is_a_mistake_of_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(capsys, "history", str(tmp_path))[0] == 2
     assert answer(capsys, "history", str(tmp_path / "absent"))[0] == 2
+
+
+def test_a_page_that_can_go_nowhere_is_a_mistake_of_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = str(tmp_path / "absent" / "page.html")
+    for command in (["history", str(SAMPLE)], ["diff", str(SAMPLE), str(SAMPLE)]):
+        code, _, err = answer(capsys, *command, "--html", nowhere)
+        assert (code, "there is no folder" in err) == (2, True)
+        assert answer(capsys, *command, "--html", str(tmp_path))[0] == 2

@@ -1,5 +1,6 @@
 """What changed between two judgements."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -28,7 +29,8 @@ def kinds(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         pytest.param([result("MANUAL")], ["no longer assessed"], id="left-to-a-person"),
         pytest.param([result(observed="r-1 is open on two ports")], ["worse"], id="something-else-observed"),
         pytest.param([result(), result(resource="r-2")], ["new", "still open"], id="one-more"),
-        pytest.param([], ["fixed"], id="the-resource-is-gone"),
+        pytest.param([], ["no longer assessed"], id="no-result-at-all"),
+        pytest.param([result("NOT_APPLICABLE", "", region="global")], ["fixed"], id="the-resource-is-gone"),
         pytest.param([result("PASS", "r-2")], ["fixed"], id="another-resource-in-its-place"),
         pytest.param([result("NOT_ASSESSED", "r-2")], ["no longer assessed"], id="gone-beside-a-gap"),
         pytest.param(
@@ -148,3 +150,33 @@ def test_a_document_of_another_shape_is_refused(document: Any) -> None:
         findings_of(document)
     with pytest.raises(IntegrityError):
         compare(FAILING, document)
+
+
+def _without(*path: Any) -> dict[str, Any]:
+    document = copy.deepcopy(FAILING)
+    inner: Any = document
+    for name in path[:-1]:
+        inner = inner[name]
+    del inner[path[-1]]
+    return document
+
+
+@pytest.mark.parametrize(
+    "path",
+    [("sampling",), ("run",), ("run", "accounts"), ("run", "accounts", 0, "id"), ("run", "accounts", 0, "regions")],
+)
+def test_a_document_that_does_not_say_what_was_looked_at_is_refused(path: tuple[Any, ...]) -> None:
+    with pytest.raises(IntegrityError):
+        compare(FAILING, _without(*path))
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (judgement(control()), "no longer assessed"),
+        (judgement(control("sg-closed", result("MANUAL", ""))), "no longer assessed"),
+        (judgement(control("sg-closed", result("PASS", "other"))), "fixed"),
+    ],
+)
+def test_nothing_is_fixed_where_its_control_has_no_verdict_on_the_account(now: dict[str, Any], expected: str) -> None:
+    assert kinds(FAILING, now) == [expected]

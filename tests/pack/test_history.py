@@ -28,9 +28,14 @@ def run_of(
     start = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
     end = (start + timedelta(days=31)).replace(day=1)
     as_of = f"{end + timedelta(days=late):%Y-%m-%dT06:00:00Z}"
-    period = {"label": month, "start": f"{start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{end:%Y-%m-%dT%H:%M:%SZ}", "tz": "UTC"}
+    period = {
+        "label": month,
+        "start": fields.pop("start", f"{start:%Y-%m-%dT%H:%M:%SZ}"),
+        "end": fields.pop("end", f"{end:%Y-%m-%dT%H:%M:%SZ}"),
+        "tz": "UTC",
+    }
     asked = controls or (control("k", result("PASS")),)
-    document = judgement(*asked, as_of=as_of, accounts=accounts(regions), period=period)
+    document = judgement(*asked, as_of=as_of, accounts=fields.pop("accounts", accounts(regions)), period=period)
     document |= {
         "integrity": fields.pop("integrity", []),
         "waivers": fields.pop("waivers", []),
@@ -159,3 +164,29 @@ def test_the_page_shows_each_mark_and_escapes_what_it_is_given() -> None:
 def test_a_pack_of_another_shape_is_refused(manifest: Any) -> None:
     with pytest.raises(IntegrityError):
         read_run("here", manifest, judgement(), "pass", "")
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("0001-01-01T00:00:00Z", "2026-11-01T00:00:00Z"),
+        ("2026-10-01T00:00:00Z", "9999-12-31T00:00:00Z"),
+        ("2026-10-01T00:00:00Z", "2026-10-01T00:00:00Z"),
+        ("2026-11-01T00:00:00Z", "2026-10-01T00:00:00Z"),
+    ],
+)
+def test_a_period_that_is_none_is_refused(start: str, end: str) -> None:
+    with pytest.raises(IntegrityError):
+        run_of("2026-10", start=start, end=end)
+
+
+def test_waivers_of_another_shape_are_refused() -> None:
+    with pytest.raises(IntegrityError):
+        run_of("2026-10", waivers=["x"])
+
+
+def test_a_pack_of_several_accounts_is_a_pack_of_each() -> None:
+    both = [*accounts(account="111122223333"), *accounts(account="444455556666")]
+    history = build([run_of("2026-10", accounts=both), run_of("2026-11")], now=NOW)
+    assert history.known == {"111122223333", "444455556666"}
+    assert (history.missing("2026-10"), history.missing("2026-11")) == ((), ("444455556666",))
