@@ -66,6 +66,17 @@ class FindingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A public key of CloudTrail that digests were checked with, its fingerprint, the days it is valid on."""
+
+    region: str
+    fingerprint: str
+    start: str
+    end: str
+    digests: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trail:
     """One trail's verification as the pages show it."""
 
@@ -90,6 +101,7 @@ class Trail:
     notes: tuple[FindingRow, ...]
     more: int
     timeline: Timeline | None
+    keys: tuple[KeyRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +201,14 @@ def trail_view(document: Mapping[str, Any], events: Sequence[Mapping[str, Any]] 
         notes=tuple(notes[:_FINDINGS]),
         more=max(0, len(serious) - _FINDINGS) + max(0, len(notes) - _FINDINGS) + left_out,
         timeline=timeline(document, events),
+        keys=tuple(_key(item) for item in document.get("keys", ())),
+    )
+
+
+def _key(document: Mapping[str, Any]) -> KeyRow:
+    start, end = (visible(str(document[name]), 40)[:10] for name in ("valid_from", "valid_until"))
+    return KeyRow(
+        visible(document["region"], 40), visible(document["fingerprint"], 80), start, end, int(document["digests"])
     )
 
 

@@ -44,7 +44,10 @@ def test_the_report_is_written_in_both_formats_beside_the_document(
     with pikepdf.open(paper) as opened:
         (carried,) = json.loads(opened.attachments[integrity.DOCUMENT].get_file().read_bytes())
     assert carried == printed
-    assert bucket.log_key(AT) in re.sub(r"<wbr>|<[^>]+>", "", screen.read_text("utf-8"))
+    text = re.sub(r"<wbr>|<[^>]+>", "", screen.read_text("utf-8"))
+    assert bucket.log_key(AT) in text
+    assert printed["keys"]
+    assert all(f"{key['region']}{key['fingerprint']}" in text for key in printed["keys"])
 
 
 def test_a_name_that_says_no_format_is_refused_before_anything_is_read(
