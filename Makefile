@@ -8,7 +8,7 @@ BROWSER = $(shell command -v chromedriver)
 MARKED = $(if $(BROWSER),,-m "not browser")
 
 .DEFAULT_GOAL := help
-.PHONY: terminal golden check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
+.PHONY: trino terminal golden check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,10 +83,12 @@ clean: ## Remove caches and build results, not the environment
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-conformance: dev ## Have others judge PDFs (veraPDF), SARIF (multitool), patterns (event-ruler), questions (Trino)
+conformance: dev ## Have others judge our PDFs (veraPDF), SARIF (multitool), event patterns (event-ruler)
 	$(BIN)/python tools/conformance.py
 	$(BIN)/python tools/event_ruler.py
-	$(BIN)/python -m tools.trino_questions
 
 compare-prowler: dev ## Audit the demo account with Prowler too, in its own environment (2.3 GB), and compare
 	$(BIN)/python -m tools.compare_prowler
+
+trino: dev ## Ask the questions of Athena in Trino too, and compare (needs Java and Maven, some minutes)
+	$(BIN)/python -m tools.trino_questions

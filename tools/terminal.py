@@ -40,7 +40,7 @@ SCENES: Sequence[Scene] = (
     Scene("Look at a control", "auditor controls show kms-key-rotation"),
     Scene("Try a control without AWS", "auditor controls test kms-key-rotation"),
     Scene("Print the permissions that one question takes", "auditor policy --control kms-key-rotation"),
-    Scene("Check a pack that somebody else made", "auditor verify sample --quick --replay"),
+    Scene("Check a pack that somebody else made", "auditor verify sample --replay"),
     Scene("Say what changed between two packs", "auditor diff sample sample"),
     Scene(
         "See which month is missing",
@@ -93,7 +93,10 @@ def _answer(scene: Scene, folder: Path) -> list[str]:
         raise RuntimeError(f"{scene.command} answered {told.returncode}: {told.stderr}")
     shown = told.stdout if told.stdout.strip() else told.stderr
     lines = [
-        line.replace(str(folder), ".").replace(f"auditor {__version__}", "auditor VERSION").rstrip()
+        line.replace(str(folder), ".")
+        .replace(f"{ROOT}/", "")
+        .replace(f"auditor {__version__}", "auditor VERSION")
+        .rstrip()
         for line in shown.splitlines()
     ]
     return (

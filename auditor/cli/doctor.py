@@ -17,7 +17,8 @@ from auditor.cli.options import config_of, what_to_judge, whom_to_ask, with_fram
 def doctor(*, as_json: bool, quick: bool, **given: Any) -> int:
     r"""Look at settings, this machine, credentials, clock and permissions, and say what to do about each.
 
-    Answers 0 when a run can be made, 3 when it would leave something unassessed, 5 when it could not begin.
+    Answers 0 when a run can be made, 2 when settings are wrong, 3 when it would leave something unassessed, 5 when it
+    could not begin.
 
     \b
     auditor doctor
@@ -36,7 +37,7 @@ def doctor(*, as_json: bool, quick: bool, **given: Any) -> int:
             if look.hint:
                 click.echo(printable(f"{'':<22} {look.hint}"))
     bad = {look.name for look in looks if look.health is Health.BAD}
-    code = 0 if not bad else 3 if bad <= {"permission"} else 5
+    code = 0 if not bad else 2 if "settings" in bad else 3 if bad <= {"permission"} else 5
     if as_json:
         echo_json({"schema": "auditor.doctor/1", "exit_code": code, "looks": [look.document() for look in looks]})
     return code

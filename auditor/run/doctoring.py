@@ -66,6 +66,8 @@ def examine(config: Config, *, now: Callable[[], datetime], permissions: bool = 
     caller: Caller | None = None
     try:
         caller = _caller(config)
+    except UsageError as error:
+        yield Look("settings", Health.BAD, error.message, error.hint)
     except AuditorError as error:
         yield Look("credentials", Health.BAD, error.message, error.hint)
     if caller is None:
