@@ -47,10 +47,22 @@ def advanced(answer: Mapping[str, Any] | None) -> list[Selector] | None:
         return None
     try:
         if found := answer.get("AdvancedEventSelectors"):
-            return [{**item, "FieldSelectors": [dict(part) for part in item["FieldSelectors"]]} for item in found]
+            return [{**item, "FieldSelectors": [_read(part) for part in item["FieldSelectors"]]} for item in found]
         return [made for item in answer.get("EventSelectors") or () for made in _advanced(item)]
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _read(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one field of a selector.
+
+    Raises:
+        TypeError, KeyError, ValueError: it does not have the documented form.
+    """
+    values = [value for name, value in part.items() if name != "Field"]
+    if not isinstance(part["Field"], str) or not all(value is None or isinstance(value, list) for value in values):
+        raise TypeError("Field")
+    return dict(part)
 
 
 def _advanced(classic: Mapping[str, Any]) -> Iterator[Selector]:

@@ -175,7 +175,8 @@ def _storage(pricing: Pricing, facts: Facts, trail: Trail, what: str) -> Iterato
         rules = [rule for _, _, page in answered.items for rule in listed(page, "Rules")]
         places = stays(rules, f"{trail.prefix}/AWSLogs/".removeprefix("/"))
     except UNREADABLE as error:
-        why = f"the bucket's lifecycle rules cannot be applied to all of them: {error}"
+        reason = str(error) if isinstance(error, ValueError) else f"a rule without days or of another form ({error})"
+        why = f"the bucket's lifecycle rules cannot be applied to all of them: {reason}"
         yield NotKnown(BUCKETS, f"{what}: how long they are kept", why, pricing.account, trail.home)
         return
     age = _age(facts, trail)

@@ -71,7 +71,8 @@ def _alarms(pricing: Pricing, facts: Facts) -> Iterator[Item]:
 
 def _log_alarms(pricing: Pricing, facts: Facts) -> Iterator[Item]:
     """Yield alarms on log queries, where AWS has them: no price is known."""
-    number = sum(len(page.get("LogAlarms") or ()) for _, _, page in facts.pages("cloudwatch:DescribeAlarms").items)
+    pages = [page.get("LogAlarms") or [] for _, _, page in facts.pages("cloudwatch:DescribeAlarms").items]
+    number = sum(len(listed) if isinstance(listed, list) else 1 for listed in pages)
     if number:
         yield NotKnown(ALARMS, f"{number:,} log alarms", "no price is known for log alarms", pricing.account)
 

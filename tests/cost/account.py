@@ -32,6 +32,14 @@ CALLS = [
     {"service": "iam", "operation": "ListUsers", "region": HOME, "requests": 3},
 ]
 
+ASKED = [
+    "cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors",
+    "cloudtrail:GetInsightSelectors", "trail:VerifyDigests", "logs:DescribeLogGroups", "logs:DescribeMetricFilters",
+    "cloudwatch:DescribeAlarms", "cloudwatch:ListMetrics", "cloudwatch:ListDashboards",
+    "s3:GetBucketLifecycleConfiguration",
+]  # fmt: skip
+"""Everything that an estimate reads of this account."""
+
 
 def arn(name: str) -> str:
     """Return the ARN of a trail."""

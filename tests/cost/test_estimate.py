@@ -14,6 +14,7 @@ from auditor.cost.kept import Stay, stays
 from auditor.evidence.world import ACCOUNT, World
 from tests.cost.account import (
     ALL_MANAGEMENT,
+    ASKED,
     BUCKET,
     EVERYTHING,
     GIB,
@@ -211,14 +212,6 @@ def test_what_cannot_be_delivered_is_told() -> None:
     status = {"IsLogging": True, "LatestDeliveryError": "AccessDenied"}
     found = costs(with_trails(empty(), Told(status=status)))
     assert "30 days" in unknown(found, "deliveries").why
-
-
-ASKED = [
-    "cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors",
-    "cloudtrail:GetInsightSelectors", "trail:VerifyDigests", "logs:DescribeLogGroups", "logs:DescribeMetricFilters",
-    "cloudwatch:DescribeAlarms", "cloudwatch:ListMetrics", "cloudwatch:ListDashboards",
-    "s3:GetBucketLifecycleConfiguration",
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("operation", ASKED)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.cli import main
@@ -15,7 +15,19 @@ from auditor.cost.advice import advanced
 from auditor.cost.recorded import Counts
 from auditor.cost.selectors import Group, records
 from auditor.evidence.world import ACCOUNT
-from tests.cost.account import ALL_MANAGEMENT, BUCKET, EVERYTHING, HOME, Told, costs, empty, line, unknown, with_trails
+from tests.cost.account import (
+    ALL_MANAGEMENT,
+    ASKED,
+    BUCKET,
+    EVERYTHING,
+    HOME,
+    Told,
+    costs,
+    empty,
+    line,
+    unknown,
+    with_trails,
+)
 from tests.events.kit import records_log, store_of
 
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
@@ -156,6 +168,63 @@ def test_a_further_trail_costs_one_copy_of_everything(numbers: list[int], trails
     one = Decimal(numbers[0] + numbers[1]) * 2 / 100_000 + (Decimal(numbers[2] + numbers[3]) / 1_000_000) * data
     assert more.paid_twice - few.paid_twice == one
     assert all(item.amount >= 0 for item in more.lines)
+
+
+NAMES = [
+    "trailList",
+    "EventSelectors",
+    "AdvancedEventSelectors",
+    "FieldSelectors",
+    "Field",
+    "Equals",
+    "Rules",
+    "Status",
+    "Transitions",
+    "Expiration",
+    "Filter",
+    "DataResources",
+    "Values",
+    "Type",
+    "InsightSelectors",
+    "MetricAlarms",
+    "LogAlarms",
+    "CompositeAlarms",
+    "Metrics",
+    "logGroups",
+    "counts",
+    "metricFilters",
+    "logs",
+    "metricTransformations",
+    "DashboardEntries",
+    "source",
+    "records",
+    "ReadWriteType",
+    "IsLogging",
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 2**40) | st.sampled_from(["", "Equals", "Management", "Data", "=x"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("operation", [*ASKED, "trail:NotableEvents"])
+@given(page=st.dictionaries(st.sampled_from(NAMES), JSON, min_size=1, max_size=5) | JSON)
+@settings(max_examples=40)
+def test_no_answer_of_any_form_breaks_the_estimate_or_makes_it_negative(operation: str, page: Any) -> None:
+    account = with_trails(empty(), Told("a", EVERYTHING), Told("b")).changed(operation, page)
+    found = costs(account, counts=COUNTS)
+    assert all(item.amount >= 0 and item.quantity >= 0 for item in found.lines)
+    assert found.not_known
+    json.dumps(found.document())
+
+
+@pytest.mark.parametrize("name", ["AdvancedEventSelectors", "EventSelectors"])
+@given(selectors=st.lists(JSON, max_size=2) | st.lists(st.fixed_dictionaries({"FieldSelectors": JSON}), max_size=2))
+@settings(max_examples=60)
+def test_no_selector_of_any_form_breaks_the_estimate(name: str, selectors: Any) -> None:
+    found = costs(with_trails(empty(), Told("a", {name: selectors}), Told("b")), counts=COUNTS)
+    assert all(item.amount >= 0 for item in found.lines)
 
 
 # ------------------------------------------------------------------------------------------ a store beside a pack
