@@ -30,7 +30,7 @@ def test_a_run_signs_what_its_settings_say_and_names_the_signer(tmp_path: Path) 
         assert not (tmp_path / "out").exists(), "a key that cannot be used is told before anything is collected"
         signed = auditor(*command, "--as-of", "2026-11-02T06:00:00Z", env=aws.environment() | PASSWORD)
 
-    assert locked.code == 5
+    assert locked.code == 2
     assert "AUDITOR_KEY_PASSWORD" in locked.stderr
     assert signed.code == 1, signed.stderr
     pack = Path(json.loads(signed.stdout)["pack"])

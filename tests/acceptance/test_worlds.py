@@ -8,7 +8,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from auditor.simulator import Simulator
 from auditor.simulator.worlds.hostile import TEXTS
 from tests.acceptance.conftest import Pack, auditor
 
@@ -28,13 +27,10 @@ def attestations(folder: Path) -> Path:
 
 
 def test_where_everything_is_right_and_attested_the_answer_is_zero(tmp_path: Path) -> None:
-    options = ("--framework", "cis-aws-5.0.0", "--framework", "cis-aws-3.0.0", "--regions", REGIONS)
-    when = ("--period", "2026-10", "--as-of", "2026-11-02T06:00:00Z", "--out", tmp_path / "out", "--format", "csv")
-    with Simulator("clean") as aws:
-        bare = auditor("run", *options, *when, "--json", "--quiet", env=aws.environment())
-        attested = auditor(
-            "run", *options, *when, "--attestations", attestations(tmp_path), "--json", "--quiet", env=aws.environment()
-        )
+    options = ("--world", "clean", "--framework", "cis-aws-5.0.0", "--framework", "cis-aws-3.0.0", "--regions", REGIONS)
+    told = ("--out", tmp_path / "out", "--format", "csv", "--json", "--quiet")
+    bare = auditor("demo", *options, *told)
+    attested = auditor("demo", *options, *told, "--attestations", attestations(tmp_path))
     assert bare.code == 3, bare.stderr
     assert json.loads(bare.stdout)["counts"]["FAIL"] == 0
     assert attested.code == 0, attested.stdout

@@ -92,8 +92,11 @@ def test_what_killed_runs_left_is_kept_when_complete_and_removed_otherwise(tmp_p
 
 
 _RUN = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+# Whoever started the tests may have let them ignore these, and children inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import auditor.cli as cli
 from auditor.base.whole import unfinished
 
