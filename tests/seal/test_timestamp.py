@@ -83,7 +83,7 @@ def test_a_certificate_for_another_purpose_stamps_nothing() -> None:
 
 def test_a_stamp_outlives_neither_its_service_nor_its_birth() -> None:
     stamp = verify_stamp(fetch_stamp(DATA, TSA, at=NOW), DATA)
-    with pytest.raises(IntegrityError, match="not valid at validation time"):
+    with pytest.raises(IntegrityError, match="not valid at that time"):
         check_stamp_path(stamp, (AUTHORITY.certificate,), at=NOW + 6 * YEAR)
     with pytest.raises(IntegrityError, match="older than the certificate"):
         check_stamp_path(replace(stamp, time=NOW - 3 * YEAR), (AUTHORITY.certificate,), at=NOW)
