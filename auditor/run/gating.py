@@ -8,6 +8,7 @@ from typing import Any
 from auditor import __version__
 from auditor.base.errors import RenderError, UsageError
 from auditor.base.period import rfc3339
+from auditor.base.whole import write_whole
 from auditor.config import Config
 from auditor.pack.baseline import Baseline, Gate, baseline_bytes, gate, load_baseline, refreshed
 from auditor.render import pdf
@@ -87,12 +88,5 @@ def hold(config: Config, baseline: Baseline | None, document: Mapping[str, Any],
     fresh = refreshed(baseline, document, as_of)
     found = gate(baseline or fresh, document, as_of=as_of, accept_new_controls=config.accept_new_controls)
     if config.update_baseline:
-        _write(Path(config.baseline), baseline_bytes(fresh, f"auditor {__version__}"))
+        write_whole(Path(config.baseline), baseline_bytes(fresh, f"auditor {__version__}"))
     return found
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Put a new file in place of the old one in one step."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(data)
-    beside.replace(path)
