@@ -13,6 +13,7 @@ from typing import Any
 
 from auditor.base.errors import IntegrityError
 from auditor.base.untrusted import ZIP_ERRORS, parse_json
+from auditor.pack.layout import BY_BUCKET
 from auditor.seal.contents import Limits, PackFiles, read_small
 from auditor.seal.manifest import MANIFEST, RESULTS, Anchor, Manifest
 from auditor.seal.names import shown
@@ -87,7 +88,8 @@ def _digests(files: PackFiles, path: str, limits: Limits) -> Iterator[tuple[str,
             for info in archive.infolist():
                 if info.file_size <= _MOST_DIGEST_BYTES:
                     data = archive.read(info)
-                    yield info.filename, zlib.decompressobj(_GZIP).decompress(data, _MOST_DIGEST_BYTES)
+                    key = info.filename.partition("/")[2] if archive.comment == BY_BUCKET else info.filename
+                    yield key, zlib.decompressobj(_GZIP).decompress(data, _MOST_DIGEST_BYTES)
     except (*ZIP_ERRORS, zipfile.LargeZipFile, NotImplementedError, IntegrityError):
         return  # what cannot be read proves nothing
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from auditor.pack.layout import BY_BUCKET
 from auditor.trail.fetch import DIGEST_ZIP, KEY_FILE, METADATA_FILE
 from auditor.trail.keys import KeyBook
 from auditor.trail.spool import Spool
@@ -32,17 +33,23 @@ class Archive:
         self._keys = keys
 
     def write(self, folder: Path) -> list[Path]:
-        """Write ``digests.zip``, ``metadata.json``, ``public-keys.json`` and ``objects.csv``; return their paths."""
+        """Write ``digests.zip``, ``metadata.json``, ``public-keys.json`` and ``objects.csv``; return their paths.
+
+        Digests are called by their keys; where they lay in several buckets, each key stands behind its bucket's name.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / name for name in (DIGEST_ZIP, METADATA_FILE, KEY_FILE, OBJECT_LIST)]
         metadata: dict[str, Any] = {}
+        apart = len(self._spool.digest_buckets()) > 1
         with zipfile.ZipFile(paths[0], "w", zipfile.ZIP_STORED) as archive:
-            for key, body, values in self._spool.digests():
-                info = zipfile.ZipInfo(key, _EARLIEST)
+            archive.comment = BY_BUCKET if apart else b""
+            for bucket, key, body, values in self._spool.digests():
+                name = f"{bucket}/{key}" if apart else key
+                info = zipfile.ZipInfo(name, _EARLIEST)
                 info.create_system = 3
                 info.external_attr = 0o644 << 16
                 archive.writestr(info, body)
-                metadata[key] = values
+                metadata[name] = values
         paths[1].write_text(_json(metadata), "utf-8")
         paths[2].write_text(_json(self._keys.document()), "utf-8")
         with paths[3].open("w", encoding="utf-8", newline="") as file:

@@ -45,6 +45,7 @@ def find_extra(context: Context, keys: KeySource, found: Survey, links: Links) -
 
     What another trail's digest cannot prove accounts for nothing: a forged one must not excuse a planted log file.
     """
+    context.spool.forget_listed(target.number for target in found.targets if target.key not in links.targets)
     if not context.spool.find_extra():
         return Extras(found.book)
     foreign = [

@@ -7,6 +7,7 @@ that a verified digest vouches for, and what became of it. That list has to foll
 import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import zip_longest
@@ -109,16 +110,19 @@ def _scope(recorded: Mapping[str, Any]) -> tuple[TrailScope, datetime]:
     """Ask what the recorded report was asked."""
     trail, period, chains = recorded["trail"], recorded["period"], recorded["coverage"]["chains"]
     retention = recorded.get("retention", {})
+    place = Location(trail["bucket"], trail["prefix"], trail["organization"])
     scope = TrailScope(
         trail["name"],
         trail["home_region"],
-        Location(trail["bucket"], trail["prefix"], trail["organization"]),
+        place,
         parse_time(period["start"]),
         parse_time(period["end"]),
         trail["account"],
         accounts=tuple(sorted({chain["account"] for chain in chains})),
         regions=tuple(sorted({chain["region"] for chain in chains})),
         discover_regions=False,
+        more_locations=(replace(place, organization=None),) if place.organization else (),
+        of_organization=bool(place.organization),
         arn=trail["arn"] or "",
         validation_enabled=True,
         retention_days=retention.get("days"),

@@ -133,10 +133,16 @@ class Spool:
         rows = ((digest, position, *log) for position, log in enumerate(logs))
         self._db.executemany("INSERT INTO named VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def digests(self) -> Iterator[tuple[str, bytes, dict[str, str]]]:
-        """Yield key, stored bytes and metadata of every digest fetched, by key."""
-        for key, body, metadata in self._db.execute("SELECT key, body, metadata FROM raw ORDER BY key, bucket"):
-            yield key, body, json.loads(metadata)
+    def digest_buckets(self) -> tuple[str, ...]:
+        """Return the buckets that digests were fetched from."""
+        return tuple(bucket for (bucket,) in self._db.execute("SELECT DISTINCT bucket FROM raw ORDER BY bucket"))
+
+    def digests(self) -> Iterator[tuple[str, str, bytes, dict[str, str]]]:
+        """Yield bucket, key, stored bytes and metadata of every digest fetched, by key."""
+        for *place, body, metadata in self._db.execute(
+            "SELECT bucket, key, body, metadata FROM raw ORDER BY key, bucket"
+        ):
+            yield *place, body, json.loads(metadata)
 
     def accept(self, digests: Sequence[tuple[int, str]]) -> None:
         """Make entries of what proved digests name, in their order.
@@ -216,6 +222,11 @@ class Spool:
             yield digest, STATES[state], count
 
     # -- log objects without digest
+
+    def forget_listed(self, chains: Iterable[int]) -> None:
+        """Forget the log objects of chains that turned out to be other trails' alone."""
+        with self._transaction():
+            self._db.executemany("DELETE FROM listed WHERE chain = ?", ((chain,) for chain in chains))
 
     def find_extra(self) -> int:
         """Collect the log objects no entry and no other trail's digest accounts for; return how many."""

@@ -12,6 +12,7 @@ import pytest
 
 from auditor.base.canonical import canonical_json
 from auditor.base.errors import IntegrityError
+from auditor.pack.layout import BY_BUCKET
 from auditor.seal.archive import pack_zip
 from auditor.seal.contents import FolderFiles, read_small
 from auditor.seal.manifest import Manifest, PreviousPack, parse_manifest
@@ -115,6 +116,20 @@ def test_history_that_disappeared_between_two_packs_is_found(
     outcome = verified(november(tmp_path, first, report, archived=archived), first)
     assert outcome.exit_code == 4
     assert any(DIGEST["key"] in finding.message for finding in outcome.findings)
+
+
+def test_a_digest_counts_as_seen_in_an_archive_that_tells_buckets_apart(tmp_path: Path) -> None:
+    first = october(tmp_path)
+    for name, comment, findings in (("apart", BY_BUCKET, 0), ("not-apart", b"", 1)):
+        folder = tmp_path / name
+        place = folder / "november" / "evidence" / "integrity" / "trail-1" / "digests.zip"
+        archive(folder / "november", ((f"{DIGEST['bucket']}/{DIGEST['key']}", CONTENT),))
+        with zipfile.ZipFile(place, "a") as file:
+            file.comment = comment
+        before = manifest_of(first)
+        what = info("2026-11-example", previous=PreviousPack(before.pack_id, before.sha256))
+        second = sealed_pack(folder / "november", what, integrity=({"anchors": [LATER]},))
+        assert len(verified(second, first).findings) == findings
 
 
 @pytest.mark.parametrize(

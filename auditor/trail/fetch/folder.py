@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from auditor.base.errors import UsageError
 from auditor.base.untrusted import ZIP_ERRORS, ZIP_FREE_BYTES, ZIP_RATIO, bounded_json
+from auditor.pack.layout import BY_BUCKET
 from auditor.trail.fetch.mount import Mount, mount_of
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Unavailable, Version
 from auditor.trail.gunzip import wrap
@@ -32,7 +33,8 @@ class FolderSource:
     """A folder of downloaded objects: ``ROOT/<key>``, or ``ROOT/<bucket>/<key>`` when there is such a folder.
 
     Metadata is read from ``ROOT/metadata.json`` (key -> metadata) or from ``<file>.metadata.json`` beside an object, in
-    the form of ``aws s3api head-object``. Digests may also lie in ``ROOT/digests.zip``, as archived in a pack.
+    the form of ``aws s3api head-object``. Digests may also lie in ``ROOT/digests.zip``, as archived in a pack: under
+    their keys, or under ``<bucket>/<key>`` where they lay in several buckets.
     """
 
     remote = False
@@ -44,6 +46,7 @@ class FolderSource:
         self._objects = self._root / mount.below if mount.below else self._root
         self._above = mount.above
         self._lock = Lock()
+        self._by_bucket: dict[str, Mapping[str, zipfile.ZipInfo]] = {}
         self._unwrapped: dict[str, set[str]] = {"plain": set(), "renamed": set()}
 
     def wrappers(self) -> Mapping[str, int]:
@@ -54,7 +57,8 @@ class FolderSource:
         """Yield files in key order."""
         base = self._base(bucket)
         folder = self._inside(base, prefix)
-        sizes = {name: info.file_size for name, info in self._zipped.items() if name.startswith(prefix)}
+        zipped = self._zipped_of(bucket)
+        sizes = {name: info.file_size for name, info in zipped.items() if name.startswith(prefix)}
         if folder is not None and folder.is_dir():
             cut = len(str(base)) + 1
             walked = {self._above + path[cut:]: size for path, size in _walk(folder)}
@@ -68,7 +72,8 @@ class FolderSource:
         """Return sub-folders."""
         base = self._base(bucket)
         folder = self._inside(base, prefix)
-        names = {name[len(prefix) :].split("/", 1)[0] for name in self._zipped if name.startswith(prefix)}
+        zipped = self._zipped_of(bucket)
+        names = {name[len(prefix) :].split("/", 1)[0] for name in zipped if name.startswith(prefix)}
         if self._above.startswith(prefix) and len(self._above) > len(prefix):
             return [self._above[len(prefix) :].split("/", 1)[0]]
         if folder is not None and folder.is_dir():
@@ -78,7 +83,8 @@ class FolderSource:
     def get(self, bucket: str, key: str) -> Fetched:
         """Read one file with its metadata."""
         path, body = self._content(bucket, key)
-        return Fetched(body, self._metadata_of(path, key))
+        info = self._zipped_of(bucket).get(key)
+        return Fetched(body, self._metadata_of(path, key, key if info is None else info.filename))
 
     def _content(self, bucket: str, key: str) -> tuple[Path, bytes]:
         path = self._inside(self._base(bucket), key)
@@ -93,8 +99,8 @@ class FolderSource:
                 if path.stat().st_size > OBJECT_LIMIT:
                     raise Unavailable("broken", f"larger than {OBJECT_LIMIT} bytes")
                 return path, self._wrapped(key, path.read_bytes())
-            if key in self._zipped:
-                return path, self._unzip(key)
+            if (info := self._zipped_of(bucket).get(key)) is not None:
+                return path, self._unzip(info)
         except PermissionError as error:
             raise Unavailable("denied", "PermissionError") from error
         except ZIP_ERRORS as error:
@@ -149,8 +155,8 @@ class FolderSource:
     def _metadata(self) -> Mapping[str, Mapping[str, str]]:
         return {key: _metadata(value) for key, value in _read_json(self._root / METADATA_FILE).items()}
 
-    def _metadata_of(self, path: Path, key: str) -> Mapping[str, str]:
-        if known := self._metadata.get(key):
+    def _metadata_of(self, path: Path, key: str, called: str) -> Mapping[str, str]:
+        if known := self._metadata.get(called):
             return known
         names = dict.fromkeys((f"{key.rpartition('/')[2]}.metadata.json", f"{path.name}.metadata.json"))
         return next((found for name in names if (found := _metadata(_read_json(path.with_name(name))))), {})
@@ -173,13 +179,23 @@ class FolderSource:
         archive = self._zip
         return {} if archive is None else {info.filename: info for info in archive.infolist()}
 
-    def _unzip(self, key: str) -> bytes:
+    def _zipped_of(self, bucket: str) -> Mapping[str, zipfile.ZipInfo]:
+        """Return what the archive holds of a bucket, by key; everything when it does not tell buckets apart."""
+        if not bucket or self._zip is None or self._zip.comment != BY_BUCKET:
+            return self._zipped
+        if bucket not in self._by_bucket:
+            head = f"{bucket}/"
+            self._by_bucket[bucket] = {
+                name[len(head) :]: info for name, info in self._zipped.items() if name.startswith(head)
+            }
+        return self._by_bucket[bucket]
+
+    def _unzip(self, info: zipfile.ZipInfo) -> bytes:
         archive = self._zip
-        info = self._zipped[key]
         if archive is None or info.file_size > OBJECT_LIMIT or info.compress_type not in _METHODS:
-            raise ValueError(key)
+            raise ValueError(info.filename)
         with self._lock:
-            return archive.read(key)
+            return archive.read(info)
 
 
 _STRIPPED: Final = re.compile(r"(?:.*/)?[0-9]{12}_CloudTrail[^/]*(?<!\.metadata)\.json")
