@@ -28,7 +28,7 @@ from typing import IO, Any, Final, Self
 
 from auditor.base.errors import AuditorError, UsageError
 
-WORLDS: Final = ("demo", "clean", "empty", "hostile")
+WORLDS: Final = ("demo", "clean", "empty", "hostile", "organization")
 """The accounts that can be simulated."""
 
 START_SECONDS: Final = 60.0
@@ -46,12 +46,14 @@ class Simulator:
         world: one of :data:`WORLDS`.
         port: the loopback port; 0 takes a free one.
         enabled: the Regions that the account has enabled, ``us-east-1`` always among them; none for all.
+        accounts: further light accounts of the world ``organization``.
     """
 
-    def __init__(self, world: str = "demo", *, port: int = 0, enabled: Sequence[str] = ()) -> None:
+    def __init__(self, world: str = "demo", *, port: int = 0, enabled: Sequence[str] = (), accounts: int = 0) -> None:
         self.world = world
         self._enabled = ",".join(enabled)
         self._port = port
+        self._accounts = accounts
         self._child: subprocess.Popen[str] | None = None
         self._about: dict[str, Any] = {}
         self._complaints: IO[str] | None = None
@@ -75,6 +77,8 @@ class Simulator:
         if self.world not in WORLDS:
             raise UsageError(f"unknown simulated world {self.world!r}", hint=f"choose one of {', '.join(WORLDS)}")
         command = [sys.executable, "-m", "auditor.simulator", "--world", self.world, "--port", str(self._port)]
+        if self._accounts:
+            command += ["--accounts", str(self._accounts)]
         if self._enabled:
             command += ["--enabled", self._enabled]
         self._complaints = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - read when the start fails, closed by stop

@@ -1,6 +1,7 @@
 """The simulated AWS as one function from request to answer: control path, faults, objects, overlay, moto."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -64,6 +65,7 @@ class Application:
         """Answer one request."""
         if request.path.startswith(CONTROL):
             return self._control(request)
+        os.environ["MOTO_ACCOUNT_ID"] = self.account  # where moto looks first for whose call it is
         held = self.objects.operation(request)
         if held is not None:
             operation, bucket, key = held

@@ -80,6 +80,12 @@ class Call:
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:32]}"
 
 
+def access_key_of(request: web.Request) -> str:
+    """Return the access key that signed a request; empty where none did."""
+    scope = _SCOPE.search(request.headers.get("authorization", ""))
+    return scope[1] if scope else ""
+
+
 def identify(request: web.Request) -> Call:
     """Name the operation of a request.
 

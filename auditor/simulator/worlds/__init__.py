@@ -1,14 +1,27 @@
 """The simulated accounts. Each world is a module with ``build() -> Application``."""
 
+from typing import TYPE_CHECKING
+
 from auditor.simulator.app import Application
 
+if TYPE_CHECKING:  # it needs a world's parts itself
+    from auditor.simulator.accounts import Accounts
 
-def build(world: str) -> Application:
+
+def build(world: str, *, light: int = 0) -> "Application | Accounts":
     """Build a world by name.
+
+    Args:
+        world: its name.
+        light: further accounts of the organization.
 
     Raises:
         ValueError: there is no such world.
     """
+    if world == "organization":
+        from auditor.simulator.worlds.organization import build as build_organization
+
+        return build_organization(light)
     if world == "demo":
         from auditor.simulator.worlds.demo import build as build_world
     elif world == "clean":

@@ -96,6 +96,10 @@ class Builder:
             )
         return self._clients[key]
 
+    def create_backends(self) -> None:
+        """Create what moto would create of this account on first use."""
+        _create_backends(self.account)
+
     def arn(self, service: str, rest: str, region: str | None = None) -> str:
         """Return an ARN of this account; ``region`` empty for global services, by default the home Region."""
         return f"arn:aws:{service}:{self.home if region is None else region}:{self.account}:{rest}"
@@ -146,7 +150,7 @@ def frame(world: str, account: str, home: str, about: dict[str, Any]) -> Builder
         }
     )
     quick.hurry()
-    _seed(f"{world}/{account}")
+    seed(f"{world}/{account}")
     clock.set_now(AS_OF)
     told = {
         "account": account,
@@ -172,7 +176,7 @@ def _create_backends(account: str) -> None:
             _ = ec2_backends[account][region]
 
 
-def _seed(label: str) -> None:
+def seed(label: str) -> None:
     """Make every identifier drawn at random the same on every run."""
     import random
     import uuid

@@ -10,6 +10,7 @@ from typing import Any, Final
 from moto.iam.models import iam_backends
 
 from auditor.simulator import clock
+from auditor.simulator.calls import Call
 from auditor.simulator.worlds.builder import REGIONS, Builder
 from auditor.simulator.worlds.events import principal_id
 
@@ -448,6 +449,7 @@ def organization(aws: Builder, *, guarded: bool) -> None:
 
     for name in ORGANIZATIONS:
         aws.application.declared.pop((f"organizations:{name}", "*"), None)
+    aws.application.amendments["organizations:ListAccounts"] = _without_status
     client = aws.client("organizations", "us-east-1")
     made = client.create_organization(FeatureSet="ALL")["Organization"]
     root = client.list_roots()["Roots"][0]["Id"]
@@ -492,6 +494,11 @@ def organization(aws: Builder, *, guarded: bool) -> None:
             }
         },
     )
+
+
+def _without_status(_call: Call, output: dict[str, Any]) -> dict[str, Any]:
+    """AWS announced that ``Status`` leaves the answers; ``State`` stays."""
+    return output | {"Accounts": [{k: v for k, v in item.items() if k != "Status"} for item in output["Accounts"]]}
 
 
 def load_balancer(aws: Builder, name: str, subnets: Sequence[str], *, logs_to: str = "") -> None:
