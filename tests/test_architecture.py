@@ -21,7 +21,7 @@ ROOMS = frozenset(
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"base"}),
-    frozenset({"model"}),
+    frozenset({"model", "work"}),
     frozenset({"policies", "activity"}),
     frozenset({"monitoring"}),
     frozenset({"config"}),
