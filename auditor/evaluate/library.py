@@ -153,7 +153,7 @@ class Library:
         self._places: dict[str, Mapping[int, str]] = {}
         self._by_value: dict[str, Mapping[bytes, Sequence[Call]]] = {}
         self._found: dict[tuple[str, str, bytes], Record] = {
-            _identity(record.call): record for record in evidence.records if record.account == account.id
+            record.call.identity: record for record in evidence.records if record.account == account.id
         }
         self._left_out: tuple[str, ...] | None = None
         self._refused: dict[str, tuple[Record, ...]] = {}
@@ -391,9 +391,9 @@ class Library:
 
     def _stored(self, call: Call) -> Record | None:
         """Return what was stored of a call, or of the call that was made where the service is older."""
-        found = self._found.get(_identity(call))
+        found = self._found.get(call.identity)
         if found is None and (before := self._operations[call.operation].as_before(call)) is not call:
-            return self._found.get(_identity(before))
+            return self._found.get(before.identity)
         return found
 
     def _missing(self, call: Call, code: str, message: str, ref: str = "") -> Missing:
@@ -483,7 +483,3 @@ def _places(pages: Sequence[Any]) -> Iterator[tuple[int, str]]:
 def _reach(operation: Operation, source: ForEach, region: str) -> str:
     """Return where calls can be that an answer of a Region hides: there, or anywhere where items name their Region."""
     return GLOBAL if operation.where is Where.GLOBAL or source.region else region
-
-
-def _identity(call: Call) -> tuple[str, str, bytes]:
-    return (call.region, call.operation, canonical_json(plain(dict(call.parameters))))

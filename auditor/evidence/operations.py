@@ -14,7 +14,7 @@ import jmespath
 import jmespath.functions
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from auditor.base.canonical import canonical_json
+from auditor.base.canonical import canonical_json, plain
 from auditor.base.errors import CatalogError
 from auditor.base.period import Period, rfc3339
 from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
@@ -122,11 +122,26 @@ class Call:
     operation: str
     region: str
     parameters: tuple[tuple[str, Any], ...]
+    _key: tuple[str, str, bytes] | None = field(default=None, init=False, repr=False, compare=False)
+    _identity: tuple[str, str, bytes] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def key(self) -> tuple[str, str, bytes]:
-        """Identity and sort order."""
-        return (self.region, self.operation, canonical_json(dict(self.parameters)))
+        """Sort order, and identity among calls that are planned; worked out once."""
+        if self._key is None:
+            known = (self.region, self.operation, canonical_json(dict(self.parameters)))
+            object.__setattr__(self, "_key", known)
+            return known
+        return self._key
+
+    @property
+    def identity(self) -> tuple[str, str, bytes]:
+        """Identity of a call as it was stored, its parameters as plain JSON; worked out once."""
+        if self._identity is None:
+            known = (self.region, self.operation, canonical_json(plain(dict(self.parameters))))
+            object.__setattr__(self, "_identity", known)
+            return known
+        return self._identity
 
 
 Pages = Iterable[tuple[str, Sequence[Any]]]

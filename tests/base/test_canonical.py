@@ -42,6 +42,17 @@ def test_the_quick_way_writes_the_bytes_of_the_slow_one(value: Any, key: Any) ->
         assert canonical_json(document) == rfc8785.dumps(document) + b"\n"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "10.0.0.0/8", "a:1.5", "[1e9", ",-3E4", '\\",7.5', 0, -7, 1.5, -0.0, [12, 3.0], {"a": 1e3}, {"a": [-2e-7]},
+        ["x:1.5", 2], {":1.5": 1.5}, [1, [2, ["1.5", -3.25]]],
+    ],
+)  # fmt: skip
+def test_a_number_is_told_from_a_text_that_looks_like_one(value: Any) -> None:
+    assert canonical_json(value) == rfc8785.dumps(value) + b"\n"
+
+
 @pytest.mark.parametrize("value", [[float("nan")], {"a": [None, float("inf")]}, "\ud800", {1: 2}, [2**60], [object()]])
 def test_what_json_cannot_carry_is_refused(value: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the messages are the library's

@@ -1,6 +1,7 @@
 """Operations are data: read with file and line, ordered parents first, expanded the same way every time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -249,3 +250,14 @@ def test_every_operation_exists_with_its_keys_and_parameters(operation: Operatio
     asked = {*operation.parameters, *(name for source in operation.for_each for name in source.parameters)}
     if asked:
         assert asked <= set(model["shapes"][known["input"]["shape"]]["members"])
+
+
+@given(st.dictionaries(st.text(), st.integers() | st.text() | st.binary() | st.lists(st.text())))
+def test_a_call_stays_itself_whether_its_key_was_asked_for_or_not(parameters: dict[str, Any]) -> None:
+    asked = Call("iam:GetUser", GLOBAL, tuple(parameters.items()))
+    fresh = Call("iam:GetUser", GLOBAL, tuple(parameters.items()))
+    assert asked.identity == asked.identity == fresh.identity
+    assert asked == fresh
+    assert repr(asked) == repr(Call("iam:GetUser", GLOBAL, tuple(parameters.items())))
+    # Another call made of it never answers with the key that it had.
+    assert replace(asked, region="eu-west-1").identity[0] == "eu-west-1"
