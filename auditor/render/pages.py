@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
@@ -11,6 +12,7 @@ from markupsafe import Markup, escape
 
 from auditor.base.locate import templates_folder
 from auditor.render.charts import KEY
+from auditor.render.compiled import Compiled
 from auditor.render.pagenumbers import ROOM
 from auditor.render.text import plural
 
@@ -43,6 +45,7 @@ def environment(medium: Medium) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=Compiled(templates_folder() / "report", medium, Path(__file__).parent.glob("*.py")),
     )
     breaks = breakable if medium == "html" else breakable_on_paper
     made.globals.update(medium=medium, room=ROOM, strip_key=KEY)
