@@ -369,6 +369,8 @@ class RunInfo:
     """Addresses that were asked and are none of AWS's own."""
     series: tuple[tuple[str, str], ...] = ()
     """Id and manifest hash of the packs before this run, the newest first; its trails were held against the newest."""
+    keys_before: tuple[tuple[str, str], ...] = ()
+    """Region and fingerprint of the keys of CloudTrail that the newest of those packs checked its digests with."""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -389,6 +391,7 @@ class RunInfo:
             **({"controls": list(self.controls)} if self.controls else {}),
             **({"endpoints": list(self.endpoints)} if self.endpoints else {}),
             **({"series": [{"id": name, "manifest_sha256": sha} for name, sha in self.series]} if self.series else {}),
+            **({"keys_before": [list(key) for key in self.keys_before]} if self.keys_before else {}),
         }
 
 

@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -39,6 +39,15 @@ _MAX_RAW_BYTES = 1_000_000_000
 """What AWS says of one kind of thing in one Region; of the largest accounts some tens of millions."""
 _MAX_ALL_BYTES = 4_000_000_000
 """Of all raw files that one judgement reads: a stranger's pack may hold very many, each within its own bound."""
+_CLOCKS_APART = timedelta(minutes=5)
+"""What the clocks of AWS's services and of the machine that asked may be apart."""
+_TIME = re.compile(rb'"([A-Za-z]{4,60})":"(2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|\+00:00))"')
+"""A member that is a time in UTC, as canonical JSON has it."""
+_HAPPENED = re.compile(
+    rb"(?i:.*(?:creat(?:e|ed|ion)|update|updated|attach|attached|launch|generated|subscribed|enable|enabled|upload)"
+    rb"(?:date|time|at|on|timestamp)?|(?:last|latest).*|.*lastused.*)"
+)
+"""Names of members that say when something happened; a certificate or a retention may well end later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +260,7 @@ class Evidence:
         self._folder = folder
         self._pages: dict[str, tuple[Any, ...]] = {}
         self._left = _MAX_ALL_BYTES
+        self._told: dict[str, tuple[str, str]] = {}
         self.run = _run_info(_read_json(folder / SCOPE))
         self.records = tuple(self._records())
         self._by_operation = _by_operation(self.records)
@@ -282,12 +292,22 @@ class Evidence:
                 raise IntegrityError(f"the evidence has more than {_MAX_ALL_BYTES:,} bytes; no more are read")
             if sha256_hex(data) != record.sha256:
                 raise IntegrityError(f"{record.path} does not have the SHA-256 that {record.ref} states")
+            if told := _told_later(data, record.collected_at):
+                self._told[record.ref] = told
             document = _parse(data, record.path)
             pages = document.get("pages") if isinstance(document, dict) else None
             if not isinstance(pages, list):
                 raise IntegrityError(f"{record.path} holds no pages")
             self._pages[record.ref] = tuple(pages)
         return self._pages[record.ref]
+
+    @property
+    def told_later(self) -> Mapping[str, tuple[str, str]]:
+        """By reference of an answer that was read: a member and its time, which lies after the answer was given.
+
+        Only members whose names say that something has happened by then; a certificate may well end later.
+        """
+        return self._told
 
 
 class HeldEvidence(Evidence):
@@ -308,6 +328,7 @@ class HeldEvidence(Evidence):
             (replace(record, ref=f"EV-{number:04d}"), data) for number, (record, data) in enumerate(recorded, 1)
         ]
         self.records = tuple(record for record, _ in numbered)
+        self._told = {record.ref: told for record, data in numbered if (told := _told_later(data, record.collected_at))}
         self._pages = {record.ref: tuple(parse_json(data)["pages"]) for record, data in numbered}
         self._by_operation = _by_operation(self.records)
 
@@ -334,6 +355,15 @@ def _read_bytes(path: Path, most: int) -> bytes:
         if os.fstat(descriptor).st_size > most:
             raise IntegrityError(f"{path.name} is larger than {most:,} bytes")
         return file.read()
+
+
+def _told_later(data: bytes, given: datetime) -> tuple[str, str] | None:
+    """Return the first member of an answer that tells of something after the answer was given."""
+    last = rfc3339(given + _CLOCKS_APART).encode("ascii")
+    for name, time in _TIME.findall(data):
+        if time[:19] > last[:19] and _HAPPENED.fullmatch(name):
+            return name.decode("ascii"), time.decode("ascii")
+    return None
 
 
 def _parse(data: bytes, name: str) -> Any:
@@ -403,6 +433,7 @@ def _run_info(document: Any) -> RunInfo:
             operations=tuple(document["operations"]),
             controls=tuple(str(name) for name in document.get("controls", ())),
             series=tuple((str(item["id"]), str(item["manifest_sha256"])) for item in document.get("series", ())),
+            keys_before=tuple((str(region), str(print_)) for region, print_ in document.get("keys_before", ())),
             endpoints=tuple(str(item) for item in document.get("endpoints", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -32,6 +32,8 @@ def not_derivable(results: Mapping[str, Any], files: Collection[str]) -> tuple[s
     found = list(_ALWAYS)
     if results.get("integrity"):
         found += _TRAILS
+    if results.get("run", {}).get("keys_before"):
+        found.append("evidence/scope.json: which keys of CloudTrail the pack before had used (--previous compares)")
     if results.get("events"):
         found.append(_EVENTS)
     if results.get("waivers") or results.get("attestations"):

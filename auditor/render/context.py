@@ -106,7 +106,8 @@ def build(
     about = about_run(results, report_id=report_id, manifest_hash=manifest_hash, signer=signer, paper=paper, tool=tool)
     frameworks = tuple(framework_edition(document, by_id) for document in results["frameworks"])
     gaps = tuple(gap(document, by_id) for document in results["gaps"])
-    trails = tuple(trail_view(document, results["events"]) for document in results["integrity"])
+    before = {(str(region), str(fingerprint)) for region, fingerprint in results["run"].get("keys_before", ())}
+    trails = tuple(trail_view(document, results["events"], before) for document in results["integrity"])
     return Context(
         branding=branding or Branding(),
         about=about,

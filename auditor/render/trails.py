@@ -1,6 +1,6 @@
 """Prepares trail reports (``auditor.trail/1``) and notable events (``auditor.notable-events/1``) for the pages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -67,13 +67,17 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A public key of CloudTrail that digests were checked with, its fingerprint, the days it is valid on."""
+    """A public key of CloudTrail that digests were checked with, its fingerprint, the days it is valid on.
+
+    ``before`` says whether the pack before had used it, too; empty when there is none that names keys.
+    """
 
     region: str
     fingerprint: str
     start: str
     end: str
     digests: int
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +168,17 @@ def _place(trail: Mapping[str, Any]) -> str:
     return f"{place} (organization {trail['organization']})" if trail.get("organization") else place
 
 
-def trail_view(document: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Trail:
+def trail_view(
+    document: Mapping[str, Any],
+    events: Sequence[Mapping[str, Any]] = (),
+    keys_before: Collection[tuple[str, str]] = (),
+) -> Trail:
     """Prepare one trail report.
 
     Args:
         document: the report.
         events: tables of events of note, which say who changed the trail.
+        keys_before: Region and fingerprint of the keys that the pack before had used; empty without one.
     """
     trail = document.get("trail") or {}
     found = [_finding(item) for item in document.get("findings", ()) if not _is_gap(item)]
@@ -201,14 +210,21 @@ def trail_view(document: Mapping[str, Any], events: Sequence[Mapping[str, Any]] 
         notes=tuple(notes[:_FINDINGS]),
         more=max(0, len(serious) - _FINDINGS) + max(0, len(notes) - _FINDINGS) + left_out,
         timeline=timeline(document, events),
-        keys=tuple(_key(item) for item in document.get("keys", ())),
+        keys=tuple(_key(item, keys_before) for item in document.get("keys", ())),
     )
 
 
-def _key(document: Mapping[str, Any]) -> KeyRow:
+def _key(document: Mapping[str, Any], keys_before: Collection[tuple[str, str]]) -> KeyRow:
     start, end = (visible(str(document[name]), 40)[:10] for name in ("valid_from", "valid_until"))
+    region, fingerprint = document["region"], document["fingerprint"]
+    seen = (region, fingerprint) in keys_before
     return KeyRow(
-        visible(document["region"], 40), visible(document["fingerprint"], 80), start, end, int(document["digests"])
+        visible(region, 40),
+        visible(fingerprint, 80),
+        start,
+        end,
+        int(document["digests"]),
+        ("used by the pack before, too" if seen else "not seen before") if keys_before else "",
     )
 
 

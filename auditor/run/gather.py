@@ -233,4 +233,5 @@ def _run_info(
         operations=tuple(sorted({*collected.operations, *produced})),
         endpoints=endpoints,
         series=tuple((item.id, item.manifest_sha256) for item in series.packs),
+        keys_before=series.keys,
     )

@@ -91,6 +91,10 @@ def _of_times(run: RunInfo, evidence: Evidence) -> Iterator[tuple[str, str]]:
     if odd:
         yield "collected-outside", f"Answers that were stored before or after the collection: {_listed(odd)}."
 
+    if later := evidence.told_later:
+        named = [f"{ref} ({name} {time})" for ref, (name, time) in sorted(later.items())]
+        yield "told-later", f"Answers that tell of what happened after they were given: {_listed(named)}."
+
 
 def _listed(names: Any) -> str:
     shown = [str(name) for name in names]

@@ -11,6 +11,7 @@ import orjson
 from auditor.base.canonical import sha256_hex
 from auditor.base.period import Period, parse_time
 from auditor.pack.layout import RESULTS
+from auditor.seal.following import keys_of
 from auditor.seal.manifest import MANIFEST, PreviousPack
 from auditor.trail.report import Anchor, anchors_of
 
@@ -55,11 +56,13 @@ class Previous:
         packs: the one it follows, and those that one names, the newest first.
         anchors: by trail ARN, the newest digests of the one it follows.
         passed: newer packs that were passed over, each with the reason.
+        keys: Region and fingerprint of the keys of CloudTrail that the one it follows had used.
     """
 
     packs: tuple[PreviousPack, ...] = ()
     anchors: Mapping[str, tuple[Anchor, ...]] = field(default_factory=dict)
     passed: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
 
     @property
     def words(self) -> str:
@@ -81,10 +84,11 @@ def find_previous(out: Path, wish: Wish) -> Previous:
         try:
             found = _Candidate.read(pack)
             reason = found.unfit(wish)
+            follows = Previous(found.packs, found.anchors, tuple(passed), keys_of(found.results))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             reason = "it cannot be read, or its results are not those that its manifest names"
         if not reason:
-            return Previous(found.packs, found.anchors, tuple(passed))
+            return follows
         passed.append(f"{pack.name}: {reason}")
     return Previous(passed=tuple(passed))
 

@@ -22,6 +22,8 @@ from auditor.seal.report import Finding
 _ARCHIVES = ("evidence/integrity/", "/digests.zip")
 _MOST_DIGEST_BYTES = 64 << 20
 """Of one digest, unpacked; one that names 100,000 log files has some thirty million."""
+_MOST_KEYS = 2_000
+"""Of one pack: 30 Regions and a new key every two weeks make some 800 a year."""
 _GZIP = 31
 """``zlib`` reads a gzip member with this window."""
 
@@ -44,6 +46,38 @@ def continuity(manifest: Manifest, before: Manifest, results: Any, files: PackFi
         message = f"follows the pack {named.id}, which is not the one given" if named else "names no previous pack"
         return [Finding("previous", "mismatch", MANIFEST, message)]
     return list(_lost_history(results, before.anchors, files, limits)) if back == 1 else []
+
+
+def keys_of(results: Any) -> tuple[tuple[str, str], ...]:
+    """Return Region and fingerprint of the keys of CloudTrail that a pack's digests were checked with, sorted.
+
+    Args:
+        results: its results document.
+
+    Raises:
+        KeyError, TypeError, AttributeError: the document is not of its shape.
+    """
+    reports = results.get("integrity") or ()
+    found = {(str(key["region"]), str(key["fingerprint"])) for report in reports for key in report.get("keys") or ()}
+    return tuple(sorted(found))[:_MOST_KEYS]
+
+
+def invented_keys(results: Any, before: Any) -> list[Finding]:
+    """Return the keys that a pack says the one before had used, and that one did not.
+
+    Args:
+        results: the pack's results document, from strangers.
+        before: that of the pack before it, from strangers.
+    """
+    try:
+        said = {(str(region), str(mark)) for region, mark in results.get("run", {}).get("keys_before", ())}
+        invented = sorted(said - set(keys_of(before))) if said else []
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return [Finding("previous", "mismatch", RESULTS, "does not say which keys were seen before")]
+    return [
+        Finding("previous", "mismatch", RESULTS, f"calls the key {shown(mark)} of {shown(region)} seen before")
+        for region, mark in invented
+    ]
 
 
 def _lost_history(results: Any, anchors: Sequence[Anchor], files: PackFiles, limits: Limits) -> Iterator[Finding]:

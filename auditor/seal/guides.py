@@ -66,8 +66,13 @@ def _keys(results: Mapping[str, Any]) -> list[dict[str, str]]:
         for key in report.get("keys", ())
     }
     names = ("region", "start", "end", "fingerprint")
-    rows = [dict(zip(names, row, strict=True)) for row in sorted(found) if all(_WORD.fullmatch(text) for text in row)]
-    return rows[:_MOST_KEYS]
+    before = {(str(region), str(mark)) for region, mark in results.get("run", {}).get("keys_before", ())}
+    words = {True: " (used by the pack before, too)", False: " (not seen before)"} if before else {}
+    return [
+        dict(zip(names, row, strict=True)) | {"before": words.get((row[0], row[3]) in before, "")}
+        for row in sorted(found)
+        if all(_WORD.fullmatch(text) for text in row)
+    ][:_MOST_KEYS]
 
 
 def _digest(results: Mapping[str, Any]) -> dict[str, str] | None:

@@ -34,7 +34,7 @@ from auditor.seal.contents import (
     hash_file,
     read_small,
 )
-from auditor.seal.following import continuity, distance
+from auditor.seal.following import continuity, distance, invented_keys
 from auditor.seal.manifest import (
     HTML,
     MANIFEST,
@@ -410,6 +410,7 @@ def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
             demands.previous, files, replace(demands, previous=None, recheck_trail=None, replay=None, check_keys=None)
         )
         before, _ = _open(files, demands.limits)
+        results = _json(before, RESULTS) if before.manifest is not None else None
     found = [
         Finding("previous", item.kind, item.path, f"of the previous pack {item.message}") for item in report.findings
     ]
@@ -419,6 +420,7 @@ def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
     else:
         back = distance(pack.manifest, before.manifest)
         found += continuity(pack.manifest, before.manifest, _json(pack, RESULTS), pack.files, pack.limits)
+        found += invented_keys(_json(pack, RESULTS), results) if back == 1 else []
     open_questions = " and ".join(check.name for check in report.checks if check.outcome is Outcome.UNKNOWN)
     if open_questions and not found:
         return Check("previous", Outcome.UNKNOWN, f"its {open_questions} could not be checked"), []

@@ -88,6 +88,13 @@ def test_the_newest_of_several_is_followed_with_all_that_it_names(tmp_path: Path
     assert find_previous(tmp_path, replace(WISH, account="444455556666")).words == "none"
 
 
+def test_the_keys_of_the_pack_before_are_known_to_the_next(tmp_path: Path) -> None:
+    keys = [{"region": "us-east-1", "fingerprint": "ab" * 16}, {"region": "eu-central-1", "fingerprint": "cd" * 16}]
+    pack(tmp_path, "first", 2, lambda _, results: results.update(integrity=[{"trail": {"arn": ""}, "keys": keys}]))
+    assert find_previous(tmp_path, WISH).keys == (("eu-central-1", "cd" * 16), ("us-east-1", "ab" * 16))
+    assert find_previous(tmp_path / "nowhere", WISH).keys == ()
+
+
 def test_changed_results_and_broken_manifests_anchor_nothing(tmp_path: Path) -> None:
     pack(tmp_path, "changed", 9)
     path = tmp_path / WISH.account / "2026-10" / "changed" / "results" / "results.json"

@@ -1,7 +1,7 @@
 """A small real pack, judged and drawn as a run does it, and what a forger does to one: change, hash anew, seal anew."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,13 +49,16 @@ requirements:
 AT = datetime(2026, 12, 1, tzinfo=UTC)
 
 
-def evidence_folder(folder: Path, scope: Mapping[str, Any]) -> Path:
-    """Write evidence about two buckets, one of which does not meet the criterion, and about the root user."""
+NAMED: tuple[Mapping[str, str], ...] = ({"Name": "team-logs"}, {"Name": "stuff"})
+
+
+def evidence_folder(folder: Path, scope: Mapping[str, Any], listed: Sequence[Mapping[str, str]] = NAMED) -> Path:
+    """Write evidence about buckets, of which "stuff" does not meet the criterion, and about the root user."""
 
     writer = EvidenceWriter(folder)
     buckets = Call("s3:ListBuckets", GLOBAL, (("MaxBuckets", 1000),))
     said = (
-        (buckets, {"Buckets": [{"Name": "team-logs"}, {"Name": "stuff"}]}),
+        (buckets, {"Buckets": [dict(item) for item in listed]}),
         (Call("iam:GetAccountSummary", GLOBAL, ()), {"SummaryMap": {"AccountMFAEnabled": 0}}),
     )
     for call, page in said:
@@ -71,6 +74,7 @@ def made_pack(
     *,
     formats: str = "html,csv,results-csv,sarif,markdown",
     scope: Mapping[str, Any] = MappingProxyType({}),
+    buckets: Sequence[Mapping[str, str]] = NAMED,
     **config: Any,
 ) -> Path:
     """Return a pack of that evidence, not signed; ``scope`` replaces members of its scope."""
@@ -78,7 +82,7 @@ def made_pack(
     (own / "frameworks").mkdir(parents=True)
     (own / "names.yaml").write_text(CONTROLS)
     (own / "frameworks" / "own.yaml").write_text(FRAMEWORK)
-    evidence_folder(folder / "evidence", scope)
+    evidence_folder(folder / "evidence", scope, buckets)
     settings = Config.model_validate({"controls": [str(own)], "formats": formats.split(","), **config})
     complete(folder, load_rules(settings), lambda *_: None)
     return folder

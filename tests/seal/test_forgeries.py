@@ -308,6 +308,24 @@ def test_times_and_places_that_need_a_word_are_named_on_the_cover_and_by_verify(
     assert ("Simulated account</strong>" in page) == (kind == "simulated")
 
 
+@pytest.mark.parametrize(
+    ("member", "named"),
+    [
+        pytest.param({"CreateDate": "2027-01-01T00:00:00Z"}, True, id="made-after-the-answer"),
+        pytest.param({"PasswordLastUsed": "2026-11-03T00:00:00.123000+00:00"}, True, id="used-after-the-answer"),
+        pytest.param({"CreateDate": "2026-11-02T03:02:00Z"}, False, id="clocks-apart"),
+        pytest.param({"NotAfter": "2027-01-01T00:00:00Z"}, False, id="what-ends-later"),
+        pytest.param({"LastWords": "2027 was said"}, False, id="no-time"),
+    ],
+)
+def test_what_happened_after_the_answer_was_given_is_named(tmp_path: Path, member: dict[str, str], named: bool) -> None:
+    made = made_pack(tmp_path / "pack", formats="html", buckets=[{"Name": "team-a", **member}])
+    texts = [item["text"] for item in orjson.loads((made / "results/results.json").read_bytes())["notices"]]
+    told = [text for text in texts if text.startswith("Answers that tell of what happened after they were given: EV-")]
+    assert bool(told) == named
+    assert set(told) <= set(verified(made).notices)
+
+
 INNER = re.compile(
     r"not enough values|too many values|unpack|NoneType|subscriptable|unexpected keyword|positional|__init__|"
     r"has no attribute|object is not|validator failed|[A-Z]\w+Error\b|Traceback|must be str"

@@ -15,6 +15,7 @@ from auditor.base.errors import IntegrityError
 from auditor.pack.layout import BY_BUCKET
 from auditor.seal.archive import pack_zip
 from auditor.seal.contents import FolderFiles, read_small
+from auditor.seal.following import invented_keys
 from auditor.seal.manifest import Manifest, PreviousPack, parse_manifest
 from auditor.seal.report import Difference, Outcome, Rechecked, VerifyReport
 from auditor.seal.verify import Demands, verify_pack
@@ -130,6 +131,21 @@ def test_a_digest_counts_as_seen_in_an_archive_that_tells_buckets_apart(tmp_path
         what = info("2026-11-example", previous=PreviousPack(before.pack_id, before.sha256))
         second = sealed_pack(folder / "november", what, integrity=({"anchors": [LATER]},))
         assert len(verified(second, first).findings) == findings
+
+
+def test_a_key_that_the_pack_before_did_not_use_is_not_called_seen_before(tmp_path: Path) -> None:
+    key = {"region": "us-east-1", "fingerprint": "ab" * 16}
+    other = {"region": "us-east-1", "fingerprint": "cd" * 16}
+    before = {"run": {"keys_before": []}, "integrity": [{"keys": [key]}]}
+    said = {"run": {"keys_before": [["us-east-1", "ab" * 16]]}}
+    assert invented_keys(said, before) == []
+    (found,) = invented_keys(said, {**before, "integrity": [{"keys": [other]}]})
+    assert "calls the key abab" in found.message
+    assert invented_keys({}, before) == []
+    for odd in ([], None, {"run": {"keys_before": [1]}}, {"run": []}):
+        assert [item.kind for item in invented_keys(odd, before)] == ["mismatch"]
+    for odd in ([], None, {"integrity": [{"keys": [{}]}]}):
+        assert [item.kind for item in invented_keys(said, odd)] == ["mismatch"]
 
 
 @pytest.mark.parametrize(
