@@ -142,10 +142,10 @@ def test_a_key_that_the_pack_before_did_not_use_is_not_called_seen_before(tmp_pa
     (found,) = invented_keys(said, {**before, "integrity": [{"keys": [other]}]})
     assert "calls the key abab" in found.message
     assert invented_keys({}, before) == []
-    for odd in ([], None, {"run": {"keys_before": [1]}}, {"run": []}):
-        assert [item.kind for item in invented_keys(odd, before)] == ["mismatch"]
-    for odd in ([], None, {"integrity": [{"keys": [{}]}]}):
-        assert [item.kind for item in invented_keys(said, odd)] == ["mismatch"]
+    odd: tuple[Any, ...] = ([], None, {"run": {"keys_before": [1]}}, {"run": []})
+    assert [item.kind for document in odd for item in invented_keys(document, before)] == ["mismatch"] * 4
+    odd = ([], None, {"integrity": [{"keys": [{}]}]})
+    assert [item.kind for document in odd for item in invented_keys(said, document)] == ["mismatch"] * 3
 
 
 @pytest.mark.parametrize(
