@@ -106,6 +106,7 @@ class Config(BaseModel):
     controls: Annotated[list[str], Field(description="Folders with own controls.")] = []
     waivers: str = ""
     attestations: str = ""
+    responses: Annotated[str, Field(description="What the people in charge say to findings.")] = ""
     imports: Annotated[list[str], Field(description="Findings of other tools: OCSF or Security Hub's, as JSON.")] = []
     fail_on: Severity = Severity.INFORMATIONAL
     allow: Annotated[list[_Allowed], Field(description="Gaps accepted by name.")] = []
@@ -372,7 +373,7 @@ def _beside(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
         return str(folder / value) if isinstance(value, str) and value else value
 
     moved = dict(data)
-    for key in ("waivers", "attestations", "baseline"):
+    for key in ("waivers", "attestations", "responses", "baseline"):
         if key in moved:
             moved[key] = beside(moved[key])
     for key in ("controls", "imports"):

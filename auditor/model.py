@@ -205,9 +205,11 @@ class Result:
     """Framework editions this result speaks for; empty means all of them."""
     details: Mapping[str, Any] = field(default_factory=dict)
     waiver: Mapping[str, Any] | None = None
+    response: Mapping[str, Any] | None = None
+    """What the people in charge say to it; changes nothing else."""
 
     def document(self) -> dict[str, Any]:
-        """Return the JSON form."""
+        """Return the JSON form; a response is a member only where somebody gave one."""
         return {
             "account": self.account,
             "region": self.region,
@@ -220,6 +222,7 @@ class Result:
             "frameworks": list(self.frameworks),
             "details": dict(self.details),
             "waiver": dict(self.waiver) if self.waiver is not None else None,
+            **({"response": dict(self.response)} if self.response is not None else {}),
         }
 
 
@@ -436,6 +439,8 @@ class Results:
     """One notable-events document per trail, each with the ``ref`` of its evidence."""
     waivers: tuple[Mapping[str, Any], ...] = ()
     attestations: tuple[Mapping[str, Any], ...] = ()
+    responses: tuple[Mapping[str, Any], ...] = ()
+    """Every management response given, used or not."""
     sampling: Sampling | None = None
     """None when every member of every population was tested."""
     imported: tuple[Mapping[str, Any], ...] = ()

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from auditor.base.errors import UsageError
+from auditor.catalog.responses import load_responses
 from auditor.catalog.waivers import load_attestations, load_waivers
 from auditor.cli.options import config_of
 from auditor.collect.calls import Limits
@@ -137,16 +138,17 @@ def test_endless_nesting_is_refused_at_once(tmp_path: Path, text: str) -> None:
 
 def test_the_examples_of_the_documentation_are_read(tmp_path: Path) -> None:
     page = (Path(__file__).parent.parent / "docs" / "settings.md").read_text(encoding="utf-8")
-    settings, waivers, attestations = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    settings, waivers, attestations, responses = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "evidence").mkdir()
     (tmp_path / "evidence" / "minutes.pdf").write_bytes(b"minutes")
-    for name, text in (("waivers", waivers), ("attestations", attestations)):
+    for name, text in (("waivers", waivers), ("attestations", attestations), ("responses", responses)):
         (tmp_path / f"{name}.yaml").write_text(text)
     config = load_config(write(tmp_path, settings), {})
     catalog = open_catalog()
     (waiver,), (attestation,) = load_waivers(Path(config.waivers)), load_attestations(Path(config.attestations))
+    (response,) = load_responses(Path(config.responses))
     asked = {name for edition in config.frameworks for name in catalog.frameworks[edition].controls}
-    assert {waiver.control, attestation.control} <= asked
+    assert {waiver.control, attestation.control, response.control} <= asked
     assert [name for name in Config.model_fields if f"{name}:" not in settings and f"`{name}`" not in page] == []
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.catalog.cases import CaseFile
+from auditor.catalog.responses import ResponseFile
 from auditor.catalog.waivers import AttestationFile, WaiverFile
 from auditor.config import Config
 from auditor.cost.prices import PriceFile
@@ -18,6 +19,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "auditor.schema.json": Config.model_json_schema,
     "waivers.schema.json": WaiverFile.model_json_schema,
     "attestations.schema.json": AttestationFile.model_json_schema,
+    "responses.schema.json": ResponseFile.model_json_schema,
     "cases.schema.json": CaseFile.model_json_schema,
     "prices.schema.json": PriceFile.model_json_schema,
     "trail.schema.json": trail_schema,

@@ -200,5 +200,11 @@ def first_problem(
     """Turn a pydantic ``ValidationError`` into one error of ours that names file and line."""
     problem = gravest(error)
     where = (*prefix, *problem["loc"])
+    if problem["type"] == "missing":  # all that an entry lacks at once, not one a run
+        around = problem["loc"][:-1]
+        gone = [item["loc"][-1] for item in error.errors() if item["type"] == "missing" and item["loc"][:-1] == around]
+        where = (*prefix, *around)
+        name = ".".join(str(part) for part in where) or "the file"
+        return kind(f"{file.at(*where)}: {name}: missing: {', '.join(map(str, gone))}")
     name = ".".join(str(part) for part in where) or "the file"
     return kind(f"{file.at(*where)}: {name}: {problem_words(problem)}")

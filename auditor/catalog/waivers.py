@@ -18,9 +18,9 @@ from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 
 _ARN_PARTS = 6
 _MAX_ATTACHMENT_BYTES = 25_000_000
-_Text = Annotated[str, Field(min_length=1, max_length=4000)]
+Text = Annotated[str, Field(min_length=1, max_length=4000)]
 _Model = TypeVar("_Model", bound=BaseModel)
-_Control = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]+$", max_length=80)]
+ControlId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]+$", max_length=80)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +105,13 @@ class WaiverEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    control: _Control
+    control: ControlId
     resource: Annotated[str, Field(min_length=1, max_length=2048, description="Pattern with * and ?.")]
     account: Annotated[str, Field(pattern=r"^(\d{12})?$")] = ""
-    justification: _Text
+    justification: Text
     owner: Annotated[str, Field(max_length=200)] = ""
-    approver: _Text
-    ticket: _Text
+    approver: Text
+    ticket: Text
     expires: day
 
 
@@ -128,11 +128,11 @@ class AttestationEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    control: _Control
+    control: ControlId
     account: Annotated[str, Field(pattern=r"^(\d{12})?$")] = ""
-    statement: _Text
+    statement: Text
     criterion: Literal["met", "not met"]
-    person: _Text
+    person: Text
     date: day
     valid_until: day
     attachments: list[str] = []
@@ -152,7 +152,7 @@ def load_waivers(path: Path) -> tuple[Waiver, ...]:
     Raises:
         UsageError: with file and line.
     """
-    file, parsed = _read(path, WaiverFile)
+    file, parsed = read_entries(path, WaiverFile)
     return tuple(
         Waiver(
             control=item.control,
@@ -162,8 +162,8 @@ def load_waivers(path: Path) -> tuple[Waiver, ...]:
             owner=item.owner.strip(),
             approver=item.approver,
             ticket=item.ticket,
-            expires=_after(item.expires),
-            origin=f"{path.name}:{_line(file, 'waivers', index)}",
+            expires=day_after(item.expires),
+            origin=entry_origin(file, "waivers", index),
         )
         for index, item in enumerate(parsed.waivers)
     )
@@ -175,7 +175,7 @@ def load_attestations(path: Path) -> tuple[Attestation, ...]:
     Raises:
         UsageError: with file and line; also when an attached file is missing, too large or outside the file's folder.
     """
-    file, parsed = _read(path, AttestationFile)
+    file, parsed = read_entries(path, AttestationFile)
     return tuple(
         Attestation(
             control=item.control,
@@ -184,17 +184,22 @@ def load_attestations(path: Path) -> tuple[Attestation, ...]:
             met=item.criterion == "met",
             person=item.person,
             date=datetime.combine(item.date, time(), UTC),
-            valid_until=_after(item.valid_until),
+            valid_until=day_after(item.valid_until),
             attachments=tuple(
                 _attachment(path.parent, name, file.at("attestations", index)) for name in item.attachments
             ),
-            origin=f"{path.name}:{_line(file, 'attestations', index)}",
+            origin=entry_origin(file, "attestations", index),
         )
         for index, item in enumerate(parsed.attestations)
     )
 
 
-def _read(path: Path, model: type[_Model]) -> tuple[YamlFile, _Model]:
+def read_entries(path: Path, model: type[_Model]) -> tuple[YamlFile, _Model]:
+    """Read a file of entries as people write them, with the lines on which they stand.
+
+    Raises:
+        UsageError: with file and line.
+    """
     try:
         file = load_yaml(path)
     except YamlError as error:
@@ -205,11 +210,12 @@ def _read(path: Path, model: type[_Model]) -> tuple[YamlFile, _Model]:
         raise first_problem(error, file, UsageError) from error
 
 
-def _line(file: YamlFile, section: str, index: int) -> str:
-    return file.at(section, index).rpartition(":")[2]
+def entry_origin(file: YamlFile, section: str, index: int) -> str:
+    """Return file and line of an entry, the file by its name in a pack: there it may have had any other before."""
+    return f"{section}.yaml:{file.at(section, index).rpartition(':')[2]}"
 
 
-def _after(last: day) -> datetime:
+def day_after(last: day) -> datetime:
     """Return the first instant after a day; of the last day that there is, its last second."""
     if last == day.max:
         return datetime.combine(last, time(23, 59, 59), UTC)

@@ -171,6 +171,9 @@ def what_is_accepted(command: _Command) -> _Command:
         click.option("--waivers", metavar="FILE", help="Accepted failures."),
         click.option("--attestations", metavar="FILE", help="Answers to manual controls."),
         click.option(
+            "--responses", metavar="FILE", help="Owner, due date and answer for findings; no verdict changes."
+        ),
+        click.option(
             "--fail-on",
             type=click.Choice([item.value for item in Severity]),
             help="Lowest severity that fails the run; default: informational.",

@@ -55,7 +55,7 @@ def over_wide(waiver: Waiver, results: Results) -> str:
             if result.state in _JUDGED and _fits(waiver.control, waiver.account, item, result):
                 members.setdefault(result.account, set()).add(result.resource)
         for account, names in sorted(members.items()):
-            if all(_takes_in(waiver, name) for name in names):
+            if all(takes_in(waiver.resource, name) for name in names):
                 return f"it takes in every member of the population in account {account} ({len(names)})"
     return ""
 
@@ -64,8 +64,9 @@ _JUDGED = frozenset({State.FAIL, State.PASS, State.MANUAL})
 """States of members; what stands for answers that are missing is none."""
 
 
-def _takes_in(waiver: Waiver, resource: str) -> bool:
-    return fnmatch.fnmatchcase(resource, _literal_brackets(waiver.resource))
+def takes_in(pattern: str, resource: str) -> bool:
+    """Tell whether a pattern fits a name; only ``*`` and ``?`` are wildcards, and capitals count."""
+    return fnmatch.fnmatchcase(resource, _literal_brackets(pattern))
 
 
 def _control(
@@ -102,7 +103,7 @@ def _apply(
 ) -> Result:
     if result.state is State.FAIL:
         for waiver in waivers:
-            if _fits(waiver.control, waiver.account, item, result) and _takes_in(waiver, result.resource):
+            if _fits(waiver.control, waiver.account, item, result) and takes_in(waiver.resource, result.resource):
                 used.add(id(waiver))
                 return _waived(result, waiver)
     if result.state is State.MANUAL:

@@ -28,6 +28,7 @@ BY_BUCKET = b"by bucket"
 RESULTS = "results/results.json"
 RULES = "rules"
 WAIVERS = "waivers.yaml"
+RESPONSES = "responses.yaml"
 ATTESTATIONS = "attestations/attestations.yaml"
 REQUEST = "request.json"
 REPLAY = "replay.txt"
@@ -62,6 +63,8 @@ def write_rules(folder: Path, catalog: Catalog, config: Config) -> None:
         target.write_bytes(data)
     if config.waivers:
         _copy(Path(config.waivers), rules / WAIVERS)
+    if config.responses:
+        _copy(Path(config.responses), rules / RESPONSES)
     if config.attestations:
         source = Path(config.attestations)
         _copy(source, rules / ATTESTATIONS)

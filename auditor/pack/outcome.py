@@ -122,6 +122,7 @@ def results_document(results: Results) -> dict[str, Any]:
         "events": [dict(document) for document in results.events],
         "waivers": [dict(waiver) for waiver in results.waivers],
         "attestations": [dict(attestation) for attestation in results.attestations],
+        **({"responses": [dict(item) for item in results.responses]} if results.responses else {}),
         "sampling": results.sampling.document() if results.sampling else None,
         "imported": [dict(item) for item in results.imported],
         **_stated(results),

@@ -23,7 +23,7 @@ from auditor.render.controls import (
     open_results,
 )
 from auditor.render.coverage import Account, Gap, Place, by_account, gap, places_of
-from auditor.render.exceptions import Given, given_attestation, given_waiver
+from auditor.render.exceptions import Given, all_given
 from auditor.render.frameworks import Framework, framework_edition
 from auditor.render.glance import Glance, glance
 from auditor.render.imported import ImportedFile, imported_file
@@ -64,7 +64,7 @@ class Context:
     calls: tuple[CallCount, ...]
     waivers: tuple[Row, ...]
     given: tuple[Given, ...]
-    """Every waiver and attestation that was handed in."""
+    """Every waiver, attestation and response that was handed in."""
     imported: tuple[ImportedFile, ...]
     embedded: tuple[EmbeddedFile, ...] = ()
 
@@ -134,10 +134,7 @@ def build(
         evidence=library.listed(),
         calls=call_counts(evidence.records, sent),
         waivers=tuple(row for control in controls for row in control.rows if row.waiver),
-        given=(
-            *(given_waiver(item) for item in results.get("waivers", ())),
-            *(given_attestation(item) for item in results.get("attestations", ())),
-        ),
+        given=all_given(results),
         imported=tuple(imported_file(item) for item in results.get("imported", ())),
         embedded=embedded(evidence, results["controls"]),
     )

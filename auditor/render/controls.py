@@ -7,7 +7,7 @@ from typing import Any
 
 from auditor.model import Severity, State
 from auditor.render.chains import Chain, chains_of
-from auditor.render.exceptions import Waiver, attested, waiver_of
+from auditor.render.exceptions import Answer, Waiver, answer_of, attested, waiver_of
 from auditor.render.marks import EXCEPTIONS, MARKS, Mark, Tally, tally
 from auditor.render.register import EvidenceBox, Library
 from auditor.render.text import NAME_LIMIT, lines, visible
@@ -60,6 +60,7 @@ class Row:
     waiver: Waiver | None
     attested: str
     """Who answered a manual result, in a sentence; empty when nobody did."""
+    response: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,13 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A line of the summary's list of what matters most."""
+    """A line of the summary's list of what matters most, with what the people in charge say to it."""
 
     control: Control
     count: int
     reason: str
+    answers: tuple[tuple[Answer, int], ...]
+    """Each response, and to how many of the results it speaks."""
 
 
 _BOXES = 6
@@ -218,6 +221,7 @@ def _row(document: Mapping[str, Any]) -> Row:
         frameworks=tuple(document["frameworks"]),
         waiver=waiver_of(document["waiver"]) if document["waiver"] else None,
         attested=attested(document["details"].get("attestation")),
+        response=answer_of(document.get("response")),
     )
 
 
@@ -261,20 +265,21 @@ class Open:
     count: int
     place: str
     attested: str
+    response: Answer | None
 
 
 def open_results(controls: Sequence[Control], state: State) -> tuple[Open, ...]:
     """List every result in a state, also inside controls that failed, equal reasons of a control together."""
     found = []
     for control in controls:
-        groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        groups: dict[tuple[str, str, Answer | None], list[Row]] = defaultdict(list)
         for row in control.rows:
             if row.mark.state is state:
-                groups[row.reason, row.attested].append(row)
-        for (reason, words), rows in groups.items():
+                groups[row.reason, row.attested, row.response].append(row)
+        for (reason, words, response), rows in groups.items():
             first = rows[0]
             place = f"{first.resource}, {first.region}" if len(rows) == 1 else f"{len(rows):,} results"
-            found.append(Open(control, MARKS[state], reason, len(rows), place, words))
+            found.append(Open(control, MARKS[state], reason, len(rows), place, words, response))
     return tuple(found)
 
 
@@ -284,7 +289,8 @@ def findings(controls: Sequence[Control]) -> tuple[Finding, ...]:
     found = []
     for control in sorted(failing, key=lambda item: (_severity_rank(item), item.id)):
         rows = [row for row in control.rows if row.mark.state is State.FAIL]
-        found.append(Finding(control, len(rows), rows[0].reason))
+        answers = Counter(row.response for row in rows if row.response)
+        found.append(Finding(control, len(rows), rows[0].reason, tuple(answers.items())))
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""What people accepted or stated: waivers and attestations, those that were applied and those that were not."""
+"""What people accepted, stated or answered: waivers, attestations, responses, applied or not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,17 +21,39 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What the people in charge say to a finding: who sees to it, the last day on which it is in time, what is done."""
+
+    owner: str
+    due: str
+    overdue: bool
+    response: str
+    ticket: str
+
+    @property
+    def when(self) -> str:
+        """The day as a phrase; empty where none is named."""
+        return f"{'was due' if self.overdue else 'due'} {self.due}" if self.due else ""
+
+    @property
+    def words(self) -> str:
+        """Everything in one sentence, for a line of results."""
+        owner = ", ".join(filter(None, (self.owner, self.when, self.ticket)))
+        return f"{owner}: {self.response}"
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
-    """A waiver or attestation as it was handed in, and what became of it.
+    """A waiver, an attestation or a response as it was handed in, and what became of it.
 
     Args:
-        kind: ``Waiver`` or ``Attestation``.
+        kind: ``Waiver``, ``Attestation`` or ``Response``.
         control: id of the control.
         covers: pattern of resources, or the account; empty for everything of the control.
         words: justification or statement.
         people: who answers for it.
-        date: when an attestation was made; empty for a waiver.
-        until: last day on which it holds.
+        date: when an attestation was made; empty for others.
+        until: last day on which it holds, or on which it is in time.
         ticket: where it is written down; empty for an attestation.
         attachments: name and SHA-256 of each file.
         applied: whether a result rests on it.
@@ -69,6 +91,19 @@ def waiver_of(document: Mapping[str, Any]) -> Waiver:
         approver=visible(document.get("approver", "")),
         ticket=visible(document.get("ticket", "")),
         expires=last_day(document.get("expires", "")),
+    )
+
+
+def answer_of(document: Mapping[str, Any] | None) -> Answer | None:
+    """Prepare the response to one result; None where nobody gave one."""
+    if not document:
+        return None
+    return Answer(
+        owner=visible(document.get("owner", ""), 200),
+        due=last_day(document.get("due", "")),
+        overdue=bool(document.get("overdue")),
+        response=visible(document.get("response", ""), 2000),
+        ticket=visible(document.get("ticket", "")),
     )
 
 
@@ -117,4 +152,32 @@ def given_attestation(document: Mapping[str, Any]) -> Given:
         attachments=tuple((visible(item["name"], 120), item["sha256"]) for item in document.get("attachments", ())),
         applied=bool(document.get("used")),
         notes="; ".join(visible(note) for note in document.get("notes", ())),
+    )
+
+
+def given_response(document: Mapping[str, Any]) -> Given:
+    """Prepare a response of the results document."""
+    resource = visible(document.get("resource", ""), NAME_LIMIT)
+    place = " ".join(visible(document[name], 40) for name in ("account", "region") if document.get(name))
+    return Given(
+        kind="Response",
+        control=visible(document.get("control", ""), 80),
+        covers=f"{resource} in {place}" if place else resource,
+        words=visible(document.get("response", ""), 2000),
+        people=visible(document.get("owner", "")),
+        date="",
+        until=last_day(document.get("due", "")),
+        ticket=visible(document.get("ticket", "")),
+        attachments=(),
+        applied=bool(document.get("used")),
+        notes="; ".join(visible(note) for note in document.get("notes", ())),
+    )
+
+
+def all_given(results: Mapping[str, Any]) -> tuple[Given, ...]:
+    """Prepare everything that was handed in, in the order of its kinds."""
+    return (
+        *(given_waiver(item) for item in results.get("waivers", ())),
+        *(given_attestation(item) for item in results.get("attestations", ())),
+        *(given_response(item) for item in results.get("responses", ())),
     )

@@ -104,7 +104,7 @@ def _entries(rows: Sequence[Row], *, merge: bool) -> tuple[Entry, ...]:
         return tuple(_entry([row]) for row in rows)
     same: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        key = (row.mark, row.reason, row.observed, row.expected, row.frameworks, row.waiver, row.attested)
+        key = (row.mark, row.reason, row.observed, row.expected, row.frameworks, row.waiver, row.attested, row.response)
         same.setdefault(key, []).append(row)
     return tuple(_entry(members) for members in same.values())
 

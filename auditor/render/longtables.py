@@ -16,9 +16,9 @@ from auditor.render.marks import MARKS
 def as_data(controls: Sequence[Control], lists: Mapping[str, Listing], row_refs: int) -> Markup:
     """Return JSON for a script element; empty when every result stands in the page.
 
-    ``words`` holds each text once. ``rows`` has one list of numbers for each control: ten for each result, which say
+    ``words`` holds each text once. ``rows`` has one list of numbers for each control: eleven for each result, which say
     where its texts stand among the words (state, account, Region, resource, reason, observed, expected, frameworks,
-    waiver, references).
+    waiver, response, references).
 
     Args:
         controls: all of them.
@@ -58,5 +58,6 @@ def _texts(row: Row, control: Control, row_refs: int) -> Iterable[str]:
         row.expected if row.expected != control.criterion else "",
         ", ".join(row.frameworks),
         waiver,
+        row.response.words if row.response else "",
         "\n".join(refs),
     )

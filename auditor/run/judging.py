@@ -8,15 +8,17 @@ from auditor.base.errors import UsageError
 from auditor.base.locate import controls_folder
 from auditor.base.suggest import meant
 from auditor.catalog.load import Catalog, load_catalog
+from auditor.catalog.responses import Response, load_responses
 from auditor.catalog.waivers import Attestation, Waiver, load_attestations, load_waivers
 from auditor.config import Config
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
+from auditor.evaluate.responses import apply_responses
 from auditor.evidence.store import Evidence
 from auditor.model import Results, Sampling
 from auditor.pack.imports import Import, load_imports, stored_imports
-from auditor.pack.layout import ATTESTATIONS, EVIDENCE, WAIVERS, read_request
+from auditor.pack.layout import ATTESTATIONS, EVIDENCE, RESPONSES, WAIVERS, read_request
 from auditor.run.noticing import notices, rules_document
 
 
@@ -43,6 +45,7 @@ class Rules:
         catalog: controls, frameworks and operations.
         waivers: accepted failures.
         attestations: answers to manual controls.
+        responses: what the people in charge say to findings; no verdict depends on them.
         imports: findings of other tools that are to join the pack; the judgement does not depend on them.
     """
 
@@ -50,6 +53,7 @@ class Rules:
     catalog: Catalog
     waivers: tuple[Waiver, ...] = ()
     attestations: tuple[Attestation, ...] = ()
+    responses: tuple[Response, ...] = ()
     imports: tuple[Import, ...] = ()
 
 
@@ -58,7 +62,7 @@ def load_rules(config: Config, catalog: Catalog | None = None) -> Rules:
 
     Raises:
         CatalogError: a control file is wrong.
-        UsageError: an unknown framework or control, or a wrong waiver, attestation or imported file.
+        UsageError: an unknown framework or control, or a wrong waiver, attestation, response or imported file.
     """
     catalog = catalog or open_catalog(config.controls)
     catalog.select(config.frameworks, config.control_ids)
@@ -67,6 +71,7 @@ def load_rules(config: Config, catalog: Catalog | None = None) -> Rules:
         catalog,
         load_waivers(Path(config.waivers)) if config.waivers else (),
         load_attestations(Path(config.attestations)) if config.attestations else (),
+        load_responses(Path(config.responses)) if config.responses else (),
         load_imports([Path(name) for name in config.imports]),
     )
     _check_names(rules)
@@ -74,19 +79,27 @@ def load_rules(config: Config, catalog: Catalog | None = None) -> Rules:
 
 
 def _check_names(rules: Rules) -> None:
-    """Refuse a waiver, an attestation or an accepted gap for a control that there is not: it would do nothing.
+    """Refuse what is said of a control that there is not, by a file or ``--allow``: it would do nothing.
 
     Raises:
         UsageError: a name is unknown; the hint names the one that comes closest.
     """
     known = rules.catalog.controls
-    named = [(f"{rules.config.waivers}: a waiver", item.control) for item in rules.waivers]
-    named += [(f"{rules.config.attestations}: an attestation", item.control) for item in rules.attestations]
-    named += [("--allow", name.removeprefix("not-assessed:")) for name in rules.config.allow]
+    config = rules.config
+    named = [(f"{_line(config.waivers, item.origin)}: a waiver", item.control) for item in rules.waivers]
+    named += [
+        (f"{_line(config.attestations, item.origin)}: an attestation", item.control) for item in rules.attestations
+    ]
+    named += [(f"{_line(config.responses, item.origin)}: a response", item.control) for item in rules.responses]
+    named += [("--allow", name.removeprefix("not-assessed:")) for name in config.allow]
     for where, name in named:
         if name not in known and not (where == "--allow" and name == "trail"):
             hint = meant(name, known, "see `auditor controls list`")
             raise UsageError(f"{where} names {name!r}, and there is no such control", hint=hint)
+
+
+def _line(file: str, origin: str) -> str:
+    return f"{file}:{origin.rpartition(':')[2]}"
 
 
 def open_rules(rules: Path) -> Rules:
@@ -103,6 +116,7 @@ def open_rules(rules: Path) -> Rules:
         controls=own,
         waivers=str(rules / WAIVERS) if (rules / WAIVERS).exists() else "",
         attestations=str(rules / ATTESTATIONS) if (rules / ATTESTATIONS).exists() else "",
+        responses=str(rules / RESPONSES) if (rules / RESPONSES).exists() else "",
         fail_on=request.fail_on,
         allow=list(request.allow),
         sampling=request.sampling,
@@ -122,5 +136,6 @@ def judge(folder: Path, rules: Rules) -> Results:
     results = evaluate(evidence, rules.catalog, rules.config.frameworks, sampling, rules.config.control_ids)
     imported = tuple(item.document(f"{EVIDENCE}/{name}") for name, item in stored_imports(folder))
     results = replace(apply_exceptions(results, rules.waivers, rules.attestations), imported=imported)
+    results = apply_responses(results, rules.responses)
     results = replace(results, rules=rules_document(results, rules.catalog, rules.config))
     return replace(results, notices=notices(results, evidence))

@@ -25,6 +25,7 @@ def rules_document(results: Results, catalog: Catalog, config: Config) -> dict[s
         "allow": sorted(config.allow),
         "waivers": len(results.waivers),
         "attestations": len(results.attestations),
+        **({"responses": len(results.responses)} if results.responses else {}),
     }
 
 

@@ -28,7 +28,8 @@ def ruled(found: Judged, catalog: Catalog, version: str) -> Rechecked:
     ]
     if rules["own"]:
         words.append(f"{len(rules['own'])} are the user's own: {_listed(rules['own'])}")
-    accepted = f"{rules['waivers']} waivers, {rules['attestations']} attestations, fails on {rules['fail_on']}"
+    answers = f", {rules['responses']} responses" if rules.get("responses") else ""
+    accepted = f"{rules['waivers']} waivers, {rules['attestations']} attestations{answers}, fails on {rules['fail_on']}"
     words.append(accepted + (f", gaps accepted: {_listed(rules['allow'])}" if rules["allow"] else ""))
     unknown = () if version in shipped() else (f"it is not known here what auditor {version} shipped",)
     return Rechecked("; ".join(words), open=(*unknown, *_changes(rules["changed"], catalog)))

@@ -8,7 +8,7 @@ from typing import Any
 from auditor.base.canonical import canonical_json
 from auditor.base.untrusted import parse_json
 from auditor.evidence.store import Evidence
-from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, REQUEST, RESULTS, RULES
+from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, REQUEST, RESPONSES, RESULTS, RULES, WAIVERS
 from auditor.pack.presentation import PRESENTATION
 from auditor.render.exports import EXPORTS, FURTHER_NAMES
 from auditor.run.publishing import SECURITY_HUB
@@ -17,7 +17,7 @@ from auditor.seal.report import Difference
 
 _FIXED = frozenset(
     {README, REPLAY, RESULTS, SECURITY_HUB, f"{EVIDENCE}/{CALLS}", f"{EVIDENCE}/scope.json"}
-    | {f"{RULES}/{name}" for name in (REQUEST, PRESENTATION, "waivers.yaml")}
+    | {f"{RULES}/{name}" for name in (REQUEST, PRESENTATION, WAIVERS, RESPONSES)}
     | {f"results/{name}" for name, _ in EXPORTS.values()}
 )
 _SHAPES = re.compile(

@@ -1,13 +1,13 @@
 // Tables with more results than a page can hold: the rows come as data and are shown page by page.
-// Each text stands once among the words; a row is ten numbers that point there. Texts become text nodes, never markup.
+// Each text stands once among the words; a row is eleven numbers that point there. Texts become text nodes, never markup.
 "use strict";
 const plain = (text) => text.normalize("NFKC").toLowerCase();
 const longTables = (() => {
   const holder = document.getElementById("rows");
   if (!holder) return { any: false, of: () => null };
   const { words, rows, states } = JSON.parse(holder.textContent);
-  const WIDTH = 10;
-  const [STATE, ACCOUNT, REGION, RESOURCE, REASON, OBSERVED, EXPECTED, FRAMEWORKS, WAIVER, REFS] = Array(WIDTH).keys();
+  const WIDTH = 11;
+  const [STATE, ACCOUNT, REGION, RESOURCE, REASON, OBSERVED, EXPECTED, FRAMEWORKS, WAIVER, RESPONSE, REFS] = Array(WIDTH).keys();
   const SORTED_BY = [STATE, RESOURCE, REASON, REFS];
   const PAGE = 25;
   const order = Object.keys(states);
@@ -40,7 +40,7 @@ const longTables = (() => {
     const resource = make("td", "mono", make("bdi", "name", ...breakable(text(RESOURCE))),
       make("span", "where", `${text(ACCOUNT)}, ${text(REGION)}`));
     const reason = make("td", "", make("bdi", "", text(REASON)));
-    for (const [tag, column] of [["observed", OBSERVED], ["expected", EXPECTED], ["for", FRAMEWORKS], ["waived", WAIVER]]) {
+    for (const [tag, column] of [["observed", OBSERVED], ["expected", EXPECTED], ["for", FRAMEWORKS], ["waived", WAIVER], ["response", RESPONSE]]) {
       if (text(column)) reason.append(tagged(tag, text(column)));
     }
     const refs = make("td", "");

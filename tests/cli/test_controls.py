@@ -205,7 +205,7 @@ def test_an_own_control_without_cases_is_pointed_out(own: Path, capsys: pytest.C
 def test_malformed_cases_are_wrong_usage(from_the_docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (from_the_docs / "tests" / "names.yaml").write_text("cases:\n- {control: own-bucket-names}\n", encoding="utf-8")
     assert auditor("controls", "test", from_the_docs) == 2
-    assert "names.yaml:2: cases.0.case" in capsys.readouterr().err
+    assert "names.yaml:2: cases.0: missing: case, expect" in capsys.readouterr().err
 
 
 def test_trying_an_unknown_control_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ from trestle.oscal.assessment_plan import AssessmentPlan
 from trestle.oscal.assessment_results import AssessmentResults
 
 from auditor.base.errors import UsageError
+from auditor.catalog.responses import Response
 from auditor.catalog.waivers import load_waivers
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
+from auditor.evaluate.responses import apply_responses
 from auditor.model import State
 from auditor.pack.outcome import results_document
 from auditor.render.exports import EXPORTS, Source, export
@@ -61,6 +64,19 @@ HOSTILE = (
 )
 
 
+ANSWER = Response(
+    control="vpc-is-tagged",
+    resource="vpc-*",
+    account="",
+    region="",
+    owner="Network team",
+    response="Tags *follow* with <b>the</b> new network.",
+    ticket="NET-4",
+    due=datetime(2027, 2, 1, tzinfo=UTC),
+    origin="responses.yaml:2",
+)
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     """A run in which every state occurs, some of it with hostile names."""
@@ -75,6 +91,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     evidence = world.evidence()
     results = evaluate(evidence, build_catalog(folder / "controls", framework=FRAMEWORK))
     results = apply_exceptions(results, load_waivers(waiver(folder)))
+    results = apply_responses(results, (ANSWER, replace(ANSWER, resource="*", owner="=1+1", due=None)))
     records = {record.ref: record.document() for record in evidence.records}
     return Source(results_document(results), records, "20261102T060000Z-0123abcd", "0.1.0")
 
@@ -331,6 +348,26 @@ def test_results_carry_what_a_table_alone_needs(source: Source, exported: dict[s
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", waived["waiver until"])
 
 
+def test_a_response_stands_beside_its_finding_in_every_table_and_as_a_planned_remediation(
+    exported: dict[str, bytes],
+) -> None:
+    rows = list(csv.DictReader(io.StringIO(exported["results.csv"].decode())))
+    answered = [row for row in rows if row["response owner"]]
+    assert {row["state"] for row in answered} == {"FAIL", "WAIVED"}
+    old = next(row for row in answered if row["resource"] == "vpc-eu-old")
+    assert (old["response due"], old["response ticket"]) == ("2027-01-31", "NET-4")
+    assert {row["response owner"] for row in answered} == {"Network team", "'=1+1"}
+    book = openpyxl.load_workbook(io.BytesIO(exported["evidence.xlsx"]), read_only=True)
+    kinds = [row[0] for row in book["Accepted and answered"].iter_rows(values_only=True)]
+    assert kinds.count("Response") == 2
+    result = json.loads(exported["oscal-ar.json"])["assessment-results"]["results"][0]
+    risks = [risk for risk in result["risks"] if "remediations" in risk]
+    assert len(risks) == len(answered)
+    assert {risk["status"] for risk in risks} == {"open", "deviation-approved"}
+    named = [item["related-risks"][0]["risk-uuid"] for item in result["findings"] if "related-risks" in item]
+    assert sorted(named) == sorted(risk["uuid"] for risk in result["risks"])
+
+
 def test_findings_come_in_files_that_one_call_takes(exported: dict[str, bytes]) -> None:
     batches = [json.loads(data) for name, data in exported.items() if name.startswith("asff/")]
     assert all(0 < len(batch) <= 100 for batch in batches)
@@ -394,7 +431,7 @@ def test_no_workbook_cell_is_a_formula_and_heads_are_frozen(exported: dict[str, 
         "Controls",
         "Results",
         "Frameworks",
-        "Waivers, attestations",
+        "Accepted and answered",
         "Evidence",
         "Not assessed",
     ]

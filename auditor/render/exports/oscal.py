@@ -64,7 +64,7 @@ def _result(source: Source) -> dict[str, Any]:
     }
     if concluded := [_finding(source, finding) for finding in findings if finding.state in _CONCLUDED]:
         result["findings"] = concluded
-    if risks := [_risk(source, finding) for finding in findings if finding.state is State.WAIVED]:
+    if risks := [_risk(source, finding) for finding in findings if _has_risk(finding)]:
         result["risks"] = risks
     return result
 
@@ -182,20 +182,42 @@ def _finding(source: Source, finding: Finding) -> dict[str, Any]:
         },
         "related-observations": [{"observation-uuid": source.identifier("oscal", "observation", *finding.key)}],
     }
-    if finding.state is State.WAIVED:
+    if _has_risk(finding):
         found["related-risks"] = [{"risk-uuid": source.identifier("oscal", "risk", *finding.key)}]
     return found
 
 
+def _has_risk(finding: Finding) -> bool:
+    """Tell whether somebody accepted a failure, or said what is done about it."""
+    answered = finding.state is State.FAIL and bool(finding.result.get("response"))
+    return finding.state is State.WAIVED or answered
+
+
 def _risk(source: Source, finding: Finding) -> dict[str, Any]:
-    waiver = finding.result["waiver"]
-    return {
+    waiver, response = finding.result["waiver"], finding.result.get("response")
+    risk = {
         "uuid": source.identifier("oscal", "risk", *finding.key),
-        "title": _text(f"Accepted: {finding.control['title']}"),
+        "title": _text(f"{'Accepted' if waiver else 'Answered'}: {finding.control['title']}"),
         "description": _prose(finding.result["reason"]),
-        "statement": _prose(f"{_ended(waiver['justification'])} Approved by {waiver['approver']}, {waiver['ticket']}."),
-        "status": "deviation-approved",
-        "deadline": waiver["expires"],
+    }
+    if waiver:
+        told = f"{_ended(waiver['justification'])} Approved by {waiver['approver']}, {waiver['ticket']}."
+        risk |= {"statement": _prose(told), "status": "deviation-approved", "deadline": waiver["expires"]}
+    else:
+        risk |= {"statement": _prose(finding.control["why"] or finding.result["reason"]), "status": "open"}
+        risk |= {"deadline": response["due"]} if response["due"] else {}
+    return risk | ({"remediations": [_remediation(source, finding, response)]} if response else {})
+
+
+def _remediation(source: Source, finding: Finding, response: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the people in charge say, as OSCAL's planned response."""
+    ticket = [_property("ticket", response["ticket"])] if response["ticket"] else []
+    return {
+        "uuid": source.identifier("oscal", "response", *finding.key),
+        "lifecycle": "planned",
+        "title": _text(f"Response: {finding.control['title']}"),
+        "description": _prose(response["response"]),
+        "props": [_property("owner", response["owner"]), *ticket],
     }
 
 

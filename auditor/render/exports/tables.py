@@ -44,6 +44,10 @@ RESULT_HEADS = (
     "waiver owner",
     "waiver approver",
     "waiver until",
+    "response owner",
+    "response due",
+    "response",
+    "response ticket",
 )
 IMPORTED_HEADS = ("file", "tool", "id", "title", "account", "region", "resource", "status", "severity", "time", "note")
 _FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@|\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
@@ -93,6 +97,7 @@ def result_rows(source: Source) -> Iterator[tuple[str | int, ...]]:
     for finding in source.findings():
         result = finding.result
         waiver = result["waiver"] or {}
+        response = result.get("response") or {}
         collected = [source.records[ref]["collected_at"] for ref in finding.references if ref in source.records]
         yield (
             finding.control["id"],
@@ -117,6 +122,10 @@ def result_rows(source: Source) -> Iterator[tuple[str | int, ...]]:
             waiver.get("owner", ""),
             waiver.get("approver", ""),
             last_day(waiver.get("expires", "")),
+            response.get("owner", ""),
+            last_day(response.get("due", "")),
+            response.get("response", ""),
+            response.get("ticket", ""),
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from auditor.base.errors import RenderError
 from auditor.base.period import parse_time
-from auditor.render.exceptions import given_attestation, given_waiver
+from auditor.render.exceptions import all_given
 from auditor.render.exports.source import Source, fitted, xml_safe
 from auditor.render.exports.tables import (
     CONTROL_HEADS,
@@ -117,7 +117,7 @@ def _tables(source: Source) -> Iterator[tuple[str, Sequence[str], Iterable[_Row]
     yield "Controls", CONTROL_HEADS, control_rows(source)
     yield "Results", RESULT_HEADS, result_rows(source)
     yield "Frameworks", _FRAMEWORK_HEADS, _frameworks(source)
-    yield "Waivers, attestations", _GIVEN_HEADS, _given(source)
+    yield "Accepted and answered", _GIVEN_HEADS, _given(source)
     yield "Evidence", _EVIDENCE_HEADS, _evidence(source)
     yield "Not assessed", _GAP_HEADS, _gaps(source)
     if source.document.get("imported"):
@@ -159,9 +159,7 @@ def _frameworks(source: Source) -> Iterator[_Row]:
 
 
 def _given(source: Source) -> Iterator[_Row]:
-    made = [given_waiver(item) for item in source.document.get("waivers", ())]
-    made += [given_attestation(item) for item in source.document.get("attestations", ())]
-    for item in made:
+    for item in all_given(source.document):
         yield (
             item.kind,
             item.control,
