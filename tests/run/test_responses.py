@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,9 +44,8 @@ def test_what_was_accepted_follows_whatever_its_file_was_called(tmp_path: Path, 
         "valid_until: 2027-01-01}",
     }
     (tmp_path / "accepted.yml").write_text(f"{kind}:\n  - {terms[kind]}\n")
-    assert (
-        verified(made_pack(tmp_path / "pack", formats="csv", **{kind: str(tmp_path / "accepted.yml")})).findings == ()
-    )
+    config: dict[str, Any] = {kind: str(tmp_path / "accepted.yml")}
+    assert verified(made_pack(tmp_path / "pack", formats="csv", **config)).findings == ()
 
 
 def test_a_word_changed_in_a_response_is_a_difference(pack: Path, tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def _has_risk(finding: Finding) -> bool:
 
 
 def _risk(source: Source, finding: Finding) -> dict[str, Any]:
-    waiver, response = finding.result["waiver"], finding.result.get("response")
+    waiver, response = finding.result["waiver"], finding.result.get("response") or {}
     risk = {
         "uuid": source.identifier("oscal", "risk", *finding.key),
         "title": _text(f"{'Accepted' if waiver else 'Answered'}: {finding.control['title']}"),
@@ -205,7 +205,7 @@ def _risk(source: Source, finding: Finding) -> dict[str, Any]:
         risk |= {"statement": _prose(told), "status": "deviation-approved", "deadline": waiver["expires"]}
     else:
         risk |= {"statement": _prose(finding.control["why"] or finding.result["reason"]), "status": "open"}
-        risk |= {"deadline": response["due"]} if response["due"] else {}
+        risk |= {"deadline": response["due"]} if response.get("due") else {}
     return risk | ({"remediations": [_remediation(source, finding, response)]} if response else {})
 
 
