@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -78,15 +79,6 @@ class Caller:
     def home_region(self) -> str:
         """Where account-wide services are asked."""
         return HOME_REGIONS.get(self.partition) or self.session.region_name or "us-east-1"
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An account of the caller's organization."""
-
-    id: str
-    name: str
-    active: bool
 
 
 def open_session(*, profile: str | None = None, region: str | None = None, log: CallLog) -> boto3.Session:
@@ -179,8 +171,19 @@ def clock_offset(caller: Caller, now: Callable[[], datetime]) -> timedelta | Non
         return None
 
 
-def take_role(caller: Caller, *, account: str, role_name: str, log: CallLog, external_id: str = "") -> Caller:
+def take_role(
+    caller: Caller,
+    *,
+    account: str,
+    role_name: str,
+    log: CallLog,
+    external_id: str = "",
+    session_name: str = "",
+    source_identity: str = "",
+) -> Caller:
     """Assume a role in an account; the credentials refresh themselves while the run lasts.
+
+    No duration is asked for: a role that a role assumes lives an hour at most, and asking for more is refused.
 
     Args:
         caller: who assumes it.
@@ -188,6 +191,8 @@ def take_role(caller: Caller, *, account: str, role_name: str, log: CallLog, ext
         role_name: the role's name, with its path where it has one.
         log: counts the requests made with the role.
         external_id: what the role's trust policy may ask for.
+        session_name: of the session; ``auditor`` when empty.
+        source_identity: stays with the session; empty for none.
 
     Raises:
         UsageError: the account is no account id.
@@ -197,12 +202,16 @@ def take_role(caller: Caller, *, account: str, role_name: str, log: CallLog, ext
         raise UsageError(f"{account!r} is no AWS account id", hint="give twelve digits")
     role = f"arn:{caller.partition}:iam::{account}:role/{role_name.strip('/')}"
     own = caller.session
+    more = {"ExternalId": external_id, "SourceIdentity": source_identity}
     with _explained(f"assume {role}"):
         fetcher = AssumeRoleCredentialFetcher(
             client_creator=own._session.create_client,  # noqa: SLF001 - boto3 has no public way to its core session
             source_credentials=own.get_credentials(),
             role_arn=role,
-            extra_args={"RoleSessionName": _SESSION_NAME, **({"ExternalId": external_id} if external_id else {})},
+            extra_args={
+                "RoleSessionName": session_name or _SESSION_NAME,
+                **{name: value for name, value in more.items() if value},
+            },
         )
         core = Session(profile=own.profile_name if own.profile_name in own.available_profiles else None)
         core._credentials = RefreshableCredentials.create_from_metadata(  # noqa: SLF001 - as the SDK's own provider does
@@ -215,20 +224,57 @@ def take_role(caller: Caller, *, account: str, role_name: str, log: CallLog, ext
     return taken
 
 
-def members(caller: Caller) -> tuple[Member, ...]:
-    """List the accounts of the caller's organization, sorted by id.
+class Life(StrEnum):
+    """How credentials come to their end."""
+
+    PERMANENT = "permanent"
+    RENEWED = "renewed"
+    FIXED = "fixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How long the credentials last from which all others are had.
+
+    Args:
+        method: the SDK's name for where they came from: ``env``, ``sso``, ``assume-role`` ...
+        life: how they end.
+        ends: when the ones at hand end, aware UTC; None where nothing says so.
+    """
+
+    method: str
+    life: Life
+    ends: datetime | None
+
+    @property
+    def words(self) -> str:
+        """What somebody has to know before a long run."""
+        if self.life is Life.PERMANENT:
+            return f"the credentials ({self.method}) do not end by themselves"
+        if self.life is Life.RENEWED:
+            lasting = ", as long as the sign-in lasts" if self.method in ("sso", "login") else ""
+            return f"the credentials ({self.method}) are renewed by themselves{lasting}"
+        end = f"at {self.ends:%Y-%m-%d %H:%M} UTC" if self.ends else "at a time that nothing states"
+        return f"the credentials ({self.method}) end {end} and cannot be renewed: a longer run breaks off there"
+
+
+def source_of(session: boto3.Session) -> Source:
+    """Say how long a session's own credentials last; asks nobody but the SDK's own chain.
 
     Raises:
-        CollectionError: the caller may not list them, or there is no organization.
+        CollectionError: there are no credentials.
     """
-    with _explained("list the organization's accounts"):
-        pages = client(caller.session, "organizations", caller.home_region).get_paginator("list_accounts").paginate()
-        found = [
-            Member(str(item["Id"]), str(item.get("Name", "")), item.get("Status") == "ACTIVE")
-            for page in pages
-            for item in page["Accounts"]
-        ]
-    return tuple(sorted(found, key=lambda member: member.id))
+    with _explained("look at the credentials"):
+        held = session.get_credentials()
+    if held is None:
+        raise CollectionError("there are no AWS credentials", hint=_CREDENTIALS)
+    method = str(getattr(held, "method", "") or "unknown")
+    expiry = getattr(held, "_expiry_time", None)
+    ends = expiry.astimezone(UTC) if isinstance(expiry, datetime) else None
+    if method != "env" and isinstance(held, RefreshableCredentials):
+        return Source(method, Life.RENEWED, ends)
+    # The environment is read again when its credentials end, and holds the same ones: nothing renews them there.
+    return Source(method, Life.FIXED if held.token else Life.PERMANENT, ends)
 
 
 def client(session: boto3.Session, service: str, region: str, **options: Any) -> Any:
@@ -297,6 +343,11 @@ def choose_regions(enabled: Sequence[str], wanted: Sequence[str]) -> tuple[str, 
                 f"the Region {name} is not enabled in this account", hint=f"enabled ones: {', '.join(sorted(enabled))}"
             )
     return tuple(sorted(set(wanted or enabled)))
+
+
+def is_account(name: str) -> bool:
+    """Say whether a text has the form of an account's id."""
+    return _ACCOUNT.fullmatch(name) is not None
 
 
 def is_region(name: str) -> bool:

@@ -6,9 +6,9 @@ import pytest
 
 from auditor.base.errors import CollectionError, UsageError
 from auditor.collect import accounts
-from auditor.collect.accounts import Caller, choose_regions, client, identify, known_regions, open_session, take_role
+from auditor.collect.accounts import Caller, choose_regions, client, known_regions, open_session, take_role
 from auditor.collect.guard import CallLog
-from tests.collect.aws import ACCOUNT, FakeAws, Reply, ok, query, query_refused
+from tests.collect.aws import ACCOUNT, FakeAws, Reply, query, query_refused
 from tests.collect.conftest import Collection, operation
 
 OTHER = "444455556666"
@@ -171,10 +171,3 @@ def test_without_a_list_of_regions_all_known_ones_are_asked(aws: FakeAws, collec
     assert not collected.regions_proved
     assert collected.scope.regions == known_regions(collection.caller())
     assert {"us-east-1", "eu-west-1", "af-south-1"} <= set(collected.scope.regions)
-
-
-def test_the_members_of_an_organization_are_listed(aws: FakeAws, collection: Collection) -> None:
-    listed = [{"Id": OTHER, "Name": "b", "Status": "SUSPENDED"}, {"Id": ACCOUNT, "Status": "ACTIVE"}]
-    aws.script("organizations:ListAccounts", ok({"Accounts": listed}))
-    found = accounts.members(identify(open_session(log=collection.log)))
-    assert [(item.id, item.active) for item in found] == [(ACCOUNT, True), (OTHER, False)]
