@@ -23,6 +23,7 @@ from auditor.render.logo import checked_logo
 from auditor.run.building import apart, running_from, this_build
 from auditor.run.deriving import Judged, check_formats, exports_of, info_of, judged, pages_of
 from auditor.run.judging import Rules, open_rules
+from auditor.run.likeness import likeness
 from auditor.run.rulings import ruled
 from auditor.run.strays import strays
 from auditor.seal.contents import FolderFiles
@@ -168,17 +169,25 @@ class _Again:
             return
         was = self._unsigned(name, path.read_bytes())
         if was != made:
-            yield from self._named(name, list(_explained(name, was, made)), drawn=drawn)
+            like = likeness(name, was, made)
+            yield from self._named(name, list(_explained(name, was, made)), drawn=drawn, like=like)
 
-    def _named(self, name: str, words: Sequence[str], *, drawn: bool) -> Iterator[Difference | str]:
-        """Yield differences as such when this program made the file, or it is no matter of words; else as open."""
+    def _named(self, name: str, words: Sequence[str], *, drawn: bool, like: str = "") -> Iterator[Difference | str]:
+        """Yield differences as such when this program made the file, or it is no matter of words; else as open.
+
+        Args:
+            name: of the file.
+            words: what differs, each in one sentence.
+            drawn: whether the file depends on the libraries that draw pages.
+            like: whether text and figures are the same, in one sentence.
+        """
         others = apart(self.stated.tool, drawn=drawn)
         if name == RESULTS and self.stated.tool.version not in shipped():
             # What a release shipped is known to itself and to later ones; everything else has to follow here too.
             words = [text for text in words if not text.startswith(("/rules", "/notices"))]
         if words and others and name not in (RESULTS, MANIFEST):
             ours, which = running_from(this_build(drawn=drawn)), ", ".join(others[:4])
-            yield f"{name} is not what {ours} makes of it, but another build made it ({which}): {words[0]}"
+            yield f"{name} is not what {ours} makes of it, but another build made it ({which}): {like or words[0]}"
             return
         for text in words[:_MOST_NAMED]:
             yield Difference(name, text)

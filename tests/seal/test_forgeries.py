@@ -181,17 +181,46 @@ def test_a_statement_of_another_pack_and_a_guide_of_ones_own_are_named(pack: Pat
         assert {finding.path for finding in verified(forged).findings} == {name}
 
 
+def _built_elsewhere(pack: Path) -> None:
+    """Let manifest and page name another build."""
+    sources = orjson.loads((pack / "manifest.json").read_bytes())["tool"]["sources_sha256"]
+    page = pack / "report.html"
+    page.write_text(page.read_text().replace(sources[:12], "ab" * 6))
+    rewrite_manifest(pack, lambda it: it["tool"].update(sources_sha256="ab" * 32))
+
+
 def test_a_pack_that_names_another_build_is_never_called_the_same(pack: Path, tmp_path: Path) -> None:
     """Naming another build excuses no byte: what is not the same then stays open, and is told."""
     forged = copy(pack, tmp_path / "pack")
     _text("report.html", "</body>", "<script>alert(1)</script></body>")(forged)
-    rewrite_manifest(forged, lambda it: it["tool"].update(sources_sha256="ab" * 32))
+    _built_elsewhere(forged)
     reseal(forged)
     report = verified(forged)
     assert report.exit_code == 3
     (check,) = [item for item in report.checks if item.name == "replay"]
     assert "report.html is not what auditor" in check.message
     assert "another build made it (sources abab" in check.message
+    assert "text and figures are the same" in check.message
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [
+        pytest.param("not met", "met", "the figures are the same, the text is not: 'met", id="text"),
+        pytest.param("111122223333", "999922223333", "text and figures (1111", id="figure"),
+        pytest.param("</body>", "<style>p{}</style></body>", "text and figures are the same", id="neither"),
+    ],
+)
+def test_what_another_build_drew_is_compared_by_text_and_figures(
+    pack: Path, tmp_path: Path, was: str, now: str, words: str
+) -> None:
+    forged = copy(pack, tmp_path / "pack")
+    _text("report.html", was, now)(forged)
+    _built_elsewhere(forged)
+    reseal(forged)
+    report = verified(forged)
+    assert report.exit_code == 3
+    assert words in _check(report, "replay").message
 
 
 def test_the_pdf_is_compared_below_its_signature(tmp_path: Path) -> None:
