@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auditor.activity import effects
-from auditor.activity.effects import Effect, Judge, Told, always
+from auditor.activity.effects import Effect, Judge, Told, always, rewritten
 from auditor.activity.fields import Map, found, maps, member, requested, text, texts
 from auditor.activity.identity import SIGN_IN, service_behind
+
+RESTORED: Final = "watch_restored"
+"""Calls that switch on again what others switch off: they weaken nothing, and end the time without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,15 @@ def _table() -> Iterator[Call]:
 
 
 def _trails() -> Iterator[Call]:
-    changed = always("what the trail records or where it goes was set")
-    names = ("UpdateTrail", "PutEventSelectors", "PutInsightSelectors", "PutEventConfiguration")
+    changed = effects.Told(Effect.WEAKENS, "what the trail records or where it goes was set")
     named = ("name", "trailName", "trailARN", "eventDataStore")
-    yield from _calls("cloudtrail", "trail_changed", names, changed, *named)
+    for name, judge in (
+        ("UpdateTrail", effects.Rewriting(changed, effects.trail_settings)),
+        ("PutEventSelectors", effects.Rewriting(changed, effects.event_selectors)),
+        ("PutInsightSelectors", effects.Fixed(changed)),
+        ("PutEventConfiguration", effects.Fixed(changed)),
+    ):
+        yield from _calls("cloudtrail", "trail_changed", (name,), judge, *named)
     stopped = always("the trail no longer records")
     yield from _calls("cloudtrail", "trail_changed", ("StopLogging", "DeleteTrail"), stopped, *named)
     yield from _calls("cloudtrail", "trail_changed", ("StartLogging", "CreateTrail"), effects.NEVER, *named)
@@ -63,8 +71,9 @@ def _buckets() -> Iterator[Call]:
     def s3(names: Iterable[str], judge: Judge, *resource: str) -> Iterator[Call]:
         return _calls("s3", "bucket_changed", names, judge, *(resource or ("bucketName", "bucket")))
 
-    yield from s3(("PutBucketPolicy", "DeleteBucketPolicy"), always("the bucket's policy was set"))
-    yield from s3(("PutBucketAcl",), always("the bucket's access list was set"))
+    yield from s3(("PutBucketPolicy",), rewritten("the bucket's policy was set"))
+    yield from s3(("DeleteBucketPolicy",), always("the bucket's policy was set"))
+    yield from s3(("PutBucketAcl",), rewritten("the bucket's access list was set"))
     yield from s3(("PutBucketPublicAccessBlock", "PutAccountPublicAccessBlock"), effects.public_access_block)
     yield from s3(
         ("DeleteBucketPublicAccessBlock", "DeleteAccountPublicAccessBlock"),
@@ -73,17 +82,17 @@ def _buckets() -> Iterator[Call]:
     yield from s3(("PutBucketOwnershipControls",), effects.ownership)
     yield from s3(("DeleteBucketOwnershipControls",), always("access lists are heeded again"))
     lifecycle = ("PutBucketLifecycle", "PutBucketLifecycleConfiguration", "DeleteBucketLifecycle")
-    yield from s3(lifecycle, always("when objects are deleted was set"))
+    yield from s3(lifecycle, rewritten("when objects are deleted was set"))
     yield from s3(("PutBucketVersioning",), effects.versioning)
-    yield from s3(("PutBucketReplication", "DeleteBucketReplication"), always("where copies go was set"))
-    yield from s3(("PutBucketCors", "DeleteBucketCors"), always("which web pages may read was set"))
+    yield from s3(("PutBucketReplication", "DeleteBucketReplication"), rewritten("where copies go was set"))
+    yield from s3(("PutBucketCors", "DeleteBucketCors"), rewritten("which web pages may read was set"))
     yield from s3(("PutBucketLogging",), effects.bucket_logging)
     yield from s3(
-        ("PutObjectLockConfiguration", "PutBucketObjectLockConfiguration"), always("the bucket's lock was set")
+        ("PutObjectLockConfiguration", "PutBucketObjectLockConfiguration"), rewritten("the bucket's lock was set")
     )
     yield from s3(("PutBucketEncryption", "DeleteBucketEncryption"), effects.encryption)
     points = ("PutAccessPointPolicy", "CreateAccessPoint", "DeleteAccessPointPolicy")
-    yield from s3(points, always("an access point to a bucket was set"), "bucket", "Bucket")
+    yield from s3(points, rewritten("an access point to a bucket was set"), "bucket", "Bucket")
     yield from _calls("s3", "bucket_deleted", ("DeleteBucket",), always("the bucket is gone"), "bucketName")
 
 
@@ -93,6 +102,7 @@ def _alarms() -> Iterator[Call]:
 
     yield from cloudwatch(("DeleteAlarms",), always("alarms are gone"), "alarmNames")
     yield from cloudwatch(("DisableAlarmActions",), always("alarms tell nobody"), "alarmNames")
+    yield from _calls("monitoring", RESTORED, ("EnableAlarmActions",), effects.NEVER, "alarmNames")
     yield from cloudwatch(("SetAlarmState",), effects.alarm_state, "alarmName")
     yield from cloudwatch(("PutMetricAlarm",), effects.alarm, "alarmName")
     yield from cloudwatch(("PutCompositeAlarm",), effects.composite, "alarmName")
@@ -103,23 +113,26 @@ def _alarms() -> Iterator[Call]:
     yield from _calls("sns", "notice_removed", ("DeleteTopic",), always("the topic is gone"), "topicArn")
     yield from _calls("sns", "notice_removed", ("SetSubscriptionAttributes",), effects.subscription, "subscriptionArn")
     yield from _calls("sns", "notice_removed", ("SetTopicAttributes",), effects.topic, "topicArn")
-    yield from _calls("sns", "notice_removed", ("RemovePermission",), always("who may publish was set"), "topicArn")
+    yield from _calls("sns", "notice_removed", ("RemovePermission",), rewritten("who may publish was set"), "topicArn")
+    yield from _calls("sns", RESTORED, ("Subscribe", "ConfirmSubscription"), effects.NEVER, "topicArn")
+    yield from _calls("sns", RESTORED, ("CreateTopic",), effects.NEVER, "name")
 
-    def logs(names: Iterable[str], words: str) -> Iterator[Call]:
-        return _calls("logs", "log_group_changed", names, always(words), "logGroupName", "logGroupIdentifier")
+    def logs(names: Iterable[str], judge: Judge) -> Iterator[Call]:
+        return _calls("logs", "log_group_changed", names, judge, "logGroupName", "logGroupIdentifier")
 
-    yield from logs(("DeleteMetricFilter",), "a metric filter is gone")
-    yield from logs(("PutMetricFilter",), "a metric filter was written anew")
-    yield from logs(("DeleteLogGroup", "DeleteLogStream"), "what was logged is gone")
-    yield from logs(("PutRetentionPolicy",), "how long it is kept was set")
-    yield from logs(("DeleteSubscriptionFilter", "PutSubscriptionFilter"), "where it is sent was set")
+    yield from logs(("DeleteMetricFilter",), always("a metric filter is gone"))
+    yield from logs(("PutMetricFilter",), rewritten("a metric filter was written anew"))
+    yield from logs(("DeleteLogGroup", "DeleteLogStream"), always("what was logged is gone"))
+    yield from logs(("PutRetentionPolicy",), rewritten("how long it is kept was set"))
+    yield from logs(("DeleteSubscriptionFilter", "PutSubscriptionFilter"), rewritten("where it is sent was set"))
 
 
 def _detection() -> Iterator[Call]:
-    def config(names: Iterable[str], judge: Judge) -> Iterator[Call]:
+    def config(names: Iterable[str], judge: Judge, kind: str = "config_changed") -> Iterator[Call]:
         resource = ("configurationRecorderName", "deliveryChannelName", "name")
-        return _calls("config", "config_changed", names, judge, *resource)
+        return _calls("config", kind, names, judge, *resource)
 
+    yield from config(("StartConfigurationRecorder", "PutDeliveryChannel"), effects.NEVER, RESTORED)
     yield from config(
         ("StopConfigurationRecorder", "DeleteConfigurationRecorder"), always("changes are no longer recorded")
     )
@@ -164,6 +177,7 @@ def _detection() -> Iterator[Call]:
         return _calls("events", "detection_changed", names, judge, "rule", "name")
 
     yield from events(("DeleteRule", "DisableRule"), always("the rule no longer reacts"))
+    yield from _calls("events", RESTORED, ("EnableRule",), effects.NEVER, "rule", "name")
     yield from events(("RemoveTargets",), always("what reacted to the rule is gone"))
     yield from events(("PutTargets",), effects.NEVER)
     yield from events(("PutRule",), effects.rule)

@@ -26,12 +26,14 @@ class Told:
 
     effect: Effect
     words: str = ""
+    holds: bool | None = None
+    """Whether what it is about is in order afterwards; None where another value stands that is not judged here."""
 
 
 Judge = Callable[[Map], Told]
 """Judges a request's parameters."""
 
-HARMLESS: Final = Told(Effect.HARMLESS)
+HARMLESS: Final = Told(Effect.HARMLESS, holds=True)
 UNTOLD: Final = Told(Effect.OPEN, "the request is not in the record")
 """CloudTrail leaves a request out that is longer than 100 KB."""
 
@@ -47,9 +49,28 @@ class Fixed:
         return self.told
 
 
+@dataclass(frozen=True, slots=True)
+class Rewriting(Fixed):
+    """Judges a call that puts another value in the place of one, which counts whatever it asks for.
+
+    ``read`` says of a request that is told what stands there afterwards.
+    """
+
+    read: Judge
+
+    def __call__(self, asked: Map) -> Told:
+        """Return what stands there, or that it was set where the request is not told."""
+        return self.read(asked) if asked else self.told
+
+
 def weakens(words: str) -> Told:
     """Say what was weakened."""
-    return Told(Effect.WEAKENS, words)
+    return Told(Effect.WEAKENS, words, holds=False)
+
+
+def rewritten(words: str) -> Judge:
+    """Judge a call that puts another value in the place of one, good or bad."""
+    return Fixed(Told(Effect.WEAKENS, words))
 
 
 def always(words: str) -> Judge:
@@ -59,6 +80,46 @@ def always(words: str) -> Judge:
 
 NEVER: Final = Fixed(HARMLESS)
 """Judges a call that weakens nothing, whatever it asks for."""
+
+
+def event_selectors(asked: Map) -> Told:
+    """CloudTrail's PutEventSelectors: whether the writes of all services are recorded afterwards."""
+    words = "what the trail records was set"
+    full = [*map(_records_writes, maps(asked.get("eventSelectors"))), *map(_all_writes, _management_fields(asked))]
+    if any(full):
+        return Told(Effect.WEAKENS, words, holds=True)
+    return Told(Effect.WEAKENS, f"{words}, and it leaves out management events", holds=False)
+
+
+def _records_writes(selector: Map) -> bool:
+    left_out = texts(selector.get("excludeManagementEventSources"))
+    access = text(selector.get("readWriteType")) or "All"
+    return flag(selector.get("includeManagementEvents")) is not False and access != "ReadOnly" and not left_out
+
+
+def _management_fields(asked: Map) -> list[list[Map]]:
+    fields = [maps(selector.get("fieldSelectors")) for selector in maps(asked.get("advancedEventSelectors"))]
+    return [
+        named
+        for named in fields
+        if any(
+            text(item.get("field")) == "eventCategory" and "Management" in texts(item.get("equals")) for item in named
+        )
+    ]
+
+
+def _all_writes(named: Iterable[Map]) -> bool:
+    others = [item for item in named if text(item.get("field")) != "eventCategory"]
+    return all(text(item.get("field")) == "readOnly" and texts(item.get("equals")) == ["false"] for item in others)
+
+
+def trail_settings(asked: Map) -> Told:
+    """CloudTrail's UpdateTrail: whether digests are written afterwards, where it says."""
+    validated = flag(asked.get("enableLogFileValidation"))
+    words = "what the trail records or where it goes was set"
+    if validated is None:
+        return Told(Effect.WEAKENS, words)
+    return Told(Effect.WEAKENS, f"{words}; validation is {'on' if validated else 'off'}", holds=validated)
 
 
 def detector(asked: Map) -> Told:
@@ -209,7 +270,7 @@ def composite(asked: Map) -> Told:
     if text(asked.get("actionsSuppressor")):
         return weakens("another alarm can suppress its actions")
     rule = text(asked.get("alarmRule")).strip().upper()
-    return weakens("its rule is never true") if rule == "FALSE" else weakens("its rule was written anew")
+    return weakens("its rule is never true") if rule == "FALSE" else Told(Effect.WEAKENS, "its rule was written anew")
 
 
 def subscription(asked: Map) -> Told:
@@ -231,7 +292,7 @@ def topic(asked: Map) -> Told:
     name = text(asked.get("attributeName"))
     if name in _HARMLESS_TOPIC or name.endswith(("FeedbackRoleArn", "FeedbackSampleRate")):
         return HARMLESS
-    return weakens(f"{name or 'an attribute'} of the topic was set")
+    return Told(Effect.WEAKENS, f"{name or 'an attribute'} of the topic was set")
 
 
 def rule(asked: Map) -> Told:
@@ -269,7 +330,7 @@ def bucket_logging(asked: Map) -> Told:
 def encryption(asked: Map) -> Told:
     """S3's PutBucketEncryption: another key may be one that readers or CloudTrail cannot use."""
     named = sorted({text(value) for value in found(asked, "KMSMasterKeyID", "SSEAlgorithm")} - {""})
-    return weakens(f"encryption was set to {', '.join(named)}" if named else "encryption was set")
+    return Told(Effect.WEAKENS, f"encryption was set to {', '.join(named)}" if named else "encryption was set")
 
 
 def spelled_alike(judge: Judge) -> Judge:

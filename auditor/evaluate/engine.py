@@ -18,6 +18,7 @@ from auditor.catalog.load import Catalog
 from auditor.evaluate import criterion
 from auditor.evaluate.checks import find_check, find_listing
 from auditor.evaluate.checks.fields import counted, seen_until, shortened, some
+from auditor.evaluate.continuity import continuity
 from auditor.evaluate.library import EvidenceMissing, Library, Missing, libraries
 from auditor.evaluate.sampling import draw
 from auditor.evaluate.view import Subject, View
@@ -133,6 +134,7 @@ def evaluate(
         integrity=_documents(evidence, "trail:VerifyDigests"),
         events=_documents(evidence, "trail:NotableEvents"),
         sampling=sampling,
+        continuity=continuity(accounts),
     )
 
 

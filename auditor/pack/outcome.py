@@ -120,6 +120,7 @@ def results_document(results: Results) -> dict[str, Any]:
         "gaps": [gap.document() for gap in results.gaps],
         "integrity": [dict(document) for document in results.integrity],
         "events": [dict(document) for document in results.events],
+        "continuity": [dict(document) for document in results.continuity],
         "waivers": [dict(waiver) for waiver in results.waivers],
         "attestations": [dict(attestation) for attestation in results.attestations],
         **({"responses": [dict(item) for item in results.responses]} if results.responses else {}),

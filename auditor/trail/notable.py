@@ -74,6 +74,7 @@ class Row:
             "verified": self.verified,
             "effect": self.effect.effect.value,
             "sets": self.effect.words,
+            "holds": self.effect.holds,
             "service": self.service,
             "by_root": self.by_root,
         }
@@ -196,7 +197,7 @@ def _row(record: Mapping[str, Any], kind: str, log_file: str, verified: bool) ->
 
 
 def _of_rules(change: ingress.Change | None) -> Told:
-    return HARMLESS if change is None or not change.untold else Told(Effect.OPEN, change.untold)
+    return Told(Effect.HARMLESS) if change is None or not change.untold else Told(Effect.OPEN, change.untold)
 
 
 def _ports(kind: str, change: ingress.Change | None) -> tuple[int, ...]:

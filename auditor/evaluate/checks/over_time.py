@@ -7,13 +7,12 @@ shows that nothing took place only where its event selectors let such events thr
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from auditor.activity.calls import ROOT_CALL, SIGN_INS, sources_of_call, sources_of_kind, without_version
 from auditor.activity.effects import Effect
-from auditor.base.period import parse_time
+from auditor.activity.watched import replaced, switched_on_first
 from auditor.evaluate.checks import selectors
 from auditor.evaluate.checks.cloudtrail import listed_trails, trail_selectors
 from auditor.evaluate.checks.fields import (
@@ -37,8 +36,6 @@ _DIGESTS, _EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
 _SHOWN = 20
 """Events named in the details of one result; the notable-events table of the report has them all."""
 _STOPS = ("StopLogging", "DeleteTrail")
-_ONE_UPDATE = timedelta(minutes=15)
-"""Between the calls that a stack makes to one rule in one update."""
 _PERHAPS_ANY_BUCKET = frozenset(
     {"PutAccessPointPolicy", "PutAccountPublicAccessBlock", "DeleteAccountPublicAccessBlock"}
 )
@@ -320,7 +317,7 @@ def _by_events(subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, crit
     view = subject.evidence
     document = _events(view, trail)
     rows = _rows(view, document)
-    found = [row for row in rows if wanted.fits(row) and text(row, "outcome") == "Success" and not _replaced(row, rows)]
+    found = [row for row in rows if wanted.fits(row) and text(row, "outcome") == "Success" and not replaced(row, rows)]
     done = [row for row in found if not wanted.untold(row)]
     shown = [row for row in done if flag(row, "verified")]
     if shown:
@@ -340,13 +337,23 @@ def _by_events(subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, crit
         )
     report = _report(view, trail)
     verified, asked = _hours(report)
-    unsearched = _unsearched(wanted, document, verified, asked) or _unlooked(view, trail, report, wanted.region)
-    if unsearched:
-        return not_assessed(unsearched)
+    open_for = _switched_on(rows, wanted) or _unsearched(wanted, document, verified, asked)
+    if open_for := open_for or _unlooked(view, trail, report, wanted.region):
+        return not_assessed(open_for)
     if unseen := _unseen(trail, trail_selectors(view, trail), wanted):
         return not_assessed(f"{unseen}, so that nothing shows whether such an event took place.", observed=unseen)
     searched = f" Searched for: {', '.join(wanted.names)}." if wanted.names else ""
     return passed(f"In all {asked} verified hours {criterion}.{searched}", observed=f"no event in {asked} hours")
+
+
+def _switched_on(rows: Sequence[Row], wanted: _Wanted) -> str:
+    """Say what was switched on in the period although nothing shows that it was on before; empty for nothing."""
+    late = switched_on_first(rows, wanted.names)
+    if late is None:
+        return ""
+    what = some([optional_text(late, "resource") or "something that is not named"])
+    when = optional_text(late, "event_time")
+    return f"{text(late, 'event_name')} switched on {what} at {when}: nothing shows that it was on before."
 
 
 def _unlooked(view: View, trail: Mapping[str, Any], report: Row, region: str = "") -> str:
@@ -367,23 +374,6 @@ def _unlooked(view: View, trail: Mapping[str, Any], report: Row, region: str = "
 def _sets(row: Row) -> str:
     words = optional_text(row, "sets")
     return f": {words}" if words else ""
-
-
-def _replaced(row: Row, rows: Sequence[Row]) -> bool:
-    """Tell whether a stack took targets off a rule that it had given others at the same time."""
-    if _call(row) != "RemoveTargets" or not optional_text(row, "service").startswith("cloudformation."):
-        return False
-    rule, at = optional_text(row, "resource"), parse_time(text(row, "event_time"))
-    return any(
-        _call(other) == "PutTargets"
-        and text(other, "outcome") == "Success"
-        and rule
-        and optional_text(other, "resource") == rule
-        and optional_text(other, "region") == optional_text(row, "region")
-        and optional_text(other, "service") == optional_text(row, "service")
-        and abs(parse_time(text(other, "event_time")) - at) <= _ONE_UPDATE
-        for other in rows
-    )
 
 
 def _unsearched(wanted: _Wanted, document: Row, verified: int, asked: int) -> str:
