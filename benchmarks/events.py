@@ -99,8 +99,9 @@ def _inflate(folder: Path) -> None:
 
 
 def _ingest(folder: Path) -> None:
+    from auditor.events.lines import LogBytes
     from auditor.events.opened import finish
-    from auditor.events.store import LogBytes, StoreWriter
+    from auditor.events.store import StoreWriter
 
     writer = StoreWriter(folder / "store")
     for name, body in _bodies(folder):
@@ -120,7 +121,7 @@ def _duckdb(folder: Path) -> None:
 
     database = connect(folder, memory="2GB")
     database.execute(
-        f"COPY (SELECT * FROM read_json({quoted(folder / 'logs' / '*.gz')}, columns={events_columns('x')},"  # noqa: S608
+        f"COPY (SELECT * FROM read_json({quoted(folder / 'logs' / '*.gz')}, columns={events_columns()},"  # noqa: S608
         f" records=true, maximum_object_size=134217728)) TO {quoted(folder / 'duckdb.parquet')}"
         " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
     )

@@ -87,6 +87,12 @@ AGGREGATED_OPEN: Final = ("timeWindow", "summary")
 VERSION: Final = r"(\d{8}(v\d+)?|\d{4}_\d\d_\d\d)$"
 """API versions that some services write behind the name of a call, as in ``DeleteFunction20150331``."""
 
+_PLACE: Final = (
+    "CASE WHEN line THEN COALESCE(of_file, error('a line too many')) ELSE error('a line too few') END AS file",
+    "CAST(of_position AS INTEGER) AS position",
+)
+"""Where a record comes from, joined to it by its place in the batch; both sides must be equally long."""
+
 
 def struct_type(shape: Shape) -> str:
     """Return DuckDB's type of a shape."""
@@ -94,27 +100,27 @@ def struct_type(shape: Shape) -> str:
     return f"STRUCT({', '.join(inner)})"
 
 
-def events_columns(tag: str) -> str:
+def events_columns() -> str:
     """Return the ``columns`` argument with which DuckDB reads records."""
     pairs = [(name, "VARCHAR") for name in SCALARS]
     pairs += [("userIdentity", struct_type(IDENTITY))]
     pairs += [(name, "JSON") for name in OPEN]
-    return _columns(pairs, tag)
+    return _columns(pairs)
 
 
-def aggregated_columns(tag: str) -> str:
+def aggregated_columns() -> str:
     """Return the ``columns`` argument with which DuckDB reads five-minute summaries."""
     pairs = [(name, "VARCHAR") for name in AGGREGATED_SCALARS]
     pairs += [(name, "JSON") for name in AGGREGATED_OPEN]
-    return _columns(pairs, tag)
+    return _columns(pairs)
 
 
-def _columns(pairs: list[tuple[str, str]], tag: str) -> str:
-    return "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in [*pairs, (tag, "VARCHAR")]) + "}"
+def _columns(pairs: list[tuple[str, str]]) -> str:
+    return "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in pairs) + "}"
 
 
-def stored(tag: str) -> str:
-    """Return the select list that turns records as read into rows as stored."""
+def stored() -> str:
+    """Return the select list that turns records as read, with their places, into rows as stored."""
     moment = "CASE WHEN isfinite(TRY_CAST(eventTime AS TIMESTAMPTZ)) THEN TRY_CAST(eventTime AS TIMESTAMPTZ) END"
     flag = "CASE lower({0}) WHEN 'true' THEN true WHEN 'false' THEN false END AS {0}"
     special = {
@@ -125,18 +131,11 @@ def stored(tag: str) -> str:
     }
     names = [special.get(name, name) for name in SCALARS]
     opened = [f"CAST(NULLIF(CAST({name} AS VARCHAR), 'null') AS VARCHAR) AS {name}" for name in OPEN]
-    return ", ".join([*_place(tag), *names, "userIdentity", *opened])
+    return ", ".join([*_PLACE, *names, "userIdentity", *opened])
 
 
-def stored_aggregated(tag: str) -> str:
+def stored_aggregated() -> str:
     """Return the same for five-minute summaries."""
     begin = "TRY_CAST(json_extract_string(timeWindow, '$.windowStart') AS TIMESTAMPTZ) AS windowStart"
     opened = [f"CAST({name} AS VARCHAR) AS {name}" for name in AGGREGATED_OPEN]
-    return ", ".join([*_place(tag), *AGGREGATED_SCALARS, begin, *opened])
-
-
-def _place(tag: str) -> tuple[str, str]:
-    return (
-        f"CAST(split_part({tag}, ':', 1) AS INTEGER) AS file",
-        f"CAST(split_part({tag}, ':', 2) AS INTEGER) AS position",
-    )
+    return ", ".join([*_PLACE, *AGGREGATED_SCALARS, begin, *opened])

@@ -30,6 +30,7 @@ def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         database: with the views ``stored`` and ``files``.
         folder: the store.
     """
+    target = f"{quoted(folder / COPIES)} (FORMAT parquet)"
     rows = _one(database, "SELECT count(*) FROM stored")
     passes = rows // PASS_ROWS + 1
     database.execute("CREATE OR REPLACE TEMP TABLE maybe (h UBIGINT)")
@@ -43,6 +44,10 @@ def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         " JOIN files f USING (file) SEMI JOIN maybe ON maybe.h = hash(e.eventID)"
         " WHERE e.eventID <> '' GROUP BY ALL HAVING count(*) > 1"
     )
+    if not _one(database, "SELECT count(*) FROM same"):  # the contents of all events would be read for nothing
+        database.execute(f"COPY (SELECT 0 AS file, 0 AS position, 0 AS of_file, 0 AS of_position LIMIT 0) TO {target}")
+        write_lines(folder / CONFLICT_FILE, ())
+        return
     open_parts = "userIdentity AS userIdentity, " + ", ".join((*(n for n in SCALARS if n != "eventID"), *OPEN))
     database.execute(
         f"CREATE OR REPLACE TEMP TABLE twice AS SELECT s.account, s.id, e.file, e.position,"
@@ -61,7 +66,7 @@ def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         " row_number() OVER w AS n, first({'file': file, 'position': position}) OVER w AS winner FROM twice"
         " ANTI JOIN differing USING (account, id)"
         " WINDOW w AS (PARTITION BY account, id ORDER BY rank, bucket, key, position, file)) WHERE n > 1)"
-        f" TO {quoted(folder / COPIES)} (FORMAT parquet)"
+        f" TO {target}"
     )
     write_lines(folder / CONFLICT_FILE, conflicts)
 

@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from auditor.base.errors import CollectionError
 from auditor.base.period import Period, rfc3339
-from auditor.events.store import LogBytes, StoreWriter
+from auditor.events.lines import LogBytes
+from auditor.events.store import StoreWriter
 
 HISTORY: Final = timedelta(days=90)
 PACE_SECONDS: Final = 0.5

@@ -185,12 +185,8 @@ def _empty(view: str) -> str:
     """Return an empty table of the right form: a month without one event is still asked."""
     from auditor.events.columns import aggregated_columns, events_columns, stored, stored_aggregated
 
-    select, columns = (
-        (stored("t"), events_columns("t"))
-        if view == "stored"
-        else (
-            stored_aggregated("t"),
-            aggregated_columns("t"),
-        )
+    select, columns = (stored(), events_columns()) if view == "stored" else (stored_aggregated(), aggregated_columns())
+    return (
+        f"(SELECT {select} FROM (SELECT true AS line, 0 AS of_file, 0 AS of_position, *"
+        f" FROM read_ndjson('/dev/null', columns={columns})))"
     )
-    return f"(SELECT {select} FROM read_ndjson('/dev/null', columns={columns}))"

@@ -7,6 +7,7 @@ that is none) must not hide its neighbours: then the file is cut at its braces, 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -18,6 +19,12 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _ELEMENT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
 _NAME_THEN_LIST: Final = re.compile(rb"\s*:\s*\[")
 _SPACE: Final = b" \t\r\n"
+_RECORDS: Final = re.compile(
+    b'"' + b"".join(rb"(?:%c|\\u00(?i:%02x))" % (letter, letter) for letter in b"Records") + b'"'
+)
+"""The list's name, also with letters written as escapes: two spellings of it are two lists."""
+_AROUND: Final = len(b'{"Records":[]}')
+_first_byte: Final = itemgetter(0)
 
 
 class _Envelope(msgspec.Struct):
@@ -42,6 +49,33 @@ class Parts:
     checked: bool
 
 
+def plain_lines(data: bytes) -> tuple[bytes, int] | None:
+    """Return the records as lines, and how many, of a file as CloudTrail writes it; None of any other.
+
+    Such a file is one object on one line with nothing but the list in it, and every record is an object of ordinary
+    size. Python reads no record for that: records are parts of the file, so where they and the commas between them
+    leave just room for the shortest envelope, there is nothing else in it.
+
+    Args:
+        data: the inflated bytes of a log file.
+    """
+    try:
+        records = _decoder.decode(data).Records
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    count = len(records)
+    lines = b"\n".join([*records, b""])
+    ends = data[-1:] == b"\n"
+    if not count or len(lines) - 1 + _AROUND + ends != len(data) or lines.count(b"\n") != count:
+        return None
+    views = [memoryview(record) for record in records]
+    if bytes(map(_first_byte, views)) != b"{" * count or (
+        len(data) > RECORD_LIMIT and max(map(len, views)) > RECORD_LIMIT
+    ):
+        return None
+    return lines, count
+
+
 def split(data: bytes) -> Parts:
     """Cut a log file into records.
 
@@ -51,7 +85,7 @@ def split(data: bytes) -> Parts:
     Raises:
         Unsplittable: it has no list of records, two of them, or something around the object.
     """
-    if data.count(b'"Records"') == 1:
+    if len(_RECORDS.findall(data)) == 1:
         try:
             found = _decoder.decode(data).Records
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -72,7 +106,11 @@ def _cut(data: bytes) -> Iterator[bytes]:
     for token in _TOKEN.finditer(text):
         mark = token.group()[:1]
         if mark == b'"':
-            if depth == 1 and token.group() == b'"Records"' and (opening := _NAME_THEN_LIST.match(text, token.end())):
+            if (
+                depth == 1
+                and _RECORDS.fullmatch(token.group())
+                and (opening := _NAME_THEN_LIST.match(text, token.end()))
+            ):
                 begin = opening.end()
         elif mark in b"{[":
             depth += 1

@@ -5,10 +5,8 @@ last and makes the batch count. Rows in are records split, always: a batch that 
 """
 
 import json
-import re
-import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -16,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditor.base.errors import IntegrityError
 from auditor.events.columns import aggregated_columns, events_columns, stored, stored_aggregated
-from auditor.events.repair import Unreadable, repaired
-from auditor.events.split import RECORD_LIMIT, Unsplittable, split
+from auditor.events.lines import LogBytes, Lost, Run, lines_of, mended
+from auditor.events.split import RECORD_LIMIT
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,32 +29,10 @@ UNREADABLE_NAMED: Final = 1000
 EVENTS, FILES, AGGREGATED, WORK = "events", "files", "aggregated", "work"
 STRENGTH: Final = ("altered", "valid", "unvouched", "history", "unreadable", "missing")
 """States of a log file: where two trails speak of one, the earlier in this list counts. An alteration is never lost."""
+ROW_GROUP: Final = 8192
+"""Rows that are written at a time. Measured: more take more memory and no less time, fewer take more time."""
 
-_PLACE: Final = re.compile(r"(?:^|/)AWSLogs/(?:o-[a-z0-9]{10,32}/)?([0-9]{12})/(CloudTrail[A-Za-z-]*)/([a-z0-9-]+)/")
-_OPEN: Final = ord("{")
-_SHORT: Final = 16
-
-
-@dataclass(frozen=True, slots=True)
-class LogBytes:
-    """One log file as it comes in.
-
-    Args:
-        bucket: where it lies.
-        key: its key, or what stands for one.
-        state: ``valid``, ``altered``, ``missing``, ``unreadable``, ``unvouched`` (no digest names it) or ``history``
-            (records of Event history, which no digest proves).
-        problem: kind of the finding about it, empty when there is none.
-        sha256: of the inflated bytes.
-        data: the inflated bytes; None when there are none to be had.
-    """
-
-    bucket: str
-    key: str
-    state: str
-    problem: str
-    sha256: str
-    data: bytes | None
+_PLACES: Final = "SELECT file AS of_file, unnest(range(first, first + count)) AS of_position FROM runs"
 
 
 @dataclass(slots=True)
@@ -66,8 +42,9 @@ class _Batch:
     path: Path
     size: int = 0
     records: int = 0
+    runs: list[Run] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
-    lost: list[dict[str, Any]] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
 
 
 class StoreWriter:
@@ -85,7 +62,6 @@ class StoreWriter:
         shutil.rmtree(folder / WORK, ignore_errors=True)
         (folder / WORK).mkdir()
         self._lock = Lock()
-        self._tag = f"t{secrets.token_hex(12)}"
         self._batches: dict[tuple[str, bool], _Batch] = {}
         self._known: dict[tuple[str, str, str], tuple[int, str]] = {}
         self._better: list[dict[str, Any]] = []
@@ -124,15 +100,16 @@ class StoreWriter:
             number = self._next_file
             self._next_file += 1
             self._known[log.bucket, log.key, log.sha256] = (number, log.state)
-        lines, row, lost = _lines(log, number, self._tag)
+        lines = lines_of(log, number)
         with self._lock:
-            batch = self._batch(row)
-            if lines:
-                with batch.path.open("ab") as file:
-                    batch.size += file.write(lines)
-            batch.records += row["records"]
-            batch.files.append(row)
-            batch.lost += lost
+            batch = self._batch(lines.row)
+            if lines.text:
+                with batch.path.open("ab", buffering=0) as file:
+                    batch.size += file.write(lines.text)
+            batch.records += lines.row["records"]
+            batch.runs += lines.runs
+            batch.files.append(lines.row)
+            batch.lost += lines.lost
             self._write_full()
 
     def _note_better(self, known: tuple[int, str], log: LogBytes) -> None:
@@ -165,15 +142,15 @@ class StoreWriter:
         if batch.records:
             target = self._folder / (AGGREGATED if aggregated else EVENTS) / f"{name}.parquet"
             self._ingest(batch, target, aggregated=aggregated)
-        lost: dict[int, list[dict[str, Any]]] = {}
+        lost: dict[int, list[Lost]] = {}
         for item in batch.lost:
-            lost.setdefault(item["file"], []).append(item)
+            lost.setdefault(item.file, []).append(item)
         for row in batch.files:
-            late = sum(item["late"] for item in lost.get(row["file"], ()))
+            late = sum(item.late for item in lost.get(row["file"], ()))
             row["records"] -= late
             row["refused"] += late
-            row["lost"] = [item["reason"] for item in lost.get(row["file"], ())][:UNREADABLE_NAMED]
-            row["unreadable"] = sum(not item["repaired"] for item in lost.get(row["file"], ()))
+            row["lost"] = [item.words() for item in lost.get(row["file"], ())][:UNREADABLE_NAMED]
+            row["unreadable"] = sum(not item.repaired for item in lost.get(row["file"], ()))
         partial = self._folder / WORK / f"{name}.files"
         write_lines(partial, batch.files)
         partial.replace(self._folder / FILES / f"{name}.ndjson")
@@ -184,11 +161,12 @@ class StoreWriter:
 
         partial = self._folder / WORK / target.name
         try:
-            rows = self._copy(batch.path, partial, aggregated=aggregated)
+            rows = self._copy(batch, partial, aggregated=aggregated)
         except duckdb.InvalidInputException:
-            batch.lost += _mended(batch.path, self._tag)
-            rows = self._copy(batch.path, partial, aggregated=aggregated)
-        refused = sum(not item["repaired"] and item["position"] >= 0 and item["late"] for item in batch.lost)
+            batch.runs, lost = mended(batch.path, batch.runs)
+            batch.lost += lost
+            rows = self._copy(batch, partial, aggregated=aggregated)
+        refused = sum(item.late for item in batch.lost)
         if rows != batch.records - refused:
             raise IntegrityError(
                 f"{rows} of {batch.records} records of a batch became rows ({target.name})",
@@ -197,20 +175,31 @@ class StoreWriter:
         if rows:
             partial.replace(target)
 
-    def _copy(self, source: Path, target: Path, *, aggregated: bool) -> int:
-        columns = aggregated_columns(self._tag) if aggregated else events_columns(self._tag)
-        select = stored_aggregated(self._tag) if aggregated else stored(self._tag)
-        answer = self._connection().execute(
-            f"COPY (SELECT {select} FROM read_ndjson({quoted(source)}, columns={columns},"
-            f" maximum_object_size={RECORD_LIMIT + 1024}, compression='uncompressed'))"
-            f" TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+    def _copy(self, batch: _Batch, target: Path, *, aggregated: bool) -> int:
+        """Write lines as rows. Both sides of the join stay in their order, because one thread reads them."""
+        database = self._connection()
+        database.execute(
+            "CREATE OR REPLACE TEMP TABLE runs AS SELECT unnest($files)::INTEGER AS file,"
+            " unnest($firsts)::INTEGER AS first, unnest($counts)::INTEGER AS count",
+            {
+                "files": [run.file for run in batch.runs],
+                "firsts": [run.first for run in batch.runs],
+                "counts": [run.count for run in batch.runs],
+            },
+        )
+        columns, select = (aggregated_columns(), stored_aggregated()) if aggregated else (events_columns(), stored())
+        answer = database.execute(
+            f"COPY (SELECT {select} FROM (SELECT true AS line, * FROM read_ndjson({quoted(batch.path)},"
+            f" columns={columns}, maximum_object_size={RECORD_LIMIT + 1024}, compression='uncompressed'))"
+            f" POSITIONAL JOIN ({_PLACES})) TO {quoted(target)}"
+            f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP})"
         )
         row = answer.fetchone()
         return int(row[0]) if row else 0
 
     def _connection(self) -> "duckdb.DuckDBPyConnection":
         if self._database is None:
-            self._database = connect(self._folder / WORK)
+            self._database = connect(self._folder / WORK, threads=1)
         return self._database
 
     def flush(self) -> None:
@@ -231,13 +220,13 @@ class StoreWriter:
         shutil.rmtree(self._folder / WORK, ignore_errors=True)
 
 
-def connect(work: Path | None = None, *, memory: str = "512MB") -> "duckdb.DuckDBPyConnection":
+def connect(work: Path | None = None, *, memory: str = "512MB", threads: int = 2) -> "duckdb.DuckDBPyConnection":
     """Open DuckDB with the settings that keep it small, in UTC, and without a network."""
     import duckdb
 
     database = duckdb.connect(":memory:")
     database.execute(
-        f"SET threads=2; SET memory_limit='{memory}'; SET preserve_insertion_order=false; SET TimeZone='UTC';"
+        f"SET threads={threads}; SET memory_limit='{memory}'; SET preserve_insertion_order=false; SET TimeZone='UTC';"
         "SET autoinstall_known_extensions=false; SET autoload_known_extensions=false;"
     )
     if work is not None:
@@ -261,120 +250,3 @@ def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write objects, one a line."""
     with path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=True, separators=(",", ":")) + "\n" for row in rows)
-
-
-# --------------------------------------------------------------------------------------------------- one log file
-
-
-def _lines(log: LogBytes, number: int, tag: str) -> tuple[bytes, dict[str, Any], list[dict[str, Any]]]:
-    """Return the lines of one log file, its row in the list of files, and the records that are none."""
-    match = _PLACE.search(log.key)
-    account, kind, region = match.groups() if match else ("unknown", "CloudTrail", "")
-    row: dict[str, Any] = {
-        "file": number,
-        "bucket": log.bucket,
-        "key": log.key,
-        "account": account,
-        "kind": kind,
-        "region": region,
-        "sha256": log.sha256,
-        "state": log.state,
-        "problem": log.problem,
-        "records": 0,
-        "refused": 0,
-        "reason": "",
-    }
-    if log.data is None:
-        row["reason"] = log.problem or "it could not be read"
-        return b"", row, []
-    try:
-        parts = split(log.data)
-    except Unsplittable as problem:
-        row["reason"] = str(problem)
-        return b"", row, []
-    lost: list[dict[str, Any]] = []
-    if parts.checked:
-        lines, count = _quick(parts.records, number, tag, lost, several=b"\n" in log.data.strip())
-    else:
-        lines, count = _slow(parts.records, number, tag, lost)
-    row["records"] = count
-    row["refused"] = len(parts.records) - count
-    return lines, row, lost
-
-
-def _quick(
-    records: Sequence[memoryview], number: int, tag: str, lost: list[dict[str, Any]], *, several: bool
-) -> tuple[bytes, int]:
-    """Put the place in front of each record's closing brace. ``several``: the file has more than one line."""
-    middle = b',"%s":"%d:%%d"}\n' % (tag.encode(), number)
-    parts: list[bytes | memoryview] = []
-    for position, record in enumerate(records):
-        if len(record) < _SHORT or len(record) > RECORD_LIMIT or record[0] != _OPEN:
-            line = _special(record, number, position, tag, lost)
-            if line:
-                parts += (line, b"")
-            continue
-        body = bytes(record[:-1]).replace(b"\n", b" ") if several else record[:-1]
-        parts += (body, middle % position)
-    return b"".join(parts), len(parts) // 2
-
-
-def _special(record: memoryview, number: int, position: int, tag: str, lost: list[dict[str, Any]]) -> bytes:
-    """Return the line of a record that is very short, very long or no object; empty where it can be none."""
-    try:
-        line, _ = repaired(bytes(record))
-    except Unreadable as problem:
-        lost.append(_lost(number, position, str(problem)))
-        return b""
-    return _placed(line, number, position, tag)
-
-
-def _placed(line: bytes, number: int, position: int, tag: str) -> bytes:
-    comma = b"" if line == b"{}" else b","
-    return b'%s%s"%s":"%d:%d"}\n' % (line[:-1], comma, tag.encode(), number, position)
-
-
-def _slow(records: Sequence[memoryview], number: int, tag: str, lost: list[dict[str, Any]]) -> tuple[bytes, int]:
-    """Look at each record alone, because the file as a whole was refused."""
-    lines: list[bytes] = []
-    for position, record in enumerate(records):
-        try:
-            line, note = repaired(bytes(record))
-        except Unreadable as problem:
-            lost.append(_lost(number, position, str(problem)))
-            continue
-        if note:
-            lost.append(_lost(number, position, note, repaired_=True))
-        lines.append(_placed(line, number, position, tag))
-    return b"".join(lines), len(lines)
-
-
-def _lost(number: int, position: int, reason: str, *, repaired_: bool = False, late: bool = False) -> dict[str, Any]:
-    return {
-        "file": number,
-        "position": position,
-        "reason": f"record {position}: {reason}",
-        "repaired": repaired_,
-        "late": late,
-    }
-
-
-def _mended(path: Path, tag: str) -> list[dict[str, Any]]:
-    """Rewrite a batch that was refused as a whole, record by record; return what was changed or left out."""
-    lost: list[dict[str, Any]] = []
-    mark = b'"%s":"' % tag.encode()
-    partial = path.with_suffix(".mended")
-    with path.open("rb") as source, partial.open("wb") as target:
-        for line in source:
-            body, _, place = line.rstrip(b"\n").rpartition(mark)
-            number, _, position = place.rstrip(b'"}').partition(b":")
-            try:
-                clean, note = repaired(body.rstrip(b",") + b"}")
-            except Unreadable as problem:
-                lost.append(_lost(int(number), int(position), str(problem), late=True))
-                continue
-            if note:
-                lost.append(_lost(int(number), int(position), note, repaired_=True))
-            target.write(_placed(clean, int(number), int(position), tag))
-    partial.replace(path)
-    return lost

@@ -15,10 +15,11 @@ from typing import Any, Final
 from auditor import __version__
 from auditor.base.errors import UsageError
 from auditor.base.period import Period, rfc3339
+from auditor.events.lines import LogBytes
 from auditor.events.lookup import CANNOT_SEE, LookUp, look_up
 from auditor.events.lookup import source as history_source
 from auditor.events.opened import EventStore, card_of, finish
-from auditor.events.store import LogBytes, StoreWriter
+from auditor.events.store import StoreWriter
 from auditor.evidence.store import Evidence
 from auditor.pack.layout import EVIDENCE
 from auditor.run.gather import EVENTS as NOTABLE

@@ -11,9 +11,10 @@ from auditor.base.period import Period
 from auditor.events.answer import Answer
 from auditor.events.asking import Asked, ask
 from auditor.events.filters import Filters
+from auditor.events.lines import LogBytes
 from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
-from auditor.events.store import LogBytes, StoreWriter
+from auditor.events.store import StoreWriter
 
 ACCOUNT = "111122223333"
 REGION = "eu-central-1"

@@ -12,9 +12,10 @@ import pytest
 
 from auditor.events.answer import Answer
 from auditor.events.asking import Asked, ask
+from auditor.events.lines import LogBytes
 from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
-from auditor.events.store import LogBytes, StoreWriter
+from auditor.events.store import StoreWriter
 from auditor.events.table import ROW
 
 from .month import EXPECTED, MANAGEMENT, NOVEMBER, PROD, logs, records

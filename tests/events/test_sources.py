@@ -7,8 +7,8 @@ import boto3
 import pytest
 
 from auditor.base.period import Period
+from auditor.events.lines import LogBytes
 from auditor.events.lookup import LookUp
-from auditor.events.store import LogBytes
 from auditor.run.asking import open_history
 from auditor.simulator import Simulator
 from auditor.simulator.worlds.archive import trail_records

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from auditor.events import split as splitting
 from auditor.events.repair import Unreadable, repaired
-from auditor.events.split import Unsplittable, split
+from auditor.events.split import Unsplittable, plain_lines, split
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["Records", '"', "}", "\\", "]"]),
@@ -25,6 +25,31 @@ def test_both_ways_find_the_same_records(records: list[Any], indent: int | None)
     careful = [json.loads(part) for part in splitting._cut(data)]
     assert careful == records
     assert [json.loads(bytes(part)) for part in split(data).records] == records
+
+
+@given(documents, st.sampled_from([(), (" ",), ("\n",)]))
+def test_the_quickest_way_finds_the_same_records_or_none(records: list[Any], space: tuple[str]) -> None:
+    data = json.dumps({"Records": records}, separators=(",", ":")).encode() + "".join(space).encode()
+    found = plain_lines(data)
+    plain = bool(records) and all(isinstance(record, dict) for record in records) and space != (" ",)
+    assert (found is not None) == plain
+    if found is not None:
+        lines, count = found
+        assert [json.loads(line) for line in lines.splitlines()] == records
+        assert count == len(records)
+
+
+@given(documents, st.dictionaries(st.text(max_size=3), values, min_size=1, max_size=2), st.booleans())
+def test_the_quickest_way_leaves_files_that_hold_more_to_the_others(
+    records: list[Any], more: dict[str, Any], first: bool
+) -> None:
+    both = {**more, "Records": records} if first else {"Records": records, **more}
+    assert plain_lines(json.dumps(both, separators=(",", ":")).encode()) is None
+
+
+def test_a_record_over_two_lines_is_left_to_the_others() -> None:
+    assert plain_lines(b'{"Records":[{"a":\n1}]}') is None
+    assert plain_lines(b'{"Records":[{"a":1},\n{"a":2}]}') is None
 
 
 @pytest.mark.parametrize(
@@ -52,6 +77,8 @@ def test_an_odd_record_does_not_hide_its_neighbours(odd: bytes) -> None:
         b'{"Records":[]} x',
         b'{"Records":[]}{"Records":[{}]}',
         b'{"Records":[],"Records":[{"eventID":"hidden"}]}',
+        b'{"Records":[{"eventID":"hidden"}],"\\u0052ecords":[]}',
+        b'{"R\\u0065cord\\u0073":[{"eventID":"hidden"}],"Records":[]}',
         b'{"Records":[{"eventID":"1"}',
         b'\xef\xbb\xbf{"Records":[]}',
         b'{"a":{"Records":[]}}',

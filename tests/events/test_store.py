@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.base.errors import IntegrityError, UsageError
+from auditor.events.lines import LogBytes
 from auditor.events.opened import EventStore
-from auditor.events.store import LogBytes, StoreWriter
+from auditor.events.store import StoreWriter
 
 from .kit import key, log, records_log, rows, store_of
 
@@ -94,6 +95,29 @@ def test_rows_and_named_losses_add_up_to_the_records(tmp_path_factory: Any, file
     expected = sum(HOSTILE[case][1] for cases in files for case in cases)
     assert len(rows(store)) + store.contents().duplicates == expected == store.contents().records
     assert store.contents().unreadable_records == sum(HOSTILE[case][2] for cases in files for case in cases)
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_batch_of_more_or_fewer_lines_than_records_stops_the_run(tmp_path: Path, more: int) -> None:
+    writer = StoreWriter(tmp_path / "store")
+    writer.take(records_log([event(1), event(2)]))
+    [lines] = (tmp_path / "store" / "work").glob("*.ndjson")
+    text = lines.read_bytes()
+    lines.write_bytes(text.split(b"\n")[0] + b"\n" if more < 0 else text * 2)
+    with pytest.raises(IntegrityError, match="a batch"):
+        writer.flush()
+    assert not list((tmp_path / "store" / "events").iterdir())
+
+
+def test_places_are_right_over_files_lost_records_and_a_mended_batch(tmp_path: Path) -> None:
+    odd = [b'{"eventID":"h\\ud83d"}', b"null", b'{"eventID":"t","eventID":"t"}']
+    bodies = [[json.dumps(event(10 * file + n)).encode() for n in range(4)] for file in range(3)]
+    bodies[1][1:1] = odd
+    logs = [log(b'{"Records":[' + b",".join(parts) + b"]}", number) for number, parts in enumerate(bodies, 1)]
+    found = rows(store_of(tmp_path / "store", *logs), "event_id, log_file, position", "ORDER BY log_file, position")
+    first, last = ([(f"e{10 * file + n}", key(file + 1), n) for n in range(4)] for file in (0, 2))
+    places = [("e10", 0), ("h\ufffd", 1), ("e11", 4), ("e12", 5), ("e13", 6)]
+    assert found == [*first, *((name, key(2), position) for name, position in places), *last]
 
 
 # -------------------------------------------------------------------------------------------------- identity
