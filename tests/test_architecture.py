@@ -49,6 +49,7 @@ AWS_BORDER = (
     "auditor.events.athena",
     "auditor.seal.kms",
     "auditor.deliver",
+    "auditor.remedy.closer",
     "auditor.simulator",
 )
 BORDERS = {

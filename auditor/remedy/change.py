@@ -6,6 +6,7 @@ The command line, the template and the Terraform block are written from the same
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from hashlib import sha256
 from typing import Any
 
 
@@ -46,6 +47,17 @@ class Asked:
     """A shell variable: capitals and underscores."""
     words: str
     """What it is, in a few words."""
+    default: str = ""
+    """What it is unless somebody says otherwise; empty means that somebody has to."""
+    allowed: tuple[str, ...] = ()
+    """What it may be; empty means anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Code of Terraform, of our own words alone."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,49 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Resource:
+    """One thing to be made, in both languages.
+
+    Args:
+        stage: when it is due.
+        region: where.
+        identity: what tells it from others.
+        template_type: of CloudFormation; empty where AWS has none.
+        template: its properties.
+        block_type: of Terraform.
+        block: its arguments; lists of mappings are blocks.
+        words: one line: what it is for.
+        kept: whether it outlives its stack.
+        data: a source of data in Terraform, which makes nothing.
+    """
+
+    stage: Stage
+    region: str
+    identity: str
+    template_type: str
+    template: Mapping[str, Any]
+    block_type: str
+    block: Mapping[str, Any]
+    words: str = ""
+    kept: bool = True
+    data: bool = False
+
+    @property
+    def logical_id(self) -> str:
+        """Its name in a template: letters and digits."""
+        return f"{self.block_type.removeprefix('aws_').title().replace('_', '')}{self._mark}"
+
+    @property
+    def label(self) -> str:
+        """Its name in Terraform."""
+        return f"r_{self._mark}"
+
+    @property
+    def _mark(self) -> str:
+        return sha256(f"{self.block_type}|{self.region}|{self.identity}".encode()).hexdigest()[:10]
+
+
+@dataclass(frozen=True, slots=True)
 class Remedy:
     """The smallest change that closes one finding.
 
@@ -147,6 +202,7 @@ class Remedy:
         cost: a month, at list price, in words.
         person: what only a person can do afterwards; empty when nothing is left.
         alternatives: other ways, in words.
+        declares: what is made beside the calls and has no line of its own; such a remedy is a template or a module.
     """
 
     finding: Finding
@@ -158,6 +214,7 @@ class Remedy:
     undo_words: str = ""
     person: str = ""
     alternatives: str = ""
+    declares: tuple[Resource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,50 +7,11 @@ fail, or take it over. Any other call keeps its whole remedy as lines for the co
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from auditor.remedy.change import Remedy, Stage, Step, in_order
+from auditor.remedy.change import Remedy, Resource, Step, in_order
 
 Properties = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One thing to be made, in both languages.
-
-    Args:
-        stage: when it is due.
-        region: where.
-        identity: what tells it from others.
-        template_type: of CloudFormation; empty where AWS has none.
-        template: its properties.
-        block_type: of Terraform.
-        block: its arguments; lists of mappings are blocks.
-    """
-
-    stage: Stage
-    region: str
-    identity: str
-    template_type: str
-    template: Mapping[str, Any]
-    block_type: str
-    block: Mapping[str, Any]
-
-    @property
-    def logical_id(self) -> str:
-        """Its name in a template: letters and digits."""
-        return f"{self.block_type.removeprefix('aws_').title().replace('_', '')}{self._mark}"
-
-    @property
-    def label(self) -> str:
-        """Its name in Terraform."""
-        return f"r_{self._mark}"
-
-    @property
-    def _mark(self) -> str:
-        return sha256(f"{self.block_type}|{self.region}|{self.identity}".encode()).hexdigest()[:10]
 
 
 class Undeclared(Exception):  # noqa: N818 - a reason for another form, not an error of ours
@@ -137,11 +98,18 @@ def _enabled(_given: Mapping[str, Any]) -> tuple[Properties, Properties]:
     return {}, {"enabled": True}
 
 
+def _alarm(given: Mapping[str, Any]) -> tuple[Properties, Properties]:
+    block = _all(given)
+    if "Dimensions" in given:
+        block["dimensions"] = {item["Name"]: item["Value"] for item in given["Dimensions"]}
+    return dict(given), block
+
+
 _Translate = Callable[[Mapping[str, Any]], tuple[Properties, Properties]]
 _RESOURCES: Mapping[tuple[str, str], tuple[str, str, _Translate]] = {
     ("logs", "PutMetricFilter"): ("AWS::Logs::MetricFilter", "aws_cloudwatch_log_metric_filter", _filter),
     ("logs", "PutRetentionPolicy"): ("AWS::Logs::LogGroup", "aws_cloudwatch_log_group", _group),
-    ("cloudwatch", "PutMetricAlarm"): ("AWS::CloudWatch::Alarm", "aws_cloudwatch_metric_alarm", _same),
+    ("cloudwatch", "PutMetricAlarm"): ("AWS::CloudWatch::Alarm", "aws_cloudwatch_metric_alarm", _alarm),
     ("sns", "CreateTopic"): ("AWS::SNS::Topic", "aws_sns_topic", _topic),
     ("sns", "Subscribe"): ("AWS::SNS::Subscription", "aws_sns_topic_subscription", _same),
     ("iam", "CreateRole"): ("AWS::IAM::Role", "aws_iam_role", _role),
@@ -168,9 +136,10 @@ GLOBAL_BLOCKS = frozenset(
         "aws_iam_account_password_policy",
         "aws_s3_account_public_access_block",
         "aws_account_alternate_contact",
+        "archive_file",
     }
 )
-"""Terraform resources that take no Region."""
+"""What takes no Region in Terraform."""
 
 
 def declared(remedy: Remedy, *, template: bool) -> tuple[Resource, ...]:
@@ -198,8 +167,10 @@ def declared(remedy: Remedy, *, template: bool) -> tuple[Resource, ...]:
         if "LogGroupName" in properties and block_type == "aws_flow_log":
             block["log_destination"] = _arn_of_group(step)
         identity = json.dumps(block, default=repr, sort_keys=True)
-        found.append(Resource(step.stage, step.region, identity, template_type, properties, block_type, block))
-    return tuple(found)
+        found.append(
+            Resource(step.stage, step.region, identity, template_type, properties, block_type, block, step.words)
+        )
+    return (*found, *(item for item in remedy.declares if item.template_type or not template))
 
 
 def _arn_of_group(step: Step) -> str:

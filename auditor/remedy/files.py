@@ -6,8 +6,9 @@ from dataclasses import replace
 from enum import StrEnum
 
 from auditor.remedy import guide, languages, shell
-from auditor.remedy.change import Remedy
-from auditor.remedy.declared import Resource, Undeclared, declared
+from auditor.remedy.change import Remedy, Resource
+from auditor.remedy.declared import Undeclared, declared
+from auditor.remedy.plans.closing import code
 from auditor.remedy.proposal import Proposal
 
 
@@ -24,11 +25,14 @@ def files(proposal: Proposal, form: Form) -> Mapping[str, str]:
     whole: dict[int, tuple[Resource, ...]] = {}
     notes: list[str] = []
     for number, remedy in enumerate(proposal.remedies):
-        if form is not Form.CLI:
-            try:
-                whole[number] = declared(remedy, template=form is Form.CLOUDFORMATION)
-            except Undeclared as why:
-                notes.append(f"- As lines for the command line, `{remedy.finding.control}`: {guide.plain(str(why))}.")
+        if form is Form.CLI and not remedy.declares:
+            continue
+        try:
+            whole[number] = declared(remedy, template=form is not Form.TERRAFORM)
+        except Undeclared as why:
+            notes.append(f"- As lines for the command line, `{remedy.finding.control}`: {guide.plain(str(why))}.")
+        else:
+            notes += [f"- As a template, `{remedy.finding.control}`: {_DEPLOYED}"] if form is Form.CLI else []
     lines = replace(proposal, remedies=tuple(it for no, it in enumerate(proposal.remedies) if no not in whole))
     found, where = _lines(lines)
     for account in dict.fromkeys(proposal.remedies[number].finding.account for number in whole):
@@ -37,19 +41,26 @@ def files(proposal: Proposal, form: Form) -> Mapping[str, str]:
         made, place = _declared(account, resources, form)
         found |= made
         where |= {f"{account}/{proposal.remedies[no].finding.control}": place for no in mine}
-    if form is Form.CLOUDFORMATION and whole:
+    if form is not Form.TERRAFORM and whole:
         notes.append("- Roles stand in the template of the home Region of global services: create that stack first.")
     found["README.md"] = guide.page(proposal, where, tuple(dict.fromkeys(notes)))
     found["remedies.json"] = json.dumps(guide.document(proposal), indent=2, ensure_ascii=True) + "\n"
     return found
 
 
+_DEPLOYED = (
+    "a function has no line of its own. `aws cloudformation deploy --template-file FILE --region REGION --stack-name "
+    "auditor-remedies --capabilities CAPABILITY_NAMED_IAM --parameter-overrides AlarmEmail=ADDRESS` makes a stack."
+)
+
+
 def _declared(account: str, resources: tuple[Resource, ...], form: Form) -> tuple[dict[str, str], str]:
     """Return the files that declare resources of an account, and where they are."""
     if form is Form.TERRAFORM:
-        return {f"{account}/terraform/{name}": text for name, text in languages.module(resources).items()}, (
-            f"{account}/terraform/main.tf"
-        )
+        module = dict(languages.module(resources))
+        if any(item.block_type == "archive_file" for item in resources):
+            module["index.py"] = code()
+        return {f"{account}/terraform/{name}": text for name, text in module.items()}, f"{account}/terraform/main.tf"
     made = {}
     for region in dict.fromkeys(item.region for item in resources):
         mine = [item for item in resources if item.region == region]

@@ -41,7 +41,7 @@ def page(proposal: Proposal, files: dict[str, str], notes: tuple[str, ...] = ())
 
 def _entry(number: int, remedy: Remedy, file: str) -> Iterator[str]:
     found = remedy.finding
-    asked = asked_of(remedy.steps)
+    asked = _asked(remedy)
     yield f"## {number}. {plain(found.title)}"
     yield ""
     place = f"{plain(found.resource)} in {found.region} of {found.account}"
@@ -51,6 +51,9 @@ def _entry(number: int, remedy: Remedy, file: str) -> Iterator[str]:
     yield "- Change, in this order:"
     for step in in_order(remedy.steps):
         yield f"  1. `{step.service}:{step.operation}` in {step.region}: {plain(step.words)}"
+    for item in remedy.declares:
+        if item.template_type:
+            yield f"  1. `{item.template_type}` in {item.region}: {plain(item.words)}"
     if asked:
         yield f"- Values that you give: {'; '.join(f'`{name}`, {words}' for name, words in asked.items())}"
     yield f"- Side effects: {plain(remedy.effects)}"
@@ -63,6 +66,19 @@ def _entry(number: int, remedy: Remedy, file: str) -> Iterator[str]:
     if file:
         yield f"- File: `{file}`"
     yield ""
+
+
+def _asked(remedy: Remedy) -> dict[str, str]:
+    """Return the values that a person gives, with what they are, and what they are otherwise."""
+    found = asked_of(remedy.steps)
+    waiting: list[object] = [item.template for item in remedy.declares]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Asked):
+            found[value.name] = f"{value.words} (otherwise {value.default})" if value.default else value.words
+        elif isinstance(value, dict):
+            waiting += value.values()
+    return found
 
 
 def _undo(remedy: Remedy) -> str:
@@ -117,6 +133,16 @@ def _remedy(item: Remedy) -> dict[str, object]:
             }
             for step in in_order(item.steps)
         ],
+        "declares": [
+            {
+                "type": made.template_type,
+                "region": made.region,
+                "words": made.words,
+                "properties": _jsonable(dict(made.template)),
+            }
+            for made in item.declares
+            if made.template_type
+        ],
         "undo": [
             {
                 "service": step.service,
@@ -130,7 +156,7 @@ def _remedy(item: Remedy) -> dict[str, object]:
         "side_effects": item.effects,
         "cost_month": item.cost,
         "waits_for_a_person": item.person,
-        "values_to_give": asked_of(item.steps),
+        "values_to_give": _asked(item),
     }
 
 

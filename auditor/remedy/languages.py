@@ -4,18 +4,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from auditor.remedy.change import Asked
-from auditor.remedy.declared import GLOBAL_BLOCKS, Resource
+from auditor.remedy.change import Asked, Expression, Resource
+from auditor.remedy.declared import GLOBAL_BLOCKS
 
 
 def template(resources: Sequence[Resource], words: str) -> str:
     """Return a template for one Region of one account."""
-    asked: dict[str, str] = {}
+    asked: dict[str, Asked] = {}
     body: dict[str, Any] = {}
     for item in resources:
-        before = [other.logical_id for other in resources if other.stage < item.stage and _leans(item, other)]
+        before = [other.logical_id for other in resources if _leans(item, other)]
         entry: dict[str, Any] = {"Type": item.template_type}
-        entry |= dict.fromkeys(("DeletionPolicy", "UpdateReplacePolicy"), "Retain")
+        entry |= dict.fromkeys(("DeletionPolicy", "UpdateReplacePolicy"), "Retain" if item.kept else "Delete")
         if before:
             entry["DependsOn"] = sorted(set(before))
         if item.template:
@@ -24,15 +24,18 @@ def template(resources: Sequence[Resource], words: str) -> str:
     document: dict[str, Any] = {"AWSTemplateFormatVersion": "2010-09-09", "Description": words[:1000]}
     if asked:
         document["Parameters"] = {
-            name: {"Type": "String", "MinLength": 1, "Description": text} for name, text in asked.items()
+            name: {"Type": "String", "MinLength": 1, "Description": item.words}
+            | ({"Default": item.default} if item.default else {})
+            | ({"AllowedValues": list(item.allowed)} if item.allowed else {})
+            for name, item in asked.items()
         }
     return json.dumps({**document, "Resources": body}, indent=2, ensure_ascii=True) + "\n"
 
 
-def _filled(value: Any, asked: dict[str, str]) -> Any:
+def _filled(value: Any, asked: dict[str, Asked]) -> Any:
     if isinstance(value, Asked):
         name = value.name.title().replace("_", "")
-        asked[name] = value.words
+        asked[name] = value
         return {"Ref": name}
     if isinstance(value, Mapping):
         return {key: _filled(item, asked) for key, item in value.items()}
@@ -51,43 +54,58 @@ def _leans(item: Resource, other: Resource) -> bool:
         "aws_sns_topic_subscription": {"aws_sns_topic"},
         "aws_flow_log": {"aws_iam_role", "aws_iam_role_policy", "aws_cloudwatch_log_group"},
         "aws_iam_role_policy": {"aws_iam_role"},
+        "aws_sqs_queue_policy": {"aws_sqs_queue"},
+        "aws_lambda_function": {"aws_iam_role", "aws_iam_role_policy", "aws_cloudwatch_log_group", "aws_sqs_queue"},
+        "aws_lambda_permission": {"aws_lambda_function"},
+        "aws_cloudwatch_event_rule": {"aws_lambda_permission", "aws_sqs_queue_policy"},
+        "aws_cloudwatch_event_target": {"aws_cloudwatch_event_rule"},
     }
     return other.block_type in waits.get(item.block_type, ())
 
 
-VERSIONS = """terraform {
+VERSIONS = """terraform {{
   required_version = ">= 1.6"
 
-  required_providers {
-    aws = {
+  required_providers {{
+    aws = {{
       source  = "hashicorp/aws"
       version = ">= 6.0"
-    }
-  }
-}
+    }}{more}
+  }}
+}}
 """
+_ARCHIVE = """
+    archive = {
+      source  = "hashicorp/archive"
+      version = ">= 2.4"
+    }"""
 
 
 def module(resources: Sequence[Resource]) -> Mapping[str, str]:
     """Return the files of a module for one account: name -> text. The provider is the caller's."""
-    asked: dict[str, str] = {}
+    asked: dict[str, Asked] = {}
     blocks = []
     for item in resources:
         body = dict(item.block)
         if item.block_type not in GLOBAL_BLOCKS:
             body["region"] = item.region
         before = [f"{it.block_type}.{it.label}" for it in resources if _leans(item, it) and _near(item, it)]
-        lines = [f'resource "{item.block_type}" "{item.label}" {{', *_body(body, asked, "  ")]
+        kind = "data" if item.data else "resource"
+        lines = [f'{kind} "{item.block_type}" "{item.label}" {{', *_body(body, asked, "  ")]
         if before:
             lines.append(f"  depends_on = [{', '.join(sorted(set(before)))}]")
         blocks.append("\n".join([*lines, "}"]))
-    found = {"main.tf": "\n\n".join(blocks) + "\n", "versions.tf": VERSIONS}
+    archived = any(item.block_type == "archive_file" for item in resources)
+    found = {
+        "main.tf": "\n\n".join(blocks) + "\n",
+        "versions.tf": VERSIONS.format(more=_ARCHIVE if archived else ""),
+    }
     if asked:
-        found["variables.tf"] = "\n\n".join(_variable(name, words) for name, words in asked.items()) + "\n"
+        found["variables.tf"] = "\n\n".join(_variable(name, item) for name, item in asked.items()) + "\n"
     return found
 
 
-def _body(body: Mapping[str, Any], asked: dict[str, str], indent: str) -> Iterator[str]:
+def _body(body: Mapping[str, Any], asked: dict[str, Asked], indent: str) -> Iterator[str]:
     width = max(len(name) for name in body)
     for name, value in body.items():
         if isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
@@ -99,10 +117,14 @@ def _body(body: Mapping[str, Any], asked: dict[str, str], indent: str) -> Iterat
             yield f"{indent}{name:<{width}} = {_value(value, asked)}"
 
 
-def _value(value: Any, asked: dict[str, str]) -> str:
+def _value(value: Any, asked: dict[str, Asked]) -> str:
     if isinstance(value, Asked):
-        asked[value.name.lower()] = value.words
+        asked[value.name.lower()] = value
         return f"var.{value.name.lower()}"
+    if isinstance(value, Expression):
+        return value.text
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{text(name)} = {_value(item, asked)}' for name, item in value.items())} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_value(item, asked) for item in value)}]"
     if isinstance(value, bool | int | float):
@@ -115,5 +137,13 @@ def text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
 
 
-def _variable(name: str, words: str) -> str:
-    return f'variable "{name}" {{\n  type        = string\n  description = {text(words)}\n}}'
+def _variable(name: str, asked: Asked) -> str:
+    lines = [f'variable "{name}" {{', "  type        = string", f"  description = {text(asked.words)}"]
+    if asked.default:
+        lines.append(f"  default     = {text(asked.default)}")
+    if asked.allowed:
+        values = ", ".join(map(text, asked.allowed))
+        words = text(f"One of {', '.join(asked.allowed)}.")
+        lines += ["", "  validation {", f"    condition     = contains([{values}], var.{name})"]
+        lines += [f"    error_message = {words}", "  }"]
+    return "\n".join([*lines, "}"])

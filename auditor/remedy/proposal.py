@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.evidence.store import Evidence
-from auditor.remedy.change import Finding, Left, Remedy, Step
+from auditor.remedy.change import Finding, Left, Remedy
 from auditor.remedy.known import Known, Unknown
 from auditor.remedy.plans import PLANS
 
@@ -130,13 +130,14 @@ def _one(finding: Finding, known: Known) -> Remedy | Left:
         return Left(finding, str(missing))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return Left(finding, f"the evidence has not the form that AWS documents ({type(error).__name__}: {error})")
-    if any(_REDACTED.search(text) for step in (*remedy.steps, *remedy.undo) for text in _texts(step)):
+    if any(_REDACTED.search(text) for text in _texts(remedy)):
         return Left(finding, "the setting holds a value that was redacted from the evidence, so it cannot be merged")
     return remedy
 
 
-def _texts(step: Step) -> Iterator[str]:
-    waiting: list[Any] = [step.parameters]
+def _texts(remedy: Remedy) -> Iterator[str]:
+    waiting: list[Any] = [step.parameters for step in (*remedy.steps, *remedy.undo)]
+    waiting += [item.template for item in remedy.declares]
     while waiting:
         value = waiting.pop()
         if isinstance(value, str):

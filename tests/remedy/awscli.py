@@ -73,7 +73,7 @@ class CommandLine:
         chosen = dict(options)
         region = chosen.pop("region", [""])[0] or "us-east-1"
         query, _ = chosen.pop("query", [""])[0:1] or [""], chosen.pop("output", None)
-        client = self._client(service, region)
+        client = self.client(service, region)
         operation = next(api for method, api in client.meta.method_to_api_mapping.items() if _kebab(method) == command)
         model = client.meta.service_model.operation_model(operation)
         parameters = self._parameters(service, command, model.input_shape, chosen)
@@ -110,7 +110,7 @@ class CommandLine:
                     (found[name],) = values
         return found
 
-    def _client(self, service: str, region: str) -> Any:
+    def client(self, service: str, region: str) -> Any:
         if (service, region) not in self._clients:
             self._clients[service, region] = boto3.client(
                 service,

@@ -12,6 +12,7 @@ from auditor.config import Config
 from auditor.evaluate.engine import evaluate
 from auditor.evidence.store import Evidence
 from auditor.model import Results, State
+from auditor.remedy.change import Remedy
 from auditor.remedy.plans import PLANS
 from auditor.remedy.proposal import Proposal, findings, propose
 from auditor.run import open_catalog
@@ -19,6 +20,7 @@ from auditor.run.gather import collect_evidence
 from auditor.run.request import Request
 from auditor.simulator import Simulator
 
+GOOD = frozenset({State.PASS, State.NOT_APPLICABLE})
 REGIONS = ("eu-central-1", "us-east-1")
 
 
@@ -61,3 +63,25 @@ def states(results: Results) -> dict[str, State]:
 def content(evidence: Evidence) -> dict[str, str]:
     """Return the hash of every answer, by its file."""
     return {record.path: record.sha256 for record in evidence.records}
+
+
+def failures(results: Results) -> set[tuple[str, str, str]]:
+    """Return control, Region and resource of each failed result."""
+    return {
+        (item.control.id, result.region, result.resource)
+        for item in results.controls
+        for result in item.results
+        if result.state is State.FAIL
+    }
+
+
+def subjects(remedies: tuple[Remedy, ...]) -> set[tuple[str, str, str]]:
+    """Return what remedies are to close, in the same form."""
+    return {(item.finding.control, item.finding.region, item.finding.resource) for item in remedies}
+
+
+def worse(before: Results, after: Results) -> set[object]:
+    """Return new failures, and controls that were good and are so no more."""
+    was = states(before)
+    lost = {name for name, state in states(after).items() if was[name] in GOOD and state not in GOOD}
+    return {*(failures(after) - failures(before)), *lost}

@@ -56,7 +56,7 @@ def monitor(finding: Finding, known: Known) -> Remedy:
     trail = trail_of(known)
     group, before = group_of(known, trail)
     name = f"auditor-{finding.control.removeprefix('monitor-')}"
-    topic, heard = _topic(known, trail.home)
+    topic, heard = topic_of(known, trail.home)
     wanted = patterns(finding.control, finding.parameters)
     filters = [
         Step(
@@ -132,8 +132,12 @@ def _noise(control: str) -> str:
     )
 
 
-def _topic(known: Known, region: str) -> tuple[str, list[Step]]:
-    """Return a topic with a confirmed subscriber in a Region: one that alarms use, or a new one with what makes it."""
+def topic_of(known: Known, region: str, name: str = TOPIC) -> tuple[str, list[Step]]:
+    """Return a topic with a confirmed subscriber in a Region: one that alarms use, or a new one with what makes it.
+
+    Raises:
+        Unknown: the evidence does not tell which alarms there are.
+    """
     used = {
         str(action)
         for page in known.pages(_ALARMS, region)
@@ -144,9 +148,14 @@ def _topic(known: Known, region: str) -> tuple[str, list[Step]]:
     heard = sorted(arn for arn in used if f":sns:{region}:{known.account}:" in arn and _has_audience(known, arn))
     if heard:
         return heard[0], []
-    arn = known.arn("sns", region, TOPIC)
+    return new_topic(known, region, name)
+
+
+def new_topic(known: Known, region: str, name: str) -> tuple[str, list[Step]]:
+    """Return a topic and what makes it, with somebody who hears of it."""
+    arn = known.arn("sns", region, name)
     return arn, [
-        Step(Stage.TOPIC, f"the topic {TOPIC}", "sns", "CreateTopic", region, {"Name": TOPIC}),
+        Step(Stage.TOPIC, f"the topic {name}", "sns", "CreateTopic", region, {"Name": name}),
         _subscribe(arn, region),
     ]
 
@@ -192,7 +201,7 @@ def composite(finding: Finding, known: Known) -> Remedy:
     """Give a composite alarm an action that somebody hears; everything else of it stays."""
     item = _composite(finding, known)
     before = {name: item[name] for name in _COMPOSITE_FIELDS if item.get(name) not in (None, "", [])}
-    topic, heard = _topic(known, finding.region)
+    topic, heard = topic_of(known, finding.region)
     actions = list(dict.fromkeys([*(item.get("AlarmActions") or ()), topic]))
     step = Step(
         Stage.ALARM,

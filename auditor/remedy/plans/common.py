@@ -162,7 +162,7 @@ def policy_has(bucket: str, sid: str) -> Look:
     )
 
 
-def role_steps(known: Known, name: str, service: str, statement: Mapping[str, Any]) -> list[Step]:
+def role_steps(known: Known, name: str, service: str, *statements: Mapping[str, Any]) -> list[Step]:
     """Return what makes a role that a service of AWS takes on for this account, with one policy."""
     trust = {
         "Effect": "Allow",
@@ -186,7 +186,7 @@ def role_steps(known: Known, name: str, service: str, statement: Mapping[str, An
             "iam",
             "PutRolePolicy",
             known.home,
-            {"RoleName": name, "PolicyName": "deliver", "PolicyDocument": document(statement)},
+            {"RoleName": name, "PolicyName": "deliver", "PolicyDocument": document(*statements)},
         ),
     ]
 
