@@ -1,0 +1,58 @@
+"""The SDK's models, read in our own way: what its own loader reads, without what is not permitted."""
+
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import Loader
+
+from auditor.base.locate import controls_folder
+from auditor.collect.guard import is_read
+from auditor.collect.models import Models
+from auditor.evidence.operations import load_operations
+
+KINDS = ("service-2", "paginators-1", "endpoint-rule-set-1")
+SERVICES = sorted(
+    {item.service for item in load_operations(controls_folder() / "operations.yaml").values() if not item.produced}
+)
+
+
+@pytest.fixture(scope="module")
+def sdk() -> Loader:
+    return botocore.session.get_session().get_component("data_loader")
+
+
+def loaded(loader: Loader, service: str, kind: str) -> Any:
+    try:
+        return loader.load_service_model(service, kind)
+    except UnknownServiceError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "sts", "sso-oidc", "no-such-service"])
+def test_what_is_read_is_what_the_sdk_reads(sdk: Loader, service: str) -> None:
+    ours = Models(sdk.search_paths, lambda _operation: True)
+    assert [loaded(ours, service, kind) for kind in KINDS] == [loaded(sdk, service, kind) for kind in KINDS]
+
+
+def test_files_of_no_service_are_read_as_the_sdk_reads_them(sdk: Loader) -> None:
+    ours = Models(sdk.search_paths, is_read)
+    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+        assert ours.load_data(name) == sdk.load_data(name)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_only_what_is_permitted_is_there_whoever_loaded_the_model_before(sdk: Loader, service: str) -> None:
+    everything = Models(sdk.search_paths, lambda _operation: True).load_service_model(service, "service-2")
+    reads = Models(sdk.search_paths, is_read).load_service_model(service, "service-2")
+    assert list(reads["operations"]) == [name for name in everything["operations"] if is_read(f"{service}:{name}")]
+    assert {**reads, "operations": 0} == {**everything, "operations": 0}
+
+
+def test_a_users_own_model_goes_before_the_sdks(sdk: Loader, tmp_path: Any) -> None:
+    own = tmp_path / "sts" / "2099-01-01"
+    own.mkdir(parents=True)
+    (own / "service-2.json").write_text('{"operations": {}, "metadata": {"own": true}}')
+    found = Models([str(tmp_path), *sdk.search_paths], is_read).load_service_model("sts", "service-2")
+    assert found["metadata"] == {"own": True}
