@@ -34,6 +34,7 @@ _COMMANDS = {
     "diff": ("auditor.cli.compare:diff", "Say what changed between two packs."),
     "remediate": ("auditor.cli.remediate:remediate", "Write the changes that close a pack's findings; apply none."),
     "history": ("auditor.cli.history:history", "Show all packs by account and month; say which is missing."),
+    "assemble": ("auditor.cli.assemble:assemble", "Join the packs of twelve months into one for the auditor."),
     "doctor": ("auditor.cli.doctor:doctor", "Look at everything a run needs, before a run."),
     "keygen": ("auditor.cli.seal:keygen", "Make a self-signed signing identity."),
     "trail": ("auditor.cli.trail:command", "Verify CloudTrail digests and log files."),

@@ -90,7 +90,7 @@ def audit_and_tell(
     from auditor.cli.seal import tell_missing_stamp
     from auditor.run import Request, audit
 
-    options: dict[str, Any] = {"sealing": _sealing(config), "tool": tool}
+    options: dict[str, Any] = {"sealing": sealing_in(config), "tool": tool}
     if now is not None:
         options["now"] = now
     if salt is not None:
@@ -221,7 +221,13 @@ def upload(
     return code
 
 
-def _sealing(config: Config) -> "Sealing | None":
+def sealing_in(config: Config) -> "Sealing | None":
+    """Return how the settings want packs to be signed; None for not at all.
+
+    Raises:
+        UsageError: a key or certificate cannot be used.
+        SealError: AWS KMS does not let the key be used.
+    """
     from auditor.cli.seal import sealing_of
 
     signing = config.signing

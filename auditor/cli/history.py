@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -70,30 +70,41 @@ def history(
         )
     missing = _missing(found, month, accounts) if month else ()
     code = 4 if found.broken else 3 if missing else 0
-    if not no_html:
-        (html or Path(folder) / INDEX).write_bytes(index_page(found, now))
+    place = None if no_html else html or Path(folder) / INDEX
+    if place is not None:
+        place.write_bytes(index_page(found, now))
     if as_json:
-        echo_json(
-            {
-                "schema": "auditor.history/1",
-                "exit_code": code,
-                "required": month or None,
-                "missing": list(missing),
-                "broken": list(found.broken),
-                "unreadable": [{"pack": name, "why": why} for name, why in found.unreadable],
-                **found.history.document(),
-            }
-        )
-        return code
+        echo_json(_document(found, code, month, missing))
+    else:
+        _tell_all(found, month, missing, place)
+    return code
+
+
+def _document(found: "Chronicle", code: int, month: str, missing: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "schema": "auditor.history/1",
+        "exit_code": code,
+        "required": month or None,
+        "missing": list(missing),
+        "broken": list(found.broken),
+        "unreadable": [{"pack": name, "why": why} for name, why in found.unreadable],
+        "joined": [item.document() for item in found.joined],
+        **found.history.document(),
+    }
+
+
+def _tell_all(found: "Chronicle", month: str, missing: tuple[str, ...], page: Path | None) -> None:
     for line in found.history.accounts:
         _tell(line)
+    for item in found.joined:
+        holds = "" if item.verified != "fail" else ", does not hold"
+        click.echo(printable(f"assembled of {item.members} packs: {item.label}, pack {item.pack_id}{holds}"))
     for name, why in found.unreadable:
         click.echo(printable(f"cannot be read: {name}: {why}"))
     for account in missing:
         click.echo(printable(f"MISSING: there is no pack of {month} that holds for account {account}"))
-    if not no_html:
-        click.echo(printable(f"page         {html or Path(folder) / INDEX}"))
-    return code
+    if page is not None:
+        click.echo(printable(f"page         {page}"))
 
 
 @contextmanager

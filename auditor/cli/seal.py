@@ -176,6 +176,12 @@ def _print_record(pack: Path, record: Mapping[str, Any]) -> None:
 @click.option("--quick", is_flag=True, help="With --replay: leave out the digests of the trails.")
 @click.option("--check-keys", is_flag=True, help="Ask CloudTrail, from any account, for the keys of the digests.")
 @click.option("--profile", metavar="NAME", help="Profile of the AWS configuration, for --check-keys.")
+@click.option(
+    "--members",
+    type=_PATH,
+    metavar="DIR",
+    help="Of an assembled pack: look below DIR for the packs that it consists of, and check each.",
+)
 @click.option("--digests", is_flag=True, help="Verify the digests again with the keys in the pack, and compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def verify(
@@ -187,6 +193,7 @@ def verify(
     previous: Path | None,
     replay: bool,
     quick: bool,
+    members: Path | None,
     digests: bool,
     check_keys: bool,
     profile: str | None,
@@ -200,13 +207,14 @@ def verify(
 
     demands = Demands(
         at=datetime.now(UTC).replace(microsecond=0),
-        trusted=_certificates(trust),
-        trusted_tsa=_certificates(trust_tsa),
+        trusted=certificates(trust),
+        trusted_tsa=certificates(trust_tsa),
         wanted=_wanted(signer) if signer else None,
         previous=previous,
         recheck_trail=_verify_digests() if digests or (replay and not quick) else None,
         replay=_derive_again() if replay else None,
         check_keys=_ask_for_keys(profile) if check_keys else None,
+        members=_find_members(members, replay=replay) if members else None,
     )
     report = verify_pack(pack, demands)
     if as_json:
@@ -216,7 +224,12 @@ def verify(
     return report.exit_code
 
 
-def _certificates(paths: Sequence[Path]) -> "tuple[Certificate, ...]":
+def certificates(paths: Sequence[Path]) -> "tuple[Certificate, ...]":
+    """Return the certificates of some files.
+
+    Raises:
+        UsageError: one cannot be read.
+    """
     from auditor.seal.signer import load_certificates
 
     try:
@@ -228,13 +241,19 @@ def _certificates(paths: Sequence[Path]) -> "tuple[Certificate, ...]":
 def _wanted(signer: str) -> "Wanted":
     from auditor.seal.wanted import wanted_by, wanted_of
 
-    return wanted_of(*_certificates([Path(signer)])[:1]) if Path(signer).is_file() else wanted_by(signer)
+    return wanted_of(*certificates([Path(signer)])[:1]) if Path(signer).is_file() else wanted_by(signer)
 
 
 def _derive_again() -> "Recheck":
     from auditor.run import replay
 
     return replay
+
+
+def _find_members(folder: Path, *, replay: bool) -> "Recheck":
+    from auditor.run.reassembling import recheck_members
+
+    return recheck_members(folder, _derive_again() if replay else None)
 
 
 def _ask_for_keys(profile: str | None) -> "Recheck":

@@ -13,6 +13,12 @@ _ALWAYS = (
     "manifest.json: which program made the pack (tool), and the packs before it (--previous compares)",
     "trust/seal.json: the service asked for a time stamp and why one is missing; the level of the PDF's signature",
 )
+_JOINED = (
+    "members: that each pack holds as a whole was checked when they were assembled; `--members` checks it again",
+    "rules/assembly.json: which packs were given, whom they are about, and when they were assembled",
+    "manifest.json: which program made the pack (tool)",
+    "trust/seal.json: the service asked for a time stamp and why one is missing; the level of the PDF's signature",
+)
 _TRAILS = (
     "evidence/integrity: which log files are altered, missing or planted, and how many, but for those in logs.zip",
     "evidence/integrity: what the bucket listed, its lifecycle rules, and which objects could not be read",
@@ -29,6 +35,8 @@ def not_derivable(results: Mapping[str, Any], files: Collection[str]) -> tuple[s
         results: the results document.
         files: names of the pack's files.
     """
+    if str(results.get("schema", "")).startswith("auditor.assembly/"):
+        return _JOINED
     found = list(_ALWAYS)
     if results.get("integrity"):
         found += _TRAILS

@@ -72,12 +72,23 @@ class Run:
     @property
     def months(self) -> tuple[str, ...]:
         """The calendar months that the period covers as a whole, such as ``2026-10``."""
-        month, found = _first_of_month(self.start), []
-        while (after := _next_month(month)) <= self.end:
-            if month >= self.start:
-                found.append(f"{month:%Y-%m}")
-            month = after
-        return tuple(found)
+        return months_between(self.start, self.end)
+
+
+def months_between(start: datetime, end: datetime) -> tuple[str, ...]:
+    """Return the calendar months that lie in ``[start, end)`` as a whole, such as ``2026-10``."""
+    month, found = _first_of_month(start), []
+    while (after := _next_month(month)) <= end:
+        if month >= start:
+            found.append(f"{month:%Y-%m}")
+        month = after
+    return tuple(found)
+
+
+def month_of(label: str) -> tuple[datetime, datetime]:
+    """Return the start of a month such as ``2026-10`` and of the one after it, aware UTC."""
+    start = datetime.strptime(label, "%Y-%m").replace(tzinfo=UTC)
+    return start, _next_month(start)
 
 
 def read_run(place: str, manifest: Mapping[str, Any], results: Mapping[str, Any], verified: str, sha256: str) -> Run:
@@ -403,9 +414,10 @@ def _common(framework: str, runs: Sequence[Run]) -> tuple[frozenset[str], Mappin
     return same, regions
 
 
-_WORST: Final = (
+WORST: Final = (
     State.FAIL, State.NOT_ASSESSED, State.MANUAL, State.WAIVED, State.PASS, State.NOT_APPLICABLE,
 )  # fmt: skip
+"""The states from worst to best: several come to the worst of them."""
 
 
 def _states(run: Run, controls: frozenset[str], regions: Mapping[str, frozenset[str]]) -> Mapping[str, int]:
@@ -416,7 +428,7 @@ def _states(run: Run, controls: frozenset[str], regions: Mapping[str, frozenset[
             found[item.control].add(item.state)
     counts = {state.value: 0 for state in State}
     for states in found.values():
-        counts[next((state for state in _WORST if state in states), State.NOT_APPLICABLE).value] += 1
+        counts[next((state for state in WORST if state in states), State.NOT_APPLICABLE).value] += 1
     return counts
 
 

@@ -62,17 +62,24 @@ class Account:
     fixed_count: int
 
 
-def render(history: History, unreadable: Sequence[tuple[str, str]], now: datetime) -> bytes:
+def render(
+    history: History,
+    unreadable: Sequence[tuple[str, str]],
+    now: datetime,
+    joined: Sequence[tuple[str, str, int, bool]] = (),
+) -> bytes:
     """Return one self-contained page, UTF-8.
 
     Args:
         history: the packs by account and month.
         unreadable: what looks like a pack and cannot be read, with the reason.
         now: when the page was made, aware UTC.
+        joined: packs that consist of others: place, period, how many, and whether each holds.
     """
     values = {
         "accounts": [_account(line) for line in history.accounts],
         "unreadable": unreadable,
+        "joined": joined,
         "now": moment(now),
         "signs": SIGNS,
         "width": WIDTH,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from auditor.base.canonical import sha256_hex
 from auditor.base.errors import AuditorError, IntegrityError, UsageError
@@ -14,7 +15,7 @@ from auditor.pack.layout import RESULTS
 from auditor.render import history as page
 from auditor.seal.archive import open_pack
 from auditor.seal.contents import SUMS, read_small
-from auditor.seal.manifest import MANIFEST
+from auditor.seal.manifest import MANIFEST, parse_manifest
 from auditor.seal.verify import Demands, verify_pack
 
 INDEX = "index.html"
@@ -29,12 +30,14 @@ class Chronicle:
     Args:
         folder: where it was looked.
         history: the packs that can be read, by account and month.
+        joined: packs that consist of others: place, id, period and whether each holds; they are no runs of a month.
         unreadable: what looks like a pack and cannot be read, with the reason.
     """
 
     folder: Path
     history: History
     unreadable: tuple[tuple[str, str], ...]
+    joined: tuple["Joined", ...] = ()
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -43,7 +46,29 @@ class Chronicle:
         runs = {run.place: run for line in lines for month in line.months for run in month.runs}
         runs |= {run.place: run for line in lines for run in line.other}
         failing = {place for place, run in runs.items() if run.verified == "fail"}
+        failing |= {item.place for item in self.joined if item.verified == "fail"}
         return tuple(sorted(failing | {name for name, _ in self.unreadable}))
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A pack that consists of others."""
+
+    place: str
+    pack_id: str
+    label: str
+    members: int
+    verified: str
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "pack": self.place,
+            "pack_id": self.pack_id,
+            "period": self.label,
+            "members": self.members,
+            "verified": self.verified,
+        }
 
 
 def chronicle(
@@ -66,19 +91,21 @@ def chronicle(
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", hint="name the folder that `auditor run` writes to")
-    places = sorted(_places(folder, _DEPTH))
-    if not places:
+    found = sorted(places(folder))
+    if not found:
         raise UsageError(f"there is no pack under {folder}", hint="name the folder that `auditor run` writes to")
-    runs: list[Run] = []
+    runs: list[Run | Joined] = []
     unreadable: list[tuple[str, str]] = []
-    for number, place in enumerate(places, start=1):
+    for number, place in enumerate(found, start=1):
         name = place.relative_to(folder).as_posix()
         try:
             runs.append(_read(place, name, checked))
         except AuditorError as error:
             unreadable.append((name, error.message))
-        show(number, len(places), name)
-    return Chronicle(folder, build(runs, now=now), tuple(unreadable))
+        show(number, len(found), name)
+    single = [run for run in runs if isinstance(run, Run)]
+    joined = tuple(run for run in runs if isinstance(run, Joined))
+    return Chronicle(folder, build(single, now=now), tuple(unreadable), joined)
 
 
 def due(text: str, now: datetime) -> str:
@@ -97,10 +124,11 @@ def due(text: str, now: datetime) -> str:
 
 def index_page(found: Chronicle, now: datetime) -> bytes:
     """Return the history as one self-contained page, UTF-8."""
-    return page.render(found.history, found.unreadable, now)
+    joined = [(item.place, item.label, item.members, item.verified != "fail") for item in found.joined]
+    return page.render(found.history, found.unreadable, now, joined)
 
 
-def _places(folder: Path, depth: int) -> Iterator[Path]:
+def places(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
     """Yield pack folders and zips; nothing is followed, and nothing inside a pack is looked at."""
     if any((folder / name).is_file() for name in (MANIFEST, SUMS)):
         yield folder
@@ -109,12 +137,12 @@ def _places(folder: Path, depth: int) -> Iterator[Path]:
         if path.is_symlink() or path.name.startswith("."):
             continue
         if path.is_dir() and depth:
-            yield from _places(path, depth - 1)
+            yield from places(path, depth - 1)
         elif path.suffix == ".zip" and not path.with_suffix("").is_dir():
             yield path
 
 
-def _read(place: Path, name: str, checked: datetime) -> Run:
+def _read(place: Path, name: str, checked: datetime) -> Run | Joined:
     verdict = verify_pack(place, Demands(at=checked)).verdict
     with open_pack(place) as files:
         try:
@@ -122,4 +150,7 @@ def _read(place: Path, name: str, checked: datetime) -> Run:
             manifest, results = parse_json(data), parse_json(read_small(files, RESULTS))
         except ValueError as error:
             raise IntegrityError(f"{name}: manifest or results cannot be read: {error}") from error
+    if isinstance(manifest, dict) and manifest.get("members"):
+        stated = parse_manifest(data)
+        return Joined(name, stated.pack_id, str(stated.document["period"]["label"]), len(stated.members), verdict)
     return read_run(name, manifest, results, verdict, sha256_hex(data))

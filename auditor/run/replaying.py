@@ -24,6 +24,7 @@ from auditor.run.building import apart, running_from, this_build
 from auditor.run.deriving import Judged, check_formats, exports_of, info_of, judged, pages_of
 from auditor.run.judging import Rules, open_rules
 from auditor.run.likeness import likeness
+from auditor.run.reassembling import is_assembled, replay_assembled
 from auditor.run.rulings import ruled
 from auditor.run.strays import strays
 from auditor.seal.contents import FolderFiles
@@ -57,6 +58,8 @@ def replay(pack: Path) -> Rechecked:
     Raises:
         AuditorError: evidence, rules or manifest are not usable.
     """
+    if is_assembled(pack):
+        return replay_assembled(pack)
     rules = open_rules(pack / RULES)
     found = _judged(pack, rules)
     presentation = _presentation(pack)

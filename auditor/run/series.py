@@ -10,6 +10,7 @@ import orjson
 
 from auditor.base.canonical import sha256_hex
 from auditor.base.period import Period, parse_time
+from auditor.pack.cut import cut_short
 from auditor.pack.layout import RESULTS
 from auditor.seal.following import keys_of
 from auditor.seal.manifest import MANIFEST, PreviousPack
@@ -17,12 +18,6 @@ from auditor.trail.report import Anchor, anchors_of
 
 MOST_NAMED = 120
 """Earlier packs that a pack names: ten years of monthly ones."""
-
-_NO_CREDENTIALS = (
-    "ExpiredToken", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClient", "InvalidAccessKeyId",
-    "SignatureDoesNotMatch", "AuthFailure", "NotAuthorizedSSO",
-)  # fmt: skip
-"""How error codes begin that say of the credentials, and not of one call, that they are no good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +121,9 @@ class _Candidate:
 
     def unfit(self, wish: Wish) -> str:
         """Say why a run does not follow this pack; empty when it does."""
-        for words in (self._incomplete(), self._apart(wish)):
+        for words in (cut_short(self.manifest, self.results), self._apart(wish)):
             if words:
                 return words
-        return ""
-
-    def _incomplete(self) -> str:
-        completeness = self.manifest["completeness"]
-        if 2 * completeness["done"] < completeness["planned"]:
-            return f"only {completeness['done']} of {completeness['planned']} calls were answered"
-        if any(str(gap["error"]).startswith(_NO_CREDENTIALS) for gap in self.results["gaps"]):
-            return "its credentials were refused or expired on the way"
         return ""
 
     def _apart(self, wish: Wish) -> str:

@@ -31,6 +31,7 @@ def readme_text(info: ManifestInfo) -> bytes:
             "report_id": info.report_id,
             "pack_id": info.pack_id,
             "tool": f"{info.tool.name} {info.tool.version}",
+            "members": len(info.members),
         },
     )
 
@@ -53,6 +54,7 @@ def verify_text(manifest: Manifest, record: Mapping[str, Any], results: Mapping[
             "pdf": record["pdf"],
             "keys": _keys(results),
             "digest": _digest(results),
+            "members": manifest.members,
             "taken": not_derivable(results, [entry.path for entry in manifest.files]),
         },
     )

@@ -16,6 +16,7 @@ from auditor.base.errors import IntegrityError, SealError
 from auditor.base.period import rfc3339
 from auditor.base.untrusted import parse_json, shape_words
 from auditor.model import RunInfo
+from auditor.pack.members import MEMBERS, Member, read_member
 from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits, PackFiles, hash_file, read_small
 from auditor.seal.names import is_portable
 from auditor.seal.sums import UNSUMMED
@@ -46,6 +47,7 @@ _ROLES = (
     ("evidence/", "scope"),
     ("results/", "results"),
     (RULES, "rules"),
+    (MEMBERS, "member"),
 )
 
 _MEDIA_TYPES = {
@@ -189,6 +191,7 @@ class ManifestInfo:
         earlier: the packs before that one, the newest first.
         sampling: seed and sizes; empty because everything is tested.
         retention: until when the pack has to be kept, and on what ground.
+        members: the packs that this one consists of; empty for the pack of one run.
     """
 
     pack_id: str
@@ -205,6 +208,7 @@ class ManifestInfo:
     earlier: tuple[PreviousPack, ...] = ()
     sampling: Mapping[str, Any] = field(default_factory=dict)
     retention: Mapping[str, Any] = field(default_factory=dict)
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +277,11 @@ class Manifest:
         )
 
     @property
+    def members(self) -> tuple[Member, ...]:
+        """The packs that this one consists of; none for the pack of one run."""
+        return tuple(read_member(item) for item in self.document.get("members", ()))
+
+    @property
     def anchors(self) -> tuple[Anchor, ...]:
         """The newest digest per chain."""
         return tuple(
@@ -314,6 +323,7 @@ def _described(info: ManifestInfo) -> dict[str, Any]:
         "report_id": info.report_id,
         "previous_pack": None if info.previous is None else info.previous.document(),
         **({"earlier_packs": [item.document() for item in info.earlier]} if info.earlier else {}),
+        **({"members": [item.document() for item in info.members]} if info.members else {}),
         "entity": run.entity,
         "scope": {
             "accounts": [account.document() for account in run.accounts],
@@ -419,6 +429,7 @@ def parse_manifest(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Manifest:
         manifest = Manifest(data, document, files)
         _check_files(files)
         _check_chain(manifest)
+        _check_members(manifest)
         _check_tool(manifest.tool)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IntegrityError(f"{MANIFEST} is malformed: {shape_words(error)}") from error
@@ -459,7 +470,7 @@ _MEMBERS: Mapping[str, frozenset[str]] = {
 }
 """Members of the document and of the objects in it: one more, or one less, and it is no manifest of this schema."""
 
-_OPTIONAL = frozenset({"earlier_packs"})
+_OPTIONAL = frozenset({"earlier_packs", "members"})
 """Members that stand there only when there is something to say."""
 
 
@@ -503,6 +514,12 @@ def _check_chain(manifest: Manifest) -> None:
         _each(_SHA256, anchor.sha256, "sha256 of an anchor")
         if not all(isinstance(text, str) for text in (anchor.chain, anchor.object, anchor.end)):
             raise TypeError("an anchor has members of another type")
+
+
+def _check_members(manifest: Manifest) -> None:
+    ids = [item.id for item in manifest.members]
+    if len(ids) != len(set(ids)):
+        raise ValueError("a member stands twice")
 
 
 def _check_tool(tool: Tool) -> None:

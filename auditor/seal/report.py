@@ -23,7 +23,7 @@ class Check:
 
     Args:
         name: ``files``, ``manifest``, ``pages``, ``signature``, ``certificate``, ``timestamp``, ``pdf-signature``,
-            ``trail``, ``keys``, ``replay``, ``rules`` or ``previous``.
+            ``trail``, ``keys``, ``replay``, ``rules``, ``members`` or ``previous``.
         outcome: the answer.
         message: one plain sentence.
     """
@@ -82,6 +82,7 @@ class Rechecked:
         taken: what is taken from the run that made the pack, because nothing in the pack shows it.
         notices: what a reader has to know before the figures.
         further: checks of their own that came of it, by name.
+        skipped: why there was nothing to look into; empty when there was.
     """
 
     agreement: str
@@ -90,6 +91,7 @@ class Rechecked:
     taken: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     further: "Mapping[str, Rechecked]" = field(default_factory=dict)
+    skipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Demands:
         recheck_trail: verifies the recorded digests and log hashes again from the keys in the pack.
         replay: derives everything again from the evidence and rules in the pack.
         check_keys: asks CloudTrail for the keys in the pack; the one check that needs a network.
+        members: looks for the packs that an assembled one consists of, and verifies them.
         limits: what may be spent on each pack.
     """
 
@@ -85,6 +86,7 @@ class Demands:
     recheck_trail: Recheck | None = None
     replay: Recheck | None = None
     check_keys: Recheck | None = None
+    members: Recheck | None = None
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -376,7 +378,12 @@ def _differing(name: str, outcome: Rechecked) -> tuple[Finding, ...]:
 
 
 def _rechecks(demands: Demands) -> tuple[tuple[str, Recheck | None], ...]:
-    return (("trail", demands.recheck_trail), ("keys", demands.check_keys), ("replay", demands.replay))
+    return (
+        ("trail", demands.recheck_trail),
+        ("keys", demands.check_keys),
+        ("replay", demands.replay),
+        ("members", demands.members),
+    )
 
 
 @contextmanager
@@ -398,6 +405,8 @@ def _outcome(recheck: Recheck, folder: Path) -> Rechecked:
 
 
 def _concluded(name: str, found: Sequence[Finding], outcome: Rechecked) -> Check:
+    if outcome.skipped:
+        return Check(name, Outcome.SKIPPED, outcome.skipped)
     if found or not outcome.open:
         return concluded(name, found, outcome.agreement)
     return Check(name, Outcome.UNKNOWN, shown("; ".join(outcome.open), _LONGEST))
@@ -407,7 +416,9 @@ def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
     assert demands.previous is not None  # noqa: S101 - asked by the only caller
     with open_pack(demands.previous, demands.limits) as files:
         report = _verify(
-            demands.previous, files, replace(demands, previous=None, recheck_trail=None, replay=None, check_keys=None)
+            demands.previous,
+            files,
+            replace(demands, previous=None, recheck_trail=None, replay=None, check_keys=None, members=None),
         )
         before, _ = _open(files, demands.limits)
         results = _json(before, RESULTS) if before.manifest is not None else None

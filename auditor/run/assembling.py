@@ -1,0 +1,286 @@
+"""Twelve months as one pack: members are verified and read, joined, drawn and sealed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.errors import UsageError
+from auditor.base.period import Period, parse_period
+from auditor.base.whole import check_writable, unfinished
+from auditor.config import Config
+from auditor.model import AccountScope, RunInfo, Sampling
+from auditor.pack.assembled import ASSEMBLY, request_data
+from auditor.pack.assembly import Asked, Assembly, MonthPack, check_packs
+from auditor.pack.history import month_of
+from auditor.pack.layout import RESULTS, RULES
+from auditor.pack.presentation import PAGES, PRESENTATION, Presentation
+from auditor.render import assembly as pages
+from auditor.run.building import this_build
+from auditor.run.chronicle import places
+from auditor.run.deriving import branding_of
+from auditor.run.members import verified_pack
+from auditor.run.publishing import presentation_of
+from auditor.seal.contents import SUMS
+from auditor.seal.manifest import HTML, MANIFEST, PDF, Manifest, ManifestInfo, Tool
+from auditor.seal.pack import Sealing, seal_pack
+from auditor.seal.verify import Demands
+
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be assembled.
+
+    Args:
+        packs: packs, or folders below which packs lie.
+        config: out, entity, formats and branding.
+        period: whole months as ``--period`` takes them; empty for all that the packs are about.
+        newest: whether the newest complete pack speaks for a month of which there are several.
+        sampling: for the auditor; None for no sample.
+        as_of: the moment of assembling, aware UTC.
+        demands: what is asked of each pack.
+        sealing: who signs; None leaves the pack unsigned.
+        tool: the program that the pack names as its maker; None for this installation.
+    """
+
+    packs: tuple[Path, ...]
+    config: Config
+    as_of: datetime
+    demands: Demands
+    period: str = ""
+    newest: bool = False
+    sampling: Sampling | None = None
+    sealing: Sealing | None = None
+    tool: Tool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """What assembling left behind.
+
+    Args:
+        pack: the finished folder.
+        assembly: what it says.
+        manifest_sha256: printed on every page.
+        left_out: ids of packs that were given and are about no month of the period.
+    """
+
+    pack: Path
+    pack_id: str
+    assembly: Assembly
+    manifest_sha256: str
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Members and what follows from them."""
+
+    assembly: Assembly
+    presentation: Presentation
+    tool: Tool
+
+    @cached_property
+    def document(self) -> Any:
+        """The results document."""
+        return self.assembly.document()
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes of ``results.json``."""
+        return canonical_json(self.document)
+
+    @cached_property
+    def info(self) -> ManifestInfo:
+        """What the manifest says beside what it reads from the files."""
+        asked, packs = self.assembly.asked, self.assembly.packs
+        name = f"{asked.as_of:%Y%m%dT%H%M%SZ}-{sha256_hex(self.data)[:8]}"
+        regions = {
+            account: frozenset().union(*(item.run.regions[account] for item in packs))
+            for account in self.assembly.accounts
+        }
+        there = sum(month.taken is not None for month in self.assembly.months)
+        return ManifestInfo(
+            pack_id=name,
+            report_id=name,
+            run=RunInfo(
+                entity=asked.entity,
+                title=asked.title,
+                accounts=tuple(
+                    AccountScope(account, "", tuple(sorted(found))) for account, found in sorted(regions.items())
+                ),
+                period=asked.period,
+                as_of=asked.as_of,
+                started=asked.as_of,
+                ended=asked.as_of,
+                frameworks=tuple(item["id"] for item in self.document["frameworks"]),
+                principal="",
+                tool=f"{self.tool.name} {self.tool.version}",
+            ),
+            tool=self.tool,
+            ruleset=("auditor-assembly", self.tool.version),
+            planned=len(self.assembly.months),
+            done=there,
+            counts=self.document["counts"],
+            sampling=self.document["sampling"] or {},
+            members=tuple(item.member for item in self.assembly.packs),
+        )
+
+    def texts(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the files that depend on members and request alone."""
+        yield RESULTS, self.data
+        yield f"{RULES}/{ASSEMBLY}", request_data(self.assembly.asked)
+        yield f"{RULES}/{PRESENTATION}", self.presentation.data()
+
+    def pages(self, manifest: Manifest) -> Iterator[tuple[str, bytes]]:
+        """Yield the pages with their paths."""
+        view = pages.view(
+            self.document,
+            self.info.members,
+            manifest_hash=manifest.sha256,
+            report_id=manifest.pack_id,
+            branding=branding_of(self.presentation),
+            signer=self.presentation.signer,
+            tool=manifest.tool.words,
+        )
+        if "html" in self.presentation.pages:
+            yield HTML, pages.render_html(view)
+        if "pdf" in self.presentation.pages:
+            yield PDF, pages.render_pdf(view, self.data)
+
+
+def assemble(order: Order, show: Callable[[str, int, int, str], None]) -> Assembled:
+    """Assemble packs and leave a new one below account and period.
+
+    Raises:
+        UsageError: the packs cannot be joined.
+        IntegrityError: one of them does not hold.
+        RenderError: the PDF cannot be made here.
+    """
+    out = Path(order.config.out)
+    presentation = _presentation(order)
+    check_writable(out)
+    given = _expanded(order.packs)
+    found: dict[str, tuple[MonthPack, dict[str, bytes]]] = {}
+    packs, left_out = [], []
+    for number, (path, named) in enumerate(given, start=1):
+        item, kept = verified_pack(path, order.demands)
+        if not item.run.months and not named:
+            left_out.append(item.member.id)
+            continue
+        packs.append(item)
+        found[item.member.id] = (item, kept)
+        show("Verify packs", number, len(given), path.name)
+    period = _period(order, packs)
+    inside = [item for item in packs if item.run.start < period.end and item.run.end > period.start]
+    for item in inside:
+        if item.run.start < period.start or item.run.end > period.end:
+            raise UsageError(f"{item.member.id} is about {item.run.label}, which is only in part in {period.label}")
+    check_packs(inside, newest=order.newest)
+    ordered = tuple(sorted(inside, key=lambda item: (item.run.start, item.run.as_of, item.member.id)))
+    asked = Asked(
+        period,
+        order.as_of,
+        (order.config.entity or _entity(ordered))[:_LONGEST],
+        order.config.title if "title" in order.config.model_fields_set else _title(period),
+        order.newest,
+        order.sampling,
+    )
+    tool = order.tool or this_build(drawn="pdf" in presentation.formats)
+    joined = Joined(Assembly(asked, ordered), presentation, tool)
+    show("Draw and seal", 0, 0, "")
+    with unfinished(out) as folder:
+        manifest = _write(folder, joined, {name: kept for name, (_, kept) in found.items()}, order.sealing)
+        pack = _settle(folder, out, joined, manifest)
+    left_out += [item.member.id for item in packs if item not in inside]
+    return Assembled(pack, manifest.pack_id, joined.assembly, manifest.sha256, tuple(left_out))
+
+
+def _presentation(order: Order) -> Presentation:
+    formats = order.config.formats if "formats" in order.config.model_fields_set else list(PAGES)
+    if odd := [name for name in formats if name not in PAGES]:
+        raise UsageError(f"an assembled pack has no format {odd[0]!r}", hint=f"it has {' and '.join(PAGES)}")
+    return presentation_of(order.config.model_copy(update={"formats": formats}), order.sealing)
+
+
+def _expanded(given: Sequence[Path]) -> list[tuple[Path, bool]]:
+    """Return packs and whether each was named; a folder that is none stands for all packs of single runs below it.
+
+    Raises:
+        UsageError: there is no pack at a place.
+    """
+    found: list[tuple[Path, bool]] = []
+    for path in given:
+        if path.is_dir() and not (path / MANIFEST).is_file() and not (path / SUMS).is_file():
+            below = [place for place in places(path) if not (place / RULES / ASSEMBLY).is_file()]
+            if not below:
+                raise UsageError(f"there is no pack under {path}")
+            found += [(place, False) for place in sorted(below)]
+        else:
+            found.append((path, True))
+    return found
+
+
+def _period(order: Order, packs: Sequence[MonthPack]) -> Period:
+    if order.period:
+        return parse_period(order.period, order.as_of)
+    for item in packs:
+        if not item.run.months:
+            raise UsageError(
+                f"{item.member.id} is about {item.run.label}, which holds no whole month",
+                hint="leave it out, or say with --period what is to be assembled",
+            )
+    months = sorted({label for item in packs for label in item.run.months})
+    if not months:
+        raise UsageError(
+            "none of the packs is about a whole month", hint="such as those of auditor run --period 2026-10"
+        )
+    start, end = month_of(months[0])[0], month_of(months[-1])[1]
+    whole = (start.month, end.month, end.year - start.year) == (1, 1, 1)
+    return Period(start, end, f"{start:%Y}" if whole else f"{months[0]}_{months[-1]}")
+
+
+def _title(period: Period) -> str:
+    months = (period.end.year - period.start.year) * 12 + period.end.month - period.start.month
+    return f"Evidence over {months} month{'s' if months > 1 else ''}"
+
+
+def _entity(packs: Sequence[MonthPack]) -> str:
+    """Return whom the newest pack says it is about."""
+    newest = max(packs, key=lambda item: item.run.as_of)
+    return str(newest.run.document["run"].get("entity") or f"AWS account {', '.join(newest.member.accounts)}")
+
+
+def _write(folder: Path, joined: Joined, kept: dict[str, dict[str, bytes]], sealing: Sealing | None) -> Manifest:
+    for name, data in joined.texts():
+        _put(folder / name, data)
+    for item in joined.assembly.packs:
+        for name, data in kept[item.member.id].items():
+            _put(folder / item.member.folder / name, data)
+
+    def write_pages(manifest: Manifest) -> None:
+        for name, data in joined.pages(manifest):
+            _put(folder / name, data)
+
+    return seal_pack(folder, joined.info, pages=write_pages, sealing=sealing)
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _settle(folder: Path, out: Path, joined: Joined, manifest: Manifest) -> Path:
+    accounts = joined.assembly.accounts
+    place = out / (accounts[0] if len(accounts) == 1 else "organization") / joined.assembly.asked.period.label
+    place.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    target = place / manifest.pack_id
+    if target.exists():
+        raise UsageError(f"{target} is there already", hint="the same packs were assembled at the same moment")
+    return folder.rename(target)
