@@ -70,13 +70,13 @@ def history(
         )
     missing = _missing(found, month, accounts) if month else ()
     code = 4 if found.broken else 3 if missing else 0
-    place = None if no_html else html or Path(folder) / INDEX
-    if place is not None:
-        place.write_bytes(index_page(found, now))
+    page = None if no_html else html or Path(folder) / INDEX
+    if page is not None:
+        page.write_bytes(index_page(found, now))
     if as_json:
         echo_json(_document(found, code, month, missing))
     else:
-        _tell_all(found, month, missing, place)
+        _tell_all(found, month, missing, page)
     return code
 
 

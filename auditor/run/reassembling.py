@@ -19,6 +19,7 @@ from auditor.pack.presentation import read_presentation
 from auditor.run.assembling import Joined
 from auditor.run.building import apart
 from auditor.run.chronicle import places
+from auditor.run.likeness import likeness
 from auditor.run.members import KEPT, kept_packs, verified_pack
 from auditor.seal.contents import FolderFiles
 from auditor.seal.guides import readme_text, verify_text
@@ -106,7 +107,8 @@ def _pages_again(pack: Path, stated: Manifest, joined: Joined, record: Any) -> I
                 continue
             others = apart(stated.tool, drawn=name == PDF)
             if others:
-                yield f"{name} is not what this build makes of it, but another one made it: {', '.join(others[:4])}"
+                like = likeness(name, was, data)
+                yield f"{name} is not what this build makes of it, but another one made it ({others[0]}): {like}"
             else:
                 yield Difference(name, "is not the page that follows from the members")
     except RenderError as error:
