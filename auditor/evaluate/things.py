@@ -276,5 +276,13 @@ def _recorders(view: View) -> Iterator[Thing]:
             on = flag(item.get("recording"))
             since = moment(item.get("lastStartTime")) if on else None
             read = (("recording", Reading(on, record.collected_at, since)),)
-            name = text(item.get("name")) or "default"
-            yield Thing("recorder", name, record.call.region, lambda _: True, read, (), (record.ref,))
+            name, region = text(item.get("name")) or "default", record.call.region
+            yield Thing(
+                "recorder",
+                region if name == "default" else f"{name} in {region}",
+                region,
+                lambda _: True,
+                read,
+                (),
+                (record.ref,),
+            )

@@ -11,6 +11,7 @@ from typing import Any
 from auditor.evidence.store import Evidence
 from auditor.model import State
 from auditor.render.about import About, Branding, about_run
+from auditor.render.continuity import Continuity, continuity
 from auditor.render.controls import (
     Control,
     Finding,
@@ -31,6 +32,9 @@ from auditor.render.marks import Tally, tally
 from auditor.render.register import CallCount, EmbeddedFile, EvidenceItem, Library, call_counts, embedded
 from auditor.render.text import visible
 from auditor.render.trails import EventTable, Trail, event_table, trail_view
+
+_LIFELINES = 60
+"""Rows of one account's drawing of the period; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Context:
     manual: tuple[Open, ...]
     trails: tuple[Trail, ...]
     events: tuple[EventTable, ...]
+    continuity: tuple[Continuity, ...]
     chains: tuple[Control, ...]
     evidence: tuple[EvidenceItem, ...]
     calls: tuple[CallCount, ...]
@@ -130,6 +135,7 @@ def build(
         manual=open_results(controls, State.MANUAL),
         trails=trails,
         events=tuple(event_table(document) for document in results["events"]),
+        continuity=tuple(continuity(document, most=_LIFELINES) for document in results.get("continuity", ())),
         chains=tuple(control for control in controls if control.chain),
         evidence=library.listed(),
         calls=call_counts(evidence.records, sent),

@@ -25,7 +25,7 @@ CHAPTERS = (
     ("matrix", "Control matrix"),
     ("controls", "Controls"),
     ("integrity", "Log integrity"),
-    ("events", "Events of note in the period"),
+    ("events", "What happened in the period"),
     ("chains", "Monitoring chains"),
     ("unassessed", "What could not be assessed, and why"),
     ("imported", "Findings of other tools, not judged by Auditor"),
@@ -195,3 +195,4 @@ def _named(
     yield from (gap.ref for gap in context.gaps)
     yield from (trail.ref for trail in context.trails)
     yield from (table.ref for table in context.events)
+    yield from (ref for item in context.continuity for ref in item.refs)

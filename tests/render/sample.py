@@ -120,6 +120,7 @@ def build(
         gaps=tuple(_gaps(evidence)),
         integrity=tuple(trail_report(scope, evidence) for scope in scopes[:1]),
         events=tuple(notable_events(scope, evidence, hostile=hostile) for scope in scopes[:1]),
+        continuity=tuple(lifelines(scope, evidence, hostile=hostile) for scope in scopes[:1]),
         imported=(imported_findings(scopes[0], hostile=hostile),),
     )
     return Sample(evidence, results_document(results))
@@ -564,6 +565,55 @@ def imported_findings(scope: AccountScope, *, hostile: bool) -> dict[str, Any]:
     return Import(b"", "5e" * 32, "Prowler 5.46", tuple(Finding(**item) for item in findings)).document(
         "evidence/imported/1-5e5e5e5e5e5e.json"
     )
+
+
+def lifelines(scope: AccountScope, evidence: Evidence, *, hostile: bool = False) -> Mapping[str, Any]:
+    """Return timelines in which every condition occurs."""
+    refs = [item.ref for item in evidence.of(scope.id, "trail:VerifyDigests")]
+    stopped, started = START + timedelta(days=13, hours=2), START + timedelta(days=13, hours=4)
+    name = HOSTILE[0] if hostile else f"arn:aws:cloudtrail:eu-central-1:{scope.id}:trail/org-trail"
+    actor = HOSTILE[4] if hostile else f"arn:aws:iam::{scope.id}:user/temp-contractor"
+
+    def stretches(*told: tuple[datetime, str]) -> list[dict[str, str]]:
+        ends = [*(moment for moment, _ in told[1:]), END]
+        pairs = zip(told, ends, strict=True)
+        return [{"start": rfc3339(at), "end": rfc3339(end), "condition": how} for (at, how), end in pairs]
+
+    def change(at: datetime, call: str, *, holds: bool) -> dict[str, Any]:
+        told = {"event_id": "4397abb3-e49b-4857-b00b-a8d95a78fa48", "source_ip": "203.0.113.66", "sets": "", "part": ""}
+        return {
+            **told, "event_time": rfc3339(at), "event_name": call, "actor": actor, "log_file": "a.json.gz",
+            "holds": holds, "verified": True,
+        }  # fmt: skip
+
+    return {
+        "account": scope.id,
+        "period": Period(START, END, "2026-10").document(),
+        "refs": refs,
+        "lines": [
+            {
+                "kind": "logging",
+                "name": name,
+                "region": "eu-central-1",
+                "refs": refs,
+                "readings": [{"part": "", "holds": True, "at": rfc3339(AS_OF), "since": rfc3339(started)}],
+                "stretches": stretches((START, "held"), (stopped, "broken"), (started, "held")),
+                "changes": [change(stopped, "StopLogging", holds=False), change(started, "StartLogging", holds=True)],
+                "refused": 1,
+            }
+        ],
+        "more": 0,
+        "untouched": [
+            {
+                "kind": "alarm",
+                "count": 14,
+                "names": [f"cis-{number}" for number in range(14)],
+                "refs": refs,
+                "stretches": stretches((START, "unchanged"), (stopped, "open"), (started, "altered")),
+            }
+        ],
+        "unread": [{"kind": "topic", "operation": "sns:ListTopics"}],
+    }
 
 
 def notable_events(scope: AccountScope, evidence: Evidence, *, hostile: bool) -> dict[str, Any]:
