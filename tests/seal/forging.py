@@ -75,16 +75,17 @@ def made_pack(
     formats: str = "html,csv,results-csv,sarif,markdown",
     scope: Mapping[str, Any] = MappingProxyType({}),
     buckets: Sequence[Mapping[str, str]] = NAMED,
+    sealing: Sealing | None = None,
     **config: Any,
 ) -> Path:
-    """Return a pack of that evidence, not signed; ``scope`` replaces members of its scope."""
+    """Return a pack of that evidence, not signed unless it is said how; ``scope`` replaces members of its scope."""
     own = folder.parent / f"{folder.name}-controls"
     (own / "frameworks").mkdir(parents=True)
     (own / "names.yaml").write_text(CONTROLS)
     (own / "frameworks" / "own.yaml").write_text(FRAMEWORK)
     evidence_folder(folder / "evidence", scope, buckets)
     settings = Config.model_validate({"controls": [str(own)], "formats": formats.split(","), **config})
-    complete(folder, load_rules(settings), lambda *_: None)
+    complete(folder, load_rules(settings), lambda *_: None, sealing=sealing)
     return folder
 
 
