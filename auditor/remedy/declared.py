@@ -158,7 +158,12 @@ def declared(remedy: Remedy, *, template: bool) -> tuple[Resource, ...]:
         call = (step.service, step.operation)
         if call == ("logs", "CreateLogGroup"):
             continue  # declared with its retention
-        if call not in _RESOURCES or (call == ("logs", "PutRetentionPolicy") and _group_of(step) not in made):
+        replaced = call == ("cloudwatch", "PutMetricAlarm") and step.expects is not None
+        if (
+            replaced
+            or call not in _RESOURCES
+            or (call == ("logs", "PutRetentionPolicy") and _group_of(step) not in made)
+        ):
             raise Undeclared(f"{step.service}:{step.operation} changes what exists, which neither language does safely")
         template_type, block_type, translate = _RESOURCES[call]
         if template and not template_type:

@@ -2,8 +2,10 @@
 
 import pytest
 
-from auditor.remedy.plans.alarms import MONITORS
+from auditor.monitoring.patterns.judge import judge_patterns
+from auditor.monitoring.patterns.requirement import requirement_from
 from auditor.remedy.plans.filters import LONGEST, patterns
+from auditor.remedy.plans.monitors import MONITORS
 from tests.remedy.kit import catalog
 
 
@@ -17,6 +19,12 @@ def test_no_filter_is_longer_than_it_may_be(control: str) -> None:
     found = patterns(control, catalog().controls[control].parameters)
     assert found
     assert max(map(len, found)) <= LONGEST
+
+
+@pytest.mark.parametrize("control", MONITORS)
+def test_the_filters_catch_what_the_control_asks_for(control: str) -> None:
+    parameters = catalog().controls[control].parameters
+    assert judge_patterns(requirement_from(control, parameters), patterns(control, parameters)).covers is True
 
 
 def test_the_text_that_security_hub_compares_stays_and_a_second_filter_adds_what_it_misses() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from auditor.remedy.change import Finding, Remedy
 from auditor.remedy.known import Known
-from auditor.remedy.plans import account, alarms, buckets, closing, network, services, trails
+from auditor.remedy.plans import account, alarms, buckets, closing, monitors, network, services, trails
 
 Plan = Callable[[Finding, Known], Remedy]
 """Returns the remedy; raises ``Unknown`` where the evidence does not carry one."""
@@ -40,6 +40,6 @@ PLANS: Mapping[str, Plan] = {
     "alarm-topics-have-audience": alarms.audience,
     "composite-alarms-heard": alarms.composite,
     "opened-security-group-remediated": closing.close_opened_rules,
-    **dict.fromkeys(alarms.MONITORS, alarms.monitor),
+    **dict.fromkeys(monitors.MONITORS, monitors.monitor),
 }
 """Control id -> how its findings are closed."""

@@ -1,39 +1,11 @@
-"""Remedies for the way from an event to a person: filters, metrics, alarms, topics, subscribers."""
+"""Remedies for the way from an alarm to a person: actions, topics, subscribers."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from auditor.remedy.change import Asked, Finding, Remedy, Stage, Step
 from auditor.remedy.known import Known, Unknown
-from auditor.remedy.plans.filters import patterns
-from auditor.remedy.plans.trails import group_of, trail_of
 
-MONITORS: Final = tuple(
-    f"monitor-{name}"
-    for name in (
-        "unauthorized-api-calls",
-        "console-signin-no-mfa",
-        "root-usage",
-        "iam-policy-changes",
-        "cloudtrail-changes",
-        "console-auth-failures",
-        "kms-key-disable-or-delete",
-        "s3-bucket-policy-changes",
-        "config-changes",
-        "security-group-changes",
-        "nacl-changes",
-        "network-gateway-changes",
-        "route-table-changes",
-        "vpc-changes",
-        "organizations-changes",
-        "transit-gateway-changes",
-        "s3-bucket-deletion",
-        "lambda-changes",
-        "threat-detection-changes",
-        "alarm-changes",
-    )
-)
-NAMESPACE: Final = "Auditor"
 TOPIC: Final = "auditor-alarms"
 _EMAIL: Final = Asked("ALARM_EMAIL", "the address that alarms are sent to, better a list than a person")
 _COMPOSITE_FIELDS: Final = (
@@ -48,88 +20,7 @@ _COMPOSITE_FIELDS: Final = (
     "ActionsSuppressorWaitPeriod",
     "ActionsSuppressorExtensionPeriod",
 )
-_ALARMS: Final = "cloudwatch:DescribeAlarms"
-
-
-def monitor(finding: Finding, known: Known) -> Remedy:
-    """Add filters beside those that are there, one metric, one alarm, and a topic that somebody hears."""
-    trail = trail_of(known)
-    group, before = group_of(known, trail)
-    name = f"auditor-{finding.control.removeprefix('monitor-')}"
-    topic, heard = topic_of(known, trail.home)
-    wanted = patterns(finding.control, finding.parameters)
-    filters = [
-        Step(
-            Stage.FILTER,
-            "the filter that benchmarks print" if number == 1 else "a second filter for what the first one leaves out",
-            "logs",
-            "PutMetricFilter",
-            trail.home,
-            {
-                "logGroupName": group,
-                "filterName": name if number == 1 else f"{name}-{number}",
-                "filterPattern": pattern,
-                "metricTransformations": [
-                    {"metricName": name, "metricNamespace": NAMESPACE, "metricValue": "1", "defaultValue": 0}
-                ],
-            },
-        )
-        for number, pattern in enumerate(wanted, 1)
-    ]
-    alarm = Step(
-        Stage.ALARM,
-        f"tell {topic} at the first event",
-        "cloudwatch",
-        "PutMetricAlarm",
-        trail.home,
-        {
-            "AlarmName": name,
-            "AlarmDescription": f"{finding.title} ({finding.control})",
-            "ActionsEnabled": True,
-            "AlarmActions": [topic],
-            "MetricName": name,
-            "Namespace": NAMESPACE,
-            "Statistic": "Sum",
-            "Period": 300,
-            "EvaluationPeriods": 1,
-            "Threshold": 1,
-            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-            "TreatMissingData": "notBreaching",
-        },
-    )
-    undo = [
-        Step(Stage.ALARM, "no such alarm", "cloudwatch", "DeleteAlarms", trail.home, {"AlarmNames": [name]}),
-        *(
-            Step(
-                Stage.FILTER,
-                "no such filter",
-                "logs",
-                "DeleteMetricFilter",
-                trail.home,
-                {"logGroupName": group, "filterName": step.parameters["filterName"]},
-            )
-            for step in filters
-        ),
-    ]
-    return Remedy(
-        finding,
-        f"The log group {group} of the trail {trail.name}; filters and alarms that are there stay.",
-        (*trail.steps, *before, *filters, *heard, alarm),
-        tuple(undo),
-        _noise(finding.control),
-        f"{0.30 + 0.10:.2f} USD: a metric 0.30, an alarm 0.10",
-        person="The subscription waits until somebody opens the link in the mail." if heard else "",
-    )
-
-
-def _noise(control: str) -> str:
-    if control != "monitor-unauthorized-api-calls":
-        return "The subscribers get a message for each hit."
-    return (
-        "Noisy: AWS Config (HeadBucket), Systems Manager and scanners are refused every day. To quiet it, leave out "
-        "single callers by `$.sourceIPAddress` or `$.userIdentity.arn` and try the text with `auditor pattern check`, "
-        "which says what is then missed; with a higher threshold keep the statistic Sum."
-    )
+ALARMS: Final = "cloudwatch:DescribeAlarms"
 
 
 def topic_of(known: Known, region: str, name: str = TOPIC) -> tuple[str, list[Step]]:
@@ -140,12 +31,12 @@ def topic_of(known: Known, region: str, name: str = TOPIC) -> tuple[str, list[St
     """
     used = {
         str(action)
-        for page in known.pages(_ALARMS, region)
+        for page in known.pages(ALARMS, region)
         for kind in ("MetricAlarms", "CompositeAlarms")
         for alarm in page.get(kind) or ()
         for action in alarm.get("AlarmActions") or ()
     }
-    heard = sorted(arn for arn in used if f":sns:{region}:{known.account}:" in arn and _has_audience(known, arn))
+    heard = sorted(arn for arn in used if f":sns:{region}:{known.account}:" in arn and has_audience(known, arn))
     if heard:
         return heard[0], []
     return new_topic(known, region, name)
@@ -171,7 +62,8 @@ def _subscribe(topic: str, region: str) -> Step:
     )
 
 
-def _has_audience(known: Known, topic: str) -> bool:
+def has_audience(known: Known, topic: str) -> bool:
+    """Say whether a topic has a confirmed subscription, as far as the evidence tells."""
     try:
         found = known.items("sns:ListSubscriptionsByTopic", "Subscriptions", "", TopicArn=topic)
     except Unknown:
@@ -224,7 +116,7 @@ def composite(finding: Finding, known: Known) -> Remedy:
 
 
 def _composite(finding: Finding, known: Known) -> Mapping[str, Any]:
-    for page in known.pages(_ALARMS, finding.region):
+    for page in known.pages(ALARMS, finding.region):
         for item in page.get("CompositeAlarms") or ():
             if finding.resource in (item.get("AlarmArn"), item.get("AlarmName")):
                 found: Mapping[str, Any] = item

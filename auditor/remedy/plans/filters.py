@@ -45,6 +45,11 @@ _NOT_PRINTED: Final = {"monitor-security-group-changes": ("ModifySecurityGroupRu
 """Events that newer editions ask for and the text compared by Security Hub leaves out."""
 
 
+def is_printed(control: str) -> bool:
+    """Say whether benchmarks print a filter for a control."""
+    return control in _PRINTED or control in _WITH_SOURCE or control in _WITHOUT_SOURCE
+
+
 def patterns(control: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the filter patterns for a control, the printed one first.
 

@@ -1,5 +1,8 @@
 """Remedies that switch on a detection service in a Region."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from auditor.remedy.change import Finding, Look, Remedy, Stage, Step
 from auditor.remedy.known import Known
 from auditor.remedy.plans.common import bucket_steps, delivery_statements
@@ -110,86 +113,75 @@ def analyzer(finding: Finding, known: Known) -> Remedy:
 def recorder(finding: Finding, known: Known) -> Remedy:
     """Complete the recorder of a Region, or make one; it delivers where the recorders of other Regions do."""
     where = finding.region
-    own = [
-        item
-        for item in known.items("config:DescribeConfigurationRecorders", "ConfigurationRecorders", where)
-        if not item.get("servicePrincipal")
-    ]
+    recorders = known.items("config:DescribeConfigurationRecorders", "ConfigurationRecorders", where)
+    own = next((item for item in recorders if not item.get("servicePrincipal")), None)
     channels = known.items("config:DescribeDeliveryChannels", "DeliveryChannels", where)
-    name = str(own[0]["name"]) if own else "default"
-    group = {"allSupported": True, "includeGlobalResourceTypes": where == known.home}
-    if own and (own[0].get("recordingGroup") or {}).get("includeGlobalResourceTypes"):
-        group["includeGlobalResourceTypes"] = True
-    linked = known.arn("iam", "", "role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig")
-    role = str(own[0].get("roleARN") or linked) if own else linked
+    whole = _whole(own or {}, known, where)
+    name = str(whole["name"])
     steps = [
-        Step(
-            Stage.SETTING,
-            f"record every supported type in {where}",
-            "config",
-            "PutConfigurationRecorder",
-            where,
-            {"ConfigurationRecorder": {"name": name, "roleARN": role, "recordingGroup": group}},
-        )
+        _recorder(where, f"record every supported type in {where}", whole),
+        *_role(known, str(whole["roleARN"])),
+        *([] if channels else _channel(known, where)),
+        _switch(where, name, "StartConfigurationRecorder", "start recording", Stage.FILTER),
     ]
-    if role == linked:
-        steps.append(
-            Step(
-                Stage.ROLE,
-                "the role of AWS Config itself",
-                "iam",
-                "CreateServiceLinkedRole",
-                known.home,
-                {"AWSServiceName": "config.amazonaws.com"},
-                unless=Look("iam", "GetRole", {"RoleName": "AWSServiceRoleForConfig"}, "Role.Arn", ("NoSuchEntity",)),
-                tolerated=("InvalidInput", "EntityAlreadyExists"),
-            )
-        )
-    if not channels:
-        steps += _channel(known, where)
-    steps.append(
-        Step(
-            Stage.FILTER,
-            "start recording",
-            "config",
-            "StartConfigurationRecorder",
-            where,
-            {"ConfigurationRecorderName": name},
-        )
+    before = (
+        {key: own[key] for key in ("name", "roleARN", "recordingGroup", "recordingMode") if key in own} if own else {}
     )
-    undo = [
-        Step(
-            Stage.SETTING,
-            "stop recording",
-            "config",
-            "StopConfigurationRecorder",
-            where,
-            {"ConfigurationRecorderName": name},
-        )
-    ]
-    if own:
-        before = {key: own[0][key] for key in ("name", "roleARN", "recordingGroup", "recordingMode") if key in own[0]}
-        undo = [
-            Step(
-                Stage.SETTING,
-                "the recorder as it was",
-                "config",
-                "PutConfigurationRecorder",
-                where,
-                {"ConfigurationRecorder": before},
-            )
-        ]
+    undo = (
+        _recorder(where, "the recorder as it was", before)
+        if before
+        else _switch(where, name, "StopConfigurationRecorder", "stop recording", Stage.SETTING)
+    )
     return Remedy(
         finding,
         f"The recorder {name}." if own else "No recorder of your own in this Region.",
         tuple(steps),
-        tuple(undo),
+        (undo,),
         "One recorder for each Region: where Control Tower made one, it is changed there. "
         "Global resource types are recorded in one Region only.",
         "0.003 USD for each recorded item",
         person="The first delivery takes some hours; until then the control says so.",
         undo_words="" if own else "What was recorded stays in the bucket.",
     )
+
+
+def _whole(own: Mapping[str, Any], known: Known, where: str) -> dict[str, Any]:
+    """Return a recorder of every supported type: the one that is there, completed, or a new one."""
+    everywhere = bool((own.get("recordingGroup") or {}).get("includeGlobalResourceTypes"))
+    group = {"allSupported": True, "includeGlobalResourceTypes": where == known.home or everywhere}
+    role = str(own.get("roleARN") or _linked_role(known))
+    return {"name": str(own.get("name", "default")), "roleARN": role, "recordingGroup": group}
+
+
+def _recorder(where: str, words: str, recorder: Mapping[str, Any]) -> Step:
+    given = {"ConfigurationRecorder": recorder}
+    return Step(Stage.SETTING, words, "config", "PutConfigurationRecorder", where, given)
+
+
+def _switch(where: str, name: str, operation: str, words: str, stage: Stage) -> Step:
+    return Step(stage, words, "config", operation, where, {"ConfigurationRecorderName": name})
+
+
+def _linked_role(known: Known) -> str:
+    return known.arn("iam", "", "role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig")
+
+
+def _role(known: Known, role: str) -> list[Step]:
+    """Return what makes the role of AWS Config itself, where a recorder has it."""
+    if role != _linked_role(known):
+        return []
+    return [
+        Step(
+            Stage.ROLE,
+            "the role of AWS Config itself",
+            "iam",
+            "CreateServiceLinkedRole",
+            known.home,
+            {"AWSServiceName": "config.amazonaws.com"},
+            unless=Look("iam", "GetRole", {"RoleName": "AWSServiceRoleForConfig"}, "Role.Arn", ("NoSuchEntity",)),
+            tolerated=("InvalidInput", "EntityAlreadyExists"),
+        )
+    ]
 
 
 def _channel(known: Known, where: str) -> list[Step]:
