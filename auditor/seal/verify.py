@@ -41,6 +41,7 @@ from auditor.seal.manifest import (
     META,
     PDF,
     RESULTS,
+    SEAL_RECORD,
     Manifest,
     anchors_in,
     belongs_in_manifest,
@@ -422,6 +423,7 @@ def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
         )
         before, _ = _open(files, demands.limits)
         results = _json(before, RESULTS) if before.manifest is not None else None
+        signed_before = _certificate(before)
     found = [
         Finding("previous", item.kind, item.path, f"of the previous pack {item.message}") for item in report.findings
     ]
@@ -438,4 +440,15 @@ def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
     words = "it follows the pack given, and no digest chain lost its history"
     if back > 1:
         words = f"it follows the pack given, {back} packs back; the packs in between show that no history was lost"
+    if signed_before != (signed := _certificate(pack)):
+        was, now = (text or "no certificate" for text in (signed_before[:16], signed[:16]))
+        words = f"{words}; signed with {now}, the pack given with {was}: ask the signer why, by another way"
     return concluded("previous", found, words), found
+
+
+def _certificate(pack: _Pack) -> str:
+    """Return the SHA-256 of the certificate that a pack says it was signed with; empty without one."""
+    try:
+        return str(_json(pack, SEAL_RECORD)["signature"]["sha256"])
+    except (KeyError, TypeError):
+        return ""

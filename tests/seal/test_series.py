@@ -17,9 +17,11 @@ from auditor.seal.archive import pack_zip
 from auditor.seal.contents import FolderFiles, read_small
 from auditor.seal.following import invented_keys
 from auditor.seal.manifest import Manifest, PreviousPack, parse_manifest
+from auditor.seal.pack import Sealing
 from auditor.seal.report import Difference, Outcome, Rechecked, VerifyReport
 from auditor.seal.verify import Demands, verify_pack
 from auditor.trail.report import TrailScope
+from tests.seal.authority import self_signed_signer
 from tests.seal.packs import info, sealed_pack
 from tests.trail import bucket as trail_bucket
 from tests.trail.bucket import Bucket
@@ -210,6 +212,21 @@ def test_a_recheck_that_cannot_be_done_fails(tmp_path: Path) -> None:
 
     report = verify_pack(october(tmp_path), replace(DEMANDS, replay=broken))
     assert [finding.message for finding in report.findings] == ["no rules in october"]
+
+
+def test_another_certificate_of_the_same_name_is_told_of_a_pack_in_a_series(tmp_path: Path) -> None:
+    """A new certificate is no fault; that it is a new one is for the reader to know."""
+    at = DEMANDS.at
+    first_key, second_key = self_signed_signer(at=at), self_signed_signer(at=at)
+    first = sealed_pack(tmp_path / "october", sealing=Sealing(first_key, at, sign_pdf=False))
+    before = manifest_of(first)
+    what = info("2026-11-example", previous=PreviousPack(before.pack_id, before.sha256))
+    for signer, told in ((first_key, False), (second_key, True)):
+        second = sealed_pack(tmp_path / f"november-{told}", what, sealing=Sealing(signer, at, sign_pdf=False))
+        report = verified(second, first)
+        (words,) = [check.message for check in report.checks if check.name == "previous"]
+        assert report.outcome("previous") is Outcome.PASS
+        assert ("; signed with " in words and "ask the signer why" in words) == told
 
 
 def halves(bucket: Bucket) -> tuple[dict[str, Any], Bucket, TrailScope]:
