@@ -123,6 +123,9 @@ class Config(BaseModel):
     ] = "auto"
     keep_logs_mib: Annotated[int, Field(ge=1, le=4096, strict=True, description="Of log files kept, at most.")] = 16
     out: str = "reports"
+    if_missing: Annotated[bool, Field(description="Make no pack where a complete one of account and period is.")] = (
+        False
+    )
     securityhub_import: Annotated[bool, Field(description="Send the findings to Security Hub; this writes.")] = False
     upload: Annotated[str, Field(description="Put the pack into a bucket, s3://BUCKET/PREFIX; this writes.")] = ""
     notify: Annotated[list[str], Field(description="Who is told: sns:, slack:, webhook: or smtp:// targets.")] = []

@@ -86,9 +86,10 @@ def actions(value: Any) -> set[str]:
 
 def test_the_template_allows_what_the_product_says_and_nothing_wider() -> None:
     resources = template()
-    (upload,) = policy("aws", "s3://bucket/prefix")["Statement"]
+    upload, look = policy("aws", "s3://bucket/prefix")["Statement"]
     statements = {item["Sid"]: item for item in found(resources, "Statement") for item in item if "Sid" in item}
     assert statements["UploadPacks"]["Action"] == upload["Action"]
+    assert statements["ListPacks"]["Action"] == look["Action"] == ["s3:ListBucket"]
     roles = {name: item for name, item in resources.items() if item["Type"] == "AWS::IAM::Role"}
     granted = actions(list(roles.values())) - {"sts:AssumeRole"}
     listed = {"ecs:RunTask", "iam:PassRole", "sqs:SendMessage", "sns:Publish", "s3:ListBucket"}

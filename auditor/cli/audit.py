@@ -25,6 +25,7 @@ from auditor.cli.options import (
     with_formats,
     with_frameworks,
     with_gate,
+    with_if_missing,
     with_imports,
     with_lock,
     with_notify,
@@ -33,11 +34,12 @@ from auditor.cli.options import (
 )
 from auditor.cli.telling import causes_of_gaps, failing_document, tell_code, tell_period, tell_results
 from auditor.config import Config
-from auditor.pack.outcome import headline
+from auditor.pack.outcome import EXIT_MEANING, headline
 
 if TYPE_CHECKING:
     from auditor.deliver.securityhub import Import
     from auditor.run import Finished, Request
+    from auditor.run.standing import Standing
     from auditor.run.uploading import Uploaded
     from auditor.seal.manifest import Tool
     from auditor.seal.pack import Sealing
@@ -60,6 +62,7 @@ _MOST_REFUSED = 10
     help="Send the findings to AWS Security Hub, which writes; see auditor policy --securityhub-import.",
 )
 @with_upload
+@with_if_missing
 @with_notify
 @what_to_judge
 def run(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
@@ -89,6 +92,7 @@ def audit_and_tell(
     from auditor.cli.progress import progress
     from auditor.cli.seal import tell_missing_stamp
     from auditor.run import Request, audit
+    from auditor.run.standing import standing
 
     options: dict[str, Any] = {"sealing": sealing_in(config), "tool": tool}
     if now is not None:
@@ -99,18 +103,14 @@ def audit_and_tell(
     if not quiet:
         tell_period(request.period, as_of)
     with progress(silent=quiet, verbose=verbose) as show:
+        if config.if_missing and (there := standing(config, request.period, as_of, show)):
+            return tell_standing(there, as_json=as_json)
         finished = audit(request, show)
     if finished.left_out:
         click.echo(printable(f"auditor: {finished.left_out}"), err=True)
     if options["sealing"] is not None:
         tell_missing_stamp(finished.pack)
-    if finished.imported is not None:
-        _tell_import(finished.imported, quiet=as_json)
-    if finished.uploaded is not None:
-        tell_upload(finished.uploaded, quiet=as_json)
-    for told in finished.told:
-        if told.error:
-            click.echo(printable(f"auditor: {told.target} could not be told: {told.error}"), err=True)
+    _tell_what_went_out(finished, quiet=as_json)
     if as_json:
         echo_json(_document(finished, request))
     else:
@@ -120,10 +120,36 @@ def audit_and_tell(
     return finished.code
 
 
+def _tell_what_went_out(finished: "Finished", *, quiet: bool) -> None:
+    if finished.imported is not None:
+        _tell_import(finished.imported, quiet=quiet)
+    if finished.uploaded is not None:
+        tell_upload(finished.uploaded, quiet=quiet)
+    for told in finished.told:
+        if told.error:
+            click.echo(printable(f"auditor: {told.target} could not be told: {told.error}"), err=True)
+
+
+def tell_standing(there: "Standing", *, as_json: bool) -> int:
+    """Say that there is a complete pack already, and return the exit code that it deserves."""
+    if there.uploaded is not None:
+        tell_upload(there.uploaded, quiet=as_json)
+    if as_json:
+        pack = {"schema": "auditor.run/1", "exit_code": there.code, "made": False, "pack": there.place}
+        echo_json({**pack, **there.document()})
+        return there.code
+    click.echo(printable(f"{'pack':<12} {there.place} is there and holds; none was made"))
+    click.echo(f"{'manifest':<12} {there.manifest_sha256}")
+    click.echo(printable(there.headline))
+    click.echo(f"exit code {there.code}: {EXIT_MEANING[there.code]}")
+    return there.code
+
+
 def _document(finished: "Finished", request: "Request") -> dict[str, Any]:
     return {
         "schema": "auditor.run/1",
         "exit_code": finished.code,
+        "made": True,
         "pack": str(finished.pack),
         "pack_id": finished.pack_id,
         "manifest_sha256": finished.manifest_sha256,
@@ -264,6 +290,7 @@ def sealing_in(config: Config) -> "Sealing | None":
 @with_zip
 @with_detail
 @with_gate
+@with_if_missing
 @with_imports
 @what_is_accepted
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

@@ -109,12 +109,13 @@ def _tell_all(found: "Chronicle", month: str, missing: tuple[str, ...], page: Pa
 
 @contextmanager
 def _opened(folder: str, month: str) -> "Iterator[tuple[Path, int]]":
+    from auditor.deliver.download import Wanted
     from auditor.run.fetching import packs_of
 
     if not folder.startswith("s3://"):
         yield Path(folder), 0
         return
-    with packs_of(folder, month=month) as fetched:
+    with packs_of(folder, Wanted(month=month)) as fetched:
         yield fetched
 
 

@@ -106,6 +106,16 @@ def with_upload(command: _Command) -> _Command:
     )(command)
 
 
+def with_if_missing(command: _Command) -> _Command:
+    """Add the option that makes a run harmless to repeat."""
+    return click.option(
+        "--if-missing",
+        is_flag=True,
+        default=None,
+        help="Make no pack where a complete one of account and period is, here or in the bucket of --upload.",
+    )(command)
+
+
 def with_notify(command: _Command) -> _Command:
     """Add the option that names who is told."""
     return click.option(

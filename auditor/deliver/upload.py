@@ -303,7 +303,13 @@ def policy(partition: str, place: str = "", *, kms_keys: tuple[str, ...] = ()) -
             "Effect": "Allow",
             "Action": ["s3:GetObject", "s3:GetObjectRetention", "s3:PutObject", "s3:PutObjectRetention"],
             "Resource": f"arn:{partition}:s3:::{where.bucket}/{where.key('*')}",
-        }
+        },
+        {
+            "Sid": "ListPacks",
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket"],
+            "Resource": f"arn:{partition}:s3:::{where.bucket}",
+        },
     ]
     if kms_keys:
         statements.append(

@@ -57,6 +57,49 @@ def exit_code(
     return 0
 
 
+def stated_code(
+    document: Mapping[str, Any],
+    *,
+    fail_on: Severity = Severity.INFORMATIONAL,
+    allow: Collection[str] = (),
+    known: Collection[str] = (),
+) -> int:
+    """Return the exit code that a results document deserves, as ``exit_code`` does of the judgement itself.
+
+    Raises:
+        KeyError, TypeError, ValueError: the document has another shape.
+    """
+    verdicts = [report["verdict"] for report in document["integrity"]]
+    if "fail" in verdicts:
+        return 4
+    controls = [(item["id"], State(item["state"]), Severity(item["severity"]), item) for item in document["controls"]]
+    if any(
+        state is State.FAIL and severity.rank <= fail_on.rank and _states_anew(item, known)
+        for _, state, severity, item in controls
+    ):
+        return 1
+    accepted = {name.removeprefix(_ALLOW) for name in allow}
+    if any(_states_gap(item) and name not in accepted for name, _, _, item in controls):
+        return 3
+    return 3 if "incomplete" in verdicts and "trail" not in accepted else 0
+
+
+def _states_anew(control: Mapping[str, Any], known: Collection[str]) -> bool:
+    failing = [item for item in control["results"] if item["state"] == State.FAIL.value]
+    return not failing or any(
+        lasting_id(control["id"], item["account"], item["region"], item["resource"], item["frameworks"]) not in known
+        for item in failing
+    )
+
+
+def _states_gap(control: Mapping[str, Any]) -> bool:
+    return any(
+        item["state"] == State.NOT_ASSESSED.value
+        or (item["state"] == State.MANUAL.value and "attestation" not in item["details"])
+        for item in control["results"]
+    )
+
+
 def _fails_anew(item: ControlResult, known: Collection[str]) -> bool:
     """Tell whether a control has a failure that is not known; one without results of its own is never."""
     failing = [result for result in item.results if result.state is State.FAIL]

@@ -19,6 +19,7 @@ from auditor.evidence.operations import Call
 from auditor.evidence.store import Answer, EvidenceWriter
 from auditor.model import RunInfo
 from auditor.pack.layout import CALLS, INTEGRITY
+from auditor.run.fetching import uploaded_before
 from auditor.run.request import TOOL, Progress, Request
 from auditor.run.series import Previous, Wish, find_previous
 from auditor.run.truth import truth_calls, truth_operations
@@ -111,7 +112,8 @@ def _series(request: Request, collected: Collected, packs: Path | None, progress
         before=request.as_of,
         trails="trail" not in config.skip,
     )
-    series = find_previous(packs, wish)
+    with uploaded_before(config, collected.scope.id, lambda words: progress(words, 0, 0)) as further:
+        series = find_previous(packs, wish, *further)
     progress(f"Previous pack: {series.words}", 0, 0)
     return series
 

@@ -66,18 +66,23 @@ class Previous:
         return f"{chosen} (passed over: {'; '.join(self.passed)})" if self.passed else chosen
 
 
-def find_previous(out: Path, wish: Wish) -> Previous:
+def find_previous(out: Path, wish: Wish, *further: Path) -> Previous:
     """Find the newest complete and comparable pack of an account that is older than a run.
 
     Args:
         out: the output folder.
         wish: what the pack has to be comparable with.
+        further: other folders that hold packs in the same way; a pack that lies in several counts once.
     """
-    candidates = sorted(_candidates(out / wish.account, wish.before), key=lambda item: (item[0], item[1]), reverse=True)
+    there: dict[tuple[datetime, str], Path] = {}
+    for root in (out, *further):
+        for as_of, name, pack in candidates_in(root / wish.account, wish.before):
+            there.setdefault((as_of, name), pack)
+    candidates = [(as_of, name, there[as_of, name]) for as_of, name in sorted(there, reverse=True)]
     passed: list[str] = []
     for _, _, pack in candidates:
         try:
-            found = _Candidate.read(pack)
+            found = Candidate.read(pack)
             reason = found.unfit(wish)
             follows = Previous(found.packs, found.anchors, tuple(passed), keys_of(found.results))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -88,7 +93,8 @@ def find_previous(out: Path, wish: Wish) -> Previous:
     return Previous(passed=tuple(passed))
 
 
-def _candidates(folder: Path, before: datetime) -> Iterator[tuple[datetime, str, Path]]:
+def candidates_in(folder: Path, before: datetime) -> Iterator[tuple[datetime, str, Path]]:
+    """Yield moment, name and folder of each readable pack of an account that was made before a time."""
     for path in folder.glob(f"*/*/{MANIFEST}"):
         try:
             as_of = parse_time(orjson.loads(path.read_bytes())["scope"]["as_of"])
@@ -99,7 +105,7 @@ def _candidates(folder: Path, before: datetime) -> Iterator[tuple[datetime, str,
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class Candidate:
     """A pack that might be followed."""
 
     manifest: Mapping[str, Any]
@@ -107,7 +113,7 @@ class _Candidate:
     results: Mapping[str, Any]
 
     @classmethod
-    def read(cls, pack: Path) -> "_Candidate":
+    def read(cls, pack: Path) -> "Candidate":
         """Read a pack.
 
         Raises:

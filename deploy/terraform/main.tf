@@ -12,7 +12,7 @@ locals {
     audit = {
       cpu = "2048", memory = "8192", day = 2, role = aws_iam_role.audit.arn
       command = [
-        "run", "--quiet", "--out", "/work/reports", "--upload", local.place, "--object-lock-days", tostring(var.retention_days),
+        "run", "--quiet", "--if-missing", "--out", "/work/reports", "--upload", local.place, "--object-lock-days", tostring(var.retention_days),
         "--mode", var.retention_mode, "--notify", "sns:${aws_sns_topic.told.arn}",
       ]
     }
@@ -150,6 +150,7 @@ resource "aws_iam_role_policy" "upload" {
         Action   = ["s3:GetObject", "s3:GetObjectRetention", "s3:PutObject", "s3:PutObjectRetention"]
         Resource = "${aws_s3_bucket.packs.arn}/${var.prefix}/*"
       },
+      { Sid = "ListPacks", Effect = "Allow", Action = ["s3:ListBucket"], Resource = aws_s3_bucket.packs.arn },
       { Sid = "Tell", Effect = "Allow", Action = ["sns:Publish"], Resource = aws_sns_topic.told.arn },
     ]
   })
