@@ -127,7 +127,7 @@ def test_what_results_state_deserves_the_code_of_the_judgement(tmp_path: Path, *
     for fail_on in Severity:
         for allow in ([], ["not-assessed:password-is-long"]):
             for ids in (set(), known):
-                given = {"fail_on": fail_on, "allow": allow, "known": ids}
+                given: dict[str, Any] = {"fail_on": fail_on, "allow": allow, "known": ids}
                 assert stated_code(document, **given) == exit_code(results, **given)
     for verdict in ("pass", "note", "incomplete", "fail"):
         stated = {**document, "integrity": [{"verdict": verdict}]}
