@@ -302,7 +302,8 @@ def test_a_wheel_finds_its_own_catalogue_and_templates(installation: Path) -> No
 @pytest.mark.parametrize("name", ["controls", "templates"])
 def test_a_wheel_holds_every_data_file_of_the_checkout(installation: Path, name: str) -> None:
     def files(folder: Path) -> dict[str, bytes]:
-        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        found = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
     assert files(installation / "auditor" / "_data" / name) == files(ROOT / name)
 

@@ -245,7 +245,7 @@ def _wanted(signer: str) -> "Wanted":
 
 
 def _derive_again() -> "Recheck":
-    from auditor.run import replay
+    from auditor.run.replaying import replay
 
     return replay
 

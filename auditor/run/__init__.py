@@ -7,23 +7,23 @@ half a pack and two runs never mix.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditor.base.whole import check_writable, unfinished
-from auditor.deliver.securityhub import Import
+from auditor.config import Config
 from auditor.pack.layout import EVIDENCE
 from auditor.pack.outcome import exit_code, results_document
-from auditor.run.delivering import import_into_security_hub
 from auditor.run.gather import collect_evidence
 from auditor.run.gating import gated, hold, makeable, open_baseline
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules
 from auditor.run.keeping import clear_up, kept_when_broken
-from auditor.run.notifying import notify, targets_of
 from auditor.run.publishing import complete, complete_in_place, leavings, presentation_of, settle
-from auditor.run.replaying import replay
 from auditor.run.request import Finished, Progress, Request
-from auditor.run.uploading import destination_of, upload_pack
-from auditor.seal.archive import pack_zip
+
+if TYPE_CHECKING:
+    from auditor.deliver.notify import Target, Told
+    from auditor.deliver.securityhub import Import
+    from auditor.deliver.upload import Destination
 
 __all__ = [
     "Finished",
@@ -40,7 +40,6 @@ __all__ = [
     "makeable",
     "open_catalog",
     "open_rules",
-    "replay",
 ]
 
 
@@ -62,11 +61,13 @@ def audit(request: Request, progress: Progress) -> Finished:
     rules = load_rules(config)
     baseline = open_baseline(config, request.as_of)
     presentation_of(config, request.sealing)
-    where, targets = destination_of(config), targets_of(config)
+    where, targets = _where_to(config)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
     imported: list[Import] = []
 
     def deliver(findings: Sequence[Mapping[str, Any]]) -> bytes:
+        from auditor.run.delivering import import_into_security_hub
+
         outcome, record = import_into_security_hub(config, findings)
         imported.append(outcome)
         return record
@@ -87,6 +88,8 @@ def audit(request: Request, progress: Progress) -> Finished:
             pack = settle(folder, out, results, manifest.pack_id)
     zipped = pack.with_name(f"{pack.name}.zip") if config.zip else None
     if zipped is not None:
+        from auditor.seal.archive import pack_zip
+
         progress("Zip", 0, 0)
         pack_zip(pack, zipped)
     gate = hold(config, baseline, results_document(results), request.as_of)
@@ -95,6 +98,8 @@ def audit(request: Request, progress: Progress) -> Finished:
         code = NOT_DELIVERED
     uploaded = None
     if where is not None:
+        from auditor.run.uploading import upload_pack
+
         uploaded = upload_pack(
             pack, where, config, now=request.now, show=lambda done, total: progress("Upload", done, total)
         )
@@ -111,4 +116,31 @@ def audit(request: Request, progress: Progress) -> Finished:
         left_out,
         uploaded,
     )
-    return replace(finished, told=notify(config, targets, finished)) if targets else finished
+    return replace(finished, told=_told(config, targets, finished)) if targets else finished
+
+
+def _where_to(config: Config) -> tuple["Destination | None", tuple["Target", ...]]:
+    """Return where the pack goes and who is told; wrong settings are told before anything is asked.
+
+    What most runs do without is imported only for those that ask for it.
+
+    Raises:
+        UsageError: a destination or a target is none.
+    """
+    where: Destination | None = None
+    targets: tuple[Target, ...] = ()
+    if config.upload or config.object_lock_days or config.object_lock_mode:
+        from auditor.run.uploading import destination_of
+
+        where = destination_of(config)
+    if config.notify:
+        from auditor.run.notifying import targets_of
+
+        targets = targets_of(config)
+    return where, targets
+
+
+def _told(config: Config, targets: tuple["Target", ...], finished: Finished) -> tuple["Told", ...]:
+    from auditor.run.notifying import notify
+
+    return notify(config, targets, finished)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditor.base.canonical import canonical_json
 from auditor.catalog.load import Catalog
@@ -23,15 +24,16 @@ from auditor.run.fetching import uploaded_before
 from auditor.run.request import TOOL, Progress, Request
 from auditor.run.series import Previous, Wish, find_previous
 from auditor.run.truth import truth_calls, truth_operations
-from auditor.trail.audit import AccountTrails, audit_trails
-from auditor.trail.kept import Keep
-from auditor.trail.report import Anchor, TrailScope
-from auditor.trail.verify import Progress as TrailProgress
+
+if TYPE_CHECKING:  # a run without trails does without the room
+    from auditor.trail.kept import Keep
+    from auditor.trail.report import Anchor, TrailScope
+    from auditor.trail.verify import Progress as TrailProgress
 
 DIGESTS, EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
 """What the trail room contributes to the evidence."""
 
-Anchors = Mapping[str, Sequence[Anchor]]
+Anchors = Mapping[str, Sequence["Anchor"]]
 """Trail ARN -> the newest digests that the previous pack had seen."""
 
 
@@ -135,8 +137,10 @@ def redaction_of(config: Config) -> Policy:
     return Policy(source_addresses=config.redaction.source_addresses, identities=config.redaction.identities)
 
 
-def keep_of(config: Config) -> Keep | None:
+def keep_of(config: Config) -> "Keep | None":
     """Return which log files are kept. They are kept byte for byte: where redaction is set, only by request."""
+    from auditor.trail.kept import Keep
+
     redacts = config.redaction.source_addresses or config.redaction.identities
     what = ("none" if redacts else "notable") if config.keep_logs == "auto" else config.keep_logs
     return None if what == "none" else Keep(what, config.keep_logs_mib << 20)
@@ -167,6 +171,8 @@ def _verify_trails(
     wanted: tuple[str, ...],
 ) -> None:
     """Verify what the account's trails delivered in the period; ``wanted`` reports become evidence like any answer."""
+    from auditor.trail.audit import AccountTrails, audit_trails
+
     pages = writer.stored(caller.account, "cloudtrail:DescribeTrails")
     trails = AccountTrails(
         account=caller.account,
@@ -176,10 +182,10 @@ def _verify_trails(
         discover_regions=not request.config.regions,
     )
 
-    def show(trail: str, state: TrailProgress) -> None:
+    def show(trail: str, state: "TrailProgress") -> None:
         progress(f"Verify {trail}: {state.stage}", state.done, state.total or 0)
 
-    def count(scope: TrailScope, requests: Mapping[str, int]) -> None:
+    def count(scope: "TrailScope", requests: Mapping[str, int]) -> None:
         for operation, number in requests.items():
             if number:
                 log.note("s3", operation, scope.home_region, number)

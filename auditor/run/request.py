@@ -5,18 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from auditor import __version__
 from auditor.base.period import Period, parse_past_period
 from auditor.config import Config
-from auditor.deliver.notify import Told
-from auditor.deliver.securityhub import Import
 from auditor.model import Results
 from auditor.pack.baseline import Gate
-from auditor.run.uploading import Uploaded
 from auditor.seal.manifest import Tool
 from auditor.seal.pack import Sealing
+
+if TYPE_CHECKING:
+    from auditor.deliver.notify import Told
+    from auditor.deliver.securityhub import Import
+    from auditor.run.uploading import Uploaded
 
 TOOL = f"auditor {__version__}"
 
@@ -77,9 +79,9 @@ class Finished:
     manifest_sha256: str
     code: int
     zip: Path | None = None
-    imported: Import | None = None
+    imported: "Import | None" = None
     gate: Gate | None = None
     pack_id: str = ""
     left_out: str = ""
-    uploaded: Uploaded | None = None
-    told: tuple[Told, ...] = ()
+    uploaded: "Uploaded | None" = None
+    told: "tuple[Told, ...]" = ()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -14,7 +14,9 @@ from auditor.pack.cut import cut_short
 from auditor.pack.layout import RESULTS
 from auditor.seal.following import keys_of
 from auditor.seal.manifest import MANIFEST, PreviousPack
-from auditor.trail.report import Anchor, anchors_of
+
+if TYPE_CHECKING:
+    from auditor.trail.report import Anchor
 
 MOST_NAMED = 120
 """Earlier packs that a pack names: ten years of monthly ones."""
@@ -55,7 +57,7 @@ class Previous:
     """
 
     packs: tuple[PreviousPack, ...] = ()
-    anchors: Mapping[str, tuple[Anchor, ...]] = field(default_factory=dict)
+    anchors: Mapping[str, "tuple[Anchor, ...]"] = field(default_factory=dict)
     passed: tuple[str, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
 
@@ -157,7 +159,11 @@ class Candidate:
         return (PreviousPack(str(self.manifest["pack_id"]), self.sha256), *named)[:MOST_NAMED]
 
     @property
-    def anchors(self) -> Mapping[str, tuple[Anchor, ...]]:
+    def anchors(self) -> Mapping[str, "tuple[Anchor, ...]"]:
         """By trail ARN, the newest digests that it had seen."""
         reports = self.results["integrity"]
+        if not reports:
+            return {}
+        from auditor.trail.report import anchors_of
+
         return {str(item["trail"]["arn"]): anchors_of(item) for item in reports if item["trail"]["arn"]}

@@ -7,17 +7,19 @@ stands in a DSSE envelope.
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import SealError
 from auditor.model import State
 from auditor.seal.manifest import MANIFEST, RULES, Manifest
-from auditor.seal.signer import Signer
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from auditor.seal.signer import Signer
 
 ATTESTATION = "trust/attestation.intoto.json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -58,7 +60,7 @@ def statement(manifest: Manifest, results: bytes) -> dict[str, Any]:
     }
 
 
-def attestation(manifest: Manifest, results: bytes, signer: Signer | None) -> bytes:
+def attestation(manifest: Manifest, results: bytes, signer: "Signer | None") -> bytes:
     """Return the statement, in an envelope when somebody signs; see ``statement``."""
     payload = canonical_json(statement(manifest, results))
     if signer is None:
@@ -66,12 +68,14 @@ def attestation(manifest: Manifest, results: bytes, signer: Signer | None) -> by
     return canonical_json(envelope(payload, signer))
 
 
-def key_id(certificate: x509.Certificate) -> str:
+def key_id(certificate: "x509.Certificate") -> str:
     """Return DSSE's ``keyid`` as used here: the SHA-256 of the public key (SubjectPublicKeyInfo, DER)."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     return sha256_hex(certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
-def envelope(payload: bytes, signer: Signer) -> dict[str, Any]:
+def envelope(payload: bytes, signer: "Signer") -> dict[str, Any]:
     """Sign a payload as DSSE does."""
     signature = signer.sign(encoded(payload))
     return {

@@ -17,16 +17,13 @@ from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError, SealError, UsageError
 from auditor.base.period import rfc3339
-from auditor.seal import cms
 from auditor.seal.contents import STAGING, SUMS, FolderFiles, hash_file, read_small
 from auditor.seal.guides import readme_text, verify_text
 from auditor.seal.intoto import ATTESTATION, attestation
@@ -43,11 +40,13 @@ from auditor.seal.manifest import (
     build_manifest,
     parse_manifest,
 )
-from auditor.seal.pades import sign_pdf
-from auditor.seal.signer import Signer, is_self_signed, key_kind, pem
 from auditor.seal.sums import SIGNATURE, TOKEN, UNSUMMED, sums_text
-from auditor.seal.timestamp import StampError, Tsa, fetch_stamp
-from auditor.seal.trust import name_of
+
+if TYPE_CHECKING:  # an unsigned pack does without
+    from cryptography import x509
+
+    from auditor.seal.signer import Signer
+    from auditor.seal.timestamp import Tsa
 
 RECORD_SCHEMA = "auditor.seal/1"
 SIGNER_PEM = "trust/signer.pem"
@@ -69,9 +68,9 @@ class Sealing:
         sign_pdf: whether ``report.pdf`` gets a signature of its own (needs the extra ``sign``).
     """
 
-    signer: Signer
+    signer: "Signer"
     at: datetime
-    tsa: Tsa | None = None
+    tsa: "Tsa | None" = None
     sign_pdf: bool = True
 
 
@@ -118,10 +117,14 @@ def finish_pack(folder: Path, manifest: Manifest, sealing: Sealing | None = None
         SealError: a signature or time stamp cannot be had; the folder is then as it was, sealed earlier or not at all.
     """
     pdf = _rendered_pdf(folder)
+    if sealing is None:
+        return _finish(folder, manifest, pdf, None, "")
+    from auditor.seal.timestamp import StampError
+
     try:
         return _finish(folder, manifest, pdf, sealing, "")
     except StampError as error:
-        if sealing is None or sealing.tsa is None or sealing.tsa.required:
+        if sealing.tsa is None or sealing.tsa.required:
             raise
         return _finish(folder, manifest, pdf, sealing, error.message)
 
@@ -142,11 +145,13 @@ def _finish(
         "pdf": pdf_record,
     }
     if signer is not None:
+        from auditor.seal.signer import pem
+
         leaf, *issuers = signer.chain
         new[SIGNER_PEM] = pem(leaf)
         new[CHAIN_PEM] = pem(*(issuers or [leaf]))
-    if tsa is not None:
-        new[TSA_PEM] = pem(*tsa.trusted)
+        if tsa is not None:
+            new[TSA_PEM] = pem(*tsa.trusted)
     results = (folder / RESULTS).read_bytes()
     new[ATTESTATION] = attestation(manifest, results, signer)
     new[SEAL_RECORD] = canonical_json(record)
@@ -157,6 +162,8 @@ def _finish(
     if sealing is not None:
         new[SIGNATURE] = _sign(new[SUMS], sealing)
         if tsa is not None:
+            from auditor.seal.timestamp import fetch_stamp
+
             new[TOKEN] = fetch_stamp(new[SIGNATURE], tsa, at=sealing.at)
     # A record of a signed PDF also holds for the unsigned one, as it says where that ends; the reverse is not true.
     _replace(folder, new, first=SEAL_RECORD if pdf_record else PDF)
@@ -183,6 +190,8 @@ def _replace(folder: Path, new: Mapping[str, bytes], *, first: str) -> None:
 
 
 def _sign(sums: bytes, sealing: Sealing) -> bytes:
+    from auditor.seal import cms
+
     signature = cms.sign(sums, sealing.signer, at=sealing.at)
     try:
         cms.verify(signature, sums)
@@ -215,13 +224,15 @@ def _rendered_pdf(folder: Path) -> bytes | None:
 
 
 def _seal_pdf(
-    new: dict[str, bytes], pdf: bytes | None, sealing: Sealing | None, tsa: Tsa | None
+    new: dict[str, bytes], pdf: bytes | None, sealing: Sealing | None, tsa: "Tsa | None"
 ) -> dict[str, Any] | None:
     if pdf is None:
         return None
     if sealing is None or not sealing.sign_pdf:
         new[PDF] = pdf
         return None
+    from auditor.seal.pades import sign_pdf
+
     signed = sign_pdf(pdf, sealing.signer, ask=tsa.ask if tsa else None, stamp_roots=tsa.trusted if tsa else ())
     new[PDF] = signed.data
     return {
@@ -232,8 +243,13 @@ def _seal_pdf(
     }
 
 
-def signature_record(chain: Sequence[x509.Certificate]) -> dict[str, Any]:
+def signature_record(chain: Sequence["x509.Certificate"]) -> dict[str, Any]:
     """Return what ``trust/seal.json`` says about a signature made with the first certificate of a chain."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    from auditor.seal.signer import is_self_signed, key_kind
+    from auditor.seal.trust import name_of
+
     leaf = chain[0]
     return {
         "file": SIGNATURE,
@@ -250,7 +266,7 @@ def signature_record(chain: Sequence[x509.Certificate]) -> dict[str, Any]:
     }
 
 
-def _stamp_record(tsa: Tsa, failure: str) -> dict[str, str]:
+def _stamp_record(tsa: "Tsa", failure: str) -> dict[str, str]:
     return {"status": "failed" if failure else "requested", "url": tsa.url, "reason": failure}
 
 

@@ -21,7 +21,8 @@ from auditor.evaluate.sampling import draw
 from auditor.model import ControlResult, Results, Sampling, State
 from auditor.pack.layout import EVIDENCE, read_request
 from auditor.pack.outcome import exit_code
-from auditor.run import complete, load_rules, replay
+from auditor.run import complete, load_rules
+from auditor.run.replaying import replay
 from tests.evaluate.test_engine import ACCOUNT, CONTROLS, REGIONS, TRAIL, World, build_catalog, vpc
 
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"

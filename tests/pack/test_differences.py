@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from auditor.base.errors import IntegrityError
 from auditor.pack.differences import differences
-from auditor.run import replay
+from auditor.run.replaying import replay
 
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 

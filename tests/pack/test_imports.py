@@ -21,7 +21,8 @@ from auditor.config import Config, load_config
 from auditor.pack.imports import NOTE, Finding, load_imports, parse, store_imports, stored_imports
 from auditor.pack.layout import EVIDENCE
 from auditor.pack.outcome import exit_code, results_document
-from auditor.run import complete, judge, load_rules, replay
+from auditor.run import complete, judge, load_rules
+from auditor.run.replaying import replay
 from tools.schemas import FOLDER
 
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
