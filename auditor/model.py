@@ -447,6 +447,8 @@ class Results:
     """None when every member of every population was tested."""
     imported: tuple[Mapping[str, Any], ...] = ()
     """Findings of other tools, one document per file; nothing here depends on them."""
+    since: Mapping[str, Any] = field(default_factory=dict)
+    """What changed since the pack before; empty where nothing of that one travels with the evidence."""
     rules: Mapping[str, Any] = field(default_factory=dict)
     """How the rules stand to those that shipped, and what was accepted beforehand; empty when nobody asked."""
     notices: tuple[Mapping[str, str], ...] = ()

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +32,13 @@ from auditor.cli.options import (
     with_upload,
     with_zip,
 )
-from auditor.cli.telling import causes_of_gaps, failing_document, tell_code, tell_period, tell_results
+from auditor.cli.telling import causes_of_gaps, failing_document, tell_code, tell_period, tell_results, tell_since
 from auditor.config import Config
 from auditor.pack.outcome import EXIT_MEANING, headline
 
 if TYPE_CHECKING:
     from auditor.deliver.securityhub import Import
+    from auditor.model import Results
     from auditor.run import Finished, Request
     from auditor.run.standing import Standing
     from auditor.run.uploading import Uploaded
@@ -157,6 +158,7 @@ def _document(finished: "Finished", request: "Request") -> dict[str, Any]:
         "headline": headline(finished.results),
         "counts": finished.results.counts,
         "failing": failing_document(finished.results),
+        "since": _since(finished.results),
         "not_assessed": causes_of_gaps(finished.results.gaps),
         "left_out": finished.left_out,
         "zip": str(finished.zip) if finished.zip else None,
@@ -167,9 +169,16 @@ def _document(finished: "Finished", request: "Request") -> dict[str, Any]:
     }
 
 
+def _since(results: "Results") -> dict[str, Any] | None:
+    """Return which pack the run followed and how many findings became what; the whole stands in ``results.json``."""
+    names = ("pack_id", "manifest_sha256", "as_of", "counts")
+    return {name: results.since[name] for name in names} if results.since else None
+
+
 def _tell(finished: "Finished") -> None:
     """Say what was found, and where it is."""
     tell_results(finished.results)
+    tell_since(finished.results)
     for name in ("report.pdf", "report.html"):
         if (finished.pack / name).exists():
             click.echo(f"{name:<12} {finished.pack / name}")
@@ -312,6 +321,8 @@ def demo(
 ) -> int:
     """Audit a simulated AWS account on this machine; needs no AWS account and no network.
 
+    A second demo in the same folder looks again a minute later, and its report tells what changed in between.
+
     With --upload the simulated AWS has the bucket, with Object Lock, in an account of its own. It is gone afterwards;
     the record of the upload stays beside the pack. --notify sns:ARN reaches topics of the simulated account.
     """
@@ -331,12 +342,18 @@ def demo(
             **others,
         }
         with _environment(aws.environment()):
-            as_of = parse_time(aws.about["as_of"])
             config = config_of(given)
             if where := destination_of(config):
                 aws.archive(where.bucket)
             # The simulated account stands still at its as-of time, so the audit of it does too, and it names nothing
-            # that differs from machine to machine: two demos, same bytes.
+            # that differs from machine to machine: two demos, same bytes. One more in the same folder looks again a
+            # minute later, when a little has changed.
+            looks = len(list(Path(out).glob(f"{aws.account}/*/*/manifest.json"))) if world == "demo" else 0
+            as_of = parse_time(aws.about["as_of"]) + timedelta(minutes=looks)
+            if looks:
+                from auditor.simulator.later import pass_time
+
+                pass_time(aws)
             return audit_and_tell(
                 config,
                 as_of,

@@ -57,6 +57,13 @@ def tell_results(results: Results) -> None:
         click.echo(f"  and {more} more causes; the chapter on what was not assessed has all")
 
 
+def tell_since(results: Results) -> None:
+    """Say what changed since the pack before, where that one's judgement is at hand."""
+    if since := results.since:
+        told = ", ".join(f"{number} {kind}" for kind, number in since["counts"].items() if number)
+        click.echo(printable(f"since {since['pack_id']}: {told or 'nothing is open, and nothing was'}"))
+
+
 def failing_controls(results: Results) -> list[ControlResult]:
     """Return the controls that are not met, gravest first."""
     failing = [item for item in results.controls if item.state is State.FAIL]

@@ -232,7 +232,21 @@ def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> Comparison:
     Raises:
         IntegrityError: one of them has another shape.
     """
-    changes, catalogue = changes_since(side_of(before), now)
+    return compared(side_of(before), before, now)
+
+
+def compared(side: Side, before: Mapping[str, Any], now: Mapping[str, Any]) -> Comparison:
+    """Compare an older judgement with a ``results.json`` document.
+
+    Args:
+        side: findings and rules of the older one.
+        before: what was asked then: ``run`` and ``sampling`` of its document.
+        now: the newer document.
+
+    Raises:
+        IntegrityError: one of them has another shape.
+    """
+    changes, catalogue = changes_since(side, now)
     try:
         scope = tuple(_scope(before, now))
     except (KeyError, TypeError, AttributeError) as error:

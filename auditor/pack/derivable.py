@@ -48,6 +48,8 @@ def not_derivable(results: Mapping[str, Any], files: Collection[str]) -> tuple[s
         found.append("rules/waivers.yaml, rules/attestations: that the people named in them said so")
     if results.get("responses"):
         found.append("rules/responses.yaml: that the owners named in it said so")
+    if results.get("since"):
+        found.append("evidence/previous.json: what the pack before found (--previous compares)")
     if results.get("imported"):
         found.append("evidence/imported: findings of other tools, as they were given")
     if any(name.endswith("securityhub-import.json") for name in files):

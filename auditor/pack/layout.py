@@ -21,6 +21,8 @@ from auditor.model import Severity
 EVIDENCE = "evidence"
 CALLS = "calls.json"
 """Our own calls; inside the evidence folder."""
+PREVIOUS = "previous.json"
+"""What travels of the judgement before (``auditor.pack.since``); inside the evidence folder."""
 INTEGRITY = "integrity"
 """Material for an offline verification of the trails; inside the evidence folder."""
 BY_BUCKET = b"by bucket"

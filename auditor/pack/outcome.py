@@ -167,6 +167,7 @@ def results_document(results: Results) -> dict[str, Any]:
         "waivers": [dict(waiver) for waiver in results.waivers],
         "attestations": [dict(attestation) for attestation in results.attestations],
         **({"responses": [dict(item) for item in results.responses]} if results.responses else {}),
+        **({"since": dict(results.since)} if results.since else {}),
         "sampling": results.sampling.document() if results.sampling else None,
         "imported": [dict(item) for item in results.imported],
         **_stated(results),

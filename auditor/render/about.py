@@ -1,6 +1,6 @@
 """What a document says about itself: whose it is, made by whom for whom, over which time, from which run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -101,6 +101,7 @@ class About:
         notices: what a reader has to know before the figures, each in one sentence.
         taken: what is taken from the run, because nothing in the pack shows it.
         simulated: whether the account is a simulated one, which every page has to say.
+    series: which pack stands before this one, for a report that compares with none.
     """
 
     report_id: str
@@ -121,6 +122,7 @@ class About:
     notices: tuple[str, ...]
     taken: tuple[str, ...]
     simulated: bool
+    series: str
 
 
 def about_run(
@@ -150,7 +152,14 @@ def about_run(
         notices=tuple(visible(item["text"], NAME_LIMIT) for item in notices),
         taken=tuple(visible(item, NAME_LIMIT) for item in not_derivable(results, ())),
         simulated=any(item["kind"] == "simulated" for item in notices),
+        series=_series(run.get("series", ())),
     )
+
+
+def _series(packs: Sequence[Mapping[str, str]]) -> str:
+    if not packs:
+        return "This pack names no pack before it, so nothing is said of changes."
+    return f"The pack before this one is {visible(packs[0]['id'])}; nothing of its judgement travels with this pack."
 
 
 def _span(document: Mapping[str, str]) -> Span:

@@ -30,6 +30,7 @@ from auditor.render.glance import Glance, glance
 from auditor.render.imported import ImportedFile, imported_file
 from auditor.render.marks import Tally, tally
 from auditor.render.register import CallCount, EmbeddedFile, EvidenceItem, Library, call_counts, embedded
+from auditor.render.since import Since, since_previous
 from auditor.render.text import visible
 from auditor.render.trails import EventTable, Trail, event_table, trail_view
 
@@ -71,6 +72,8 @@ class Context:
     given: tuple[Given, ...]
     """Every waiver, attestation and response that was handed in."""
     imported: tuple[ImportedFile, ...]
+    since: Since | None = None
+    """What changed since the pack before; None where nothing of that one's judgement travels."""
     embedded: tuple[EmbeddedFile, ...] = ()
 
 
@@ -142,6 +145,7 @@ def build(
         waivers=tuple(row for control in controls for row in control.rows if row.waiver),
         given=all_given(results),
         imported=tuple(imported_file(item) for item in results.get("imported", ())),
+        since=since_previous(results.get("since"), by_id),
         embedded=embedded(evidence, results["controls"]),
     )
 

@@ -27,6 +27,7 @@ _LIMITS = sections.Limits(
     places=10_000,
     events=1000,
     waivers=1000,
+    changes=2000,
     gaps=2000,
     evidence=5000,
     uses=16,

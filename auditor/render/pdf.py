@@ -40,13 +40,14 @@ _FULL = sections.Limits(
     places=60,
     events=25,
     waivers=40,
+    changes=40,
     gaps=60,
     evidence=1200,
     uses=80,
     imported=150,
 )
 _LIMITS = {
-    "summary": replace(_FULL, accounts=40, places=30, gaps=30, waivers=20, evidence=0),
+    "summary": replace(_FULL, accounts=40, places=30, gaps=30, waivers=20, changes=12, evidence=0),
     "standard": replace(_FULL, whole=1, groups=0, proofs=1, lines=4, uses=0, evidence=0),
     "full": _FULL,
 }

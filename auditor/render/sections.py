@@ -69,6 +69,7 @@ class Limits:
         places: lines of coverage by account and Region.
         events: events of one kind.
         waivers: waived results.
+        changes: lines of what changed since the previous pack.
         gaps: calls without an answer, and gaps between digests.
         evidence: lines of the list of evidence.
         uses: controls named at a piece of evidence.
@@ -88,6 +89,7 @@ class Limits:
     places: int
     events: int
     waivers: int
+    changes: int
     gaps: int
     evidence: int
     uses: int

@@ -19,7 +19,7 @@ from auditor.config import Config
 from auditor.evidence.operations import Call
 from auditor.evidence.store import Answer, EvidenceWriter
 from auditor.model import RunInfo
-from auditor.pack.layout import CALLS, INTEGRITY
+from auditor.pack.layout import CALLS, INTEGRITY, PREVIOUS
 from auditor.run.fetching import uploaded_before
 from auditor.run.request import TOOL, Progress, Request
 from auditor.run.series import Previous, Wish, find_previous
@@ -97,6 +97,8 @@ def collect_evidence(
         produced += wanted
         _verify_trails(request, caller, collected, writer, folder, log, progress, series.anchors, wanted)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
+    if series.judged and redaction_of(config) == Policy():
+        (folder / PREVIOUS).write_bytes(series.judged)
     writer.close(_run_info(request, caller, collected, started, produced, log.endpoints, series))
 
 

@@ -1,10 +1,11 @@
 """Judging stored evidence: with the installed rules, or with those of a pack. Needs no network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from auditor.base.errors import UsageError
+from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.locate import controls_folder
 from auditor.base.suggest import meant
 from auditor.catalog.load import Catalog, load_catalog
@@ -18,7 +19,9 @@ from auditor.evaluate.responses import apply_responses
 from auditor.evidence.store import Evidence
 from auditor.model import Results, Sampling
 from auditor.pack.imports import Import, load_imports, stored_imports
-from auditor.pack.layout import ATTESTATIONS, EVIDENCE, RESPONSES, WAIVERS, read_request
+from auditor.pack.layout import ATTESTATIONS, EVIDENCE, PREVIOUS, RESPONSES, WAIVERS, read_request
+from auditor.pack.outcome import results_document
+from auditor.pack.since import MOST_BYTES, read_carried, since
 from auditor.run.noticing import notices, rules_document
 
 
@@ -128,7 +131,7 @@ def judge(folder: Path, rules: Rules) -> Results:
     """Judge an evidence folder.
 
     Raises:
-        IntegrityError: an evidence file does not have its hash.
+        IntegrityError: an evidence file does not have its hash, or what travels of the judgement before is not usable.
     """
     asked = rules.config.sampling
     sampling = Sampling(asked.size, asked.seed) if asked else None
@@ -137,5 +140,22 @@ def judge(folder: Path, rules: Rules) -> Results:
     imported = tuple(item.document(f"{EVIDENCE}/{name}") for name, item in stored_imports(folder))
     results = replace(apply_exceptions(results, rules.waivers, rules.attestations), imported=imported)
     results = apply_responses(results, rules.responses)
+    results = replace(results, since=_since(folder, results))
     results = replace(results, rules=rules_document(results, rules.catalog, rules.config))
     return replace(results, notices=notices(results, evidence))
+
+
+def _since(folder: Path, results: Results) -> Mapping[str, Any]:
+    """Say what changed since the pack that the run followed, as far as its judgement travels with the evidence.
+
+    Raises:
+        IntegrityError: what travels is not of its form, or of another pack than the one that the run followed.
+    """
+    path = folder / PREVIOUS
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        carried = read_carried(file.read(MOST_BYTES + 1))
+    if (carried.pack_id, carried.manifest_sha256) not in results.run.series[:1]:
+        raise IntegrityError(f"{EVIDENCE}/{PREVIOUS} is of another pack than the one that this run followed")
+    return since(carried, results_document(results))

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from auditor.base.canonical import sha256_hex
+from auditor.base.errors import IntegrityError
 from auditor.base.period import Period, parse_time
 from auditor.pack.cut import cut_short
 from auditor.pack.layout import RESULTS
+from auditor.pack.since import carry
 from auditor.seal.following import keys_of
 from auditor.seal.manifest import MANIFEST, PreviousPack
 
@@ -54,12 +56,14 @@ class Previous:
         anchors: by trail ARN, the newest digests of the one it follows.
         passed: newer packs that were passed over, each with the reason.
         keys: Region and fingerprint of the keys of CloudTrail that the one it follows had used.
+        judged: what this run's pack carries of the judgement of the one it follows; empty for none.
     """
 
     packs: tuple[PreviousPack, ...] = ()
     anchors: Mapping[str, "tuple[Anchor, ...]"] = field(default_factory=dict)
     passed: tuple[str, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
+    judged: bytes = b""
 
     @property
     def words(self) -> str:
@@ -86,11 +90,10 @@ def find_previous(out: Path, wish: Wish, *further: Path) -> Previous:
         try:
             found = Candidate.read(pack)
             reason = found.unfit(wish)
-            follows = Previous(found.packs, found.anchors, tuple(passed), keys_of(found.results))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            if not reason:
+                return Previous(found.packs, found.anchors, tuple(passed), keys_of(found.results), found.carried)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, IntegrityError):
             reason = "it cannot be read, or its results are not those that its manifest names"
-        if not reason:
-            return follows
         passed.append(f"{pack.name}: {reason}")
     return Previous(passed=tuple(passed))
 
@@ -157,6 +160,20 @@ class Candidate:
         before = [item for item in (self.manifest["previous_pack"], *self.manifest.get("earlier_packs", ())) if item]
         named = [PreviousPack(str(item["id"]), str(item["manifest_sha256"])) for item in before]
         return (PreviousPack(str(self.manifest["pack_id"]), self.sha256), *named)[:MOST_NAMED]
+
+    @property
+    def carried(self) -> bytes:
+        """What a pack that follows this one carries of its judgement.
+
+        Raises:
+            IntegrityError: its results have another shape.
+        """
+        return carry(
+            self.results,
+            pack_id=str(self.manifest["pack_id"]),
+            manifest_sha256=self.sha256,
+            results_sha256=str(self.manifest["results_sha256"]),
+        )
 
     @property
     def anchors(self) -> Mapping[str, "tuple[Anchor, ...]"]:

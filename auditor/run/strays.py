@@ -8,7 +8,7 @@ from typing import Any
 from auditor.base.canonical import canonical_json
 from auditor.base.untrusted import parse_json
 from auditor.evidence.store import Evidence
-from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, REQUEST, RESPONSES, RESULTS, RULES, WAIVERS
+from auditor.pack.layout import CALLS, EVIDENCE, PREVIOUS, REPLAY, REQUEST, RESPONSES, RESULTS, RULES, WAIVERS
 from auditor.pack.presentation import PRESENTATION
 from auditor.render.exports import EXPORTS, FURTHER_NAMES
 from auditor.run.publishing import SECURITY_HUB
@@ -16,7 +16,7 @@ from auditor.seal.manifest import README, Manifest
 from auditor.seal.report import Difference
 
 _FIXED = frozenset(
-    {README, REPLAY, RESULTS, SECURITY_HUB, f"{EVIDENCE}/{CALLS}", f"{EVIDENCE}/scope.json"}
+    {README, REPLAY, RESULTS, SECURITY_HUB, f"{EVIDENCE}/{CALLS}", f"{EVIDENCE}/{PREVIOUS}", f"{EVIDENCE}/scope.json"}
     | {f"{RULES}/{name}" for name in (REQUEST, PRESENTATION, WAIVERS, RESPONSES)}
     | {f"results/{name}" for name, _ in EXPORTS.values()}
 )

@@ -13,12 +13,14 @@ from typing import Any
 
 from auditor.base.errors import IntegrityError
 from auditor.base.untrusted import ZIP_ERRORS, parse_json
-from auditor.pack.layout import BY_BUCKET
+from auditor.pack.layout import BY_BUCKET, EVIDENCE, PREVIOUS
+from auditor.pack.since import carry
 from auditor.seal.contents import Limits, PackFiles, read_small
 from auditor.seal.manifest import MANIFEST, RESULTS, Anchor, Manifest
 from auditor.seal.names import shown
 from auditor.seal.report import Finding
 
+_CARRIED = f"{EVIDENCE}/{PREVIOUS}"
 _ARCHIVES = ("evidence/integrity/", "/digests.zip")
 _MOST_DIGEST_BYTES = 64 << 20
 """Of one digest, unpacked; one that names 100,000 log files has some thirty million."""
@@ -78,6 +80,27 @@ def invented_keys(results: Any, before: Any) -> list[Finding]:
         Finding("previous", "mismatch", RESULTS, f"calls the key {shown(mark)} of {shown(region)} seen before")
         for region, mark in invented
     ]
+
+
+def untrue_judgement(files: PackFiles, before: Manifest, results: Any, limits: Limits) -> list[Finding]:
+    """Hold what a pack carries of the judgement before against that judgement; nothing where it carries none.
+
+    Args:
+        files: of the pack.
+        before: manifest of the pack before.
+        results: its results document, from strangers.
+        limits: how much is read.
+    """
+    if _CARRIED not in files.sizes:
+        return []
+    try:
+        named = {"pack_id": before.pack_id, "manifest_sha256": before.sha256}
+        expected = carry(results, **named, results_sha256=str(before.document["results_sha256"]))
+        if read_small(files, _CARRIED, limits) == expected:
+            return []
+    except (IntegrityError, KeyError, TypeError, ValueError, AttributeError):
+        return [Finding("previous", "mismatch", _CARRIED, "cannot be held against the judgement of the pack before")]
+    return [Finding("previous", "mismatch", _CARRIED, "is not what the pack before found")]
 
 
 def _lost_history(results: Any, anchors: Sequence[Anchor], files: PackFiles, limits: Limits) -> Iterator[Finding]:

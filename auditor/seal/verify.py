@@ -34,7 +34,7 @@ from auditor.seal.contents import (
     hash_file,
     read_small,
 )
-from auditor.seal.following import continuity, distance, invented_keys
+from auditor.seal.following import continuity, distance, invented_keys, untrue_judgement
 from auditor.seal.manifest import (
     HTML,
     MANIFEST,
@@ -433,7 +433,9 @@ def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
     else:
         back = distance(pack.manifest, before.manifest)
         found += continuity(pack.manifest, before.manifest, _json(pack, RESULTS), pack.files, pack.limits)
-        found += invented_keys(_json(pack, RESULTS), results) if back == 1 else []
+        if back == 1:
+            found += invented_keys(_json(pack, RESULTS), results)
+            found += untrue_judgement(pack.files, before.manifest, results, pack.limits)
     open_questions = " and ".join(check.name for check in report.checks if check.outcome is Outcome.UNKNOWN)
     if open_questions and not found:
         return Check("previous", Outcome.UNKNOWN, f"its {open_questions} could not be checked"), []

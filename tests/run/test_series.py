@@ -29,7 +29,19 @@ Change = Callable[[dict[str, Any], dict[str, Any]], object]
 def pack(out: Path, name: str, day: int, change: Change = lambda _m, _r: None) -> str:
     """Write what is read of a pack: manifest and results of a run in October."""
     period = parse_period("2026-10", NOW)
-    results: dict[str, Any] = {"run": {}, "gaps": [], "integrity": []}
+    results: dict[str, Any] = {
+        "run": {
+            "accounts": [],
+            "as_of": f"2026-11-{day:02}T06:00:00Z",
+            "frameworks": [],
+            "period": period.document(),
+            "skipped": [],
+        },
+        "controls": [],
+        "gaps": [],
+        "integrity": [],
+        "sampling": None,
+    }
     manifest: dict[str, Any] = {
         "pack_id": name,
         "previous_pack": None,

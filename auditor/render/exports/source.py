@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from auditor.model import State
-from auditor.pack.comparison import lasting_id
+from auditor.pack.comparison import Change, lasting_id
 
 _NAMESPACE = uuid.UUID("6b1f7d0e-6c5a-5e0e-9a57-0a4d41554449")
 """Ours alone; identifiers are derived from it (RFC 9562 version 5), so that the same run has the same ones."""
@@ -14,7 +15,7 @@ _NAMESPACE = uuid.UUID("6b1f7d0e-6c5a-5e0e-9a57-0a4d41554449")
 PRODUCT = "Auditor"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """The material of all exports.
 
@@ -50,6 +51,20 @@ class Source:
         for control in self.document["controls"]:
             for result in control["results"]:
                 yield Finding(control, result, State(result["state"]))
+
+    def change(self, finding: "Finding") -> str:
+        """Say what became of a result since the pack before; empty where nothing needs a word, or nothing is compared.
+
+        A failure that is not among the changes is still open (``auditor.pack.since``).
+        """
+        if not self.document.get("since"):
+            return ""
+        known = Change.KNOWN.value if finding.state is State.FAIL else ""
+        return self._changes.get(finding.lasting_id, known)
+
+    @cached_property
+    def _changes(self) -> Mapping[str, str]:
+        return {item["id"]: item["change"] for item in self.document["since"]["changes"]}
 
     def identifier(self, *parts: str) -> str:
         """Return a UUID that the same run gives the same thing."""

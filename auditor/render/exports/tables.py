@@ -48,6 +48,7 @@ RESULT_HEADS = (
     "response due",
     "response",
     "response ticket",
+    "since the previous pack",
 )
 IMPORTED_HEADS = ("file", "tool", "id", "title", "account", "region", "resource", "status", "severity", "time", "note")
 _FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@|\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
@@ -126,6 +127,7 @@ def result_rows(source: Source) -> Iterator[tuple[str | int, ...]]:
             last_day(response.get("due", "")),
             response.get("response", ""),
             response.get("ticket", ""),
+            source.change(finding),
         )
 
 
