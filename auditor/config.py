@@ -126,6 +126,7 @@ class Config(BaseModel):
     if_missing: Annotated[bool, Field(description="Make no pack where a complete one of account and period is.")] = (
         False
     )
+    resume: Annotated[bool, Field(description="Go on with a run that was cut off, where there is one.")] = False
     securityhub_import: Annotated[bool, Field(description="Send the findings to Security Hub; this writes.")] = False
     upload: Annotated[str, Field(description="Put the pack into a bucket, s3://BUCKET/PREFIX; this writes.")] = ""
     notify: Annotated[list[str], Field(description="Who is told: sns:, slack:, webhook: or smtp:// targets.")] = []
@@ -266,16 +267,17 @@ def resolve(
             problem = gravest(error)
             raise UsageError(f"{variable}: {problem_words(problem)}", hint=_SUCH_AS.get(name, "")) from error
         _put(data, origins, layer, lambda *_, variable=variable: variable)
-    _put(data, origins, options, lambda *where: f"--{_option('.'.join(map(str, where)))}")
+    _put(data, origins, options, lambda *where: f"--{option_of('.'.join(map(str, where)))}")
     try:
         return Resolved(Config.model_validate(data), origins, ignored)
     except ValidationError as error:
         problem = gravest(error)
         name = ".".join(str(part) for part in problem["loc"] if isinstance(part, str))
-        raise UsageError(f"--{_option(name)}: {problem_words(problem)}", hint=_SUCH_AS.get(name, "")) from error
+        raise UsageError(f"--{option_of(name)}: {problem_words(problem)}", hint=_SUCH_AS.get(name, "")) from error
 
 
-def _option(name: str) -> str:
+def option_of(name: str) -> str:
+    """Return the option of a setting, without its dashes."""
     return _OPTIONS.get(name, name.rpartition(".")[2].replace("_", "-"))
 
 

@@ -374,6 +374,8 @@ class RunInfo:
     """Id and manifest hash of the packs before this run, the newest first; its trails were held against the newest."""
     keys_before: tuple[tuple[str, str], ...] = ()
     """Region and fingerprint of the keys of CloudTrail that the newest of those packs checked its digests with."""
+    resumed: tuple[datetime, ...] = ()
+    """When a run that had been cut off was taken up again, aware UTC; empty when it went through in one."""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -393,6 +395,7 @@ class RunInfo:
             "operations": list(self.operations),
             **({"controls": list(self.controls)} if self.controls else {}),
             **({"endpoints": list(self.endpoints)} if self.endpoints else {}),
+            **({"resumed": [rfc3339(moment) for moment in self.resumed]} if self.resumed else {}),
             **({"series": [{"id": name, "manifest_sha256": sha} for name, sha in self.series]} if self.series else {}),
             **({"keys_before": [list(key) for key in self.keys_before]} if self.keys_before else {}),
         }

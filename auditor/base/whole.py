@@ -8,8 +8,8 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from auditor.base.errors import UsageError
@@ -36,22 +36,67 @@ def check_writable(folder: Path) -> None:
 
 
 @contextmanager
-def unfinished(parent: Path) -> Iterator[Path]:
+def unfinished(parent: Path, *, keep: Callable[[Path, BaseException], bool] | None = None) -> Iterator[Path]:
     """Give a new folder that vanishes unless it was renamed; beside its place, so that renaming is one step.
 
     Args:
         parent: made when it is missing.
+        keep: asked when an error breaks off the work: whether the folder stays, to go on with it later; None for no.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems have no locks; then nothing is taken for left over there
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with _held(Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent)), keep) as folder:
         yield folder
+
+
+@contextmanager
+def taken_up(folder: Path) -> Iterator[Path]:
+    """Give an unfinished folder that somebody left behind; it stays when the work breaks off again.
+
+    Raises:
+        UsageError: somebody else is at work in it, or it is gone.
+    """
+    with _held(folder, lambda _folder, _error: True) as held:
+        yield held
+
+
+@contextmanager
+def _held(folder: Path, keep: Callable[[Path, BaseException], bool] | None) -> Iterator[Path]:
+    try:
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be opened: {error.strerror}") from error
+    stays = True
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(f"another run is at work in {folder}", hint="wait for its end") from error
+        except OSError:
+            pass  # some network file systems have no locks; then nothing is taken for left over there
+        stays = False
+        yield folder
+    except BaseException as error:
+        stays = stays or (keep is not None and keep(folder, error))
+        raise
     finally:
         os.close(lock)
-        shutil.rmtree(folder, ignore_errors=True)
+        if not stays:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_held(folder: Path) -> bool:
+    """Say whether somebody is at work in an unfinished folder, as far as locks tell."""
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def left_over(parent: Path) -> Iterator[Path]:
@@ -59,14 +104,8 @@ def left_over(parent: Path) -> Iterator[Path]:
     for path in sorted(parent.glob(f"{UNFINISHED}*")):
         if path.is_symlink() or not path.is_dir():
             continue
-        lock = os.open(path, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            continue  # somebody writes it, or nobody can tell
-        finally:
-            os.close(lock)
-        yield path
+        if not is_held(path):
+            yield path
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -10,7 +10,7 @@ import click
 
 from auditor import __version__
 from auditor.base.errors import SealError, UsageError
-from auditor.base.period import parse_time
+from auditor.base.period import parse_time, rfc3339
 from auditor.cli import echo_json, printable
 from auditor.cli.compare import tell_gate
 from auditor.cli.options import (
@@ -65,6 +65,12 @@ _MOST_REFUSED = 10
 @with_upload
 @with_if_missing
 @with_notify
+@click.option(
+    "--resume",
+    is_flag=True,
+    default=None,
+    help="Go on with a run of the same settings that was cut off, if there is one.",
+)
 @what_to_judge
 def run(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
     """Audit one AWS account, write an evidence pack and answer with the exit code.
@@ -75,7 +81,9 @@ def run(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
     """
     as_of = given.pop("as_of")
     config = with_frameworks(config_of(given))
-    return audit_and_tell(config, moment_of(as_of), as_json=as_json, quiet=quiet, verbose=verbose)
+    return audit_and_tell(
+        config, moment_of(as_of), as_of_given=as_of is not None, as_json=as_json, quiet=quiet, verbose=verbose
+    )
 
 
 def audit_and_tell(
@@ -85,6 +93,7 @@ def audit_and_tell(
     as_json: bool,
     quiet: bool,
     verbose: bool = False,
+    as_of_given: bool = True,
     now: Callable[[], datetime] | None = None,
     salt: bytes | None = None,
     tool: "Tool | None" = None,
@@ -100,9 +109,9 @@ def audit_and_tell(
         options["now"] = now
     if salt is not None:
         options["salt"] = salt
-    request = Request(config, as_of, **options)
+    request = _resumed(Request(config, as_of, **options), as_of_given=as_of_given, quiet=quiet)
     if not quiet:
-        tell_period(request.period, as_of)
+        tell_period(request.period, request.as_of)
     with progress(silent=quiet, verbose=verbose) as show:
         if config.if_missing and (there := standing(config, request.period, as_of, show)):
             return tell_standing(there, as_json=as_json)
@@ -146,6 +155,21 @@ def tell_standing(there: "Standing", *, as_json: bool) -> int:
     return there.code
 
 
+def _resumed(request: "Request", *, as_of_given: bool, quiet: bool) -> "Request":
+    """Let a request go on with a run that was cut off, where the settings ask for that, and say which."""
+    from auditor.run import take_up
+
+    if not request.config.resume:
+        return request
+    found = take_up(request, as_of_given=as_of_given)
+    if not quiet:
+        words = (
+            f"goes on with the run in {found.room}" if found.room else "there is no run to go on with; a new one begins"
+        )
+        click.echo(printable(f"auditor: {words}"), err=True)
+    return found
+
+
 def _document(finished: "Finished", request: "Request") -> dict[str, Any]:
     return {
         "schema": "auditor.run/1",
@@ -155,6 +179,7 @@ def _document(finished: "Finished", request: "Request") -> dict[str, Any]:
         "pack_id": finished.pack_id,
         "manifest_sha256": finished.manifest_sha256,
         "period": request.period.document(),
+        "resumed": [rfc3339(moment) for moment in finished.results.run.resumed],
         "headline": headline(finished.results),
         "counts": finished.results.counts,
         "failing": failing_document(finished.results),

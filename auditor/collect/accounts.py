@@ -123,6 +123,19 @@ def identify(session: boto3.Session) -> Caller:
     return Caller(session, account, parts[1], arn)
 
 
+def still_there(sts: Any) -> None:
+    """Ask STS who we are, to learn whether anything can be asked.
+
+    Args:
+        sts: a client of it.
+
+    Raises:
+        CollectionError: it does not answer, or the credentials are refused or expired.
+    """
+    with _explained("ask sts:GetCallerIdentity whether the session still holds"):
+        sts.get_caller_identity()
+
+
 def clock_offset(caller: Caller, now: Callable[[], datetime]) -> timedelta | None:
     """Return how far the clock of this machine is ahead of AWS's, to a second; None where AWS did not tell the time.
 

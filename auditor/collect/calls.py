@@ -33,10 +33,12 @@ from botocore.parsers import ResponseParserError
 
 from auditor.base.canonical import plain
 from auditor.base.errors import CollectionError
+from auditor.collect import accounts
 from auditor.collect.accounts import Caller, client, configured_attempts, is_region
 from auditor.collect.guard import CallLog, MutationRefusedError, StoppedError, refuse_mutation
 from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor
+from auditor.collect.way import Way
 from auditor.evidence.operations import GLOBAL, Call, Operation
 from auditor.evidence.places import NO_ENDPOINT
 from auditor.evidence.store import Answer, CallError, EvidenceWriter
@@ -222,6 +224,11 @@ class Asker:
         self._sleep = sleep
         self._bucket_regions: dict[str, str] = {}
 
+    @property
+    def account(self) -> str:
+        """Whose answers these are."""
+        return self._caller.account
+
     def ask(
         self, operation: Operation, call: Call, *, parameters: Mapping[str, Any], first_page: bool = False
     ) -> Answer:
@@ -244,8 +251,7 @@ class Asker:
         if operation.older and received.error is not None and _value_unknown(received.error):
             call, parameters = operation.as_before(call), {**parameters, **operation.older}
             received = self._received(operation, call, parameters, first_page=first_page)
-        if operation.name == _BUCKETS:
-            self._bucket_regions.update(_bucket_regions(received.pages))
+        self.learn(operation, received.pages)
         return Answer(
             account=self._caller.account,
             call=call,
@@ -259,6 +265,23 @@ class Asker:
             and not received.pages
             and operation.says_absent(received.error.code, received.error.message),
         )
+
+    def learn(self, operation: Operation, pages: Sequence[Any]) -> None:
+        """Take from an answer what later calls need: where buckets are."""
+        if operation.name == _BUCKETS:
+            self._bucket_regions.update(_bucket_regions(pages))
+
+    def check_way(self) -> None:
+        """Ask STS once more who we are: it answers as long as there is a network and the session holds.
+
+        Raises:
+            CollectionError: it does not; nothing that is asked now would tell anything about the account.
+        """
+        sts = self._clients.get("sts", self._caller.session.region_name)
+        try:
+            accounts.still_there(sts)
+        except CollectionError as error:
+            raise CollectionError(f"the run was broken off: {error.message}", hint=error.hint) from error
 
     def _received(
         self, operation: Operation, call: Call, parameters: Mapping[str, Any], *, first_page: bool
@@ -474,6 +497,7 @@ class Collector:
         self._log = log
         self._limits = limits
         self._progress = progress
+        self._way = Way(asker.check_way)
 
     def carry_out(self, plan: Plan | Listed, *, answered: Sequence[Answer] = ()) -> int:
         """Ask everything; return how many calls were answered, one way or the other.
@@ -515,13 +539,25 @@ class Collector:
         """Ask and store; return the pages as they were stored when other calls hang on them and they are complete."""
         operation = plan.operations[call.operation]
         if answer is None:
+            answer = self._recalled(operation, call)
+        if answer is None:
             sent = self._redactor.original(dict(call.parameters))
             asked = self._asker.ask(operation, call, parameters=sent, first_page=operation.first_page)
             answer = store(asked, self._writer)
+            self._way.saw(answer)
         if answer.error is not None or not plan.is_parent(operation.name):
             return None
         pages, _ = self._redactor(operation.name, plain(list(answer.pages)))
         return tuple(pages)
+
+    def _recalled(self, operation: Operation, call: Call) -> Answer | None:
+        """Return what a run before, which this one goes on with, had stored."""
+        forms = (call, operation.as_before(call)) if operation.older else (call,)
+        found = (self._writer.recalled(self._asker.account, form) for form in forms)
+        answer = next((item for item in found if item is not None), None)
+        if answer is not None:
+            self._asker.learn(operation, answer.pages)
+        return answer
 
 
 def store(answer: Answer, writer: EvidenceWriter) -> Answer:

@@ -90,7 +90,7 @@ def collect_account(
     asker = Asker(caller, now=now, limits=limits, scrub=redactor.text)
     known = {REGIONS: _BUILT_IN, **operations}
     names = {REGIONS, *wanted}
-    asked = store(_ask_regions(asker, known[REGIONS]), writer)
+    asked = _stored_regions(asker, known[REGIONS], writer)
     enabled = _enabled(asked)
     chosen = accounts.choose_regions(enabled, regions) or accounts.known_regions(caller)
     plan = Plan(known, names, account=caller.account, regions=chosen, period=period)
@@ -144,9 +144,11 @@ def ask_besides(
     return collector.carry_out(Listed(operations, calls))
 
 
-def _ask_regions(asker: Asker, operation: Operation) -> Answer:
+def _stored_regions(asker: Asker, operation: Operation, writer: EvidenceWriter) -> Answer:
+    """Return which Regions there are, from a run before or from AWS."""
     call = Call(operation.name, GLOBAL, tuple(sorted(operation.parameters.items())))
-    return asker.ask(operation, call, parameters=dict(operation.parameters))
+    known = writer.recalled(asker.account, call)
+    return known or store(asker.ask(operation, call, parameters=dict(operation.parameters)), writer)
 
 
 def _enabled(answer: Answer) -> tuple[str, ...]:

@@ -140,6 +140,7 @@ class CallLog:
     def __init__(self, *, asked_for: frozenset[str] = frozenset()) -> None:
         self._asked_for = asked_for
         self._requests: Counter[tuple[str, str, str]] = Counter()
+        self._untold: Counter[tuple[str, str, str]] = Counter()
         self._elsewhere: set[str] = set()
         self._lock = Lock()
         self._stop = Event()
@@ -166,6 +167,13 @@ class CallLog:
         self._check(f"{service}:{operation}", region)
         with self._lock:
             self._requests[(service, operation, region)] += requests
+            self._untold[(service, operation, region)] += requests
+
+    def drained(self) -> list[dict[str, Any]]:
+        """Return what was requested since this was last asked for, in the form of :meth:`document`."""
+        with self._lock:
+            told, self._untold = self._untold, Counter()
+        return [OwnCalls(*key, requests).document() for key, requests in sorted(told.items())]
 
     def stop(self) -> None:
         """Let no further request out: retries in flight end with ``StoppedError``."""
@@ -208,5 +216,6 @@ class CallLog:
         elsewhere = foreign_address(request.url)
         with self._lock:
             self._requests[key] += 1
+            self._untold[key] += 1
             if elsewhere:
                 self._elsewhere.add(elsewhere)

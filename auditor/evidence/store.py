@@ -12,12 +12,13 @@ Judges nothing.
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -25,6 +26,7 @@ from auditor.base.canonical import canonical_json, plain, sha256_hex
 from auditor.base.errors import IntegrityError
 from auditor.base.period import Period, parse_time, rfc3339
 from auditor.base.untrusted import parse_json, shape_words
+from auditor.evidence.journal import Journal
 from auditor.evidence.operations import Call
 from auditor.model import AccountScope, RunInfo
 
@@ -156,14 +158,33 @@ class EvidenceWriter:
     Args:
         folder: the evidence folder; made when missing.
         redact: what may not be stored is taken out before anything is written.
+        journal: notes each answer as soon as it is stored. What it has noted already is taken over where it still
+            serves (see ``_serves``); every other file below ``raw/`` goes, and so does what closing wrote.
     """
 
-    def __init__(self, folder: Path, *, redact: Redact = keep_all) -> None:
+    def __init__(self, folder: Path, *, redact: Redact = keep_all, journal: Journal | None = None) -> None:
         self._folder = folder
         self._redact = redact
         self._records: dict[tuple[str, str, str, bytes], Record] = {}
         self._lock = Lock()
+        self._journal = journal
         folder.mkdir(parents=True, exist_ok=True)
+        if journal is not None:
+            self._take_over(journal)
+
+    def _take_over(self, journal: Journal) -> None:
+        noted: dict[tuple[str, str, str, bytes], Record] = {}
+        for line in journal.lines():
+            if isinstance(line.get("record"), dict):
+                record = _record({**line["record"], "ref": _UNNUMBERED}, Path("journal"))
+                noted[record.account, *record.call.key] = replace(record, ref="")
+        self._records = {key: record for key, record in noted.items() if _serves(record, self._folder)}
+        kept = {record.path for record in self._records.values()}
+        for path in sorted((self._folder / "raw").rglob("*")):
+            if not path.is_dir() and path.relative_to(self._folder).as_posix() not in kept:
+                path.unlink()
+        (self._folder / SCOPE).unlink(missing_ok=True)
+        shutil.rmtree(self._folder / "meta", ignore_errors=True)
 
     def add(self, answer: Answer) -> None:
         """Write one answer.
@@ -182,6 +203,33 @@ class EvidenceWriter:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as file:
             file.write(data)
+        if self._journal is not None:
+            self._journal.write({"record": record.document()})
+
+    def recalled(self, account: str, call: Call) -> Answer | None:
+        """Return the stored answer to a call, its pages as they were stored; None when there is none."""
+        with self._lock:
+            record = self._records.get((account, *call.key))
+        if record is None:
+            return None
+        return Answer(
+            account=account,
+            call=record.call,
+            pages=tuple(orjson.loads((self._folder / record.path).read_bytes())["pages"]),
+            principal=record.principal,
+            request_ids=record.request_ids,
+            http_status=record.http_status,
+            collected_at=record.collected_at,
+            error=record.error,
+            absent=record.absent,
+        )
+
+    def forget(self, account: str, call: Call) -> None:
+        """Drop the stored answer to a call, if there is one: what it stands on does not hold any more."""
+        with self._lock:
+            record = self._records.pop((account, *call.key), None)
+        if record is not None:
+            (self._folder / record.path).unlink(missing_ok=True)
 
     def stored(self, account: str, operation: str, *, region: str = "") -> tuple[Any, ...]:
         """Return the stored pages of an operation's complete answers so far, of one Region or all, in call order."""
@@ -204,6 +252,33 @@ class EvidenceWriter:
             document = {**self._records[key].document(), "ref": ref}
             (meta / f"{ref}.json").write_bytes(canonical_json(document))
         (self._folder / SCOPE).write_bytes(canonical_json(run.document()))
+
+
+_UNNUMBERED: Final = "EV-0000"
+"""Stands for the reference of a record that has none yet."""
+
+_PRODUCED: Final = "trail:"
+"""How operations begin that are worked out here; no call is made of what they hold."""
+
+_NEVER_ASKED_FOR: Final = frozenset({"page token", "tag"})
+"""Why a text was taken out that no later call is made of."""
+
+
+def _serves(record: Record, folder: Path) -> bool:
+    """Say whether a run that is taken up may go on with a stored answer.
+
+    It must be complete, or say that the thing does not exist; its bytes must have their hash; and nothing may have been
+    taken out of it that a later call could need: that was kept in memory only, and is gone.
+    """
+    if not (record.complete or record.absent):
+        return False
+    produced = record.call.operation.startswith(_PRODUCED)
+    if not produced and any(item.get("reason") not in _NEVER_ASKED_FOR for item in record.redactions):
+        return False
+    try:
+        return sha256_hex(_read_bytes(folder / record.path, _MAX_RAW_BYTES)) == record.sha256
+    except IntegrityError:
+        return False
 
 
 def _recorded(answer: Answer, redact: Redact) -> tuple[Record, bytes]:
@@ -435,6 +510,7 @@ def _run_info(document: Any) -> RunInfo:
             series=tuple((str(item["id"]), str(item["manifest_sha256"])) for item in document.get("series", ())),
             keys_before=tuple((str(region), str(print_)) for region, print_ in document.get("keys_before", ())),
             endpoints=tuple(str(item) for item in document.get("endpoints", ())),
+            resumed=tuple(parse_time(item) for item in document.get("resumed", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(f"scope.json is malformed: {shape_words(error)}") from error

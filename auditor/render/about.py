@@ -99,6 +99,7 @@ class About:
         skipped: parts left out on request.
         left_out: enabled Regions that were not asked.
         notices: what a reader has to know before the figures, each in one sentence.
+        resumed: when the run had been cut off and was taken up again.
         taken: what is taken from the run, because nothing in the pack shows it.
         simulated: whether the account is a simulated one, which every page has to say.
     series: which pack stands before this one, for a report that compares with none.
@@ -120,6 +121,7 @@ class About:
     skipped: tuple[str, ...]
     left_out: tuple[str, ...]
     notices: tuple[str, ...]
+    resumed: tuple[str, ...]
     taken: tuple[str, ...]
     simulated: bool
     series: str
@@ -150,6 +152,7 @@ def about_run(
             for name in sorted({name for item in run["accounts"] for name in item.get("regions_left_out", ())})
         ),
         notices=tuple(visible(item["text"], NAME_LIMIT) for item in notices),
+        resumed=tuple(moment(parse_time(item)) for item in run.get("resumed", ())),
         taken=tuple(visible(item, NAME_LIMIT) for item in not_derivable(results, ())),
         simulated=any(item["kind"] == "simulated" for item in notices),
         series=_series(run.get("series", ())),

@@ -9,16 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.base.whole import check_writable, unfinished
+from auditor.base.whole import check_writable
 from auditor.config import Config
 from auditor.pack.layout import EVIDENCE
 from auditor.pack.outcome import exit_code, results_document
 from auditor.run.gather import collect_evidence
 from auditor.run.gating import gated, hold, makeable, open_baseline
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules
-from auditor.run.keeping import clear_up, kept_when_broken
+from auditor.run.keeping import clear_up, clear_written, kept_when_broken
 from auditor.run.publishing import complete, complete_in_place, leavings, presentation_of, settle
 from auditor.run.request import Finished, Progress, Request
+from auditor.run.workroom import superseded, take_up, workroom
 
 if TYPE_CHECKING:
     from auditor.deliver.notify import Target, Told
@@ -40,6 +41,7 @@ __all__ = [
     "makeable",
     "open_catalog",
     "open_rules",
+    "take_up",
 ]
 
 
@@ -73,9 +75,11 @@ def audit(request: Request, progress: Progress) -> Finished:
         return record
 
     check_writable(out)
-    clear_up(out, progress)
-    with unfinished(out) as folder:
-        collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out)
+    with workroom(request, rules.catalog) as room:
+        clear_up(out, progress)
+        folder = room.pack
+        clear_written(folder)
+        collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out, room=room)
         with kept_when_broken(folder, out):
             results, manifest = complete(
                 folder,
@@ -86,6 +90,7 @@ def audit(request: Request, progress: Progress) -> Finished:
                 tool=request.tool,
             )
             pack = settle(folder, out, results, manifest.pack_id)
+    superseded(out, room.state)
     zipped = pack.with_name(f"{pack.name}.zip") if config.zip else None
     if zipped is not None:
         from auditor.seal.archive import pack_zip

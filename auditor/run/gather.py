@@ -22,8 +22,10 @@ from auditor.model import RunInfo
 from auditor.pack.layout import CALLS, INTEGRITY, PREVIOUS
 from auditor.run.fetching import uploaded_before
 from auditor.run.request import TOOL, Progress, Request
+from auditor.run.resuming import Kept
 from auditor.run.series import Previous, Wish, find_previous
 from auditor.run.truth import truth_calls, truth_operations
+from auditor.run.workroom import Workroom
 
 if TYPE_CHECKING:  # a run without trails does without the room
     from auditor.trail.kept import Keep
@@ -38,7 +40,13 @@ Anchors = Mapping[str, Sequence["Anchor"]]
 
 
 def collect_evidence(
-    request: Request, catalog: Catalog, folder: Path, progress: Progress, *, previous: Path | None = None
+    request: Request,
+    catalog: Catalog,
+    folder: Path,
+    progress: Progress,
+    *,
+    previous: Path | None = None,
+    room: Workroom | None = None,
 ) -> None:
     """Collect the evidence of one account into a new folder and close it.
 
@@ -48,6 +56,7 @@ def collect_evidence(
         folder: the evidence folder.
         progress: shown how far it is.
         previous: where older packs stand; the newest comparable one of this account gives the anchors.
+        room: where the run keeps what it needs to be taken up again; with None it cannot be.
 
     Raises:
         AuditorError: the account cannot be asked at all, or the evidence cannot be written.
@@ -55,13 +64,16 @@ def collect_evidence(
     config = request.config
     frameworks = catalog.select(config.frameworks, config.control_ids)
     controls = catalog.controls_of(frameworks)
-    started = request.now()
     log = CallLog()
+    kept = Kept(room, log) if room is not None else None
+    started = room.state.started if room is not None else request.now()
     progress("Identify the caller", 0, 0, f"sts in {config.region or 'the configured Region'}")
     caller = caller_of(config, log)
     redactor, limits = Redactor(request.salt, policy=redaction_of(config)), limits_of(config)
     caller = replace(caller, principal=redactor.text(caller.principal))
-    writer = EvidenceWriter(folder, redact=redactor)
+    if kept is not None:
+        kept.hold_account(caller.account)
+    writer = EvidenceWriter(folder, redact=redactor, journal=kept.journal if kept else None)
     collected = collect_account(
         caller,
         operations=catalog.operations,
@@ -95,11 +107,15 @@ def collect_evidence(
         wanted = tuple(name for name in wanted if name != EVENTS)
     if "trail" not in config.skip and wanted:
         produced += wanted
-        _verify_trails(request, caller, collected, writer, folder, log, progress, series.anchors, wanted)
+        _verify_trails(request, caller, collected, writer, folder, log, progress, series.anchors, wanted, kept)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
+    (folder / PREVIOUS).unlink(missing_ok=True)
     if series.judged and redaction_of(config) == Policy():
         (folder / PREVIOUS).write_bytes(series.judged)
-    writer.close(_run_info(request, caller, collected, started, produced, log.endpoints, series))
+    info = _run_info(request, caller, collected, started, produced, log.endpoints, series)
+    writer.close(replace(info, resumed=room.state.resumed) if room is not None else info)
+    if kept is not None:
+        kept.close()
 
 
 def _series(request: Request, collected: Collected, packs: Path | None, progress: Progress) -> Previous:
@@ -171,6 +187,7 @@ def _verify_trails(
     progress: Progress,
     anchors: Anchors,
     wanted: tuple[str, ...],
+    kept: Kept | None,
 ) -> None:
     """Verify what the account's trails delivered in the period; ``wanted`` reports become evidence like any answer."""
     from auditor.trail.audit import AccountTrails, audit_trails
@@ -202,12 +219,30 @@ def _verify_trails(
         progress=show,
         keep=keep_of(request.config),
         sent=count,
+        finished=None if kept is None else lambda place, scope: kept.has_trail(place, _calls(scope, wanted), writer),
     )
-    for report in reports:
-        for operation, document in ((DIGESTS, report.document()), (EVENTS, report.notable)):
-            if document is not None and operation in wanted:
-                call = Call(operation, report.scope.home_region, (("Name", report.scope.arn),))
+    for place, report in reports:
+        if any(finding.kind in _UNREAD for finding in report.findings):
+            accounts.identify(caller.session)  # when that cannot be told either, the run breaks off
+        documents = {DIGESTS: report.document(), EVENTS: report.notable}
+        for call in _calls(report.scope, wanted):
+            if (document := documents[call.operation]) is not None:
                 writer.add(Answer(caller.account, call, (document,), caller.principal, (), 0, request.now()))
+        if kept is not None:
+            kept.note_trail(place)
+
+
+_UNREAD = frozenset({"digest_unreadable", "log_unreadable", "list_unreadable"})
+"""Findings that a lost network or an ended session leaves behind."""
+
+
+def _calls(scope: "TrailScope", wanted: tuple[str, ...]) -> tuple[Call, ...]:
+    """Return the calls under which a trail's documents are known in the evidence."""
+    return tuple(
+        Call(operation, scope.home_region, (("Name", scope.arn),))
+        for operation in (DIGESTS, EVENTS)
+        if operation in wanted
+    )
 
 
 def _organization(writer: EvidenceWriter, account: str) -> str:

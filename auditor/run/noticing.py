@@ -36,6 +36,7 @@ def notices(results: Results, evidence: Evidence) -> tuple[Mapping[str, str], ..
         for found in (
             _of_origin(results.run),
             _of_scope(results.run),
+            _of_interruptions(results.run),
             _of_rules(results),
             _of_times(results.run, evidence),
         )
@@ -55,6 +56,15 @@ def _of_origin(run: RunInfo) -> Iterator[tuple[str, str]]:
 def _of_scope(run: RunInfo) -> Iterator[tuple[str, str]]:
     if left_out := sorted({name for account in run.accounts for name in account.left_out}):
         yield "regions-left-out", f"Enabled Regions that were not looked at: {', '.join(left_out)}."
+
+
+def _of_interruptions(run: RunInfo) -> Iterator[tuple[str, str]]:
+    if run.resumed:
+        moments = _listed(rfc3339(moment) for moment in run.resumed)
+        text = (
+            f"The run was cut off and taken up again at {moments}; what it had stored was used after a check of hashes."
+        )
+        yield "resumed", f"{text} Our own requests that were under way when it was cut off may not be listed."
 
 
 def is_local(address: str) -> bool:

@@ -41,6 +41,7 @@ class Request:
         salt: secret of this run's redactions.
         sealing: who signs; None leaves the pack unsigned.
         tool: the program that the pack names as its maker; None for this installation with all that it knows of itself.
+        room: the folder of the run that was cut off and is gone on with; None for a new run.
     """
 
     config: Config
@@ -49,6 +50,7 @@ class Request:
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     sealing: Sealing | None = None
     tool: Tool | None = None
+    room: Path | None = None
 
     @property
     def period(self) -> Period:

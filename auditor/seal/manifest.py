@@ -337,6 +337,7 @@ def _described(info: ManifestInfo) -> dict[str, Any]:
             "principal_arn": run.principal,
             "session_name": info.session_name,
             "clock_offset_ms": info.clock_offset_ms,
+            **({"resumed": [rfc3339(moment) for moment in run.resumed]} if run.resumed else {}),
         },
         "tool": info.tool.document(),
         "frameworks": list(run.frameworks),
@@ -470,7 +471,7 @@ _MEMBERS: Mapping[str, frozenset[str]] = {
 }
 """Members of the document and of the objects in it: one more, or one less, and it is no manifest of this schema."""
 
-_OPTIONAL = frozenset({"earlier_packs", "members"})
+_OPTIONAL = frozenset({"earlier_packs", "members", "resumed"})
 """Members that stand there only when there is something to say."""
 
 

@@ -101,8 +101,9 @@ def audit_trails(
     progress: Callable[[str, Progress], None] = lambda _trail, _progress: None,
     keep: Keep | None = None,
     sent: Callable[[TrailScope, Mapping[str, int]], None] = lambda _scope, _requests: None,
-) -> Iterator[TrailReport]:
-    """Verify each trail of an account and read its records for notable events; one report per trail.
+    finished: Callable[[Path, TrailScope], bool] | None = None,
+) -> Iterator[tuple[Path, TrailReport]]:
+    """Verify each trail of an account and read its records for notable events; per trail its folder and its report.
 
     Args:
         trails: whose trails.
@@ -115,10 +116,14 @@ def audit_trails(
         progress: told the trail's name and how far it is.
         keep: which log files are kept beside the digests; None for none. The size is that of all trails together.
         sent: told of each trail how many S3 requests were made without the SDK, by operation.
+        finished: says of a trail's folder and scope whether that was verified before; then it is passed over.
     """
     scopes = trails.scopes(period, anchors or {})
     share = replace(keep, most=keep.most // len(scopes)) if keep is not None and scopes else None
     for number, scope in enumerate(scopes, start=1):
+        place = archive / f"trail-{number}"
+        if finished is not None and finished(place, scope):
+            continue
         source = S3Source(session, endpoint_url=endpoint_url)
         report = verify_trail(
             source,
@@ -127,11 +132,11 @@ def audit_trails(
             now=now,
             progress=_named(progress, scope.trail),
             events=True,
-            archive=archive / f"trail-{number}",
+            archive=place,
             keep=share,
         )
         sent(scope, source.sent)
-        yield report
+        yield place, report
 
 
 def _named(progress: Callable[[str, Progress], None], trail: str) -> Callable[[Progress], None]:

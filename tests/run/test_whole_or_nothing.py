@@ -66,10 +66,10 @@ def test_a_run_that_breaks_after_collecting_keeps_the_evidence_and_says_how_to_g
             with kept_when_broken(folder, out):
                 (folder / "results").mkdir()
                 (folder / "report.html").write_text("half a page")
-                raise OSError("no space left")
+                raise RenderError("cannot be drawn")
 
     for expected in ("collected-20261102T030000Z", "collected-20261102T030000Z.2"):
-        with pytest.raises(OSError, match="no space left") as caught:
+        with pytest.raises(RenderError, match="cannot be drawn") as caught:
             run()
         place = out / "111122223333" / "2026-10" / expected
         assert caught.value.__notes__ == [f"what was collected is kept; go on with: auditor render {place}"]
