@@ -59,7 +59,7 @@ def audit(request: Request, progress: Progress) -> Finished:
     config, left_out = makeable(gated(request.config))
     if left_out:
         progress("Without PDF", 0, 0)
-    request, out = replace(request, config=config), Path(config.out)
+    asked, request, out = request, replace(request, config=config), Path(config.out)
     rules = load_rules(config)
     baseline = open_baseline(config, request.as_of)
     presentation_of(config, request.sealing)
@@ -75,7 +75,7 @@ def audit(request: Request, progress: Progress) -> Finished:
         return record
 
     check_writable(out)
-    with workroom(request, rules.catalog) as room:
+    with workroom(asked, rules.catalog) as room:
         clear_up(out, progress)
         folder = room.pack
         clear_written(folder)

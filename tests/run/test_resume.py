@@ -297,6 +297,15 @@ def test_a_new_run_leaves_what_can_be_gone_on_with_until_it_has_done_the_same(cu
     assert list(cut_off.glob(f"{UNFINISHED}*")) == []
 
 
+def test_a_gate_without_pdf_is_gone_on_with_too(aws: Simulator, environment: Mapping[str, str], tmp_path: Path) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    gate = {"gate": True, "formats": ["pdf", "csv"], "skip": ["trail"]}
+    broken_off(tmp_path, aws, Breaker("Collect", 20, interrupt), **gate)
+    assert len(resumed(tmp_path, environment, **gate).results.run.resumed) == 1
+
+
 def test_a_run_of_wrong_settings_leaves_nothing(aws: Simulator, environment: Mapping[str, str], tmp_path: Path) -> None:
     del environment
     moment = parse_time(aws.about["as_of"])
