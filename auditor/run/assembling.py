@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -228,7 +228,8 @@ def _expanded(given: Sequence[Path]) -> list[tuple[Path, bool]]:
 
 def _period(order: Order, packs: Sequence[MonthPack]) -> Period:
     if order.period:
-        return parse_period(order.period, order.as_of)
+        asked = parse_period(order.period, order.as_of)
+        return _whole(asked.start, asked.end) if "/" in order.period else asked
     for item in packs:
         if not item.run.months:
             raise UsageError(
@@ -240,9 +241,17 @@ def _period(order: Order, packs: Sequence[MonthPack]) -> Period:
         raise UsageError(
             "none of the packs is about a whole month", hint="such as those of auditor run --period 2026-10"
         )
-    start, end = month_of(months[0])[0], month_of(months[-1])[1]
-    whole = (start.month, end.month, end.year - start.year) == (1, 1, 1)
-    return Period(start, end, f"{start:%Y}" if whole else f"{months[0]}_{months[-1]}")
+    return _whole(month_of(months[0])[0], month_of(months[-1])[1])
+
+
+def _whole(start: datetime, end: datetime) -> Period:
+    """Name a time by its months; the folder of the pack is called so."""
+    last = end - timedelta(days=1)
+    if (start.month, end.month, end.year - start.year) == (1, 1, 1):
+        return Period(start, end, f"{start:%Y}")
+    return Period(
+        start, end, f"{start:%Y-%m}" if f"{start:%Y-%m}" == f"{last:%Y-%m}" else f"{start:%Y-%m}_{last:%Y-%m}"
+    )
 
 
 def _title(period: Period) -> str:

@@ -23,12 +23,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
 from auditor.base.errors import AuditorError, UsageError
 
-WORLDS: Final = ("demo", "clean", "empty", "hostile", "organization")
+WORLDS: Final = ("demo", "clean", "empty", "hostile", "organization", "year")
 """The accounts that can be simulated."""
 
 START_SECONDS: Final = 60.0
@@ -191,6 +192,10 @@ class Simulator:
     def latency(self, milliseconds: float) -> None:
         """Delay every answer."""
         self._control("POST", "latency", {"ms": milliseconds})
+
+    def move_to(self, moment: datetime) -> None:
+        """Let the account be at another moment, aware: what is changed from then on happened then."""
+        self._control("POST", "clock", {"now": moment.isoformat()})
 
     def calls(self) -> dict[str, int]:
         """Return how often each operation was called since the start or the last :meth:`clear`."""

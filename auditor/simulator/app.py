@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 
 from auditor.simulator import calls, clock
@@ -199,6 +200,9 @@ class Application:
             self._archive(str(message["bucket"]))
         elif order == "calls":
             return dict(sorted(self.faults.counts.items()))
+        elif order == "clock":
+            clock.set_now(datetime.fromisoformat(str(message["now"])))
+            self._known.clear()
         elif order == "about":
             return dict(self.about)
         else:

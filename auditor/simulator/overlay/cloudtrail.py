@@ -1,7 +1,7 @@
 """CloudTrail beyond moto: public keys, event history, digest times, event selectors as AWS defaults them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ DEFAULT_SELECTOR: Final[dict[str, Any]] = {
 def install(application: Application, state: State) -> None:
     """Add CloudTrail's overlay."""
     application.overlay |= {
-        "cloudtrail:ListPublicKeys": _list_public_keys,
+        "cloudtrail:ListPublicKeys": list_public_keys,
         "cloudtrail:LookupEvents": lambda call: _lookup_events(call, state),
         "cloudtrail:GetTrailStatus": lambda call: _trail_status(call, application),
         "cloudtrail:GetEventSelectors": _event_selectors,
@@ -43,13 +43,15 @@ def _aware(value: Any, default: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _list_public_keys(call: Call) -> dict[str, Any]:
+def list_public_keys(
+    call: Call, between: Callable[[str, datetime, datetime], list[dict[str, Any]]] = keys_between
+) -> dict[str, Any]:
     """Keys of the Region the request is signed for: every Region has its own."""
     end = _aware(call.parameters.get("EndTime"), clock.now())
     start = _aware(call.parameters.get("StartTime"), end - timedelta(hours=1))
     if start > end:
         raise Refused("InvalidTimeRangeException", "The start time is after the end time.")
-    return {"PublicKeyList": keys_between(call.region, start, end)}
+    return {"PublicKeyList": between(call.region, start, end)}
 
 
 _ATTRIBUTES: Final[Mapping[str, Any]] = {

@@ -28,6 +28,8 @@ def build(world: str, *, light: int = 0) -> "Application | Accounts":
         from auditor.simulator.worlds.clean import build as build_world
     elif world == "hostile":
         from auditor.simulator.worlds.hostile import build as build_world
+    elif world == "year":
+        from auditor.simulator.worlds.year import build as build_world
     elif world == "empty":
         from auditor.simulator.worlds.empty import build as build_world
     else:
