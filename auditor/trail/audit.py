@@ -14,10 +14,10 @@ from typing import Any, Final
 from auditor.base.errors import CollectionError
 from auditor.base.period import Period
 from auditor.trail.context import Progress
+from auditor.trail.discover import Wanted, scope_of_trail
 from auditor.trail.fetch import S3Source, fetch_public_keys
 from auditor.trail.kept import Keep
 from auditor.trail.keys import KeyBook, KeySource, PublicKey
-from auditor.trail.names import Location
 from auditor.trail.report import Anchor, TrailReport, TrailScope
 from auditor.trail.verify import verify_trail
 
@@ -59,22 +59,11 @@ class AccountTrails:
     def _scope(
         self, arn: str, trail: Mapping[str, Any], period: Period, anchors: tuple[Anchor, ...], shared: bool
     ) -> TrailScope:
-        home = str(trail["HomeRegion"])
-        organization = self.organization if trail.get("IsOrganizationTrail") else ""
-        return TrailScope(
-            trail=str(trail["Name"]),
-            home_region=home,
-            location=Location(
-                str(trail["S3BucketName"]), str(trail.get("S3KeyPrefix") or "").strip("/"), organization or None
-            ),
-            start=period.start,
-            end=period.end,
-            account=arn.split(":")[4],
-            accounts=(self.account,),
-            regions=self.regions if trail.get("IsMultiRegionTrail") else (home,),
-            discover_regions=self.discover_regions,
+        wanted = Wanted(period.start, period.end, accounts=(self.account,))
+        return replace(
+            scope_of_trail(trail, self.regions, wanted, self.organization),
             arn=arn,
-            validation_enabled=trail.get("LogFileValidationEnabled"),
+            discover_regions=self.discover_regions,
             anchors=anchors,
             shared_without_digests=shared and trail.get("LogFileValidationEnabled") is True,
         )

@@ -1,7 +1,7 @@
 """Which Regions of a trail an audit verifies, and how it asks for their keys."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,8 @@ import pytest
 
 from auditor.base.period import Period
 from auditor.trail.audit import AccountTrails, key_source
+from tests.trail.bucket import END, HOME, START, filled, verify
+from tests.trail.bucket import TRAIL as DELIVERED
 
 TRAIL = {
     "TrailARN": "arn:aws:cloudtrail:eu-central-1:111122223333:trail/main",
@@ -32,6 +34,25 @@ def test_a_trail_of_one_region_is_verified_there_alone() -> None:
     trails = AccountTrails("111122223333", ("us-east-1",), "", ({**TRAIL, "IsMultiRegionTrail": False},))
     (scope,) = trails.scopes(OCTOBER, {})
     assert scope.regions == ("eu-central-1",)
+
+
+def test_an_organization_trail_without_the_organizations_folder_is_verified_for_its_account() -> None:
+    """Members wrote there before the trail became the organization's."""
+    bucket = filled(trail=replace(DELIVERED, organization=None), accounts=("", "444455556666"))
+    trail = {
+        "TrailARN": DELIVERED.arn,
+        "Name": DELIVERED.name,
+        "HomeRegion": HOME,
+        "S3BucketName": DELIVERED.bucket,
+        "S3KeyPrefix": DELIVERED.prefix,
+        "IsOrganizationTrail": True,
+        "LogFileValidationEnabled": True,
+    }
+    trails = AccountTrails("444455556666", (HOME,), "o-abcdef1234", (trail,))
+    (scope,) = trails.scopes(Period(START, END, "hours"), {})
+    report = verify(bucket, scope)
+    assert (report.verdict.word, {chain.account for chain in report.chains}) == ("pass", {"444455556666"})
+    assert report.digests.valid > 0
 
 
 class Session:
