@@ -440,6 +440,8 @@ class Results:
     """One trail report document per trail, each with the ``ref`` of its evidence."""
     events: tuple[Mapping[str, Any], ...]
     """One notable-events document per trail, each with the ``ref`` of its evidence."""
+    activity: tuple[Mapping[str, Any], ...] = ()
+    """One answer for each question about the events of an account, each with the ``ref`` of its evidence."""
     continuity: tuple[Mapping[str, Any], ...] = ()
     """One document of timelines for each account whose log files were searched (``evaluate.continuity``)."""
     waivers: tuple[Mapping[str, Any], ...] = ()

@@ -133,6 +133,7 @@ def evaluate(
         gaps=gaps.listed(),
         integrity=_documents(evidence, "trail:VerifyDigests"),
         events=_documents(evidence, "trail:NotableEvents"),
+        activity=_documents(evidence, "events:Answer"),
         sampling=sampling,
         continuity=continuity(accounts),
     )

@@ -163,6 +163,7 @@ def results_document(results: Results) -> dict[str, Any]:
         "gaps": [gap.document() for gap in results.gaps],
         "integrity": [dict(document) for document in results.integrity],
         "events": [dict(document) for document in results.events],
+        "activity": [dict(document) for document in results.activity],
         "continuity": [dict(document) for document in results.continuity],
         "waivers": [dict(waiver) for waiver in results.waivers],
         "attestations": [dict(attestation) for attestation in results.attestations],

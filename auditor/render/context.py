@@ -11,6 +11,7 @@ from typing import Any
 from auditor.evidence.store import Evidence
 from auditor.model import State
 from auditor.render.about import About, Branding, about_run
+from auditor.render.activity import Activity, activity
 from auditor.render.continuity import Continuity, continuity
 from auditor.render.controls import (
     Control,
@@ -65,6 +66,7 @@ class Context:
     trails: tuple[Trail, ...]
     events: tuple[EventTable, ...]
     continuity: tuple[Continuity, ...]
+    activity: tuple[Activity, ...]
     chains: tuple[Control, ...]
     evidence: tuple[EvidenceItem, ...]
     calls: tuple[CallCount, ...]
@@ -139,6 +141,7 @@ def build(
         trails=trails,
         events=tuple(event_table(document) for document in results["events"]),
         continuity=tuple(continuity(document, most=_LIFELINES) for document in results.get("continuity", ())),
+        activity=activity(results.get("activity", ())),
         chains=tuple(control for control in controls if control.chain),
         evidence=library.listed(),
         calls=call_counts(evidence.records, sent),

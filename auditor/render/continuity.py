@@ -34,6 +34,8 @@ TITLES: Mapping[str, str] = {
 }
 """In the order in which an event travels."""
 
+_COUNTABLE = frozenset({"Log bucket", "Log group", "Alarm", "Topic", "Rule"})
+
 CONTROLS: Mapping[str, str] = {
     "logging": "trail-logging-uninterrupted",
     "validation": "trail-configuration-unchanged",
@@ -203,7 +205,7 @@ def _rows(items: Sequence[Mapping[str, Any]], scale: _Scale) -> tuple[tuple[Life
 def _label(item: Mapping[str, Any]) -> str:
     title = TITLES[item["kind"]]
     if not item["name"]:
-        return f"{title}s ({item['count']:,})" if not title.endswith("s") else f"{title} ({item['count']:,})"
+        return f"{title}{'s' if title in _COUNTABLE else ''} ({item['count']:,})"
     return f"{title} {_short(item['name'])}"
 
 

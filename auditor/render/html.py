@@ -26,6 +26,7 @@ _LIMITS = sections.Limits(
     accounts=10_000,
     places=10_000,
     events=1000,
+    activity=1000,
     waivers=1000,
     changes=2000,
     gaps=2000,

@@ -39,6 +39,7 @@ _FULL = sections.Limits(
     accounts=120,
     places=60,
     events=25,
+    activity=25,
     waivers=40,
     changes=40,
     gaps=60,
@@ -48,7 +49,7 @@ _FULL = sections.Limits(
 )
 _LIMITS = {
     "summary": replace(_FULL, accounts=40, places=30, gaps=30, waivers=20, changes=12, evidence=0),
-    "standard": replace(_FULL, whole=1, groups=0, proofs=1, lines=4, uses=0, evidence=0),
+    "standard": replace(_FULL, whole=1, activity=6, groups=0, proofs=1, lines=4, uses=0, evidence=0),
     "full": _FULL,
 }
 """How much of each list stands on paper, by length of the report."""

@@ -33,7 +33,9 @@ CHAPTERS = (
 )
 """Anchor and title of each chapter; its template is named like its anchor. Without imports that chapter is left out."""
 
-SUMMARY = frozenset({"summary", "verify", "limits", "scope", "exceptions", "matrix", "integrity", "unassessed"})
+SUMMARY = frozenset(
+    {"summary", "verify", "limits", "scope", "exceptions", "matrix", "integrity", "events", "unassessed"}
+)
 """Chapters of the shortest report; the others stand in the HTML report beside it."""
 
 FIRST = "summary"
@@ -68,6 +70,7 @@ class Limits:
         accounts: lines of coverage by account.
         places: lines of coverage by account and Region.
         events: events of one kind.
+        activity: lines of one answer about events.
         waivers: waived results.
         changes: lines of what changed since the previous pack.
         gaps: calls without an answer, and gaps between digests.
@@ -88,6 +91,7 @@ class Limits:
     accounts: int
     places: int
     events: int
+    activity: int
     waivers: int
     changes: int
     gaps: int
@@ -161,6 +165,7 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "account_limit": limits.accounts,
         "place_limit": limits.places,
         "event_limit": limits.events,
+        "activity_limit": limits.activity,
         "gap_limit": limits.gaps,
         "use_limit": limits.uses,
     }
@@ -198,3 +203,4 @@ def _named(
     yield from (trail.ref for trail in context.trails)
     yield from (table.ref for table in context.events)
     yield from (ref for item in context.continuity for ref in item.refs)
+    yield from (ref for item in context.activity for ref in item.refs)

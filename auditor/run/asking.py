@@ -22,6 +22,7 @@ from auditor.events.opened import EventStore, card_of, finish
 from auditor.events.store import StoreWriter
 from auditor.evidence.store import Evidence
 from auditor.pack.layout import EVIDENCE
+from auditor.run.activity import log_bytes
 from auditor.run.gather import EVENTS as NOTABLE
 from auditor.trail.coverage import STATES
 from auditor.trail.fetch import ObjectSource, Unavailable
@@ -35,18 +36,6 @@ DELIVERY: Final = timedelta(hours=1)
 OTHER_KINDS: Final = ("CloudTrail-Insight", "CloudTrail-NetworkActivity", "CloudTrail-Aggregated")
 REQUEST: Final = "request.json"
 _LIMIT: Final = 1 << 29
-_WORDS: Final = {
-    "log_missing": "missing: a digest names it, and it is not there",
-    "log_unreadable": "it could not be read",
-    "log_out_of_retention": "deleted by the bucket's own rules",
-    "log_altered": "altered: its hash is not the digest's",
-    "log_damaged": "altered: it is no gzip file",
-    "log_truncated": "altered: the gzip file is not whole",
-    "log_trailing_bytes": "altered: bytes follow the gzip file",
-    "log_too_large": "larger than a log file can be",
-    "log_hash_unknown": "the digest's hash is of an unknown kind",
-}
-"""What is wrong with a log file, in words, by kind of finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +148,7 @@ def _verified(
     concurrency: int | None,
 ) -> TrailReport:
     def take(log: ReadLog) -> None:
-        problem = _WORDS.get(log.problem, log.problem)
-        writer.take(LogBytes(log.bucket, log.key, log.state, problem, log.sha256, log.data))
+        writer.take(log_bytes(log))
 
     return verify_trail(
         reading.source,

@@ -1,9 +1,11 @@
 """The first half of a run: collect an account's evidence, verify its trails, close the evidence folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from auditor.base.canonical import canonical_json
@@ -27,13 +29,16 @@ from auditor.run.series import Previous, Wish, find_previous
 from auditor.run.truth import truth_calls, truth_operations
 from auditor.run.workroom import Workroom
 
-if TYPE_CHECKING:  # a run without trails does without the room
+if TYPE_CHECKING:  # a run without trails does without the rooms
+    from auditor.run.activity import Activity
     from auditor.trail.kept import Keep
     from auditor.trail.report import Anchor, TrailScope
     from auditor.trail.verify import Progress as TrailProgress
 
 DIGESTS, EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
 """What the trail room contributes to the evidence."""
+ANSWERS = "events:Answer"
+"""What the report asks of the events of the period, one document for each question."""
 
 Anchors = Mapping[str, Sequence["Anchor"]]
 """Trail ARN -> the newest digests that the previous pack had seen."""
@@ -106,8 +111,11 @@ def collect_evidence(
     if "events" in config.skip:
         wanted = tuple(name for name in wanted if name != EVENTS)
     if "trail" not in config.skip and wanted:
-        produced += wanted
-        _verify_trails(request, caller, collected, writer, folder, log, progress, series.anchors, wanted, kept)
+        produced += (*wanted, *((ANSWERS,) if EVENTS in wanted else ()))
+        with _event_store(room, wanted, caller.account) as activity:
+            _verify_trails(
+                request, caller, collected, writer, folder, log, progress, series.anchors, wanted, kept, activity
+            )
     (folder / CALLS).write_bytes(canonical_json(log.document()))
     (folder / PREVIOUS).unlink(missing_ok=True)
     if series.judged and redaction_of(config) == Policy():
@@ -188,6 +196,7 @@ def _verify_trails(
     anchors: Anchors,
     wanted: tuple[str, ...],
     kept: Kept | None,
+    activity: "Activity | None",
 ) -> None:
     """Verify what the account's trails delivered in the period; ``wanted`` reports become evidence like any answer."""
     from auditor.trail.audit import AccountTrails, audit_trails
@@ -220,6 +229,7 @@ def _verify_trails(
         keep=keep_of(request.config),
         sent=count,
         finished=None if kept is None else lambda place, scope: kept.has_trail(place, _calls(scope, wanted), writer),
+        on_log=None if activity is None else activity.take,
     )
     for place, report in reports:
         if any(finding.kind in _UNREAD for finding in report.findings):
@@ -228,8 +238,29 @@ def _verify_trails(
         for call in _calls(report.scope, wanted):
             if (document := documents[call.operation]) is not None:
                 writer.add(Answer(caller.account, call, (document,), caller.principal, (), 0, request.now()))
+        if activity is not None:
+            activity.note(report)
         if kept is not None:
             kept.note_trail(place)
+    if activity is not None and trails.trails:
+        progress("Ask about the events of the period", 0, 0)
+        homes = (str(item.get("HomeRegion")) for item in trails.trails)
+        activity.keep(request.period, caller.principal, homes, writer, request.now)
+
+
+@contextmanager
+def _event_store(room: Workroom | None, wanted: tuple[str, ...], account: str) -> "Iterator[Activity | None]":
+    """Give room for the events of the period: beside what a run needs to be taken up again, or for this run only."""
+    if EVENTS not in wanted:
+        yield None
+        return
+    from auditor.run.activity import Activity
+
+    if room is not None:
+        yield Activity(room.events, account)
+        return
+    with TemporaryDirectory(prefix="auditor-events-") as folder:
+        yield Activity(Path(folder), account)
 
 
 _UNREAD = frozenset({"digest_unreadable", "log_unreadable", "list_unreadable"})

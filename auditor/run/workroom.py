@@ -5,6 +5,7 @@
       checkpoint/run.json          settings, moments and the salt: what a run that goes on must have in common
       checkpoint/answers.jsonl     the journal of the collection
       checkpoint/tasks/            results of tasks, each with its hash
+      checkpoint/events/           the events of the period, as far as their log files were read
 
 Nothing there looks like a pack. The salt of the redactions lies in it until the pack is finished, because equal values
 must keep equal marks; it never enters a pack.
@@ -36,6 +37,7 @@ PACK: Final = "pack"
 STATE: Final = "checkpoint/run.json"
 JOURNAL: Final = "checkpoint/answers.jsonl"
 TASKS: Final = "checkpoint/tasks"
+EVENTS: Final = "checkpoint/events"
 _SCHEMA: Final = "auditor.checkpoint/1"
 
 _MAY_DIFFER: Final = frozenset(
@@ -148,6 +150,11 @@ class Workroom:
     def tasks(self) -> Path:
         """Where results of tasks are kept."""
         return self.folder / TASKS
+
+    @property
+    def events(self) -> Path:
+        """Where the events of the period are kept until they were asked about."""
+        return self.folder / EVENTS
 
 
 def state_of(request: Request, catalog: Catalog | None = None) -> State:

@@ -18,6 +18,7 @@ from auditor.trail.discover import Wanted, scope_of_trail
 from auditor.trail.fetch import S3Source, fetch_public_keys
 from auditor.trail.kept import Keep
 from auditor.trail.keys import KeyBook, KeySource, PublicKey
+from auditor.trail.reading import OnLog
 from auditor.trail.report import Anchor, TrailReport, TrailScope
 from auditor.trail.verify import verify_trail
 
@@ -91,6 +92,7 @@ def audit_trails(
     keep: Keep | None = None,
     sent: Callable[[TrailScope, Mapping[str, int]], None] = lambda _scope, _requests: None,
     finished: Callable[[Path, TrailScope], bool] | None = None,
+    on_log: OnLog | None = None,
 ) -> Iterator[tuple[Path, TrailReport]]:
     """Verify each trail of an account and read its records for notable events; per trail its folder and its report.
 
@@ -106,6 +108,7 @@ def audit_trails(
         keep: which log files are kept beside the digests; None for none. The size is that of all trails together.
         sent: told of each trail how many S3 requests were made without the SDK, by operation.
         finished: says of a trail's folder and scope whether that was verified before; then it is passed over.
+        on_log: called with every log file of every trail, from several threads.
     """
     scopes = trails.scopes(period, anchors or {})
     share = replace(keep, most=keep.most // len(scopes)) if keep is not None and scopes else None
@@ -123,6 +126,7 @@ def audit_trails(
             events=True,
             archive=place,
             keep=share,
+            on_log=on_log,
         )
         sent(scope, source.sent)
         yield place, report

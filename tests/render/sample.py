@@ -120,6 +120,7 @@ def build(
         gaps=tuple(_gaps(evidence)),
         integrity=tuple(trail_report(scope, evidence) for scope in scopes[:1]),
         events=tuple(notable_events(scope, evidence, hostile=hostile) for scope in scopes[:1]),
+        activity=tuple(answer for scope in scopes[:1] for answer in answers(scope, evidence, hostile=hostile)),
         continuity=tuple(lifelines(scope, evidence, hostile=hostile) for scope in scopes[:1]),
         imported=(imported_findings(scopes[0], hostile=hostile),),
     )
@@ -565,6 +566,40 @@ def imported_findings(scope: AccountScope, *, hostile: bool) -> dict[str, Any]:
     return Import(b"", "5e" * 32, "Prowler 5.46", tuple(Finding(**item) for item in findings)).document(
         "evidence/imported/1-5e5e5e5e5e5e.json"
     )
+
+
+def answers(scope: AccountScope, evidence: Evidence, *, hostile: bool = False) -> list[Mapping[str, Any]]:
+    """Return answers to questions: one with events, one with groups of calls, and one without rows."""
+    ref = evidence.of(scope.id, "trail:NotableEvents")[0].ref
+    actor = HOSTILE[4] if hostile else f"arn:aws:iam::{scope.id}:user/alice"
+
+    def event(at: str, **own: Any) -> dict[str, Any]:
+        told = {"account": scope.id, "region": "us-east-1", "actor": actor, "source_ip": "192.0.2.9", "error": None}
+        named = {"event_time": at, "event_name": "TagRole", "event_id": f"e-{at}", "log_file": "b/a.json.gz"}
+        return {**told, **named, "outcome": "success", "verified": True, **own}
+
+    def answer(question: str, *rows: Mapping[str, Any], **own: Any) -> dict[str, Any]:
+        searched = {
+            "accounts": [scope.id], "regions": list(scope.regions), "hours_verified": 1480, "hours_expected": 1488,
+            "log_files": 2147, "records": 6599, "duplicates": 0, "unreadable": 0,
+            "not_searched": [{"what": "hours", "why": "deleted", "region": "us-east-1"}],
+        }  # fmt: skip
+        return {
+            "schema": "auditor.events/1", "ref": ref, "account": scope.id, "region": "global", "question": question,
+            "title": question, "answers": "", "parameters": {}, "period": Period(START, END, "2026-10").document(),
+            "answered_by": {"engine": "duckdb", "sources": []}, "searched": searched, "cannot_see": ["Reads."],
+            "columns": [*rows[0]] if rows else [], "rows": list(rows), "truncated": False,
+            "statement": "SELECT *\nFROM calls", **own,
+        }  # fmt: skip
+
+    refused = event("2026-10-05T07:00:00Z", outcome="refused", error="AccessDenied", verified=False)
+    denied = {
+        "account": scope.id, "actor": actor, "event_source": "ec2.amazonaws.com", "call": "StopInstances", "calls": 42,
+        "error": "UnauthorizedOperation", "why": "explicit deny", "regions": "eu-central-1", "addresses": "192.0.2.9",
+        "first_time": "2026-10-02T10:00:00Z", "last_time": "2026-10-30T10:00:00Z", "example_event": "e-1",
+    }  # fmt: skip
+    tagged = [event(f"2026-10-{day:02d}T07:00:00Z", subject="ledger") for day in (1, 2, 3)]
+    return [answer("iam-changes", *tagged, refused), answer("denied-calls", denied), answer("organizations")]
 
 
 def lifelines(scope: AccountScope, evidence: Evidence, *, hostile: bool = False) -> Mapping[str, Any]:

@@ -1,0 +1,72 @@
+"""Answers about events on the pages: rare things first, and nothing found is never mistaken for not having looked."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.render.activity import LINES, TITLES, activity
+from auditor.run.activity import QUESTIONS
+from tests.render.sample import HOSTILE, answers, build
+
+
+def documents(tmp_path: Path, *, hostile: bool = False) -> list[dict[str, Any]]:
+    made = build(tmp_path / "evidence", regions=("eu-central-1",), resources=1)
+    return [dict(item) for item in answers(made.evidence.run.accounts[0], made.evidence, hostile=hostile)]
+
+
+def test_every_question_of_a_run_has_its_table_or_its_scenario() -> None:
+    assert {*TITLES, "auto-remediation"} == set(QUESTIONS)
+    assert LINES.keys() == TITLES.keys()
+
+
+def test_calls_that_differ_in_time_only_stand_in_one_line_and_unverified_ones_first(tmp_path: Path) -> None:
+    (shown,) = activity(documents(tmp_path))
+    table = shown.tables[1]
+    assert (table.name, table.sentence) == ("iam-changes", "4 calls, 1 of them refused or failed.")
+    assert [(line.count, line.verified, line.refused) for line in table.lines] == [
+        (1, False, "AccessDenied"),
+        (3, True, ""),
+    ]
+    assert (table.lines[1].first, table.lines[1].last) == ("2026-10-01 07:00:00 UTC", "2026-10-03 07:00:00 UTC")
+    assert table.lines[1].who == "user/alice"
+
+
+def test_refused_calls_say_why(tmp_path: Path) -> None:
+    (shown,) = activity(documents(tmp_path))
+    (line,) = shown.tables[0].lines
+    assert (line.count, line.what, line.refused) == (42, "ec2: StopInstances", "UnauthorizedOperation")
+    assert line.note == "explicit deny"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "0 in 1,480 verified hours of 1,488; what the others held is not known."),
+        ({"hours_verified": 1488}, "0 in 1,488 verified hours of 1,488."),
+        ({"records": 0}, "No event was searched: this is no answer."),
+    ],
+)
+def test_zero_rows_are_told_apart_from_not_looked_at(tmp_path: Path, changes: dict[str, int], expected: str) -> None:
+    made = documents(tmp_path)[2]
+    made["searched"] = {**made["searched"], **changes}
+    (shown,) = activity([made])
+    assert shown.tables[0].sentence == expected
+
+
+def test_what_was_not_searched_is_said_once_for_each_kind(tmp_path: Path) -> None:
+    made = documents(tmp_path)
+    made[0]["searched"]["not_searched"] *= 3
+    (shown,) = activity(made)
+    assert shown.missing == ("hours: deleted (3)",)
+
+
+def test_without_answers_there_is_no_table() -> None:
+    assert activity([]) == ()
+
+
+def test_hostile_names_are_made_visible(tmp_path: Path) -> None:
+    (shown,) = activity(documents(tmp_path, hostile=True))
+    told = shown.tables[0].lines[0].who
+    assert HOSTILE[4] not in told
+    assert "[U+202E]" in told
