@@ -8,7 +8,7 @@ BROWSER = $(shell command -v chromedriver)
 MARKED = $(if $(BROWSER),,-m "not browser")
 
 .DEFAULT_GOAL := help
-.PHONY: months trino terminal golden check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
+.PHONY: check-deploy months trino terminal golden check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,10 +49,16 @@ golden: dev ## Rewrite the texts that tests compare the reports with
 check: dev ## Fail when reports/sample is not what the sources produce
 	$(BIN)/python tools/sample.py --check
 
+check-deploy: dev ## Put every file under deploy/ through its checker and show what it says
+	@$(BIN)/python -m tools.deploy --check
+
 questions: dev ## Rewrite docs/twenty-questions.md from the demo's trail
 	$(BIN)/python -m tools.event_questions
 
-check-questions: dev ## Fail when docs/twenty-questions.md is not what the demo answers
+check-check-deploy: dev ## Put every file under deploy/ through its checker and show what it says
+	@$(BIN)/python -m tools.deploy --check
+
+questions: dev ## Fail when docs/twenty-questions.md is not what the demo answers
 	$(BIN)/python -m tools.event_questions --check
 
 readme: dev ## Rewrite the generated parts of README.md

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,12 +18,16 @@ import yaml
 
 from auditor.cli import auditor as group
 from auditor.deliver.upload import policy
+from auditor.monitoring.infrastructure.cloudformation import read_cloudformation
+from auditor.monitoring.infrastructure.terraform import read_terraform
+from auditor.monitoring.patterns.pattern import matches, parse_rule
 from auditor.pack.outcome import EXIT_MEANING
 from auditor.simulator import Simulator
+from tests.acceptance.conftest import auditor
+from tools.deploy import CHECKS, Check, answer
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
-BIN = Path(sys.executable).parent
 
 
 class Template(yaml.SafeLoader):
@@ -37,30 +42,112 @@ def _short(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
 Template.add_multi_constructor("!", _short)
 
 
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_the_checkers_have_nothing_to_say(check: Check) -> None:
+    assert not check.optional or shutil.which(check.optional) is None or answer(check) == ""
+    assert check.optional or answer(check) == ""
+
+
+def test_every_file_has_a_checker() -> None:
+    checked = {name for check in CHECKS for name in check.files}
+    there = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.rglob("*") if path.is_file()}
+    assert {name for name in there if not name.endswith(".md")} - checked == set()
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_the_reader_may_do_what_auditor_policy_prints_in_every_partition(partition: str) -> None:
+    printed = json.loads(auditor("policy", "--partition", partition, "--json").stdout)["policies"]
+    module = [path.read_text() for path in sorted((DEPLOY / "terraform").glob("reader-*.json"))]
+    assert allowed([json.loads(text.replace("${partition}", partition)) for text in module]) == allowed(printed)
+    resources = yaml.safe_load((DEPLOY / "aws" / "reader.yaml").read_text())["Resources"].values()
+    filled = [partitioned(item["Properties"]["PolicyDocument"], partition) for item in resources]
+    assert allowed(filled) == allowed(printed)
+
+
+def allowed(documents: list[Any]) -> set[tuple[str, str]]:
+    """Return which action is allowed on which resource."""
+    listed = [statement for document in documents for statement in document["Statement"]]
+    assert {item["Effect"] for item in listed} == {"Allow"}
+    return {
+        (action, resource)
+        for item in listed
+        for action in item["Action"]
+        for resource in ([item["Resource"]] if isinstance(item["Resource"], str) else item["Resource"])
+    }
+
+
+def partitioned(value: Any, partition: str) -> Any:
+    """Do what CloudFormation does with ``Fn::Sub``."""
+    if isinstance(value, dict):
+        if value.keys() == {"Fn::Sub"}:
+            return str(value["Fn::Sub"]).replace("${AWS::Partition}", partition)
+        return {key: partitioned(item, partition) for key, item in value.items()}
+    return [partitioned(item, partition) for item in value] if isinstance(value, list) else value
+
+
+def watchers(language: str) -> dict[str, str]:
+    """Return the patterns of the rules on tasks, by what they are for, as the code would be deployed."""
+    code = (
+        read_cloudformation((DEPLOY / "aws" / "auditor.yaml").read_text())
+        if language == "cloudformation"
+        else read_terraform(DEPLOY / "terraform", [f"image=x@sha256:{'0' * 64}", "subnets=[]", "security_groups=[]"])
+    )
+    patterns = [item.properties["EventPattern"] for item in code.resources if item.kind == "AWS::Events::Rule"]
+    texts = [item if isinstance(item, str) else json.dumps(item) for item in patterns]
+    return {"failed to start" if "stopCode" in text else "broken": text for text in texts}
+
+
+def stopped(*exits: int | None, stop: str = "EssentialContainerExited", status: str = "STOPPED") -> dict[str, Any]:
+    """Return the end of a task as ECS tells it; a container that never ran has no exit code."""
+    containers = [
+        {"name": f"c{number}", "lastStatus": status, **({} if code is None else {"exitCode": code})}
+        for number, code in enumerate(exits)
+    ]
+    return {"lastStatus": status, "stopCode": stop, "containers": containers, "group": "family:auditor-audit"}
+
+
+@pytest.mark.parametrize("language", ["cloudformation", "terraform"])
 @pytest.mark.parametrize(
-    "command",
+    ("task", "seen"),
     [
-        ("cfn-lint", "deploy/aws/auditor.yaml"),
-        ("hadolint", "deploy/Dockerfile"),
-        ("zizmor", "--offline", "--no-progress", "deploy/github/action.yml", "deploy/github/auditor.yml"),
+        pytest.param(stopped(0), set(), id="passed"),
+        pytest.param(stopped(1), set(), id="a-verdict"),
+        pytest.param(stopped(2), {"broken"}, id="usage"),
+        pytest.param(stopped(3), {"broken"}, id="no-pack-of-last-month"),
+        pytest.param(stopped(4), {"broken"}, id="integrity"),
+        pytest.param(stopped(5), {"broken"}, id="broke"),
+        pytest.param(stopped(137, stop="UserInitiated"), {"broken"}, id="killed"),
+        pytest.param(stopped(0, 139), {"broken"}, id="one-of-two"),
+        pytest.param(stopped(None, stop="TaskFailedToStart"), {"failed to start"}, id="no-image"),
+        pytest.param(stopped(stop="TaskFailedToStart"), {"failed to start"}, id="no-container"),
+        pytest.param(stopped(143, stop="TerminationNotice"), {"broken", "failed to start"}, id="retired"),
+        pytest.param(stopped(None, stop="SpotInterruption"), {"failed to start"}, id="interrupted"),
+        pytest.param(stopped(None, status="RUNNING"), set(), id="running"),
     ],
-    ids=lambda command: command[0],
 )
-def test_the_checkers_have_nothing_to_say(command: tuple[str, ...]) -> None:
-    done = subprocess.run([BIN / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_watchers_see_what_goes_wrong(language: str, task: dict[str, Any], seen: set[str]) -> None:
+    found = watchers(language)
+    assert found.keys() == {"broken", "failed to start"}
+    (cluster,) = {arn for text in found.values() for arn in json.loads(text)["detail"]["clusterArn"]}
+    event = {"source": "aws.ecs", "detail-type": "ECS Task State Change"}
+    ours = {**event, "detail": {**task, "clusterArn": cluster}}
+    assert {name for name, text in found.items() if matches(parse_rule(text), ours)} == seen
+    others = {**event, "detail": {**task, "clusterArn": "arn:aws:ecs:eu-central-1:111122223333:cluster/other"}}
+    assert not any(matches(parse_rule(text), others) for text in found.values())
 
 
-def test_the_shell_scripts_are_shell() -> None:
-    scripts = [path for path in DEPLOY.rglob("*") if path.suffix == ".sh"]
-    steps = [step["run"] for step in workflow()["jobs"]["audit"]["steps"] if "run" in step]
-    for text in [*(path.read_text() for path in scripts), *steps]:
-        assert "${{" not in text  # values come through the environment, never into the text of a script
-        subprocess.run(["bash", "-n"], input=text, text=True, check=True)
-
-
-def workflow() -> Any:
-    return yaml.safe_load((DEPLOY / "github" / "auditor.yml").read_text())
+def test_the_readme_of_the_module_lists_what_there_is() -> None:
+    page = (DEPLOY / "terraform" / "README.md").read_text()
+    for kind, file in (("variable", "variables.tf"), ("output", "outputs.tf")):
+        blocks = hcl2.loads((DEPLOY / "terraform" / file).read_text())[kind]
+        for name, about in ((name.strip('"'), about) for block in blocks for name, about in block.items()):
+            assert f"| `{name}` | {str(about['description']).strip(chr(34))} |" in page
+    example = hcl2.loads((DEPLOY / "terraform" / "examples" / "complete" / "main.tf").read_text())
+    (module,) = (about for block in example["module"] for about in block.values())
+    variables = hcl2.loads((DEPLOY / "terraform" / "variables.tf").read_text())["variable"]
+    known = {name.strip('"'): about for block in variables for name, about in block.items()}
+    given = {name for name in module if not name.startswith("__")} - {"source"}
+    assert {name for name, about in known.items() if "default" not in about} <= given <= known.keys()
 
 
 def template() -> dict[str, Any]:

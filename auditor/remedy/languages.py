@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from itertools import groupby
+from typing import Any, Final
 
 from auditor.remedy.change import Asked, Expression, Resource
 from auditor.remedy.declared import GLOBAL_BLOCKS
@@ -47,20 +48,39 @@ def _near(item: Resource, other: Resource) -> bool:
     return item.region == other.region or other.block_type in GLOBAL_BLOCKS
 
 
+_WAITS: Final[Mapping[str, frozenset[str]]] = {
+    "aws_cloudwatch_metric_alarm": frozenset({"aws_sns_topic"}),
+    "aws_sns_topic_subscription": frozenset({"aws_sns_topic"}),
+    "aws_flow_log": frozenset({"aws_iam_role", "aws_iam_role_policy", "aws_cloudwatch_log_group"}),
+    "aws_iam_role_policy": frozenset({"aws_iam_role"}),
+    "aws_sqs_queue_policy": frozenset({"aws_sqs_queue"}),
+    "aws_lambda_function": frozenset(
+        {"aws_iam_role", "aws_iam_role_policy", "aws_cloudwatch_log_group", "aws_sqs_queue"}
+    ),
+    "aws_lambda_permission": frozenset({"aws_lambda_function"}),
+    "aws_cloudwatch_event_rule": frozenset({"aws_lambda_permission", "aws_sqs_queue_policy"}),
+    "aws_cloudwatch_event_target": frozenset({"aws_cloudwatch_event_rule", "aws_sqs_queue_policy"}),
+}
+"""What has to be there before, where it is named: roles, groups and topics are not referred to."""
+
+
 def _leans(item: Resource, other: Resource) -> bool:
-    """Say whether a resource has to wait for another: roles, groups and topics are named, not referred to."""
-    waits = {
-        "aws_cloudwatch_metric_alarm": {"aws_sns_topic"},
-        "aws_sns_topic_subscription": {"aws_sns_topic"},
-        "aws_flow_log": {"aws_iam_role", "aws_iam_role_policy", "aws_cloudwatch_log_group"},
-        "aws_iam_role_policy": {"aws_iam_role"},
-        "aws_sqs_queue_policy": {"aws_sqs_queue"},
-        "aws_lambda_function": {"aws_iam_role", "aws_iam_role_policy", "aws_cloudwatch_log_group", "aws_sqs_queue"},
-        "aws_lambda_permission": {"aws_lambda_function"},
-        "aws_cloudwatch_event_rule": {"aws_lambda_permission", "aws_sqs_queue_policy"},
-        "aws_cloudwatch_event_target": {"aws_cloudwatch_event_rule"},
-    }
-    return other.block_type in waits.get(item.block_type, ())
+    """Say whether a resource has to wait for another."""
+    if other.block_type not in _WAITS.get(item.block_type, ()):
+        return False
+    named = next((other.block[key] for key in ("role", "function_name", "name", "queue_url") if key in other.block), "")
+    name = str(named).rpartition("/")[2]
+    return any(name in text for text in _texts([dict(item.template), dict(item.block)]))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
 
 
 VERSIONS = """terraform {{
@@ -90,10 +110,10 @@ def module(resources: Sequence[Resource]) -> Mapping[str, str]:
         if item.block_type not in GLOBAL_BLOCKS:
             body["region"] = item.region
         before = [f"{it.block_type}.{it.label}" for it in resources if _leans(item, it) and _near(item, it)]
+        if before:
+            body["depends_on"] = Expression(f"[{', '.join(sorted(set(before)))}]")
         kind = "data" if item.data else "resource"
         lines = [f'{kind} "{item.block_type}" "{item.label}" {{', *_body(body, asked, "  ")]
-        if before:
-            lines.append(f"  depends_on = [{', '.join(sorted(set(before)))}]")
         blocks.append("\n".join([*lines, "}"]))
     archived = any(item.block_type == "archive_file" for item in resources)
     found = {
@@ -106,15 +126,22 @@ def module(resources: Sequence[Resource]) -> Mapping[str, str]:
 
 
 def _body(body: Mapping[str, Any], asked: dict[str, Asked], indent: str) -> Iterator[str]:
-    width = max(len(name) for name in body)
-    for name, value in body.items():
-        if isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
+    """Yield the lines of a body as ``terraform fmt`` lays them out: arguments that stand together are aligned."""
+    for are_blocks, run in groupby(body.items(), key=lambda entry: _is_block(entry[1])):
+        entries = list(run)
+        width = max(len(name) for name, _ in entries)
+        for name, value in entries:
+            if not are_blocks:
+                yield f"{indent}{name:<{width}} = {_value(value, asked)}"
+                continue
             for item in value:
                 yield f"{indent}{name} {{"
                 yield from _body(item, asked, indent + "  ")
                 yield f"{indent}}}"
-        else:
-            yield f"{indent}{name:<{width}} = {_value(value, asked)}"
+
+
+def _is_block(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, Mapping) for item in value)
 
 
 def _value(value: Any, asked: dict[str, Asked]) -> str:

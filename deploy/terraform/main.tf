@@ -17,7 +17,7 @@ locals {
       ]
     }
     watch = {
-      cpu = "512", memory = "2048", day = 5, role = aws_iam_role.watch.arn
+      cpu     = "512", memory = "2048", day = 5, role = aws_iam_role.watch.arn
       command = ["history", local.place, "--no-html", "--quiet", "--require", "last-month", "--account", local.account]
     }
   }
@@ -132,6 +132,18 @@ resource "aws_iam_role_policy_attachment" "execution" {
 resource "aws_iam_role" "audit" {
   name_prefix        = "${var.name}-audit-"
   assume_role_policy = local.trust.tasks
+}
+
+resource "aws_iam_policy" "reader" {
+  for_each    = length(var.reader_policy_arns) == 0 ? fileset(path.module, "reader-*.json") : toset([])
+  name_prefix = "${var.name}-${trimsuffix(each.value, ".json")}-"
+  policy      = templatefile("${path.module}/${each.value}", { partition = local.partition })
+}
+
+resource "aws_iam_role_policy_attachment" "made" {
+  for_each   = aws_iam_policy.reader
+  role       = aws_iam_role.audit.name
+  policy_arn = each.value.arn
 }
 
 resource "aws_iam_role_policy_attachment" "reader" {

@@ -62,6 +62,7 @@ variable "time_zone" {
 }
 
 variable "reader_policy_arns" {
-  description = "Managed policies made of what auditor policy prints."
+  description = "Policies to read the account with; without any they are made from reader-*.json, which auditor policy prints."
   type        = list(string)
+  default     = []
 }

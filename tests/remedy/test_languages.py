@@ -20,6 +20,7 @@ from auditor.remedy.files import Form, files
 from auditor.remedy.languages import module, template, text
 from auditor.remedy.proposal import Proposal, findings, propose
 from tests.remedy.kit import catalog
+from tools.terraform import remarks
 
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 
@@ -86,6 +87,28 @@ def test_a_module_reads_back_as_it_was_meant(proposal: Proposal) -> None:
     blocks = [*read["resource"], *read["data"]]
     assert {label.strip('"') for block in blocks for kind in block.values() for label in kind} == expected
     assert "alarm_email" in made["111122223333/terraform/variables.tf"]
+
+
+def test_a_module_satisfies_the_schema_of_its_provider(proposal: Proposal) -> None:
+    made = files(proposal, Form.TERRAFORM)
+    assert remarks(made["111122223333/terraform/main.tf"]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ('resource "aws_sqs_queue" "a" {\n nam = "x"\n}', "aws_sqs_queue.a: there is no argument nam"),
+        ('resource "aws_sqs_queue" "a" {\n name {\n x = 1\n }\n}', "aws_sqs_queue.a: name is no block"),
+        (
+            'resource "aws_flow_log" "a" {\n destination_options = 1\n}',
+            "aws_flow_log.a: destination_options is a block",
+        ),
+        ('resource "aws_sns_topic_policy" "a" {\n arn = "x"\n}', "aws_sns_topic_policy.a: policy is missing"),
+        ('resource "aws_nothing" "a" {\n}', "aws_nothing: not in the excerpt"),
+    ],
+)
+def test_the_schema_finds_mistakes(text: str, remark: str) -> None:
+    assert remarks(text) == [remark]
 
 
 @pytest.mark.parametrize(
