@@ -97,7 +97,7 @@ def test_a_module_satisfies_the_schema_of_its_provider(proposal: Proposal) -> No
 @pytest.mark.parametrize(
     ("text", "remark"),
     [
-        ('resource "aws_sqs_queue" "a" {\n nam = "x"\n}', "aws_sqs_queue.a: there is no argument nam"),
+        ('resource "aws_sqs_queue" "a" {\n colour = "x"\n}', "aws_sqs_queue.a: there is no argument colour"),
         ('resource "aws_sqs_queue" "a" {\n name {\n x = 1\n }\n}', "aws_sqs_queue.a: name is no block"),
         (
             'resource "aws_flow_log" "a" {\n destination_options = 1\n}',
