@@ -348,11 +348,11 @@ def _value(name: str, text: str) -> Any:
     if isinstance(field.default, bool):
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
     if isinstance(field.default, int | float):
-        return float(text) if _NUMBER.fullmatch(text) and "." in text else int(text) if text.isdecimal() else text
+        return (float(text) if "." in text else int(text)) if _NUMBER.fullmatch(text) else text
     return text
 
 
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 def _nested(name: str, value: Any) -> dict[str, Any]:

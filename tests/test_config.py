@@ -190,7 +190,14 @@ def test_layers_go_before_each_other_and_are_told(tmp_path: Path) -> None:
     assert found.origins["period"] == "--period"
 
 
-@pytest.mark.parametrize(("variable", "value"), [("AUDITOR_LIMITS_CONCURRENCY", "many"), ("AUDITOR_FAIL_ON", "soon")])
-def test_a_wrong_variable_is_named(variable: str, value: str) -> None:
-    with pytest.raises(UsageError, match=variable):
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("AUDITOR_LIMITS_CONCURRENCY", "many", "valid integer"),
+        ("AUDITOR_LIMITS_CONCURRENCY", "-3", "greater than or equal to 1"),
+        ("AUDITOR_FAIL_ON", "soon", "critical"),
+    ],
+)
+def test_a_wrong_variable_is_named(variable: str, value: str, words: str) -> None:
+    with pytest.raises(UsageError, match=f"{variable}: .*{words}"):
         resolve(None, {}, environ={variable: value})
