@@ -21,7 +21,19 @@ _Allowed = Annotated[str, Field(pattern=r"^not-assessed:[a-z0-9-]+$")]
 
 
 Format = Literal[
-    "html", "pdf", "csv", "results-csv", "imported-csv", "xlsx", "oscal", "ocsf", "asff", "sarif", "junit", "markdown"
+    "html",
+    "pdf",
+    "csv",
+    "results-csv",
+    "imported-csv",
+    "xlsx",
+    "oscal",
+    "ocsf",
+    "asff",
+    "sarif",
+    "junit",
+    "markdown",
+    "codequality",
 ]
 """Pages, then exports; a test compares them with what can be written."""
 

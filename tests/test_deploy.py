@@ -22,6 +22,7 @@ from auditor.monitoring.infrastructure.cloudformation import read_cloudformation
 from auditor.monitoring.infrastructure.terraform import read_terraform
 from auditor.monitoring.patterns.pattern import matches, parse_rule
 from auditor.pack.outcome import EXIT_MEANING
+from auditor.render.exports import EXPORTS
 from auditor.simulator import Simulator
 from tests.acceptance.conftest import auditor
 from tools.deploy import CHECKS, Check, answer
@@ -292,6 +293,71 @@ def test_the_action_keeps_the_exit_code_and_hostile_names_speak_no_command(tmp_p
     assert token
     assert begin < end < done.stdout.index(f"::{token[1]}::")
     assert 0 < done.stdout.count("::warning::") <= 10
+
+
+NAMES = ("::error::x", "a%0A::set-output name=x::y", "line\n::add-mask::z\r::endgroup::", "plain")
+"""Titles that would speak commands of a workflow, if anything let them."""
+
+
+def test_many_hostile_findings_make_nine_annotations_and_a_summary_below_the_limit(tmp_path: Path) -> None:
+    results = tmp_path / "pack" / "results"
+    results.mkdir(parents=True)
+    (results / "summary.md").write_text("| ä |\n" * 300_000)
+    failing = [
+        {"control": f"c-{number}", "title": NAMES[number % 4], "severity": "high", "failed": 1} for number in range(40)
+    ]
+    told = {"exit_code": 1, "pack": str(results.parent), "headline": "::error::h", "counts": {}, "failing": failing}
+    shim = tmp_path / "bin" / "auditor"
+    shim.parent.mkdir()
+    shim.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(told)}\nEND\nexit 1\n")
+    shim.chmod(0o755)
+    done = subprocess.run(
+        ["bash", DEPLOY / "github" / "audit.sh"],
+        env={
+            "PATH": f"{shim.parent}:{os.environ['PATH']}",
+            "RUNNER_TEMP": str(tmp_path),
+            "GITHUB_OUTPUT": str(tmp_path / "outputs"),
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    token, *said, last = done.stdout.splitlines()
+    assert token.startswith("::stop-commands::")
+    assert said[0] == f"::{token.rpartition('::')[2]}::"
+    annotations = [*said[1:], last]
+    assert len(annotations) == 10
+    assert all(line.startswith("::warning::") for line in annotations)
+    assert last == "::warning::and 31 more, see the summary"
+    size = (tmp_path / "summary").stat().st_size
+    assert 800_000 < size < 901_000
+    assert (tmp_path / "summary").read_text().endswith("The rest is in the pack.\n")
+    outputs = dict(line.split("=", 1) for line in (tmp_path / "outputs").read_text().splitlines())
+    assert (outputs["exit-code"], json.loads(outputs["result"])["headline"]) == ("1", "::error::h")
+
+
+def test_the_gitlab_job_keeps_what_its_reports_name() -> None:
+    (gate,) = yaml.safe_load((DEPLOY / "gitlab" / "auditor.gitlab-ci.yml").read_text()).values()
+    script = "\n".join(gate["script"])
+    formats = re.findall(r"--format (\S+)", script)[0].split(",")
+    assert {EXPORTS[name][0] for name in ("junit", "codequality")} <= {EXPORTS[name][0] for name in formats}
+    for file in gate["artifacts"]["reports"].values():
+        assert file.removeprefix("auditor-") in script
+
+
+def test_the_hooks_for_pre_commit_are_commands_that_there_are() -> None:
+    for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text()):
+        program, *words = hook["entry"].split()
+        assert program == "auditor"
+        command: Any = group
+        for word in words:
+            command = command.get_command(click.Context(command), word)
+        kind = hook["id"].removeprefix("auditor-")
+        example = {"terraform": "infra/main.tf", "cloudformation": "stacks/trail.yaml"}[kind]
+        assert re.search(hook["files"], example)
+        assert f"--{kind}" in {option for item in command.params for option in item.opts}
 
 
 @pytest.mark.simulator

@@ -5,7 +5,7 @@ new; one whose evidence can no longer be read is a gap, never mended.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -127,12 +127,28 @@ def gate(baseline: Baseline, now: Mapping[str, Any], *, as_of: datetime, accept_
 
 
 def refreshed(baseline: Baseline | None, now: Mapping[str, Any], as_of: datetime) -> Baseline:
-    """Return the baseline of today; what was known before keeps the day on which it was seen first."""
+    """Return the baseline of today; what was known before keeps the day on which it was seen first.
+
+    What can no longer be read, or was not asked about today, stays known: nobody saw that it is gone.
+    """
     side = side_of(now)
     failing = tuple(item for item in side.findings if item.state is State.FAIL)
     known = baseline.first_seen if baseline else {}
-    first_seen = {item.id: known.get(item.id, as_of) for item in failing}
-    return Baseline(as_of, replace(side, findings=failing), first_seen)
+    kept = _unseen(baseline.side, now) if baseline else ()
+    older = baseline.side.rules if baseline else {}
+    rules = {item.control: older[item.control] for item in kept if item.control in older} | dict(side.rules)
+    first_seen = {item.id: known.get(item.id, as_of) for item in (*failing, *kept)}
+    return Baseline(as_of, Side((*failing, *kept), rules), first_seen)
+
+
+def _unseen(before: Side, now: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Return the older failures of which today's judgement says neither that they are open nor that they are gone."""
+    changes, _ = changes_since(before, now)
+    return tuple(
+        item.before
+        for item in changes
+        if item.change in {Change.UNREADABLE, Change.OUT_OF_SCOPE} and item.before and item.before.state is State.FAIL
+    )
 
 
 def baseline_bytes(baseline: Baseline, tool: str) -> bytes:

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,25 @@ def test_the_day_on_which_a_finding_was_seen_first_outlives_the_next_baseline(tm
     today = judgement(control("k", result(), result(resource="r-9")))
     again = refreshed(load_baseline(written(tmp_path)), today, OCTOBER)
     assert sorted(again.first_seen.values()) == [SEPTEMBER, OCTOBER]
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        pytest.param([control("k", result("NOT_ASSESSED", "r-1"), result("PASS", "r-2"))], id="the-finding-itself"),
+        pytest.param([control("k", result("NOT_ASSESSED", ""), result("PASS", "r-2"))], id="something-of-the-control"),
+        pytest.param([control("another", result("PASS"))], id="not-asked-about"),
+    ],
+)
+def test_what_nobody_saw_today_stays_known(unseen: list[dict[str, Any]], tmp_path: Path) -> None:
+    before = load_baseline(written(tmp_path))
+    again = refreshed(before, judgement(*unseen), OCTOBER)
+    assert ("r-1", SEPTEMBER) in {(item.resource, again.first_seen[item.id]) for item in again.side.findings}
+    assert ("r-2" in {item.resource for item in again.side.findings}) is (unseen[0]["id"] == "another")
+    path = tmp_path / "again.json"
+    path.write_bytes(baseline_bytes(again, "auditor 1"))
+    seen = gate(load_baseline(path), KNOWN, as_of=OCTOBER)
+    assert [item.finding.resource for item in seen.changes if item.change.value == "still open"][:1] == ["r-1"]
 
 
 def test_a_baseline_has_one_finding_a_line_and_no_words_that_change(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import cmarkgfm
+import jsonschema
 import junitparser
 import openpyxl
 import pytest
@@ -526,3 +527,48 @@ def test_findings_of_other_tools_get_a_sheet_of_their_own(source: Source, export
     assert "Other tools, not judged" not in openpyxl.load_workbook(io.BytesIO(exported["evidence.xlsx"])).sheetnames
     assert data["controls.csv"] == exported["controls.csv"]
     assert data["results.csv"] == exported["results.csv"]
+
+
+CODE_QUALITY = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["description", "check_name", "fingerprint", "severity", "location"],
+        "properties": {
+            "description": {"type": "string", "minLength": 1},
+            "check_name": {"type": "string", "minLength": 1},
+            "fingerprint": {"type": "string", "minLength": 1},
+            "severity": {"enum": ["info", "minor", "major", "critical", "blocker"]},
+            "location": {
+                "type": "object",
+                "required": ["path", "lines"],
+                "properties": {
+                    "path": {"type": "string", "pattern": r"^(?![./])[A-Za-z0-9%_.~/-]+$"},
+                    "lines": {"type": "object", "required": ["begin"], "properties": {"begin": {"const": 1}}},
+                },
+            },
+        },
+    },
+}
+"""What GitLab asks of a code quality report (GitLab Docs, "Code Quality", "Code Quality report format")."""
+
+
+def test_gitlab_takes_the_code_quality_report(exported: dict[str, bytes], expected: Counter[State]) -> None:
+    data = exported["gl-code-quality-report.json"]
+    assert data[:1] == b"["  # no byte order mark
+    report = json.loads(data)
+    jsonschema.Draft202012Validator(CODE_QUALITY).validate(report)
+    prints = [item["fingerprint"] for item in report]
+    assert len(prints) == len(set(prints)) == expected[State.FAIL] + expected[State.NOT_ASSESSED]
+    order = ["blocker", "critical", "major", "minor", "info"]
+    assert [item["severity"] for item in report] == sorted((item["severity"] for item in report), key=order.index)
+    gaps = [item for item in report if item["description"].startswith("Not assessed: ")]
+    assert len(gaps) == expected[State.NOT_ASSESSED]
+    assert {item["severity"] for item in gaps} == {"info"}
+    for item in report:
+        assert not {"", ".", ".."} & set(item["location"]["path"].split("/"))
+
+
+def test_the_same_finding_has_the_same_fingerprint_in_another_run(source: Source) -> None:
+    later = replace(source, report_id="20261202T060000Z-89abcdef", version="9.9.9")
+    assert export(later, ["codequality"]) == export(source, ["codequality"])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from auditor.base.errors import UsageError
 from auditor.render.exports.asff import asff, asff_batches
+from auditor.render.exports.codequality import codequality
 from auditor.render.exports.junit import junit
 from auditor.render.exports.markdown import markdown
 from auditor.render.exports.ocsf import ocsf
@@ -26,6 +27,7 @@ EXPORTS: dict[str, tuple[str, Callable[[Source], bytes]]] = {
     "sarif": ("results.sarif", sarif),
     "junit": ("junit.xml", junit),
     "markdown": ("summary.md", markdown),
+    "codequality": ("gl-code-quality-report.json", codequality),
 }
 """Format -> file name below ``results/`` and the function that writes it."""
 
