@@ -56,7 +56,7 @@ def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answ
         try:
             if parquet is not None:
                 database.execute(f"COPY ({text}) TO {quoted(parquet)} (FORMAT parquet)", bound)
-            result = database.execute(text, bound)
+            result = database.execute(_cut(text, asked.limit), bound)
             columns = tuple(str(item[0]) for item in result.description or ())
             wanted = result.fetchmany(asked.limit + 1) if asked.limit else result.fetchall()
         except duckdb.IOException as error:
@@ -80,6 +80,11 @@ def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answ
         truncated,
         (*asked.question.cannot_see, *(store.card.get("cannot_see") or ())),
     )
+
+
+def _cut(text: str, limit: int) -> str:
+    """Ask for one row more than are shown: DuckDB then need not sort the others. A question's own limit stays."""
+    return text if not limit or re.search(r"\bLIMIT\b[^)]*$", text, re.IGNORECASE) else f"{text}\nLIMIT {limit + 1}"
 
 
 def render(

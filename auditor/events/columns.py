@@ -119,6 +119,22 @@ def _columns(pairs: list[tuple[str, str]]) -> str:
     return "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in pairs) + "}"
 
 
+_WHO: Final = ("arn", "userName", "onBehalfOf.userId", "invokedBy", "principalId", "accountId", "type")
+"""Who acted: the first of these members of the identity that says anything."""
+_ACTOR: Final = "COALESCE(" + "".join(f"NULLIF(userIdentity.{name}, ''), " for name in _WHO) + "'unknown') AS actor"
+_BY_ROOT: Final = (
+    "(COALESCE(userIdentity.type = 'Root', false) OR COALESCE(userIdentity.sessionContext.assumedRoot = 'true', false))"
+    " AS by_root"
+)
+_OUTCOME: Final = """CASE
+    WHEN regexp_matches(errorCode, '(?i)AccessDenied|Unauthorized|AuthorizationError|NotAuthorized') THEN 'refused'
+    WHEN errorCode IS NOT NULL THEN 'failed'
+    WHEN eventName = 'ConsoleLogin' AND json_extract_string(responseElements, '$.ConsoleLogin') = 'Failure'
+        THEN 'failed'
+    WHEN eventType = 'AwsConsoleSignIn' AND errorMessage IS NOT NULL THEN 'failed'
+    ELSE 'success' END AS outcome"""
+
+
 def stored() -> str:
     """Return the select list that turns records as read, with their places, into rows as stored."""
     moment = "CASE WHEN isfinite(TRY_CAST(eventTime AS TIMESTAMPTZ)) THEN TRY_CAST(eventTime AS TIMESTAMPTZ) END"
@@ -131,7 +147,7 @@ def stored() -> str:
     }
     names = [special.get(name, name) for name in SCALARS]
     opened = [f"CAST(NULLIF(CAST({name} AS VARCHAR), 'null') AS VARCHAR) AS {name}" for name in OPEN]
-    return ", ".join([*_PLACE, *names, "userIdentity", *opened])
+    return ", ".join([*_PLACE, *names, "userIdentity", *opened, _ACTOR, _BY_ROOT, _OUTCOME])
 
 
 def stored_aggregated() -> str:

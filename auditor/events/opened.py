@@ -16,7 +16,7 @@ from auditor.events.table import duckdb_table, macros
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA: Final = "auditor.event-store/1"
+SCHEMA: Final = "auditor.event-store/2"
 CARD: Final = "store.json"
 
 _FILE_COLUMNS: Final = (
@@ -48,7 +48,7 @@ def finish(folder: Path, card: Mapping[str, Any]) -> None:
         card: what was asked and searched, as :class:`EventStore` gives it back.
     """
     (folder / CARD).unlink(missing_ok=True)
-    database = connect(folder / "spill")
+    database = connect(folder)
     try:
         _sources(database, folder)
         find_copies(database, folder)
@@ -99,11 +99,12 @@ class EventStore:
     @contextmanager
     def database(self) -> Iterator["duckdb.DuckDBPyConnection"]:
         """Open a connection in which ``all_events``, ``aggregated``, ``files`` and ``copies`` are known."""
-        database = connect(self.folder / "spill", memory="1GB")
+        database = connect(self.folder, memory="1GB")
         try:
             _sources(database, self.folder)
             database.execute(f"CREATE VIEW copies AS SELECT * FROM read_parquet({quoted(self.folder / COPIES)})")
-            database.execute(f"CREATE VIEW all_events AS {duckdb_table()}")
+            copies = database.execute("SELECT count(*) FROM copies").fetchone() != (0,)
+            database.execute(f"CREATE VIEW all_events AS {duckdb_table(copies=copies)}")
             yield database
         finally:
             database.close()

@@ -31,6 +31,8 @@ STRENGTH: Final = ("altered", "valid", "unvouched", "history", "unreadable", "mi
 """States of a log file: where two trails speak of one, the earlier in this list counts. An alteration is never lost."""
 ROW_GROUP: Final = 8192
 """Rows that are written at a time. Measured: more take more memory and no less time, fewer take more time."""
+PAGE_BYTES: Final = 1 << 18
+"""Bytes of a column that are read together: a question passes over pages in which it wants no row."""
 
 _PLACES: Final = "SELECT file AS of_file, unnest(range(first, first + count)) AS of_position FROM runs"
 
@@ -192,7 +194,8 @@ class StoreWriter:
             f"COPY (SELECT {select} FROM (SELECT true AS line, * FROM read_ndjson({quoted(batch.path)},"
             f" columns={columns}, maximum_object_size={RECORD_LIMIT + 1024}, compression='uncompressed'))"
             f" POSITIONAL JOIN ({_PLACES})) TO {quoted(target)}"
-            f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP})"
+            f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP},"
+            f" DATA_PAGE_SIZE_LIMIT {PAGE_BYTES})"
         )
         row = answer.fetchone()
         return int(row[0]) if row else 0

@@ -69,7 +69,7 @@ RESOURCE_FIELDS: Final = (
 
 
 def resource(request: str, first_arn: str, details: str) -> str:
-    """Return the expression for the resource that an event is about, the same text in both dialects.
+    """Return Athena's expression for the resource that an event is about.
 
     Args:
         request: the column with the request, as JSON text.
@@ -83,19 +83,41 @@ def resource(request: str, first_arn: str, details: str) -> str:
     return "COALESCE(" + ",\n        ".join(found) + ", '') AS resource"
 
 
+def _duckdb_resource() -> str:
+    """Return the same for DuckDB, which reads a request once for all places: a tenth of the work."""
+    places = [f"$.{name}" for name in RESOURCE_FIELDS]
+    request = "e.requestParameters"
+    key = f"json_extract_scalar({request}, '$.bucketName') || '/' || json_extract_scalar({request}, '$.key')"
+    found = [
+        f"CASE WHEN strpos({request}, '\"key\"') > 0 THEN {key} END",
+        f"first_scalar(json_extract({request}, {places}))",
+        "json_extract_string(e.resources, '$[0].ARN')",
+        "json_extract_scalar(e.serviceEventDetails, '$.keyId')",
+    ]
+    return "COALESCE(" + ",\n        ".join(found) + ", '') AS resource"
+
+
+def duckdb_table(*, copies: bool) -> str:
+    """Return the SELECT of all events in DuckDB.
+
+    Args:
+        copies: whether there are copies to be left out; where there are none, nobody looks for each row among them.
+    """
+    text = _text("duckdb.sql").replace("{resource}", _duckdb_resource())
+    return text + _NO_COPIES if copies else text
+
+
+_NO_COPIES: Final = "\nWHERE NOT EXISTS (SELECT 1 FROM copies c WHERE c.file = e.file AND c.position = e.position)"
 _SCALAR: Final = "CASE WHEN json_type(j, p) NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN json_extract_string(j, p) END"
-
-
-def duckdb_table() -> str:
-    """Return the SELECT of all events in DuckDB."""
-    first = "json_extract_string(e.resources, '$[0].ARN')"
-    return _text("duckdb.sql").replace("{resource}", resource("e.requestParameters", first, "e.serviceEventDetails"))
+_SCALARS: Final = "list_filter(l, lambda x: left(CAST(x AS VARCHAR), 1) NOT IN ('{', '[', 'n'))"
+_FIRST: Final = f"json_extract_string(list_extract({_SCALARS}, 1), '$')"
 
 
 def macros() -> Sequence[str]:
     """Return what makes functions of Athena known to DuckDB, so that most questions read the same in both."""
     return (
         f"CREATE MACRO json_extract_scalar(j, p) AS {_SCALAR}",
+        f"CREATE MACRO first_scalar(l) AS {_FIRST}",
         "CREATE MACRO json_format(j) AS CAST(j AS VARCHAR)",
         "CREATE MACRO regexp_like(t, p) AS regexp_matches(t, p)",
         "CREATE MACRO array_join(l, s) AS array_to_string(l, s)",

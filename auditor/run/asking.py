@@ -18,7 +18,7 @@ from auditor.base.period import Period, rfc3339
 from auditor.events.lines import LogBytes
 from auditor.events.lookup import CANNOT_SEE, LookUp, look_up
 from auditor.events.lookup import source as history_source
-from auditor.events.opened import EventStore, card_of, finish
+from auditor.events.opened import SCHEMA, EventStore, card_of, finish
 from auditor.events.store import StoreWriter
 from auditor.evidence.store import Evidence
 from auditor.pack.layout import EVIDENCE
@@ -104,7 +104,7 @@ def kept_store(folder: Path, wanted: Mapping[str, Any], fill: Callable[[StoreWri
         UsageError: the folder holds something else.
         IntegrityError: the store's files were changed.
     """
-    request = {**wanted, "auditor": __version__}
+    request = {**wanted, "auditor": __version__, "schema": SCHEMA}
     card_there = card_of(folder) if _held(folder, request) else None
     if card_there is not None and not card_there.get("again"):
         return EventStore(folder)

@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.base.errors import IntegrityError, UsageError
+from auditor.events.asking import Asked, ask
 from auditor.events.lines import LogBytes
 from auditor.events.opened import EventStore
+from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter
 
-from .kit import key, log, records_log, rows, store_of
+from .kit import OCTOBER, key, log, records_log, rows, store_of
 
 AT = "2026-10-05T13:06:24Z"
 
@@ -228,3 +230,45 @@ def test_an_unreadable_file_is_counted_and_named(tmp_path: Path) -> None:
     store = store_of(tmp_path / "store", log(b'{"Records":null}'), records_log([event(1)], 2))
     assert store.contents().unreadable_files == 1
     assert store.unreadable() == [f"{key(1)}: the file has no list of records"]
+
+
+def test_a_question_that_needs_the_disk_finds_a_place_there(tmp_path: Path) -> None:
+    store = store_of(tmp_path / "store", records_log([event(1)]))
+    with store.database() as database:
+        (place,) = database.execute("SELECT current_setting('temp_directory')").fetchone() or ("",)
+    assert Path(place).parent.is_dir()  # DuckDB makes the last folder of it, and no other
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"bucketName": "b", "key": "k"}, "b/k"),
+        ({"bucketName": "b", "key": {"k": 1}}, "b"),
+        ({"bucketName": "b", "tags": {"key": "t"}}, "b"),
+        ({"bucketName": {"x": 1}, "groupId": "sg-1"}, "sg-1"),
+        ({"alarmNames": ["a1", "a2"]}, "a1"),
+        ({"name": None, "accountId": 5}, "5"),
+        ({"name": "{not an object"}, "{not an object"),
+        ({"name": 'quoted "name"'}, 'quoted "name"'),
+        ({"groupId": "", "name": "n"}, ""),
+        ({"name": False}, "false"),
+        ({"other": "x"}, ""),
+    ],
+)
+def test_the_resource_is_the_first_plain_value_that_names_one(
+    tmp_path: Path, request_: dict[str, Any], expected: str
+) -> None:
+    store = store_of(tmp_path / "store", records_log([event(1, requestParameters=request_)]))
+    assert rows(store, "resource") == [(expected,)]
+
+
+def test_a_limit_shows_the_first_rows_and_says_that_there_are_more(tmp_path: Path) -> None:
+    many = [event(n, eventTime=f"2026-10-05T13:06:{n:02d}Z") for n in range(9, -1, -1)]
+    store = store_of(tmp_path / "store", records_log(many))
+    for limit, expected in (
+        (3, ["e0", "e1", "e2"]),
+        (10, [f"e{n}" for n in range(10)]),
+        (0, [f"e{n}" for n in range(10)]),
+    ):
+        answer = ask(store, Asked(load_questions()["who-did"], OCTOBER, limit=limit))
+        assert ([row["event_id"] for row in answer.rows], answer.truncated) == (expected, limit == 3)

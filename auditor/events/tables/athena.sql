@@ -28,6 +28,7 @@ SELECT
     {?useridentity.inscopeof.credentialsissuedto} AS issued_to,
     {?useridentity.sessioncontext.sourceidentity} AS source_identity,
     {?useridentity.sessioncontext.assumedroot} AS assumed_root,
+    (COALESCE(e.useridentity.type = 'Root', false) OR COALESCE({?useridentity.sessioncontext.assumedroot} = 'true', false)) AS by_root,
     e.useridentity.sessioncontext.sessionissuer.arn AS role_arn,
     e.useridentity.sessioncontext.sessionissuer.username AS role_name,
     CASE WHEN strpos(e.useridentity.principalid, ':') > 0 THEN split_part(e.useridentity.principalid, ':', 2) END AS session_name,

@@ -13,9 +13,7 @@ SELECT
         WHEN NOT e.managementEvent THEN 'Data' END) AS category,
     COALESCE(e.recipientAccountId, f.account) AS account,
     e.awsRegion AS region,
-    COALESCE(NULLIF(e.userIdentity.arn, ''), NULLIF(e.userIdentity.userName, ''), NULLIF(e.userIdentity.onBehalfOf.userId, ''),
-        NULLIF(e.userIdentity.invokedBy, ''), NULLIF(e.userIdentity.principalId, ''), NULLIF(e.userIdentity.accountId, ''),
-        NULLIF(e.userIdentity.type, ''), 'unknown') AS actor,
+    e.actor,
     e.userIdentity.type AS actor_type,
     e.userIdentity.arn AS identity_arn,
     e.userIdentity.principalId AS principal_id,
@@ -28,6 +26,7 @@ SELECT
     e.userIdentity.inScopeOf.credentialsIssuedTo AS issued_to,
     e.userIdentity.sessionContext.sourceIdentity AS source_identity,
     e.userIdentity.sessionContext.assumedRoot AS assumed_root,
+    e.by_root,
     e.userIdentity.sessionContext.sessionIssuer.arn AS role_arn,
     e.userIdentity.sessionContext.sessionIssuer.userName AS role_name,
     CASE WHEN strpos(e.userIdentity.principalId, ':') > 0 THEN split_part(e.userIdentity.principalId, ':', 2) END AS session_name,
@@ -40,12 +39,7 @@ SELECT
     e.managementEvent AS management,
     e.errorCode AS error_code,
     e.errorMessage AS error_message,
-    CASE
-        WHEN regexp_like(e.errorCode, '(?i)AccessDenied|Unauthorized|AuthorizationError|NotAuthorized') THEN 'refused'
-        WHEN e.errorCode IS NOT NULL THEN 'failed'
-        WHEN e.eventName = 'ConsoleLogin' AND json_extract_scalar(e.responseElements, '$.ConsoleLogin') = 'Failure' THEN 'failed'
-        WHEN e.eventType = 'AwsConsoleSignIn' AND e.errorMessage IS NOT NULL THEN 'failed'
-        ELSE 'success' END AS outcome,
+    e.outcome,
     COALESCE(e.errorCode, CASE
         WHEN e.eventName = 'ConsoleLogin' AND json_extract_scalar(e.responseElements, '$.ConsoleLogin') = 'Failure'
             THEN COALESCE(e.errorMessage, 'Failure')
@@ -69,4 +63,3 @@ SELECT
     f.state = 'valid' AS verified,
     f.state AS log_state
 FROM stored e JOIN files f ON f.file = e.file
-WHERE NOT EXISTS (SELECT 1 FROM copies c WHERE c.file = e.file AND c.position = e.position)
