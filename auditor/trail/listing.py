@@ -108,6 +108,22 @@ class ListTask:
     """Day (``YYYY/MM/DD``) after which the listing may end."""
     late: timedelta
     """How far beyond the period digests are noted."""
+    days: tuple[str, ...] = ()
+    """For log files of several days in one go: the days (``YYYY/MM/DD/``), in order. Only what lies in them counts."""
+
+    def apart(self, after: str) -> list["ListTask"]:
+        """Return what is left of several days as listings of one day each, to be made side by side.
+
+        Args:
+            after: the last key that was seen; empty when nothing was.
+        """
+        cut = len(self.prefix)
+        reached = after[cut : cut + len("YYYY/MM/DD/")]
+        left = [day for day in self.days if day >= reached]
+        return [
+            replace(self, prefix=self.prefix + day, after=after if day == reached else "", until="", days=())
+            for day in left
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +172,22 @@ def places_tasks(
         beyond = (late or {}).get(target.key, LATE_DIGESTS)
         for location in locations:
             tasks.append(digest_task(context, target, location, scope.start, beyond))
-            logs = location.folder(target.account, "CloudTrail", target.region)
-            tasks += [
-                ListTask(target, location, "log", f"{logs}{day:%Y/%m/%d}/", "", "", beyond)
-                for day in days(scope.start, last)
-            ]
+            tasks += log_tasks(context, target, location, last, beyond)
     return tasks
+
+
+def log_tasks(context: Context, target: Target, location: Location, last: datetime, late: timedelta) -> list[ListTask]:
+    """Return the listings of a target's log files: one for all days where each costs a request, else one a day.
+
+    Most Regions of most trails hold little or nothing: a month of seventeen Regions by days was 527 requests for that.
+    """
+    folder = location.folder(target.account, "CloudTrail", target.region)
+    wanted = tuple(f"{day:%Y/%m/%d}/" for day in days(context.scope.start, last))
+    if not wanted:
+        return []
+    until = wanted[-1].rstrip("/")
+    whole = ListTask(target, location, "log", folder, folder + wanted[0].rstrip("/"), until, late, wanted)
+    return [whole] if context.source.remote else whole.apart("")
 
 
 def digest_task(context: Context, target: Target, location: Location, since: datetime, late: timedelta) -> ListTask:
@@ -191,7 +217,9 @@ class _Lister:
                 more: list[ListTask] = []
                 for task, page in self._context.workers.map(self._page, tasks):
                     self._note(task, page)
-                    if page.problem is None and page.after is not None:
+                    if task.days and (page.problem is not None or page.after is not None):
+                        more += task.apart(page.after or "")
+                    elif page.problem is None and page.after is not None:
                         more.append(replace(task, after=page.after))
                     done += 1
                     self._context.tell("listing", done, None)
@@ -203,17 +231,20 @@ class _Lister:
 
     def _page(self, task: ListTask) -> _Page:
         rows: list[Listed] = []
-        cut = len(task.prefix)
+        seen, cut = 0, len(task.prefix)
         source = self._context.source
         try:
             for row in source.objects(task.location.bucket, task.prefix, task.after):
                 if task.until and row.key[cut : cut + 10] > task.until:
                     break
-                rows.append(row)
-                if source.remote and len(rows) >= LIST_PAGE:
+                seen += 1
+                if not task.days or row.key[cut : cut + 11] in task.days:
+                    rows.append(row)
+                if source.remote and seen >= LIST_PAGE:
                     return _Page(rows, row.key, None)
         except Unavailable as problem:
-            return _Page(rows, None, problem)
+            # Several days that cannot be listed in one go are listed one by one: each says what became of it.
+            return _Page([] if task.days else rows, None, problem)
         return _Page(rows, None, None)
 
     def _note(self, task: ListTask, page: _Page) -> None:
@@ -223,7 +254,7 @@ class _Lister:
                 self._note_digest(draft, task, row)
         else:
             self._note_logs(draft, task, page.rows)
-        if page.problem is not None:
+        if page.problem is not None and not task.days:
             draft.unread = True
             prefix = f"{task.location.bucket}/{task.prefix}"
             self._findings.append(unlisted(task.target.key, prefix, page.problem))
