@@ -3,12 +3,12 @@
 Source: EC2 API Reference, AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress, ModifySecurityGroupRules.
 """
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from auditor.activity.fields import SHORT, Map, items, maps, member, requested, text
+from auditor.base.internet import VERSIONS, Network, are_everybody, is_routed, network
 
 ADMIN_PORTS: Final = (22, 3389)
 """SSH and RDP: the ports the CIS benchmark asks about."""
@@ -18,16 +18,6 @@ _PROTOCOLS: Final = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all"
 _WITH_PORTS: Final = frozenset({"tcp", "udp"})
 _MODIFY: Final = "ModifySecurityGroupRulesRequest"
 
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_UNROUTED: Final = {
-    4: "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
-    "192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3",
-    6: "::/3 4000::/2 8000::/1",
-}
-"""Addresses from which nobody on the internet comes: RFC 6890, and for IPv6 all but 2000::/3, RFC 4291."""
-_NOBODY: Final = {
-    version: tuple(ipaddress.ip_network(item) for item in ranges.split()) for version, ranges in _UNROUTED.items()
-}
 _WIDE: Final = {4: 8, 6: 16}
 """A network of so few leading bits may be a part of the whole internet; narrower ones never add up to it here."""
 
@@ -46,7 +36,7 @@ class Rule:
     protocol: str
     first: int | None
     last: int | None
-    source: _Network
+    source: Network
 
     def takes_in(self, port: int) -> bool:
         """Say whether it lets its source reach a port."""
@@ -91,15 +81,11 @@ class Change:
 def open_ports(rules: Iterable[Rule], ports: Iterable[int] = ADMIN_PORTS) -> tuple[int, ...]:
     """Return the ports that rules together open to everybody of one IP version."""
     known = list(rules)
-    return tuple(port for port in ports if any(_holds_everybody(known, port, version) for version in (4, 6)))
+    return tuple(port for port in ports if any(_holds_everybody(known, port, version) for version in VERSIONS))
 
 
 def _holds_everybody(rules: Iterable[Rule], port: int, version: int) -> bool:
-    sources = [rule.source for rule in rules if rule.source.version == version and rule.takes_in(port)]
-    if not sources:
-        return False
-    whole = ipaddress.ip_network("0.0.0.0/0" if version == 4 else "::/0")  # noqa: PLR2004 - IP versions
-    return whole in list(ipaddress.collapse_addresses([*sources, *_NOBODY[version]]))  # type: ignore[type-var]
+    return are_everybody((rule.source for rule in rules if rule.takes_in(port)), version)
 
 
 def change_of(record: Map) -> Change | None:
@@ -143,7 +129,7 @@ def _untold(asked: Map) -> str:
 def _may_reach(permission: Map) -> bool:
     protocol = _protocol(permission.get("ipProtocol"))
     first, last = _ports(permission, protocol)
-    nobody = ipaddress.ip_network("0.0.0.0/0")
+    nobody = network("0.0.0.0/0")
     return any(Rule(protocol, first, last, nobody).takes_in(port) for port in ADMIN_PORTS)
 
 
@@ -223,22 +209,21 @@ def _port(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _sources(permission: Map) -> list[_Network]:
+def _sources(permission: Map) -> list[Network]:
     addresses = [permission.get(name) for name in ("cidrIp", "cidrIpv4", "cidrIpv6")]
     addresses += [item.get("cidrIp") for item in maps(permission.get("ipRanges"))]
     addresses += [item.get("cidrIpv6") for item in maps(permission.get("ipv6Ranges"))]
     networks = (_network(address) for address in addresses)
-    return [network for network in networks if network is not None and _is_wide(network)]
+    return [one for one in networks if one is not None and _is_wide(one)]
 
 
-def _is_wide(network: _Network) -> bool:
-    private = any(network.subnet_of(nobody) for nobody in _NOBODY[network.version])  # type: ignore[arg-type]
-    return network.prefixlen <= _WIDE[network.version] and not private
+def _is_wide(one: Network) -> bool:
+    return one.prefixlen <= _WIDE[one.version] and is_routed(one)
 
 
-def _network(address: Any) -> _Network | None:
+def _network(address: Any) -> Network | None:
     try:
-        return ipaddress.ip_network(address, strict=False) if isinstance(address, str) else None
+        return network(address) if isinstance(address, str) else None
     except ValueError:
         return None
 

@@ -7,9 +7,9 @@ on what counts as public.
 
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import collapse_addresses, ip_network
 from typing import Final
 
+from auditor.base.internet import VERSIONS, merged, network
 from auditor.policies.arn import account_of
 from auditor.policies.document import Condition, Statement
 from auditor.policies.language import has_variable, has_wildcard
@@ -135,14 +135,9 @@ def _ties(condition: Condition) -> bool:
 def _are_narrow(values: tuple[str, ...]) -> bool:
     """Say whether ranges of addresses are as narrow as AWS asks for, and no halves of the internet together."""
     try:
-        networks = [ip_network(value, strict=False) for value in values]
+        networks = [network(value) for value in values]
     except ValueError:
         return False
     if any(one.prefixlen < _WIDEST[one.version] for one in networks):
         return False
-    together = [
-        whole
-        for version in (4, 6)
-        for whole in collapse_addresses([one for one in networks if one.version == version])  # type: ignore[type-var]
-    ]
-    return all(one.prefixlen > 1 for one in together)
+    return all(one.prefixlen > 1 for version in VERSIONS for one in merged(networks, version))

@@ -1,9 +1,9 @@
 """Judges VPCs and what guards them."""
 
 from collections.abc import Iterable, Mapping
-from ipaddress import collapse_addresses, ip_network
 from typing import Any
 
+from auditor.base.internet import WHOLE, are_everybody, merged, network
 from auditor.evaluate.checks.fields import (
     FieldMalformedError,
     counted,
@@ -20,13 +20,6 @@ from auditor.evaluate.checks.fields import (
 from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, manual, not_applicable, passed
 
-_WORLD = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
-_UNROUTED_TEXT = {
-    4: "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 224.0.0.0/3",
-    6: "::/3 4000::/2 8000::/1",
-}
-_UNROUTED = {version: [ip_network(item) for item in ranges.split()] for version, ranges in _UNROUTED_TEXT.items()}
-"""Addresses from which nobody on the internet comes: RFC 6890, and for IPv6 all but 2000::/3, RFC 4291."""
 _NUMBERED = {"6": "tcp", "17": "udp"}
 _EVERY_PROTOCOL = "-1"
 _WITH_PORTS = ("tcp", "udp")
@@ -74,13 +67,7 @@ def covers_world(cidrs: Iterable[str], version: int) -> bool:
     Raises:
         ValueError: a range is none.
     """
-    ranges = [ip_network(cidr, strict=False) for cidr in cidrs]
-    own = [item for item in ranges if item.version == version]
-    return _WORLD[version] in _merged([*own, *_UNROUTED[version]])
-
-
-def _merged(ranges: Iterable[Any]) -> list[Any]:
-    return list(collapse_addresses(ranges))
+    return are_everybody(map(network, cidrs), version)
 
 
 def _opens(protocol: str, low: Any, high: Any, port: int) -> bool:
@@ -129,7 +116,7 @@ def no_open_ports(subject: Subject) -> Verdict:
                 for place in taken:
                     open_to[place].append(source)
     found = [
-        f"{' and '.join(names)} port {port} to {_WORLD[version]}"
+        f"{' and '.join(names)} port {port} to {WHOLE[version]}"
         for port in ports
         for version in versions
         if (names := [name for name in _WITH_PORTS if covers_world(open_to[name, port], version)])
@@ -163,7 +150,7 @@ def _range(item: Mapping[str, Any], name: str) -> str:
         ValueError: it is none.
     """
     try:
-        return str(ip_network(text(item, name), strict=False))
+        return str(network(text(item, name)))
     except ValueError as error:
         raise FieldMalformedError(f"{name} is no address range", item) from error
 
@@ -196,7 +183,7 @@ def acl_closed(subject: Subject) -> Verdict:
     entries = [item for item in listed(subject.item, "Entries") if not flag(item, "Egress")]
     entries.sort(key=lambda item: integer(item, "RuleNumber"))
     found = [
-        f"{protocol} port {port} to {_WORLD[version]}"
+        f"{protocol} port {port} to {WHOLE[version]}"
         for port in listed(subject.parameters, "ports")
         for protocol in ("tcp", "udp")
         for version in (4, 6)
@@ -286,11 +273,11 @@ def _target(route: Mapping[str, Any]) -> str:
 
 def _hold_one(targets: Iterable[str], blocks: Iterable[str]) -> bool:
     """Say whether ranges, by themselves or together, hold a whole block."""
-    ranges = [ip_network(target, strict=False) for target in targets if target]
+    ranges = [network(target) for target in targets if target]
     return any(
-        wide.supernet_of(narrow)
-        for narrow in (ip_network(block, strict=False) for block in blocks)
-        for wide in _merged([item for item in ranges if item.version == narrow.version])
+        wide.supernet_of(narrow)  # type: ignore[arg-type]  # both are of one version
+        for narrow in map(network, blocks)
+        for wide in merged(ranges, narrow.version)
     )
 
 
