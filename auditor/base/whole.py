@@ -49,13 +49,17 @@ def unfinished(parent: Path, *, keep: Callable[[Path, BaseException], bool] | No
 
 
 @contextmanager
-def taken_up(folder: Path) -> Iterator[Path]:
-    """Give an unfinished folder that somebody left behind; it stays when the work breaks off again.
+def taken_up(folder: Path, *, keep: Callable[[Path, BaseException], bool]) -> Iterator[Path]:
+    """Give an unfinished folder that somebody left behind.
+
+    Args:
+        folder: the folder.
+        keep: asked when an error breaks off the work again: whether it stays.
 
     Raises:
         UsageError: somebody else is at work in it, or it is gone.
     """
-    with _held(folder, lambda _folder, _error: True) as held:
+    with _held(folder, keep) as held:
         yield held
 
 

@@ -5,11 +5,13 @@ nothing and keeps no clock, so that the same answers always lead to the same cal
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from auditor.base.errors import UsageError
 from auditor.base.period import Period
 from auditor.evidence.operations import GLOBAL, SHAPELESS, Call, Operation, Pages, expand, needed
+
+_BUCKETS: Final = "s3:ListBuckets"
 
 _Key = tuple[str, str, bytes]
 """A call's own key: Region, operation, parameters."""
@@ -89,6 +91,12 @@ class Plan:
         return tuple(sorted(released, key=_order))
 
     def _due(self, operation: Operation) -> bool:
+        if (
+            operation.name != _BUCKETS
+            and operation.service == "s3"
+            and self._open.get(_BUCKETS, _BUCKETS in self.operations)
+        ):
+            return False  # where a bucket is decides where it is asked about, whoever named it
         return all(
             source.operation in self._open and not self._open[source.operation]
             for source in operation.for_each

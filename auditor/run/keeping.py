@@ -14,7 +14,6 @@ from auditor.pack.imports import IMPORTED
 from auditor.pack.layout import EVIDENCE
 from auditor.run.request import Progress
 from auditor.run.workroom import PACK, worth_keeping
-from auditor.seal.sums import UNSUMMED
 
 WRITTEN = (
     "README.txt", "VERIFY.md", "manifest.json", "replay.txt", "report.html", "report.pdf", "results", "rules", "trust",
@@ -52,9 +51,9 @@ def keep(folder: Path, out: Path) -> Path:
 
 def clear_written(folder: Path) -> None:
     """Take everything out of a folder that was made of its evidence."""
-    for name in (*WRITTEN, *UNSUMMED):
-        path = folder / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if path.name != EVIDENCE:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     shutil.rmtree(folder / EVIDENCE / IMPORTED, ignore_errors=True)
 
 

@@ -238,12 +238,12 @@ def workroom(request: Request, catalog: Catalog) -> Iterator[Workroom]:
     """
     asked = state_of(request, catalog)
     out = Path(request.config.out)
-    with unfinished(out, keep=_stays) if request.room is None else taken_up(request.room) as folder:
+    with unfinished(out, keep=_stays) if request.room is None else taken_up(request.room, keep=_remains) as folder:
         state = asked if request.room is None else _gone_on_with(folder, asked)
         try:
             yield _opened(folder, state)
         except BaseException as error:
-            if request.room is not None or _stays(folder, error):
+            if (_stays if request.room is None else _remains)(folder, error):
                 error.add_note(f"what was collected is kept in {folder}; go on with the same command and --resume")
             raise
 
@@ -251,6 +251,11 @@ def workroom(request: Request, catalog: Catalog) -> Iterator[Workroom]:
 def _stays(folder: Path, error: BaseException) -> bool:
     """Say whether a new run that broke off can be gone on with: not when its settings were wrong."""
     return worth_keeping(folder) and not isinstance(error, UsageError)
+
+
+def _remains(folder: Path, _error: BaseException) -> bool:
+    """Say whether a run that was taken up can be once more."""
+    return worth_keeping(folder)
 
 
 def _gone_on_with(folder: Path, asked: State) -> State:

@@ -18,7 +18,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any, Final
 
-from auditor.work.perform import failure_of, perform
+from auditor.work.perform import attempt, failure_of, perform
 from auditor.work.task import TIMED_OUT, WORKER_LOST, Done, Failure, Json, Keeper, Task
 
 _LOOK_SECONDS: Final = 5.0
@@ -171,8 +171,8 @@ def _end(item: _Running) -> None:
 def _in_process(function: str, arguments: Json, target: Path, tell: Connection) -> None:
     """Carry a task out and tell how it went: None, or the parts of a failure."""
     Thread(target=_end_with_parent, daemon=True).start()
-    with _Telling(tell):
-        perform(function, arguments, target)
+    failure = attempt(function, arguments, target)
+    tell.send(None if failure is None else (failure.name, failure.message, failure.hint))
 
 
 def _end_with_parent() -> None:
@@ -181,21 +181,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-class _Telling:
-    """Tells what a task raises by name to whoever asked for it; nothing when all went well."""
-
-    def __init__(self, tell: Connection) -> None:
-        self._tell = tell
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if error is None:
-            self._tell.send(None)
-        elif isinstance(error, Exception):
-            failure = failure_of(error)
-            self._tell.send((failure.name, failure.message, failure.hint))
-        return isinstance(error, Exception)

@@ -18,13 +18,40 @@ def perform(function: str, arguments: Json, target: Path) -> None:
         LookupError: there is no such function here, or it wrote nothing.
         Exception: whatever the function raises.
     """
-    found = _function(function)
+    found = function_of(function)
     found(arguments, target)
     if not target.exists():
         raise LookupError(f"{function} made nothing")
 
 
-def _function(name: str) -> Callable[[Json, Path], Any]:
+def attempt(function: str, arguments: Json, target: Path) -> Failure | None:
+    """Do the same; what it raises is returned by name, however strange. An interruption is still raised."""
+    told = _Told()
+    with told:
+        perform(function, arguments, target)
+    return told.failure
+
+
+class _Told:
+    """Turns whatever a task raises into a failure."""
+
+    failure: Failure | None = None
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, Exception):
+            self.failure = failure_of(error)
+        return self.failure is not None
+
+
+def function_of(name: str) -> Callable[..., Any]:
+    """Return the function that ``module:name`` names.
+
+    Raises:
+        LookupError: there is none here.
+    """
     module, _, attribute = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute, None)

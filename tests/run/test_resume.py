@@ -297,6 +297,13 @@ def test_a_new_run_leaves_what_can_be_gone_on_with_until_it_has_done_the_same(cu
     assert list(cut_off.glob(f"{UNFINISHED}*")) == []
 
 
+def test_what_a_killed_seal_left_does_not_stand_in_the_way(cut_off: Path, environment: Mapping[str, str]) -> None:
+    (room,) = cut_off.glob(f"{UNFINISHED}*")
+    (room / PACK / ".sealing-dead").mkdir()
+    (room / PACK / ".sealing-dead" / "0").write_text("half")
+    assert verified(resumed(cut_off, environment, skip=["trail"]).pack).findings == ()
+
+
 def test_a_gate_without_pdf_is_gone_on_with_too(aws: Simulator, environment: Mapping[str, str], tmp_path: Path) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
