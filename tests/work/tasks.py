@@ -46,3 +46,8 @@ def hang(_arguments: dict[str, Any], _target: Path) -> None:
     """Never come back."""
     while True:
         time.sleep(60)
+
+
+def greeting() -> dict[str, str]:
+    """Say what runs here."""
+    return {"version": "1"}

@@ -1,0 +1,253 @@
+"""A real Dask scheduler over TLS with two worker processes on loopback: deaths cost no result, no wait is endless."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from auditor.base.errors import CollectionError, UsageError
+from auditor.work.cluster import Bounds, Cluster, Place
+from auditor.work.ledger import Ledger
+from auditor.work.local import Threads
+from auditor.work.task import NO_WORKERS, SCHEDULER_LOST, WORKER_LOST, Done, Task, carry_out
+
+ROOT = Path(__file__).parent.parent.parent
+HERE = "tests.work.tasks"
+AGREED = ("tests.work.tasks:greeting", {"version": "1"})
+BOUNDS = Bounds(no_workers_seconds=120, task_seconds=120)
+START_SECONDS = 120
+
+
+def tls(folder: Path, name: str) -> list[str]:
+    pairs = (("ca", "ca"), (f"{name}", "cert"), (f"{name}-key", "key"))
+    return [
+        part
+        for file, option in pairs
+        for part in (f"--tls-{option}-file" if option == "ca" else f"--tls-{option}", f"{folder / file}.pem")
+    ]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("certificates") / "made"
+    subprocess.run([ROOT / "deploy" / "cluster" / "certificates.sh", folder], check=True, capture_output=True)
+    return folder
+
+
+class Machines:
+    """A scheduler and its workers, started as an operator starts them."""
+
+    def __init__(self, certificates: Path, folder: Path) -> None:
+        self._certificates, self._folder = certificates, folder
+        self._started: list[subprocess.Popen[bytes]] = []
+        self.workers: list[subprocess.Popen[bytes]] = []
+        log = folder / "scheduler.log"
+        options = [
+            "--host",
+            "tls://127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--no-show",
+            *tls(certificates, "scheduler"),
+        ]
+        self.scheduler = self._start("scheduler", log, *options)
+        self.address = self._found(log, r"Scheduler at:\s+(tls://\S+)")
+
+    def _start(self, kind: str, log: Path, *options: str) -> subprocess.Popen[bytes]:
+        settings = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("DASK_")},
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+            "PYTHONPATH": str(ROOT),
+        }
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "distributed.cli.dask_" + kind, *options],
+                cwd=self._folder,
+                env=settings,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        self._started.append(process)
+        return process
+
+    def _found(self, log: Path, pattern: str) -> str:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if found := re.search(pattern, log.read_text()):
+                return found[1]
+            time.sleep(0.1)
+        raise AssertionError(log.read_text())
+
+    def add_worker(self) -> subprocess.Popen[bytes]:
+        log = self._folder / f"worker-{len(self._started)}.log"
+        options = [
+            self.address,
+            "--no-nanny",
+            "--nthreads",
+            "2",
+            "--no-dashboard",
+            "--local-directory",
+            f"{self._folder}",
+        ]
+        process = self._start("worker", log, *options, *tls(self._certificates, "worker"))
+        self._found(log, r"(Registered to)")
+        self.workers.append(process)
+        return process
+
+    def man(self, count: int = 2) -> None:
+        """Have as many workers as that."""
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
+        while len(self.workers) < count:
+            self.add_worker()
+
+    def close(self) -> None:
+        for process in reversed(self._started):
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def machines(certificates: Path, folder: Path) -> Iterator[Machines]:
+    made = Machines(certificates, folder)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def cluster(certificates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    with machines(certificates, tmp_path_factory.mktemp("machines")) as made:
+        yield made
+
+
+def tasks(log: Path, count: int = 12) -> list[Task]:
+    texts = [{"text": f"{number}", "log": f"{log}"} for number in range(count)]
+    return [Task(f"verify/1/r/{number}", f"{HERE}:write", text) for number, text in enumerate(texts)]
+
+
+def said(done: tuple[Done, ...]) -> list[tuple[str, str]]:
+    return [(item.key, item.sha256) for item in done]
+
+
+def test_results_are_those_of_this_machine(cluster: Machines, certificates: Path, tmp_path: Path) -> None:
+    cluster.man()
+    work = [
+        *tasks(tmp_path / "log"),
+        Task("folder", f"{HERE}:write_folder", {"files": {"a/b": "1", "c": "2"}}),
+        Task("refused", f"{HERE}:refuse"),
+    ]
+    here = carry_out(Threads(2), work, Ledger(tmp_path / "here"))
+    with Cluster(Place(cluster.address, certificates), agreed=AGREED, bounds=BOUNDS) as engine:
+        there = carry_out(engine, work, Ledger(tmp_path / "there"))
+        again = carry_out(engine, work, Ledger(tmp_path / "there"))
+    assert said(there) == said(here)
+    assert [item.reused for item in again] == [True] * 13 + [False]
+    assert there[-1].failure == here[-1].failure
+
+
+def test_a_worker_that_dies_after_its_tasks_costs_nothing(
+    cluster: Machines, certificates: Path, tmp_path: Path
+) -> None:
+    cluster.man()
+    work = tasks(tmp_path / "log", 20)
+    done = []
+    with Cluster(Place(cluster.address, certificates), bounds=BOUNDS) as engine:
+        for item in engine.run(work, Ledger(tmp_path / "kept")):
+            done.append(item)
+            if len(done) == 3:
+                cluster.workers[0].kill()
+    assert sorted(item.key for item in done) == sorted(task.key for task in work)
+    assert [item.failure for item in done] == [None] * 20
+
+
+def test_a_task_that_always_kills_its_worker_is_named(cluster: Machines, certificates: Path, tmp_path: Path) -> None:
+    cluster.man(3)
+    deadly = Task("deadly", f"{HERE}:die", {"log": f"{tmp_path / 'deaths'}", "times": 99})
+    with Cluster(Place(cluster.address, certificates), bounds=BOUNDS) as engine:
+        first, *others = carry_out(engine, [deadly, *tasks(tmp_path / "log", 4)], Ledger(tmp_path / "kept"))
+    assert first.failure is not None
+    assert first.failure.name == WORKER_LOST
+    assert (tmp_path / "deaths").read_text().count("died") == 2
+    assert {item.failure.name for item in others if item.failure} <= {WORKER_LOST}
+
+
+def test_without_any_worker_left_the_wait_has_an_end(cluster: Machines, certificates: Path, tmp_path: Path) -> None:
+    cluster.man()
+    hanging = [Task(f"hangs/{number}", f"{HERE}:hang") for number in range(2)]
+    bounds = Bounds(no_workers_seconds=2)
+    cluster.man()
+    with Cluster(Place(cluster.address, certificates), bounds=BOUNDS) as engine:
+        engine._bounds = bounds
+        for worker in cluster.workers:
+            worker.send_signal(signal.SIGKILL)
+        done = carry_out(engine, [*hanging, *tasks(tmp_path / "log", 40)], Ledger(tmp_path / "kept"))
+    names = {item.failure.name for item in done if item.failure}
+    assert NO_WORKERS in names
+    assert names <= {NO_WORKERS, WORKER_LOST}
+    with (
+        pytest.raises(CollectionError, match="no worker came"),
+        Cluster(Place(cluster.address, certificates), bounds=bounds),
+    ):
+        pass
+
+
+def test_a_scheduler_that_dies_fails_what_is_left_by_name(certificates: Path, tmp_path: Path) -> None:
+    with machines(certificates, tmp_path) as made:
+        made.man(1)
+        work = [*tasks(tmp_path / "log", 3), *(Task(f"hangs/{number}", f"{HERE}:hang") for number in range(3))]
+        kept = Ledger(tmp_path / "kept")
+        done = []
+        with Cluster(Place(made.address, certificates), bounds=BOUNDS) as engine:
+            for item in engine.run(work, kept):
+                done.append(item)
+                if len(done) == 1:
+                    made.scheduler.kill()
+        assert {item.failure.name for item in done if item.failure} == {SCHEDULER_LOST}
+        assert [item.failure for item in done[:1]] == [None]
+        assert sorted(item.key for item in done) == sorted(task.key for task in work)
+        with pytest.raises(CollectionError, match="cannot be reached"):
+            Cluster(Place("tls://127.0.0.1:1", certificates), bounds=BOUNDS).__enter__()
+
+
+def test_another_program_on_a_worker_is_refused(cluster: Machines, certificates: Path) -> None:
+    cluster.man(1)
+    other = ("tests.work.tasks:greeting", {"version": "2", "catalogue": "x"})
+    with pytest.raises(CollectionError, match="version is '1' there and '2' here"):
+        Cluster(Place(cluster.address, certificates), agreed=other, bounds=BOUNDS).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        pytest.param("tcp://10.0.0.5:8786", "not encrypted", id="plain"),
+        pytest.param("tcp://scheduler.internal:8786", "not encrypted", id="plain-name"),
+        pytest.param("scheduler:8786", "no address", id="no-scheme"),
+        pytest.param("tls://10.0.0.5", "no address", id="no-port"),
+        pytest.param("tls://10.0.0.5:8786", "ca.pem", id="no-certificates"),
+    ],
+)
+def test_what_is_not_safe_is_refused_before_anything_is_sent(address: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=words):
+        Cluster(Place(address, tmp_path))
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:8786", "tcp://[::1]:8786", "tcp://localhost:8786"])
+def test_plain_connections_are_for_this_machine_or_on_request(address: str) -> None:
+    Place(address).check()
+    Place("tcp://10.0.0.5:8786", plain=True).check()
+
+
+def test_a_stranger_without_a_certificate_is_not_let_in(cluster: Machines, tmp_path: Path) -> None:
+    other = tmp_path / "others"
+    subprocess.run([ROOT / "deploy" / "cluster" / "certificates.sh", other], check=True, capture_output=True)
+    with pytest.raises(CollectionError, match="cannot be reached"):
+        Cluster(Place(cluster.address, other), bounds=BOUNDS).__enter__()
