@@ -17,6 +17,7 @@ from auditor.base.yamlfile import YamlError, YamlFile, first_problem, gravest, l
 from auditor.model import Severity
 
 _Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+_Account = Annotated[str, Field(pattern=r"^\d{12}$")]
 _Allowed = Annotated[str, Field(pattern=r"^not-assessed:[a-z0-9-]+$")]
 
 
@@ -83,6 +84,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     concurrency: Annotated[int, Field(ge=1, le=256, strict=True, description="Calls in flight.")] = 24
+    accounts: Annotated[int, Field(ge=1, le=64, strict=True, description="Accounts of an organization at once.")] = 2
     attempts: Annotated[int, Field(ge=1, le=20, strict=True, description="Of one request, the first included.")] = 5
     connect_seconds: Annotated[float, Field(gt=0, le=600, description="Until a connection stands.")] = 5
     read_seconds: Annotated[float, Field(gt=0, le=600, description="Until a byte arrives.")] = 30
@@ -114,6 +116,20 @@ class Config(BaseModel):
     region: str = ""
     regions: Annotated[list[_Region], Field(description="Regions to audit; empty means all enabled ones.")] = []
     role_name: str = ""
+    external_id: Annotated[str, Field(max_length=1224, description="What the role's trust policy asks for.")] = ""
+    session_name: Annotated[
+        str, Field(pattern=r"^[\w+=,.@-]{2,64}$", description="Names the role's session in CloudTrail.")
+    ] = "auditor"
+    source_identity: Annotated[
+        str, Field(pattern=r"^([\w+=,.@-]{2,64})?$", description="Stays with the role's session; needs leave.")
+    ] = ""
+    org: Annotated[bool, Field(description="Audit every account of the organization.")] = False
+    accounts: Annotated[list[_Account], Field(description="Accounts to audit, one by one, through role_name.")] = []
+    include: Annotated[list[str], Field(description="Accounts to audit: id, ou:/path or tag:key=value.")] = []
+    exclude: Annotated[list[str], Field(description="Accounts to leave out; goes before include.")] = []
+    management_account_profile: Annotated[
+        str, Field(description="Profile that may list the accounts, and by which the management account is asked.")
+    ] = ""
     account: Annotated[str, Field(pattern=r"^(\d{12})?$")] = ""
     controls: Annotated[list[str], Field(description="Folders with own controls.")] = []
     waivers: str = ""
@@ -170,6 +186,12 @@ class Config(BaseModel):
     redaction: Redaction = Redaction()
     branding: Branding = Branding()
     signing: Signing = Signing()
+
+    @field_validator("accounts", mode="before")
+    @classmethod
+    def _read_as_texts(cls, values: Any) -> Any:
+        """Account ids without quotes are numbers to YAML, unless they begin with 0."""
+        return [cls._reads_as_text(value) for value in values] if isinstance(values, list) else values
 
     @field_validator("period", "account", mode="before")
     @classmethod

@@ -349,6 +349,23 @@ class AccountScope:
 
 
 @dataclass(frozen=True, slots=True)
+class PartOf:
+    """The organization's run that a pack of one account belongs to.
+
+    Args:
+        organization: its id; empty where accounts were named one by one.
+        accounts_sha256: of the list of accounts that was drawn up before any of them was asked.
+    """
+
+    organization: str
+    accounts_sha256: str
+
+    def document(self) -> dict[str, str]:
+        """Return the JSON form."""
+        return {"organization": self.organization, "accounts_sha256": self.accounts_sha256}
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """What was asked, of whom and when; written to ``evidence/scope.json`` and repeated in every output."""
 
@@ -376,6 +393,8 @@ class RunInfo:
     """Region and fingerprint of the keys of CloudTrail that the newest of those packs checked its digests with."""
     resumed: tuple[datetime, ...] = ()
     """When a run that had been cut off was taken up again, aware UTC; empty when it went through in one."""
+    part_of: PartOf | None = None
+    """The organization's run that this one is a part of; None for a run of its own."""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -398,6 +417,7 @@ class RunInfo:
             **({"resumed": [rfc3339(moment) for moment in self.resumed]} if self.resumed else {}),
             **({"series": [{"id": name, "manifest_sha256": sha} for name, sha in self.series]} if self.series else {}),
             **({"keys_before": [list(key) for key in self.keys_before]} if self.keys_before else {}),
+            **({"part_of": self.part_of.document()} if self.part_of else {}),
         }
 
 

@@ -29,6 +29,7 @@ from auditor.cli.options import (
     with_imports,
     with_lock,
     with_notify,
+    with_organization,
     with_upload,
     with_zip,
 )
@@ -71,9 +72,10 @@ _MOST_REFUSED = 10
     default=None,
     help="Go on with a run of the same settings that was cut off, if there is one.",
 )
+@with_organization
 @what_to_judge
 def run(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
-    """Audit one AWS account, write an evidence pack and answer with the exit code.
+    """Audit an AWS account, or with --org all of an organization; write an evidence pack, answer with the exit code.
 
     Without --framework, here and in auditor.yaml, cis-aws-5.0.0 and trail-readiness are audited.
 
@@ -81,6 +83,10 @@ def run(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
     """
     as_of = given.pop("as_of")
     config = with_frameworks(config_of(given))
+    if config.org or config.accounts:
+        from auditor.cli.organization import organize_and_tell
+
+        return organize_and_tell(config, moment_of(as_of), as_json=as_json, quiet=quiet, verbose=verbose)
     return audit_and_tell(
         config, moment_of(as_of), as_of_given=as_of is not None, as_json=as_json, quiet=quiet, verbose=verbose
     )
@@ -313,6 +319,10 @@ def sealing_in(config: Config) -> "Sealing | None":
 @click.command()
 @click.option("-o", "--out", default="reports", show_default=True, metavar="DIR", help="Where the pack is written.")
 @click.option("--world", default="demo", show_default=True, metavar="NAME", help="demo, clean, empty or hostile.")
+@click.option("--org", is_flag=True, help="Audit a simulated organization of twelve accounts instead.")
+@click.option(
+    "--accounts", "light", type=click.IntRange(0, 5000), default=0, metavar="N", help="With --org: N accounts more."
+)
 @click.option(
     "--regions",
     multiple=True,
@@ -336,6 +346,8 @@ def demo(
     *,
     out: str,
     world: str,
+    org: bool,
+    light: int,
     regions: tuple[str, ...],
     formats: tuple[str, ...],
     frameworks: tuple[str, ...],
@@ -344,7 +356,7 @@ def demo(
     verbose: bool,
     **others: Any,
 ) -> int:
-    """Audit a simulated AWS account on this machine; needs no AWS account and no network.
+    """Audit a simulated AWS account, or organization, on this machine; needs no AWS account and no network.
 
     A second demo in the same folder looks again a minute later, and its report tells what changed in between.
 
@@ -355,7 +367,9 @@ def demo(
     from auditor.seal.manifest import Tool
     from auditor.simulator import Simulator
 
-    with Simulator(world, enabled=in_parts(regions)) as aws:
+    if org:
+        world = "organization"
+    with Simulator(world, enabled=in_parts(regions), accounts=light) as aws:
         given: dict[str, Any] = {
             "entity": aws.about["name"],
             "frameworks": frameworks or (() if others["control_ids"] else DEMO_FRAMEWORKS),
@@ -367,6 +381,11 @@ def demo(
             **others,
         }
         with _environment(aws.environment()):
+            tell = audit_and_tell
+            if world == "organization":
+                from auditor.cli.organization import organize_and_tell as tell
+
+                given |= {"org": True, "role_name": aws.about["role_name"], "external_id": aws.about["external_id"]}
             config = config_of(given)
             if where := destination_of(config):
                 aws.archive(where.bucket)
@@ -379,7 +398,7 @@ def demo(
                 from auditor.simulator.later import pass_time
 
                 pass_time(aws)
-            return audit_and_tell(
+            return tell(
                 config,
                 as_of,
                 as_json=as_json,

@@ -234,6 +234,29 @@ def whom_to_ask(command: _Command) -> _Command:
     )(command)
 
 
+def with_organization(command: _Command) -> _Command:
+    """Add the options that ask several accounts."""
+    return _chain(
+        click.option(
+            "--org", is_flag=True, default=None, help="Audit every account of the organization, into one pack."
+        ),
+        click.option(
+            "--include", multiple=True, metavar="ID|ou:/PATH|tag:K=V", help="Accounts to audit; repeatable."
+        ),
+        click.option(
+            "--exclude", multiple=True, metavar="ID|ou:/PATH|tag:K=V", help="Accounts to leave out; repeatable."
+        ),
+        click.option("--external-id", metavar="TEXT", help="What the role's trust policy asks for."),
+        click.option("--session-name", metavar="NAME", help="Names the role's session; default: auditor."),
+        click.option("--source-identity", metavar="NAME", help="Stays with the session; needs leave of its own."),
+        click.option(
+            "--management-account-profile",
+            metavar="NAME",
+            help="Profile that lists the accounts and enters the management account.",
+        ),
+    )(command)
+
+
 def moment_of(text: str | None) -> datetime:
     """Return what ``--as-of`` says, or now; aware UTC, whole seconds.
 
@@ -258,13 +281,15 @@ def config_of(given: Mapping[str, Any]) -> Config:
     for name in ("regions", "skip", "formats", "frameworks", "control_ids", "allow"):
         if name in options:
             options[name] = in_parts(options[name])
-    for name in ("controls", "imports", "notify"):
+    for name in ("controls", "imports", "notify", "include", "exclude"):
         if name in options:
             options[name] = list(options[name])
     if "control_ids" in options:
         options.setdefault("frameworks", [])  # one question is asked, whatever the settings usually ask
-    if bool(options.get("account")) != bool(options.get("role_name")):
+    if options.get("account") and not options.get("role_name"):
         raise UsageError("--account and --role-name go together")
+    if options.get("role_name") and not options.get("account") and not _several(given.get("config_file"), options):
+        raise UsageError("--account and --role-name go together", hint="or give --org, to enter every account by it")
     if (given.get("sample") is None) != (given.get("seed") is None):
         raise UsageError("--sample and --seed go together", hint="the seed lets others draw the same sample again")
     if given.get("sample") is not None:
@@ -272,6 +297,14 @@ def config_of(given: Mapping[str, Any]) -> Config:
     if given.get("concurrency") is not None:
         options["limits"] = {"concurrency": given["concurrency"]}
     return resolve_options(given.get("config_file"), options).config
+
+
+def _several(path: Path | None, options: Mapping[str, Any]) -> bool:
+    """Say whether several accounts are meant, by an option or by a file of settings."""
+    if options.get("org"):
+        return True
+    config = resolve_options(path, options).config
+    return config.org or bool(config.accounts)
 
 
 def in_parts(given: str | Sequence[str]) -> list[str]:

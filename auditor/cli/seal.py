@@ -245,9 +245,9 @@ def _wanted(signer: str) -> "Wanted":
 
 
 def _derive_again() -> "Recheck":
-    from auditor.run.replaying import replay
+    from auditor.org.replaying import replay_any
 
-    return replay
+    return replay_any
 
 
 def _find_members(folder: Path, *, replay: bool) -> "Recheck":

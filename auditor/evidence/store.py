@@ -28,7 +28,7 @@ from auditor.base.period import Period, parse_time, rfc3339
 from auditor.base.untrusted import parse_json, shape_words
 from auditor.evidence.journal import Journal
 from auditor.evidence.operations import Call
-from auditor.model import AccountScope, RunInfo
+from auditor.model import AccountScope, PartOf, RunInfo
 
 SCOPE = "scope.json"
 """What was asked; written last, so that a folder without it is not closed."""
@@ -508,12 +508,17 @@ def _run_info(document: Any) -> RunInfo:
             operations=tuple(document["operations"]),
             controls=tuple(str(name) for name in document.get("controls", ())),
             series=tuple((str(item["id"]), str(item["manifest_sha256"])) for item in document.get("series", ())),
+            part_of=_part_of(document.get("part_of")),
             keys_before=tuple((str(region), str(print_)) for region, print_ in document.get("keys_before", ())),
             endpoints=tuple(str(item) for item in document.get("endpoints", ())),
             resumed=tuple(parse_time(item) for item in document.get("resumed", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(f"scope.json is malformed: {shape_words(error)}") from error
+
+
+def _part_of(value: Any) -> PartOf | None:
+    return None if value is None else PartOf(str(value["organization"]), str(value["accounts_sha256"]))
 
 
 def pointer_to(document: Any, target: Any) -> str:

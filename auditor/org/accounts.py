@@ -188,9 +188,15 @@ def _tags(answers: Sequence[Said], account: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which accounts are meant: one by id, a unit with everything below it, or those with a tag."""
+    """Which accounts are meant: one by id, a unit with everything below it, or those with a tag.
+
+    Args:
+        text: as somebody wrote it.
+        kept: the value of a tag as evidence keeps it, where values of tags are taken out: marks are compared then.
+    """
 
     text: str
+    kept: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what is none of the three.
@@ -222,6 +228,10 @@ class Filter:
         """Whether tags have to be known."""
         return self.text.startswith("tag:")
 
+    def document(self) -> dict[str, str]:
+        """Return the JSON form."""
+        return {"text": self.text, "kept": self.kept}
+
     def holds(self, account: Account) -> bool:
         """Say whether an account is meant."""
         if self.by_name:
@@ -231,7 +241,7 @@ class Filter:
             return self.text.removeprefix("ou:") in account.units
         if self.by_tag:
             key, _, value = self.text.removeprefix("tag:").partition("=")
-            return account.tags.get(key) == value
+            return account.tags.get(key) == (self.kept or value)
         return account.id == self.text
 
 
@@ -278,8 +288,8 @@ class Choice:
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
-            "include": [item.text for item in self.include],
-            "exclude": [item.text for item in self.exclude],
+            "include": [item.document() for item in self.include],
+            "exclude": [item.document() for item in self.exclude],
             "accounts": list(self.named),
         }
 

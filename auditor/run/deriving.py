@@ -15,7 +15,7 @@ from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.untrusted import parse_json, shape_words
 from auditor.evidence.store import Evidence
 from auditor.model import Results
-from auditor.pack.layout import CALLS, EVIDENCE, RESULTS
+from auditor.pack.layout import CALLS, EVIDENCE, REPLAY_TEXT, RESULTS
 from auditor.pack.outcome import results_document, results_json
 from auditor.pack.presentation import PAGES, Presentation
 from auditor.render import html, pdf
@@ -61,6 +61,23 @@ class Judged:
     def report_id(self) -> str:
         """What names the report on every page: its moment and the first digits of the hash of its results."""
         return f"{self.results.run.as_of:%Y%m%dT%H%M%SZ}-{sha256_hex(self.data)[:8]}"
+
+    @property
+    def replay_text(self) -> bytes:
+        """The bytes of ``replay.txt``."""
+        return REPLAY_TEXT
+
+    def info(self, tool: Tool) -> ManifestInfo:
+        """Return what the manifest says beside what it reads from the files."""
+        return info_of(self, tool)
+
+    def exports(self, presentation: Presentation, version: str) -> dict[str, bytes]:
+        """Return the exports by path in the pack; see ``exports_of``."""
+        return exports_of(self, presentation, version)
+
+    def pages(self, presentation: Presentation, manifest: Manifest, progress: Progress) -> Iterator[tuple[str, bytes]]:
+        """Yield the pages with their paths in the pack; see ``pages_of``."""
+        return pages_of(self, presentation, manifest, progress)
 
 
 def judged(folder: Path, rules: Rules) -> Judged:

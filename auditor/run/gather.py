@@ -181,7 +181,15 @@ def caller_of(config: Config, log: CallLog) -> Caller:
     session = accounts.open_session(profile=config.profile or None, region=config.region or None, log=log)
     caller = accounts.identify(session)
     if config.role_name:
-        return accounts.take_role(caller, account=config.account, role_name=config.role_name, log=log)
+        return accounts.take_role(
+            caller,
+            account=config.account,
+            role_name=config.role_name,
+            log=log,
+            external_id=config.external_id,
+            session_name=config.session_name,
+            source_identity=config.source_identity,
+        )
     return caller
 
 
@@ -310,4 +318,5 @@ def _run_info(
         endpoints=endpoints,
         series=tuple((item.id, item.manifest_sha256) for item in series.packs),
         keys_before=series.keys,
+        part_of=request.part_of,
     )

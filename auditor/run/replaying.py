@@ -5,9 +5,10 @@ from nothing is listed by ``auditor.pack.derivable``.
 """
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import orjson
 
@@ -17,14 +18,15 @@ from auditor.base.untrusted import parse_json
 from auditor.catalog.released import shipped
 from auditor.pack.derivable import not_derivable
 from auditor.pack.differences import differences
-from auditor.pack.layout import EVIDENCE, REPLAY, REPLAY_TEXT, REQUEST, RESULTS, RULES, read_request
+from auditor.pack.layout import EVIDENCE, REPLAY, REQUEST, RESULTS, RULES, read_request
 from auditor.pack.presentation import PRESENTATION, Presentation, read_presentation
 from auditor.render.logo import checked_logo
 from auditor.run.building import apart, running_from, this_build
-from auditor.run.deriving import Judged, check_formats, exports_of, info_of, judged, pages_of
+from auditor.run.deriving import Judged, check_formats, judged
 from auditor.run.judging import Rules, open_rules
 from auditor.run.likeness import likeness
 from auditor.run.reassembling import is_assembled, replay_assembled
+from auditor.run.request import Progress
 from auditor.run.rulings import ruled
 from auditor.run.strays import strays
 from auditor.seal.contents import FolderFiles
@@ -38,6 +40,8 @@ from auditor.seal.manifest import (
     SEAL_RECORD,
     VERIFY,
     Manifest,
+    ManifestInfo,
+    Tool,
     build_manifest,
     parse_manifest,
 )
@@ -62,9 +66,9 @@ def replay(pack: Path) -> Rechecked:
         return replay_assembled(pack)
     rules = open_rules(pack / RULES)
     found = _judged(pack, rules)
-    presentation = _presentation(pack)
+    presentation = presentation_in(pack)
     stated = parse_manifest((pack / MANIFEST).read_bytes())
-    again = _Again(pack, stated, presentation, found)
+    again = Again(pack, stated, presentation, found)
     outcome = [*again.compared(), *strays(pack, found.evidence, stated)]
     return Rechecked(
         _AGREEMENT,
@@ -76,7 +80,8 @@ def replay(pack: Path) -> Rechecked:
     )
 
 
-def _presentation(pack: Path) -> Presentation:
+def presentation_in(pack: Path) -> Presentation:
+    """Return how a pack presents itself; its logo, which a stranger may have chosen, is looked at first."""
     presentation = read_presentation(pack / RULES)
     checked_logo(presentation.logo)
     return presentation
@@ -91,14 +96,45 @@ def _judged(pack: Path, rules: Rules) -> Judged:
     return found
 
 
+class Derived(Protocol):
+    """What follows from the evidence and rules of a pack: of one account's, or of an organization's."""
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of ``results/results.json``."""
+        ...
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The same, as a document."""
+        ...
+
+    @property
+    def replay_text(self) -> bytes:
+        """The bytes of ``replay.txt``."""
+        ...
+
+    def info(self, tool: Tool) -> ManifestInfo:
+        """Return what the manifest says beside what it reads from the files."""
+        ...
+
+    def exports(self, presentation: Presentation, version: str) -> dict[str, bytes]:
+        """Return the exports by path in the pack."""
+        ...
+
+    def pages(self, presentation: Presentation, manifest: Manifest, progress: Progress) -> Iterator[tuple[str, bytes]]:
+        """Yield the pages with their paths in the pack."""
+        ...
+
+
 @dataclass(frozen=True)
-class _Again:
+class Again:
     """One pack, and what follows from its evidence and rules."""
 
     pack: Path
     stated: Manifest
     presentation: Presentation
-    found: Judged
+    found: Derived
 
     def compared(self) -> Iterator[Difference | str]:
         """Yield a difference for what does not follow, a sentence for what could not be compared."""
@@ -114,15 +150,15 @@ class _Again:
         yield RESULTS, self.found.data
         yield f"{RULES}/{REQUEST}", read_request(self.pack / RULES).data()
         yield f"{RULES}/{PRESENTATION}", self.presentation.data()
-        yield REPLAY, REPLAY_TEXT
-        yield README, readme_text(info_of(self.found, self.stated.tool))
+        yield REPLAY, self.found.replay_text
+        yield README, readme_text(self.found.info(self.stated.tool))
         record = orjson.loads((self.pack / SEAL_RECORD).read_bytes())
         yield VERIFY, verify_text(self.stated, record, self.found.document)
 
     def _exports(self) -> Iterator[Difference | str]:
         try:
             check_formats([name for name in self.presentation.formats if name != "pdf"])
-            made = exports_of(self.found, self.presentation, self.stated.tool.version)
+            made = self.found.exports(self.presentation, self.stated.tool.version)
         except RenderError as error:
             yield f"the exports could not be made again: {error.message}"
             return
@@ -131,7 +167,7 @@ class _Again:
 
     def _manifest(self) -> Iterator[Difference | str]:
         """Describe the pack again, its files as they are: what differs in one of them is told of that file alone."""
-        info = info_of(self.found, self.stated.tool)
+        info = self.found.info(self.stated.tool)
         again = build_manifest(FolderFiles(self.pack), info)
         changes = differences(self.stated.document, again.document)
         yield from self._named(MANIFEST, [str(change) for change in changes], drawn=False)
@@ -144,7 +180,7 @@ class _Again:
                 words = "is there, although no such page was made" if present else "is missing, although it was made"
                 yield Difference(name, words)
         try:
-            for name, data in pages_of(self.found, self.presentation, self.stated, lambda *_: None):
+            for name, data in self.found.pages(self.presentation, self.stated, lambda *_: None):
                 if (self.pack / name).exists():
                     yield from self._difference(name, data, drawn=name == PDF)
         except RenderError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from auditor import __version__
 from auditor.base.period import Period, parse_past_period
 from auditor.config import Config
-from auditor.model import Results
+from auditor.model import PartOf, Results
 from auditor.pack.baseline import Gate
 from auditor.seal.manifest import Tool
 from auditor.seal.pack import Sealing
@@ -42,6 +42,7 @@ class Request:
         sealing: who signs; None leaves the pack unsigned.
         tool: the program that the pack names as its maker; None for this installation with all that it knows of itself.
         room: the folder of the run that was cut off and is gone on with; None for a new run.
+        part_of: the organization's run that this one is a part of.
     """
 
     config: Config
@@ -51,6 +52,7 @@ class Request:
     sealing: Sealing | None = None
     tool: Tool | None = None
     room: Path | None = None
+    part_of: PartOf | None = None
 
     @property
     def period(self) -> Period:

@@ -100,13 +100,14 @@ def find_previous(out: Path, wish: Wish, *further: Path) -> Previous:
 
 def candidates_in(folder: Path, before: datetime) -> Iterator[tuple[datetime, str, Path]]:
     """Yield moment, name and folder of each readable pack of an account that was made before a time."""
-    for path in folder.glob(f"*/*/{MANIFEST}"):
+    inside = folder.parent.glob(f"*/*/*/accounts/{folder.name}/{MANIFEST}")  # in the pack of an organization
+    for path in (*folder.glob(f"*/*/{MANIFEST}"), *inside):
         try:
             as_of = parse_time(orjson.loads(path.read_bytes())["scope"]["as_of"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if as_of < before:
-            yield as_of, path.parent.name, path.parent
+            yield as_of, str(path.parent), path.parent
 
 
 @dataclass(frozen=True, slots=True)

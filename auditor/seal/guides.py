@@ -32,6 +32,7 @@ def readme_text(info: ManifestInfo) -> bytes:
             "pack_id": info.pack_id,
             "tool": f"{info.tool.name} {info.tool.version}",
             "members": len(info.members),
+            "inside": len(info.accounts),
         },
     )
 
@@ -55,6 +56,7 @@ def verify_text(manifest: Manifest, record: Mapping[str, Any], results: Mapping[
             "keys": _keys(results),
             "digest": _digest(results),
             "members": manifest.members,
+            "inside": len(manifest.accounts),
             "taken": not_derivable(results, [entry.path for entry in manifest.files]),
         },
     )

@@ -15,7 +15,7 @@ from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError, SealError
 from auditor.base.period import rfc3339
 from auditor.base.untrusted import parse_json, shape_words
-from auditor.model import RunInfo
+from auditor.model import PartOf, RunInfo
 from auditor.pack.members import MEMBERS, Member, read_member
 from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits, PackFiles, hash_file, read_small
 from auditor.seal.names import is_portable
@@ -34,6 +34,12 @@ META = "evidence/meta/"
 SCHEMA = "auditor.manifest/1"
 
 _LATER = frozenset({MANIFEST, VERIFY, PDF, HTML, *UNSUMMED})
+ACCOUNTS = "accounts/"
+"""Folder in which an organization's pack holds one whole pack for each account."""
+ORDER = "evidence/accounts.json"
+"""The list of accounts that was drawn up before any of them was asked; each of their packs names its hash."""
+_INSIDE = re.compile(r"accounts/\d{12}/")
+_ACCOUNT = re.compile(r"\d{12}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WORDS = re.compile(r"[A-Za-z0-9._+() -]{0,100}")
@@ -46,6 +52,7 @@ _ROLES = (
     ("evidence/imported/", "imported"),
     ("evidence/", "scope"),
     ("results/", "results"),
+    (ACCOUNTS, "member"),
     (RULES, "rules"),
     (MEMBERS, "member"),
 )
@@ -173,6 +180,24 @@ def anchors_in(results: Any) -> tuple[Anchor, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountPack:
+    """The pack of one account inside that of an organization, below ``accounts/<account>/``."""
+
+    account: str
+    pack_id: str
+    manifest_sha256: str
+
+    @property
+    def folder(self) -> str:
+        """Where it lies in the pack."""
+        return f"{ACCOUNTS}{self.account}/"
+
+    def document(self) -> dict[str, str]:
+        """Return the JSON form."""
+        return {"account": self.account, "pack_id": self.pack_id, "manifest_sha256": self.manifest_sha256}
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestInfo:
     """What the run knows about its pack; the rest of the manifest is read from the files.
 
@@ -192,6 +217,7 @@ class ManifestInfo:
         sampling: seed and sizes; empty because everything is tested.
         retention: until when the pack has to be kept, and on what ground.
         members: the packs that this one consists of; empty for the pack of one run.
+        accounts: the packs inside, in the pack of an organization.
     """
 
     pack_id: str
@@ -209,6 +235,7 @@ class ManifestInfo:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     retention: Mapping[str, Any] = field(default_factory=dict)
     members: tuple[Member, ...] = ()
+    accounts: tuple[AccountPack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +309,18 @@ class Manifest:
         return tuple(read_member(item) for item in self.document.get("members", ()))
 
     @property
+    def accounts(self) -> tuple[AccountPack, ...]:
+        """The packs of single accounts inside, in the pack of an organization."""
+        found = self.document.get("accounts", ())
+        return tuple(AccountPack(**_members(item, AccountPack, "an account's pack")) for item in found)
+
+    @property
+    def part_of(self) -> PartOf | None:
+        """The organization's run that the pack belongs to."""
+        item = self.document.get("part_of")
+        return None if item is None else PartOf(**_members(item, PartOf, "part_of"))
+
+    @property
     def anchors(self) -> tuple[Anchor, ...]:
         """The newest digest per chain."""
         return tuple(
@@ -291,6 +330,8 @@ class Manifest:
 
 def belongs_in_manifest(path: str) -> bool:
     """Say whether a file exists before the pages do, so that the manifest vouches for it."""
+    if inside := _INSIDE.match(path):
+        return path == f"{inside[0]}{MANIFEST}"  # which vouches for the rest of that account's pack
     return path not in _LATER and not path.startswith(TRUST)
 
 
@@ -323,6 +364,8 @@ def _described(info: ManifestInfo) -> dict[str, Any]:
         "report_id": info.report_id,
         "previous_pack": None if info.previous is None else info.previous.document(),
         **({"earlier_packs": [item.document() for item in info.earlier]} if info.earlier else {}),
+        **({"part_of": run.part_of.document()} if run.part_of else {}),
+        **({"accounts": [item.document() for item in info.accounts]} if info.accounts else {}),
         **({"members": [item.document() for item in info.members]} if info.members else {}),
         "entity": run.entity,
         "scope": {
@@ -431,6 +474,7 @@ def parse_manifest(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Manifest:
         _check_files(files)
         _check_chain(manifest)
         _check_members(manifest)
+        _check_accounts(manifest)
         _check_tool(manifest.tool)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IntegrityError(f"{MANIFEST} is malformed: {shape_words(error)}") from error
@@ -471,7 +515,7 @@ _MEMBERS: Mapping[str, frozenset[str]] = {
 }
 """Members of the document and of the objects in it: one more, or one less, and it is no manifest of this schema."""
 
-_OPTIONAL = frozenset({"earlier_packs", "members", "resumed"})
+_OPTIONAL = frozenset({"accounts", "earlier_packs", "members", "part_of", "resumed"})
 """Members that stand there only when there is something to say."""
 
 
@@ -521,6 +565,22 @@ def _check_members(manifest: Manifest) -> None:
     ids = [item.id for item in manifest.members]
     if len(ids) != len(set(ids)):
         raise ValueError("a member stands twice")
+
+
+def _check_accounts(manifest: Manifest) -> None:
+    last = ""
+    for item in manifest.accounts:
+        _each(_ACCOUNT, item.account, "account of a pack inside")
+        _each(_ID, item.pack_id, "pack_id of a pack inside")
+        _each(_SHA256, item.manifest_sha256, "manifest_sha256 of a pack inside")
+        if item.account <= last:
+            raise ValueError("the packs inside are not sorted, or one stands twice")
+        last = item.account
+    part_of = manifest.part_of
+    if part_of is not None:
+        _each(_SHA256, part_of.accounts_sha256, "accounts_sha256 of part_of")
+        if not isinstance(part_of.organization, str):
+            raise TypeError("part_of has members of another type")
 
 
 def _check_tool(tool: Tool) -> None:

@@ -23,7 +23,7 @@ class Check:
 
     Args:
         name: ``files``, ``manifest``, ``pages``, ``signature``, ``certificate``, ``timestamp``, ``pdf-signature``,
-            ``trail``, ``keys``, ``replay``, ``rules``, ``members`` or ``previous``.
+            ``trail``, ``keys``, ``replay``, ``rules``, ``members``, ``accounts`` or ``previous``.
         outcome: the answer.
         message: one plain sentence.
     """

@@ -8,7 +8,8 @@ Order, and what each step rests on:
 4. the pages name that manifest;
 5. the signature over ``SHA256SUMS``, its time stamp, its certificate, the signature in the PDF;
 6. what others hand in: digests checked again, evidence judged again;
-7. the pack before this one.
+7. the packs inside, in that of an organization;
+8. the pack before this one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,12 +37,15 @@ from auditor.seal.contents import (
 )
 from auditor.seal.following import continuity, distance, invented_keys, untrue_judgement
 from auditor.seal.manifest import (
+    ACCOUNTS,
     HTML,
     MANIFEST,
     META,
+    ORDER,
     PDF,
     RESULTS,
     SEAL_RECORD,
+    AccountPack,
     Manifest,
     anchors_in,
     belongs_in_manifest,
@@ -50,6 +54,7 @@ from auditor.seal.manifest import (
 )
 from auditor.seal.names import shown, skeleton
 from auditor.seal.pages import manifests_named
+from auditor.seal.parts import Part, parts_of
 from auditor.seal.report import Check, Difference, Finding, Outcome, Rechecked, VerifyReport, concluded
 from auditor.seal.sums import UNSUMMED, parse_sums
 from auditor.seal.wanted import Wanted
@@ -168,7 +173,12 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     content = _recheck(path, files, demands, sound=not findings)
     checks += content.checks
     findings += content.findings
-    # 7: the pack before
+    # 7: the packs inside
+    if parts_of(files) or (pack.manifest and pack.manifest.accounts):
+        check, found = _inside(path, pack, demands)
+        checks.append(check)
+        findings += found
+    # 8: the pack before
     if demands.previous is not None:
         check, found = _previous(pack, demands)
         checks.append(check)
@@ -370,6 +380,51 @@ def _recheck(path: Path, files: PackFiles, demands: Demands, *, sound: bool) -> 
         tuple(dict.fromkeys(item for outcome in outcomes.values() for item in outcome.taken)),
         tuple(shown(item, _LONGEST) for outcome in outcomes.values() for item in outcome.notices),
     )
+
+
+def _inside(path: Path, pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
+    """Verify the pack of each account, and that it and the organization's pack name each other.
+
+    Who signed is asked of the whole: its ``SHA256SUMS`` covers every file of every account.
+    """
+    parts = parts_of(pack.files)
+    stated = {member.account: member for member in pack.manifest.accounts} if pack.manifest else {}
+    found = [
+        Finding("accounts", "added", f"{ACCOUNTS}{account}", f"is no pack that {MANIFEST} names")
+        for account in parts.keys() - stated.keys()
+    ]
+    drawn_up = pack.hashes.get(ORDER, "")
+    open_questions: list[str] = []
+    asked = replace(demands, previous=None, members=None, trusted=(), wanted=None)
+    for account, member in stated.items():
+        if account not in parts:
+            found.append(Finding("accounts", "missing", member.folder, f"is named in {MANIFEST} but is not there"))
+            continue
+        part, place = parts[account], member.folder.rstrip("/")
+        report = _verify(path / place, part, asked)
+        open_questions += [f"{account}: {check.name}" for check in report.checks if check.outcome is Outcome.UNKNOWN]
+        found += [replace(item, check="accounts", path=f"{place}/{item.path}") for item in report.findings]
+        found += _bound(part, member, report, drawn_up, demands.limits)
+    found.sort()
+    if open_questions and not found:
+        return Check("accounts", Outcome.UNKNOWN, shown(f"not checked: {'; '.join(open_questions)}", _LONGEST)), []
+    words = f"each of the {len(stated)} packs of accounts holds, is named here, and names the list of accounts"
+    return concluded("accounts", found, words), found
+
+
+def _bound(part: Part, member: AccountPack, report: VerifyReport, drawn_up: str, limits: Limits) -> Iterator[Finding]:
+    """Say where the pack of an account and that of the organization do not name each other."""
+    place = f"{member.folder}{MANIFEST}"
+    if (report.pack_id, report.manifest_sha256) != (member.pack_id, member.manifest_sha256):
+        yield Finding("accounts", "mismatch", place, f"is another pack than the one that {MANIFEST} names")
+    try:
+        manifest = parse_manifest(read_small(part, MANIFEST, limits), limits)
+    except IntegrityError:
+        return  # said above
+    if manifest.part_of is None or not drawn_up or manifest.part_of.accounts_sha256 != drawn_up:
+        yield Finding("accounts", "mismatch", place, f"does not name this {ORDER} as the list that it is a part of")
+    if [str(item.get("id")) for item in manifest.document["scope"].get("accounts", ())] != [member.account]:
+        yield Finding("accounts", "mismatch", place, f"is not about account {member.account} alone")
 
 
 def _differing(name: str, outcome: Rechecked) -> tuple[Finding, ...]:

@@ -1,0 +1,131 @@
+"""``auditor run --org``: every account of an organization, told in a few lines."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditor.cli import echo_json, printable
+from auditor.cli.audit import sealing_in, tell_upload
+from auditor.cli.telling import tell_period
+from auditor.config import Config
+
+if TYPE_CHECKING:
+    from auditor.org.running import Organized
+    from auditor.run import Request
+    from auditor.run.uploading import Uploaded
+    from auditor.seal.manifest import Tool
+
+_MOST_NAMED = 20
+_MOST_WORST = 5
+
+
+def organize_and_tell(
+    config: Config,
+    as_of: datetime,
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool = False,
+    now: Callable[[], datetime] | None = None,
+    salt: bytes | None = None,
+    tool: "Tool | None" = None,
+) -> int:
+    """Audit an organization, say what became of its accounts, and return the exit code."""
+    from auditor.cli.progress import progress
+    from auditor.cli.seal import tell_missing_stamp
+    from auditor.org.running import audit_organization
+    from auditor.run import Request
+
+    options: dict[str, Any] = {"sealing": sealing_in(config), "tool": tool}
+    if now is not None:
+        options["now"] = now
+    if salt is not None:
+        options["salt"] = salt
+    request = Request(config, as_of, **options)
+    if not quiet:
+        tell_period(request.period, as_of)
+    with progress(silent=quiet, verbose=verbose) as show:
+        finished = audit_organization(request, show)
+    if finished.left_out:
+        click.echo(printable(f"auditor: {finished.left_out}"), err=True)
+    if options["sealing"] is not None:
+        tell_missing_stamp(finished.pack)
+    uploaded = finished.uploaded
+    if uploaded is not None:
+        tell_upload(uploaded, quiet=as_json)
+    _tell_lost(finished.document)
+    if as_json:
+        echo_json(_document(finished, request, uploaded))
+    elif not quiet:
+        _tell(finished)
+    else:
+        click.echo(printable(str(finished.document["headline"])))
+    return finished.code
+
+
+def _tell_lost(document: Mapping[str, Any]) -> None:
+    """Say on stderr which accounts could not be assessed: nobody may overlook them."""
+    lost = [row for row in document["accounts"] if row["standing"] in ("missing", "refused")]
+    for row in lost[:_MOST_NAMED]:
+        why = f"{row['code']}: {row['reason']}" if row["code"] else row["reason"]
+        click.echo(printable(f"auditor: {row['id']} {row['name']} {row['standing']}: {why}"), err=True)
+    if (more := len(lost) - _MOST_NAMED) > 0:
+        click.echo(f"auditor: and {more} more accounts were not assessed; --json lists all", err=True)
+    for text in document["unmatched_filters"]:
+        click.echo(printable(f"auditor: {text} means no account of the organization"), err=True)
+
+
+def _tell(finished: "Organized") -> None:
+    document = finished.document
+    worst = sorted(
+        (row for row in document["accounts"] if row["result"] and row["result"]["counts"]["FAIL"]),
+        key=lambda row: (*(-count for count in row["result"]["failed_by_severity"].values()), row["id"]),
+    )
+    for row in worst[:_MOST_WORST]:
+        failed = ", ".join(
+            f"{number} {level}" for level, number in row["result"]["failed_by_severity"].items() if number
+        )
+        click.echo(printable(f"{row['id']}  {row['name'][:40]:<40}  not met: {failed}"))
+    for name in ("report.pdf", "report.html"):
+        if (finished.pack / name).exists():
+            click.echo(f"{name:<12} {finished.pack / name}")
+    click.echo(f"{'pack':<12} {finished.pack}")
+    if finished.zip:
+        click.echo(f"{'zip':<12} {finished.zip}")
+    click.echo(f"{'manifest':<12} {finished.manifest_sha256}")
+    click.echo(f"{document['reconciliation']['words']}")
+    click.echo(printable(str(document["headline"])))
+
+
+def _document(finished: "Organized", request: "Request", uploaded: "Uploaded | None") -> dict[str, Any]:
+    document = finished.document
+    return {
+        "schema": "auditor.run-organization/1",
+        "exit_code": finished.code,
+        "pack": str(finished.pack),
+        "pack_id": finished.pack_id,
+        "manifest_sha256": finished.manifest_sha256,
+        "period": request.period.document(),
+        "headline": document["headline"],
+        "counts": document["counts"],
+        "reconciliation": document["reconciliation"],
+        "accounts": [
+            {
+                "id": row["id"],
+                "name": row["name"],
+                "state": row["state"],
+                "standing": row["standing"],
+                "code": row["code"],
+                "reason": row["reason"],
+                "exit_code": row["result"]["exit_code"] if row["result"] else None,
+                "counts": row["result"]["counts"] if row["result"] else None,
+            }
+            for row in document["accounts"]
+        ],
+        "unmatched_filters": document["unmatched_filters"],
+        "left_out": finished.left_out,
+        "zip": str(finished.zip) if finished.zip else None,
+        "upload": uploaded.document() if uploaded else None,
+    }

@@ -1,0 +1,414 @@
+"""A run over an organization: who there is, who lets us in, one audit each, and one pack of all of them.
+
+1. the list of accounts is read once, slowly, and kept as evidence;
+2. every account that is to be assessed is knocked at: what refuses is known before an hour is spent;
+3. each account that lets us in goes through ``auditor.run``, into a pack of its own;
+4. the roll-up follows from those packs, and all of it is sealed as one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.errors import UsageError
+from auditor.base.whole import check_writable, unfinished
+from auditor.collect.accounts import Caller, identify, open_session, source_of
+from auditor.collect.guard import CallLog
+from auditor.collect.organization import (
+    ACCOUNTS,
+    ORGANIZATION,
+    TAGS,
+    Doorkeeper,
+    Role,
+    Wanted,
+    must_be_whole,
+    read_organization,
+)
+from auditor.collect.redact import Redactor
+from auditor.config import Config
+from auditor.deliver.upload import Destination
+from auditor.evidence.store import Answer, Evidence, EvidenceWriter
+from auditor.model import AccountScope, PartOf, RunInfo
+from auditor.org.accounts import Account, Choice, Filter, Listing, Said, listing_of, named_listing
+from auditor.org.each import each
+from auditor.org.member import Task, audit_member
+from auditor.org.pack import (
+    BEFORE,
+    OUTCOMES,
+    REPLAY_TEXT,
+    SETTINGS,
+    Outcomes,
+    RolledUp,
+    material_of,
+    members_in,
+    order_bytes,
+    settings_document,
+)
+from auditor.org.previous import accounts_before
+from auditor.org.reconcile import to_assess
+from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, RESULTS, RULES, write_rules
+from auditor.pack.presentation import PRESENTATION
+from auditor.run.building import this_build
+from auditor.run.gather import redaction_of
+from auditor.run.gating import gated, makeable
+from auditor.run.judging import Rules, load_rules
+from auditor.run.keeping import clear_up
+from auditor.run.publishing import presentation_of
+from auditor.run.request import TOOL, Progress, Request
+from auditor.run.uploading import Uploaded, destination_of, upload_pack
+from auditor.seal.archive import pack_zip
+from auditor.seal.manifest import ACCOUNTS as INSIDE
+from auditor.seal.manifest import ORDER, Manifest
+from auditor.seal.pack import seal_pack
+
+ROLE_NAME = "AuditorReadOnly"
+"""What ``deploy/aws/org-role.yaml`` calls the role."""
+
+_FOR_ONE_ACCOUNT = ("account", "baseline", "update_baseline", "securityhub_import", "notify")
+"""Settings of a run over one account that mean nothing here, and must not be passed over in silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Organized:
+    """What a run over an organization left behind.
+
+    Args:
+        pack: the finished folder.
+        document: the roll-up.
+        manifest_sha256: printed on every page.
+        pack_id: as the manifest states it.
+        left_out: what this machine could not make, and why.
+        zip: the pack as one file; None when it was not asked for.
+        uploaded: what came of the upload; None when it was not asked for.
+    """
+
+    pack: Path
+    document: Mapping[str, Any]
+    manifest_sha256: str
+    pack_id: str
+    left_out: str = ""
+    zip: Path | None = None
+    uploaded: Uploaded | None = None
+
+    @property
+    def code(self) -> int:
+        """The exit code that the roll-up deserves; 5 when the bucket did not take everything."""
+        return 5 if self.uploaded is not None and self.uploaded.error else int(self.document["exit_code"])
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Who asks whom, and how.
+
+    Args:
+        caller: who enters the accounts.
+        lister: who may list them; the same, or the profile of the management account.
+        role: what is asked for.
+        choice: which accounts are meant.
+    """
+
+    caller: Caller
+    lister: Caller
+    role: Role
+    choice: Choice
+
+
+def audit_organization(request: Request, progress: Progress) -> Organized:
+    """Audit every account of an organization and leave one pack.
+
+    Raises:
+        AuditorError: anything that ends the whole run. An account that cannot be entered or audited does not.
+    """
+    config, left_out = makeable(gated(request.config))
+    config = checked(config)
+    request, out = replace(request, config=config), Path(config.out)
+    rules = load_rules(config)
+    presentation_of(config, request.sealing)
+    request.period  # noqa: B018 - a wrong period is told before anything is asked
+    where = destination_of(config)
+    check_writable(out)
+    clear_up(out, progress)
+    log = CallLog()
+    doors = doors_of(config, log)
+    progress(source_of(doors.caller.session).words, 0, 0)
+    with unfinished(out) as folder:
+        listing = _collect(request, rules, doors, folder, log, progress)
+        rolled = RolledUp(folder, material_of(folder))
+        manifest = _complete(request, rolled, progress)
+        pack = _settle(folder, out / (listing.organization or "accounts") / request.period.label, manifest.pack_id)
+    return Organized(
+        pack,
+        rolled.document,
+        manifest.sha256,
+        manifest.pack_id,
+        left_out,
+        _zipped(pack, config, progress),
+        _uploaded(pack, where, request, progress),
+    )
+
+
+def _zipped(pack: Path, config: Config, progress: Progress) -> Path | None:
+    if not config.zip:
+        return None
+    progress("Zip", 0, 0)
+    file = pack.with_name(f"{pack.name}.zip")
+    pack_zip(pack, file)
+    return file
+
+
+def _uploaded(pack: Path, where: Destination | None, request: Request, progress: Progress) -> Uploaded | None:
+    if where is None:
+        return None
+    return upload_pack(
+        pack, where, request.config, now=request.now, show=lambda done, total: progress("Upload", done, total)
+    )
+
+
+def checked(config: Config) -> Config:
+    """Return the settings of the run, with the usual role; refuse those that mean nothing for several accounts.
+
+    Raises:
+        UsageError: such a setting is there, or no account is meant.
+    """
+    if not config.org and not config.accounts:
+        raise UsageError("no account is meant", hint="give --org, or accounts in auditor.yaml")
+    for name in _FOR_ONE_ACCOUNT:
+        if getattr(config, name):
+            option = name.replace("_", "-")
+            raise UsageError(
+                f"--{option} is for a run over one account", hint="leave it out, or audit that account alone"
+            )
+    return config if config.role_name else config.model_copy(update={"role_name": ROLE_NAME})
+
+
+def doors_of(config: Config, log: CallLog) -> Doors:
+    """Say who asks, as whom, for which accounts.
+
+    Raises:
+        CollectionError: there are no credentials.
+        UsageError: a filter is none.
+    """
+    choice = Choice(
+        tuple(Filter(text) for text in config.include),
+        tuple(Filter(text) for text in config.exclude),
+        tuple(sorted(set(config.accounts))),
+    )
+    caller = identify(open_session(profile=config.profile or None, region=config.region or None, log=log))
+    lister = caller
+    if config.management_account_profile:
+        session = open_session(profile=config.management_account_profile, region=config.region or None, log=log)
+        lister = identify(session)
+    role = Role(config.role_name or ROLE_NAME, config.external_id, config.session_name, config.source_identity)
+    return Doors(caller, lister, role, choice)
+
+
+def read_listing(doors: Doors, config: Config, *, redactor: Redactor, request: Request) -> tuple[Listing, list[Answer]]:
+    """Read the list of accounts, or take the one that the settings name.
+
+    Raises:
+        CollectionError: the list cannot be had in full.
+    """
+    if not config.org:
+        return named_listing(doors.choice.named), []
+    wanted = Wanted(
+        units=any(item.by_name for item in doors.choice.filters), tags=any(item.by_tag for item in doors.choice.filters)
+    )
+    answers: list[Answer] = []
+    for answer in read_organization(doors.lister, wanted, now=request.now):
+        if answer.call.operation in (ORGANIZATION, ACCOUNTS, TAGS) or wanted.units:
+            must_be_whole(answer)
+        answers.append(answer)
+    return listing_of([_said(answer, redactor) for answer in answers]), answers
+
+
+def _as_kept(choice: Choice, redactor: Redactor) -> Choice:
+    """Let filters by tag compare what evidence keeps of a tag's value, so that whoever checks can compare it too."""
+
+    def kept(item: Filter) -> Filter:
+        if not item.by_tag:
+            return item
+        key, _, value = item.text.removeprefix("tag:").partition("=")
+        pages, _ = redactor(TAGS, [{"Tags": [{"Key": key, "Value": value}]}])
+        return replace(item, kept=str(pages[0]["Tags"][0]["Value"]))
+
+    return replace(choice, include=tuple(map(kept, choice.include)), exclude=tuple(map(kept, choice.exclude)))
+
+
+def _said(answer: Answer, redactor: Redactor) -> Said:
+    """Return an answer as it is stored: what is taken out of the evidence cannot choose an account either."""
+    pages, _ = redactor(answer.call.operation, list(answer.pages))
+    return Said(answer.call.operation, dict(answer.call.parameters), tuple(pages), answer.error is None)
+
+
+def _collect(request: Request, rules: Rules, doors: Doors, folder: Path, log: CallLog, progress: Progress) -> Listing:
+    """Read the list, knock at every door, audit whoever lets us in; leave evidence, rules and packs in the folder."""
+    config, started = request.config, request.now()
+    redactor = Redactor(request.salt, policy=redaction_of(config))
+    writer = EvidenceWriter(folder / EVIDENCE, redact=redactor)
+    progress("List the accounts", 0, 0)
+    doors = replace(doors, choice=_as_kept(doors.choice, redactor))
+    listing, answers = read_listing(doors, config, redactor=redactor, request=request)
+    for answer in answers:
+        writer.add(answer)
+    write_rules(folder, rules.catalog, config)
+    _write(folder / REPLAY, REPLAY_TEXT)
+    presentation = presentation_of(config, request.sealing)
+    _write(folder / RULES / PRESENTATION, presentation.data())
+    settings = settings_document(doors.choice, doors.role, organization=config.org)
+    _write(folder / SETTINGS, canonical_json(settings))
+    order = order_bytes(listing, doors.choice)
+    _write(folder / ORDER, order)
+    _write(folder / BEFORE, canonical_json(accounts_before(Path(config.out), listing.organization, request.as_of)))
+    entered = knock(doors, listing, writer, request, progress)
+    part_of = PartOf(listing.organization, sha256_hex(order))
+    broken, ours = _audit_each(request, doors, listing, entered, part_of, folder, progress)
+    outcomes = Outcomes(broken, frozenset(name for name, how in entered.items() if how != "role"), ours)
+    _write(folder / OUTCOMES, canonical_json(outcomes.document()))
+    _write(folder / EVIDENCE / CALLS, canonical_json(log.document()))
+    writer.close(_run_info(request, doors, listing, folder, started, log, redactor))
+    return listing
+
+
+def knock(
+    doors: Doors, listing: Listing, writer: EvidenceWriter | None, request: Request, progress: Progress
+) -> dict[str, str]:
+    """Try to enter every account that is to be assessed; each outcome becomes evidence.
+
+    Returns:
+        Account -> ``role``, ``own`` (the caller's credentials) or ``profile`` (those of the management account), of
+        those that can be entered.
+    """
+    asked = to_assess(listing, doors.choice)
+    door = Doorkeeper(doors.caller, doors.role, now=request.now)
+    entered: dict[str, str] = {}
+    for number, account in enumerate(asked, start=1):
+        progress("Enter the accounts", number, len(asked), account.id)
+        if account.id == doors.lister.account and doors.lister is not doors.caller:
+            entered[account.id] = "profile"
+            continue
+        answer = door.knock(account.id)
+        if writer is not None:
+            writer.add(answer)
+        if answer.error is None:
+            entered[account.id] = "role"
+        elif account.id == doors.caller.account:
+            entered[account.id] = "own"
+    return entered
+
+
+def _audit_each(
+    request: Request,
+    doors: Doors,
+    listing: Listing,
+    entered: Mapping[str, str],
+    part_of: PartOf,
+    folder: Path,
+    progress: Progress,
+) -> tuple[dict[str, str], bool]:
+    """Audit the accounts that let us in; return why some have no pack, and whether that was a mistake of ours."""
+    now = request.now()
+    clock = now if now == request.as_of else None  # a simulated one stands still
+    tasks = [
+        Task(
+            account=account.id,
+            config=_config_of(request.config, account, entered[account.id]),
+            as_of=request.as_of,
+            salt=request.salt,
+            part_of=part_of,
+            folder=folder / INSIDE / account.id,
+            previous=Path(request.config.out),
+            clock=clock,
+            tool=request.tool,
+        )
+        for account in to_assess(listing, doors.choice)
+        if account.id in entered
+    ]
+    broken: dict[str, str] = {}
+    ours = False
+    progress("Audit the accounts", 0, len(tasks))
+    for number, done in enumerate(each(tasks, audit_member, workers=request.config.limits.accounts), start=1):
+        progress("Audit the accounts", number, len(tasks), f"{done.account}: {done.broken or 'done'}")
+        if done.broken:
+            broken[done.account] = done.broken
+        ours = ours or done.ours
+    return broken, ours
+
+
+def _config_of(config: Config, account: Account, how: str) -> Config:
+    """Return the settings by which one account is audited."""
+    changes: dict[str, Any] = {
+        "org": False,
+        "accounts": [],
+        "include": [],
+        "exclude": [],
+        "account": account.id,
+        "upload": "",
+        "zip": False,
+        "entity": f"{account.name} ({account.id})" if account.name else "",
+    }
+    if how != "role":
+        changes |= {"account": "", "role_name": ""}
+    if how == "profile":
+        changes["profile"] = config.management_account_profile
+    return config.model_copy(update=changes)
+
+
+def _run_info(
+    request: Request, doors: Doors, listing: Listing, folder: Path, started: Any, log: CallLog, redactor: Redactor
+) -> RunInfo:
+    config = request.config
+    scopes: list[AccountScope] = []
+    endpoints = set(log.endpoints)
+    for member in members_in(folder):
+        run = Evidence(folder / member.folder / EVIDENCE).run
+        scopes += run.accounts
+        endpoints |= set(run.endpoints)
+    return RunInfo(
+        entity=config.entity or (f"Organization {listing.organization}" if listing.organization else "AWS accounts"),
+        title=config.title,
+        accounts=tuple(scopes),
+        period=request.period,
+        as_of=request.as_of,
+        started=started,
+        ended=request.now(),
+        frameworks=tuple(config.frameworks),
+        controls=tuple(config.control_ids),
+        principal=redactor.text(doors.caller.principal),
+        tool=TOOL,
+        skipped=tuple(config.skip),
+        endpoints=tuple(sorted(endpoints)),
+    )
+
+
+def _complete(request: Request, rolled: RolledUp, progress: Progress) -> Manifest:
+    """Write what follows from evidence and packs, and seal all of it as one."""
+    folder = rolled.pack
+    presentation = presentation_of(request.config, request.sealing)
+    tool = request.tool or this_build(drawn="pdf" in presentation.formats)
+    _write(folder / RESULTS, rolled.data)
+    for name, data in rolled.exports(presentation, tool.version).items():
+        _write(folder / name, data)
+
+    def pages(manifest: Manifest) -> None:
+        for name, data in rolled.pages(presentation, manifest, progress):
+            _write(folder / name, data)
+
+    return seal_pack(folder, rolled.info(tool), pages=pages, sealing=request.sealing)
+
+
+def _settle(folder: Path, parent: Path, name: str) -> Path:
+    """Move a finished pack to its place under its name; an older pack of the same name stays where it is."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    for number in range(1, 10_000):
+        target = parent / (name if number == 1 else f"{name}.{number}")
+        if not target.exists():
+            return folder.rename(target)
+    raise UsageError(f"{parent} already holds 9,999 packs named {name}")
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

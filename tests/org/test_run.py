@@ -1,0 +1,269 @@
+"""A run over the simulated organization: every kind of account, one pack, and nobody lost from it."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.base.errors import CollectionError, UsageError
+from auditor.config import Config
+from auditor.org.replaying import replay_any
+from auditor.org.running import Organized, audit_organization
+from auditor.run import Request
+from auditor.seal.pack import reseal_pack
+from auditor.seal.report import VerifyReport
+from auditor.seal.verify import Demands, verify_pack
+from auditor.simulator import Simulator
+from auditor.simulator.worlds import organization as story
+
+pytestmark = pytest.mark.simulator
+
+AS_OF = datetime(2026, 11, 2, 6, tzinfo=UTC)
+CONTROLS = ["iam-password-min-length", "s3-deny-insecure-transport", "iam-user-console-mfa", "account-security-contact"]
+
+
+def organized(out: Path, **settings: Any) -> Organized:
+    given: dict[str, Any] = {
+        "org": True,
+        "external_id": story.EXTERNAL_ID,
+        "control_ids": CONTROLS,
+        "regions": ["eu-central-1"],
+        "formats": ["html", "csv"],
+        "period": "2026-10",
+        "out": str(out),
+        "limits": {"accounts": 1},
+        **settings,
+    }
+    request = Request(Config.model_validate(given), AS_OF, now=lambda: AS_OF, salt=b"salt" * 8)
+    return audit_organization(request, lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def made(running_group: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Organized]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in running_group.environment().items():
+            patch.setenv(name, value)
+        yield organized(tmp_path_factory.mktemp("organization"))
+
+
+def verified(pack: Path, *, replay: bool = False) -> VerifyReport:
+    return verify_pack(pack, Demands(at=AS_OF, replay=replay_any if replay else None))
+
+
+def by_id(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {row["id"]: row for row in document["accounts"]}
+
+
+def test_every_kind_of_account_is_in_the_table(made: Organized) -> None:
+    sums = made.document["reconciliation"]
+    assert {name: sums[name] for name in ("listed", "assessed", "refused", "not_active", "excluded", "missing")} == {
+        "listed": 12, "assessed": 7, "refused": 1, "not_active": 4, "excluded": 0, "missing": 0
+    }  # fmt: skip
+    rows = by_id(made.document)
+    assert (rows[story.REFUSES]["standing"], rows[story.REFUSES]["code"]) == ("refused", "AccessDenied")
+    assert "sts:AssumeRole" in rows[story.REFUSES]["reason"]
+    assert {row["state"] for row in rows.values() if row["standing"] == "not_active"} == {
+        "PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"
+    }  # fmt: skip
+    assert rows[story.JOINED]["joined_in_period"]
+    assert rows[story.MANAGEMENT]["management"]
+    assert rows[story.DENIED]["result"]["causes"] == [{"calls": 1, "error": "AccessDenied"}]
+    assert any("210000000007" in notice["text"] for notice in made.document["notices"]), "it stands on the cover"
+
+
+def test_a_refused_account_is_no_pass(made: Organized) -> None:
+    assert made.code == 1, "criteria that are not met go before accounts that are not known"
+    assert not made.document["reconciliation"]["whole"]
+
+
+def test_the_pack_holds_and_follows_from_its_accounts(made: Organized) -> None:
+    report = verified(made.pack, replay=True)
+    assert (report.verdict, report.findings) == ("pass", ())
+    manifest = json.loads((made.pack / "manifest.json").read_bytes())
+    assert [item["account"] for item in manifest["accounts"]] == [
+        row["id"] for row in made.document["accounts"] if row["standing"] == "assessed"
+    ]
+
+
+def test_the_codes_of_accounts_are_those_of_single_runs(made: Organized) -> None:
+    from auditor.model import Severity
+    from auditor.pack.outcome import exit_code
+    from auditor.run.judging import judge, open_rules
+
+    for row in made.document["accounts"]:
+        if row["result"]:
+            folder = made.pack / row["result"]["pack"]["folder"]
+            results = judge(folder / "evidence", open_rules(folder / "rules"))
+            assert row["result"]["exit_code"] == exit_code(results, fail_on=Severity.INFORMATIONAL)
+
+
+def test_the_tables_name_every_account(made: Organized) -> None:
+    rows = list(csv.reader((made.pack / "results/accounts.csv").read_text().splitlines()))
+    assert [row[0] for row in rows[1:]] == [item["id"] for item in made.document["accounts"]]
+    matrix = list(csv.reader((made.pack / "results/matrix.csv").read_text().splitlines()))
+    assert len(matrix) == 1 + len(CONTROLS)
+    assert set(matrix[1][3:]) <= {"PASS", "FAIL", "NOT_ASSESSED", "NOT_APPLICABLE", "MANUAL", "WAIVED"}
+
+
+def test_no_secret_is_in_the_pack(made: Organized) -> None:
+    for path in made.pack.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert story.EXTERNAL_ID.encode() not in data, path
+            assert b"simulated-session-token" not in data, path
+
+
+def _drop_member(pack: Path) -> None:
+    shutil.rmtree(pack / "accounts/210000000004")
+
+
+def _swap_results(pack: Path) -> None:
+    shutil.copyfile(
+        pack / "accounts/210000000002/results/results.json", pack / "accounts/210000000004/results/results.json"
+    )
+
+
+def _plant_member(pack: Path) -> None:
+    shutil.copytree(pack / "accounts/210000000004", pack / "accounts/999999999999")
+
+
+def _forget_in_order(pack: Path) -> None:
+    order = json.loads((pack / "evidence/accounts.json").read_bytes())
+    order["accounts"] = [item for item in order["accounts"] if item["id"] != story.REFUSES]
+    (pack / "evidence/accounts.json").write_text(json.dumps(order))
+
+
+@pytest.mark.parametrize("attack", [_drop_member, _swap_results, _plant_member, _forget_in_order])
+@pytest.mark.parametrize("resealed", [False, True])
+def test_no_account_can_be_taken_out_or_put_in(
+    made: Organized, tmp_path: Path, attack: Callable[[Path], None], resealed: bool
+) -> None:
+    pack = tmp_path / "pack"
+    shutil.copytree(made.pack, pack)
+    attack(pack)
+    if resealed:
+        _describe_anew(pack)
+    assert verified(pack).verdict == "fail"
+
+
+def _describe_anew(pack: Path) -> None:
+    """Do what a forger would: write the manifest and the checksums to fit."""
+    import hashlib
+
+    from auditor.base.canonical import canonical_json
+
+    manifest = json.loads((pack / "manifest.json").read_bytes())
+    kept = []
+    for entry in manifest["files"]:
+        path = pack / entry["path"]
+        if path.is_file():
+            data = path.read_bytes()
+            kept.append({**entry, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)})
+    (pack / "manifest.json").write_bytes(canonical_json({**manifest, "files": kept}))
+    reseal_pack(pack)
+
+
+def test_a_forged_roll_up_does_not_follow(made: Organized, tmp_path: Path) -> None:
+    """Take the refused account out of the results, and make everything fit: deriving it again shows it."""
+    from auditor.base.canonical import canonical_json, sha256_hex
+
+    pack = tmp_path / "pack"
+    shutil.copytree(made.pack, pack)
+    document = json.loads((pack / "results/results.json").read_bytes())
+    document["accounts"] = [row for row in document["accounts"] if row["id"] != story.REFUSES]
+    data = canonical_json(document)
+    (pack / "results/results.json").write_bytes(data)
+    manifest = json.loads((pack / "manifest.json").read_bytes())
+    manifest["results_sha256"] = sha256_hex(data)
+    (pack / "manifest.json").write_bytes(canonical_json(manifest))
+    _describe_anew(pack)
+    told = verify_pack(pack, Demands(at=AS_OF))
+    pages = {item.path for item in told.findings}
+    assert pages == {"report.html"}, "without deriving again, only the page shows it"
+    again = replay_any(pack)
+    assert any(item.path == "results/results.json" for item in again.differences)
+
+
+def test_filters_choose_and_say_why(group: Simulator, tmp_path: Path) -> None:
+    made = organized(
+        tmp_path, include=["ou:/workloads", story.AUDIT], exclude=["tag:team=payments", "tag:stage=nowhere"],
+        control_ids=CONTROLS[:1],
+    )  # fmt: skip
+    rows = by_id(made.document)
+    assert [name for name, row in rows.items() if row["standing"] == "assessed"] == [
+        story.AUDIT, "210000000004", "210000000005"
+    ]  # fmt: skip
+    assert rows[story.JOINED]["reason"] == "excluded by tag:team=payments"
+    assert rows[story.MANAGEMENT]["reason"] == f"not included by ou:/workloads, {story.AUDIT}"
+    assert made.document["unmatched_filters"] == ["tag:stage=nowhere"]
+    assert group.calls()["organizations:ListAccounts"] == 1
+    assert verified(made.pack, replay=True).verdict == "pass"
+
+
+def test_accounts_named_one_by_one_need_no_organization(group: Simulator, tmp_path: Path) -> None:
+    made = organized(
+        tmp_path, org=False, accounts=["210000000004", story.REFUSES], control_ids=CONTROLS[:1], zip=True
+    )
+    assert {name: row["standing"] for name, row in by_id(made.document).items()} == {
+        "210000000004": "assessed", story.REFUSES: "refused"
+    }  # fmt: skip
+    assert "organizations:ListAccounts" not in group.calls()
+    assert made.zip is not None
+    assert verified(made.zip).verdict == "pass"
+
+
+def test_nobody_there_is_not_a_pass(group: Simulator, tmp_path: Path) -> None:
+    group.deny("sts:AssumeRole")
+    made = organized(tmp_path, include=["210000000004"], control_ids=CONTROLS[:1])
+    assert made.code == 3
+    assert made.document["reconciliation"]["refused"] == 1
+    assert verified(made.pack, replay=True).verdict == "pass"
+
+
+def test_an_account_whose_audit_ends_is_missing(group: Simulator, tmp_path: Path) -> None:
+    group.fault("sts:GetCallerIdentity", "access-denied", times=None)
+    with pytest.raises(CollectionError, match="who we are"):
+        organized(tmp_path)
+    group.clear()
+    made = organized(tmp_path, include=["210000000004"], control_ids=CONTROLS[:1], regions=["ap-south-2"])
+    row = by_id(made.document)["210000000004"]
+    assert (row["standing"], made.code) == ("missing", 3)
+    assert "ap-south-2" in row["reason"]
+    assert any("lost on the way" in notice["text"] for notice in made.document["notices"])
+
+
+def test_the_list_that_cannot_be_had_ends_the_run(group: Simulator, tmp_path: Path) -> None:
+    group.deny("organizations:ListAccounts")
+    with pytest.raises(CollectionError, match="cannot tell which accounts there are"):
+        organized(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_left_is_noticed_by_the_next_run(group: Simulator, made: Organized, tmp_path: Path) -> None:
+    before = tmp_path / story.ID / "2026-09" / made.pack.name
+    shutil.copytree(made.pack, before)
+    document = json.loads((before / "results/results.json").read_bytes())
+    document["accounts"].append({**document["accounts"][0], "id": story.LEFT, "name": "sold-brand"})
+    from auditor.base.canonical import canonical_json, sha256_hex
+
+    data = canonical_json(document)
+    (before / "results/results.json").write_bytes(data)
+    manifest = json.loads((before / "manifest.json").read_bytes())
+    manifest["scope"]["as_of"] = "2026-10-02T06:00:00Z"
+    (before / "manifest.json").write_bytes(canonical_json({**manifest, "results_sha256": sha256_hex(data)}))
+    after = organized(tmp_path, include=["210000000004"], control_ids=CONTROLS[:1])
+    assert [item["id"] for item in after.document["left"]] == [story.LEFT]
+    assert story.LEFT in (after.pack / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"baseline": "x.json"}, {"securityhub_import": True}, {"org": False}, {"account": "111122223333"}]
+)
+def test_settings_of_a_single_run_are_refused(tmp_path: Path, settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        organized(tmp_path, **settings)
