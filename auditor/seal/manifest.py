@@ -311,7 +311,7 @@ class Manifest:
     @property
     def accounts(self) -> tuple[AccountPack, ...]:
         """The packs of single accounts inside, in the pack of an organization."""
-        found = self.document.get("accounts", ())
+        found = self.document.get("account_packs", ())
         return tuple(AccountPack(**_members(item, AccountPack, "an account's pack")) for item in found)
 
     @property
@@ -365,7 +365,7 @@ def _described(info: ManifestInfo) -> dict[str, Any]:
         "previous_pack": None if info.previous is None else info.previous.document(),
         **({"earlier_packs": [item.document() for item in info.earlier]} if info.earlier else {}),
         **({"part_of": run.part_of.document()} if run.part_of else {}),
-        **({"accounts": [item.document() for item in info.accounts]} if info.accounts else {}),
+        **({"account_packs": [item.document() for item in info.accounts]} if info.accounts else {}),
         **({"members": [item.document() for item in info.members]} if info.members else {}),
         "entity": run.entity,
         "scope": {
@@ -515,7 +515,7 @@ _MEMBERS: Mapping[str, frozenset[str]] = {
 }
 """Members of the document and of the objects in it: one more, or one less, and it is no manifest of this schema."""
 
-_OPTIONAL = frozenset({"accounts", "earlier_packs", "members", "part_of", "resumed"})
+_OPTIONAL = frozenset({"account_packs", "earlier_packs", "members", "part_of", "resumed"})
 """Members that stand there only when there is something to say."""
 
 

@@ -85,7 +85,7 @@ def test_the_pack_holds_and_follows_from_its_accounts(made: Organized) -> None:
     report = verified(made.pack, replay=True)
     assert (report.verdict, report.findings) == ("pass", ())
     manifest = json.loads((made.pack / "manifest.json").read_bytes())
-    assert [item["account"] for item in manifest["accounts"]] == [
+    assert [item["account"] for item in manifest["account_packs"]] == [
         row["id"] for row in made.document["accounts"] if row["standing"] == "assessed"
     ]
 
