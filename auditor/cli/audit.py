@@ -381,10 +381,11 @@ def demo(
             **others,
         }
         with _environment(aws.environment()):
-            tell = audit_and_tell
+            tell: Callable[..., int] = audit_and_tell
             if world == "organization":
-                from auditor.cli.organization import organize_and_tell as tell
+                from auditor.cli.organization import organize_and_tell
 
+                tell = organize_and_tell
                 given |= {"org": True, "role_name": aws.about["role_name"], "external_id": aws.about["external_id"]}
             config = config_of(given)
             if where := destination_of(config):

@@ -66,7 +66,7 @@ from auditor.seal.pack import seal_pack
 ROLE_NAME = "AuditorReadOnly"
 """What ``deploy/aws/org-role.yaml`` calls the role."""
 
-_FOR_ONE_ACCOUNT = ("account", "baseline", "update_baseline", "securityhub_import", "notify", "if_missing")
+_FOR_ONE_ACCOUNT = ("account", "baseline", "update_baseline", "securityhub_import", "notify", "if_missing", "resume")
 """Settings of a run over one account that mean nothing here, and must not be passed over in silence."""
 
 
