@@ -240,9 +240,7 @@ def with_organization(command: _Command) -> _Command:
         click.option(
             "--org", is_flag=True, default=None, help="Audit every account of the organization, into one pack."
         ),
-        click.option(
-            "--include", multiple=True, metavar="ID|ou:/PATH|tag:K=V", help="Accounts to audit; repeatable."
-        ),
+        click.option("--include", multiple=True, metavar="ID|ou:/PATH|tag:K=V", help="Accounts to audit; repeatable."),
         click.option(
             "--exclude", multiple=True, metavar="ID|ou:/PATH|tag:K=V", help="Accounts to leave out; repeatable."
         ),

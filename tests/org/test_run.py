@@ -206,9 +206,7 @@ def test_filters_choose_and_say_why(group: Simulator, tmp_path: Path) -> None:
 
 
 def test_accounts_named_one_by_one_need_no_organization(group: Simulator, tmp_path: Path) -> None:
-    made = organized(
-        tmp_path, org=False, accounts=["210000000004", story.REFUSES], control_ids=CONTROLS[:1], zip=True
-    )
+    made = organized(tmp_path, org=False, accounts=["210000000004", story.REFUSES], control_ids=CONTROLS[:1], zip=True)
     assert {name: row["standing"] for name, row in by_id(made.document).items()} == {
         "210000000004": "assessed", story.REFUSES: "refused"
     }  # fmt: skip
