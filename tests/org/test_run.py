@@ -56,7 +56,7 @@ def verified(pack: Path, *, replay: bool = False) -> VerifyReport:
 
 
 def follows(pack: Path) -> bool:
-    """Say whether everything follows when it is derived again; whether the rules are those of a release is not asked."""
+    """Say whether all follows when it is derived again; whether the rules are those of a release is not asked."""
     report = verified(pack, replay=True)
     return not report.findings and report.outcome("replay") is Outcome.PASS
 
