@@ -7,7 +7,7 @@ from typing import Any
 from auditor.activity.continuity import Reading, Span
 from auditor.activity.fields import flag, maps, member, moment, text
 from auditor.activity.watched import Row
-from auditor.evaluate.checks.cloudtrail import listed_trails, trail_selectors
+from auditor.evaluate.checks.cloudtrail import trail_selectors
 from auditor.evaluate.checks.selectors import WRITE, left_out, management
 from auditor.evaluate.library import UNREADABLE, EvidenceMissing
 from auditor.evaluate.view import View
@@ -118,8 +118,14 @@ def unread(view: View) -> Iterator[tuple[str, str]]:
 
 
 def trail_items(view: View) -> Sequence[Mapping[str, Any]]:
-    """Return the trails, each once."""
-    return listed_trails(view)[0]
+    """Return the trails, each once, as its home Region shows it; what is no list of trails says nothing of any."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for record, page in _answers(view, "cloudtrail:DescribeTrails"):
+        for item in maps(page.get("trailList")):
+            arn, home = text(item.get("TrailARN")), text(item.get("HomeRegion"))
+            if arn and home and (arn not in found or record.call.region == home):
+                found[arn] = item
+    return tuple(found[arn] for arn in sorted(found))
 
 
 def _answers(view: View, operation: str) -> Iterator[tuple[Record, Mapping[str, Any]]]:
