@@ -8,7 +8,7 @@ BROWSER = $(shell command -v chromedriver)
 MARKED = $(if $(BROWSER),,-m "not browser")
 
 .DEFAULT_GOAL := help
-.PHONY: check-deploy months trino terminal golden check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
+.PHONY: remedies check-deploy months trino terminal golden check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ check: dev ## Fail when reports/sample is not what the sources produce
 
 check-deploy: dev ## Put every file under deploy/ through its checker and show what it says
 	@$(BIN)/python -m tools.deploy --check
+
+remedies: dev ## Try every remedy in simulated accounts and rewrite docs/remedies.md
+	$(BIN)/python -m tests.remedy.table
 
 questions: dev ## Rewrite docs/twenty-questions.md from the demo's trail
 	$(BIN)/python -m tools.event_questions

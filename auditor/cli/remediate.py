@@ -36,8 +36,15 @@ def remediate(pack: Path, controls: tuple[str, ...], form: str, out: Path, *, as
     if as_json:
         echo_json({"exit_code": 0, "out": str(out), **document(proposal)})
         return 0
-    click.echo(printable(f"{len(proposal.remedies)} remedies written to {out}; read {out / 'README.md'} first"))
-    without = Counter((item.finding.control, item.why) for item in proposal.left)
-    for (control, why), number in without.items():
-        click.echo(printable(f"  no remedy: {control} ({number}): {why}"))
+    click.echo(printable(f"{_number(len(proposal.remedies))} written to {out}; read {out / 'README.md'} first"))
+    without: dict[str, Counter[str]] = {}
+    for item in proposal.left:
+        without.setdefault(item.why, Counter())[item.finding.control] += 1
+    for why, controls_of in without.items():
+        named = ", ".join(f"{control} ({number})" for control, number in controls_of.items())
+        click.echo(printable(f"no remedy, {why}: {named}"))
     return 0
+
+
+def _number(remedies: int) -> str:
+    return "1 remedy" if remedies == 1 else f"{remedies} remedies"

@@ -1,7 +1,7 @@
 """The files of a proposal, by their names below the output folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -32,15 +32,21 @@ def files(proposal: Proposal, form: Form) -> Mapping[str, str]:
         except Undeclared as why:
             notes.append(f"- As lines for the command line, `{remedy.finding.control}`: {guide.plain(str(why))}.")
         else:
-            notes += [f"- As a template, `{remedy.finding.control}`: {_DEPLOYED}"] if form is Form.CLI else []
+            word = f"- As a template, `{remedy.finding.control}`, since a function has no line of its own: {_DEPLOYED}"
+            notes += [word] if form is Form.CLI else []
     lines = replace(proposal, remedies=tuple(it for no, it in enumerate(proposal.remedies) if no not in whole))
     found, where = _lines(lines)
     for account in dict.fromkeys(proposal.remedies[number].finding.account for number in whole):
         mine = {no: made for no, made in whole.items() if proposal.remedies[no].finding.account == account}
         resources = tuple({item.logical_id: item for made in mine.values() for item in made}.values())
-        made, place = _declared(account, resources, form)
-        found |= made
-        where |= {f"{account}/{proposal.remedies[no].finding.control}": place for no in mine}
+        found |= _declared(account, resources, form)
+        for no in mine:
+            key = f"{account}/{proposal.remedies[no].finding.control}"
+            where[key] = _places(account, _of_control(proposal, mine, no), form)
+    if form is Form.TERRAFORM and whole:
+        notes.append(f"- The modules: {_APPLIED}")
+    if form is Form.CLOUDFORMATION and whole:
+        notes.append(f"- The templates: {_DEPLOYED}")
     if form is not Form.TERRAFORM and whole:
         notes.append("- Roles stand in the template of the home Region of global services: create that stack first.")
     found["README.md"] = guide.page(proposal, where, tuple(dict.fromkeys(notes)))
@@ -49,24 +55,42 @@ def files(proposal: Proposal, form: Form) -> Mapping[str, str]:
 
 
 _DEPLOYED = (
-    "a function has no line of its own. `aws cloudformation deploy --template-file FILE --region REGION --stack-name "
-    "auditor-remedies --capabilities CAPABILITY_NAMED_IAM --parameter-overrides AlarmEmail=ADDRESS` makes a stack."
+    "`aws cloudformation deploy --template-file FILE --region REGION --stack-name auditor-remedies --capabilities "
+    "CAPABILITY_NAMED_IAM --parameter-overrides AlarmEmail=ADDRESS` makes a stack; with `--no-execute-changeset` it "
+    "shows the changes first."
+)
+_APPLIED = (
+    '`module "remedies" { source = "./ACCOUNT/terraform" }` beside a provider of your own, then `terraform plan`; '
+    "values that you give are its variables."
 )
 
 
-def _declared(account: str, resources: tuple[Resource, ...], form: Form) -> tuple[dict[str, str], str]:
-    """Return the files that declare resources of an account, and where they are."""
+def _of_control(proposal: Proposal, mine: Mapping[int, tuple[Resource, ...]], number: int) -> list[Resource]:
+    """Return the resources of every remedy of the same control."""
+    control = proposal.remedies[number].finding.control
+    return [item for no, made in mine.items() if proposal.remedies[no].finding.control == control for item in made]
+
+
+def _places(account: str, resources: Sequence[Resource], form: Form) -> str:
+    """Return where resources are declared."""
+    if form is Form.TERRAFORM:
+        return f"{account}/terraform/main.tf"
+    return "`, `".join(f"{account}/{region}.template.json" for region in sorted({item.region for item in resources}))
+
+
+def _declared(account: str, resources: tuple[Resource, ...], form: Form) -> dict[str, str]:
+    """Return the files that declare resources of an account."""
     if form is Form.TERRAFORM:
         module = dict(languages.module(resources))
         if any(item.block_type == "archive_file" for item in resources):
             module["index.py"] = code()
-        return {f"{account}/terraform/{name}": text for name, text in module.items()}, f"{account}/terraform/main.tf"
+        return {f"{account}/terraform/{name}": text for name, text in module.items()}
     made = {}
     for region in dict.fromkeys(item.region for item in resources):
         mine = [item for item in resources if item.region == region]
         words = f"Remedies for account {account} in {region}; review, then create a change set"
         made[f"{account}/{region}.template.json"] = languages.template(mine, words)
-    return made, f"{account}/REGION.template.json"
+    return made
 
 
 def _lines(proposal: Proposal) -> tuple[dict[str, str], dict[str, str]]:

@@ -7,7 +7,7 @@ from auditor.remedy.change import Asked, Remedy, in_order
 from auditor.remedy.proposal import Proposal
 from auditor.remedy.shell import asked_of
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$@-])")
+_MARKUP = re.compile(r"([\\`*_\[\]<>#!|~&$@])")
 
 
 def page(proposal: Proposal, files: dict[str, str], notes: tuple[str, ...] = ()) -> str:

@@ -123,7 +123,7 @@ def _known(account: str, found: Sequence[Finding], evidence: Evidence) -> Known:
 def _one(finding: Finding, known: Known) -> Remedy | Left:
     plan = PLANS.get(finding.control)
     if plan is None:
-        return Left(finding, "done by hand; the control says how")
+        return Left(finding, "done by hand, as auditor controls show ID says")
     try:
         remedy = plan(finding, known)
     except Unknown as missing:

@@ -1,8 +1,8 @@
 """Remedies for buckets that hold logs, and for bucket policies."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from auditor.remedy.change import Finding, Look, Remedy, Stage, Step
 from auditor.remedy.known import Known, Unknown
@@ -16,6 +16,7 @@ from auditor.remedy.plans.common import (
     policy_has,
     versions_step,
 )
+from auditor.remedy.plans.trails import trails
 
 
 def object_lock(finding: Finding, known: Known) -> Remedy:
@@ -62,7 +63,8 @@ def access_logging(finding: Finding, known: Known) -> Remedy:
 
 def policy(finding: Finding, known: Known) -> Remedy:
     """Add the statements that the failed controls miss to a bucket's policy; what is there stays."""
-    bucket = finding.resource
+    guarded = {_bucket_of(resource, known) for resource in known.failing.get("trail-bucket-policy-guards-logs", ())}
+    bucket = _bucket_of(finding.resource, known)
     region = own_bucket(known, bucket)
     before = known.page("s3:GetBucketPolicy", "", Bucket=bucket)
     text = str(before.get("Policy") or "")
@@ -70,7 +72,9 @@ def policy(finding: Finding, known: Known) -> Remedy:
     added = []
     if bucket in known.failing.get("s3-deny-insecure-transport", ()):
         added.append(plain_http(known, bucket))
-    if bucket in known.failing.get("trail-bucket-policy-guards-logs", ()):
+    if bucket in guarded:
+        if finding.control == "trail-bucket-policy-guards-logs" and (left := _beyond(statements, known)):
+            raise Unknown(f"the policy allows {left}, which a Deny for everybody would also take from your own people")
         added.append(_undeletable(known, bucket))
     step = Step(
         Stage.POLICY,
@@ -110,12 +114,37 @@ def _statements(text: str) -> list[Any]:
     return list(found) if isinstance(found, list) else [found]
 
 
+def _bucket_of(resource: str, known: Known) -> str:
+    """Return the bucket that a finding is about; findings about trails name the trail."""
+    if ":trail/" not in resource:
+        return resource
+    return next((str(item["S3BucketName"]) for item in trails(known) if item["TrailARN"] == resource), resource)
+
+
+def _beyond(statements: Sequence[Any], known: Known) -> str:
+    """Return an action that a policy allows to people and that refusing deletion leaves; empty for none."""
+    for item in statements:
+        principal = item.get("Principal")
+        named = principal.get("AWS", []) if isinstance(principal, Mapping) else principal
+        people = [named] if isinstance(named, str) else list(named or [])
+        actions = item.get("Action", "s3:*")
+        asked = [actions] if isinstance(actions, str) else list(actions)
+        own = all(f":{known.account}:" in name or name == known.account for name in people)
+        for action in asked if item.get("Effect") == "Allow" and people else ():
+            if action not in _DENIED and not (own and action.startswith(("s3:Get", "s3:List"))):
+                return str(action)
+    return ""
+
+
+_DENIED: Final = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl", "s3:PutObjectVersionAcl")
+
+
 def _undeletable(known: Known, bucket: str) -> dict[str, Any]:
     arn = bucket_arn(known, bucket)
     return {
         "Sid": "AuditorKeepLogFiles",
         "Effect": "Deny",
         "Principal": "*",
-        "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"],
+        "Action": list(_DENIED),
         "Resource": f"{arn}/*",
     }

@@ -1,6 +1,6 @@
 """Remedies for networks and instances. Rules of security groups are taken away by their ids, never by what they say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from auditor.remedy.change import Finding, Look, Made, Remedy, Stage, Step
@@ -11,6 +11,8 @@ FLOW_GROUP: Final = "/auditor/vpc-flow-logs"
 FLOW_ROLE: Final = "auditor-flow-logs-to-logs"
 _RULES: Final = "ec2:DescribeSecurityGroups"
 _ADMIN_PORTS: Final = (22, 3389)
+_KINDS: Final = {"sg-no-open-admin-ports-ipv4": ("ipv4",), "sg-no-open-admin-ports-ipv6": ("ipv6",)}
+_SOURCES: Final = {"ipv4": ("IpRanges", "CidrIp", "0.0.0.0/0"), "ipv6": ("Ipv6Ranges", "CidrIpv6", "::/0")}
 _OPEN: Final = {"ipv4": "CidrIpv4=='0.0.0.0/0'", "ipv6": "CidrIpv6=='::/0'"}
 
 
@@ -129,18 +131,42 @@ def open_ports(finding: Finding, known: Known) -> Remedy:
     """Take away the rules that open a port to everybody, and no other."""
     group = _group(finding, known)
     ports = (445,) if finding.control == "cifs-not-open" else _ADMIN_PORTS
-    kinds = {"sg-no-open-admin-ports-ipv4": ("ipv4",), "sg-no-open-admin-ports-ipv6": ("ipv6",)}
-    sources = " || ".join(_OPEN[kind] for kind in kinds.get(finding.control, ("ipv4", "ipv6")))
+    kinds = _KINDS.get(finding.control, ("ipv4", "ipv6"))
+    sources = " || ".join(_OPEN[kind] for kind in kinds)
     spans = " || ".join(f"(FromPort<=`{port}` && ToPort>=`{port}`)" for port in ports)
     query = f"!IsEgress && ({sources}) && (IpProtocol=='-1' || ((IpProtocol=='tcp' || IpProtocol=='udp') && ({spans})))"
     return Remedy(
         finding,
         f"The group {group.get('GroupName')} with {_count(group)} rules.",
         (_revoke(finding, "Ingress", query),),
-        _authorize(finding, group, only="IpPermissions"),
+        tuple(_again(finding, permission) for permission in _opened(group, ports, kinds)),
         "Connections from the internet to these ports are refused; rules for narrower sources stay.",
         "nothing",
-        undo_words="The rules come back with new ids; those that are there still are reported as duplicates.",
+        undo_words="The rules come back with new ids.",
+    )
+
+
+def _opened(group: Mapping[str, Any], ports: tuple[int, ...], kinds: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Yield what is taken away, source by source: AWS refuses a call as a whole for one rule that is there still."""
+    for permission in group.get("IpPermissions") or ():
+        protocol, first, last = (permission.get(name) for name in ("IpProtocol", "FromPort", "ToPort"))
+        spans = protocol in ("tcp", "udp") and any(int(first or 0) <= port <= int(last or 0) for port in ports)
+        form = {name: permission[name] for name in ("IpProtocol", "FromPort", "ToPort") if name in permission}
+        for kind, (key, address, everybody) in _SOURCES.items():
+            for item in permission.get(key) or ():
+                if kind in kinds and (protocol == "-1" or spans) and item.get(address) == everybody:
+                    yield {**form, key: [item]}
+
+
+def _again(finding: Finding, permission: Mapping[str, Any]) -> Step:
+    return Step(
+        Stage.SETTING,
+        "a rule as it was",
+        "ec2",
+        "AuthorizeSecurityGroupIngress",
+        finding.region,
+        {"GroupId": finding.resource, "IpPermissions": [permission]},
+        tolerated=("InvalidPermission.Duplicate",),
     )
 
 
@@ -176,7 +202,7 @@ def _revoke(finding: Finding, direction: str, query: str) -> Step:
     )
 
 
-def _authorize(finding: Finding, group: Mapping[str, Any], only: str = "") -> tuple[Step, ...]:
+def _authorize(finding: Finding, group: Mapping[str, Any]) -> tuple[Step, ...]:
     return tuple(
         Step(
             Stage.SETTING,
@@ -191,7 +217,7 @@ def _authorize(finding: Finding, group: Mapping[str, Any], only: str = "") -> tu
             ("IpPermissions", "AuthorizeSecurityGroupIngress"),
             ("IpPermissionsEgress", "AuthorizeSecurityGroupEgress"),
         )
-        if group.get(key) and only in ("", key)
+        if group.get(key)
     )
 
 
