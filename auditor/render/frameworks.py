@@ -43,6 +43,14 @@ class Framework:
         """Requirements that no control bears on."""
         return sum(item.mark is None for item in self.requirements)
 
+    @property
+    def by_state(self) -> tuple[tuple[Mark | None, tuple[Requirement, ...]], ...]:
+        """The requirements of each state that occurs, in the order of ``MARKS``; last those that nothing bears on."""
+        groups = [
+            (mark, tuple(item for item in self.requirements if item.mark == mark)) for mark in (*MARKS.values(), None)
+        ]
+        return tuple((mark, items) for mark, items in groups if items)
+
 
 def framework_edition(document: Mapping[str, Any], by_id: Mapping[str, Control]) -> Framework:
     """Prepare one edition; a requirement's state is what the results say."""

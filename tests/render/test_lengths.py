@@ -125,3 +125,17 @@ def test_what_commands_share_is_said_once() -> None:
     assert len(before) + len(after) >= len(start) + len(end)
     assert frame(texts[:1]) == ("", "")
     assert own_part("something else", shared) == "something else"
+
+
+def test_the_summary_names_every_requirement_with_its_state_and_every_finding(
+    papers: Mapping[str, Path], report: Context
+) -> None:
+    text = "".join(text_of(papers["summary"], "-raw").split()).replace("\u200b", "")
+    for framework in report.frameworks:
+        groups = framework.by_state
+        assert sum(len(items) for _, items in groups) == len(framework.requirements)
+        for mark, items in groups:
+            word = f"{mark.word} {len(items)}" if mark else f"Not covered {len(items)}"
+            assert "".join(f"{word} {items[0].id} {items[0].title}".split()) in text
+    for finding in report.findings:
+        assert "".join(finding.control.title.split()) in text
