@@ -58,10 +58,7 @@ remedies: dev ## Try every remedy in simulated accounts and rewrite docs/remedie
 questions: dev ## Rewrite docs/twenty-questions.md from the demo's trail
 	$(BIN)/python -m tools.event_questions
 
-check-check-deploy: dev ## Put every file under deploy/ through its checker and show what it says
-	@$(BIN)/python -m tools.deploy --check
-
-questions: dev ## Fail when docs/twenty-questions.md is not what the demo answers
+check-questions: dev ## Fail when docs/twenty-questions.md is not what the demo answers
 	$(BIN)/python -m tools.event_questions --check
 
 readme: dev ## Rewrite the generated parts of README.md

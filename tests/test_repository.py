@@ -97,6 +97,12 @@ def test_every_make_target_is_explained_by_make_help() -> None:
     assert {line.split()[0] for line in listing.splitlines()} == targets
 
 
+def test_every_make_target_that_is_announced_is_there_once() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    [announced] = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert sorted(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE)) == sorted(announced.split())
+
+
 def test_links_between_our_documents_lead_somewhere() -> None:
     broken = [
         f"{path.relative_to(ROOT)} -> {target}"
