@@ -10,15 +10,17 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from queue import SimpleQueue
 from threading import Lock, local
 from typing import Any, Final
 from urllib.request import getproxies
 
 import boto3
 import orjson
+from botocore.context import get_context
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -114,6 +116,7 @@ class Clients:
         self._session = session
         self._made: dict[tuple[str, str], Any] = {}
         self._newest: dict[str, tuple[Any, int]] = {}
+        self._ways: dict[tuple[Any, str], tuple[str, Any]] = {}
         self._lock = Lock()
         self._here = local()
         self._options: dict[str, Any] = {
@@ -136,12 +139,24 @@ class Clients:
         self._here.region = region
         return made
 
+    def way(self, made: Any, api: str) -> tuple[str, Any]:
+        """Return a client's method for an operation, and its paginator; None where the SDK knows no pages.
+
+        Raises:
+            _UnknownOperationError: the client has no such method.
+        """
+        if (made, api) not in self._ways:
+            method = _method(made, api)
+            self._ways[made, api] = (method, made.get_paginator(method) if made.can_paginate(method) else None)
+        return self._ways[made, api]
+
     def _serve(self, service: str, region: str) -> Any:
         """Let the service's newest client serve one Region more, or make another."""
         made, served = self._newest.get(service, (None, REGIONS_PER_CLIENT))
         if served >= REGIONS_PER_CLIENT or service in _FOLLOW_THEIR_BUCKET:
             made, served = client(self._session, service, region, **self._options), 0
             made.meta.events.register("after-call", _check_body)
+            _name_once(made)
             if service not in _FOLLOW_THEIR_BUCKET:
                 made.meta.events.register("before-endpoint-resolution", self._choose_region)
         self._newest[service] = (made, served + 1)
@@ -154,6 +169,27 @@ class Clients:
         builtins["AWS::Region"] = region
         context["client_region"] = region
         context.setdefault("signing", {})["region"] = region
+
+
+def _name_once(made: Any) -> None:
+    """Let a client spell its ``User-Agent`` once for each set of features, not twice for each request.
+
+    The SDK puts it together from what it knows of machine and settings, which stays, and from the features that a
+    request uses. A client of another build than ours keeps its own way.
+    """
+    creator = getattr(made, "_user_agent_creator", None)
+    spell = getattr(creator, "to_string", None)
+    if creator is None or spell is None:
+        return
+    known: dict[frozenset[str], str] = {}
+
+    def to_string() -> str:
+        features = frozenset(getattr(get_context(), "features", ()))
+        if features not in known:
+            known[features] = spell()
+        return known[features]
+
+    creator.to_string = to_string
 
 
 def _check_body(*, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
@@ -306,11 +342,11 @@ class Asker:
 
     def _pages(self, operation: Operation, call: Call, parameters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         made = self._clients.get(operation.service, self._region(operation, call, parameters))
-        method = _method(made, operation.api)
+        method, paginator = self._clients.way(made, operation.api)
         if operation.name == _REPORT:
             yield self._credential_report(getattr(made, method))
-        elif made.can_paginate(method):
-            yield from made.get_paginator(method).paginate(**parameters)
+        elif paginator is not None:
+            yield from paginator.paginate(**parameters)
         else:
             yield from self._unpaginated(made, method, dict(parameters))
 
@@ -517,17 +553,19 @@ class Collector:
         done = 0
         pool = ThreadPoolExecutor(self._limits.workers, thread_name_prefix="collect")
         flying: dict[Future[Sequence[Any] | None], Call] = {}
+        landed: SimpleQueue[Future[Sequence[Any] | None]] = SimpleQueue()
         try:
             while due or flying:
                 while due and len(flying) < 2 * self._limits.workers:
                     call = due.popleft()
-                    flying[pool.submit(self._one, call, plan, known.get(call.key))] = call
-                finished, _ = wait(flying, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    call = flying.pop(future)
-                    due.extend(plan.done(call, future.result()))
-                    done += 1
-                    self._progress(done, plan.planned, call.operation)
+                    future = pool.submit(self._one, call, plan, known.get(call.key))
+                    flying[future] = call
+                    future.add_done_callback(landed.put)
+                future = landed.get()
+                call = flying.pop(future)
+                due.extend(plan.done(call, future.result()))
+                done += 1
+                self._progress(done, plan.planned, call.operation)
         except BaseException:
             self._log.stop()
             raise

@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from auditor.base.canonical import sha256_hex
+from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.untrusted import parse_json, shape_words
 from auditor.evidence.store import Evidence
 from auditor.model import Results
 from auditor.pack.layout import CALLS, EVIDENCE, REPLAY_TEXT, RESULTS
-from auditor.pack.outcome import results_document, results_json
+from auditor.pack.outcome import results_document
 from auditor.pack.presentation import PAGES, Presentation
 from auditor.render import html, pdf
 from auditor.render.about import Branding
@@ -55,7 +55,7 @@ class Judged:
     @cached_property
     def data(self) -> bytes:
         """The bytes of ``results.json``."""
-        return results_json(self.results)
+        return canonical_json(self.document)
 
     @property
     def report_id(self) -> str:
@@ -86,8 +86,8 @@ def judged(folder: Path, rules: Rules) -> Judged:
     Raises:
         IntegrityError: an evidence file does not have its hash.
     """
-    results = judge(folder, rules)
-    return Judged(Evidence(folder), folder, results)
+    evidence = Evidence(folder)
+    return Judged(evidence, folder, judge(folder, rules, evidence))
 
 
 def exports_of(found: Judged, presentation: Presentation, version: str) -> dict[str, bytes]:

@@ -127,15 +127,20 @@ def open_rules(rules: Path) -> Rules:
     return load_rules(config, open_catalog(own, folder=rules / "controls"))
 
 
-def judge(folder: Path, rules: Rules) -> Results:
+def judge(folder: Path, rules: Rules, evidence: Evidence | None = None) -> Results:
     """Judge an evidence folder.
+
+    Args:
+        folder: the evidence folder.
+        rules: what it is judged by.
+        evidence: the folder, opened; None lets it be opened here.
 
     Raises:
         IntegrityError: an evidence file does not have its hash, or what travels of the judgement before is not usable.
     """
     asked = rules.config.sampling
     sampling = Sampling(asked.size, asked.seed) if asked else None
-    evidence = Evidence(folder)
+    evidence = evidence or Evidence(folder)
     results = evaluate(evidence, rules.catalog, rules.config.frameworks, sampling, rules.config.control_ids)
     imported = tuple(item.document(f"{EVIDENCE}/{name}") for name, item in stored_imports(folder))
     results = replace(apply_exceptions(results, rules.waivers, rules.attestations), imported=imported)

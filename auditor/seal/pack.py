@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -91,7 +92,7 @@ def seal_pack(
     manifest = write_manifest(folder, info)
     if pages is not None:
         pages(manifest)
-    finish_pack(folder, manifest, sealing)
+    finish_pack(folder, manifest, sealing, known={entry.path: entry.sha256 for entry in manifest.files})
     return manifest
 
 
@@ -107,8 +108,16 @@ def write_manifest(folder: Path, info: ManifestInfo) -> Manifest:
     return manifest
 
 
-def finish_pack(folder: Path, manifest: Manifest, sealing: Sealing | None = None) -> Mapping[str, Any]:
+def finish_pack(
+    folder: Path, manifest: Manifest, sealing: Sealing | None = None, *, known: Mapping[str, str] = MappingProxyType({})
+) -> Mapping[str, Any]:
     """Seal a folder whose pages are there (steps 3 to 7); returns the document of ``trust/seal.json``.
+
+    Args:
+        folder: the pack.
+        manifest: its manifest.
+        sealing: how to sign; None leaves the pack unsigned.
+        known: SHA-256 by path of files that were hashed in this very run; they are not read again.
 
     A time stamp that cannot be had ends this with an error, unless ``sealing.tsa`` is not required: then the pack is
     signed without one and says so.
@@ -118,19 +127,24 @@ def finish_pack(folder: Path, manifest: Manifest, sealing: Sealing | None = None
     """
     pdf = _rendered_pdf(folder)
     if sealing is None:
-        return _finish(folder, manifest, pdf, None, "")
+        return _finish(folder, manifest, pdf, None, "", known)
     from auditor.seal.timestamp import StampError
 
     try:
-        return _finish(folder, manifest, pdf, sealing, "")
+        return _finish(folder, manifest, pdf, sealing, "", known)
     except StampError as error:
         if sealing.tsa is None or sealing.tsa.required:
             raise
-        return _finish(folder, manifest, pdf, sealing, error.message)
+        return _finish(folder, manifest, pdf, sealing, error.message, known)
 
 
 def _finish(
-    folder: Path, manifest: Manifest, pdf: bytes | None, sealing: Sealing | None, stamp_failure: str
+    folder: Path,
+    manifest: Manifest,
+    pdf: bytes | None,
+    sealing: Sealing | None,
+    stamp_failure: str,
+    known: Mapping[str, str],
 ) -> Mapping[str, Any]:
     new: dict[str, bytes] = {}
     signer = sealing.signer if sealing is not None else None
@@ -157,7 +171,7 @@ def _finish(
     new[SEAL_RECORD] = canonical_json(record)
     new[VERIFY] = verify_text(manifest, record, orjson.loads(results))
     # 5. every file
-    new[SUMS] = _sums(folder, new)
+    new[SUMS] = _sums(folder, new, known)
     # 6. and 7. the signature and its time
     if sealing is not None:
         new[SIGNATURE] = _sign(new[SUMS], sealing)
@@ -296,10 +310,10 @@ def reseal_pack(folder: Path, sealing: Sealing | None = None) -> Mapping[str, An
     return finish_pack(folder, manifest, sealing)
 
 
-def _sums(folder: Path, new: Mapping[str, bytes]) -> bytes:
+def _sums(folder: Path, new: Mapping[str, bytes], known: Mapping[str, str]) -> bytes:
     files = _files(folder)
     kept = files.sizes.keys() - UNSUMMED - set(_OURS) - new.keys()
-    hashes = {path: hash_file(files, path) for path in kept}
+    hashes = {path: known.get(path) or hash_file(files, path) for path in kept}
     return sums_text(hashes | {path: sha256_hex(data) for path, data in new.items()})
 
 

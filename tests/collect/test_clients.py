@@ -89,3 +89,26 @@ def test_a_bucket_elsewhere_is_followed_to_its_region(aws: FakeAws) -> None:
     made = Clients(open_session(log=CallLog()), Limits(attempts=1)).get("s3", "us-east-1")
     assert "LoggingEnabled" not in made.get_bucket_logging(Bucket="logs")
     assert regions == ["us-east-1", "eu-west-1"]
+
+
+def test_the_user_agent_is_the_sdks_own_for_each_set_of_features(aws: FakeAws) -> None:
+    del aws
+    named: list[set[str]] = []
+
+    def note(request: Any, **_: Any) -> None:
+        # The SDK keeps the letters of features in a set, whose order is nobody's.
+        named.append(set(re.split(r"[ ,]", request.headers["User-Agent"].decode().replace("m/", ""))))
+        raise Sent
+
+    # The first client of a session also says how credentials were found: hence a session for each.
+    ours = Clients(open_session(log=CallLog()), Limits(attempts=1)).get("logs", "us-east-1")
+    retries = {"mode": Limits().mode, "total_max_attempts": 1}
+    sdks = client(open_session(log=CallLog()), "logs", "us-east-1", retries=retries)
+    for made in (ours, sdks):
+        made.meta.events.register("before-send", note)
+        ways = (made.describe_log_groups, made.get_paginator("describe_log_groups").paginate().build_full_result)
+        for ask in (*ways, *ways):
+            with pytest.raises(Sent):
+                ask()
+    assert named[0] != named[1]
+    assert named[:2] == named[2:4] == named[4:6] == named[6:]
