@@ -458,6 +458,12 @@ def test_peering_routes(world: World, expected: State) -> None:
     assert world.judge("vpc-peering-least-access").state is expected
 
 
+def test_a_peering_says_how_many_routes_lead_into_it() -> None:
+    for routes, words in (((), "0 routes"), ((route("10.9.1.0/24"),), "1 route")):
+        (result,) = peering(*routes).judge("vpc-peering-least-access").results
+        assert f"{words} into the peering" in result.reason
+
+
 S3 = endpoint("s3")
 
 
