@@ -360,18 +360,6 @@ def test_the_hooks_for_pre_commit_are_commands_that_there_are() -> None:
         assert f"--{kind}" in {option for item in command.params for option in item.opts}
 
 
-@pytest.mark.simulator
-@pytest.mark.parametrize("page", ["run-monthly", "gate-a-pipeline"])
-def test_the_commands_of_the_pages_run(page: str, tmp_path: Path) -> None:
-    text = (ROOT / "docs" / f"{page}.md").read_text()
-    blocks = re.findall(r"```bash tested\n(.*?)```", text, re.DOTALL)
-    assert blocks
-    for block in blocks:
-        words = f'set -eu\nauditor() {{ {shlex.quote(sys.executable)} -m auditor "$@"; }}\n{block}'
-        done = subprocess.run(["bash"], input=words, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-
-
 def test_the_page_of_exit_codes_has_the_product_s_words() -> None:
     page = (ROOT / "docs" / "exit-codes.md").read_text()
     for code in range(5):
