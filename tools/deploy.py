@@ -194,7 +194,13 @@ CHECKS: tuple[Check, ...] = (
     Check("zizmor", ("github/action.yml", "github/auditor.yml"), _program("zizmor", "--offline", "--no-progress")),
     Check(
         "bash -n",
-        ("github/audit.sh", "github/action.yml", "github/auditor.yml", "gitlab/auditor.gitlab-ci.yml"),
+        (
+            "github/audit.sh",
+            "github/action.yml",
+            "github/auditor.yml",
+            "gitlab/auditor.gitlab-ci.yml",
+            "cluster/certificates.sh",
+        ),
         _shell,
     ),
     Check("PyYAML", ("kubernetes/cronjob.yaml", "gitlab/auditor.gitlab-ci.yml"), _parses),
