@@ -28,6 +28,7 @@ from botocore.session import Session
 from auditor.base.errors import CollectionError, UsageError
 from auditor.collect.guard import CallLog
 from auditor.collect.models import Models
+from auditor.collect.pacing import Pacer
 
 HOME_REGIONS: Final[Mapping[str, str]] = {
     "aws": "us-east-1",
@@ -105,6 +106,7 @@ def _guarded(session: boto3.Session, log: CallLog) -> boto3.Session:
     core = session._session  # noqa: SLF001 - boto3 has no public way to its core session
     core.register_component("data_loader", Models(core.get_component("data_loader").search_paths, log.permits))
     log.watch(session)
+    Pacer(log.pause).watch(session)
     return session
 
 

@@ -83,7 +83,7 @@ class Limits:
     Args:
         workers: calls in flight. More than the default only helps where latency is high.
         attempts: of one request, the first included; AWS_MAX_ATTEMPTS and the profile go before it.
-        mode: the SDK's retry mode; ``adaptive`` also slows down when it is throttled.
+        mode: the SDK's retry mode; slowing down is ``auditor.collect.pacing``'s.
         connect_seconds: until a connection stands.
         read_seconds: until a byte arrives.
         report_seconds: until IAM has made the credential report.
@@ -93,7 +93,7 @@ class Limits:
 
     workers: int = 24
     attempts: int = 5
-    mode: str = "adaptive"
+    mode: str = "standard"
     connect_seconds: float = 5
     read_seconds: float = 30
     report_seconds: float = 120

@@ -179,6 +179,15 @@ class CallLog:
         """Let no further request out: retries in flight end with ``StoppedError``."""
         self._stop.set()
 
+    def pause(self, seconds: float) -> None:
+        """Wait before a request.
+
+        Raises:
+            StoppedError: the run was interrupted.
+        """
+        if self._stop.wait(seconds):
+            raise StoppedError("the run was interrupted")
+
     @property
     def calls(self) -> tuple[OwnCalls, ...]:
         """What was requested so far, sorted by service, operation and Region."""

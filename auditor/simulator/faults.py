@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ KINDS: Final = (
     "unknown-fields",
     "missing-fields",
     "slow",
+    "rate-limited",
     "conflict",
     "damaged-upload",
     "lost-lock",
@@ -49,6 +51,8 @@ class Fault:
     region: str = "*"
     key: str = ""
     seconds: float = 0.0
+    due: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Of ``rate-limited``: when the allowance of a service in a Region is full again."""
 
     def hits(self, call: Call) -> bool:
         """Tell whether this call is struck. ``key`` must occur in the request's path and query (S3 objects)."""
@@ -191,6 +195,24 @@ def _time_out(call: Call, fault: Fault, proceed: Callable[[Call], Answer]) -> An
 
 def _server_error(call: Call, _fault: Fault, _proceed: Callable[[Call], Answer]) -> Answer:
     return calls.refusal(call, "InternalError", "We encountered an internal error. Please try again.", 500)
+
+
+RATE_BURST: Final = 5
+"""Calls of a service in a Region that a rate lets through at once, when none came for a while."""
+
+
+def _rate_limited(call: Call, fault: Fault, proceed: Callable[[Call], Answer]) -> Answer | None:
+    """Refuse what comes faster than one call in ``seconds``, for each service in each Region by itself."""
+    each, now, key = fault.seconds or 0.1, time.monotonic(), (call.service, call.region)
+    with _RATES:
+        due = max(fault.due.get(key, now), now) + each
+        if due - now > RATE_BURST * each:
+            return _throttled(call, fault, proceed)
+        fault.due[key] = due
+    return None
+
+
+_RATES: Final = threading.Lock()
 
 
 def _reset(_call: Call, _fault: Fault, _proceed: Callable[[Call], Answer]) -> Answer:
@@ -394,6 +416,7 @@ _STRIKES: Final[dict[str, Strike]] = {
     "unknown-fields": _unknown_fields,
     "missing-fields": _missing_fields,
     "slow": _slow,
+    "rate-limited": _rate_limited,
     "conflict": _conflict,
     "damaged-upload": _damaged_upload,
     "lost-lock": _lost_lock,
