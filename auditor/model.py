@@ -464,6 +464,8 @@ class Results:
     """One answer for each question about the events of an account, each with the ``ref`` of its evidence."""
     continuity: tuple[Mapping[str, Any], ...] = ()
     """One document of timelines for each account whose log files were searched (``evaluate.continuity``)."""
+    posture: tuple[Mapping[str, Any], ...] = ()
+    """One document for each account: log groups, alarms, dashboards, links (``evaluate.posture``)."""
     waivers: tuple[Mapping[str, Any], ...] = ()
     attestations: tuple[Mapping[str, Any], ...] = ()
     responses: tuple[Mapping[str, Any], ...] = ()

@@ -20,6 +20,7 @@ from auditor.evaluate.checks import find_check, find_listing
 from auditor.evaluate.checks.fields import counted, seen_until, shortened, some
 from auditor.evaluate.continuity import continuity
 from auditor.evaluate.library import EvidenceMissing, Library, Missing, libraries
+from auditor.evaluate.posture import posture
 from auditor.evaluate.sampling import draw
 from auditor.evaluate.view import Subject, View
 from auditor.evidence.operations import Call
@@ -136,6 +137,7 @@ def evaluate(
         activity=_documents(evidence, "events:Answer"),
         sampling=sampling,
         continuity=continuity(accounts),
+        posture=posture(accounts),
     )
 
 

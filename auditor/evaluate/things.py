@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from auditor.activity.continuity import Reading, Span
@@ -206,9 +207,18 @@ def _log_groups(view: View, wanted: frozenset[tuple[str, str]]) -> Iterator[Thin
             name = text(item.get("logGroupName"))
             if (record.call.region, name) not in wanted:
                 continue
-            made = moment(item.get("creationTime"))
+            made = _milliseconds(item.get("creationTime"))
             read = (("group", Reading(True, record.collected_at, made)),)
             yield Thing("log group", name, record.call.region, _named(name), read, (), (record.ref,))
+
+
+def _milliseconds(value: Any) -> datetime | None:
+    """Return a time that CloudWatch Logs states in milliseconds; None for anything that is none."""
+    known = isinstance(value, int) and not isinstance(value, bool) and 0 < value < _YEAR_3000
+    return datetime.fromtimestamp(value / 1000, UTC) if known else None
+
+
+_YEAR_3000 = 32_503_680_000_000
 
 
 def _filters(view: View, wanted: frozenset[tuple[str, str]]) -> Iterator[Thing]:

@@ -165,6 +165,7 @@ def results_document(results: Results) -> dict[str, Any]:
         "events": [dict(document) for document in results.events],
         "activity": [dict(document) for document in results.activity],
         "continuity": [dict(document) for document in results.continuity],
+        "posture": [dict(document) for document in results.posture],
         "waivers": [dict(waiver) for waiver in results.waivers],
         "attestations": [dict(attestation) for attestation in results.attestations],
         **({"responses": [dict(item) for item in results.responses]} if results.responses else {}),

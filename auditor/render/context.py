@@ -30,6 +30,8 @@ from auditor.render.frameworks import Framework, framework_edition
 from auditor.render.glance import Glance, glance
 from auditor.render.imported import ImportedFile, imported_file
 from auditor.render.marks import Tally, tally
+from auditor.render.posture import Cost, Posture, posture
+from auditor.render.posture import cost as prepared_cost
 from auditor.render.register import CallCount, EmbeddedFile, EvidenceItem, Library, call_counts, embedded
 from auditor.render.since import Since, since_previous
 from auditor.render.text import visible
@@ -67,6 +69,9 @@ class Context:
     events: tuple[EventTable, ...]
     continuity: tuple[Continuity, ...]
     activity: tuple[Activity, ...]
+    posture: tuple[Posture, ...]
+    cost: Cost | None
+    """What the logging costs; None where no estimate was made."""
     chains: tuple[Control, ...]
     evidence: tuple[EvidenceItem, ...]
     calls: tuple[CallCount, ...]
@@ -90,6 +95,7 @@ def build(
     paper: str = "",
     tool: str = "",
     sent: Sequence[Mapping[str, Any]] = (),
+    cost: Mapping[str, Any] | None = None,
 ) -> Context:
     """Prepare the pages.
 
@@ -103,6 +109,7 @@ def build(
         paper: name of the PDF beside the page, which links into it; empty when there is none.
         tool: the exact build that made the pages; empty for the program that collected.
         sent: every request of the run, by service, operation and Region (``calls.json``).
+        cost: the estimate of what the logging costs (``auditor.cost/1``); None for none.
 
     Raises:
         IntegrityError: a cited evidence file does not have its hash.
@@ -142,6 +149,8 @@ def build(
         events=tuple(event_table(document) for document in results["events"]),
         continuity=tuple(continuity(document, most=_LIFELINES) for document in results.get("continuity", ())),
         activity=activity(results.get("activity", ())),
+        posture=tuple(posture(document) for document in results.get("posture", ())),
+        cost=None if cost is None else prepared_cost(cost),
         chains=tuple(control for control in controls if control.chain),
         evidence=library.listed(),
         calls=call_counts(evidence.records, sent),

@@ -40,6 +40,8 @@ _FULL = sections.Limits(
     places=60,
     events=25,
     activity=25,
+    posture=40,
+    cost=40,
     waivers=40,
     changes=40,
     gaps=60,
@@ -48,8 +50,8 @@ _FULL = sections.Limits(
     imported=150,
 )
 _LIMITS = {
-    "summary": replace(_FULL, accounts=40, places=30, gaps=30, waivers=20, changes=12, evidence=0),
-    "standard": replace(_FULL, whole=1, activity=6, groups=0, proofs=1, lines=4, uses=0, evidence=0),
+    "summary": replace(_FULL, cost=1, accounts=40, places=30, gaps=30, waivers=20, changes=12, evidence=0),
+    "standard": replace(_FULL, whole=1, activity=6, posture=6, cost=1, groups=0, proofs=1, lines=4, uses=0, evidence=0),
     "full": _FULL,
 }
 """How much of each list stands on paper, by length of the report."""

@@ -27,6 +27,7 @@ CHAPTERS = (
     ("integrity", "Log integrity"),
     ("events", "What happened in the period"),
     ("chains", "Monitoring chains"),
+    ("posture", "What the logging consists of, and what it costs"),
     ("unassessed", "What could not be assessed, and why"),
     ("imported", "Findings of other tools, not judged by Auditor"),
     ("appendix", "Appendix: evidence and calls"),
@@ -34,7 +35,7 @@ CHAPTERS = (
 """Anchor and title of each chapter; its template is named like its anchor. Without imports that chapter is left out."""
 
 SUMMARY = frozenset(
-    {"summary", "verify", "limits", "scope", "exceptions", "matrix", "integrity", "events", "unassessed"}
+    {"summary", "verify", "limits", "scope", "exceptions", "matrix", "integrity", "events", "posture", "unassessed"}
 )
 """Chapters of the shortest report; the others stand in the HTML report beside it."""
 
@@ -71,6 +72,8 @@ class Limits:
         places: lines of coverage by account and Region.
         events: events of one kind.
         activity: lines of one answer about events.
+        posture: log groups, composite alarms and dashboards of an account.
+        cost: lines of one part of the estimate.
         waivers: waived results.
         changes: lines of what changed since the previous pack.
         gaps: calls without an answer, and gaps between digests.
@@ -92,6 +95,8 @@ class Limits:
     places: int
     events: int
     activity: int
+    posture: int
+    cost: int
     waivers: int
     changes: int
     gaps: int
@@ -166,6 +171,8 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "place_limit": limits.places,
         "event_limit": limits.events,
         "activity_limit": limits.activity,
+        "posture_limit": limits.posture,
+        "cost_limit": limits.cost,
         "gap_limit": limits.gaps,
         "use_limit": limits.uses,
     }
@@ -204,3 +211,4 @@ def _named(
     yield from (table.ref for table in context.events)
     yield from (ref for item in context.continuity for ref in item.refs)
     yield from (ref for item in context.activity for ref in item.refs)
+    yield from (ref for item in context.posture for ref in item.refs[:1])

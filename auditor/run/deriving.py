@@ -13,6 +13,8 @@ from typing import Any
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.untrusted import parse_json, shape_words
+from auditor.cost.build import estimate
+from auditor.cost.prices import load_prices
 from auditor.evidence.store import Evidence
 from auditor.model import Results
 from auditor.pack.layout import CALLS, EVIDENCE, REPLAY_TEXT, RESULTS
@@ -144,7 +146,8 @@ def pages_of(
         paper=PDF if "pdf" in presentation.formats else "",
         signer=presentation.signer,
         tool=manifest.tool.words,
-        sent=_sent(found.folder),
+        sent=(sent := _sent(found.folder)),
+        cost=estimate(found.evidence, load_prices(), calls=list(sent) or None).document(),
     )
     if "html" in presentation.formats:
         progress("Render HTML", 0, 0)

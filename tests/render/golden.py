@@ -13,7 +13,7 @@ from auditor.render import context, html, pdf
 from auditor.render.about import Branding
 from auditor.render.context import Context
 from tests.render.conftest import text_of
-from tests.render.sample import build
+from tests.render.sample import COST, build
 
 FOLDER = Path(__file__).parent / "golden"
 CONTROLS = 9
@@ -49,6 +49,7 @@ def _report(folder: Path) -> Context:
         branding=Branding(classification="Internal", distribution="The audit committee"),
         signer="CN=Northwind Internal Audit",
         paper="report.pdf",
+        cost=COST,
     )
 
 

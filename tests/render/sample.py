@@ -121,6 +121,7 @@ def build(
         integrity=tuple(trail_report(scope, evidence) for scope in scopes[:1]),
         events=tuple(notable_events(scope, evidence, hostile=hostile) for scope in scopes[:1]),
         activity=tuple(answer for scope in scopes[:1] for answer in answers(scope, evidence, hostile=hostile)),
+        posture=tuple(holdings(scope, evidence) for scope in scopes[:1]),
         continuity=tuple(lifelines(scope, evidence, hostile=hostile) for scope in scopes[:1]),
         imported=(imported_findings(scopes[0], hostile=hostile),),
     )
@@ -600,6 +601,66 @@ def answers(scope: AccountScope, evidence: Evidence, *, hostile: bool = False) -
     }  # fmt: skip
     tagged = [event(f"2026-10-{day:02d}T07:00:00Z", subject="ledger") for day in (1, 2, 3)]
     return [answer("iam-changes", *tagged, refused), answer("denied-calls", denied), answer("organizations")]
+
+
+def holdings(scope: AccountScope, evidence: Evidence) -> Mapping[str, Any]:
+    """Return what an account's logging consists of."""
+    group = {"region": "eu-central-1", "filters": 14, "encrypted": True}
+    return {
+        "account": scope.id,
+        "refs": [item.ref for item in evidence.of(scope.id, "logs:DescribeMetricFilters")][:2],
+        "log_groups": {
+            "count": 3,
+            "bytes": 5 << 30,
+            "never_expire": 1,
+            "largest": [
+                {**group, "name": "/aws/cloudtrail", "retention_days": 400, "bytes": 4 << 30},
+                {**group, "name": "/aws/lambda/invoice", "retention_days": None, "bytes": 1 << 20},
+            ],
+        },
+        "metric_filters": 14,
+        "alarms": {
+            "count": 15,
+            "states": {"OK": 14, "ALARM": 1},
+            "actions_off": 1,
+            "without_action": 2,
+            "composites": [
+                {
+                    "name": "security", "region": "eu-central-1", "state": "OK", "actions_on": False, "notifies": [],
+                    "children": {"cis-1": "OK", "gone": None},
+                }
+            ],
+        },
+        "dashboards": {"count": 1, "named": [{"name": "operations", "bytes": 900}]},
+        "observability": {"sinks": 0, "links": 1, "attached": 0},
+        "agent_metrics": {"metrics": 4, "instances": 2},
+        "not_asked": ["oam:ListSinks"],
+        "unread": ["cloudwatch:DescribeAlarms sa-east-1"],
+    }  # fmt: skip
+
+
+COST: Mapping[str, Any] = {
+    "totals": {"logging_usd_a_month": 12.5, "paid_twice_usd_a_month": 2.5, "audit_usd": 0.0177},
+    "month": "the period is a calendar month; its numbers stand as they are",
+    "prices": {"region": "us-east-1", "own_file": None},
+    "lines": [
+        {
+            "area": "management events", "what": "second copy, by org-trail", "account": "111122223333", "usd": 2.5,
+            "region": "eu-central-1", "quantity": 125000.0, "unit": "events", "formula": "125,000 records x 1.0000",
+            "price": {"usd": "2 per 100,000", "source": "price list", "seen": "2026-11-20"}, "paid_twice": True,
+            "note": "at most: its log files may hold other events as well",
+        },
+        {
+            "area": "alarms", "what": "metric alarms, standard", "account": "111122223333", "usd": 10.0,
+            "region": "eu-central-1", "quantity": 100.0, "unit": "alarm metrics", "formula": "100 metrics",
+            "price": {"usd": "0.1 per alarm metric", "source": "price list", "seen": "2026-11-20"},
+            "paid_twice": False, "note": "",
+        },
+    ],
+    "not_known": [{"area": "transfer", "what": "data that leaves a Region", "why": "no answer", "usd_at_most": None}],
+    "proposals": [],
+}  # fmt: skip
+"""An estimate."""
 
 
 def lifelines(scope: AccountScope, evidence: Evidence, *, hostile: bool = False) -> Mapping[str, Any]:

@@ -1,0 +1,211 @@
+"""Prepares what the logging consists of, and the estimate of what it costs (``auditor.cost/1``), for the pages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.render.text import NAME_LIMIT, plural, visible
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """One log group."""
+
+    name: str
+    region: str
+    kept: str
+    size: str
+    filters: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeRow:
+    """One composite alarm with what its rule names."""
+
+    name: str
+    region: str
+    state: str
+    children: str
+    told: str
+    """Who is told, or why nobody is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posture:
+    """What one account's logging consists of. ``facts`` are label and value."""
+
+    account: str
+    refs: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    groups: tuple[GroupRow, ...]
+    more_groups: int
+    composites: tuple[CompositeRow, ...]
+    dashboards: tuple[str, ...]
+    gaps: tuple[str, ...]
+
+
+def posture(document: Mapping[str, Any]) -> Posture:
+    """Prepare one account."""
+    groups, alarms = document["log_groups"], document["alarms"]
+    gaps = [f"{visible(item, 120)}: no part of this run" for item in document["not_asked"]]
+    gaps += [f"{visible(item, 120)}: no answer" for item in document["unread"]]
+    return Posture(
+        account=visible(document["account"], 40),
+        refs=tuple(document["refs"]),
+        facts=tuple(_facts(document)),
+        groups=tuple(_group(item) for item in groups["largest"]),
+        more_groups=groups["count"] - len(groups["largest"]),
+        composites=tuple(_composite(item) for item in alarms["composites"]),
+        dashboards=tuple(visible(item["name"], NAME_LIMIT) for item in document["dashboards"]["named"]),
+        gaps=tuple(gaps),
+    )
+
+
+def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    groups, alarms, links = document["log_groups"], document["alarms"], document["observability"]
+    agents = document["agent_metrics"]
+    states = ", ".join(f"{count:,} {visible(state, 40)}" for state, count in alarms["states"].items())
+    kept = f"{groups['count']:,}, {_size(groups['bytes'])} stored; {groups['never_expire']:,} keep for ever"
+    silent = f"{alarms['actions_off']:,} with actions off, {alarms['without_action']:,} without an action for ALARM"
+    sinks, attached = plural(links["sinks"], "sink"), plural(links["attached"], "account")
+    machines = f"{plural(agents['metrics'], 'metric')} of {plural(agents['instances'], 'instance')}"
+    return [
+        ("Log groups", kept),
+        ("Metric filters", f"{document['metric_filters']:,}"),
+        ("Alarms", f"{alarms['count']:,}{f' ({states})' if states else ''}; {silent}"),
+        ("Dashboards", f"{document['dashboards']['count']:,}"),
+        ("Across accounts", f"{sinks}, {attached} attached; {plural(links['links'], 'link')} to a monitoring account"),
+        ("CloudWatch agent", f"{machines} within three hours"),
+    ]
+
+
+def _size(number: int) -> str:
+    for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if number >= unit:
+            return f"{number / unit:,.1f} {name}"
+    return plural(number, "byte")
+
+
+def _group(item: Mapping[str, Any]) -> GroupRow:
+    days = item["retention_days"]
+    return GroupRow(
+        name=visible(item["name"], NAME_LIMIT),
+        region=visible(item["region"], 40),
+        kept="for ever" if days is None else plural(days, "day"),
+        size=_size(item["bytes"]),
+        filters=item["filters"],
+    )
+
+
+def _composite(item: Mapping[str, Any]) -> CompositeRow:
+    children = item["children"]
+    if children is None:
+        named = "its rule cannot be read"
+    else:
+        named = ", ".join(
+            f"{visible(name, NAME_LIMIT)} ({visible(state, 40) if state else 'there is no such alarm'})"
+            for name, state in children.items()
+        )
+    if not item["actions_on"]:
+        told = "nobody: its actions are off"
+    else:
+        told = ", ".join(visible(action, NAME_LIMIT) for action in item["notifies"]) or "nobody: it has no action"
+    return CompositeRow(
+        visible(item["name"], NAME_LIMIT), visible(item["region"], 40), visible(item["state"], 40), named, told
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CostLine:
+    """One thing that is paid for."""
+
+    what: str
+    place: str
+    usd: str
+    price: str
+    """Quantity and unit price."""
+    formula: str
+    """How the quantity came about."""
+    source: str
+    twice: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class CostArea:
+    """What one part costs, and its lines; the dearest stand first."""
+
+    name: str
+    usd: str
+    lines: tuple[CostLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An estimate at list prices."""
+
+    total: str
+    twice: str
+    audit: str
+    month: str
+    region: str
+    areas: tuple[CostArea, ...]
+    unknown: tuple[tuple[str, str], ...]
+    """What may cost money, and why it is not known how much."""
+    proposals: tuple[str, ...]
+
+
+def cost(document: Mapping[str, Any]) -> Cost:
+    """Prepare an estimate."""
+    totals = document["totals"]
+    areas: dict[str, list[Mapping[str, Any]]] = {}
+    for line in document["lines"]:
+        areas.setdefault(line["area"], []).append(line)
+    return Cost(
+        total=_usd(totals["logging_usd_a_month"]),
+        twice=_usd(totals["paid_twice_usd_a_month"]),
+        audit=_usd(totals["audit_usd"]),
+        month=visible(document["month"]),
+        region=visible(document["prices"]["region"], 40),
+        areas=tuple(_area(name, lines) for name, lines in areas.items()),
+        unknown=tuple(_unknown(item) for item in document["not_known"]),
+        proposals=tuple(
+            f"{visible(item['trail'], NAME_LIMIT)}: {visible(item['title'])}, would save "
+            f"{_usd(item['usd_saved_a_month'])} USD a month; {item['events_no_longer_recorded']:,} events of the "
+            "period would not be recorded"
+            for item in document["proposals"]
+        ),
+    )
+
+
+def _usd(value: float) -> str:
+    return f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:,.4f}"
+
+
+def _area(name: str, lines: Sequence[Mapping[str, Any]]) -> CostArea:
+    ordered = sorted(lines, key=lambda line: -line["usd"])
+    title = visible(name, 80)
+    return CostArea(
+        f"{title[:1].upper()}{title[1:]}", _usd(sum(line["usd"] for line in lines)), tuple(map(_line, ordered))
+    )
+
+
+def _line(line: Mapping[str, Any]) -> CostLine:
+    price = line["price"]
+    quantity = f"{line['quantity']:,.6f}".rstrip("0").rstrip(".")
+    return CostLine(
+        what=visible(line["what"]),
+        place=visible(f"{line['account']} {line['region']}".strip(), 60),
+        usd=_usd(line["usd"]),
+        price=visible(f"{quantity} {line['unit']} x {price['usd']} USD"),
+        formula=visible(line["formula"]),
+        source=visible(f"{price['source']}, {price['seen']}"),
+        twice=line["paid_twice"],
+        note=visible(line["note"]),
+    )
+
+
+def _unknown(item: Mapping[str, Any]) -> tuple[str, str]:
+    most = item["usd_at_most"]
+    bound = f", at most {_usd(most)} USD" if most is not None else ""
+    return visible(f"{item['area']}: {item['what']}{bound}"), visible(item["why"])
