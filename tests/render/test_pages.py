@@ -76,7 +76,7 @@ def test_findings_of_other_tools_stand_apart_and_count_nowhere(sample: Sample, s
         assert "prowler-aws-s3_" in text
     alone = html.render(without).decode("utf-8")
     assert "Findings of other tools" not in alone
-    assert '<span class="number">12</span> Appendix' in alone
+    assert '<span class="number">13</span> Appendix' in alone
 
 
 def test_a_requirement_that_calls_for_a_person_says_so(sample: Sample, screen: str) -> None:
