@@ -2,10 +2,12 @@
 
 import ast
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from auditor.evaluate.checks import remediation
 from auditor.monitoring.patterns.coverage import World
 from auditor.monitoring.patterns.delivery import detector_of_rule
 from auditor.monitoring.patterns.openings import uncaught
@@ -15,7 +17,7 @@ from auditor.remedy.closer import index
 from auditor.remedy.declared import declared
 from auditor.remedy.files import Form, files
 from auditor.remedy.known import Known, Unknown
-from auditor.remedy.plans.closing import NAME, PATTERN, close_opened_rules, code
+from auditor.remedy.plans.closing import NAME, PATTERN, TROUBLE, close_opened_rules, code
 from auditor.remedy.proposal import Proposal
 
 REGION = "eu-central-1"
@@ -41,9 +43,9 @@ class Answers:
         return f"arn:{self.partition}:{service}:{region}:{self.account}:{rest}"
 
 
-def remedy(*rules: dict[str, Any], region: str = REGION) -> Remedy:
+def remedy(*rules: dict[str, Any], region: str = REGION, reason: str = "No rule.") -> Remedy:
     name = "opened-security-group-remediated"
-    found = Finding(name, "A rule", "medium", {}, ACCOUNT, "aws", region, region, "No rule.", ("EV-0001",))
+    found = Finding(name, "A rule", "medium", {}, ACCOUNT, "aws", region, region, reason, ("EV-0001",))
     return close_opened_rules(found, cast("Known", Answers(*rules)))
 
 
@@ -122,6 +124,13 @@ def test_what_is_deployed_is_the_code_that_is_tested() -> None:
     assert found["Parameters"]["DryRun"]["Default"] == "true"
     assert function["Properties"]["Environment"]["Variables"]["DRY_RUN"] == {"Ref": "DryRun"}
     assert function["Properties"]["Handler"] == f"index.{index.handler.__name__}"
+
+
+@pytest.mark.parametrize("words", TROUBLE)
+def test_a_pair_beside_one_that_fails_would_close_nothing_and_is_not_proposed(words: str) -> None:
+    assert words in Path(remediation.__file__).read_text()
+    with pytest.raises(Unknown, match="trouble of its own"):
+        remedy(reason=f"Something {words} in the period.")
 
 
 def test_a_disabled_pair_is_enabled_and_an_enabled_one_is_left_alone() -> None:

@@ -48,10 +48,12 @@ aws logs put-retention-policy --region eu-central-1 --log-group-name /aws/cloudt
 aws s3api put-bucket-policy --bucket northwind-trail-logs --policy '{"Version": "2012-10-17", "Statement": [
   {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "s3:DeleteObject",
    "Resource": "arn:aws:s3:::northwind-trail-logs/*"}]}'
+aws cloudwatch put-composite-alarm --region eu-central-1 --alarm-name security-composite \\
+  --alarm-rule 'ALARM("cis-s3-bucket-policy-changes") OR ALARM("cis-cloudtrail-changes")' --no-actions-enabled
 """
-"""Keeps the events of the demo's trail for a week, and lets log files be deleted."""
+"""Keeps the events of the demo's trail for a week, lets log files be deleted, and silences a composite alarm."""
 PORTS = ("sg-no-open-admin-ports-ipv4", "sg-no-open-admin-ports-ipv6")
-KEPT = ("trail-log-group-retention", "trail-bucket-policy-guards-logs")
+KEPT = ("trail-log-group-retention", "trail-bucket-policy-guards-logs", "composite-alarms-heard")
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ _DRY: Final = Asked(
     default="true",
     allowed=("true", "false"),
 )
+TROUBLE: Final = ("could not hand over", "ended in an error", "wait in the dead-letter queue")
+"""Parts of reasons that name a failure of what is there."""
 _PORTS: Final = "22,3389"
 _UNHANDLED: Final = f"{NAME}-unhandled"
 _RUNTIME: Final = "python3.13"
@@ -49,9 +51,11 @@ def close_opened_rules(finding: Finding, known: Known) -> Remedy:
     """Give a Region the pair, or enable its rule again.
 
     Raises:
-        Unknown: the pair is there and enabled, so that something else is wrong.
+        Unknown: the pair is there and enabled, or what is there already fails, which another pair would not mend.
     """
     region = finding.region
+    if any(words in finding.reason for words in TROUBLE):
+        raise Unknown("what undoes openings already has trouble of its own; the reason names it, and it comes first")
     rules = known.items("events:ListRules", "Rules", region)
     ours = next((item for item in rules if item.get("Name") == NAME), None)
     if ours is not None:
