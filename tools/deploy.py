@@ -58,10 +58,124 @@ def generated() -> Mapping[str, str]:
         "Outputs": {"ReaderPolicyArns": {"Value": joined}},
     }
     text = yaml.safe_dump(template, sort_keys=False, width=120, allow_unicode=False)
-    found = {"aws/reader.yaml": f"# {_HEAD}\n{text}"}
+    found = {"aws/reader.yaml": f"# {_HEAD}\n{text}", "aws/org-role.yaml": _organization_role(resources)}
     for number, policy in enumerate(reader("${partition}"), 1):
         found[f"terraform/reader-{number}.json"] = json.dumps(policy, indent=2) + "\n"
     return found
+
+
+def _organization_role(readers: Mapping[str, Any]) -> str:
+    """Return the template of the role by which every account of an organization is entered."""
+    equal = {"sts:ExternalId": {"Ref": "ExternalId"}, "aws:PrincipalOrgID": {"Ref": "OrganizationId"}}
+    actions = {"Fn::If": ["TakesSourceIdentity", ["sts:AssumeRole", "sts:SetSourceIdentity"], ["sts:AssumeRole"]]}
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": {"Ref": "Caller"}},
+        "Action": actions,
+        "Condition": {"StringEquals": equal},
+    }
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "RoleName": {"Ref": "RoleName"},
+            "Description": "Read by Auditor; nothing is written through it",
+            "MaxSessionDuration": 3600,
+            "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+            "ManagedPolicyArns": [{"Ref": name} for name in readers],
+        },
+    }
+    return f"# {_HEAD}\n" + yaml.safe_dump(
+        {
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Description": _ORGANIZATION_ROLE,
+            "Parameters": _ROLE_PARAMETERS,
+            "Conditions": {
+                "TakesSourceIdentity": {"Fn::Equals": [{"Ref": "SourceIdentity"}, "yes"]},
+                "IsCallersAccount": {"Fn::Equals": [{"Ref": "CallersAccount"}, "yes"]},
+            },
+            "Resources": {**readers, "Role": role, "Enter": _ENTER},
+            "Outputs": {"RoleArn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}},
+        },
+        sort_keys=False,
+        width=120,
+        allow_unicode=False,
+    )
+
+
+_ORGANIZATION_ROLE = (
+    "The role by which Auditor enters an account of an organization. As a service-managed StackSet in one Region for"
+    " the members; as a stack of its own in the management account, which StackSets leave out."
+)
+_ROLE_PARAMETERS: Mapping[str, Any] = {
+    "Caller": {
+        "Type": "String",
+        "Description": "ARN of the one role or user that may enter, such as arn:aws:iam::111122223333:role/AuditorHub.",
+        "AllowedPattern": r"^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=,.@_/-]+$",
+    },
+    "ExternalId": {
+        "Type": "String",
+        "NoEcho": True,
+        "Description": "Has to come with every request for the role; --external-id of auditor run.",
+        "MinLength": 8,
+        "MaxLength": 1224,
+        "AllowedPattern": r"^[A-Za-z0-9+=,.@:/_-]+$",
+    },
+    "OrganizationId": {
+        "Type": "String",
+        "Description": "The organization that the caller has to be in.",
+        "AllowedPattern": "^o-[a-z0-9]{10,32}$",
+    },
+    "RoleName": {
+        "Type": "String",
+        "Default": "AuditorReadOnly",
+        "Description": "The same in every account; --role-name of auditor run.",
+        "AllowedPattern": r"^[A-Za-z0-9+=,.@_-]{1,64}$",
+    },
+    "SourceIdentity": {
+        "Type": "String",
+        "Default": "no",
+        "AllowedValues": ["yes", "no"],
+        "Description": "Whether the caller may set a source identity (--source-identity).",
+    },
+    "CallersAccount": {
+        "Type": "String",
+        "Default": "no",
+        "AllowedValues": ["yes", "no"],
+        "Description": "Yes in the account of the caller only, in a stack of its own: the policy by which it enters.",
+    },
+}
+_ENTER: Mapping[str, Any] = {
+    "Type": "AWS::IAM::ManagedPolicy",
+    "Condition": "IsCallersAccount",
+    "Properties": {
+        "Description": "What the caller of auditor run --org needs beside the role in each account",
+        "PolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "Enter",
+                    "Effect": "Allow",
+                    "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+                    "Resource": {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${RoleName}"},
+                    "Condition": {"StringEquals": {"aws:ResourceOrgID": {"Ref": "OrganizationId"}}},
+                },
+                {
+                    "Sid": "ListAccounts",
+                    "Effect": "Allow",
+                    "Action": [
+                        "organizations:DescribeOrganization",
+                        "organizations:ListAccounts",
+                        "organizations:ListAccountsForParent",
+                        "organizations:ListOrganizationalUnitsForParent",
+                        "organizations:ListRoots",
+                        "organizations:ListTagsForResource",
+                    ],
+                    "Resource": "*",
+                },
+            ],
+        },
+    },
+}
 
 
 def _substituted(value: Any) -> Any:
@@ -185,8 +299,8 @@ _POLICIES = tuple(f"terraform/{path.name}" for path in sorted((DEPLOY / "terrafo
 _JOBS = ("github/audit.sh", "github/action.yml", "github/auditor.yml", "gitlab/auditor.gitlab-ci.yml")
 _UNITS = tuple(f"systemd/{name}" for name in ("auditor", "auditor-watch"))
 CHECKS: tuple[Check, ...] = (
-    Check("cfn-lint", ("aws/auditor.yaml", "aws/reader.yaml"), _program("cfn-lint")),
-    Check("the catalogue", ("aws/reader.yaml", *_POLICIES), _fresh),
+    Check("cfn-lint", ("aws/auditor.yaml", "aws/reader.yaml", "aws/org-role.yaml"), _program("cfn-lint")),
+    Check("the catalogue", ("aws/reader.yaml", "aws/org-role.yaml", *_POLICIES), _fresh),
     Check("the schema of hashicorp/aws", _MODULE, _schema),
     Check("python-hcl2", (*_MODULE, *_EXAMPLE), _parses),
     Check("terraform fmt", (*_MODULE, *_EXAMPLE), _program("terraform", "fmt", "-check"), optional="terraform"),

@@ -223,7 +223,7 @@ def read_listing(doors: Doors, config: Config, *, redactor: Redactor, request: R
     return listing_of([_said(answer, redactor) for answer in answers]), answers
 
 
-def _as_kept(choice: Choice, redactor: Redactor) -> Choice:
+def as_kept(choice: Choice, redactor: Redactor) -> Choice:
     """Let filters by tag compare what evidence keeps of a tag's value, so that whoever checks can compare it too."""
 
     def kept(item: Filter) -> Filter:
@@ -248,7 +248,7 @@ def _collect(request: Request, rules: Rules, doors: Doors, folder: Path, log: Ca
     redactor = Redactor(request.salt, policy=redaction_of(config))
     writer = EvidenceWriter(folder / EVIDENCE, redact=redactor)
     progress("List the accounts", 0, 0)
-    doors = replace(doors, choice=_as_kept(doors.choice, redactor))
+    doors = replace(doors, choice=as_kept(doors.choice, redactor))
     listing, answers = read_listing(doors, config, redactor=redactor, request=request)
     for answer in answers:
         writer.add(answer)

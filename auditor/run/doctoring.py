@@ -59,10 +59,7 @@ def examine(config: Config, *, now: Callable[[], datetime], permissions: bool = 
     """
     catalog, look = _rules(config)
     yield look
-    yield Look("version", Health.GOOD, f"auditor {__version__}, Python {sys.version.split()[0]}")
-    yield _pdf()
-    yield from _extras()
-    yield from _folder(Path(config.out))
+    yield from _machine(config)
     caller: Caller | None = None
     try:
         caller = _caller(config)
@@ -77,6 +74,19 @@ def examine(config: Config, *, now: Callable[[], datetime], permissions: bool = 
     yield _clock(caller, now)
     if permissions and catalog is not None:
         yield from _permissions(catalog, config, caller, now)
+
+
+def examine_machine(config: Config) -> Iterator[Look]:
+    """Look at settings and machine alone; asks nobody."""
+    yield _rules(config)[1]
+    yield from _machine(config)
+
+
+def _machine(config: Config) -> Iterator[Look]:
+    yield Look("version", Health.GOOD, f"auditor {__version__}, Python {sys.version.split()[0]}")
+    yield _pdf()
+    yield from _extras()
+    yield from _folder(Path(config.out))
 
 
 def _rules(config: Config) -> tuple[Catalog | None, Look]:

@@ -1,0 +1,102 @@
+"""Looks at everything that a run over an organization needs: who may be listed, who lets us in, and who does not."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from auditor.base.errors import AuditorError, CollectionError, UsageError
+from auditor.collect.accounts import Life, source_of
+from auditor.collect.guard import CallLog
+from auditor.collect.organization import Doorkeeper
+from auditor.collect.redact import Redactor
+from auditor.config import Config
+from auditor.org.accounts import Account, Listing
+from auditor.org.reconcile import Entry, Row, Standing, reconcile, to_assess
+from auditor.org.running import Doors, as_kept, checked, doors_of, read_listing
+from auditor.run.doctoring import Health, Look, examine_machine
+from auditor.run.request import Request
+
+_SALT = bytes(32)
+"""Nothing of what is looked at here is kept."""
+
+
+def examine_organization(config: Config, *, now: Callable[[], datetime]) -> Iterator[Look]:
+    """Look at one thing after the other, and enter every account once.
+
+    Args:
+        config: the settings of the run.
+        now: the clock, aware UTC.
+    """
+    yield from examine_machine(config)
+    try:
+        config = checked(config)
+        doors = doors_of(config, CallLog())
+    except UsageError as error:
+        yield Look("settings", Health.BAD, error.message, error.hint)
+        return
+    except AuditorError as error:
+        yield Look("credentials", Health.BAD, error.message, error.hint)
+        return
+    yield Look("credentials", Health.GOOD, f"{doors.caller.principal} of account {doors.caller.account}")
+    source = source_of(doors.caller.session)
+    hint = (
+        "use credentials that renew themselves: a role of the machine, SSO, a web identity"
+        if _ends(source.life)
+        else ""
+    )
+    yield Look("their life", Health.NOTE if hint else Health.GOOD, source.words, hint)
+    request = Request(config, now(), now=now, salt=_SALT)
+    redactor = Redactor(_SALT)
+    doors = replace(doors, choice=as_kept(doors.choice, redactor))
+    try:
+        listing, _ = read_listing(doors, config, redactor=redactor, request=request)
+    except CollectionError as error:
+        yield Look("accounts", Health.BAD, error.message, error.hint)
+        return
+    yield from _doors(doors, listing, request)
+
+
+def _ends(life: Life) -> bool:
+    return life is Life.FIXED
+
+
+def _doors(doors: Doors, listing: Listing, request: Request) -> Iterator[Look]:
+    """Enter each account that would be assessed, and say of each other one why it would not be."""
+    for text in doors.choice.unmatched(listing):
+        yield Look("filter", Health.NOTE, f"{text} means no account", "a misspelt filter looks the same")
+    door = Doorkeeper(doors.caller, doors.role, now=request.now)
+    entries: dict[str, Entry] = {}
+    for account in to_assess(listing, doors.choice):
+        look, entries[account.id] = _knock(door, doors, account)
+        if look is not None:
+            yield look
+    table = reconcile(listing, doors.choice, entries, request.period)
+    for row in table.rows:
+        if row.standing in (Standing.NOT_ACTIVE, Standing.EXCLUDED, Standing.MISSING):
+            yield _told(row)
+    counts = table.counts
+    parts = ", ".join(f"{counts[standing.value]} {standing.value.replace('_', ' ')}" for standing in Standing)
+    words = f"{counts['listed']} listed: {parts.replace('assessed', 'can be entered')}"
+    yield Look("accounts", Health.GOOD if table.whole else Health.NOTE, words)
+
+
+def _knock(door: Doorkeeper, doors: Doors, account: Account) -> tuple[Look | None, Entry]:
+    if account.id == doors.lister.account and doors.lister is not doors.caller:
+        return None, Entry(done=True)
+    answer = door.knock(account.id)
+    if answer.error is None:
+        return None, Entry(done=True)
+    name = f"{account.id} {account.name}".rstrip()
+    if account.id == doors.caller.account:
+        words = f"{name}: the role is refused ({answer.error.code}); your own credentials would be used"
+        return Look("own account", Health.NOTE, words), Entry(done=True)
+    words = f"{name}: {answer.error.code}: {answer.error.message}"
+    hint = "deploy deploy/aws/org-role.yaml there; external id and caller have to be those of its trust policy"
+    return Look("refused", Health.BAD, words, hint), Entry((answer.error.code, answer.error.message))
+
+
+def _told(row: Row) -> Look:
+    bad = row.standing is Standing.MISSING
+    name = f"{row.account.id} {row.account.name}".rstrip()
+    kind = row.standing.value.replace("_", " ")
+    return Look(kind, Health.BAD if bad else Health.NOTE, f"{name}: {row.reason}")

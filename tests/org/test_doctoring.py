@@ -1,0 +1,58 @@
+"""``auditor doctor --org``: every door is tried before an hour is spent."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from auditor.cli import auditor
+from auditor.config import Config
+from auditor.org.doctoring import examine_organization
+from auditor.run.doctoring import Health
+from auditor.simulator import Simulator
+from auditor.simulator.worlds import organization as story
+
+pytestmark = pytest.mark.simulator
+
+AS_OF = datetime(2026, 11, 2, 6, tzinfo=UTC)
+
+
+def test_each_refusal_is_named_and_nothing_is_audited(group: Simulator, tmp_path: Path) -> None:
+    config = Config(org=True, external_id=story.EXTERNAL_ID, out=str(tmp_path), exclude=["tag:team=data"])
+    looks = list(examine_organization(config, now=lambda: AS_OF))
+    said = {look.name: look for look in looks}
+    assert "refused" not in said
+    assert said["excluded"].seen.startswith(story.REFUSES)
+    assert said["accounts"].seen == ("12 listed: 7 can be entered, 0 refused, 4 not active, 1 excluded, 0 missing")
+    assert set(group.calls()) <= {
+        "organizations:DescribeOrganization", "organizations:ListAccounts", "organizations:ListTagsForResource",
+        "sts:AssumeRole", "sts:GetCallerIdentity",
+    }  # fmt: skip
+
+
+def test_a_wrong_external_id_is_told_for_every_account(group: Simulator, tmp_path: Path) -> None:
+    looks = list(examine_organization(Config(org=True, out=str(tmp_path)), now=lambda: AS_OF))
+    refused = [look for look in looks if look.name == "refused"]
+    assert len(refused) == 7
+    assert {look.health for look in refused} == {Health.BAD}
+    assert "own account" in {look.name for look in looks}, "the caller's own credentials lead into its own account"
+    assert group.account == story.AUDIT
+
+
+def test_the_command_answers_three_when_an_account_refuses(group: Simulator, tmp_path: Path) -> None:
+    arguments = ["doctor", "--org", "--external-id", story.EXTERNAL_ID, "--out", str(tmp_path), "--json"]
+    told = CliRunner().invoke(auditor, arguments, standalone_mode=False)
+    assert told.return_value == 3
+    document = json.loads(told.stdout)
+    assert [look["seen"][:12] for look in document["looks"] if look["health"] == "bad"] == [story.REFUSES]
+    assert group.calls()["sts:AssumeRole"] == 8
+
+
+def test_a_plain_member_may_not_know_the_list(group: Simulator, tmp_path: Path) -> None:
+    group.deny("organizations:ListAccounts")
+    looks = list(examine_organization(Config(org=True, out=str(tmp_path)), now=lambda: AS_OF))
+    assert looks[-1].name == "accounts"
+    assert looks[-1].health is Health.BAD
+    assert "delegated administrator" in looks[-1].hint
