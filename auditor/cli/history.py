@@ -41,7 +41,8 @@ def history(
 ) -> int:
     r"""Verify all packs under FOLDER and show them by account and month: done, late, incomplete, repeated, missing.
 
-    With --require it is a dead man's switch: it answers 3 when a pack of that month is missing, whatever made it miss.
+    With --require it is a dead man's switch: it answers 3 when a pack of that month is missing, whatever made it miss;
+    one whose run was cut short, or that was made before the month had ended, does not count.
     Answers 4 when a pack does not hold, 0 otherwise.
 
     \b
@@ -98,11 +99,11 @@ def _tell_all(found: "Chronicle", month: str, missing: tuple[str, ...], page: Pa
         _tell(line)
     for item in found.joined:
         holds = "" if item.verified != "fail" else ", does not hold"
-        click.echo(printable(f"assembled of {item.members} packs: {item.label}, pack {item.pack_id}{holds}"))
+        click.echo(printable(f"of {item.members} packs: {item.label}, pack {item.pack_id}{holds}"))
     for name, why in found.unreadable:
         click.echo(printable(f"cannot be read: {name}: {why}"))
     for account in missing:
-        click.echo(printable(f"MISSING: there is no pack of {month} that holds for account {account}"))
+        click.echo(printable(f"MISSING: there is no whole pack of {month} that holds for account {account}"))
     if page is not None:
         click.echo(printable(f"page         {page}"))
 
@@ -124,7 +125,7 @@ def _none(month: str, accounts: tuple[str, ...], *, as_json: bool) -> int:
     if as_json:
         echo_json({"schema": "auditor.history/1", "exit_code": 3, "required": month, "missing": sorted(set(accounts))})
     for account in () if as_json else sorted(set(accounts)):
-        click.echo(printable(f"MISSING: there is no pack of {month} that holds for account {account}"))
+        click.echo(printable(f"MISSING: there is no whole pack of {month} that holds for account {account}"))
     return 3
 
 

@@ -57,12 +57,10 @@ class MonthPack:
     Args:
         run: as a history reads it.
         member: as the manifest of the assembled pack names it.
-        cut: what cut its run short; empty when it got to its end.
     """
 
     run: Run
     member: Member
-    cut: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class Month:
         """The newest complete pack; where none is complete the newest whose run got to its end, else the newest."""
         return max(
             self.packs,
-            key=lambda item: (not item.run.holes, not item.cut, item.run.as_of, item.member.id),
+            key=lambda item: (not item.run.holes, not item.run.cut, item.run.as_of, item.member.id),
             default=None,
         )
 
@@ -480,7 +478,7 @@ def _pack(item: MonthPack) -> dict[str, Any]:
         "as_of": rfc3339(run.as_of),
         "manifest_sha256": item.member.manifest_sha256,
         "signer": item.member.signature.subject if item.member.signature else None,
-        "holes": [*([item.cut] if item.cut else []), *run.holes],
+        "holes": list(run.holes),
         "ruleset": run.ruleset,
         "tool": run.tool,
         "regions": {account: sorted(regions) for account, regions in sorted(run.regions.items())},

@@ -15,6 +15,7 @@ from auditor.base.errors import IntegrityError
 from auditor.base.period import parse_time
 from auditor.model import Severity, State
 from auditor.pack.comparison import GLOBAL, Change, Finding, Side, changes_since, side_of
+from auditor.pack.cut import cut_short
 
 LATE_AFTER: Final = timedelta(days=14)
 """A run so long after the end of its month is late: what AWS keeps for ninety days starts to be missing from it."""
@@ -48,6 +49,7 @@ class Run:
         side: its findings and rules.
         states: framework -> control -> state of the whole control.
         waivers: as the results list them.
+        cut: what cut the run short; empty when it got to its end.
     """
 
     place: str
@@ -68,6 +70,12 @@ class Run:
     frameworks: Mapping[str, frozenset[str]]
     waivers: tuple[Mapping[str, Any], ...]
     document: Mapping[str, Any]
+    cut: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the run got to its end, and the period was over when it was made: less is no month's pack."""
+        return not self.cut and self.as_of >= self.end
 
     @property
     def months(self) -> tuple[str, ...]:
@@ -106,6 +114,7 @@ def read_run(place: str, manifest: Mapping[str, Any], results: Mapping[str, Any]
     """
     try:
         period, accounts = manifest["period"], results["run"]["accounts"]
+        cut = cut_short(manifest, results) if "completeness" in manifest else ""
         start, end = parse_time(period["start"]), parse_time(period["end"])
         if not (start.year > MINYEAR and start < end and end.year < MAXYEAR):
             raise ValueError(f"no period: {start} to {end}")
@@ -119,7 +128,7 @@ def read_run(place: str, manifest: Mapping[str, Any], results: Mapping[str, Any]
             end=end,
             as_of=parse_time(manifest["scope"]["as_of"]),
             previous=str((manifest.get("previous_pack") or {}).get("manifest_sha256", "")),
-            holes=tuple(_holes(manifest, results)),
+            holes=(*([cut] if cut else []), *_holes(manifest, results)),
             ruleset=str(manifest["ruleset"]["sha256"]),
             tool=str(manifest["tool"]["version"]),
             accounts=tuple(sorted(str(account["id"]) for account in accounts)),
@@ -131,6 +140,7 @@ def read_run(place: str, manifest: Mapping[str, Any], results: Mapping[str, Any]
             },
             waivers=tuple({**item} for item in results["waivers"]),
             document=results,
+            cut=cut,
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise IntegrityError(f"{place}: the pack has another form than expected: {type(error).__name__}") from error
@@ -166,9 +176,9 @@ class Month:
 
     @property
     def best(self) -> Run | None:
-        """The newest pack of the month that holds."""
+        """The newest pack of the month that holds, one of a run that was cut short only where there is no other."""
         holding = [run for run in self.runs if run.verified != "fail"]
-        return max(holding, key=lambda run: (run.as_of, run.pack_id), default=None)
+        return max(holding, key=lambda run: (run.whole, run.as_of, run.pack_id), default=None)
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -262,12 +272,12 @@ class History:
         return frozenset(account for line in self.accounts for account in line.each)
 
     def missing(self, month: str) -> tuple[str, ...]:
-        """Return the accounts without a holding, complete-enough pack of a month; a broken one does not count."""
+        """Return the accounts without a whole pack of a month that holds; a broken or a cut one does not count."""
         there = {
             account
             for line in self.accounts
             for item in line.months
-            if item.label == month and item.best is not None
+            if item.label == month and item.best is not None and item.best.whole
             for account in line.each
         }
         return tuple(sorted(self.known - there))

@@ -25,11 +25,13 @@ from auditor.run.deriving import branding_of
 from auditor.run.members import verified_pack
 from auditor.run.publishing import presentation_of
 from auditor.seal.contents import SUMS
-from auditor.seal.manifest import HTML, MANIFEST, PDF, Manifest, ManifestInfo, Tool
+from auditor.seal.manifest import ACCOUNTS, HTML, MANIFEST, PDF, Manifest, ManifestInfo, Tool
 from auditor.seal.pack import Sealing, seal_pack
 from auditor.seal.verify import Demands
 
 _LONGEST = 300
+_JOINED = (f"{RULES}/{ASSEMBLY}", ACCOUNTS.rstrip("/"))
+"""What packs hold that consist of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ def _expanded(given: Sequence[Path]) -> list[tuple[Path, bool]]:
     found: list[tuple[Path, bool]] = []
     for path in given:
         if path.is_dir() and not (path / MANIFEST).is_file() and not (path / SUMS).is_file():
-            below = [place for place in places(path) if not (place / RULES / ASSEMBLY).is_file()]
+            below = [place for place in places(path) if not any((place / name).exists() for name in _JOINED)]
             if not below:
                 raise UsageError(f"there is no pack under {path}")
             found += [(place, False) for place in sorted(below)]

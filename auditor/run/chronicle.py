@@ -14,7 +14,7 @@ from auditor.pack.history import History, Run, build, read_run
 from auditor.pack.layout import RESULTS
 from auditor.render import history as page
 from auditor.seal.archive import open_pack
-from auditor.seal.contents import SUMS, read_small
+from auditor.seal.contents import SUMS, PackFiles, read_small
 from auditor.seal.manifest import MANIFEST, parse_manifest
 from auditor.seal.verify import Demands, verify_pack
 
@@ -99,7 +99,7 @@ def chronicle(
     for number, place in enumerate(found, start=1):
         name = place.relative_to(folder).as_posix()
         try:
-            runs.append(_read(place, name, checked))
+            runs += _read(place, name, checked)
         except AuditorError as error:
             unreadable.append((name, error.message))
         show(number, len(found), name)
@@ -142,15 +142,23 @@ def places(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
             yield path
 
 
-def _read(place: Path, name: str, checked: datetime) -> Run | Joined:
+def _read(place: Path, name: str, checked: datetime) -> list[Run | Joined]:
+    """Verify a pack and read it; that of an organization as the packs of its accounts as well."""
     verdict = verify_pack(place, Demands(at=checked)).verdict
     with open_pack(place) as files:
-        try:
-            data = read_small(files, MANIFEST)
-            manifest, results = parse_json(data), parse_json(read_small(files, RESULTS))
-        except ValueError as error:
-            raise IntegrityError(f"{name}: manifest or results cannot be read: {error}") from error
-    if isinstance(manifest, dict) and manifest.get("members"):
-        stated = parse_manifest(data)
-        return Joined(name, stated.pack_id, str(stated.document["period"]["label"]), len(stated.members), verdict)
-    return read_run(name, manifest, results, verdict, sha256_hex(data))
+        data = read_small(files, MANIFEST)
+        stated = parse_manifest(data) if verdict != "fail" else None
+        if stated is None or not (stated.members or stated.accounts):
+            return [_run(files, "", name, verdict)]
+        label, inside = str(stated.document["period"]["label"]), stated.members or stated.accounts
+        joined = Joined(name, stated.pack_id, label, len(inside), verdict)
+        return [joined, *(_run(files, item.folder, f"{name}/{item.folder}", verdict) for item in stated.accounts)]
+
+
+def _run(files: PackFiles, folder: str, name: str, verdict: str) -> Run:
+    try:
+        data = read_small(files, f"{folder}{MANIFEST}")
+        manifest, results = parse_json(data), parse_json(read_small(files, f"{folder}{RESULTS}"))
+    except (ValueError, KeyError) as error:
+        raise IntegrityError(f"{name}: manifest or results cannot be read: {error}") from error
+    return read_run(name.rstrip("/"), manifest, results, verdict, sha256_hex(data))

@@ -6,11 +6,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from auditor.base.canonical import sha256_hex
-from auditor.base.errors import IntegrityError
+from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.period import Period
 from auditor.base.untrusted import parse_json, shape_words
 from auditor.pack.assembly import MonthPack
-from auditor.pack.cut import cut_short
 from auditor.pack.history import read_run
 from auditor.pack.members import Member, Signed
 from auditor.seal import cms
@@ -36,12 +35,14 @@ def read_pack(files: PackFiles, place: str) -> MonthPack:
         place: where that is, for messages.
 
     Raises:
+        UsageError: the pack consists of others.
         IntegrityError: manifest, results, checksums and signature do not belong together, or one is malformed.
     """
     data = read_small(files, MANIFEST)
     manifest = parse_manifest(data)
-    if manifest.members:
-        raise IntegrityError(f"{place} consists of other packs itself; only packs of single runs are joined")
+    if manifest.members or manifest.accounts:
+        inside = "; name those in its folder accounts/" if manifest.accounts else ""
+        raise UsageError(f"{place} consists of other packs itself; only packs of single runs are joined{inside}")
     sums = read_small(files, SUMS)
     stated, results = parse_sums(sums), read_small(files, RESULTS)
     hashes = {MANIFEST: sha256_hex(data), RESULTS: sha256_hex(results)}
@@ -64,7 +65,7 @@ def read_pack(files: PackFiles, place: str) -> MonthPack:
             manifest.sha256,
             _signed(files, sums, place),
         )
-        return MonthPack(run, member, cut_short(manifest.document, document))
+        return MonthPack(run, member)
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{place}: the pack has another form than expected: {shape_words(error)}") from error
 

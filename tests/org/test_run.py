@@ -15,6 +15,7 @@ from auditor.config import Config
 from auditor.org.replaying import replay_any
 from auditor.org.running import Organized, audit_organization
 from auditor.run import Request
+from auditor.run.chronicle import chronicle
 from auditor.seal.pack import reseal_pack
 from auditor.seal.report import Outcome, VerifyReport
 from auditor.seal.verify import Demands, verify_pack
@@ -49,6 +50,15 @@ def made(running_group: Simulator, tmp_path_factory: pytest.TempPathFactory) -> 
         for name, value in running_group.environment().items():
             patch.setenv(name, value)
         yield organized(tmp_path_factory.mktemp("organization"))
+
+
+def test_a_history_reads_it_as_the_packs_of_its_accounts(made: Organized) -> None:
+    found = chronicle(made.pack.parent, now=datetime(2026, 11, 20, tzinfo=UTC), checked=AS_OF)
+    inside = {folder.name for folder in (made.pack / "accounts").iterdir()}
+    assert found.broken == ()
+    assert found.history.known == inside
+    assert [(item.pack_id, item.members) for item in found.joined] == [(made.pack_id, len(inside))]
+    assert all(line.months[0].label == "2026-10" for line in found.history.accounts)
 
 
 def verified(pack: Path, *, replay: bool = False) -> VerifyReport:

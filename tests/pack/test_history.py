@@ -50,7 +50,9 @@ def run_of(
         "previous_pack": {"manifest_sha256": previous} if previous else None,
         "ruleset": {"sha256": fields.pop("ruleset", "rules-1")},
         "tool": {"version": "1"},
+        **({"completeness": fields.pop("completeness")} if "completeness" in fields else {}),
     }
+    document["gaps"] = fields.pop("gaps", [])
     return read_run(f"111122223333/{month}/{late}", manifest, document, verified, f"sha-{month}-{late}")
 
 
@@ -87,7 +89,20 @@ def test_every_month_between_the_first_and_the_last_one_due_is_told() -> None:
 def test_what_keeps_a_month_from_being_done_is_named(run: Run, expected: list[str]) -> None:
     history = build([run], now=NOW)
     assert months(history) == {"2026-12": expected}
-    assert (history.missing("2026-12") == ("111122223333",)) is (expected == ["does not hold"])
+    assert (history.missing("2026-12") == ("111122223333",)) is (run.verified == "fail" or not run.whole)
+
+
+def test_a_run_that_was_cut_short_is_no_month_and_speaks_for_none_that_has_another() -> None:
+    expired = {"gaps": [{"error": "ExpiredTokenException"}], "completeness": {"planned": 10, "done": 9}}
+    half = {"gaps": [], "completeness": {"planned": 10, "done": 4}}
+    for cut in (expired, half):
+        late = run_of("2026-12", control("k", result("NOT_ASSESSED")), late=2, **cut)
+        assert (late.whole, build([late], now=NOW).missing("2026-12")) == (False, ("111122223333",))
+        history = build([run_of("2026-12", control("k", result())), late], now=NOW)
+        assert history.missing("2026-12") == ()
+        ((month,),) = [line.months for line in history.accounts]
+        assert month.best is not None
+        assert month.best.pack_id == "pack-2026-12-1"
 
 
 def test_a_month_is_required_of_every_account() -> None:
