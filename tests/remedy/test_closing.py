@@ -90,7 +90,9 @@ def test_the_role_may_do_what_the_code_calls_and_nothing_else() -> None:
     assert {action.split(":")[1].lower() for action in granted - own} == wanted
     (revoke,) = (item for item in statements if item["Action"] == ["ec2:RevokeSecurityGroupIngress"])
     assert revoke["Condition"] == {"Null": {f"aws:ResourceTag/{index.KEEP}": "true"}}
-    assert revoke["Resource"] == f"arn:aws:ec2:*:{ACCOUNT}:security-group/*"
+    assert revoke["Resource"] == [
+        f"arn:aws:ec2:*:{ACCOUNT}:{kind}/*" for kind in ("security-group", "security-group-rule")
+    ]
 
 
 def test_the_role_is_the_same_whichever_region_it_is_made_for() -> None:

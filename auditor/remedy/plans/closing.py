@@ -98,7 +98,8 @@ def _role(known: Known) -> list[Step]:
         _allow("*", "ec2:DescribeManagedPrefixLists", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"),
         _allow(f"arn:{known.partition}:ec2:*:*:prefix-list/*", "ec2:GetManagedPrefixListEntries"),
         {
-            **_allow(regional["groups"], "ec2:RevokeSecurityGroupIngress"),
+            **_allow("", "ec2:RevokeSecurityGroupIngress"),
+            "Resource": [regional["groups"], regional["rules"]],
             "Condition": {"Null": {"aws:ResourceTag/auditor:keep": "true"}},
         },
         {**_allow("", "sns:Publish"), "Resource": list(_topics(known))},
@@ -124,6 +125,7 @@ def _topics(known: Known) -> Iterator[str]:
 
 _REACHED: Final = (
     ("groups", "ec2", "security-group/*"),
+    ("rules", "ec2", "security-group-rule/*"),
     ("unhandled", "sqs", _UNHANDLED),
     ("log", "logs", f"log-group:/aws/lambda/{NAME}:*"),
 )
