@@ -149,7 +149,8 @@ def lay_out(
             ],
         )
         pagenumbers.fill(document)
-        document.metadata.attachments = [_attach(weasyprint, item) for item in attachments]
+        fetcher = _fetcher(weasyprint)
+        document.metadata.attachments = [_attach(weasyprint, item, fetcher) for item in attachments]
         data = _write(document, _identifier(identity), shared)
     if complaints:
         raise RenderError(f"the PDF's layout failed: {complaints[0]}")
@@ -294,9 +295,11 @@ def _complaints() -> Iterator[list[str]]:
         logger.removeHandler(handler)
 
 
-def _attach(weasyprint: Any, item: Attachment) -> Any:
+def _attach(weasyprint: Any, item: Attachment, fetcher: Any) -> Any:
+    """Hand WeasyPrint an attachment. Without a fetcher, each of hundreds would make one, ready for all the web."""
     return weasyprint.Attachment(
         string=item.data,
+        url_fetcher=fetcher,
         name=item.name,
         description=item.description,
         created=item.modified,
