@@ -5,10 +5,11 @@ their models (gzipped JSON), and a listing of every service that there is went b
 """
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import orjson
 from botocore.exceptions import DataNotFoundError
 from botocore.loaders import JSONFileLoader, Loader
@@ -17,6 +18,36 @@ _MODEL: Final = "service-2"
 
 _read: dict[tuple[tuple[str, ...], str, str, str | None], Any] = {}
 """What was read so far, by search path, service, kind and version. Sessions share it, and nobody changes it."""
+
+
+class Unread(Mapping[str, Any]):
+    """Entries of a JSON object by name, each read when it is first asked for.
+
+    A run uses a fortieth of the shapes in EC2's model; all of them, as Python objects, are 15 MiB.
+
+    Args:
+        entries: each as it stands in the file.
+    """
+
+    def __init__(self, entries: Mapping[str, msgspec.Raw]) -> None:
+        self._entries = entries
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._known:
+            self._known[name] = orjson.loads(memoryview(self._entries[name]))
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LATER: Final = frozenset({"operations", "shapes"})
+"""Parts of a model that are read entry by entry."""
 
 
 class _Files(JSONFileLoader):  # type: ignore[misc]  # the SDK has no types
@@ -29,8 +60,17 @@ class _Files(JSONFileLoader):  # type: ignore[misc]  # the SDK has no types
                 data = Path(file_path + ending).read_bytes()
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 continue
-            return orjson.loads(unpacked(data))
+            data = unpacked(data)
+            return _model(data) if file_path.endswith(_MODEL) else orjson.loads(data)
         return None
+
+
+def _model(data: bytes) -> Any:
+    """Read a service's model, its operations and shapes only by name."""
+    return {
+        name: Unread(_FIELDS.decode(part)) if name in _LATER else orjson.loads(memoryview(part))
+        for name, part in _FIELDS.decode(data).items()
+    }
 
 
 class Models(Loader):  # type: ignore[misc]  # as above
@@ -59,7 +99,8 @@ class Models(Loader):  # type: ignore[misc]  # as above
         key = (service_name, api_version)
         if key not in self._permitted:
             model = self._whole(*key[:1], type_name, api_version)
-            kept = {name: item for name, item in model["operations"].items() if self._permits(f"{service_name}:{name}")}
+            operations = model["operations"]
+            kept = {name: operations[name] for name in operations if self._permits(f"{service_name}:{name}")}
             self._permitted[key] = {**model, "operations": kept}
         return self._permitted[key]
 
@@ -76,5 +117,7 @@ class Models(Loader):  # type: ignore[misc]  # as above
             model = self.load_data(f"{service}/{version}/{kind}")
         except DataNotFoundError:
             return super().load_service_model(service, kind, version)
-        self._extras_processor.process(model, self._find_extras(service, kind, version))
+        if extras := list(self._find_extras(service, kind, version)):
+            model = {name: dict(part) if isinstance(part, Unread) else part for name, part in model.items()}
+            self._extras_processor.process(model, extras)
         return model

@@ -1,5 +1,6 @@
 """The SDK's models, read in our own way: what its own loader reads, without what is not permitted."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import botocore.session
@@ -25,7 +26,8 @@ def sdk() -> Loader:
 
 def loaded(loader: Loader, service: str, kind: str) -> Any:
     try:
-        return loader.load_service_model(service, kind)
+        model = loader.load_service_model(service, kind)
+        return {name: dict(part) if isinstance(part, Mapping) else part for name, part in model.items()}
     except UnknownServiceError as error:
         return str(error)
 
