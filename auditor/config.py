@@ -91,6 +91,17 @@ class Limits(BaseModel):
     report_seconds: Annotated[float, Field(ge=0, le=3600, description="Until IAM has made its report.")] = 120
 
 
+class Cluster(BaseModel):
+    """How the scheduler of a cluster is reached, and how long things may take there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    certificates: Annotated[str, Field(description="Folder with ca.pem, client.pem and client-key.pem.")] = ""
+    plain: Annotated[bool, Field(description="Take tcp:// beyond this machine; whoever is there runs code.")] = False
+    no_workers_seconds: Annotated[float, Field(gt=0, le=86400, description="Without any worker.")] = 600
+    task_seconds: Annotated[float, Field(gt=0, le=604800, description="Without any account that ends.")] = 21600
+
+
 class Redaction(BaseModel):
     """What is taken out of the evidence, beside what always is."""
 
@@ -183,6 +194,8 @@ class Config(BaseModel):
         Literal["summary", "standard", "full"], Field(description="Length of the PDF; the HTML page has everything.")
     ] = "standard"
     limits: Limits = Limits()
+    scheduler: Annotated[str, Field(description="Dask scheduler that hands out the accounts, tls://HOST:PORT.")] = ""
+    cluster: Cluster = Cluster()
     redaction: Redaction = Redaction()
     branding: Branding = Branding()
     signing: Signing = Signing()
@@ -211,6 +224,7 @@ class Config(BaseModel):
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "branding": Branding,
+    "cluster": Cluster,
     "limits": Limits,
     "redaction": Redaction,
     "sampling": Sampling,
@@ -220,6 +234,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
 
 
 _OPTIONS = {
+    "cluster.plain": "plain-scheduler",
     "control_ids": "control",
     "formats": "format",
     "frameworks": "framework",

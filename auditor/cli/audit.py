@@ -86,7 +86,9 @@ def run(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
     if config.org or config.accounts:
         from auditor.cli.organization import organize_and_tell
 
-        return organize_and_tell(config, moment_of(as_of), as_json=as_json, quiet=quiet, verbose=verbose)
+        return organize_and_tell(
+            config, moment_of(as_of), as_of_given=as_of is not None, as_json=as_json, quiet=quiet, verbose=verbose
+        )
     return audit_and_tell(
         config, moment_of(as_of), as_of_given=as_of is not None, as_json=as_json, quiet=quiet, verbose=verbose
     )
@@ -115,7 +117,7 @@ def audit_and_tell(
         options["now"] = now
     if salt is not None:
         options["salt"] = salt
-    request = _resumed(Request(config, as_of, **options), as_of_given=as_of_given, quiet=quiet)
+    request = resumed(Request(config, as_of, **options), as_of_given=as_of_given, quiet=quiet)
     if not quiet:
         tell_period(request.period, request.as_of)
     with progress(silent=quiet, verbose=verbose) as show:
@@ -161,7 +163,7 @@ def tell_standing(there: "Standing", *, as_json: bool) -> int:
     return there.code
 
 
-def _resumed(request: "Request", *, as_of_given: bool, quiet: bool) -> "Request":
+def resumed(request: "Request", *, as_of_given: bool, quiet: bool) -> "Request":
     """Let a request go on with a run that was cut off, where the settings ask for that, and say which."""
     from auditor.run import take_up
 

@@ -252,6 +252,14 @@ def with_organization(command: _Command) -> _Command:
             metavar="NAME",
             help="Profile that lists the accounts and enters the management account.",
         ),
+        click.option("--scheduler", metavar="tls://HOST:PORT", help="Dask scheduler whose workers audit the accounts."),
+        click.option("--certificates", metavar="DIR", help="Folder with ca.pem, client.pem and client-key.pem for it."),
+        click.option(
+            "--plain-scheduler",
+            is_flag=True,
+            default=None,
+            help="Take tcp:// beyond this machine: whoever reaches that scheduler runs code.",
+        ),
     )(command)
 
 
@@ -294,6 +302,9 @@ def config_of(given: Mapping[str, Any]) -> Config:
         options["sampling"] = {"size": given["sample"], "seed": given["seed"]}
     if given.get("concurrency") is not None:
         options["limits"] = {"concurrency": given["concurrency"]}
+    chosen = {"certificates": given.get("certificates"), "plain": given.get("plain_scheduler")}
+    if any(value is not None for value in chosen.values()):
+        options["cluster"] = {name: value for name, value in chosen.items() if value is not None}
     return resolve_options(given.get("config_file"), options).config
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli import echo_json, printable
-from auditor.cli.audit import sealing_in, tell_upload
+from auditor.cli.audit import resumed, sealing_in, tell_upload
 from auditor.cli.telling import tell_period
 from auditor.config import Config
 
@@ -28,6 +28,7 @@ def organize_and_tell(
     as_json: bool,
     quiet: bool,
     verbose: bool = False,
+    as_of_given: bool = True,
     now: Callable[[], datetime] | None = None,
     salt: bytes | None = None,
     tool: "Tool | None" = None,
@@ -43,9 +44,9 @@ def organize_and_tell(
         options["now"] = now
     if salt is not None:
         options["salt"] = salt
-    request = Request(config, as_of, **options)
+    request = resumed(Request(config, as_of, **options), as_of_given=as_of_given, quiet=quiet)
     if not quiet:
-        tell_period(request.period, as_of)
+        tell_period(request.period, request.as_of)
     with progress(silent=quiet, verbose=verbose) as show:
         finished = audit_organization(request, show)
     if finished.left_out:

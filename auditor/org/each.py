@@ -1,49 +1,94 @@
-"""Carries the tasks of a run out, several accounts at once. The one place of ``org`` that starts processes."""
+"""Carries the tasks of a run out, several accounts at once, on the engine that the settings ask for."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+import builtins
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
-from auditor.org.member import Done, Task
+from auditor.base import errors
+from auditor.base.errors import AuditorError, CollectionError
+from auditor.config import Config
+from auditor.org.member import greeting
+from auditor.work.local import Processes, Threads
+from auditor.work.task import NO_WORKERS, SCHEDULER_LOST, TIMED_OUT, WORKER_LOST, Done, Engine, Failure, Keeper, Task
+
+_EXPECTED: Final = frozenset(
+    {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, AuditorError)}
+    | {"MutationRefusedError", "VersionsDiffer", NO_WORKERS, SCHEDULER_LOST, TIMED_OUT, WORKER_LOST}
+)
+"""Failures that are told in their own words; any other is a mistake of ours."""
+
+_MODULE: Final = "auditor.org.member"
+_MOST_WORDS: Final = 600
 
 
-def each(tasks: Sequence[Task], work: Callable[[Task], Done], *, workers: int) -> Iterator[Done]:
-    """Yield what came of each task, as they end.
-
-    A task that breaks is told as broken, and the others go on; so is one whose process was ended by somebody else.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one account.
 
     Args:
-        tasks: the accounts.
-        work: carries one out; a function of a module, as other processes have to find it.
-        workers: accounts at once; one needs no further process.
+        account: twelve digits.
+        pack: the folder of its pack; None when there is none.
+        broken: why there is none.
+        ours: whether the reason is a mistake of this program, not of the account, the network or a machine.
+    """
+
+    account: str
+    pack: Path | None = None
+    broken: str = ""
+    ours: bool = False
+
+
+def each(tasks: Iterable[Task], engine: Engine, keeper: Keeper) -> Iterator[Outcome]:
+    """Yield what came of each task, as they end. One that breaks is told as broken, and the others go on.
 
     Raises:
-        OSError: a pack cannot be written: the disk is full, and no account could be kept.
+        OSError: a pack cannot be written here: the disk is full, and no account could be kept.
+        CollectionError: the scheduler or all workers are gone; the run can be taken up again.
     """
-    if not tasks:
+    for done in engine.run(tasks, keeper):
+        yield _outcome(done)
+
+
+def _outcome(done: Done) -> Outcome:
+    account, failure = done.key.rpartition("/")[2], done.failure
+    if failure is None:
+        return Outcome(account, done.path)
+    if failure.name in {NO_WORKERS, SCHEDULER_LOST}:
+        raise CollectionError(f"the run was broken off: {failure.message}", hint=failure.hint)
+    kind = getattr(builtins, failure.name, None)
+    if isinstance(kind, type) and issubclass(kind, OSError):
+        raise OSError(f"the pack of {account} cannot be written: {failure.message}")
+    return Outcome(account, None, _words(failure), ours=failure.name not in _EXPECTED)
+
+
+def _words(failure: Failure) -> str:
+    if failure.name not in _EXPECTED:
+        return f"a mistake in auditor itself: {failure.name}: {failure.message[:300]}"
+    hint = f" ({failure.hint})" if failure.hint else ""
+    name = f"{failure.name}: " if failure.name in {TIMED_OUT, WORKER_LOST, "VersionsDiffer"} else ""
+    return f"its audit ended: {name}{failure.message}{hint}"[:_MOST_WORDS]
+
+
+@contextmanager
+def engine_of(config: Config) -> Iterator[Engine]:
+    """Give the engine that the settings ask for: a cluster, or this machine's processes.
+
+    Raises:
+        UsageError: the scheduler's address is refused, or certificates are missing.
+        CollectionError: it cannot be reached, has no worker, or another program runs there.
+    """
+    if not config.scheduler:
+        accounts = config.limits.accounts
+        yield Threads(1) if accounts == 1 else Processes(accounts, preload=(_MODULE,))
         return
-    with _pool(min(workers, len(tasks))) as pool:
-        waiting = {pool.submit(work, task): task for task in tasks}
-        try:
-            for future in as_completed(waiting):
-                yield _outcome(future, waiting[future])
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    from auditor.work.cluster import Bounds, Cluster, Place
 
-
-def _pool(workers: int) -> Executor:
-    if workers == 1:
-        return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-
-
-def _outcome(future: "Future[Done]", task: Task) -> Done:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    if isinstance(error, BrokenProcessPool):
-        return Done(task.account, "the process that audited it was ended by somebody else")
-    if isinstance(error, OSError):
-        raise error
-    return Done(task.account, f"a mistake in auditor itself: {type(error).__name__}: {str(error)[:300]}", ours=True)
+    chosen = config.cluster
+    certificates = Path(chosen.certificates) if chosen.certificates else None
+    place = Place(config.scheduler, certificates, plain=chosen.plain)
+    bounds = Bounds(no_workers_seconds=chosen.no_workers_seconds, task_seconds=chosen.task_seconds)
+    with Cluster(place, agreed=(f"{_MODULE}:greeting", greeting()), bounds=bounds) as engine:
+        yield engine

@@ -1,28 +1,37 @@
 """One account of an organization's run: the whole way of a single audit, into a folder of its own.
 
 A task holds no credentials: whoever carries it out has them from the SDK's chain and assumes the role himself. It is
-idempotent: the pack is written beside its place and renamed, so that a task done twice leaves one pack.
+idempotent: carried out twice, it leaves the same pack, which the driver of the run puts in its place.
 """
 
-import shutil
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
-from auditor.base.errors import AuditorError
-from auditor.base.whole import unfinished
+from auditor import __version__
+from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.errors import UsageError
+from auditor.base.period import parse_time, rfc3339
 from auditor.config import Config
 from auditor.model import PartOf
 from auditor.pack.layout import EVIDENCE
 from auditor.run import complete, load_rules
+from auditor.run.building import this_build
 from auditor.run.gather import collect_evidence
-from auditor.run.request import Progress, Request
+from auditor.run.request import Request
+from auditor.run.workroom import MAY_DIFFER
 from auditor.seal.manifest import Tool
+from auditor.work.task import Json, Task
+
+EXTERNAL_ID: Final = "AUDITOR_EXTERNAL_ID"
+"""Where a worker of a cluster finds the external id: it is not sent there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Member:
     """One account to audit.
 
     Args:
@@ -31,7 +40,6 @@ class Task:
         as_of: the run's one moment, aware UTC.
         salt: secret of the run's redactions.
         part_of: what its pack names as the run that it belongs to.
-        folder: where its pack is put.
         previous: the folder in which older packs stand.
         clock: a clock that stands still, for simulated accounts; None for the machine's.
         tool: the program that the pack names as its maker; None for this installation.
@@ -42,45 +50,78 @@ class Task:
     as_of: datetime
     salt: bytes = field(repr=False)
     part_of: PartOf
-    folder: Path
     previous: Path
     clock: datetime | None = None
     tool: Tool | None = None
 
+    def task(self) -> Task:
+        """Return the work as a task."""
+        config = self.config.model_dump(mode="json")
+        away = bool(self.config.scheduler)
+        arguments: dict[str, Any] = {
+            "config": {
+                **config,
+                "external_id": "" if away else self.config.external_id,
+                "scheduler": "",
+                "cluster": {},
+            },
+            "external_id": bool(self.config.external_id) and away,
+            "as_of": rfc3339(self.as_of),
+            "salt": self.salt.hex(),
+            "part_of": self.part_of.document(),
+            "previous": str(self.previous.resolve()),
+            "older": (self.previous / self.account).is_dir(),
+            "clock": rfc3339(self.clock) if self.clock is not None else "",
+            "tool": self.tool.document() if self.tool is not None else None,
+        }
+        shaping = {name: value for name, value in config.items() if name not in MAY_DIFFER}
+        identity = {name: arguments[name] for name in ("as_of", "salt", "part_of", "tool")} | {"config": shaping}
+        return Task(
+            f"audit/{self.account}", "auditor.org.member:audit_member", arguments, sha256_hex(canonical_json(identity))
+        )
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What came of a task, in few bytes.
+
+def audit_member(arguments: Json, target: Path) -> None:
+    """Audit one account and leave its pack.
 
     Args:
-        account: twelve digits.
-        broken: why there is no pack; empty when there is one.
-        ours: whether the reason is a mistake of this program, not of the account or the network.
-    """
-
-    account: str
-    broken: str = ""
-    ours: bool = False
-
-
-def audit_member(task: Task, progress: Progress = lambda *_: None) -> Done:
-    """Audit one account; what breaks is told, so that the other accounts go on.
+        arguments: as ``Member.task`` writes them.
+        target: the folder to make.
 
     Raises:
-        OSError: the pack cannot be written, which is the machine's trouble and ends every account.
+        AuditorError: the account has no pack; the others go on.
+        OSError: the pack cannot be written.
     """
-    clock = task.clock
+    clock = parse_time(arguments["clock"]) if arguments["clock"] else None
     now: Callable[[], datetime] = (lambda: clock) if clock is not None else (lambda: datetime.now(UTC))
-    request = Request(task.config, task.as_of, now=now, salt=task.salt, tool=task.tool, part_of=task.part_of)
-    try:
-        rules = load_rules(task.config)
-        with unfinished(task.folder.parent) as folder:
-            collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=task.previous)
-            complete(folder, rules, progress, tool=task.tool)
-            folder.chmod(0o755)
-            shutil.rmtree(task.folder, ignore_errors=True)  # of a task that was done before
-            folder.rename(task.folder)
-    except AuditorError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        return Done(task.account, f"its audit ended: {error.message}{hint}"[:600])
-    return Done(task.account)
+    tool = Tool(**arguments["tool"]) if arguments["tool"] is not None else None
+    config, previous = _config(arguments), Path(arguments["previous"])
+    if arguments["older"] and not previous.is_dir():
+        raise UsageError(
+            f"the older packs in {previous} cannot be seen from this machine",
+            hint="let workers see the output folder under the same path, or name a new one with --out",
+        )
+    part_of = PartOf(**arguments["part_of"])
+    salt = bytes.fromhex(arguments["salt"])
+    request = Request(config, parse_time(arguments["as_of"]), now=now, salt=salt, tool=tool, part_of=part_of)
+    rules = load_rules(config)
+    target.mkdir()
+    collect_evidence(request, rules.catalog, target / EVIDENCE, lambda *_: None, previous=previous)
+    complete(target, rules, lambda *_: None, tool=tool)
+    target.chmod(0o755)
+
+
+def _config(arguments: Json) -> Config:
+    config = dict(arguments["config"])
+    if arguments["external_id"]:
+        config["external_id"] = os.environ.get(EXTERNAL_ID, "")
+        if not config["external_id"]:
+            raise UsageError(
+                f"this worker does not know the external id: {EXTERNAL_ID} is not set", hint="set it there"
+            )
+    return Config.model_validate(config)
+
+
+def greeting() -> dict[str, str]:
+    """Return what runs here, to be compared with the driver: version, and a hash over code, controls and templates."""
+    return {"version": __version__, "sources": this_build(drawn=False).sources_sha256}

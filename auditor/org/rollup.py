@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any, Final
 
 from auditor.base.canonical import canonical_json
+from auditor.base.period import rfc3339
 from auditor.model import RunInfo, Severity, State, worst
 from auditor.org.reconcile import Gone, Reconciliation, Standing
 from auditor.org.summary import ABSENT, LETTERS, Asked, Summary
@@ -126,6 +127,10 @@ def _notices(material: Material) -> list[dict[str, str]]:
     if material.run.endpoints:
         named = ", ".join(material.run.endpoints)
         found.append({"kind": "simulated", "text": f"Simulated accounts: answers came from {named}, not from AWS."})
+    if material.run.resumed:
+        moments = ", ".join(rfc3339(moment) for moment in material.run.resumed)
+        text = f"The run was cut off and taken up again at {moments}; accounts audited before were not asked again."
+        found.append({"kind": "resumed", "text": text})
     for standing, words in ((Standing.MISSING, "lost on the way"), (Standing.REFUSED, "the role was refused")):
         rows = material.table.of(standing)
         if rows:

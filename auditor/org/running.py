@@ -6,6 +6,7 @@
 4. the roll-up follows from those packs, and all of it is sealed as one.
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import UsageError
-from auditor.base.whole import check_writable, unfinished
+from auditor.base.whole import check_writable, link_files
 from auditor.collect.accounts import Caller, identify, open_session, source_of
 from auditor.collect.guard import CallLog
 from auditor.collect.organization import (
@@ -32,8 +33,8 @@ from auditor.deliver.upload import Destination
 from auditor.evidence.store import Answer, Evidence, EvidenceWriter
 from auditor.model import AccountScope, PartOf, RunInfo
 from auditor.org.accounts import Account, Choice, Filter, Listing, Said, listing_of, named_listing
-from auditor.org.each import each
-from auditor.org.member import Task, audit_member
+from auditor.org.each import each, engine_of
+from auditor.org.member import Member
 from auditor.org.pack import (
     BEFORE,
     OUTCOMES,
@@ -58,15 +59,18 @@ from auditor.run.keeping import clear_up
 from auditor.run.publishing import presentation_of
 from auditor.run.request import TOOL, Progress, Request
 from auditor.run.uploading import Uploaded, destination_of, upload_pack
+from auditor.run.workroom import Workroom, superseded, workroom
 from auditor.seal.archive import pack_zip
 from auditor.seal.manifest import ACCOUNTS as INSIDE
 from auditor.seal.manifest import ORDER, Manifest
 from auditor.seal.pack import seal_pack
+from auditor.work.ledger import Ledger
+from auditor.work.task import Engine
 
 ROLE_NAME = "AuditorReadOnly"
 """What ``deploy/aws/org-role.yaml`` calls the role."""
 
-_FOR_ONE_ACCOUNT = ("account", "baseline", "update_baseline", "securityhub_import", "notify", "if_missing", "resume")
+_FOR_ONE_ACCOUNT = ("account", "baseline", "update_baseline", "securityhub_import", "notify", "if_missing")
 """Settings of a run over one account that mean nothing here, and must not be passed over in silence."""
 
 
@@ -123,21 +127,25 @@ def audit_organization(request: Request, progress: Progress) -> Organized:
     """
     config, left_out = makeable(gated(request.config))
     config = checked(config)
-    request, out = replace(request, config=config), Path(config.out)
+    asked, request, out = request, replace(request, config=config), Path(config.out)
     rules = load_rules(config)
     presentation_of(config, request.sealing)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
     where = destination_of(config)
     check_writable(out)
-    clear_up(out, progress)
     log = CallLog()
     doors = doors_of(config, log)
     progress(source_of(doors.caller.session).words, 0, 0)
-    with unfinished(out) as folder:
-        listing = _collect(request, rules, doors, folder, log, progress)
+    with engine_of(config) as engine, workroom(asked, rules.catalog) as room:
+        clear_up(out, progress)
+        folder = room.pack
+        shutil.rmtree(folder)
+        folder.mkdir()
+        listing = _collect(request, rules, doors, room, engine, log, progress)
         rolled = RolledUp(folder, material_of(folder))
         manifest = _complete(request, rolled, progress)
         pack = _settle(folder, out / (listing.organization or "accounts") / request.period.label, manifest.pack_id)
+    superseded(out, room.state)
     return Organized(
         pack,
         rolled.document,
@@ -242,9 +250,11 @@ def _said(answer: Answer, redactor: Redactor) -> Said:
     return Said(answer.call.operation, dict(answer.call.parameters), tuple(pages), answer.error is None)
 
 
-def _collect(request: Request, rules: Rules, doors: Doors, folder: Path, log: CallLog, progress: Progress) -> Listing:
+def _collect(
+    request: Request, rules: Rules, doors: Doors, room: Workroom, engine: Engine, log: CallLog, progress: Progress
+) -> Listing:
     """Read the list, knock at every door, audit whoever lets us in; leave evidence, rules and packs in the folder."""
-    config, started = request.config, request.now()
+    config, started, folder = request.config, room.state.started, room.pack
     redactor = Redactor(request.salt, policy=redaction_of(config))
     writer = EvidenceWriter(folder / EVIDENCE, redact=redactor)
     progress("List the accounts", 0, 0)
@@ -263,11 +273,12 @@ def _collect(request: Request, rules: Rules, doors: Doors, folder: Path, log: Ca
     _write(folder / BEFORE, canonical_json(accounts_before(Path(config.out), listing.organization, request.as_of)))
     entered = knock(doors, listing, writer, request, progress)
     part_of = PartOf(listing.organization, sha256_hex(order))
-    broken, ours = _audit_each(request, doors, listing, entered, part_of, folder, progress)
+    broken, ours = _audit_each(request, doors, listing, entered, part_of, room, engine, progress)
     outcomes = Outcomes(broken, frozenset(name for name, how in entered.items() if how != "role"), ours)
     _write(folder / OUTCOMES, canonical_json(outcomes.document()))
     _write(folder / EVIDENCE / CALLS, canonical_json(log.document()))
-    writer.close(_run_info(request, doors, listing, folder, started, log, redactor))
+    info = _run_info(request, doors, listing, folder, started, log, redactor)
+    writer.close(replace(info, resumed=room.state.resumed))
     return listing
 
 
@@ -304,33 +315,35 @@ def _audit_each(
     listing: Listing,
     entered: Mapping[str, str],
     part_of: PartOf,
-    folder: Path,
+    room: Workroom,
+    engine: Engine,
     progress: Progress,
 ) -> tuple[dict[str, str], bool]:
     """Audit the accounts that let us in; return why some have no pack, and whether that was a mistake of ours."""
     now = request.now()
     clock = now if now == request.as_of else None  # a simulated one stands still
     tasks = [
-        Task(
+        Member(
             account=account.id,
             config=_config_of(request.config, account, entered[account.id]),
             as_of=request.as_of,
             salt=request.salt,
             part_of=part_of,
-            folder=folder / INSIDE / account.id,
             previous=Path(request.config.out),
             clock=clock,
             tool=request.tool,
-        )
+        ).task()
         for account in to_assess(listing, doors.choice)
         if account.id in entered
     ]
     broken: dict[str, str] = {}
     ours = False
     progress("Audit the accounts", 0, len(tasks))
-    for number, done in enumerate(each(tasks, audit_member, workers=request.config.limits.accounts), start=1):
+    for number, done in enumerate(each(tasks, engine, Ledger(room.tasks)), start=1):
         progress("Audit the accounts", number, len(tasks), f"{done.account}: {done.broken or 'done'}")
-        if done.broken:
+        if done.pack is not None:
+            link_files(done.pack, room.pack / INSIDE / done.account)
+        else:
             broken[done.account] = done.broken
         ours = ours or done.ours
     return broken, ours

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auditor.base.errors import UsageError
 from auditor.base.whole import check_writable
 from auditor.config import Config
 from auditor.pack.layout import EVIDENCE
@@ -57,6 +58,9 @@ def audit(request: Request, progress: Progress) -> Finished:
             kept, and a note on the error says where. When the zip of a finished pack cannot be written, the pack stays.
     """
     config, left_out = makeable(gated(request.config))
+    if config.scheduler:
+        hint = "give --org, or accounts in auditor.yaml; one account is audited by one machine"
+        raise UsageError("--scheduler is for a run over several accounts", hint=hint)
     if left_out:
         progress("Without PDF", 0, 0)
     asked, request, out = request, replace(request, config=config), Path(config.out)

@@ -40,19 +40,9 @@ TASKS: Final = "checkpoint/tasks"
 EVENTS: Final = "checkpoint/events"
 _SCHEMA: Final = "auditor.checkpoint/1"
 
-_MAY_DIFFER: Final = frozenset(
-    {
-        "if_missing",
-        "limits",
-        "notify",
-        "object_lock_days",
-        "object_lock_mode",
-        "out",
-        "profile",
-        "resume",
-        "upload",
-        "zip",
-    }
+MAY_DIFFER: Final = frozenset(
+    {"cluster", "external_id", "if_missing", "limits", "management_account_profile", "notify", "object_lock_days"}
+    | {"object_lock_mode", "out", "profile", "resume", "scheduler", "session_name", "source_identity", "upload", "zip"}
 )
 """Settings that change nothing of what is in a pack."""
 
@@ -160,7 +150,7 @@ class Workroom:
 def state_of(request: Request, catalog: Catalog | None = None) -> State:
     """Return what identifies a run."""
     return State(
-        settings=request.config.model_dump(mode="json", exclude=set(_MAY_DIFFER)),
+        settings=request.config.model_dump(mode="json", exclude=set(MAY_DIFFER)),
         period={name: str(value) for name, value in request.period.document().items()},
         version=__version__,
         catalogue=sha256_hex(canonical_json(fingerprints(catalog))) if catalog is not None else "",
@@ -224,9 +214,9 @@ def read_state(folder: Path) -> State | None:
 def worth_keeping(folder: Path) -> bool:
     """Say whether a run that is taken up would find anything here."""
     journal = folder / JOURNAL
-    if not (folder / PACK).is_dir():
+    if not (folder / PACK).is_dir() or read_state(folder) is None:
         return False  # what was collected has been moved elsewhere
-    return read_state(folder) is not None and journal.is_file() and journal.stat().st_size > 0
+    return (journal.is_file() and journal.stat().st_size > 0) or any((folder / TASKS).glob("*.done"))
 
 
 @contextmanager

@@ -39,7 +39,7 @@ CERTIFICATES: Final = ("ca.pem", "client.pem", "client-key.pem")
 """Files of a folder with certificates, as ``deploy/cluster/certificates.sh`` makes them."""
 
 _LOOK_SECONDS: Final = 0.5
-_CONNECT_SECONDS: Final = 30
+_CONNECT_SECONDS: Final = 15
 _TASKS_PER_THREAD: Final = 2
 _LEAST_UNDER_WAY: Final = 8
 

@@ -30,6 +30,7 @@ class Task:
             letters, digits, ``.``, ``_`` and ``-`` between slashes, each task of a run another one.
         function: ``module:name`` of a function that takes ``arguments`` and the path of a file or folder to make.
         arguments: small plain JSON; no credentials.
+        identity: what of them decides what comes of it, where that is not all; any text.
 
     Raises:
         ValueError: key or function have another form.
@@ -38,6 +39,7 @@ class Task:
     key: str
     function: str
     arguments: Json = field(default_factory=dict)
+    identity: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what could not be a file's name or a function's."""
@@ -49,7 +51,8 @@ class Task:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of all that decides what comes of the task; a kept result serves only the same task."""
-        return sha256_hex(canonical_json({"function": self.function, "key": self.key, "arguments": self.arguments}))
+        decides = self.identity or self.arguments
+        return sha256_hex(canonical_json({"function": self.function, "key": self.key, "arguments": decides}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,7 @@
 """A real Dask scheduler over TLS with two worker processes on loopback: deaths cost no result, no wait is endless."""
 
-import os
-import re
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,110 +11,16 @@ from auditor.work.cluster import Bounds, Cluster, Place
 from auditor.work.ledger import Ledger
 from auditor.work.local import Threads
 from auditor.work.task import NO_WORKERS, SCHEDULER_LOST, WORKER_LOST, Done, Task, carry_out
+from tests.work.machines import Machines, machines, make_certificates
 
-ROOT = Path(__file__).parent.parent.parent
 HERE = "tests.work.tasks"
 AGREED = ("tests.work.tasks:greeting", {"version": "1"})
 BOUNDS = Bounds(no_workers_seconds=120, task_seconds=120)
-START_SECONDS = 120
-
-
-def tls(folder: Path, name: str) -> list[str]:
-    pairs = (("ca", "ca"), (f"{name}", "cert"), (f"{name}-key", "key"))
-    return [
-        part
-        for file, option in pairs
-        for part in (f"--tls-{option}-file" if option == "ca" else f"--tls-{option}", f"{folder / file}.pem")
-    ]
 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("certificates") / "made"
-    subprocess.run([ROOT / "deploy" / "cluster" / "certificates.sh", folder], check=True, capture_output=True)
-    return folder
-
-
-class Machines:
-    """A scheduler and its workers, started as an operator starts them."""
-
-    def __init__(self, certificates: Path, folder: Path) -> None:
-        self._certificates, self._folder = certificates, folder
-        self._started: list[subprocess.Popen[bytes]] = []
-        self.workers: list[subprocess.Popen[bytes]] = []
-        log = folder / "scheduler.log"
-        options = [
-            "--host",
-            "tls://127.0.0.1",
-            "--port",
-            "0",
-            "--no-dashboard",
-            "--no-show",
-            *tls(certificates, "scheduler"),
-        ]
-        self.scheduler = self._start("scheduler", log, *options)
-        self.address = self._found(log, r"Scheduler at:\s+(tls://\S+)")
-
-    def _start(self, kind: str, log: Path, *options: str) -> subprocess.Popen[bytes]:
-        settings = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("DASK_")},
-            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
-            "PYTHONPATH": str(ROOT),
-        }
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "distributed.cli.dask_" + kind, *options],
-                cwd=self._folder,
-                env=settings,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
-        self._started.append(process)
-        return process
-
-    def _found(self, log: Path, pattern: str) -> str:
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
-            if found := re.search(pattern, log.read_text()):
-                return found[1]
-            time.sleep(0.1)
-        raise AssertionError(log.read_text())
-
-    def add_worker(self) -> subprocess.Popen[bytes]:
-        log = self._folder / f"worker-{len(self._started)}.log"
-        options = [
-            self.address,
-            "--no-nanny",
-            "--nthreads",
-            "2",
-            "--no-dashboard",
-            "--local-directory",
-            f"{self._folder}",
-        ]
-        process = self._start("worker", log, *options, *tls(self._certificates, "worker"))
-        self._found(log, r"(Registered to)")
-        self.workers.append(process)
-        return process
-
-    def man(self, count: int = 2) -> None:
-        """Have as many workers as that."""
-        self.workers = [worker for worker in self.workers if worker.poll() is None]
-        while len(self.workers) < count:
-            self.add_worker()
-
-    def close(self) -> None:
-        for process in reversed(self._started):
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def machines(certificates: Path, folder: Path) -> Iterator[Machines]:
-    made = Machines(certificates, folder)
-    try:
-        yield made
-    finally:
-        made.close()
+    return make_certificates(tmp_path_factory.mktemp("certificates") / "made")
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +147,6 @@ def test_plain_connections_are_for_this_machine_or_on_request(address: str) -> N
 
 
 def test_a_stranger_without_a_certificate_is_not_let_in(cluster: Machines, tmp_path: Path) -> None:
-    other = tmp_path / "others"
-    subprocess.run([ROOT / "deploy" / "cluster" / "certificates.sh", other], check=True, capture_output=True)
+    other = make_certificates(tmp_path / "others")
     with pytest.raises(CollectionError, match="cannot be reached"):
         Cluster(Place(cluster.address, other), bounds=BOUNDS).__enter__()
