@@ -157,7 +157,9 @@ def with_gate(command: _Command) -> _Command:
     return _chain(
         click.option("--gate", is_flag=True, default=None, help="No PDF: results first, for a pipeline."),
         click.option(
-            "--baseline", metavar="FILE", help="Known failures do not count: a pack, results.json or a baseline file."
+            "--baseline",
+            metavar="FILE",
+            help="Known failures do not count: a pack, results.json or a baseline file; also s3://...",
         ),
         click.option("--baseline-max-age", metavar="90d", help="Refuse an older baseline."),
         click.option(

@@ -1,5 +1,7 @@
 """Brings uploaded packs back from a bucket, to be verified. Reads only; a pack without its manifest is not complete."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -45,17 +47,37 @@ def download(where: Destination, client: Any, folder: Path, wanted: Wanted = _EV
     Raises:
         CollectionError: the bucket cannot be listed or read.
     """
-    try:
+    with _told(where.url()):
         return _all(where, client, folder, wanted)
+
+
+def read_object(where: Destination, client: Any, most: int) -> bytes:
+    """Return one object, whose key is the prefix of ``where``.
+
+    Raises:
+        CollectionError: it cannot be read, or has more bytes than ``most``.
+    """
+    with _told(where.url()):
+        answer = client.get_object(Bucket=where.bucket, Key=where.prefix)
+        data: bytes = answer["Body"].read(most + 1)
+    if len(data) > most:
+        raise CollectionError(f"{where.url()} is larger than {most:,} bytes")
+    return data
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    try:
+        yield
     except ClientError as error:
         found = error.response.get("Error", {})
         code = str(found.get("Code", "Unknown"))
         raise CollectionError(
-            f"{where.url()} cannot be read: {code}",
+            f"{url} cannot be read: {code}",
             hint="it needs s3:ListBucket on the bucket and s3:GetObject below it",
         ) from error
     except BotoCoreError as error:
-        raise CollectionError(f"{where.url()} cannot be read: {error}") from error
+        raise CollectionError(f"{url} cannot be read: {error}") from error
 
 
 def _all(where: Destination, client: Any, folder: Path, wanted: Wanted) -> int:

@@ -9,14 +9,16 @@ from auditor.base.errors import CollectionError
 from auditor.collect import accounts
 from auditor.collect.guard import CallLog
 from auditor.config import Config
-from auditor.deliver.download import Wanted, download
-from auditor.deliver.upload import destination
+from auditor.deliver.download import Wanted, download, read_object
+from auditor.deliver.upload import Destination, destination
 from auditor.pack.layout import RESULTS
 from auditor.seal.manifest import MANIFEST
 
 _EVERYTHING = Wanted()
 _MOST_FOLLOWED = 24
 """Newest uploaded packs of an account among which the one before is looked for."""
+_MOST_BASELINE = 256_000_000
+"""Bytes of a baseline in a bucket."""
 
 
 @contextmanager
@@ -62,3 +64,21 @@ def uploaded_before(config: Config, account: str, told: Callable[[str], object])
         except CollectionError as error:
             told(f"Earlier packs are looked for in {config.out} alone: {error.message}")
         yield folders
+
+
+@contextmanager
+def baseline_of(place: str, *, profile: str = "", region: str = "") -> Iterator[Path]:
+    """Yield a file for a while: a baseline or results in a bucket, or the results of a pack's folder there.
+
+    Raises:
+        UsageError: it is no place.
+        CollectionError: it cannot be read.
+    """
+    where = destination(place)
+    if not where.prefix.endswith(".json"):
+        where = Destination(where.bucket, where.key(RESULTS))
+    session = accounts.open_session(profile=profile or None, region=region or None, log=CallLog())
+    with TemporaryDirectory(prefix="auditor-") as folder:
+        file = Path(folder) / "results.json"
+        file.write_bytes(read_object(where, accounts.client(session, "s3", session.region_name), _MOST_BASELINE))
+        yield file

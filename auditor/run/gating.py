@@ -12,6 +12,7 @@ from auditor.base.whole import write_whole
 from auditor.config import Config
 from auditor.pack.baseline import Baseline, Gate, baseline_bytes, gate, load_baseline, refreshed
 from auditor.render import pdf
+from auditor.run.fetching import baseline_of
 
 
 def gated(config: Config) -> Config:
@@ -44,6 +45,7 @@ def open_baseline(config: Config, as_of: datetime) -> Baseline | None:
 
     Raises:
         UsageError: it cannot be read, is too old or of a later day, or cannot be written anew.
+        CollectionError: it is in a bucket that cannot be read.
     """
     path = Path(config.baseline)
     if not config.baseline:
@@ -53,14 +55,31 @@ def open_baseline(config: Config, as_of: datetime) -> Baseline | None:
         if given:
             raise UsageError(f"--{given[0].replace('_', '-')} goes with --baseline FILE")
         return None
+    if config.baseline.startswith("s3://"):
+        return _in_age(config, _uploaded_baseline(config), as_of)
     if config.update_baseline and not path.exists():
         if not path.parent.is_dir():
             raise UsageError(f"--baseline: there is no folder {path.parent}")
         return None
     if config.update_baseline and (path.is_dir() or path.name == "results.json"):
         raise UsageError(f"--update-baseline: {path} is part of a pack, which is never written again")
-    baseline = load_baseline(path)
-    age = as_of - baseline.created
+    return _in_age(config, load_baseline(path), as_of)
+
+
+def _uploaded_baseline(config: Config) -> Baseline:
+    """Read a baseline, results or a pack's results from a bucket; nothing is ever written there."""
+    if config.update_baseline:
+        raise UsageError(
+            "--update-baseline: a baseline in a bucket is not written anew",
+            hint="write it to a file, and put that where it belongs",
+        )
+    with baseline_of(config.baseline, profile=config.profile, region=config.region) as file:
+        return load_baseline(file)
+
+
+def _in_age(config: Config, baseline: Baseline, as_of: datetime) -> Baseline:
+    """Return a baseline that is neither too old nor of a later day."""
+    path, age = config.baseline, as_of - baseline.created
     if age < timedelta():
         raise UsageError(f"--baseline: {path} is of {rfc3339(baseline.created)}, after the moment of this run")
     if config.baseline_max_age and age > (most := timedelta(days=int(config.baseline_max_age[:-1]))):

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.base.period import parse_period
+from auditor.cli import auditor
 from auditor.model import State
 from auditor.pack.assembly import Asked, Assembly, MonthPack
 from auditor.pack.history import WORST, read_run
 from auditor.pack.members import Member
+from auditor.seal.pack import Sealing
+from auditor.seal.signer import load_signer
 from tests.cli.test_compare import answer
 from tests.pack.judgements import control, result
 from tests.run.months import month_pack, months_results
@@ -52,8 +56,6 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def assembled(packs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from auditor.cli import auditor
-
     out = tmp_path_factory.mktemp("year")
     auditor.main(
         args=["assemble", *map(str, packs), "--out", str(out), "--as-of", "2027-01-10T00:00:00Z", "-q"],
@@ -253,6 +255,78 @@ def test_the_commands_of_the_pack_check_it_by_hand(assembled: Path, tmp_path: Pa
     forge("members/2026-02-b/results/results.json", b'"FAIL"', b'"PASS"')(pack)
     last = blocks[-1].partition("```")[0]
     assert subprocess.run(["bash", "-c", last], cwd=pack, capture_output=True, check=False).returncode != 0
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two signed months, joined and signed."""
+    folder = tmp_path_factory.mktemp("signed")
+    words = ["keygen", "--name", "Example Ltd", "--out", str(folder), "--no-password", "--json"]
+    auditor.main(args=words, standalone_mode=False)
+    key, certificate = folder / "signing-key.pem", folder / "signing-certificate.pem"
+    now = datetime.now(UTC)
+    sealing = Sealing(load_signer(key, at=now, certificate_file=certificate), now)
+    for month in YEAR[:2]:
+        month_pack(folder / "packs" / month, month, {"k": P}, sealing=sealing)
+    (folder / "auditor.yaml").write_text(f"signing: {{key: {key}, certificate: {certificate}}}\n")
+    auditor.main(
+        args=["assemble", str(folder / "packs"), "--out", str(folder / "year"), "-q", "--format", "html",
+              "--config", str(folder / "auditor.yaml"), "--as-of", "2026-11-10T00:00:00Z"],
+        standalone_mode=False,
+    )  # fmt: skip
+    return folder
+
+
+def test_who_signed_each_month_stands_in_manifest_and_page(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (pack,) = (signed / "year").glob("*/*/*")
+    for member in orjson.loads((pack / "manifest.json").read_bytes())["members"]:
+        assert member["signature"]["subject"] == "CN=Example Ltd"
+    assert "signed by" in (pack / "report.html").read_text()
+    trusted = ("--trust", str(signed / "signing-certificate.pem"))
+    code, out, _ = answer(capsys, "verify", str(pack), *trusted, "--members", str(signed))
+    assert (code, "all 2 members were found and hold" in out) == (0, True), out
+    assert answer(capsys, "verify", str(pack), "--replay", "--trust", str(signed / "signing-certificate.pem"))[0] == 0
+
+
+@pytest.mark.parametrize("what", ["swapped", "taken-off", "damaged"])
+def test_a_members_signature_that_does_not_hold_is_found_by_us_and_by_hand(
+    what: str, signed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (made,) = (signed / "year").glob("*/*/*")
+    pack = tmp_path / "pack"
+    shutil.copytree(made, pack)
+    first, second = sorted((pack / "members").iterdir())
+    target = first / "SHA256SUMS.p7s"
+    if what == "taken-off":
+        target.unlink()
+    elif what == "swapped":
+        target.write_bytes((second / "SHA256SUMS.p7s").read_bytes())
+    else:
+        target.write_bytes(target.read_bytes()[:-1] + b"\x00")
+    assert answer(capsys, "verify", str(pack), "--replay", "--json")[0] == 4
+    rewrite_sums(pack)
+    (pack / "SHA256SUMS.p7s").unlink()
+    assert answer(capsys, "verify", str(pack), "--replay", "--json")[0] == 4
+    if what != "taken-off":
+        block = (pack / "VERIFY.md").read_text().split("```sh\n")[-1].partition("```")[0]
+        assert subprocess.run(["bash", "-c", block], cwd=pack, capture_output=True, check=False).returncode != 0
+
+
+def test_hostile_names_are_shown_and_do_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "<script>x</script>\u202e\x00\x1b[31m"
+    controls = [control("k", result(resource=name, reason=name, region="eu-central-1"), state="FAIL", title=name)]
+    waivers = [{"control": "k", "justification": name, "owner": name, "expires": name}]
+    month_pack(tmp_path / "in" / "a", "2026-01", {"k": F}, controls=controls, waivers=waivers)
+    code, made = run(capsys, tmp_path / "in", "--out", tmp_path / "out", "--entity", "A <b> & \u202e", "--title", "<i>")
+    assert code == 1
+    page = (Path(made["pack"]) / "report.html").read_text()
+    assert "<script>x" not in page
+    assert "\u202e" not in page
+    paper = subprocess.run(
+        ["pdftotext", "-layout", Path(made["pack"]) / "report.pdf", "-"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "[U+202E]" in paper
+    assert verify(capsys, Path(made["pack"]))[0] == 0
 
 
 # --- the law ----------------------------------------------------------------------------------------------------------

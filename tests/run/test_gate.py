@@ -63,9 +63,15 @@ def run(
     rules.parent.mkdir(parents=True)
     rules.write_text(FRAMEWORK)
 
-    def call(*arguments: str, month: int = 12) -> dict[str, Any]:
+    def call(*arguments: str, month: int = 12, with_file: bool = True) -> dict[str, Any]:
         words = ("run", "--gate", "--framework", "own", "--controls", "own", "--regions", "us-east-1", "-q", "--json")
-        where = ("--skip", "trail,events,truth", "--format", "csv", "--baseline", "known.json")
+        where = (
+            "--skip",
+            "trail,events,truth",
+            "--format",
+            "csv",
+            *(("--baseline", "known.json") if with_file else ()),
+        )
         code, out, err = answer(capsys, *words, *where, "--as-of", f"2026-{month:02}-02T06:00:00Z", *arguments)
         document: dict[str, Any] = json.loads(out)
         assert document["exit_code"] == code, err
@@ -116,3 +122,19 @@ def test_each_class_of_change_is_told_and_counts_as_it_should(run: Run, iam: Any
     assert (unread["exit_code"], kinds(unread)) == (3, {"no longer assessed": 2})
     aws.clear()
     assert kinds(run()) == {"still open": 2}  # what could not be read was not forgotten either
+
+
+def test_a_baseline_in_a_bucket_is_read_and_never_written(run: Run, iam: Any, aws: Simulator) -> None:
+    keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
+    s3 = boto3.client("s3", region_name="us-east-1", endpoint_url=aws.endpoint, **keys)
+    s3.create_bucket(Bucket="known")
+    s3.put_object(Bucket="known", Key="a/known.json", Body=Path("known.json").read_bytes())
+    pack = Path(run(month=11)["pack"])
+    s3.put_object(Bucket="known", Key="a/pack/results/results.json", Body=(pack / "results/results.json").read_bytes())
+    iam.create_user(UserName="dan")
+    iam.attach_user_policy(UserName="dan", PolicyArn=READER)
+    for place in ("s3://known/a/known.json", "s3://known/a/pack"):
+        found = run("--baseline", place, with_file=False)
+        assert (found["exit_code"], kinds(found)) == (1, {"new": 1, "still open": 2})
+    assert run("--baseline", "s3://known/a/known.json", "--update-baseline", with_file=False)["exit_code"] == 2
+    assert run("--baseline", "s3://known/absent.json", with_file=False)["exit_code"] == 5
