@@ -14,6 +14,11 @@ from hypothesis import strategies as st
 
 from auditor.base.untrusted import parse_json
 from auditor.evidence.store import Evidence
+from auditor.monitoring.chain.link import State
+from auditor.monitoring.infrastructure.account import Infrastructure
+from auditor.monitoring.infrastructure.cloudformation import read_cloudformation
+from auditor.monitoring.infrastructure.terraform import read_terraform
+from auditor.monitoring.patterns.requirement import requirement_from
 from auditor.remedy.change import Asked, Expression, Finding, Remedy, Resource, Stage, Step
 from auditor.remedy.declared import Undeclared, declared
 from auditor.remedy.files import Form, files
@@ -87,6 +92,32 @@ def test_a_module_reads_back_as_it_was_meant(proposal: Proposal) -> None:
     blocks = [*read["resource"], *read["data"]]
     assert {label.strip('"') for block in blocks for kind in block.values() for label in kind} == expected
     assert "alarm_email" in made["111122223333/terraform/variables.tf"]
+
+
+@pytest.mark.parametrize("form", [Form.CLOUDFORMATION, Form.TERRAFORM])
+def test_our_own_checker_finds_what_is_declared_to_detect_and_to_tell(
+    form: Form, proposal: Proposal, tmp_path: Path
+) -> None:
+    made = files(proposal, form)
+    place = "eu-central-1.template.json" if form is Form.CLOUDFORMATION else "terraform/main.tf"
+    for name, body in made.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(body)
+    if form is Form.CLOUDFORMATION:
+        code = read_cloudformation(made[f"111122223333/{place}"], place)
+    else:
+        code = read_terraform(tmp_path / "111122223333" / "terraform", ["alarm_email=a@example.org"])
+    found = Infrastructure(code)
+    whole = {
+        remedy.finding.control
+        for remedy, resources in forms(proposal, for_template=True)
+        if {"aws_cloudwatch_log_metric_filter", "aws_cloudwatch_metric_alarm"} <= {it.block_type for it in resources}
+    }
+    assert len(whole) > 5
+    for control in sorted(whole):
+        answer = found.detect(requirement_from(control, catalog().controls[control].parameters))
+        assert (control, answer.state) == (control, State.OK), answer.reason
+    assert found.invalid == ()
 
 
 def test_a_module_satisfies_the_schema_of_its_provider(proposal: Proposal) -> None:
