@@ -11,6 +11,7 @@ from auditor.catalog.responses import ResponseFile
 from auditor.catalog.waivers import AttestationFile, WaiverFile
 from auditor.config import Config
 from auditor.cost.prices import PriceFile
+from tools.command_schemas import cost_schema, diff_schema, doctor_schema, history_schema, run_schema
 from tools.events_schema import events_schema
 from tools.trail_schema import trail_schema
 
@@ -22,6 +23,11 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "responses.schema.json": ResponseFile.model_json_schema,
     "cases.schema.json": CaseFile.model_json_schema,
     "prices.schema.json": PriceFile.model_json_schema,
+    "run.schema.json": run_schema,
+    "doctor.schema.json": doctor_schema,
+    "history.schema.json": history_schema,
+    "diff.schema.json": diff_schema,
+    "cost.schema.json": cost_schema,
     "trail.schema.json": trail_schema,
     "events.schema.json": events_schema,
 }

@@ -33,7 +33,15 @@ from auditor.cli.options import (
     with_upload,
     with_zip,
 )
-from auditor.cli.telling import causes_of_gaps, failing_document, tell_code, tell_period, tell_results, tell_since
+from auditor.cli.telling import (
+    causes_of_gaps,
+    failing_document,
+    tell_code,
+    tell_given,
+    tell_period,
+    tell_results,
+    tell_since,
+)
 from auditor.config import Config
 from auditor.pack.outcome import EXIT_MEANING, headline
 
@@ -212,6 +220,7 @@ def _tell(finished: "Finished") -> None:
     """Say what was found, and where it is."""
     tell_results(finished.results)
     tell_since(finished.results)
+    tell_given(finished.results)
     for name in ("report.pdf", "report.html"):
         if (finished.pack / name).exists():
             click.echo(f"{name:<12} {finished.pack / name}")

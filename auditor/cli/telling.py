@@ -11,7 +11,8 @@ from auditor.base.period import Period, rfc3339
 from auditor.cli import printable
 from auditor.config import Config
 from auditor.model import ControlResult, Gap, Results, State
-from auditor.pack.outcome import EXIT_MEANING
+from auditor.pack.outcome import EXIT_MEANING, results_document
+from auditor.render.exceptions import all_given
 
 _MOST_FAILING = 25
 _MOST_CAUSES = 10
@@ -62,6 +63,26 @@ def tell_since(results: Results) -> None:
     if since := results.since:
         told = ", ".join(f"{number} {kind}" for kind, number in since["counts"].items() if number)
         click.echo(printable(f"since {since['pack_id']}: {told or 'nothing is open, and nothing was'}"))
+
+
+def tell_given(results: Results) -> None:
+    """Say what was handed in, and name what was not applied or wants minding, with its last day."""
+    if not (results.waivers or results.attestations or results.responses or results.rules.get("allow")):
+        return
+    given = all_given(results_document(results))
+    kinds = dict.fromkeys(item.kind for item in given)
+    told = [(kind, [item for item in given if item.kind == kind]) for kind in kinds]
+    words = [
+        f"{_number(len(found), kind.lower())} ({sum(item.applied for item in found)} applied)" for kind, found in told
+    ]
+    click.echo(f"handed in: {', '.join(words)}")
+    noted = [item for item in given if item.notes]
+    for item in noted[:_MOST_CAUSES]:
+        day = f", last day {item.until}" if item.until else ""
+        covers = f" {item.covers}" if item.covers else ""
+        click.echo(printable(f"  {item.kind.lower():<12} {item.control}{covers}{day}: {item.notes}"[:400]))
+    if (more := len(noted) - _MOST_CAUSES) > 0:
+        click.echo(f"  and {more} more; the chapter on criteria not met and results/accepted.csv have all")
 
 
 def failing_controls(results: Results) -> list[ControlResult]:

@@ -123,8 +123,7 @@ def build(
     about = about_run(results, report_id=report_id, manifest_hash=manifest_hash, signer=signer, paper=paper, tool=tool)
     frameworks = tuple(framework_edition(document, by_id) for document in results["frameworks"])
     gaps = tuple(gap(document, by_id) for document in results["gaps"])
-    before = {(str(region), str(fingerprint)) for region, fingerprint in results["run"].get("keys_before", ())}
-    trails = tuple(trail_view(document, results["events"], before) for document in results["integrity"])
+    trails = _trails(results)
     return Context(
         branding=branding or Branding(),
         about=about,
@@ -132,34 +131,53 @@ def build(
         accounts=accounts,
         regions=tuple(sorted({region for account in accounts for region in account.regions})),
         headline=visible(results["headline"]),
-        tally=tally(control.mark.state for control in controls),
-        total=len(controls),
-        severities=by_severity(controls),
         coverage=_coverage(results.get("sampling")),
         frameworks=frameworks,
         controls=controls,
-        services=by_service(controls),
-        findings=findings(controls),
         places=places,
         by_account=by_account(places),
         gaps=gaps,
-        unassessed=open_results(controls, State.NOT_ASSESSED),
-        manual=open_results(controls, State.MANUAL),
         trails=trails,
-        events=tuple(event_table(document) for document in results["events"]),
-        continuity=tuple(continuity(document, most=_LIFELINES) for document in results.get("continuity", ())),
-        activity=activity(results.get("activity", ())),
-        posture=tuple(posture(document) for document in results.get("posture", ())),
         cost=None if cost is None else prepared_cost(cost),
-        chains=tuple(control for control in controls if control.chain),
         evidence=library.listed(),
         calls=call_counts(evidence.records, sent),
-        waivers=tuple(row for control in controls for row in control.rows if row.waiver),
-        given=all_given(results),
-        imported=tuple(imported_file(item) for item in results.get("imported", ())),
         since=since_previous(results.get("since"), by_id),
         embedded=embedded(evidence, results["controls"]),
+        **_counted(controls),
+        **_told(results),
     )
+
+
+def _counted(controls: Sequence[Control]) -> dict[str, Any]:
+    """Return what the controls come to, by state, severity and service."""
+    return {
+        "tally": tally(control.mark.state for control in controls),
+        "total": len(controls),
+        "severities": by_severity(controls),
+        "services": by_service(controls),
+        "findings": findings(controls),
+        "unassessed": open_results(controls, State.NOT_ASSESSED),
+        "manual": open_results(controls, State.MANUAL),
+        "chains": tuple(control for control in controls if control.chain),
+        "waivers": tuple(row for control in controls for row in control.rows if row.waiver),
+    }
+
+
+def _told(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the document holds beside controls: events, their chapters, what people handed in."""
+    return {
+        "events": tuple(event_table(document) for document in results["events"]),
+        "continuity": tuple(continuity(document, most=_LIFELINES) for document in results.get("continuity", ())),
+        "activity": activity(results.get("activity", ())),
+        "posture": tuple(posture(document) for document in results.get("posture", ())),
+        "given": all_given(results),
+        "imported": tuple(imported_file(item) for item in results.get("imported", ())),
+    }
+
+
+def _trails(results: Mapping[str, Any]) -> tuple[Trail, ...]:
+    before = {(str(region), str(fingerprint)) for region, fingerprint in results["run"].get("keys_before", ())}
+    return tuple(trail_view(document, results["events"], before) for document in results["integrity"])
 
 
 def _by_hand(frameworks: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:

@@ -1,11 +1,12 @@
 """What people accepted, stated or answered: waivers, attestations, responses, applied or not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from auditor.base.period import parse_time
+from auditor.model import State
 from auditor.render.text import NAME_LIMIT, visible
 
 
@@ -47,7 +48,7 @@ class Given:
     """A waiver, an attestation or a response as it was handed in, and what became of it.
 
     Args:
-        kind: ``Waiver``, ``Attestation`` or ``Response``.
+        kind: ``Waiver``, ``Attestation``, ``Response`` or ``Accepted gap``.
         control: id of the control.
         covers: pattern of resources, or the account; empty for everything of the control.
         words: justification or statement.
@@ -180,4 +181,36 @@ def all_given(results: Mapping[str, Any]) -> tuple[Given, ...]:
         *(given_waiver(item) for item in results.get("waivers", ())),
         *(given_attestation(item) for item in results.get("attestations", ())),
         *(given_response(item) for item in results.get("responses", ())),
+        *_allowed(results),
     )
+
+
+_ALLOW = "not-assessed:"
+
+
+def _allowed(results: Mapping[str, Any]) -> Iterator[Given]:
+    """Yield the gaps that were accepted by name; one that let nothing through is listed as unused."""
+    open_controls = {item["id"] for item in results["controls"] for result in item["results"] if _is_gap(result)}
+    if any(document.get("verdict") == "incomplete" for document in results.get("integrity", ())):
+        open_controls.add("trail")
+    for name in results.get("rules", {}).get("allow", ()):
+        control = str(name).removeprefix(_ALLOW)
+        used = control in open_controls
+        yield Given(
+            kind="Accepted gap",
+            control=visible(control, 80),
+            covers="",
+            words="What could not be assessed does not make the exit code 3.",
+            people="",
+            date="",
+            until="",
+            ticket="",
+            attachments=(),
+            applied=used,
+            notes="" if used else "unused: nothing of it was left open",
+        )
+
+
+def _is_gap(result: Mapping[str, Any]) -> bool:
+    answered = "attestation" in result["details"]
+    return result["state"] == State.NOT_ASSESSED or (result["state"] == State.MANUAL and not answered)

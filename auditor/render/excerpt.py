@@ -71,8 +71,8 @@ def excerpt(document: Any, pointer: str, names: Collection[str] = ()) -> Excerpt
         return _table(visible(pointer), target, names)
     if isinstance(target, Mapping) and isinstance(table := target.get("Content"), str) and _is_table(table):
         return _table(visible(f"{pointer}/Content"), table, names)
-    if isinstance(target, Mapping) and target:
-        return _members(visible(pointer), target, "")
+    if whole := _whole(visible(pointer), target):
+        return whole
     if parent and _is_scalar(target):
         around = resolve(document, parent)
         if isinstance(around, Mapping):
@@ -140,6 +140,15 @@ def _is_named(user: str, names: Collection[str]) -> bool:
     return bool(user) and any(name == user or name.endswith(f"/{user}") for name in names)
 
 
+def _whole(where: str, value: Any) -> Excerpt | None:
+    """Show an object, or a list of objects, that decides as a whole; None for anything else."""
+    if isinstance(value, Mapping) and value:
+        return _members(where, value, "")
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        return _items(where, value)
+    return None
+
+
 def _members(where: str, value: Mapping[str, Any], deciding: str) -> Excerpt:
     names = list(value)
     chosen = set(_chosen(names, deciding))
@@ -147,6 +156,22 @@ def _members(where: str, value: Mapping[str, Any], deciding: str) -> Excerpt:
         Line(visible(name, 60), _short(value[name]), deciding=name == deciding) for name in names if name in chosen
     )
     return Excerpt(where, lines, len(names) - len(lines))
+
+
+_SAID = ("pattern", "status", "state", "enabled", "arn", "id")
+"""Parts of the names of members that say, beside its name, what a listed thing is about."""
+
+
+def _items(where: str, items: Sequence[Mapping[str, Any]]) -> Excerpt:
+    """Show a list that decides as a whole, such as one in which something is missing: its length, then its members."""
+    lines = [Line("", f"{len(items):,} in the list", deciding=True)]
+    for item in items[:_LINES]:
+        scalars = {name: value for name, value in item.items() if _is_scalar(value)}
+        name = next((key for key in scalars if key.lower().endswith("name")), next(iter(scalars), ""))
+        told = next((key for part in _SAID for key in scalars if part in key.lower() and key != name), "")
+        words = f"{told}: {_short(scalars[told])}" if told else "..."
+        lines.append(Line(visible(scalars.get(name, ""), 60), words, deciding=False))
+    return Excerpt(where, tuple(lines), max(0, len(items) - _LINES))
 
 
 def _chosen(names: Sequence[str], deciding: str) -> list[str]:

@@ -91,7 +91,9 @@ def _counts(evidence: Evidence, store: EventStore) -> tuple[dict[str, Counts], t
             hint="fill one from a trail of the same account",
         )
     gaps = [f"{item.what}: {item.why}" for item in searched.not_searched]
-    hours = f"{searched.hours_verified} of {searched.hours_expected} hours verified" if searched.hours_expected else ""
+    hours = (
+        f"{searched.hours_verified:,} of {searched.hours_expected:,} hours verified" if searched.hours_expected else ""
+    )
     words = [f"{searched.records:,} records in {searched.log_files:,} log files", hours, *dict.fromkeys(gaps)]
     counts = {
         account: Counts(tuple(group for group in groups if group.account == account), whole=not gaps)

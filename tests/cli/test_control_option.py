@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from auditor.base.errors import UsageError
@@ -11,6 +12,7 @@ from auditor.catalog.load import CHOSEN
 from auditor.cli import main
 from auditor.cli.options import config_of, with_frameworks
 from auditor.run import load_rules, open_catalog
+from tools.schemas import FOLDER as SCHEMAS
 
 
 def auditor(*arguments: object) -> int:
@@ -29,7 +31,9 @@ def test_one_question_asks_only_what_it_needs_and_its_pack_replays(
 ) -> None:
     options = ("--control", "kms-key-rotation,iam-password-reuse-24", "--regions", "eu-central-1", "--format", "html")
     code = auditor("demo", *options, "--out", tmp_path, "--json", "--quiet")
-    pack = Path(json.loads(capsys.readouterr().out)["pack"])
+    told = json.loads(capsys.readouterr().out)
+    jsonschema.validate(told, json.loads((SCHEMAS / "run.schema.json").read_text()))
+    pack = Path(told["pack"])
     document: dict[str, Any] = json.loads((pack / "results" / "results.json").read_bytes())
     assert [item["id"] for item in document["controls"]] == ["kms-key-rotation", "iam-password-reuse-24"]
     assert [item["id"] for item in document["frameworks"]] == [CHOSEN]

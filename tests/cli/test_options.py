@@ -1,12 +1,13 @@
 """Options add up or are refused, never lost; what a run says is true and complete."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from auditor.cli.options import config_of, in_parts
-from auditor.cli.telling import causes_of_gaps, tell_code, tell_results
+from auditor.cli.telling import causes_of_gaps, tell_code, tell_given, tell_results
 from auditor.config import Config
 from auditor.model import Gap, Severity
 from tests.cli.test_compare import answer
@@ -114,3 +115,27 @@ def test_settings_are_shown_with_their_origin(
     assert lines["period"].split()[1:] == ["2026-Q3", "AUDITOR_PERIOD"]
     assert lines["limits.concurrency"].endswith("auditor.yaml:3")
     assert "title" not in lines
+
+
+def test_what_was_handed_in_is_told_with_its_last_day_and_why_it_was_not_applied(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from auditor.run import judge, load_rules
+    from tests.cli.test_compare import SAMPLE
+
+    config = Config(control_ids=["iam-root-mfa"])
+    judged = judge(SAMPLE / "evidence", load_rules(config, catalog()))
+    tell_given(judged)
+    assert capsys.readouterr().out == ""
+    results = replace(
+        judged,
+        waivers=(
+            {"control": "a-b", "resource": "*", "expires": "2026-11-01T00:00:00Z", "used": False, "notes": ["expired"]},
+        ),
+        responses=({"control": "a-b", "resource": "x", "due": "", "used": True, "notes": []},),
+        rules={"allow": ["not-assessed:a-b"]},
+    )
+    tell_given(results)
+    told = capsys.readouterr().out
+    assert "handed in: 1 waiver (0 applied), 1 response (1 applied), 1 accepted gap (0 applied)" in told
+    assert "waiver       a-b *, last day 2026-10-31: expired" in told

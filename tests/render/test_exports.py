@@ -369,6 +369,21 @@ def test_a_response_stands_beside_its_finding_in_every_table_and_as_a_planned_re
     assert sorted(named) == sorted(risk["uuid"] for risk in result["risks"])
 
 
+def test_what_was_handed_in_has_a_table_of_its_own_in_csv(source: Source, exported: dict[str, bytes]) -> None:
+    rows = list(csv.DictReader(io.StringIO(exported["accepted.csv"].decode())))
+    assert [row["kind"] for row in rows] == ["Waiver", "Response", "Response"]
+    assert (rows[0]["last day"], rows[0]["applied"]) == ("2027-01-31", "yes")
+    allowed = ["not-assessed:trail-is-validated", "not-assessed:vpc-is-tagged"]
+    more = replace(source, document={**source.document, "rules": {"allow": allowed}})
+    gaps = list(csv.DictReader(io.StringIO(export(more, ["csv"])["accepted.csv"].decode())))[-2:]
+    assert [(row["control"], row["applied"], row["notes"]) for row in gaps] == [
+        ("trail-is-validated", "yes", ""),
+        ("vpc-is-tagged", "no", "unused: nothing of it was left open"),
+    ]
+    nothing = replace(source, document={**source.document, "waivers": [], "attestations": [], "responses": []})
+    assert "accepted.csv" not in export(nothing, ["csv"])
+
+
 def test_findings_come_in_files_that_one_call_takes(exported: dict[str, bytes]) -> None:
     batches = [json.loads(data) for name, data in exported.items() if name.startswith("asff/")]
     assert all(0 < len(batch) <= 100 for batch in batches)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from auditor.model import State
 from auditor.render.context import Context
+from auditor.render.excerpt import excerpt
 from auditor.render.proofs import proofs
 
 
@@ -35,3 +36,14 @@ def test_lines_that_no_control_before_has_cited_come_first(report: Context) -> N
     one, other = (replace(settled, id=name, boxes=boxes, kinds=2) for name in ("one", "other"))
     found = proofs((one, other))
     assert [found[name][0].item.ref for name in ("one", "other")] == [box.item.ref for box in boxes]
+
+
+def test_a_list_that_decides_as_a_whole_is_shown_as_a_list() -> None:
+    answer = {
+        "pages": [{"metricFilters": [{"filterName": f"f-{n}", "filterPattern": "{ $.a = 1 }"} for n in range(9)]}]
+    }
+    found = excerpt(answer, "/pages/0/metricFilters")
+    assert [line.value for line in found.lines if line.deciding] == ["9 in the list"]
+    assert (found.lines[1].key, found.lines[1].value) == ("f-0", 'filterPattern: "{ $.a = 1 }"')
+    assert found.left_out == 3
+    assert excerpt({"pages": [{"metricFilters": []}]}, "/pages/0/metricFilters").lines[0].value == "[]"

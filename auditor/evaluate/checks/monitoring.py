@@ -156,9 +156,10 @@ def organization_chain(subject: Subject) -> Verdict:
 
 
 def _cite(view: View, found: Detection) -> None:
-    """Cite the deciding values of the chain first, from trail to people; the rest of what was read follows."""
+    """Cite what decided first: the link that is broken, then the chain from trail to people, then all that was read."""
     records = {record.ref: record for record in view.read}
-    for place in dict.fromkeys(place for link in found.chain for place in link.evidence):
+    links = sorted(found.chain, key=lambda link: link.state is not LinkState.BROKEN)
+    for place in dict.fromkeys(place for link in links for place in link.evidence):
         ref, _, pointer = place.partition("#")
         if ref in records:
             view.cite(records[ref], pointer)

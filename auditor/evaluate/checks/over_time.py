@@ -125,7 +125,7 @@ def chain_verified(subject: Subject) -> Verdict:
         return failed("The trail writes no digests, so nothing can be verified.", observed="validation off")
     report = _report(subject.evidence, subject.item)
     verified, asked = _hours(report)
-    found = f"{verified} of {asked} hours verified"
+    found = f"{verified:,} of {asked:,} hours verified"
     findings = [text(item, "sentence") for item in listed(report, "findings") if text(item, "level") == "fail"]
     details = {"findings": findings[:_SHOWN], "hours_verified": verified, "hours_asked": asked}
     if text(report, "verdict") == "fail":
@@ -385,7 +385,7 @@ def _unsearched(wanted: _Wanted, document: Row, verified: int, asked: int) -> st
     if optional_mapping(document, "source").get("unread"):
         return "The records of some log files could not be read."
     if not asked or verified < asked:
-        return f"Only {verified} of {asked} hours were verified; the rest could hold such an event."
+        return f"Only {verified:,} of {asked:,} hours were verified; the rest could hold such an event."
     return ""
 
 

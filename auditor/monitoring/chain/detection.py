@@ -404,9 +404,7 @@ class _Judgement:
         else:
             about, called, sentence = [], "", "No metric filter catches the required events."
         # with no filter that comes near, the whole list is the evidence
-        refs = tuple(one.path.filter.ref for one in about[:3]) or tuple(
-            references([one.path.filter.ref for one in reachable])
-        )
+        refs = tuple(one.path.filter.ref for one in about[:3]) or _lists(one.path.filter.ref for one in reachable)
         link = Link("filter", State.BROKEN, called, sentence, refs)
         return self._detection(State.BROKEN, sentence, completed((*head, link)), coverage, None)
 
@@ -505,6 +503,11 @@ def _drawn(link: Link) -> dict[str, Any]:
         "holds": _HOLDS.get(link.state),
         "reason": reason,
     }
+
+
+def _lists(places: Iterable[str]) -> tuple[str, ...]:
+    """Return the lists that items stand in: ``EV-0001#/pages/0/key`` for ``EV-0001#/pages/0/key/2``."""
+    return tuple(dict.fromkeys(place.rpartition("/")[0] if "#" in place else place for place in places if place))
 
 
 def _filter_document(one: _Candidate) -> dict[str, Any]:

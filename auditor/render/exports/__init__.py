@@ -11,7 +11,7 @@ from auditor.render.exports.ocsf import ocsf
 from auditor.render.exports.oscal import oscal, oscal_plan
 from auditor.render.exports.sarif import sarif, sarif_all
 from auditor.render.exports.source import Finding, Source
-from auditor.render.exports.tables import controls_csv, imported_csv, results_csv
+from auditor.render.exports.tables import controls_csv, given_csv, imported_csv, results_csv
 from auditor.render.exports.workbook import workbook
 
 __all__ = ["EXPORTS", "FURTHER_NAMES", "Finding", "Source", "export"]
@@ -32,13 +32,14 @@ EXPORTS: dict[str, tuple[str, Callable[[Source], bytes]]] = {
 """Format -> file name below ``results/`` and the function that writes it."""
 
 FURTHER: dict[str, Callable[[Source], dict[str, bytes]]] = {
+    "csv": given_csv,
     "oscal": oscal_plan,
     "asff": asff_batches,
     "sarif": sarif_all,
 }
 """Format -> further files of it, by name."""
 
-FURTHER_NAMES = r"oscal-ap\.json|results-all\.sarif|asff/\d{4}\.json"
+FURTHER_NAMES = r"accepted\.csv|oscal-ap\.json|results-all\.sarif|asff/\d{4}\.json"
 """What these are called, as a regular expression."""
 
 

@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from auditor.render.exceptions import last_day
+from auditor.render.exceptions import all_given, last_day
 from auditor.render.exports.source import Source, shortened
 
 CONTROL_HEADS = (
@@ -50,6 +50,9 @@ RESULT_HEADS = (
     "response ticket",
     "since the previous pack",
 )
+GIVEN = "accepted.csv"
+"""What was handed in: waivers, attestations, responses, accepted gaps."""
+
 IMPORTED_HEADS = ("file", "tool", "id", "title", "account", "region", "resource", "status", "severity", "time", "note")
 _FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@|\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 """What spreadsheets take for the start of a formula, full-width forms and blanks before them included (OWASP)."""
@@ -152,6 +155,23 @@ def results_csv(source: Source) -> bytes:
 def imported_csv(source: Source) -> bytes:
     """Return one row per finding of another tool."""
     return _csv(IMPORTED_HEADS, imported_rows(source), source)
+
+
+GIVEN_HEADS = ("kind", "control", "covers", "words", "people", "date", "last day", "ticket", "applied", "notes")
+
+
+def given_rows(source: Source) -> Iterator[tuple[str, ...]]:
+    """Yield a row per waiver, attestation, response and accepted gap that was handed in, in the order of its heads."""
+    for item in all_given(source.document):
+        applied = "yes" if item.applied else "no"
+        told = (item.kind, item.control, item.covers, item.words, item.people, item.date, item.until, item.ticket)
+        yield (*told, applied, item.notes)
+
+
+def given_csv(source: Source) -> dict[str, bytes]:
+    """Return one row for each thing that was handed in, as a further file; none where nobody handed anything in."""
+    rows = list(given_rows(source))
+    return {GIVEN: _csv(GIVEN_HEADS, rows, source)} if rows else {}
 
 
 def _csv(heads: Sequence[str], rows: Iterable[Sequence[str | int]], source: Source) -> bytes:

@@ -7,13 +7,14 @@ from typing import Any
 
 from auditor.base.errors import RenderError
 from auditor.base.period import parse_time
-from auditor.render.exceptions import all_given
 from auditor.render.exports.source import Source, fitted, xml_safe
 from auditor.render.exports.tables import (
     CONTROL_HEADS,
+    GIVEN_HEADS,
     IMPORTED_HEADS,
     RESULT_HEADS,
     control_rows,
+    given_rows,
     imported_rows,
     result_rows,
 )
@@ -40,7 +41,6 @@ _EVIDENCE_HEADS = (
 _GAP_HEADS = ("account", "region", "operation", "error", "IAM action", "evidence", "controls")
 _COVER_HEADS = ("about", "value")
 _FRAMEWORK_HEADS = ("framework", "requirement", "title", "assessment", "controls", "state")
-_GIVEN_HEADS = ("kind", "control", "covers", "words", "people", "date", "last day", "ticket", "applied", "notes")
 _Row = Sequence[str | int]
 
 
@@ -117,7 +117,7 @@ def _tables(source: Source) -> Iterator[tuple[str, Sequence[str], Iterable[_Row]
     yield "Controls", CONTROL_HEADS, control_rows(source)
     yield "Results", RESULT_HEADS, result_rows(source)
     yield "Frameworks", _FRAMEWORK_HEADS, _frameworks(source)
-    yield "Accepted and answered", _GIVEN_HEADS, _given(source)
+    yield "Accepted and answered", GIVEN_HEADS, given_rows(source)
     yield "Evidence", _EVIDENCE_HEADS, _evidence(source)
     yield "Not assessed", _GAP_HEADS, _gaps(source)
     if source.document.get("imported"):
@@ -156,22 +156,6 @@ def _frameworks(source: Source) -> Iterator[_Row]:
                 "; ".join(item["controls"]),
                 state,
             )
-
-
-def _given(source: Source) -> Iterator[_Row]:
-    for item in all_given(source.document):
-        yield (
-            item.kind,
-            item.control,
-            item.covers,
-            item.words,
-            item.people,
-            item.date,
-            item.until,
-            item.ticket,
-            "yes" if item.applied else "no",
-            item.notes,
-        )
 
 
 def _evidence(source: Source) -> Iterator[_Row]:
