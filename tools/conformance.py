@@ -1,8 +1,9 @@
 """Has others judge our files: ``python tools/conformance.py [FILE.pdf|FILE.sarif ...]``.
 
-veraPDF judges PDFs against PDF/A-3a and PDF/UA-1, Microsoft's multitool SARIF logs with GitHub's rules. Without files
+veraPDF judges PDFs against PDF/A-3a and PDF/UA-1, Microsoft's multitool SARIF logs with GitHub's rules, the Nu Html
+Checker of the WHATWG's and W3C's validators HTML pages. Without files
 the committed sample pack is judged, and the test sample: laid out in its variants (A4, Letter, names that mean harm;
-with logos, all with attachments) and signed at each level of PAdES. veraPDF comes through Maven, the multitool through
+with logos, all with attachments) and signed at each level of PAdES. veraPDF comes through Maven, the other two through
 npm; where one of them cannot be had the script says so in one line and judges the rest.
 """
 
@@ -25,6 +26,15 @@ RULES = "Sarif;Ghas"
 ACCEPTED = {"SARIF2005": "the tool has no home page that informationUri could name"}
 """Warnings of the multitool that stay, and why."""
 
+CHECKER = "vnu-jar@26.9.27"
+HTML_ACCEPTED = {
+    "Trailing slash on void elements": "the templates are XML as well, for the layout of the PDF",
+    "Consider using the “h1” element": "each chapter has a heading of the first level, as on paper",
+    "Inline style violates Content Security Policy": "the policy names its hash, which the checker does not work out",
+    "Inline script violates Content Security Policy": "the same",
+}
+"""Beginnings of what the checker remarks and what stays, and why; errors never do."""
+
 SAMPLE = ROOT / "reports" / "sample"
 
 
@@ -35,7 +45,9 @@ def main(arguments: Sequence[str]) -> int:
         files = [Path(argument) for argument in arguments] or list(_samples(folder))
         pdfs = [file for file in files if file.suffix == ".pdf"]
         logs = [file for file in files if file.suffix == ".sarif"]
+        pages = [file for file in files if file.suffix == ".html"]
         failed = [*(_judge_pdfs(pdfs) if pdfs else ()), *(_judge_logs(logs, folder) if logs else ())]
+        failed += _judge_pages(pages) if pages else ()
     return 1 if failed else 0
 
 
@@ -124,12 +136,49 @@ def _words(item: Mapping[str, Any]) -> str:
     return str(message.get("text") or ", ".join(message.get("arguments", ())))
 
 
+# --- HTML ------------------------------------------------------------------------------------------------------------
+
+
+def _judge_pages(files: Sequence[Path]) -> list[str]:
+    """Return each error, and each remark that is not accepted, as one line."""
+    if _lacks("HTML", "java", "npm"):
+        return []
+    folder = ROOT / "build" / "vnu"
+    jar = folder / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
+    if not jar.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        quiet = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(["npm", "install", *quiet, "--prefix", str(folder), CHECKER], check=True, stdout=sys.stderr)
+    found = []
+    for file in files:
+        command = ["java", "-Xss8m", "-jar", str(jar), "--format", "json", str(file)]
+        answer = subprocess.run(command, check=False, capture_output=True, text=True)
+        lines = list(remarks(answer.stderr, file.name))
+        print(f"HTML: {'conforms' if not lines else 'DOES NOT CONFORM'}: {file.name}")
+        found += lines
+    for line in found:
+        print(line)
+    return found
+
+
+def remarks(answer: str, name: str) -> Iterator[str]:
+    """Yield what the Nu Html Checker says of a page, but for what is accepted; an answer that is none is told."""
+    try:
+        messages = json.loads(answer)["messages"]
+    except (ValueError, KeyError, TypeError):
+        yield f"{name}: the checker broke: {answer[:500]}"
+        return
+    for item in messages:
+        if item["type"] == "error" or not item["message"].startswith(tuple(HTML_ACCEPTED)):
+            yield f"{name}:{item.get('lastLine', 0)}: {item['type']}: {item['message']}"
+
+
 # --- what is judged ---------------------------------------------------------------------------------------------------
 
 
 def _samples(folder: Path) -> Iterator[Path]:
     sys.path.insert(0, str(ROOT))
-    from auditor.render import about, context, integrity, pdf
+    from auditor.render import about, context, html, integrity, pdf
     from auditor.render.exports import Source, export
     from auditor.render.logo import logo_url
     from tests.render import logos
@@ -144,6 +193,9 @@ def _samples(folder: Path) -> Iterator[Path]:
         report = context.build(
             made.results, made.evidence, manifest_hash="00" * 32, report_id=f"conformance-{name}", branding=branding
         )
+        shown = folder / f"{name}.html"
+        shown.write_bytes(html.render(report))
+        yield shown
         further = pdf.Attachment("results/results.json", b"{}\n", "All results", AS_OF, "Source")
         path = folder / f"{name}.pdf"
         path.write_bytes(pdf.render(report, [further]))
@@ -156,7 +208,7 @@ def _samples(folder: Path) -> Iterator[Path]:
     alone = folder / "integrity.pdf"
     alone.write_bytes(integrity.render_pdf(integrity.pages(documents_of(*TOLD))))
     yield alone
-    yield from (SAMPLE / "report.pdf", SAMPLE / "results" / "results.sarif")
+    yield from (SAMPLE / "report.pdf", SAMPLE / "report.html", SAMPLE / "results" / "results.sarif")
     yield from _signed(folder / "a4.pdf")
 
 

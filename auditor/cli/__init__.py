@@ -19,6 +19,7 @@ import click
 from auditor import __version__
 from auditor.base.errors import AuditorError
 from auditor.base.suggest import meant
+from auditor.cli.help import helpful
 from auditor.cli.strict import strict
 from auditor.pack.outcome import EXIT_MEANING
 
@@ -64,7 +65,7 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             ctx.fail(f"there is no command {cmd_name!r}; {meant(cmd_name, _COMMANDS, 'see auditor --help')}")
         module, _, name = _COMMANDS[cmd_name][0].partition(":")
-        return strict(cast("click.Command", getattr(importlib.import_module(module), name)))
+        return helpful(strict(cast("click.Command", getattr(importlib.import_module(module), name))), cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

@@ -130,8 +130,6 @@ def build(
         glance=glance(about, accounts, frameworks, controls, gaps, trails),
         accounts=accounts,
         regions=tuple(sorted({region for account in accounts for region in account.regions})),
-        headline=visible(results["headline"]),
-        coverage=_coverage(results.get("sampling")),
         frameworks=frameworks,
         controls=controls,
         places=places,
@@ -166,6 +164,8 @@ def _counted(controls: Sequence[Control]) -> dict[str, Any]:
 def _told(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the document holds beside controls: events, their chapters, what people handed in."""
     return {
+        "headline": visible(results["headline"]),
+        "coverage": _coverage(results.get("sampling")),
         "events": tuple(event_table(document) for document in results["events"]),
         "continuity": tuple(continuity(document, most=_LIFELINES) for document in results.get("continuity", ())),
         "activity": activity(results.get("activity", ())),

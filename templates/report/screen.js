@@ -183,6 +183,7 @@
   }
   let unfolded = [];
   addEventListener("beforeprint", () => {
+    if (document.body.dataset.paper) return; // there is a report for paper; of this one, people print what they opened
     unfolded = all("details:not([open])");
     for (const node of unfolded) node.open = true;
   });

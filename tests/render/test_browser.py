@@ -381,8 +381,23 @@ def test_print_is_dark_on_light_whatever_the_screen_shows(show: Open, look: str)
     media(page)
 
 
-def test_printing_unfolds_the_evidence_and_folds_it_again(show: Open) -> None:
+def test_printing_leaves_folded_what_the_report_for_paper_has_and_says_so(show: Open) -> None:
     page = show()
+    folded = "return document.querySelectorAll('details:not([open])').length"
+    before = page.execute_script(folded)
+    page.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert page.execute_script(folded) == before > 0
+    assert style(page, ".for-paper", "display") == "none"
+    media(page, "print")
+    assert style(page, ".for-paper", "display") == "block"
+    assert style(page, "details:not([open])", "display") == "none"
+    assert "report.pdf" in page.execute_script("return document.querySelector('.for-paper').textContent")
+    media(page)
+
+
+def test_without_a_report_for_paper_printing_unfolds_the_evidence_and_folds_it_again(show: Open) -> None:
+    page = show()
+    page.execute_script("delete document.body.dataset.paper")
     folded = "return document.querySelectorAll('details:not([open])').length"
     before = page.execute_script(f"document.querySelector('details').open = true; {folded}")
     page.execute_script("dispatchEvent(new Event('beforeprint'))")

@@ -1,0 +1,117 @@
+"""Help of every command: its examples as they are typed, its options in groups, and what exit codes mean."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import click
+
+EXIT_CODES: Final = (
+    "Exit codes, the same for every command: 0 met or waived, or done; 1 a control failed; 2 wrong usage or\n"
+    "settings; 3 something could not be assessed; 4 integrity; 5 it broke; 130 and 143 ended by a signal."
+)
+
+EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
+    "run": (
+        "auditor run",
+        "auditor run --profile audit --framework cis-aws-5.0.0 --period 2026-10 --format pdf,html,csv",
+        "auditor run --gate --baseline baseline.json --fail-on high",
+    ),
+    "demo": ("auditor demo", "auditor demo --world clean --regions eu-central-1 --detail summary"),
+    "collect": ("auditor collect --profile audit --out collected",),
+    "evaluate": ("auditor evaluate collected", "auditor evaluate PACK --rules PACK/rules --out again.json"),
+    "render": (
+        "auditor render collected --waivers waivers.yaml --responses responses.yaml",
+        "auditor render collected --format pdf,html --detail full",
+    ),
+    "seal": ("auditor seal PACK --key signing-key.pem --certificate signing-certificate.pem",),
+    "verify": ("auditor verify PACK", "auditor verify PACK --replay --previous LAST_MONTH"),
+    "diff": ("auditor diff OLD NEW", "auditor diff OLD NEW --html changes.html"),
+    "remediate": ("auditor remediate PACK --to cli --out changes",),
+    "assemble": ("auditor assemble reports/111122223333/2026-*/*",),
+    "keygen": ("auditor keygen --help",),
+    "cost": ("auditor cost PACK", "auditor cost PACK --json"),
+    "completion": ("auditor completion bash > ~/.local/share/bash-completion/completions/auditor",),
+    "policy": ("auditor policy > policy.json", "auditor policy --check --profile audit"),
+    "trail verify": (
+        "auditor trail verify --trail management-events --period 2026-10",
+        "auditor trail verify --dir downloaded --json",
+    ),
+    "events list": ("auditor events list",),
+    "controls list": ("auditor controls list --framework cis-aws-5.0.0",),
+    "controls show": ("auditor controls show iam-root-mfa",),
+    "controls validate": ("auditor controls validate my-controls",),
+    "controls test": ("auditor controls test my-controls",),
+    "packs prune": ("auditor packs prune --keep 24 --dry-run",),
+    "config show": ("auditor config show", "auditor config show --all"),
+}
+"""Command -> lines for its help, where its own words have none."""
+
+GROUPS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
+    (
+        "Whom to ask, about when",
+        frozenset(
+            {"profile", "region", "regions", "account", "role_name", "period", "skip", "keep_logs", "as_of"}
+            | {"concurrency", "resume", "world"}
+        ),
+    ),
+    (
+        "Accounts of an organization",
+        frozenset(
+            {"org", "include", "exclude", "external_id", "session_name", "source_identity"}
+            | {"management_account_profile"}
+        ),
+    ),
+    (
+        "What is judged, and what is accepted",
+        frozenset(
+            {"frameworks", "control_ids", "controls", "imports", "waivers", "attestations", "responses", "fail_on"}
+            | {"allow", "sample", "seed"}
+        ),
+    ),
+    (
+        "For a pipeline",
+        frozenset({"gate", "baseline", "baseline_max_age", "update_baseline", "accept_new_controls", "if_missing"}),
+    ),
+    ("What is written", frozenset({"out", "formats", "detail", "zip", "entity", "rules"})),
+    (
+        "Where it goes",
+        frozenset({"securityhub_import", "upload", "notify", "object_lock_days", "object_lock_mode"}),
+    ),
+)
+"""Title of a group -> names of its options; all others stand under "Settings and output"."""
+
+_FEW: Final = 12
+"""Options of a command that need no groups."""
+
+
+class Grouped(click.Command):
+    """A command whose options stand in groups, where it has many."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options group by group, in the order of the groups."""
+        records = [(item, record) for item in self.get_params(ctx) if (record := item.get_help_record(ctx))]
+        if len(records) <= _FEW:
+            super().format_options(ctx, formatter)
+            return
+        grouped = frozenset().union(*(names for _, names in GROUPS))
+        parts = [(title, [record for item, record in records if item.name in names]) for title, names in GROUPS]
+        parts.append(("Settings and output", [record for item, record in records if item.name not in grouped]))
+        for title, rows in parts:
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def helpful(command: click.Command, name: str) -> click.Command:
+    """Give a command, and those below it, examples, exit codes and grouped options."""
+    if command.help:
+        command.help = command.help.replace("\\b\n", "\b\n")  # as raw docstrings have what click takes for a mark
+    for inner, below in getattr(command, "commands", {}).items():
+        helpful(below, f"{name} {inner}")
+    if type(command) is click.Command:
+        command.__class__ = Grouped
+    if not command.epilog:
+        own = EXAMPLES.get(name, ()) if "\b\nauditor " not in (command.help or "") else ()
+        shown = "\n".join(("Examples:", *(f"  {line}" for line in own)))
+        command.epilog = "\n\n".join([*([f"\b\n{shown}"] if own else []), f"\b\n{EXIT_CODES}"])
+    return command
