@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -118,19 +119,42 @@ class Answer:
         return f"{found}{more} in what was searched ({read}); a part of what was asked for was not: see below."
 
 
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names of columns, each once: a second ``x`` becomes ``x_2``, so that no value hides another."""
+    found: list[str] = []
+    for name in names:
+        new, number = name, 1
+        while new in found:
+            number += 1
+            new = f"{name}_{number}"
+        found.append(new)
+    return tuple(found)
+
+
 def plain(value: Any) -> Any:
     """Return a value as JSON knows it; times as RFC 3339."""
-    if isinstance(value, datetime):
-        return rfc3339(value) if value.tzinfo is not None else value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):
         return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+    return _plain_one(value)
+
+
+def _plain_one(value: Any) -> str | int | float | bool | None:
+    match value:
+        case datetime():
+            return rfc3339(value) if value.tzinfo is not None else value.isoformat()
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case bytes():
+            return value.hex()
+        case float():
+            return value if math.isfinite(value) else str(value)  # JSON has no such number
+        case str() | int() | bool() | None:
+            return value
+    return str(value)
 
 
 def csv_lines(answer: Answer) -> Iterable[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditor.base.errors import CatalogError, UsageError
 from auditor.base.period import Period
-from auditor.events.answer import Answer
+from auditor.events.answer import Answer, distinct
 from auditor.events.filters import Filters, literal_sql, predicates, taken_in, used
 from auditor.events.opened import EventStore
 from auditor.events.question import Question, values_of
@@ -57,7 +57,7 @@ def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answ
             if parquet is not None:
                 database.execute(f"COPY ({text}) TO {quoted(parquet)} (FORMAT parquet)", bound)
             result = database.execute(_cut(text, asked.limit), bound)
-            columns = tuple(str(item[0]) for item in result.description or ())
+            columns = distinct(str(item[0]) for item in result.description or ())
             wanted = result.fetchmany(asked.limit + 1) if asked.limit else result.fetchall()
         except duckdb.IOException as error:
             raise UsageError(f"the rows cannot be written: {error}") from error

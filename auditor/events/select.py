@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditor.base.errors import UsageError
 from auditor.base.period import Period
-from auditor.events.answer import Answer
+from auditor.events.answer import Answer, distinct
 from auditor.events.asking import compose, literal_bounds
 from auditor.events.filters import Filters
 from auditor.events.opened import EventStore
@@ -39,9 +39,10 @@ def select(store: EventStore, text: str, period: Period, *, limit: int) -> Answe
         for name, view in views(period).items():
             database.execute(f"CREATE VIEW {name} AS {view}")
         lock(database, store)
+        database.execute("BEGIN TRANSACTION READ ONLY")  # a WITH can hold a DELETE, and be a SELECT all the same
         try:
             result = database.execute(text)
-            columns = tuple(str(item[0]) for item in result.description or ())
+            columns = distinct(str(item[0]) for item in result.description or ())
             rows = result.fetchmany(limit + 1) if limit else result.fetchall()
         except duckdb.Error as error:
             raise UsageError(f"DuckDB refuses the statement: {str(error).splitlines()[0]}") from error
