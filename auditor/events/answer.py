@@ -142,19 +142,17 @@ def plain(value: Any) -> Any:
 
 def _plain_one(value: Any) -> str | int | float | bool | None:
     match value:
-        case datetime():
-            return rfc3339(value) if value.tzinfo is not None else value.isoformat()
+        case datetime() if value.tzinfo is not None:
+            return rfc3339(value)
         case date():
             return value.isoformat()
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
         case bytes():
             return value.hex()
-        case float():
-            return value if math.isfinite(value) else str(value)  # JSON has no such number
-        case str() | int() | bool() | None:
-            return value
-    return str(value)
+        case float() if not math.isfinite(value):
+            return str(value)  # JSON has no such number
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
 def csv_lines(answer: Answer) -> Iterable[str]:
