@@ -33,6 +33,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as SdkConnectionError
 from botocore.parsers import ResponseParserError
 
+from auditor.base.arenas import keep_memory_flat
 from auditor.base.canonical import plain
 from auditor.base.errors import CollectionError
 from auditor.collect import accounts
@@ -551,6 +552,7 @@ class Collector:
         known = {answer.call.key: answer for answer in answered}
         due: deque[Call] = deque(plan.start())
         done = 0
+        keep_memory_flat()
         pool = ThreadPoolExecutor(self._limits.workers, thread_name_prefix="collect")
         flying: dict[Future[Sequence[Any] | None], Call] = {}
         landed: SimpleQueue[Future[Sequence[Any] | None]] = SimpleQueue()

@@ -4,8 +4,6 @@ Fetching waits, inflating and hashing release the interpreter lock: threads reac
 are ready; whoever needs an order sorts.
 """
 
-import contextlib
-import ctypes
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +11,8 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Event
 from typing import Final, Generic, TypeVar
+
+from auditor.base.arenas import keep_memory_flat
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -23,10 +23,6 @@ REMOTE_LEAST_PER_CORE: Final = 2
 REMOTE_MOST: Final = 160
 RATE_PER_SECOND: Final = 8000
 """What two cores digest at best; Little's law turns it and the latency into a number of requests under way."""
-
-
-M_ARENA_MAX: Final = -8
-"""The parameter's number in glibc's malloc.h."""
 
 
 class Stopped(Exception):  # noqa: N818 - a decision, not an error
@@ -68,16 +64,6 @@ class Concurrency:
     def saw(self, seconds: float) -> None:
         """Note how long one request took: the fastest is the latency, the rest is our own queueing."""
         self.fastest_seconds = min(self.fastest_seconds, seconds)
-
-
-def keep_memory_flat() -> None:
-    """Let all threads share two memory arenas, where the C library is glibc.
-
-    By default each thread keeps an arena of its own and in it the most that it ever held: measured on a trail of a
-    million log files, 152 MiB instead of 113. (mallopt(3), M_ARENA_MAX)
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
 
 
 def cores() -> int:
