@@ -241,6 +241,50 @@ def test_every_command_has_only_options_that_there_are() -> None:
     assert {words[0] for words in ran} == {"run", "history"}
 
 
+def dask_commands() -> Iterator[list[str]]:
+    """Yield the commands by which scheduler and workers are started, on ECS and on Kubernetes."""
+    template = yaml.load((DEPLOY / "cluster" / "ecs.yaml").read_text(), Template)  # noqa: S506 - a safe loader
+    for name in ("SchedulerTask", "WorkerTask"):
+        (container,) = template["Resources"][name]["Properties"]["ContainerDefinitions"]
+        assert container["ReadonlyRootFilesystem"]
+        (script,) = container["Command"]
+        subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+        yield shlex.split(script.splitlines()[-1])[1:]
+    for document in yaml.safe_load_all((DEPLOY / "cluster" / "kubernetes.yaml").read_text()):
+        if document["kind"] == "Deployment":
+            pod = document["spec"]["template"]["spec"]
+            (container,) = pod["containers"]
+            assert container["securityContext"]["readOnlyRootFilesystem"]
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert pod["securityContext"]["runAsUser"] == 10001
+            yield container["command"]
+
+
+def test_scheduler_and_workers_start_by_options_that_dask_has_and_only_with_certificates(tmp_path: Path) -> None:
+    from distributed.cli.dask_scheduler import main as scheduler
+    from distributed.cli.dask_worker import main as worker
+
+    started = []
+    for program, kind, *options in dask_commands():
+        command = {"scheduler": scheduler, "worker": worker}[kind]
+        there = [str(tmp_path / "file.pem") if word.endswith(".pem") else word for word in options]
+        (tmp_path / "file.pem").touch()
+        command.make_context(kind, there)
+        assert program == "dask"
+        assert {"--tls-ca-file", "--tls-cert", "--tls-key", "--no-dashboard"} <= set(options)
+        assert ("--protocol" in options and "tls" in options) or options[0].startswith("tls://")
+        started.append(kind)
+    assert started == ["scheduler", "worker", "scheduler", "worker"]
+
+
+def test_nothing_but_the_cluster_and_its_driver_reaches_the_scheduler() -> None:
+    template = yaml.load((DEPLOY / "cluster" / "ecs.yaml").read_text(), Template)["Resources"]  # noqa: S506 - as above
+    opened = [item["Properties"] for item in template.values() if item["Type"] == "AWS::EC2::SecurityGroupIngress"]
+    assert len(opened) == 2
+    assert all("SourceSecurityGroupId" in item and "CidrIp" not in item for item in opened)
+    assert "SecurityGroupIngress" not in template["Inside"]["Properties"]
+
+
 def test_timers_belong_to_services_and_pods_are_confined() -> None:
     names = {path.stem for path in (DEPLOY / "systemd").glob("*.service")}
     assert names == {path.stem for path in (DEPLOY / "systemd").glob("*.timer")}

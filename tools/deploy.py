@@ -299,7 +299,11 @@ _POLICIES = tuple(f"terraform/{path.name}" for path in sorted((DEPLOY / "terrafo
 _JOBS = ("github/audit.sh", "github/action.yml", "github/auditor.yml", "gitlab/auditor.gitlab-ci.yml")
 _UNITS = tuple(f"systemd/{name}" for name in ("auditor", "auditor-watch"))
 CHECKS: tuple[Check, ...] = (
-    Check("cfn-lint", ("aws/auditor.yaml", "aws/reader.yaml", "aws/org-role.yaml"), _program("cfn-lint")),
+    Check(
+        "cfn-lint",
+        ("aws/auditor.yaml", "aws/reader.yaml", "aws/org-role.yaml", "cluster/ecs.yaml"),
+        _program("cfn-lint"),
+    ),
     Check("the catalogue", ("aws/reader.yaml", "aws/org-role.yaml", *_POLICIES), _fresh),
     Check("the schema of hashicorp/aws", _MODULE, _schema),
     Check("python-hcl2", (*_MODULE, *_EXAMPLE), _parses),
@@ -317,7 +321,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         _shell,
     ),
-    Check("PyYAML", ("kubernetes/cronjob.yaml", "gitlab/auditor.gitlab-ci.yml"), _parses),
+    Check("PyYAML", ("kubernetes/cronjob.yaml", "cluster/kubernetes.yaml", "gitlab/auditor.gitlab-ci.yml"), _parses),
     Check("crontab fields", ("cron/auditor",), _crontab),
     Check(
         "systemd-analyze verify",

@@ -42,7 +42,6 @@ class Machines:
             "--port",
             "0",
             "--no-dashboard",
-            "--no-show",
             *tls(certificates, "scheduler"),
         ]
         self.scheduler = self._start("scheduler", log, *options)
