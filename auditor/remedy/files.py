@@ -32,8 +32,8 @@ def files(proposal: Proposal, form: Form) -> Mapping[str, str]:
         except Undeclared as why:
             notes.append(f"- As lines for the command line, `{remedy.finding.control}`: {guide.plain(str(why))}.")
         else:
-            word = f"- As a template, `{remedy.finding.control}`, since a function has no line of its own: {_DEPLOYED}"
-            notes += [word] if form is Form.CLI else []
+            word = f"- As a template, `{remedy.finding.control}`, since a function has no line of its own: "
+            notes += [word + _deployed(proposal)] if form is Form.CLI else []
     lines = replace(proposal, remedies=tuple(it for no, it in enumerate(proposal.remedies) if no not in whole))
     found, where = _lines(lines)
     for account in dict.fromkeys(proposal.remedies[number].finding.account for number in whole):
@@ -44,9 +44,9 @@ def files(proposal: Proposal, form: Form) -> Mapping[str, str]:
             key = f"{account}/{proposal.remedies[no].finding.control}"
             where[key] = _places(account, _of_control(proposal, mine, no), form)
     if form is Form.TERRAFORM and whole:
-        notes.append(f"- The modules: {_APPLIED}")
+        notes.append(f"- The modules: {_applied(proposal)}")
     if form is Form.CLOUDFORMATION and whole:
-        notes.append(f"- The templates: {_DEPLOYED}")
+        notes.append(f"- The templates: {_deployed(proposal)}")
     if form is not Form.TERRAFORM and whole:
         notes.append("- Roles stand in the template of the home Region of global services: create that stack first.")
     found["README.md"] = guide.page(proposal, where, tuple(dict.fromkeys(notes)))
@@ -54,15 +54,26 @@ def files(proposal: Proposal, form: Form) -> Mapping[str, str]:
     return found
 
 
-_DEPLOYED = (
-    "`aws cloudformation deploy --template-file FILE --region REGION --stack-name auditor-remedies --capabilities "
-    "CAPABILITY_NAMED_IAM --parameter-overrides AlarmEmail=ADDRESS` makes a stack; with `--no-execute-changeset` it "
-    "shows the changes first."
-)
-_APPLIED = (
-    '`module "remedies" { source = "./ACCOUNT/terraform" }` beside a provider of your own, then `terraform plan`; '
-    "values that you give are its variables."
-)
+def _deployed(proposal: Proposal) -> str:
+    return (
+        "`aws cloudformation deploy --template-file FILE --region REGION --stack-name "
+        f"auditor-remedies-{_day(proposal)} --capabilities CAPABILITY_NAMED_IAM --parameter-overrides "
+        "AlarmEmail=ADDRESS` makes a stack; with `--no-execute-changeset` it shows the changes first. Each pack has a "
+        "stack of its own: an earlier one that got this template would lose what it made."
+    )
+
+
+def _applied(proposal: Proposal) -> str:
+    return (
+        f'`module "remedies_{_day(proposal)}" {{ source = "./ACCOUNT/terraform" }}` beside a provider of your own, '
+        "then `terraform plan`; values that you give are its variables. Each pack has a module of its own: what an "
+        "earlier one made is destroyed with its module."
+    )
+
+
+def _day(proposal: Proposal) -> str:
+    """Return the day of the pack, as digits alone."""
+    return "".join(mark for mark in proposal.as_of if mark in "0123456789")[:8]
 
 
 def _of_control(proposal: Proposal, mine: Mapping[int, tuple[Resource, ...]], number: int) -> list[Resource]:

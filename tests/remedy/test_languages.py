@@ -120,6 +120,18 @@ def test_our_own_checker_finds_what_is_declared_to_detect_and_to_tell(
     assert found.invalid == ()
 
 
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        (Form.CLI, "--stack-name auditor-remedies-20261102 "),
+        (Form.CLOUDFORMATION, "--stack-name auditor-remedies-20261102 "),
+        (Form.TERRAFORM, 'module "remedies_20261102" {'),
+    ],
+)
+def test_a_later_pack_takes_over_no_stack_and_no_module(form: Form, words: str, proposal: Proposal) -> None:
+    assert words in files(proposal, form)["README.md"]
+
+
 def test_a_module_satisfies_the_schema_of_its_provider(proposal: Proposal) -> None:
     made = files(proposal, Form.TERRAFORM)
     assert remarks(made["111122223333/terraform/main.tf"]) == []
