@@ -54,6 +54,34 @@ class ActivityTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A change that something was to put right, and what followed it.
+
+    Args:
+        answer: the call that followed and who made it; empty where none did.
+        seconds: between the two.
+    """
+
+    time: str
+    who: str
+    what: str
+    event: str
+    answer: str
+    by: str
+    seconds: str
+    answer_event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Changes of one kind, and whether a function, an automation or a service answered them."""
+
+    ref: str
+    sentence: str
+    rows: tuple[Answered, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
     """What one account's events of the period were asked."""
 
@@ -62,6 +90,7 @@ class Activity:
     missing: tuple[str, ...]
     """What was not searched, one clause for each kind."""
     tables: tuple[ActivityTable, ...]
+    scenario: Scenario | None
     refs: tuple[str, ...]
 
 
@@ -79,7 +108,35 @@ def _account(name: str, documents: Sequence[Mapping[str, Any]]) -> Activity:
     what = documents[0]["searched"]
     records, files = what["records"], what["log_files"]
     searched = f"{plural(records, 'record')} of {plural(files, 'log file')} were searched, {_hours(what)} verified"
-    return Activity(visible(name, 40), searched, _missing(what), tables, tuple(table.ref for table in tables))
+    scenario = _scenario(by_question["auto-remediation"]) if "auto-remediation" in by_question else None
+    refs = [table.ref for table in tables] + ([scenario.ref] if scenario else [])
+    return Activity(visible(name, 40), searched, _missing(what), tables, scenario, tuple(refs))
+
+
+def _scenario(document: Mapping[str, Any]) -> Scenario:
+    """Prepare the changes of one kind with what followed them."""
+    rows, parameters = document["rows"], document["parameters"]
+    if not rows or not document["searched"]["records"]:
+        sentence = _sentence(document)
+    else:
+        answered = sum(bool(row.get("answer_id")) for row in rows)
+        sentence = f"{plural(len(rows), 'call')}, {answered:,} answered by itself within "
+        sentence += f"{visible(parameters.get('minutes', ''), 10)} minutes."
+    return Scenario(document["ref"], sentence, tuple(map(_answered, rows)))
+
+
+def _answered(row: Row) -> Answered:
+    seconds = row.get("seconds_between")
+    return Answered(
+        time=_time(row.get("event_time")),
+        who=_who(row, "actor"),
+        what=f"{_called(row)} {_name(row, 'resource')}".strip(),
+        event=_name(row, "event_id", limit=60),
+        answer=_name(row, "answer_event", limit=120),
+        by=_who(row, "answered_by"),
+        seconds=f"{seconds:,}" if isinstance(seconds, int) and not isinstance(seconds, bool) else "",
+        answer_event=_name(row, "answer_id", limit=60),
+    )
 
 
 def _hours(what: Mapping[str, Any]) -> str:

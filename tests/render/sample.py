@@ -600,7 +600,13 @@ def answers(scope: AccountScope, evidence: Evidence, *, hostile: bool = False) -
         "first_time": "2026-10-02T10:00:00Z", "last_time": "2026-10-30T10:00:00Z", "example_event": "e-1",
     }  # fmt: skip
     tagged = [event(f"2026-10-{day:02d}T07:00:00Z", subject="ledger") for day in (1, 2, 3)]
-    return [answer("iam-changes", *tagged, refused), answer("denied-calls", denied), answer("organizations")]
+    opened = event("2026-10-21T14:02:11Z", event_name="AuthorizeSecurityGroupIngress", resource="sg-0aa")
+    closed = {
+        "answer_event": "RevokeSecurityGroupIngress", "answered_by": f"arn:aws:sts::{scope.id}:assumed-role/closer/run",
+        "answer_id": "e-closed", "answer_time": "2026-10-21T14:06:13Z", "seconds_between": 242, "answers_in_time": 1,
+    }  # fmt: skip
+    scenario = answer("auto-remediation", {**opened, **closed}, opened, parameters={"minutes": 60})
+    return [answer("iam-changes", *tagged, refused), answer("denied-calls", denied), answer("organizations"), scenario]
 
 
 def holdings(scope: AccountScope, evidence: Evidence) -> Mapping[str, Any]:

@@ -70,3 +70,16 @@ def test_hostile_names_are_made_visible(tmp_path: Path) -> None:
     told = shown.tables[0].lines[0].who
     assert HOSTILE[4] not in told
     assert "[U+202E]" in told
+
+
+def test_an_opening_stands_beside_what_followed_it_with_the_seconds_between(tmp_path: Path) -> None:
+    (shown,) = activity(documents(tmp_path))
+    assert shown.scenario is not None
+    assert shown.scenario.sentence == "2 calls, 1 answered by itself within 60 minutes."
+    answered, open_still = shown.scenario.rows
+    assert (answered.answer, answered.by, answered.seconds) == (
+        "RevokeSecurityGroupIngress",
+        "assumed-role/closer/run",
+        "242",
+    )
+    assert (open_still.answer, open_still.seconds) == ("", "")
