@@ -11,6 +11,7 @@ from auditor.catalog.responses import ResponseFile
 from auditor.catalog.waivers import AttestationFile, WaiverFile
 from auditor.config import Config
 from auditor.cost.prices import PriceFile
+from tools.assembly_schema import assembly_schema
 from tools.command_schemas import cost_schema, diff_schema, doctor_schema, history_schema, run_schema
 from tools.events_schema import events_schema
 from tools.trail_schema import trail_schema
@@ -30,6 +31,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "cost.schema.json": cost_schema,
     "trail.schema.json": trail_schema,
     "events.schema.json": events_schema,
+    "assembly.schema.json": assembly_schema,
 }
 
 

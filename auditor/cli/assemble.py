@@ -76,13 +76,15 @@ def assemble(
     size, seed = given.pop("sample"), given.pop("seed")
     if (size is None) != (seed is None):
         raise UsageError("--sample and --seed go together", hint="the seed lets others draw the same sample again")
-    config = config_of({**given, "formats": tuple(in_parts(given["formats"])), "period": None})
+    formats = tuple(in_parts(given.pop("formats")))
+    config = config_of(given)
     checked = datetime.now(UTC).replace(microsecond=0)
     order = Order(
         packs=packs,
         config=config,
         as_of=moment_of(as_of),
         demands=Demands(at=checked, trusted=certificates(trust)),
+        formats=formats,
         period=period or "",
         newest=take == "newest",
         sampling=Sampling(size, seed) if size is not None else None,

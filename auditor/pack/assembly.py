@@ -401,7 +401,7 @@ class Assembly:
         return 3 if self.counts["NOT_ASSESSED"] or self.counts["MANUAL"] else 0
 
     def document(self) -> dict[str, Any]:
-        """Return the results document of the assembled pack."""
+        """Return the results document of the assembled pack; its schema is ``docs/schemas/assembly.schema.json``."""
         asked = self.asked
         covered = sum(not month.gap for month in self.months)
         return {

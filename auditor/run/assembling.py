@@ -40,7 +40,8 @@ class Order:
 
     Args:
         packs: packs, or folders below which packs lie.
-        config: out, entity, formats and branding.
+        config: out, entity, pages and branding.
+        formats: the pages that were asked for; none for those of the settings.
         period: whole months as ``--period`` takes them; empty for all that the packs are about.
         newest: whether the newest complete pack speaks for a month of which there are several.
         sampling: for the auditor; None for no sample.
@@ -54,6 +55,7 @@ class Order:
     config: Config
     as_of: datetime
     demands: Demands
+    formats: tuple[str, ...] = ()
     period: str = ""
     newest: bool = False
     sampling: Sampling | None = None
@@ -204,9 +206,10 @@ def assemble(order: Order, show: Callable[[str, int, int, str], None]) -> Assemb
 
 
 def _presentation(order: Order) -> Presentation:
-    formats = order.config.formats if "formats" in order.config.model_fields_set else list(PAGES)
-    if odd := [name for name in formats if name not in PAGES]:
+    if odd := [name for name in order.formats if name not in PAGES]:
         raise UsageError(f"an assembled pack has no format {odd[0]!r}", hint=f"it has {' and '.join(PAGES)}")
+    settled = [name for name in order.config.formats if name in PAGES]  # settings name the exports of runs as well
+    formats = list(order.formats) or settled or list(PAGES)
     return presentation_of(order.config.model_copy(update={"formats": formats}), order.sealing)
 
 

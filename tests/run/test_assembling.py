@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import orjson
 import pytest
 from hypothesis import given
@@ -25,6 +26,10 @@ from tests.cli.test_compare import answer
 from tests.pack.judgements import control, result
 from tests.run.months import month_pack, months_results
 from tests.seal.packs import ACCOUNT, NOW, rewrite_sums
+from tools.schemas import FOLDER
+
+FORM = jsonschema.Draft202012Validator(json.loads((FOLDER / "assembly.schema.json").read_text()))
+"""Whatever is assembled here fits the published schema."""
 
 P, F, N = State.PASS, State.FAIL, State.NOT_ASSESSED
 YEAR = [f"2026-{number:02}" for number in range(1, 13)]
@@ -40,7 +45,9 @@ def states(document: dict[str, Any]) -> dict[str, str]:
 
 
 def results_of(made: dict[str, Any]) -> dict[str, Any]:
-    return orjson.loads((Path(made["pack"]) / "results" / "results.json").read_bytes())  # type: ignore[no-any-return]
+    document: dict[str, Any] = orjson.loads((Path(made["pack"]) / "results" / "results.json").read_bytes())
+    FORM.validate(document)
+    return document
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +262,16 @@ def test_the_commands_of_the_pack_check_it_by_hand(assembled: Path, tmp_path: Pa
     forge("members/2026-02-b/results/results.json", b'"FAIL"', b'"PASS"')(pack)
     last = blocks[-1].partition("```")[0]
     assert subprocess.run(["bash", "-c", last], cwd=pack, capture_output=True, check=False).returncode != 0
+
+
+def test_settings_of_runs_do_not_stand_in_the_way_of_pages(
+    packs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "auditor.yaml").write_text("formats: [html, sarif, csv]\n")
+    code, made = run(capsys, *packs, "--out", tmp_path, "--config", tmp_path / "auditor.yaml")
+    pages = {path.name for path in Path(made["pack"]).glob("report.*")}
+    assert (code, pages) == (1, {"report.html"})
+    assert run(capsys, *packs, "--out", tmp_path, "--format", "sarif")[0] == 2
 
 
 @pytest.fixture(scope="module")
