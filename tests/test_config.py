@@ -16,7 +16,7 @@ from auditor.config import Config, Format, load_config, resolve
 from auditor.pack.presentation import PAGES
 from auditor.render.exports import EXPORTS
 from auditor.run import open_catalog
-from auditor.run.gather import limits_of, redaction_of
+from auditor.run.settings import limits_of, redaction_of
 
 
 def write(folder: Path, text: str) -> Path:

@@ -52,12 +52,12 @@ from auditor.org.reconcile import to_assess
 from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, RESULTS, RULES, write_rules
 from auditor.pack.presentation import PRESENTATION
 from auditor.run.building import this_build
-from auditor.run.gather import redaction_of
 from auditor.run.gating import gated, makeable
 from auditor.run.judging import Rules, load_rules
 from auditor.run.keeping import clear_up
 from auditor.run.publishing import presentation_of
 from auditor.run.request import TOOL, Progress, Request
+from auditor.run.settings import redaction_of
 from auditor.run.uploading import Uploaded, destination_of, upload_pack
 from auditor.run.workroom import Workroom, superseded, workroom
 from auditor.seal.archive import pack_zip

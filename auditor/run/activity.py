@@ -17,7 +17,7 @@ from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter
 from auditor.evidence.operations import GLOBAL, Call
 from auditor.evidence.store import Answer, CallError, EvidenceWriter
-from auditor.run.gather import ANSWERS
+from auditor.run.trails import ANSWERS
 from auditor.trail.coverage import STATES
 from auditor.trail.report import TrailReport
 from auditor.trail.verify import ReadLog

@@ -23,7 +23,7 @@ from auditor.events.store import StoreWriter
 from auditor.evidence.store import Evidence
 from auditor.pack.layout import EVIDENCE
 from auditor.run.activity import log_bytes
-from auditor.run.gather import EVENTS as NOTABLE
+from auditor.run.trails import EVENTS as NOTABLE
 from auditor.trail.coverage import STATES
 from auditor.trail.fetch import ObjectSource, Unavailable
 from auditor.trail.gunzip import Damaged, inflate

@@ -10,7 +10,7 @@ from auditor.collect.accounts import Caller
 from auditor.collect.guard import CallLog
 from auditor.config import Config
 from auditor.deliver.securityhub import OPERATION, Import, import_findings
-from auditor.run.gather import caller_of
+from auditor.run.settings import caller_of
 
 SCHEMA = "auditor.securityhub-import/1"
 

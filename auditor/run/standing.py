@@ -17,9 +17,9 @@ from auditor.pack.baseline import Baseline, gate
 from auditor.pack.cut import cut_short
 from auditor.pack.outcome import stated_code
 from auditor.run.fetching import packs_of
-from auditor.run.gather import caller_of
 from auditor.run.gating import open_baseline
 from auditor.run.series import Candidate, candidates_in
+from auditor.run.settings import caller_of
 from auditor.run.uploading import Uploaded, destination_of, upload_pack
 from auditor.seal.verify import Demands, verify_pack
 

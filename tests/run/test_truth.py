@@ -100,7 +100,7 @@ def test_aws_confirms_every_control_with_filters_and_is_cited(asked: tuple[Evide
 
 
 @pytest.mark.simulator
-@pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind != "lost-lock"])
+@pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind not in ("lost-lock", "rate-limited")])
 def test_without_an_answer_every_verdict_stands_and_says_so(
     kind: str,
     simulator: Simulator,
