@@ -24,14 +24,14 @@ from auditor.org.accounts import Choice, Filter, Listing, Said, listing_of, name
 from auditor.org.reconcile import Entry, gone_since, reconcile, to_assess
 from auditor.org.rollup import Material, roll_up, rollup_json
 from auditor.org.summary import Asked, Summary, summarized
-from auditor.pack.layout import EVIDENCE, RESULTS, RULES, read_request
+from auditor.pack.layout import EVIDENCE, ORGANIZATION, RESULTS, RULES, read_request
 from auditor.pack.presentation import Presentation
 from auditor.render import organization
 from auditor.run.deriving import branding_of
 from auditor.run.request import Progress
 from auditor.seal.manifest import ACCOUNTS, HTML, MANIFEST, ORDER, PDF, AccountPack, Manifest, ManifestInfo, Tool
 
-SETTINGS: Final = f"{RULES}/organization.json"
+SETTINGS: Final = f"{RULES}/{ORGANIZATION}"
 OUTCOMES: Final = f"{EVIDENCE}/outcomes.json"
 BEFORE: Final = f"{EVIDENCE}/previous-accounts.json"
 OWN_FILES: Final = frozenset({ORDER, OUTCOMES, BEFORE, SETTINGS})

@@ -34,6 +34,8 @@ RESPONSES = "responses.yaml"
 ATTESTATIONS = "attestations/attestations.yaml"
 REQUEST = "request.json"
 REPLAY = "replay.txt"
+ORGANIZATION = "organization.json"
+"""How accounts were chosen and entered, in ``rules/``: only the pack of an organization has it."""
 
 _OWN = re.compile(r"own-[1-9][0-9]?")
 _MAX_REQUEST_BYTES = 100_000

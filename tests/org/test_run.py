@@ -8,12 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from auditor.base.errors import CollectionError, UsageError
 from auditor.config import Config
 from auditor.org.replaying import replay_any
 from auditor.org.running import Organized, audit_organization
+from auditor.render.about import Branding
+from auditor.render.organization import Stated, values_of
+from auditor.render.pages import page
 from auditor.run import Request
 from auditor.run.chronicle import chronicle
 from auditor.seal.pack import reseal_pack
@@ -280,3 +284,37 @@ def test_who_left_is_noticed_by_the_next_run(group: Simulator, made: Organized, 
 def test_settings_of_a_single_run_are_refused(tmp_path: Path, settings: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         organized(tmp_path, **settings)
+
+
+def test_the_history_knows_the_accounts_of_an_organization(made: Organized) -> None:
+    found = chronicle(made.pack.parents[2], now=AS_OF, checked=AS_OF)
+    assert found.unreadable == ()
+    assert [line.account for line in found.history.accounts] == [
+        row["id"] for row in made.document["accounts"] if row["standing"] == "assessed"
+    ]
+
+
+@pytest.mark.parametrize("number", [7, 700, 3000])
+def test_the_paper_report_is_bounded_however_many_accounts_there_are(made: Organized, number: int) -> None:
+    rows = [row for row in made.document["accounts"] if row["result"]]
+    refused = [row for row in made.document["accounts"] if row["standing"] == "refused"]
+    times = number // 7
+    document = {
+        **made.document,
+        "accounts": [{**row, "id": f"{at:012d}"} for at, row in enumerate(rows * times)] + refused * times,
+        "controls": [{**item, "cells": item["cells"] * times} for item in made.document["controls"]],
+    }
+    stated = Stated("0" * 64, "report", Branding(), "auditor")
+    text = page("organization_paper.html", **values_of(document, stated, "pdf"), created="2026-11-02T06:00:00Z")
+    assert text.count("<tr") < 700, "some 60 rows a page, and the matrix of at most 600 lines"
+    assert text.count('class="which"') <= 600
+    if number > 600:
+        assert f"and {number // 7 * 7 - 520:,} more accounts" in text, "what is left out is said"
+
+
+def test_the_roll_up_is_of_its_published_form(made: Organized) -> None:
+    schema = json.loads((Path(__file__).parents[2] / "docs/schemas/organization.schema.json").read_bytes())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads((made.pack / "results/results.json").read_bytes()), schema)
+    single = json.loads((Path(__file__).parents[2] / "docs/schemas/results.schema.json").read_bytes())
+    jsonschema.validate(json.loads((made.pack / "accounts/210000000004/results/results.json").read_bytes()), single)
