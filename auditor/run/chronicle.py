@@ -11,11 +11,11 @@ from auditor.base.errors import AuditorError, IntegrityError, UsageError
 from auditor.base.period import parse_period
 from auditor.base.untrusted import parse_json
 from auditor.pack.history import History, Run, build, read_run
-from auditor.pack.layout import ORGANIZATION, RESULTS, RULES
+from auditor.pack.layout import RESULTS
 from auditor.render import history as page
 from auditor.seal.archive import open_pack
 from auditor.seal.contents import SUMS, PackFiles, read_small
-from auditor.seal.manifest import ACCOUNTS, MANIFEST, parse_manifest
+from auditor.seal.manifest import MANIFEST, parse_manifest
 from auditor.seal.verify import Demands, verify_pack
 
 INDEX = "index.html"
@@ -129,11 +129,7 @@ def index_page(found: Chronicle, now: datetime) -> bytes:
 
 
 def places(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
-    """Yield pack folders and zips; nothing is followed. Of an organization's pack, those of its accounts are meant."""
-    if (folder / RULES / ORGANIZATION).is_file():
-        inside = sorted((folder / ACCOUNTS).glob("[0-9]" * 12))
-        yield from (path for path in inside if not path.is_symlink())
-        return
+    """Yield pack folders and zips; nothing is followed, and nothing inside a pack is looked at."""
     if any((folder / name).is_file() for name in (MANIFEST, SUMS)):
         yield folder
         return

@@ -286,14 +286,6 @@ def test_settings_of_a_single_run_are_refused(tmp_path: Path, settings: dict[str
         organized(tmp_path, **settings)
 
 
-def test_the_history_knows_the_accounts_of_an_organization(made: Organized) -> None:
-    found = chronicle(made.pack.parents[2], now=AS_OF, checked=AS_OF)
-    assert found.unreadable == ()
-    assert [line.account for line in found.history.accounts] == [
-        row["id"] for row in made.document["accounts"] if row["standing"] == "assessed"
-    ]
-
-
 @pytest.mark.parametrize("number", [7, 700, 3000])
 def test_the_paper_report_is_bounded_however_many_accounts_there_are(made: Organized, number: int) -> None:
     rows = [row for row in made.document["accounts"] if row["result"]]
