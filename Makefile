@@ -8,7 +8,7 @@ BROWSER = $(shell command -v chromedriver)
 MARKED = $(if $(BROWSER),,-m "not browser")
 
 .DEFAULT_GOAL := help
-.PHONY: remedies check-deploy months trino terminal golden check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
+.PHONY: kill-points remedies check-deploy months trino terminal golden check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ readme: dev ## Rewrite the generated parts of README.md
 
 check-readme: dev ## Fail when the generated parts of README.md are out of date
 	$(BIN)/python tools/readme.py --check
+
+kill-points: dev ## Kill a run at fifty points, go on with it, and compare the packs (some minutes)
+	AUDITOR_KILL_POINTS=50 $(BIN)/pytest -n 0 tests/run/test_resume.py -k killed_run
 
 months: dev ## Live through twelve months of a simulated account, into build/months
 	$(BIN)/python -m tools.twelve_months

@@ -29,7 +29,7 @@ from tests.seal.forging import verified
 
 pytestmark = pytest.mark.simulator
 
-POINTS = int(os.environ.get("AUDITOR_KILL_POINTS", "3"))
+POINTS = int(os.environ.get("AUDITOR_KILL_POINTS", "2"))
 """How many points are tried: `make kill-points` tries fifty."""
 
 UNDER_WAY = 24
