@@ -104,6 +104,14 @@ class Answer:
         """0 with an answer, 3 when a part could not be searched, 4 when a searched log file was altered."""
         return self.searched.exit_code
 
+    def searched_sentence(self) -> str:
+        """Say in one sentence whether all that was asked for was searched, whatever rows there are."""
+        if not self.searched.records:
+            return "No event was searched: this is no answer."
+        if self.searched.not_searched:
+            return "A part of what was asked for was not searched, or nothing proves it: see searched."
+        return "All that was asked for was searched."
+
     def sentence(self) -> str:
         """Say in one sentence how many rows there are, and whether that can be relied on."""
         count = len(self.rows)

@@ -1,5 +1,6 @@
 """Asks an open store a question: filters, period and parameters become SQL for DuckDB, rows become an answer."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,32 +55,45 @@ def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answ
     with store.database() as database:
         text, bound = render(database, asked, values)
         try:
-            if parquet is not None:
-                database.execute(f"COPY ({text}) TO {quoted(parquet)} (FORMAT parquet)", bound)
             result = database.execute(_cut(text, asked.limit), bound)
             columns = distinct(str(item[0]) for item in result.description or ())
             wanted = result.fetchmany(asked.limit + 1) if asked.limit else result.fetchall()
-        except duckdb.IOException as error:
-            raise UsageError(f"the rows cannot be written: {error}") from error
         except duckdb.Error as error:
             first = str(error).splitlines()[0]
             raise CatalogError(f"{asked.question.path}: DuckDB refuses the question: {first}") from error
         what = searched(store, database, asked.period, asked.filters, asked.question.needs)
-    truncated = bool(asked.limit) and len(wanted) > asked.limit
-    rows = tuple(dict(zip(columns, row, strict=True)) for row in (wanted[: asked.limit] if asked.limit else wanted))
-    return Answer(
-        asked.question.name,
-        asked.question.title,
-        {**values, **asked.filters.document()},
-        asked.period,
-        "duckdb",
-        tuple(store.card.get("sources") or ()),
-        what,
-        columns,
-        rows,
-        truncated,
-        (*asked.question.cannot_see, *(store.card.get("cannot_see") or ())),
-    )
+        truncated = bool(asked.limit) and len(wanted) > asked.limit
+        shown = wanted[: asked.limit] if asked.limit else wanted
+        answer = Answer(
+            asked.question.name,
+            asked.question.title,
+            {**values, **asked.filters.document()},
+            asked.period,
+            "duckdb",
+            tuple(store.card.get("sources") or ()),
+            what,
+            columns,
+            tuple(dict(zip(columns, row, strict=True)) for row in shown),
+            truncated,
+            (*asked.question.cannot_see, *(store.card.get("cannot_see") or ())),
+        )
+        if parquet is not None:
+            _write_parquet(database, text, bound, parquet, answer)
+    return answer
+
+
+def _write_parquet(
+    database: "duckdb.DuckDBPyConnection", text: str, bound: Mapping[str, Any], target: Path, answer: Answer
+) -> None:
+    """Write all rows; what was searched stands in the file's own metadata, under ``auditor``."""
+    import duckdb
+
+    about = {name: value for name, value in answer.document().items() if name not in {"rows", "truncated", "columns"}}
+    said = quoted(json.dumps({**about, "sentence": answer.searched_sentence()}, sort_keys=True))
+    try:
+        database.execute(f"COPY ({text}) TO {quoted(target)} (FORMAT parquet, KV_METADATA {{auditor: {said}}})", bound)
+    except duckdb.IOException as error:
+        raise UsageError(f"the rows cannot be written: {error}") from error
 
 
 def _cut(text: str, limit: int) -> str:

@@ -106,6 +106,10 @@ class EventStore:
             copies = database.execute("SELECT count(*) FROM copies").fetchone() != (0,)
             database.execute(f"CREATE VIEW all_events AS {duckdb_table(copies=copies)}")
             yield database
+        except RuntimeError as error:  # so DuckDB tells of a signal that came while it worked
+            if str(error) != "Query interrupted":
+                raise
+            raise KeyboardInterrupt from error
         finally:
             database.close()
 

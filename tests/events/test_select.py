@@ -92,6 +92,13 @@ def test_values_of_every_kind_are_json(store: EventStore) -> None:
     assert row == {"a": "nan", "b": "-inf", "c": "78", "d": "1 day, 0:00:00", "e": [1.5]}
 
 
+def test_an_interruption_is_one_and_no_defect(store: EventStore) -> None:
+    with pytest.raises(KeyboardInterrupt), store.database():
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="else"), store.database():
+        raise RuntimeError("something else")
+
+
 def test_rows_are_cut_at_the_limit(store: EventStore) -> None:
     answer = select(store, "SELECT * FROM range(10)", OCTOBER, limit=3)
     assert (len(answer.rows), answer.truncated) == (3, True)

@@ -272,3 +272,17 @@ def test_a_limit_shows_the_first_rows_and_says_that_there_are_more(tmp_path: Pat
     ):
         answer = ask(store, Asked(load_questions()["who-did"], OCTOBER, limit=limit))
         assert ([row["event_id"] for row in answer.rows], answer.truncated) == (expected, limit == 3)
+
+
+@pytest.mark.parametrize(("data", "sentence"), [(b'{"Records":[]}', "No event"), (b'{"Records":[{}]}', "A part of")])
+def test_a_parquet_file_without_rows_says_what_was_searched(tmp_path: Path, data: bytes, sentence: str) -> None:
+    store, target = store_of(tmp_path / "store", log(data)), tmp_path / "rows.parquet"
+    answer = ask(store, Asked(load_questions()["root-activity"], OCTOBER), parquet=target)
+    with store.database() as database:
+        [(value,)] = database.execute(
+            "SELECT value FROM parquet_kv_metadata(?) WHERE key = 'auditor'", (str(target),)
+        ).fetchall()
+        assert database.execute("SELECT count(*) FROM read_parquet(?)", (str(target),)).fetchone() == (0,)
+    about = json.loads(value)
+    assert about["searched"] == answer.document()["searched"]
+    assert about["sentence"].startswith(sentence)
