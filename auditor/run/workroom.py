@@ -11,6 +11,7 @@ Nothing there looks like a pack. The salt of the redactions lies in it until the
 must keep equal marks; it never enters a pack.
 """
 
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -192,8 +193,10 @@ def take_up(request: Request, *, as_of_given: bool) -> Request:
 
 
 def read_state(folder: Path) -> State | None:
-    """Return what identifies the run of a folder; None where nothing can be taken up."""
+    """Return what identifies the run of a folder; None where nothing can be taken up, or somebody else made it."""
     try:
+        if folder.stat().st_uid != os.geteuid():
+            return None
         held = orjson.loads((folder / STATE).read_bytes())
         if held["schema"] != _SCHEMA:
             return None

@@ -304,6 +304,16 @@ def test_what_a_killed_seal_left_does_not_stand_in_the_way(cut_off: Path, enviro
     assert verified(resumed(cut_off, environment, skip=["trail"]).pack).findings == ()
 
 
+def test_a_folder_that_somebody_else_planted_is_not_gone_on_with(
+    cut_off: Path, environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = parse_time(environment["KILLED_AS_OF"])
+    request = Request(settings(cut_off, skip=["trail"]), moment)
+    assert take_up(request, as_of_given=True).room is not None
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert take_up(request, as_of_given=True).room is None
+
+
 def test_a_gate_without_pdf_is_gone_on_with_too(aws: Simulator, environment: Mapping[str, str], tmp_path: Path) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
