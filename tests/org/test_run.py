@@ -20,8 +20,9 @@ from auditor.render.organization import Stated, values_of
 from auditor.render.pages import page
 from auditor.run import Request
 from auditor.run.chronicle import chronicle
-from auditor.seal.pack import reseal_pack
+from auditor.seal.pack import Sealing, reseal_pack
 from auditor.seal.report import Outcome, VerifyReport
+from auditor.seal.signer import load_signer, make_identity
 from auditor.seal.verify import Demands, verify_pack
 from auditor.simulator import Simulator
 from auditor.simulator.worlds import organization as story
@@ -310,3 +311,18 @@ def test_the_roll_up_is_of_its_published_form(made: Organized) -> None:
     jsonschema.validate(json.loads((made.pack / "results/results.json").read_bytes()), schema)
     single = json.loads((Path(__file__).parents[2] / "docs/schemas/results.schema.json").read_bytes())
     jsonschema.validate(json.loads((made.pack / "accounts/210000000004/results/results.json").read_bytes()), single)
+
+
+def test_one_signature_is_over_every_account(made: Organized, tmp_path: Path) -> None:
+    pack, at = tmp_path / "pack", datetime.now(UTC)
+    shutil.copytree(made.pack, pack)
+    identity = make_identity("Northwind audit", at=at, days=30, use_rsa=False, password=None)
+    for name, data in (("key.pem", identity.key), ("certificate.pem", identity.certificate)):
+        (tmp_path / name).write_bytes(data)
+    signer = load_signer(tmp_path / "key.pem", at=at, certificate_file=tmp_path / "certificate.pem", password=bytes)
+    reseal_pack(pack, Sealing(signer, at, sign_pdf=False))
+    demands = Demands(at=at, trusted=signer.chain[:1])
+    assert verify_pack(pack, demands).verdict == "pass"
+    results = pack / "accounts/210000000004/results/results.json"
+    results.write_bytes(results.read_bytes().replace(b"FAIL", b"PASS"))
+    assert verify_pack(pack, demands).verdict == "fail"
