@@ -1035,6 +1035,65 @@ def corrections() -> Iterator[Record]:
     )
 
 
+def _web_session() -> Record:
+    """A pod's session, as Kubernetes takes it from its own identity provider."""
+    federation = {"federatedProvider": f"arn:aws:iam::{DEV}:oidc-provider/oidc.example", "attributes": {"aud": "sts"}}
+    return session("pod", "pod-7", "ASIAPOD0000000000001", DEV, context={"webIdFederationData": federation})
+
+
+def rarities() -> Iterator[Record]:
+    """Yield members and values that are rare, and must not disturb."""
+    late = {"originalRequestID": "r-late", "originalEventID": "late"}
+    for name, reason in (("late-copy", "DELIVERY_DELAY"), ("after-an-outage", "SERVICE_OUTAGE")):
+        yield record(name, "17T09:00", "ec2", "StartInstances", BEN, addendum={"reason": reason, **late})
+    yield record(
+        "hidden-parts",
+        "17T09:05",
+        "ecs",
+        "RegisterTaskDefinition",
+        CI,
+        requestParameters={
+            "containerDefinitions": [{"environment": "HIDDEN_DUE_TO_SECURITY_REASONS", "secret": "***"}]
+        },
+    )
+    yield record(
+        "instance-role-by-imds-2",
+        "17T09:10",
+        "sqs",
+        "CreateQueue",
+        session("worker", "i-0def", "ASIAWORKER0000000001", context={"ec2RoleDelivery": "2.0"}),
+        requestParameters={"queueName": "work"},
+        tlsDetails={"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256"},
+    )
+    yield record("pod-writes", "17T09:15", "sqs", "SendMessageBatch", _web_session(), recipientAccountId=DEV)
+    yield record(
+        "delegated-service",
+        "17T09:20",
+        "backup",
+        "StartBackupJob",
+        session("backup", "b-1", "ASIABACKUP0000000001", invokedByDelegate={"accountId": MANAGEMENT}),
+        eventContext={"tagContext": {"resourceTags": {"stage": "prod"}}},
+    )
+    yield record(
+        "from-the-edge",
+        "17T09:25",
+        "s3-outposts",
+        "CreateOutpostsBucket",
+        BEN,
+        requestParameters={"bucketName": "at-the-edge"},
+        edgeDeviceDetails={"snowJobId": "JID-1", "deviceType": "edge"},
+    )
+    yield record(
+        "console-action",
+        "17T09:30",
+        "cloudshell",
+        "CreateSession",
+        BEN,
+        eventType="AwsConsoleAction",
+        sessionCredentialFromConsole="true",
+    )
+
+
 @cache
 def records() -> tuple[Record, ...]:
     """Return all records, each once."""
@@ -1047,6 +1106,7 @@ def records() -> tuple[Record, ...]:
         sessions(),
         network(),
         corrections(),
+        rarities(),
     )
     return tuple(item for part in parts for item in part)
 
