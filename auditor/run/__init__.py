@@ -58,9 +58,7 @@ def audit(request: Request, progress: Progress) -> Finished:
             kept, and a note on the error says where. When the zip of a finished pack cannot be written, the pack stays.
     """
     config, left_out = makeable(gated(request.config))
-    if config.scheduler:
-        hint = "give --org, or accounts in auditor.yaml; one account is audited by one machine"
-        raise UsageError("--scheduler is for a run over several accounts", hint=hint)
+    _needs_one_machine(config)
     if left_out:
         progress("Without PDF", 0, 0)
     asked, request, out = request, replace(request, config=config), Path(config.out)
@@ -95,37 +93,52 @@ def audit(request: Request, progress: Progress) -> Finished:
             )
             pack = settle(folder, out, results, manifest.pack_id)
     superseded(out, room.state)
-    zipped = pack.with_name(f"{pack.name}.zip") if config.zip else None
-    if zipped is not None:
-        from auditor.seal.archive import pack_zip
-
-        progress("Zip", 0, 0)
-        pack_zip(pack, zipped)
+    zipped = _zipped(pack, config, progress)
     gate = hold(config, baseline, results_document(results), request.as_of)
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow, known=gate.known if gate else ())
-    if any(outcome.refused for outcome in imported):
-        code = NOT_DELIVERED
-    uploaded = None
-    if where is not None:
-        from auditor.run.uploading import upload_pack
-
-        uploaded = upload_pack(
-            pack, where, config, now=request.now, show=lambda done, total: progress("Upload", done, total)
-        )
-        code = NOT_DELIVERED if uploaded.error else code
     finished = Finished(
         pack,
         results,
         manifest.sha256,
-        code,
+        NOT_DELIVERED if any(outcome.refused for outcome in imported) else code,
         zipped,
         imported[0] if imported else None,
         gate,
         manifest.pack_id,
         left_out,
-        uploaded,
     )
+    if where is not None:
+        finished = _uploaded(finished, where, request, progress)
     return replace(finished, told=_told(config, targets, finished)) if targets else finished
+
+
+def _needs_one_machine(config: Config) -> None:
+    if config.scheduler:
+        hint = "give --org, or accounts in auditor.yaml; one account is audited by one machine"
+        raise UsageError("--scheduler is for a run over several accounts", hint=hint)
+
+
+def _zipped(pack: Path, config: Config, progress: Progress) -> Path | None:
+    """Write a finished pack as one file beside it, when that is asked for."""
+    if not config.zip:
+        return None
+    from auditor.seal.archive import pack_zip
+
+    progress("Zip", 0, 0)
+    zipped = pack.with_name(f"{pack.name}.zip")
+    pack_zip(pack, zipped)
+    return zipped
+
+
+def _uploaded(finished: Finished, where: "Destination", request: Request, progress: Progress) -> Finished:
+    """Upload a finished pack; what the bucket did not take changes the exit code alone."""
+    from auditor.run.uploading import upload_pack
+
+    def show(done: int, total: int) -> None:
+        progress("Upload", done, total)
+
+    uploaded = upload_pack(finished.pack, where, request.config, now=request.now, show=show)
+    return replace(finished, uploaded=uploaded, code=NOT_DELIVERED if uploaded.error else finished.code)
 
 
 def _where_to(config: Config) -> tuple["Destination | None", tuple["Target", ...]]:
