@@ -119,10 +119,10 @@ def build(
     controls = tuple(control_block(document, library, by_hand) for document in results["controls"])
     by_id = {control.id: control for control in controls}
     accounts = _accounts(results["run"])
-    places = places_of(accounts, evidence.records, controls)
     about = about_run(results, report_id=report_id, manifest_hash=manifest_hash, signer=signer, paper=paper, tool=tool)
     frameworks = tuple(framework_edition(document, by_id) for document in results["frameworks"])
     gaps = tuple(gap(document, by_id) for document in results["gaps"])
+    places = places_of(accounts, evidence.records, controls, gaps)
     trails = _trails(results)
     return Context(
         branding=branding or Branding(),

@@ -284,11 +284,14 @@ def open_results(controls: Sequence[Control], state: State) -> tuple[Open, ...]:
 
 
 def findings(controls: Sequence[Control]) -> tuple[Finding, ...]:
-    """List the failing controls, gravest first, each with its first reason."""
-    failing = [control for control in controls if control.mark.state is State.FAIL]
+    """List the failing controls by severity, then by the number of failing results, each with its first reason."""
+    failing = [
+        (control, [row for row in control.rows if row.mark.state is State.FAIL])
+        for control in controls
+        if control.mark.state is State.FAIL
+    ]
     found = []
-    for control in sorted(failing, key=lambda item: (_severity_rank(item), item.id)):
-        rows = [row for row in control.rows if row.mark.state is State.FAIL]
+    for control, rows in sorted(failing, key=lambda item: (_severity_rank(item[0]), -len(item[1]), item[0].id)):
         answers = Counter(row.response for row in rows if row.response)
         found.append(Finding(control, len(rows), rows[0].reason, tuple(answers.items())))
     return tuple(found)

@@ -51,11 +51,19 @@ class Gap:
     controls: tuple[Link, ...]
 
 
-def places_of(accounts: Sequence[Account], records: Sequence[Record], controls: Sequence[Control]) -> tuple[Place, ...]:
-    """Count answers and results by account and Region, planned places first."""
+def places_of(
+    accounts: Sequence[Account], records: Sequence[Record], controls: Sequence[Control], gaps: Sequence[Gap] = ()
+) -> tuple[Place, ...]:
+    """Count answers and results by account and Region, planned places first.
+
+    A call that was never sent has no record; it is missing all the same, and counted from ``gaps``.
+    """
     calls: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for record in records:
         calls[record.account, record.call.region][outcome(record)] += 1
+    for item in gaps:
+        if not item.ref:
+            calls[item.account, item.region]["missing"] += 1
     states: dict[tuple[str, str], Counter[State]] = defaultdict(Counter)
     for control in controls:
         for row in control.rows:

@@ -174,8 +174,8 @@ def _reconciled(controls: Sequence[Control]) -> str:
     apart = [control for control in controls if len({row.frameworks for row in control.rows}) > 1]
     text = (
         f"{plural(len(controls), 'control')} look at {plural(population.source, 'subject')}: "
-        f"{population.tested:,} tested, {population.excluded:,} excluded, {population.not_assessed:,} not assessed; "
-        f"they have {plural(results, 'result')}"
+        f"{population.tested:,} tested, {population.excluded:,} excluded, {population.not_assessed:,} not assessed "
+        f"or left to a person; they have {plural(results, 'result')}"
     )
     if not apart or results == population.source:
         return f"{text}."

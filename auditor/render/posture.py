@@ -67,16 +67,36 @@ def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     states = ", ".join(f"{count:,} {visible(state, 40)}" for state, count in alarms["states"].items())
     kept = f"{groups['count']:,}, {_size(groups['bytes'])} stored; {groups['never_expire']:,} keep for ever"
     silent = f"{alarms['actions_off']:,} with actions off, {alarms['without_action']:,} without an action for ALARM"
-    sinks, attached = plural(links["sinks"], "sink"), plural(links["attached"], "account")
     machines = f"{plural(agents['metrics'], 'metric')} of {plural(agents['instances'], 'instance')}"
+    across = (
+        _known(document, "oam:ListSinks", plural(links["sinks"], "sink"), "sinks "),
+        _known(document, "oam:ListAttachedLinks", f"{plural(links['attached'], 'account')} attached", "accounts "),
+        _known(document, "oam:ListLinks", f"{plural(links['links'], 'link')} to a monitoring account", "links "),
+    )
     return [
-        ("Log groups", kept),
-        ("Metric filters", f"{document['metric_filters']:,}"),
-        ("Alarms", f"{alarms['count']:,}{f' ({states})' if states else ''}; {silent}"),
-        ("Dashboards", f"{document['dashboards']['count']:,}"),
-        ("Across accounts", f"{sinks}, {attached} attached; {plural(links['links'], 'link')} to a monitoring account"),
-        ("CloudWatch agent", f"{machines} within three hours"),
+        ("Log groups", _known(document, "logs:DescribeLogGroups", kept)),
+        ("Metric filters", _known(document, "logs:DescribeMetricFilters", f"{document['metric_filters']:,}")),
+        (
+            "Alarms",
+            _known(
+                document,
+                "cloudwatch:DescribeAlarms",
+                f"{alarms['count']:,}{f' ({states})' if states else ''}; {silent}",
+            ),
+        ),
+        ("Dashboards", _known(document, "cloudwatch:ListDashboards", f"{document['dashboards']['count']:,}")),
+        ("Across accounts", "; ".join(across)),
+        ("CloudWatch agent", _known(document, "cloudwatch:ListMetrics", f"{machines} within three hours")),
     ]
+
+
+def _known(document: Mapping[str, Any], operation: str, words: str, what: str = "") -> str:
+    """Return a count as wide as what was searched: none if nobody asked, a lower bound if answers are missing."""
+    if operation in document["not_asked"]:
+        return f"{what}not asked"
+    if any(item.partition(" ")[0] == operation for item in document["unread"]):
+        return f"at least {words}"
+    return words
 
 
 def _size(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from auditor.evaluate.posture import OPERATIONS
 from auditor.render.posture import cost, posture
 from tests.render.sample import COST, build, holdings
 
@@ -11,10 +12,18 @@ def test_counts_stand_beside_what_was_not_counted(tmp_path: Path) -> None:
     shown = posture(holdings(made.evidence.run.accounts[0], made.evidence))
     facts = dict(shown.facts)
     assert facts["Log groups"] == "3, 5.0 GiB stored; 1 keep for ever"
-    assert facts["Alarms"].startswith("15 (14 OK, 1 ALARM); 1 with actions off")
+    assert facts["Alarms"].startswith("at least 15 (14 OK, 1 ALARM); 1 with actions off")
+    assert facts["Across accounts"].startswith("sinks not asked; "), "a zero would speak of what nobody looked for"
     assert shown.more_groups == 1
     assert shown.gaps == ("oam:ListSinks: no part of this run", "cloudwatch:DescribeAlarms sa-east-1: no answer")
     assert [group.kept for group in shown.groups] == ["400 days", "for ever"]
+
+
+def test_no_count_stands_where_nothing_was_asked(tmp_path: Path) -> None:
+    made = build(tmp_path / "evidence", regions=("eu-central-1",), resources=1)
+    document = holdings(made.evidence.run.accounts[0], made.evidence)
+    shown = posture({**document, "not_asked": list(OPERATIONS), "unread": []})
+    assert not any(letter.isdigit() for _, value in shown.facts for letter in value)
 
 
 def test_a_composite_is_resolved_to_its_alarms_and_to_who_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,36 @@
+"""Counts that stand on several pages come to the same number, and lists are in the order they claim."""
+
+from dataclasses import replace
+
+from auditor.model import Severity
+from auditor.render.context import Context
+from auditor.render.controls import findings
+from auditor.render.coverage import Gap, places_of
+
+
+def _never_sent(region: str, operation: str) -> Gap:
+    return Gap("111122223333", region, operation, "NotCollected", "the Region is not part of the audit", "", "", ())
+
+
+def test_calls_that_were_never_sent_count_as_missing_where_they_were_needed() -> None:
+    gaps = [
+        _never_sent("global", "sso-admin:ListInstances"),
+        _never_sent("us-east-1", "config:DescribeDeliveryChannels"),
+        _never_sent("us-east-1", "securityhub:DescribeHub"),
+    ]
+    found = {place.region: (place.calls, place.missing) for place in places_of((), (), (), gaps)}
+    assert found == {"global": (1, 1), "us-east-1": (2, 2)}
+
+
+def test_the_places_have_as_many_calls_without_an_answer_as_the_summary(report: Context) -> None:
+    assert sum(place.missing for place in report.places) == len(report.gaps)
+
+
+def test_exceptions_are_ordered_by_severity_and_then_by_results(report: Context) -> None:
+    (first, *_) = report.findings
+    rows = tuple(row for row in first.control.rows if row.mark is first.control.mark)
+    more = replace(first.control, id="zz-more", rows=(*first.control.rows, *rows))
+    graver = replace(first.control, id="zz-graver", severity=Severity.CRITICAL.value, rows=rows[:1])
+    plain = replace(first.control, severity=Severity.HIGH.value)
+    found = findings([plain, replace(more, severity=plain.severity), graver])
+    assert [item.control.id for item in found] == ["zz-graver", "zz-more", plain.id]
