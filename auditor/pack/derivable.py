@@ -9,7 +9,10 @@ from typing import Any
 _ALWAYS = (
     "evidence/raw, evidence/meta: that AWS gave these answers, to whom and when; AWS does not sign what it answers",
     "evidence/calls.json: which requests were sent",
-    "evidence/scope.json: entity, title, start and end of the collection, and the program that collected",
+    (
+        "evidence/scope.json: entity, title, period, as-of time, start and end of the collection, who asked at which "
+        "addresses, what was skipped, and the program that collected"
+    ),
     "manifest.json: which program made the pack (tool), and the packs before it (--previous compares)",
     "trust/seal.json: the service asked for a time stamp and why one is missing; the level of the PDF's signature",
 )
@@ -44,6 +47,9 @@ def not_derivable(results: Mapping[str, Any], files: Collection[str]) -> tuple[s
         found.append("evidence/scope.json: which keys of CloudTrail the pack before had used (--previous compares)")
     if results.get("events"):
         found.append(_EVENTS)
+    if activity := results.get("activity"):
+        many = f"{len(activity):,} question{'s' if len(activity) > 1 else ''}"
+        found.append(f"answers to {many} about events, which were asked of all log files")
     if results.get("waivers") or results.get("attestations"):
         found.append("rules/waivers.yaml, rules/attestations: that the people named in them said so")
     if results.get("responses"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from auditor.base.period import parse_time
@@ -149,9 +150,17 @@ def _missing(what: Mapping[str, Any]) -> tuple[str, ...]:
     reasons: dict[str, int] = {}
     for item in what["not_searched"]:
         why = f"{item['what'].replace('_', ' ')}: {item['why']}"
-        reasons[why] = reasons.get(why, 0) + 1
+        reasons[why] = reasons.get(why, 0) + _many(item)
     told = [f"{visible(why)} ({count:,})" for why, count in reasons.items()]
     return (*told[:_REASONS], *((f"{len(told) - _REASONS} further kinds",) if len(told) > _REASONS else ()))
+
+
+def _many(item: Mapping[str, Any]) -> int:
+    """Count a stretch by its Region-hours, begun ones included, as the sentence before does; anything else is one."""
+    if item["what"] != "hours" or not item.get("start") or not item.get("end"):
+        return 1
+    seconds = (parse_time(item["end"]) - parse_time(item["start"])).total_seconds()
+    return max(1, ceil(seconds / 3600))
 
 
 def _table(document: Mapping[str, Any]) -> ActivityTable:

@@ -33,7 +33,7 @@ class ChangeRow:
         anchor: where the control stands; empty where this report has none of that name.
         count: how many results.
         resources: the first of them.
-        words: why, of the first one, else what was found.
+        words: why, of the first one, else what was found; both where it became worse.
     """
 
     kind: str
@@ -116,8 +116,16 @@ def _row(kind: str, items: Sequence[Mapping[str, Any]], control: Control | None)
         anchor=control.anchor if control else "",
         count=len(items),
         resources=tuple(visible(item["resource"], NAME_LIMIT) for item in items[:_EXAMPLES]),
-        words=visible(first["why"] or first["reason"]),
+        words=visible(_words(first)),
     )
+
+
+def _words(item: Mapping[str, Any]) -> str:
+    """Say why: of what became worse both what it is and what it was."""
+    why, reason = str(item["why"]), str(item["reason"])
+    if item["change"] == Change.WORSE and why:
+        return f"{reason} {why[:1].upper()}{why[1:]}"
+    return why or reason
 
 
 def _rules(catalogue: Mapping[str, Any]) -> list[str]:

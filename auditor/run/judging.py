@@ -15,9 +15,10 @@ from auditor.config import Config
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import evaluate
 from auditor.evaluate.exceptions import apply_exceptions
+from auditor.evaluate.library import Library
 from auditor.evaluate.responses import apply_responses
 from auditor.evidence.store import Evidence
-from auditor.model import Results, Sampling
+from auditor.model import Results, RunInfo, Sampling
 from auditor.pack.imports import Import, load_imports, stored_imports
 from auditor.pack.layout import ATTESTATIONS, EVIDENCE, PREVIOUS, RESPONSES, WAIVERS, read_request
 from auditor.pack.outcome import results_document
@@ -142,12 +143,21 @@ def judge(folder: Path, rules: Rules, evidence: Evidence | None = None) -> Resul
     sampling = Sampling(asked.size, asked.seed) if asked else None
     evidence = evidence or Evidence(folder)
     results = evaluate(evidence, rules.catalog, rules.config.frameworks, sampling, rules.config.control_ids)
+    results = replace(results, run=_scoped(results.run, evidence, rules.catalog))
     imported = tuple(item.document(f"{EVIDENCE}/{name}") for name, item in stored_imports(folder))
     results = replace(apply_exceptions(results, rules.waivers, rules.attestations), imported=imported)
     results = apply_responses(results, rules.responses)
     results = replace(results, since=_since(folder, results))
     results = replace(results, rules=rules_document(results, rules.catalog, rules.config))
     return replace(results, notices=notices(results, evidence))
+
+
+def _scoped(run: RunInfo, evidence: Evidence, catalog: Catalog) -> RunInfo:
+    """Name the Regions that were left out by what AWS listed, as the controls do: the scope is the run's own word."""
+    accounts = (
+        replace(account, left_out=Library(evidence, account, catalog.operations).left_out) for account in run.accounts
+    )
+    return replace(run, accounts=tuple(accounts))
 
 
 def _since(folder: Path, results: Results) -> Mapping[str, Any]:

@@ -61,6 +61,14 @@ def test_what_was_not_searched_is_said_once_for_each_kind(tmp_path: Path) -> Non
     assert shown.missing == ("hours: deleted (3)",)
 
 
+def test_hours_that_were_not_searched_are_counted_as_hours(tmp_path: Path) -> None:
+    made = documents(tmp_path)
+    stretch = {"what": "hours", "why": "deleted", "start": "2026-10-14T02:00:00Z", "end": "2026-10-14T05:00:00Z"}
+    made[0]["searched"]["not_searched"] = [stretch, {"what": "log_files", "why": "altered", "log_file": "x"}]
+    (shown,) = activity(made)
+    assert shown.missing == ("hours: deleted (3)", "log files: altered (1)")
+
+
 def test_without_answers_there_is_no_table() -> None:
     assert activity([]) == ()
 

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from auditor.model import Severity
+from auditor.pack.comparison import Change
 from auditor.render.context import Context
 from auditor.render.controls import findings
 from auditor.render.coverage import Gap, places_of
+from auditor.render.since import since_previous
 
 
 def _never_sent(region: str, operation: str) -> Gap:
@@ -34,3 +36,19 @@ def test_exceptions_are_ordered_by_severity_and_then_by_results(report: Context)
     plain = replace(first.control, severity=Severity.HIGH.value)
     found = findings([plain, replace(more, severity=plain.severity), graver])
     assert [item.control.id for item in found] == ["zz-graver", "zz-more", plain.id]
+
+
+def test_what_became_worse_says_what_it_is_and_what_it_was() -> None:
+    change = {"change": "worse", "control": "c-1", "severity": "medium", "title": "Long passwords", "resource": "r-1"}
+    document = {
+        "changes": [{**change, "reason": "The length is 6.", "why": "was: The length is 8."}],
+        "counts": {kind.value: 0 for kind in Change},
+        "catalogue": {"added": [], "removed": [], "changed": []},
+        "scope": [],
+        "pack_id": "20261102T060000Z-be84cd1e",
+        "manifest_sha256": "0" * 64,
+        "as_of": "2026-11-02T06:00:00Z",
+    }
+    shown = since_previous(document, {})
+    assert shown is not None
+    assert [row.words for row in shown.rows] == ["The length is 6. Was: The length is 8."]

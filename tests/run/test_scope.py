@@ -1,0 +1,55 @@
+"""The scope is the run's own word: what AWS itself listed is held against it, and the rest is said to be taken."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from auditor.config import Config
+from auditor.evidence.operations import GLOBAL, Call
+from auditor.evidence.store import Answer, EvidenceWriter
+from auditor.model import AccountScope
+from auditor.pack.derivable import not_derivable
+from auditor.run import load_rules
+from auditor.run.judging import judge
+from tests.seal.packs import ACCOUNT, NOW, RUN
+
+REGIONS = (
+    ("eu-central-1", "opt-in-not-required"),
+    ("us-east-1", "opt-in-not-required"),
+    ("af-south-1", "not-opted-in"),
+)
+
+
+def _judged_with(folder: Path, left_out: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """Judge evidence whose scope says that these Regions were left out; return what the results say of it."""
+    writer = EvidenceWriter(folder)
+    listed = {"Regions": [{"RegionName": name, "OptInStatus": status} for name, status in REGIONS]}
+    for call, page in (
+        (Call("ec2:DescribeRegions", GLOBAL, ()), listed),
+        (Call("iam:GetAccountSummary", GLOBAL, ()), {"SummaryMap": {"AccountMFAEnabled": 1}}),
+    ):
+        writer.add(Answer(ACCOUNT, call, (page,), RUN.principal, ("r-1",), 200, NOW))
+    scope = AccountScope(ACCOUNT, "aws", ("eu-central-1",), left_out=left_out)
+    asked = ("ec2:DescribeRegions", "iam:GetAccountSummary")
+    writer.close(replace(RUN, accounts=(scope,), frameworks=(), controls=("iam-root-mfa",), operations=asked))
+    results = judge(folder, load_rules(Config.model_validate({"control_ids": ["iam-root-mfa"]})))
+    (account,) = results.run.accounts
+    return account.left_out, [item["text"] for item in results.notices if item["kind"] == "regions-left-out"]
+
+
+@pytest.mark.parametrize("said", [("us-east-1",), (), ("af-south-1",)])
+def test_regions_left_out_are_those_that_aws_listed_whatever_the_scope_says(
+    tmp_path: Path, said: tuple[str, ...]
+) -> None:
+    left_out, notices = _judged_with(tmp_path / "evidence", said)
+    assert left_out == ("us-east-1",)
+    assert notices == ["Enabled Regions that were not looked at: us-east-1."]
+
+
+def test_answers_about_events_and_the_scope_are_named_as_taken_from_the_run() -> None:
+    taken = "\n".join(not_derivable({"activity": [{}, {}]}, ()))
+    assert "answers to 2 questions about events" in taken
+    for word in ("period", "as-of time", "who asked at which addresses", "skipped"):
+        assert word in taken
+    assert "questions" not in "\n".join(not_derivable({}, ()))
