@@ -39,6 +39,7 @@ def notices(results: Results, evidence: Evidence) -> tuple[Mapping[str, str], ..
             _of_interruptions(results.run),
             _of_rules(results),
             _of_times(results.run, evidence),
+            _of_periods(results),
         )
         for kind, text in found
     )
@@ -105,6 +106,16 @@ def _of_times(run: RunInfo, evidence: Evidence) -> Iterator[tuple[str, str]]:
     if later := evidence.told_later:
         named = [f"{ref} ({name} {time})" for ref, (name, time) in sorted(later.items())]
         yield "told-later", f"Answers that tell of what happened after they were given: {_listed(named)}."
+
+
+def _of_periods(results: Results) -> Iterator[tuple[str, str]]:
+    """Name what speaks of another time than the scope: log files and their events were read for one period only."""
+    period = results.run.period
+    same = {"start": rfc3339(period.start), "end": rfc3339(period.end)}
+    told = [item for item in (*results.integrity, *results.activity) if isinstance(item.get("period"), Mapping)]
+    if other := sorted({str(item.get("ref")) for item in told if not same.items() <= item["period"].items()}):
+        span = f"{same['start']} to {same['end']}"
+        yield "other-period", f"Answers about log files that speak of another period than {span}: {_listed(other)}."
 
 
 def _listed(names: Any) -> str:

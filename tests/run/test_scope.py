@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from auditor.base.period import rfc3339
 from auditor.config import Config
 from auditor.evidence.operations import GLOBAL, Call
-from auditor.evidence.store import Answer, EvidenceWriter
-from auditor.model import AccountScope
+from auditor.evidence.store import Answer, Evidence, EvidenceWriter
+from auditor.model import AccountScope, Results
 from auditor.pack.derivable import not_derivable
 from auditor.run import load_rules
 from auditor.run.judging import judge
+from auditor.run.noticing import notices
 from tests.seal.packs import ACCOUNT, NOW, RUN
 
 REGIONS = (
@@ -21,8 +23,8 @@ REGIONS = (
 )
 
 
-def _judged_with(folder: Path, left_out: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
-    """Judge evidence whose scope says that these Regions were left out; return what the results say of it."""
+def _judged(folder: Path, left_out: tuple[str, ...]) -> Results:
+    """Judge evidence whose scope says that these Regions were left out."""
     writer = EvidenceWriter(folder)
     listed = {"Regions": [{"RegionName": name, "OptInStatus": status} for name, status in REGIONS]}
     for call, page in (
@@ -33,18 +35,28 @@ def _judged_with(folder: Path, left_out: tuple[str, ...]) -> tuple[tuple[str, ..
     scope = AccountScope(ACCOUNT, "aws", ("eu-central-1",), left_out=left_out)
     asked = ("ec2:DescribeRegions", "iam:GetAccountSummary")
     writer.close(replace(RUN, accounts=(scope,), frameworks=(), controls=("iam-root-mfa",), operations=asked))
-    results = judge(folder, load_rules(Config.model_validate({"control_ids": ["iam-root-mfa"]})))
-    (account,) = results.run.accounts
-    return account.left_out, [item["text"] for item in results.notices if item["kind"] == "regions-left-out"]
+    return judge(folder, load_rules(Config.model_validate({"control_ids": ["iam-root-mfa"]})))
 
 
 @pytest.mark.parametrize("said", [("us-east-1",), (), ("af-south-1",)])
 def test_regions_left_out_are_those_that_aws_listed_whatever_the_scope_says(
     tmp_path: Path, said: tuple[str, ...]
 ) -> None:
-    left_out, notices = _judged_with(tmp_path / "evidence", said)
-    assert left_out == ("us-east-1",)
-    assert notices == ["Enabled Regions that were not looked at: us-east-1."]
+    results = _judged(tmp_path / "evidence", said)
+    (account,) = results.run.accounts
+    assert account.left_out == ("us-east-1",)
+    assert [item["text"] for item in results.notices if item["kind"] == "regions-left-out"] == [
+        "Enabled Regions that were not looked at: us-east-1."
+    ]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_period_that_is_not_the_one_that_log_files_were_read_for_is_named(tmp_path: Path, named: bool) -> None:
+    results = _judged(tmp_path / "evidence", ())
+    asked = {"start": rfc3339(RUN.period.start), "end": rfc3339(RUN.period.end), "label": "x", "tz": "UTC"}
+    told = {"ref": "EV-0009", "period": {**asked, **({"start": "2026-10-15T00:00:00Z"} if named else {})}}
+    found = notices(replace(results, activity=(told,)), Evidence(tmp_path / "evidence"))
+    assert ["EV-0009" in item["text"] for item in found if item["kind"] == "other-period"] == [True] * named
 
 
 def test_answers_about_events_and_the_scope_are_named_as_taken_from_the_run() -> None:
