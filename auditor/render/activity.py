@@ -1,8 +1,9 @@
 """Prepares the answers about a period's events (``auditor.events/1``) for the pages: what is rare stands first."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from types import MappingProxyType
 from typing import Any
 
 from auditor.base.period import parse_time
@@ -95,30 +96,38 @@ class Activity:
     refs: tuple[str, ...]
 
 
-def activity(documents: Sequence[Mapping[str, Any]]) -> tuple[Activity, ...]:
-    """Prepare the answers, account by account."""
+def activity(
+    documents: Sequence[Mapping[str, Any]], left_out: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> tuple[Activity, ...]:
+    """Prepare the answers, account by account.
+
+    Args:
+        documents: of ``auditor.events/1``.
+        left_out: enabled Regions that are no part of the audit, by account; sign-ins may be recorded there alone.
+    """
     accounts: dict[str, list[Mapping[str, Any]]] = {}
     for document in documents:
         accounts.setdefault(document["account"], []).append(document)
-    return tuple(_account(name, found) for name, found in accounts.items())
+    return tuple(_account(name, found, left_out.get(name, ())) for name, found in accounts.items())
 
 
-def _account(name: str, documents: Sequence[Mapping[str, Any]]) -> Activity:
+def _account(name: str, documents: Sequence[Mapping[str, Any]], left_out: Collection[str]) -> Activity:
     by_question = {document["question"]: document for document in documents}
-    tables = tuple(_table(by_question[question]) for question in TITLES if question in by_question)
     what = documents[0]["searched"]
+    beyond = tuple(sorted(set(left_out) - set(what["regions"])))
+    tables = tuple(_table(by_question[question], beyond) for question in TITLES if question in by_question)
     records, files = what["records"], what["log_files"]
     searched = f"{plural(records, 'record')} of {plural(files, 'log file')} were searched, {_hours(what)} verified"
-    scenario = _scenario(by_question["auto-remediation"]) if "auto-remediation" in by_question else None
+    scenario = _scenario(by_question["auto-remediation"], beyond) if "auto-remediation" in by_question else None
     refs = [table.ref for table in tables] + ([scenario.ref] if scenario else [])
-    return Activity(visible(name, 40), searched, _missing(what), tables, scenario, tuple(refs))
+    return Activity(visible(name, 40), searched, _missing(what, beyond), tables, scenario, tuple(refs))
 
 
-def _scenario(document: Mapping[str, Any]) -> Scenario:
+def _scenario(document: Mapping[str, Any], beyond: Sequence[str]) -> Scenario:
     """Prepare the changes of one kind with what followed them."""
     rows, parameters = document["rows"], document["parameters"]
     if not rows or not document["searched"]["records"]:
-        sentence = _sentence(document)
+        sentence = _sentence(document, beyond)
     else:
         answered = sum(bool(row.get("answer_id")) for row in rows)
         sentence = f"{plural(len(rows), 'call')}, {answered:,} answered by itself within "
@@ -146,13 +155,18 @@ def _hours(what: Mapping[str, Any]) -> str:
     return f"{what['hours_verified']:,} of {what['hours_expected']:,} Region-hours"
 
 
-def _missing(what: Mapping[str, Any]) -> tuple[str, ...]:
+def _missing(what: Mapping[str, Any], beyond: Sequence[str]) -> tuple[str, ...]:
     reasons: dict[str, int] = {}
     for item in what["not_searched"]:
         why = f"{item['what'].replace('_', ' ')}: {item['why']}"
         reasons[why] = reasons.get(why, 0) + _many(item)
     told = [f"{visible(why)} ({count:,})" for why, count in reasons.items()]
-    return (*told[:_REASONS], *((f"{len(told) - _REASONS} further kinds",) if len(told) > _REASONS else ()))
+    places = [f"enabled Regions that are no part of the audit: {visible(', '.join(beyond), NAME_LIMIT)}"]
+    return (
+        *places[: len(beyond)],
+        *told[:_REASONS],
+        *((f"{len(told) - _REASONS} further kinds",) if len(told) > _REASONS else ()),
+    )
 
 
 def _many(item: Mapping[str, Any]) -> int:
@@ -163,14 +177,14 @@ def _many(item: Mapping[str, Any]) -> int:
     return max(1, ceil(seconds / 3600))
 
 
-def _table(document: Mapping[str, Any]) -> ActivityTable:
+def _table(document: Mapping[str, Any], beyond: Sequence[str]) -> ActivityTable:
     name = document["question"]
     lines = _grouped([LINES[name](row) for row in document["rows"]])
     return ActivityTable(
         name=name,
         title=TITLES[name],
         ref=document["ref"],
-        sentence=_sentence(document),
+        sentence=_sentence(document, beyond),
         lines=lines,
         rows=len(document["rows"]),
         truncated=document["truncated"] is True,
@@ -183,7 +197,7 @@ def _lines(document: Mapping[str, Any]) -> str:
     return "\n".join(visible(line, 400) for line in str(document["statement"]).splitlines())
 
 
-def _sentence(document: Mapping[str, Any]) -> str:
+def _sentence(document: Mapping[str, Any], beyond: Sequence[str]) -> str:
     what, rows = document["searched"], document["rows"]
     if not what["records"]:
         return "No event was searched: this is no answer."
@@ -191,9 +205,13 @@ def _sentence(document: Mapping[str, Any]) -> str:
     if rows:
         more = "more than " if document["truncated"] else ""
         return f"{more}{_counted(document)}."
-    if expected and verified == expected:
-        return f"0 in {verified:,} verified hours of {expected:,}."
-    return f"0 in {verified:,} verified hours of {expected:,}; what the others held is not known."
+    parts = [f"0 in {verified:,} verified hours of {expected:,}"]
+    if not expected or verified != expected:
+        parts.append("what the others held is not known")
+    if beyond:
+        where = visible(beyond[0], 40) if len(beyond) == 1 else f"{len(beyond):,} enabled Regions"
+        parts.append(f"nothing of {where} was searched")
+    return f"{'; '.join(parts)}."
 
 
 def _counted(document: Mapping[str, Any]) -> str:

@@ -168,7 +168,10 @@ def _told(results: Mapping[str, Any]) -> dict[str, Any]:
         "coverage": _coverage(results.get("sampling")),
         "events": tuple(event_table(document) for document in results["events"]),
         "continuity": tuple(continuity(document, most=_LIFELINES) for document in results.get("continuity", ())),
-        "activity": activity(results.get("activity", ())),
+        "activity": activity(
+            results.get("activity", ()),
+            {item["id"]: item.get("regions_left_out", ()) for item in results["run"]["accounts"]},
+        ),
         "posture": tuple(posture(document) for document in results.get("posture", ())),
         "given": all_given(results),
         "imported": tuple(imported_file(item) for item in results.get("imported", ())),

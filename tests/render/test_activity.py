@@ -69,6 +69,16 @@ def test_hours_that_were_not_searched_are_counted_as_hours(tmp_path: Path) -> No
     assert shown.missing == ("hours: deleted (3)", "log files: altered (1)")
 
 
+def test_regions_that_were_left_out_are_named_beside_every_zero(tmp_path: Path) -> None:
+    made = documents(tmp_path)[2]
+    searched = made["searched"]["regions"]
+    (shown,) = activity([made], {made["account"]: [*searched, "me-south-1"]})
+    assert shown.missing[0] == "enabled Regions that are no part of the audit: me-south-1"
+    assert shown.tables[0].sentence.endswith("not known; nothing of me-south-1 was searched.")
+    (shown,) = activity([made], {made["account"]: searched})
+    assert "nothing of" not in shown.tables[0].sentence
+
+
 def test_without_answers_there_is_no_table() -> None:
     assert activity([]) == ()
 
