@@ -60,8 +60,14 @@ def state_of(links: Sequence[Link]) -> State:
 
 
 def first_broken(links: Sequence[Link]) -> Link | None:
-    """Return the first link that is not ok."""
-    return next((link for link in links if link.state is not State.OK), None)
+    """Return the first link that is not ok, one that says why before one that was only not reached.
+
+    A rule of EventBridge has no filter, metric and alarm: what is known of its target stands behind links not reached.
+    """
+    return next(
+        (link for link in links if link.state in {State.BROKEN, State.UNKNOWN}),
+        next((link for link in links if link.state is not State.OK), None),
+    )
 
 
 def where_broken(links: Sequence[Link]) -> Link | None:

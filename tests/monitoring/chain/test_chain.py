@@ -21,7 +21,7 @@ from auditor.monitoring.chain.facts import (
     Sharing,
     Subscription,
 )
-from auditor.monitoring.chain.link import ORDER, State, first_broken
+from auditor.monitoring.chain.link import ORDER, Link, State, first_broken
 from auditor.policies.document import read_policy
 from tests.monitoring.chain.account import (
     ALARM,
@@ -643,3 +643,13 @@ def test_an_alarm_that_ignores_missing_data_is_said_to_stay() -> None:
     found = detect(facts)
     assert found.state is State.OK
     assert "stays in ALARM" in str(found.details)
+
+
+@pytest.mark.parametrize("state", [State.UNKNOWN, State.BROKEN])
+def test_what_is_told_of_a_chain_is_the_link_that_says_why_not_one_that_was_not_reached(state: State) -> None:
+    head = Link("trail", State.OK, "t", "The trail is on.")
+    hidden = [Link.not_reached(kind) for kind in ("filter", "metric", "alarm")]
+    target = Link("action", state, "f", "Whether the function would act is not known.")
+    assert first_broken([head, *hidden, target]) == target
+    assert first_broken([head, *hidden]) == hidden[0]
+    assert first_broken([head]) is None
