@@ -143,7 +143,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "add-a-control.md"
 @pytest.fixture
 def from_the_docs(tmp_path: Path) -> Path:
     """The folder that a newcomer makes by the docs."""
-    blocks = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
+    blocks = re.findall(r"```yaml[^\n]*\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
     control, framework, cases = blocks[:3]
     folder = tmp_path / "my-controls"
     (folder / "frameworks").mkdir(parents=True)
