@@ -18,7 +18,7 @@ KNOWN = boto3.Session().get_available_services()
 ASKED = {
     name: dict(about or {})
     for name, about in yaml.safe_load(CATALOGUE.read_text()).items()
-    if name.partition(":")[0] in KNOWN
+    if name.partition(":")[0] in KNOWN and not (about or {}).get("produced")
 }
 
 
