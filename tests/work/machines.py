@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dask
+
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 120
 
@@ -51,6 +53,8 @@ class Machines:
         settings = {
             **{name: value for name, value in os.environ.items() if not name.startswith("DASK_")},
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+            "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "120s",  # a machine that tests elsewhere, too, answers late
+            "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "120s",
             "PYTHONPATH": str(ROOT),
         }
         with log.open("wb") as file:
@@ -103,7 +107,8 @@ class Machines:
 @contextmanager
 def machines(certificates: Path, folder: Path) -> Iterator[Machines]:
     made = Machines(certificates, folder)
-    try:
-        yield made
-    finally:
-        made.close()
+    with dask.config.set({"distributed.comm.timeouts.connect": "120s", "distributed.comm.timeouts.tcp": "120s"}):
+        try:
+            yield made
+        finally:
+            made.close()
