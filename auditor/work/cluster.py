@@ -282,8 +282,6 @@ class Cluster:
     def _failure(self, item: _Flying, state: _State) -> Failure | None:
         """Say why a task has no answer; None when it is tried once more."""
         if item.future.status in {"cancelled", "lost"}:
-            if self._client.status == "running" and item.tries < self._bounds.deaths:
-                return None  # the scheduler is there and gave the task up, as it may when a worker goes
             state.lost = self._gone()
             return state.lost
         error = item.future.exception(timeout=_CONNECT_SECONDS)

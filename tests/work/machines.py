@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dask
+import distributed  # noqa: F401 - its defaults have to be there before settings are put over them
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 120
