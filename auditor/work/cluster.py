@@ -261,7 +261,7 @@ class Cluster:
         try:
             kind, data, digest, failure = item.future.result(timeout=self._bounds.no_workers_seconds)
         except (OSError, TimeoutError, RuntimeError, CancelledError) as error:  # it went with the answer on the way
-            if self._client.status != "running":
+            if self._client.status != "running" or _scheduler_lost(error):
                 state.lost = self._gone()
             return Done(key, failure=state.lost or Failure(WORKER_LOST, failure_of(error).message))
         if failure is not None:
@@ -284,7 +284,11 @@ class Cluster:
         if item.future.status in {"cancelled", "lost"}:
             state.lost = self._gone()
             return state.lost
-        error = item.future.exception(timeout=_CONNECT_SECONDS)
+        try:
+            error = item.future.exception(timeout=_CONNECT_SECONDS)
+        except (CancelledError, TimeoutError):  # the scheduler went with the answer
+            state.lost = self._gone()
+            return state.lost
         if type(error).__name__ != "KilledWorker":
             return failure_of(error)
         if item.tries < self._bounds.deaths:
@@ -318,6 +322,11 @@ class Cluster:
         state.flying.clear()
         if futures and self._client is not None and self._client.status == "running":
             self._client.cancel(futures, force=True)
+
+
+def _scheduler_lost(error: BaseException) -> bool:
+    """Tell whether a future was given up because its scheduler went; the client's own state may tell it later."""
+    return getattr(error, "reason", "") == "scheduler-connection-lost"
 
 
 def _security(kind: Any, place: Place) -> Any:
