@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -40,6 +40,7 @@ CERTIFICATES: Final = ("ca.pem", "client.pem", "client-key.pem")
 
 _LOOK_SECONDS: Final = 0.5
 _CONNECT_SECONDS: Final = 15
+_NOTICE_SECONDS: Final = 10
 _TASKS_PER_THREAD: Final = 2
 _LEAST_UNDER_WAY: Final = 8
 
@@ -241,7 +242,7 @@ class Cluster:
 
     def _landed(self, state: _State, keeper: Keeper) -> Iterator[Done]:
         for key, item in list(state.flying.items()):
-            if item.future.status == "pending":
+            if item.future.status in {"pending", "lost"}:  # lost with its worker: the scheduler has it done again
                 continue
             state.heard = monotonic()
             del state.flying[key]
@@ -261,7 +262,7 @@ class Cluster:
         try:
             kind, data, digest, failure = item.future.result(timeout=self._bounds.no_workers_seconds)
         except (OSError, TimeoutError, RuntimeError, CancelledError) as error:  # it went with the answer on the way
-            if self._client.status != "running" or _scheduler_lost(error):
+            if _scheduler_lost(error) or self._stops():
                 state.lost = self._gone()
             return Done(key, failure=state.lost or Failure(WORKER_LOST, failure_of(error).message))
         if failure is not None:
@@ -281,7 +282,7 @@ class Cluster:
 
     def _failure(self, item: _Flying, state: _State) -> Failure | None:
         """Say why a task has no answer; None when it is tried once more."""
-        if item.future.status in {"cancelled", "lost"}:
+        if item.future.status == "cancelled":
             state.lost = self._gone()
             return state.lost
         try:
@@ -294,6 +295,13 @@ class Cluster:
         if item.tries < self._bounds.deaths:
             return None
         return Failure(WORKER_LOST, f"each worker that took it died of it: {failure_of(error).message}", "see its log")
+
+    def _stops(self) -> bool:
+        """Wait a little for the client to notice that its scheduler went: answers on the way notice it first."""
+        end = monotonic() + _NOTICE_SECONDS
+        while self._client.status == "running" and monotonic() < end:
+            sleep(_LOOK_SECONDS / 5)
+        return bool(self._client.status != "running")
 
     def _gone(self) -> Failure:
         return Failure(SCHEDULER_LOST, f"the scheduler {self._place.address} is gone", "start it again")
