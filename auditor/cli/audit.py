@@ -117,15 +117,10 @@ def audit_and_tell(
     """Run an audit, say where the pack is and what it says, and return the exit code."""
     from auditor.cli.progress import progress
     from auditor.cli.seal import tell_missing_stamp
-    from auditor.run import Request, audit
+    from auditor.run import audit
     from auditor.run.standing import standing
 
-    options: dict[str, Any] = {"sealing": sealing_in(config), "tool": tool}
-    if now is not None:
-        options["now"] = now
-    if salt is not None:
-        options["salt"] = salt
-    request = resumed(Request(config, as_of, **options), as_of_given=as_of_given, quiet=quiet)
+    request = request_of(config, as_of, as_of_given=as_of_given, quiet=quiet, now=now, salt=salt, tool=tool)
     if not quiet:
         tell_period(request.period, request.as_of)
     with progress(silent=quiet, verbose=verbose) as show:
@@ -134,7 +129,7 @@ def audit_and_tell(
         finished = audit(request, show)
     if finished.left_out:
         click.echo(printable(f"auditor: {finished.left_out}"), err=True)
-    if options["sealing"] is not None:
+    if request.sealing is not None:
         tell_missing_stamp(finished.pack)
     _tell_what_went_out(finished, quiet=as_json)
     if as_json:
@@ -169,6 +164,27 @@ def tell_standing(there: "Standing", *, as_json: bool) -> int:
     click.echo(printable(there.headline))
     click.echo(f"exit code {there.code}: {EXIT_MEANING[there.code]}")
     return there.code
+
+
+def request_of(
+    config: Config,
+    as_of: datetime,
+    *,
+    as_of_given: bool,
+    quiet: bool,
+    now: Callable[[], datetime] | None,
+    salt: bytes | None,
+    tool: "Tool | None",
+) -> "Request":
+    """Return what is asked, by whom it is signed, and the moment of the run that is taken up, if one is."""
+    from auditor.run import Request
+
+    options: dict[str, Any] = {"sealing": sealing_in(config), "tool": tool}
+    if now is not None:
+        options["now"] = now
+    if salt is not None:
+        options["salt"] = salt
+    return resumed(Request(config, as_of, **options), as_of_given=as_of_given, quiet=quiet)
 
 
 def resumed(request: "Request", *, as_of_given: bool, quiet: bool) -> "Request":

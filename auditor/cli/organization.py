@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli import echo_json, printable
-from auditor.cli.audit import resumed, sealing_in, tell_upload
+from auditor.cli.audit import request_of, tell_upload
 from auditor.cli.telling import tell_period
 from auditor.config import Config
 
@@ -37,21 +37,15 @@ def organize_and_tell(
     from auditor.cli.progress import progress
     from auditor.cli.seal import tell_missing_stamp
     from auditor.org.running import audit_organization
-    from auditor.run import Request
 
-    options: dict[str, Any] = {"sealing": sealing_in(config), "tool": tool}
-    if now is not None:
-        options["now"] = now
-    if salt is not None:
-        options["salt"] = salt
-    request = resumed(Request(config, as_of, **options), as_of_given=as_of_given, quiet=quiet)
+    request = request_of(config, as_of, as_of_given=as_of_given, quiet=quiet, now=now, salt=salt, tool=tool)
     if not quiet:
         tell_period(request.period, request.as_of)
     with progress(silent=quiet, verbose=verbose) as show:
         finished = audit_organization(request, show)
     if finished.left_out:
         click.echo(printable(f"auditor: {finished.left_out}"), err=True)
-    if options["sealing"] is not None:
+    if request.sealing is not None:
         tell_missing_stamp(finished.pack)
     uploaded = finished.uploaded
     if uploaded is not None:

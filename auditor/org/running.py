@@ -55,7 +55,7 @@ from auditor.run.building import this_build
 from auditor.run.gating import gated, makeable
 from auditor.run.judging import Rules, load_rules
 from auditor.run.keeping import clear_up
-from auditor.run.publishing import presentation_of
+from auditor.run.publishing import presentation_of, put, settle
 from auditor.run.request import TOOL, Progress, Request
 from auditor.run.settings import redaction_of
 from auditor.run.uploading import Uploaded, destination_of, upload_pack
@@ -144,7 +144,7 @@ def audit_organization(request: Request, progress: Progress) -> Organized:
         listing = _collect(request, rules, doors, room, engine, log, progress)
         rolled = RolledUp(folder, material_of(folder))
         manifest = _complete(request, rolled, progress)
-        pack = _settle(folder, out / (listing.organization or "accounts") / request.period.label, manifest.pack_id)
+        pack = settle(folder, out / (listing.organization or "accounts") / request.period.label, manifest.pack_id)
     superseded(out, room.state)
     return Organized(
         pack,
@@ -263,20 +263,20 @@ def _collect(
     for answer in answers:
         writer.add(answer)
     write_rules(folder, rules.catalog, config)
-    _write(folder / REPLAY, REPLAY_TEXT)
+    put(folder / REPLAY, REPLAY_TEXT)
     presentation = presentation_of(config, request.sealing)
-    _write(folder / RULES / PRESENTATION, presentation.data())
+    put(folder / RULES / PRESENTATION, presentation.data())
     settings = settings_document(doors.choice, doors.role, organization=config.org)
-    _write(folder / SETTINGS, canonical_json(settings))
+    put(folder / SETTINGS, canonical_json(settings))
     order = order_bytes(listing, doors.choice)
-    _write(folder / ORDER, order)
-    _write(folder / BEFORE, canonical_json(accounts_before(Path(config.out), listing.organization, request.as_of)))
+    put(folder / ORDER, order)
+    put(folder / BEFORE, canonical_json(accounts_before(Path(config.out), listing.organization, request.as_of)))
     entered = knock(doors, listing, writer, request, progress)
     part_of = PartOf(listing.organization, sha256_hex(order))
     broken, ours = _audit_each(request, doors, listing, entered, part_of, room, engine, progress)
     outcomes = Outcomes(broken, frozenset(name for name, how in entered.items() if how != "role"), ours)
-    _write(folder / OUTCOMES, canonical_json(outcomes.document()))
-    _write(folder / EVIDENCE / CALLS, canonical_json(log.document()))
+    put(folder / OUTCOMES, canonical_json(outcomes.document()))
+    put(folder / EVIDENCE / CALLS, canonical_json(log.document()))
     info = _run_info(request, doors, listing, folder, started, log, redactor)
     writer.close(replace(info, resumed=room.state.resumed))
     return listing
@@ -400,28 +400,12 @@ def _complete(request: Request, rolled: RolledUp, progress: Progress) -> Manifes
     folder = rolled.pack
     presentation = presentation_of(request.config, request.sealing)
     tool = request.tool or this_build(drawn="pdf" in presentation.formats)
-    _write(folder / RESULTS, rolled.data)
+    put(folder / RESULTS, rolled.data)
     for name, data in rolled.exports(presentation, tool.version).items():
-        _write(folder / name, data)
+        put(folder / name, data)
 
     def pages(manifest: Manifest) -> None:
         for name, data in rolled.pages(presentation, manifest, progress):
-            _write(folder / name, data)
+            put(folder / name, data)
 
     return seal_pack(folder, rolled.info(tool), pages=pages, sealing=request.sealing)
-
-
-def _settle(folder: Path, parent: Path, name: str) -> Path:
-    """Move a finished pack to its place under its name; an older pack of the same name stays where it is."""
-    parent.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)
-    for number in range(1, 10_000):
-        target = parent / (name if number == 1 else f"{name}.{number}")
-        if not target.exists():
-            return folder.rename(target)
-    raise UsageError(f"{parent} already holds 9,999 packs named {name}")
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)

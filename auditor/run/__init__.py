@@ -18,7 +18,7 @@ from auditor.run.gather import collect_evidence
 from auditor.run.gating import gated, hold, makeable, open_baseline
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules
 from auditor.run.keeping import clear_up, clear_written, kept_when_broken
-from auditor.run.publishing import complete, complete_in_place, leavings, presentation_of, settle
+from auditor.run.publishing import complete, complete_in_place, leavings, place_of, presentation_of, settle
 from auditor.run.request import Finished, Progress, Request
 from auditor.run.workroom import superseded, take_up, workroom
 
@@ -91,7 +91,7 @@ def audit(request: Request, progress: Progress) -> Finished:
                 deliver=deliver if config.securityhub_import else None,
                 tool=request.tool,
             )
-            pack = settle(folder, out, results, manifest.pack_id)
+            pack = settle(folder, place_of(results, out), manifest.pack_id)
     superseded(out, room.state)
     zipped = _zipped(pack, config, progress)
     gate = hold(config, baseline, results_document(results), request.as_of)

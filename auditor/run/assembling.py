@@ -23,7 +23,7 @@ from auditor.run.building import this_build
 from auditor.run.chronicle import places
 from auditor.run.deriving import branding_of
 from auditor.run.members import verified_pack
-from auditor.run.publishing import presentation_of
+from auditor.run.publishing import presentation_of, put
 from auditor.seal.contents import SUMS
 from auditor.seal.manifest import ACCOUNTS, HTML, MANIFEST, PDF, Manifest, ManifestInfo, Tool
 from auditor.seal.pack import Sealing, seal_pack
@@ -272,21 +272,16 @@ def _entity(packs: Sequence[MonthPack]) -> str:
 
 def _write(folder: Path, joined: Joined, kept: dict[str, dict[str, bytes]], sealing: Sealing | None) -> Manifest:
     for name, data in joined.texts():
-        _put(folder / name, data)
+        put(folder / name, data)
     for item in joined.assembly.packs:
         for name, data in kept[item.member.id].items():
-            _put(folder / item.member.folder / name, data)
+            put(folder / item.member.folder / name, data)
 
     def write_pages(manifest: Manifest) -> None:
         for name, data in joined.pages(manifest):
-            _put(folder / name, data)
+            put(folder / name, data)
 
     return seal_pack(folder, joined.info, pages=write_pages, sealing=sealing)
-
-
-def _put(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
 
 
 def _settle(folder: Path, out: Path, joined: Joined, manifest: Manifest) -> Path:

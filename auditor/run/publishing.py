@@ -58,11 +58,11 @@ def complete(
     _export(folder, found, presentation, tool)
     if deliver is not None:
         progress("Import into Security Hub", 0, 0)
-        _write(folder / SECURITY_HUB, deliver(orjson.loads((folder / "results" / EXPORTS["asff"][0]).read_bytes())))
+        put(folder / SECURITY_HUB, deliver(orjson.loads((folder / "results" / EXPORTS["asff"][0]).read_bytes())))
 
     def pages(manifest: Manifest) -> None:
         for name, data in pages_of(found, presentation, manifest, progress):
-            _write(folder / name, data)
+            put(folder / name, data)
 
     info = info_of(found, tool)
     return found.results, seal_pack(folder, info, pages=pages, sealing=sealing)
@@ -73,15 +73,15 @@ def _judge(folder: Path, rules: Rules, presentation: Presentation, progress: Pro
     progress("Evaluate", 0, 0)
     store_imports(folder / EVIDENCE, rules.imports)
     found = judged(folder / EVIDENCE, rules)
-    _write(folder / RESULTS, found.data)
+    put(folder / RESULTS, found.data)
     write_rules(folder, rules.catalog, rules.config)
-    _write(folder / RULES / PRESENTATION, presentation.data())
+    put(folder / RULES / PRESENTATION, presentation.data())
     return found
 
 
 def _export(folder: Path, found: Judged, presentation: Presentation, tool: Tool) -> None:
     for name, data in exports_of(found, presentation, tool.version).items():
-        _write(folder / name, data)
+        put(folder / name, data)
 
 
 def presentation_of(config: Config, sealing: Sealing | None = None, *, with_asff: bool = False) -> Presentation:
@@ -125,9 +125,8 @@ def place_of(results: Results, out: Path) -> Path:
     return out / (accounts[0].id if len(accounts) == 1 else "organization") / results.run.period.label
 
 
-def settle(folder: Path, out: Path, results: Results, name: str) -> Path:
+def settle(folder: Path, parent: Path, name: str) -> Path:
     """Move a finished pack to its place under its name; an older pack of the same name stays where it is."""
-    parent = place_of(results, out)
     parent.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     for number in range(1, 10_000):
@@ -137,7 +136,8 @@ def settle(folder: Path, out: Path, results: Results, name: str) -> Path:
     raise UsageError(f"{parent} already holds 9,999 packs named {name}")
 
 
-def _write(path: Path, data: bytes) -> None:
+def put(path: Path, data: bytes) -> None:
+    """Write a file of a pack that is not finished, with the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
 
