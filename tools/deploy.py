@@ -310,6 +310,7 @@ CHECKS: tuple[Check, ...] = (
     Check("terraform fmt", (*_MODULE, *_EXAMPLE), _program("terraform", "fmt", "-check"), optional="terraform"),
     Check("hadolint", ("Dockerfile",), _program("hadolint")),
     Check("zizmor", ("github/action.yml", "github/auditor.yml"), _program("zizmor", "--offline", "--no-progress")),
+    Check("actionlint", ("github/auditor.yml",), _program("actionlint"), optional="actionlint"),
     Check(
         "bash -n",
         (
