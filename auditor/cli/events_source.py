@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditor.base.errors import UsageError
 from auditor.base.period import Period, parse_past_period, parse_time
+from auditor.base.scratch import scratch_folder
 from auditor.cli.options import moment_of
 
 if TYPE_CHECKING:  # DuckDB is imported when a question is asked
@@ -56,8 +56,8 @@ def opened(options: Mapping[str, Any]) -> Iterator[tuple["EventStore", Period]]:
     if options["store"]:
         yield fill(options["store"], options)
         return
-    with TemporaryDirectory(prefix="auditor-events-") as scratch:
-        yield fill(Path(scratch) / "store", options)
+    with scratch_folder("events") as scratch:
+        yield fill(scratch / "store", options)
 
 
 def _from_pack(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore", Period]:

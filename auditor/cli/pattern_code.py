@@ -2,12 +2,12 @@
 
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.base.errors import UsageError
+from auditor.base.scratch import scratch_folder
 from auditor.cli.files import read_bytes, read_text
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def _terraform(path: Path, variables: Sequence[str], variable_files: Sequence[Pa
     if path.name.endswith((".tf", ".tf.json")):
         if not path.is_file():
             raise UsageError(f"there is no file {path}")
-        with tempfile.TemporaryDirectory() as scratch:
-            shutil.copy(path, Path(scratch) / path.name)
-            return read_terraform(Path(scratch), variables, variable_files)
+        with scratch_folder("terraform") as scratch:
+            shutil.copy(path, scratch / path.name)
+            return read_terraform(scratch, variables, variable_files)
     if variables or variable_files:
         raise UsageError("a plan has its variables already; --var and --var-file are for *.tf files")
     if str(path) != "-" and read_bytes(path).startswith(_BINARY):

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from auditor.base.errors import IntegrityError, UsageError
+from auditor.base.scratch import scratch_folder
 from auditor.base.untrusted import parse_json
 from auditor.cost.build import estimate
 from auditor.cost.estimate import Estimate
@@ -120,9 +120,9 @@ def _opened(path: Path, *, unverified: bool) -> Iterator[tuple[Path, str, bool]]
     if path.is_dir():
         yield path / EVIDENCE, told, holds
         return
-    with TemporaryDirectory(prefix="auditor-cost-") as scratch, open_pack(path) as files:
-        unpack(files, Path(scratch) / "pack")
-        yield Path(scratch) / "pack" / EVIDENCE, told, holds
+    with scratch_folder("pack") as scratch, open_pack(path) as files:
+        unpack(files, scratch / "pack")
+        yield scratch / "pack" / EVIDENCE, told, holds
 
 
 def _calls(folder: Path) -> Any:

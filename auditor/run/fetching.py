@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from auditor.base.errors import CollectionError
+from auditor.base.scratch import scratch_folder
 from auditor.collect import accounts
 from auditor.collect.guard import CallLog
 from auditor.config import Config
@@ -39,10 +39,10 @@ def packs_of(
     """
     where = destination(place)
     session = accounts.open_session(profile=profile or None, region=region or None, log=CallLog())
-    with TemporaryDirectory(prefix="auditor-") as folder:
+    with scratch_folder("fetched") as folder:
         yield (
-            Path(folder),
-            download(where, accounts.client(session, "s3", session.region_name), Path(folder), wanted),
+            folder,
+            download(where, accounts.client(session, "s3", session.region_name), folder, wanted),
         )
 
 
@@ -78,7 +78,7 @@ def baseline_of(place: str, *, profile: str = "", region: str = "") -> Iterator[
     if not where.prefix.endswith(".json"):
         where = Destination(where.bucket, where.key(RESULTS))
     session = accounts.open_session(profile=profile or None, region=region or None, log=CallLog())
-    with TemporaryDirectory(prefix="auditor-") as folder:
-        file = Path(folder) / "results.json"
+    with scratch_folder("fetched") as folder:
+        file = folder / "results.json"
         file.write_bytes(read_object(where, accounts.client(session, "s3", session.region_name), _MOST_BASELINE))
         yield file

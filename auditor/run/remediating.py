@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from auditor.base.errors import IntegrityError, UsageError
+from auditor.base.scratch import scratch_folder
 from auditor.base.suggest import meant
 from auditor.base.untrusted import parse_json
 from auditor.base.whole import unfinished
@@ -64,9 +64,9 @@ def _folder(pack: Path) -> Iterator[Path]:
     if pack.is_dir():
         yield pack
         return
-    with TemporaryDirectory(prefix="auditor-remedies-") as place, open_pack(pack) as content:
-        unpack(content, Path(place))
-        yield Path(place)
+    with scratch_folder("pack") as place, open_pack(pack) as content:
+        unpack(content, place)
+        yield place
 
 
 def _propose(folder: Path, pack_id: str, controls: Sequence[str]) -> Proposal:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from auditor.base.scratch import scratch_folder
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller
 from auditor.collect.guard import CallLog
@@ -157,5 +157,5 @@ class TrailRun:
         if room is not None:
             yield Activity(room.events, self.caller.account)
             return
-        with TemporaryDirectory(prefix="auditor-events-") as folder:
-            yield Activity(Path(folder), self.caller.account)
+        with scratch_folder("events") as folder:
+            yield Activity(folder, self.caller.account)

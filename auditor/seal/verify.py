@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryptography import x509
 
 from auditor.base.errors import AuditorError, IntegrityError, UsageError
 from auditor.base.period import rfc3339
+from auditor.base.scratch import scratch_folder
 from auditor.base.untrusted import parse_json
 from auditor.seal.archive import open_pack, unpack
 from auditor.seal.authenticity import check_authenticity
@@ -448,9 +448,9 @@ def _folder_of(path: Path, files: PackFiles) -> Iterator[Path]:
     if path.is_dir():
         yield path
         return
-    with TemporaryDirectory(prefix="auditor-verify-") as folder:
-        unpack(files, Path(folder))
-        yield Path(folder)
+    with scratch_folder("pack") as folder:
+        unpack(files, folder)
+        yield folder
 
 
 def _outcome(recheck: Recheck, folder: Path) -> Rechecked:

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from auditor.base.errors import IntegrityError
 from auditor.base.period import parse_time
+from auditor.base.scratch import scratch_folder
 from auditor.base.untrusted import shape_words
 from auditor.trail.archive import OBJECT_LIST
 from auditor.trail.derived import derived_differences
@@ -86,13 +86,11 @@ def recheck(
         scope, now = _scope(recorded)
         source = FolderSource(archive)
         _check_size(scope, source)
-        with TemporaryDirectory(prefix="auditor-recheck-") as scratch:
-            report = verify_trail(
-                source, lambda regions, *_: source.keys(regions), scope, now=now, archive=Path(scratch)
-            )
+        with scratch_folder("recheck") as scratch:
+            report = verify_trail(source, lambda regions, *_: source.keys(regions), scope, now=now, archive=scratch)
             differences = [
                 *_report_differences(recorded, report),
-                *_object_differences(recorded, archive / OBJECT_LIST, Path(scratch) / OBJECT_LIST),
+                *_object_differences(recorded, archive / OBJECT_LIST, scratch / OBJECT_LIST),
             ]
             kept = reread_logs(archive, recorded, notable)
             differences += kept.differences

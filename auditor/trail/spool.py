@@ -1,7 +1,7 @@
 """Keeps the small records of a run in a SQLite file, so that memory stays flat however many objects a trail has.
 
-One writer: the run's own thread. The file is scratch and goes when the run ends. The checkpoint is another file, which
-survives an interrupted run and holds only what that run has verified itself.
+One writer: the run's own thread. The file is scratch and goes with the process, however that ends. The checkpoint is
+another file, which survives an interrupted run and holds only what that run has verified itself.
 """
 
 import json
@@ -84,15 +84,14 @@ class Spool:
     """The scratch file of one run."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="auditor-trail-")
-        self._db = sqlite3.connect(Path(self._folder.name) / "spool.sqlite", isolation_level=None)
-        self._db.executescript(_SCHEMA)
+        with tempfile.TemporaryDirectory(prefix="auditor-trail-") as folder:
+            self._db = sqlite3.connect(Path(folder) / "spool.sqlite", isolation_level=None)
+            self._db.executescript(_SCHEMA)  # opens the file, which has no name any more from here on
         self._digests = 0
 
     def close(self) -> None:
         """Remove the scratch file."""
         self._db.close()
-        self._folder.cleanup()
 
     # -- listing
 

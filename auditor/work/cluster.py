@@ -9,7 +9,6 @@ on both sides.
 import io
 import logging
 import tarfile
-import tempfile
 from asyncio import CancelledError
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from auditor.base.errors import CollectionError, UsageError
+from auditor.base.scratch import scratch_folder
 from auditor.work.ledger import tree_sha256
 from auditor.work.perform import attempt, failure_of, function_of
 from auditor.work.task import (
@@ -360,8 +360,10 @@ def _packed(function: str, arguments: Json, agreed: tuple[str, Json] | None) -> 
     """Carry a task out on a worker; return kind, bytes and SHA-256 of what it made, or the parts of a failure."""
     if agreed is not None and (difference := _compared(*agreed)):
         return "", b"", "", ("VersionsDiffer", difference, "")
-    with tempfile.TemporaryDirectory(prefix="auditor-task-") as folder:
-        target = Path(folder) / "made"
+    from distributed import get_worker
+
+    with scratch_folder("task", Path(get_worker().local_directory)) as folder:  # Dask clears up there, too
+        target = folder / "made"
         failure = attempt(function, arguments, target)
         if failure is not None:
             return "", b"", "", (failure.name, failure.message, failure.hint)

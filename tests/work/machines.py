@@ -12,6 +12,8 @@ from pathlib import Path
 import dask
 import distributed  # noqa: F401 - its defaults have to be there before settings are put over them
 
+from auditor.base.scratch import PREFIX
+
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 120
 
@@ -56,6 +58,7 @@ class Machines:
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
             "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "120s",  # a machine that tests elsewhere, too, answers late
             "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "120s",
+            "DASK_TEMPORARY_DIRECTORY": str(self._folder),
             "PYTHONPATH": str(ROOT),
         }
         with log.open("wb") as file:
@@ -92,6 +95,10 @@ class Machines:
         self._found(log, r"(Registered to)")
         self.workers.append(process)
         return process
+
+    def left_behind(self) -> list[Path]:
+        """Return folders of tasks that nobody works on any more."""
+        return sorted(self._folder.rglob(f"{PREFIX}*"))
 
     def man(self, count: int = 2) -> None:
         """Have as many workers as that."""

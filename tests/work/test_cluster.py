@@ -78,6 +78,9 @@ def test_a_task_that_always_kills_its_worker_is_named(cluster: Machines, certifi
     assert first.failure.name == WORKER_LOST
     assert (tmp_path / "deaths").read_text().count("died") == 2
     assert {item.failure.name for item in others if item.failure} <= {WORKER_LOST}
+    assert cluster.left_behind()
+    cluster.add_worker()
+    assert cluster.left_behind() == [], "a worker clears up after those that were killed in its folder"
 
 
 def test_without_any_worker_left_the_wait_has_an_end(cluster: Machines, certificates: Path, tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ known. A block that it left out because its ``for_each`` is open is named as a p
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from auditor.base.errors import UsageError
+from auditor.base.scratch import scratch_folder
 from auditor.monitoring.infrastructure.evaluator import evaluate
 from auditor.monitoring.infrastructure.source import Block, Written, items_of, references, values_of
 from auditor.monitoring.infrastructure.terraform_names import NAME_OF, OF_INTEREST, kind_of, resource
@@ -50,9 +50,9 @@ def read_terraform(folder: Path, variables: Sequence[str] = (), variable_files: 
     files = [*_found_variable_files(folder), *variable_files]
     given = {name for file in files for name in _names_in(file)}
     given |= {name.removeprefix("TF_VAR_") for name in os.environ if name.startswith("TF_VAR_")}
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_folder("terraform") as scratch:
         declared = Folder.read(folder, "").variables
-        files += _written(variables, declared, Path(scratch))
+        files += _written(variables, declared, scratch)
         given |= {one.partition("=")[0].strip() for one in variables}
         evaluated = evaluate(folder, files)
     return _Reader(folder, evaluated, frozenset(given)).code()
