@@ -25,7 +25,7 @@ from auditor.pack.outcome import EXIT_MEANING
 
 _COMMANDS = {
     "run": ("auditor.cli.audit:run", "Audit an account and write an evidence pack."),
-    "demo": ("auditor.cli.audit:demo", "Audit a simulated account on this machine; no AWS account needed."),
+    "demo": ("auditor.cli.demo:demo", "Audit a simulated account on this machine; no AWS account needed."),
     "collect": ("auditor.cli.rooms:collect", "Collect evidence only."),
     "evaluate": ("auditor.cli.rooms:evaluate", "Judge stored evidence; needs no network."),
     "render": ("auditor.cli.rooms:render", "Judge collected evidence, render its pages and seal the pack."),

@@ -1,5 +1,6 @@
 """``auditor assemble``: the packs of many months as one."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
 
 if TYPE_CHECKING:
-    from auditor.run.assembling import Assembled
+    from auditor.run.assembling import Assembled, Order
 
 _PATH = click.Path(path_type=Path)
 
@@ -62,15 +63,38 @@ def assemble(
     auditor assemble reports/111122223333 --period 2026 --out year
     auditor assemble reports/111122223333/2026-*/* --take newest --sample 2 --seed 4711
     """
-    from datetime import UTC, datetime
+    from auditor.cli.progress import progress
+    from auditor.run.assembling import assemble as join
 
+    order = _order(packs, period or "", as_of, trust, newest=take == "newest", given=given)
+    with progress(silent=quiet or as_json) as show:
+        made = join(order, show)
+    if as_json:
+        echo_json(_document(made))
+    else:
+        _tell(made)
+    return made.assembly.exit_code
+
+
+def _order(
+    packs: tuple[Path, ...],
+    period: str,
+    as_of: str | None,
+    trust: tuple[Path, ...],
+    *,
+    newest: bool,
+    given: dict[str, Any],
+) -> "Order":
+    """Return what is to be assembled, read from the command line and the settings.
+
+    Raises:
+        UsageError: a setting, period, key or certificate cannot be used; a sample without a seed, or the reverse.
+    """
     from auditor.cli.audit import sealing_in
     from auditor.cli.options import config_of, in_parts, moment_of
-    from auditor.cli.progress import progress
     from auditor.cli.seal import certificates
     from auditor.model import Sampling
     from auditor.run.assembling import Order
-    from auditor.run.assembling import assemble as join
     from auditor.seal.verify import Demands
 
     size, seed = given.pop("sample"), given.pop("seed")
@@ -79,24 +103,17 @@ def assemble(
     formats = tuple(in_parts(given.pop("formats")))
     config = config_of(given)
     checked = datetime.now(UTC).replace(microsecond=0)
-    order = Order(
+    return Order(
         packs=packs,
         config=config,
         as_of=moment_of(as_of),
         demands=Demands(at=checked, trusted=certificates(trust)),
         formats=formats,
-        period=period or "",
-        newest=take == "newest",
+        period=period,
+        newest=newest,
         sampling=Sampling(size, seed) if size is not None else None,
         sealing=sealing_in(config),
     )
-    with progress(silent=quiet or as_json) as show:
-        made = join(order, show)
-    if as_json:
-        echo_json(_document(made))
-    else:
-        _tell(made)
-    return made.assembly.exit_code
 
 
 def _document(made: "Assembled") -> dict[str, Any]:

@@ -1,26 +1,23 @@
-"""``auditor run`` and ``auditor demo``: the whole way from an account to a sealed pack."""
+"""``auditor run``: the whole way from an account to a sealed pack; ``auditor upload``: from the pack into a bucket."""
 
 import os
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor import __version__
 from auditor.base.errors import SealError, UsageError
-from auditor.base.period import parse_time, rfc3339
+from auditor.base.period import rfc3339
 from auditor.cli import echo_json, printable
 from auditor.cli.compare import tell_gate
 from auditor.cli.options import (
     config_of,
-    in_parts,
     moment_of,
-    what_is_accepted,
     what_to_judge,
     whom_to_ask,
-    with_controls,
     with_detail,
     with_formats,
     with_frameworks,
@@ -91,40 +88,52 @@ def run(*, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> int:
     """
     as_of = given.pop("as_of")
     config = with_frameworks(config_of(given))
+    occasion = Occasion(moment_of(as_of), as_of_given=as_of is not None, as_json=as_json, quiet=quiet, verbose=verbose)
     if config.org or config.accounts:
         from auditor.cli.organization import organize_and_tell
 
-        return organize_and_tell(
-            config, moment_of(as_of), as_of_given=as_of is not None, as_json=as_json, quiet=quiet, verbose=verbose
-        )
-    return audit_and_tell(
-        config, moment_of(as_of), as_of_given=as_of is not None, as_json=as_json, quiet=quiet, verbose=verbose
-    )
+        return organize_and_tell(config, occasion)
+    return audit_and_tell(config, occasion)
 
 
-def audit_and_tell(
-    config: Config,
-    as_of: datetime,
-    *,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool = False,
-    as_of_given: bool = True,
-    now: Callable[[], datetime] | None = None,
-    salt: bytes | None = None,
-    tool: "Tool | None" = None,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """When an audit takes place, and how it is told.
+
+    Args:
+        as_of: the run's one moment, aware UTC.
+        as_of_given: whether somebody named that moment; otherwise it is just now, and a run taken up keeps its own.
+        as_json: print one JSON document on stdout, instead of lines.
+        quiet: show no progress.
+        verbose: show each call and step with its time.
+        now: the clock, aware UTC, where it is a simulated one.
+        salt: secret of the redactions, where it is not drawn anew.
+        tool: the program that the pack names as its maker, where it is not this installation.
+    """
+
+    as_of: datetime = field(kw_only=False)
+    as_of_given: bool = True
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    now: Callable[[], datetime] | None = None
+    salt: bytes | None = None
+    tool: "Tool | None" = None
+
+
+def audit_and_tell(config: Config, occasion: Occasion) -> int:
     """Run an audit, say where the pack is and what it says, and return the exit code."""
     from auditor.cli.progress import progress
     from auditor.cli.seal import tell_missing_stamp
     from auditor.run import audit
     from auditor.run.standing import standing
 
-    request = request_of(config, as_of, as_of_given=as_of_given, quiet=quiet, now=now, salt=salt, tool=tool)
+    as_json, quiet = occasion.as_json, occasion.quiet
+    request = request_of(config, occasion)
     if not quiet:
         tell_period(request.period, request.as_of)
-    with progress(silent=quiet, verbose=verbose) as show:
-        if config.if_missing and (there := standing(config, request.period, as_of, show)):
+    with progress(silent=quiet, verbose=occasion.verbose) as show:
+        if config.if_missing and (there := standing(config, request.period, occasion.as_of, show)):
             return tell_standing(there, as_json=as_json)
         finished = audit(request, show)
     if finished.left_out:
@@ -166,25 +175,17 @@ def tell_standing(there: "Standing", *, as_json: bool) -> int:
     return there.code
 
 
-def request_of(
-    config: Config,
-    as_of: datetime,
-    *,
-    as_of_given: bool,
-    quiet: bool,
-    now: Callable[[], datetime] | None,
-    salt: bytes | None,
-    tool: "Tool | None",
-) -> "Request":
+def request_of(config: Config, occasion: Occasion) -> "Request":
     """Return what is asked, by whom it is signed, and the moment of the run that is taken up, if one is."""
     from auditor.run import Request
 
-    options: dict[str, Any] = {"sealing": sealing_in(config), "tool": tool}
-    if now is not None:
-        options["now"] = now
-    if salt is not None:
-        options["salt"] = salt
-    return resumed(Request(config, as_of, **options), as_of_given=as_of_given, quiet=quiet)
+    options: dict[str, Any] = {"sealing": sealing_in(config), "tool": occasion.tool}
+    if occasion.now is not None:
+        options["now"] = occasion.now
+    if occasion.salt is not None:
+        options["salt"] = occasion.salt
+    request = Request(config, occasion.as_of, **options)
+    return resumed(request, as_of_given=occasion.as_of_given, quiet=occasion.quiet)
 
 
 def resumed(request: "Request", *, as_of_given: bool, quiet: bool) -> "Request":
@@ -341,120 +342,3 @@ def sealing_in(config: Config) -> "Sealing | None":
         if options["kms_key"]:
             raise  # AWS may be at fault
         raise UsageError(error.message, hint=error.hint) from error
-
-
-@click.command()
-@click.option("-o", "--out", default="reports", show_default=True, metavar="DIR", help="Where the pack is written.")
-@click.option("--world", default="demo", show_default=True, metavar="NAME", help="demo, clean, empty or hostile.")
-@click.option("--org", is_flag=True, help="Audit a simulated organization of twelve accounts instead.")
-@click.option(
-    "--accounts", "light", type=click.IntRange(0, 5000), default=0, metavar="N", help="With --org: N accounts more."
-)
-@click.option(
-    "--regions",
-    multiple=True,
-    metavar="R1,R2",
-    help="Regions that the account has, beside us-east-1, and that are audited; default: all.",
-)
-@with_formats
-@with_controls
-@with_zip
-@with_detail
-@with_gate
-@with_if_missing
-@with_imports
-@with_upload
-@with_notify
-@what_is_accepted
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-@click.option("-v", "--verbose", is_flag=True, help="Each call and step with its time.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def demo(
-    *,
-    out: str,
-    world: str,
-    org: bool,
-    light: int,
-    regions: tuple[str, ...],
-    formats: tuple[str, ...],
-    frameworks: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    **others: Any,
-) -> int:
-    """Audit a simulated AWS account, or organization, on this machine; needs no AWS account and no network.
-
-    A second demo in the same folder looks again a minute later, and its report tells what changed in between.
-
-    With --upload the simulated AWS has the bucket, with Object Lock, in an account of its own. It is gone afterwards;
-    the record of the upload stays beside the pack. --notify sns:ARN reaches topics of the simulated account.
-    """
-    from auditor.run.uploading import destination_of
-    from auditor.seal.manifest import Tool
-    from auditor.simulator import Simulator
-
-    if org:
-        world = "organization"
-    with Simulator(world, enabled=in_parts(regions), accounts=light) as aws:
-        given: dict[str, Any] = {
-            "entity": aws.about["name"],
-            "frameworks": frameworks or (() if others["control_ids"] else DEMO_FRAMEWORKS),
-            "period": aws.about["period"],
-            "out": out,
-            "regions": regions,
-            "formats": formats,
-            "config_file": Path(os.devnull),
-            **others,
-        }
-        with _environment(aws.environment()):
-            tell: Callable[..., int] = audit_and_tell
-            if world == "organization":
-                from auditor.cli.organization import organize_and_tell
-
-                tell = organize_and_tell
-                given |= {"org": True, "role_name": aws.about["role_name"], "external_id": aws.about["external_id"]}
-            config = config_of(given)
-            if where := destination_of(config):
-                aws.archive(where.bucket)
-            # The simulated account stands still at its as-of time, so the audit of it does too, and it names nothing
-            # that differs from machine to machine: two demos, same bytes. One more in the same folder looks again a
-            # minute later, when a little has changed.
-            looks = len(list(Path(out).glob(f"{aws.account}/*/*/manifest.json"))) if world == "demo" else 0
-            as_of = parse_time(aws.about["as_of"]) + timedelta(minutes=looks)
-            if looks:
-                from auditor.simulator.later import pass_time
-
-                pass_time(aws)
-            return tell(
-                config,
-                as_of,
-                as_json=as_json,
-                quiet=quiet,
-                verbose=verbose,
-                now=lambda: as_of,
-                salt=_DEMO_SALT,
-                tool=Tool("auditor", __version__),
-            )
-
-
-DEMO_FRAMEWORKS = ("cis-aws-5.0.0", "cis-aws-3.0.0", "trail-readiness")
-_DEMO_SALT = b"the demo has no secrets to hide."
-
-
-class _environment:  # noqa: N801 - reads as a verb in a with statement
-    """Puts the simulated account's settings in place of the caller's own AWS settings, for a while."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-        self._before: dict[str, str] = {}
-
-    def __enter__(self) -> None:
-        self._before = dict(os.environ)
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            del os.environ[name]
-        os.environ.update(self._values)
-
-    def __exit__(self, *_: object) -> None:
-        os.environ.clear()
-        os.environ.update(self._before)

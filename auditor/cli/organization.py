@@ -1,13 +1,12 @@
 """``auditor run --org``: every account of an organization, told in a few lines."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditor.cli import echo_json, printable
-from auditor.cli.audit import request_of, tell_upload
+from auditor.cli.audit import Occasion, request_of, tell_upload
 from auditor.cli.telling import tell_period
 from auditor.config import Config
 
@@ -15,33 +14,21 @@ if TYPE_CHECKING:
     from auditor.org.running import Organized
     from auditor.run import Request
     from auditor.run.uploading import Uploaded
-    from auditor.seal.manifest import Tool
 
 _MOST_NAMED = 20
 _MOST_WORST = 5
 
 
-def organize_and_tell(
-    config: Config,
-    as_of: datetime,
-    *,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool = False,
-    as_of_given: bool = True,
-    now: Callable[[], datetime] | None = None,
-    salt: bytes | None = None,
-    tool: "Tool | None" = None,
-) -> int:
+def organize_and_tell(config: Config, occasion: Occasion) -> int:
     """Audit an organization, say what became of its accounts, and return the exit code."""
     from auditor.cli.progress import progress
     from auditor.cli.seal import tell_missing_stamp
     from auditor.org.running import audit_organization
 
-    request = request_of(config, as_of, as_of_given=as_of_given, quiet=quiet, now=now, salt=salt, tool=tool)
-    if not quiet:
+    request = request_of(config, occasion)
+    if not occasion.quiet:
         tell_period(request.period, request.as_of)
-    with progress(silent=quiet, verbose=verbose) as show:
+    with progress(silent=occasion.quiet, verbose=occasion.verbose) as show:
         finished = audit_organization(request, show)
     if finished.left_out:
         click.echo(printable(f"auditor: {finished.left_out}"), err=True)
@@ -49,11 +36,11 @@ def organize_and_tell(
         tell_missing_stamp(finished.pack)
     uploaded = finished.uploaded
     if uploaded is not None:
-        tell_upload(uploaded, quiet=as_json)
+        tell_upload(uploaded, quiet=occasion.as_json)
     _tell_lost(finished.document)
-    if as_json:
+    if occasion.as_json:
         echo_json(_document(finished, request, uploaded))
-    elif not quiet:
+    elif not occasion.quiet:
         _tell(finished)
     else:
         click.echo(printable(str(finished.document["headline"])))

@@ -54,11 +54,7 @@ class Line:
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
-            "group": self.group,
-            "area": self.area,
-            "what": self.what,
-            "account": self.account,
-            "region": self.region,
+            **_what_and_where(self),
             "quantity": number(self.quantity, _BILLIONTHS),
             "unit": self.price.unit,
             "price": {
@@ -105,11 +101,7 @@ class NotKnown:
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
-            "group": self.group,
-            "area": self.area,
-            "what": self.what,
-            "account": self.account,
-            "region": self.region,
+            **_what_and_where(self),
             "why": self.why,
             "usd": None,
             "usd_at_most": None if self.at_most is None else number(self.at_most),
@@ -118,6 +110,17 @@ class NotKnown:
 
 
 Item = Line | NotKnown
+
+
+def _what_and_where(item: Item) -> dict[str, Any]:
+    """Return what the JSON forms of both kinds of items begin with."""
+    return {
+        "group": item.group,
+        "area": item.area,
+        "what": item.what,
+        "account": item.account,
+        "region": item.region,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ from auditor.run.gating import gated, makeable
 from auditor.run.judging import Rules, load_rules
 from auditor.run.keeping import clear_up
 from auditor.run.publishing import presentation_of, put, settle
-from auditor.run.request import TOOL, Progress, Request
+from auditor.run.request import Progress, Request
 from auditor.run.settings import redaction_of
 from auditor.run.uploading import Uploaded, destination_of, upload_pack
 from auditor.run.workroom import Workroom, superseded, workroom
@@ -371,28 +371,15 @@ def _config_of(config: Config, account: Account, how: str) -> Config:
 def _run_info(
     request: Request, doors: Doors, listing: Listing, folder: Path, started: Any, log: CallLog, redactor: Redactor
 ) -> RunInfo:
-    config = request.config
     scopes: list[AccountScope] = []
     endpoints = set(log.endpoints)
     for member in members_in(folder):
         run = Evidence(folder / member.folder / EVIDENCE).run
         scopes += run.accounts
         endpoints |= set(run.endpoints)
-    return RunInfo(
-        entity=config.entity or (f"Organization {listing.organization}" if listing.organization else "AWS accounts"),
-        title=config.title,
-        accounts=tuple(scopes),
-        period=request.period,
-        as_of=request.as_of,
-        started=started,
-        ended=request.now(),
-        frameworks=tuple(config.frameworks),
-        controls=tuple(config.control_ids),
-        principal=redactor.text(doors.caller.principal),
-        tool=TOOL,
-        skipped=tuple(config.skip),
-        endpoints=tuple(sorted(endpoints)),
-    )
+    entity = f"Organization {listing.organization}" if listing.organization else "AWS accounts"
+    info = request.run_info(tuple(scopes), entity, redactor.text(doors.caller.principal), started)
+    return replace(info, endpoints=tuple(sorted(endpoints)))
 
 
 def _complete(request: Request, rolled: RolledUp, progress: Progress) -> Manifest:

@@ -17,7 +17,7 @@ from auditor.evidence.store import EvidenceWriter
 from auditor.model import Control, Framework, RunInfo
 from auditor.pack.layout import CALLS, PREVIOUS
 from auditor.run.fetching import uploaded_before
-from auditor.run.request import TOOL, Progress, Request
+from auditor.run.request import Progress, Request
 from auditor.run.resuming import Kept
 from auditor.run.series import Previous, Wish, find_previous
 from auditor.run.settings import caller_of, limits_of, redaction_of
@@ -164,23 +164,13 @@ def _run_info(
     endpoints: tuple[str, ...],
     series: Previous,
 ) -> RunInfo:
-    config = request.config
-    return RunInfo(
-        entity=config.entity or f"AWS account {caller.account}",
-        title=config.title,
-        accounts=(collected.scope,),
-        period=request.period,
-        as_of=request.as_of,
-        started=started,
-        ended=request.now(),
-        frameworks=tuple(config.frameworks),
-        controls=tuple(config.control_ids),
-        principal=caller.principal,
-        tool=TOOL,
-        skipped=(*config.skip, *(f"Region {name}" for name in collected.scope.left_out)),
+    scope = collected.scope
+    info = request.run_info((scope,), f"AWS account {caller.account}", caller.principal, started)
+    return replace(
+        info,
+        skipped=(*info.skipped, *(f"Region {name}" for name in scope.left_out)),
         operations=tuple(sorted({*collected.operations, *produced})),
         endpoints=endpoints,
         series=tuple((item.id, item.manifest_sha256) for item in series.packs),
         keys_before=series.keys,
-        part_of=request.part_of,
     )

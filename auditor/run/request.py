@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from auditor import __version__
 from auditor.base.period import Period, parse_past_period
 from auditor.config import Config
-from auditor.model import PartOf, Results
+from auditor.model import AccountScope, PartOf, Results, RunInfo
 from auditor.pack.baseline import Gate
 from auditor.seal.manifest import Tool
 from auditor.seal.pack import Sealing
@@ -58,6 +58,31 @@ class Request:
     def period(self) -> Period:
         """The audited period."""
         return parse_past_period(self.config.period, self.as_of)
+
+    def run_info(self, accounts: tuple[AccountScope, ...], entity: str, principal: str, started: datetime) -> RunInfo:
+        """Return what an evidence folder says of its run as far as the request tells it; the caller adds the rest.
+
+        Args:
+            accounts: what was in scope.
+            entity: whom the run is about, where the settings name nobody.
+            principal: who asked, as the redaction leaves it.
+            started: when the run began, aware UTC; it ends now.
+        """
+        return RunInfo(
+            entity=self.config.entity or entity,
+            title=self.config.title,
+            accounts=accounts,
+            period=self.period,
+            as_of=self.as_of,
+            started=started,
+            ended=self.now(),
+            frameworks=tuple(self.config.frameworks),
+            controls=tuple(self.config.control_ids),
+            principal=principal,
+            tool=TOOL,
+            skipped=tuple(self.config.skip),
+            part_of=self.part_of,
+        )
 
 
 @dataclass(frozen=True, slots=True)
