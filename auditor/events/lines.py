@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from auditor.activity.split import RECORD_LIMIT, Parts, Plain, Unsplittable, plain_lines, split
 from auditor.base.errors import IntegrityError
 from auditor.events.repair import Unreadable, repaired
-from auditor.events.split import RECORD_LIMIT, Parts, Unsplittable, plain_lines, split
 
 PLACE: Final = re.compile(r"(?:^|/)AWSLogs/(?:o-[a-z0-9]{10,32}/)?([0-9]{12})/(CloudTrail[A-Za-z-]*)/([a-z0-9-]+)/")
 _OPEN: Final = ord("{")
@@ -29,6 +29,7 @@ class LogBytes:
         problem: kind of the finding about it, empty when there is none.
         sha256: of the inflated bytes.
         data: the inflated bytes; None when there are none to be had.
+        plain: its records as lines, where somebody has split them already.
     """
 
     bucket: str
@@ -37,6 +38,7 @@ class LogBytes:
     problem: str
     sha256: str
     data: bytes | None
+    plain: Plain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def lines_of(log: LogBytes, number: int) -> Lines:
     }
     if log.data is None:
         return Lines(b"", (), {**row, "reason": log.problem or "it could not be read"})
-    if plain := plain_lines(log.data):
+    if plain := log.plain or plain_lines(log.data):
         text, count = plain
         return Lines(text, (Run(number, 0, count),), {**row, "records": count})
     try:

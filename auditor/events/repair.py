@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import orjson
 
+from auditor.activity.split import RECORD_LIMIT
 from auditor.events.columns import SHAPE
-from auditor.events.split import RECORD_LIMIT
 
 DEPTH_LIMIT: Final = 200
 

@@ -70,7 +70,8 @@ PROBLEMS: Final = {
 
 def log_bytes(log: ReadLog) -> LogBytes:
     """Return a log file as the pass read it, for a store."""
-    return LogBytes(log.bucket, log.key, log.state, PROBLEMS.get(log.problem, log.problem), log.sha256, log.data)
+    problem = PROBLEMS.get(log.problem, log.problem)
+    return LogBytes(log.bucket, log.key, log.state, problem, log.sha256, log.data, log.plain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """Gives holes their cause, from verified calls about the trail and from the log objects that lie in them. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from auditor.activity.calls import TRAIL_CALLS
+from auditor.activity.fields import flag, member, moment, text
+from auditor.activity.identity import actor, is_copy
 from auditor.base.period import rfc3339
 from auditor.trail.findings import Certainty
 from auditor.trail.gaps import Gap, described
@@ -41,6 +44,21 @@ class TrailEvent:
     def told(self) -> str:
         """Say who called what, and when."""
         return f"{self.actor} called {self.name} at {rfc3339(self.time)}."
+
+
+def trail_event(record: object, means: Callable[[object], bool]) -> TrailEvent | None:
+    """Return a successful call that changed a trail, or None; ``means`` tells its name or ARN from others."""
+    if not isinstance(record, Mapping) or record.get("eventSource") != "cloudtrail.amazonaws.com":
+        return None
+    name, at = record.get("eventName"), moment(record.get("eventTime"))
+    if not isinstance(name, str) or name not in TRAIL_CALLS or at is None or record.get("errorCode") or is_copy(record):
+        return None
+    parameters = member(record, "requestParameters")
+    if not (means(parameters.get("name")) or means(parameters.get("trailName"))):
+        return None
+    validation = parameters.get("enableLogFileValidation")
+    who, _ = actor(record)
+    return TrailEvent(name, at.astimezone(UTC), text(record.get("eventID")), who, flag(validation))
 
 
 def explain(

@@ -5,17 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from auditor.activity.candidates import candidates
+from auditor.activity.rows import Row, notable_row
+from auditor.activity.split import Plain
 from auditor.trail.context import Context
-from auditor.trail.explain import TrailEvent
+from auditor.trail.explain import TrailEvent, trail_event
 from auditor.trail.fetch import Unavailable
 from auditor.trail.findings import KINDS
 from auditor.trail.gunzip import HEADER_LENGTH, WRAPPED_HEADER, header_kind
 from auditor.trail.links import Links
 from auditor.trail.logfile import judge_log
 from auditor.trail.names import holds_logs_of, parse_log_key
-from auditor.trail.notable import Row, notable_row, trail_event
 from auditor.trail.parallel import Stopped
-from auditor.trail.reading import Reading, ReadLog, Rows, records_of
+from auditor.trail.reading import Reading, ReadLog, Rows
 from auditor.trail.retention import Retention
 from auditor.trail.spool import Entry, Problem
 
@@ -86,7 +88,7 @@ class LogPass:
 
     def __init__(self, context: Context, links: Links, retention: Retention, reading: Reading) -> None:
         self._context, self._links, self._retention = context, links, retention
-        self._events, self._on_record = reading.events, reading.on_record
+        self._events = reading.events
         self._checkpoint, self._on_log = reading.checkpoint, reading.on_log
         self._stored = self._inflated = 0
         self._about_trail: dict[str, TrailEvent] = {}
@@ -173,7 +175,7 @@ class LogPass:
 
     def _wanted(self, entry: Entry) -> bool:
         """Tell whether a file may hold the calls that explain a hole: home Region, near a hole's edge."""
-        if self._events or self._on_record is not None:
+        if self._events:
             return True
         if not self._links.windows or not self._of_owner(entry):
             return False
@@ -228,27 +230,28 @@ class LogPass:
             if not holds_logs_of(entry.key, *target.key):
                 folder = f"/{target.account}/CloudTrail/{target.region}/"
                 outcome.problems.append(_problem(entry, "valid", "log_misplaced", f"a key in {folder}", entry.key))
+        plain: Plain | None = None
         if wanted and shown.sha256:
-            self._read_records(entry, shown.data or b"", outcome, verified=not shown.problem)
+            plain = self._read_records(entry, shown.data or b"", outcome, verified=not shown.problem)
         problem = outcome.problems[before] if len(outcome.problems) > before else None
         state, kind = ("valid", "") if problem is None else (problem.state, problem.kind)
-        self._hand_on(ReadLog(entry.bucket, entry.key, state, kind, shown.sha256, shown.data))
+        self._hand_on(ReadLog(entry.bucket, entry.key, state, kind, shown.sha256, shown.data, plain))
 
-    def _read_records(self, entry: Entry, data: bytes, outcome: Checked, *, verified: bool) -> None:
-        records = records_of(data)
-        if records is None:
+    def _read_records(self, entry: Entry, data: bytes, outcome: Checked, *, verified: bool) -> Plain | None:
+        """Collect what is of note in one file; return its records as lines, where they are of the usual form."""
+        found = candidates(data)
+        if found.count is None:
             outcome.unread += 1
-            return
+        else:
+            outcome.records += found.count
+            outcome.files += 1
         telling = verified and self._of_owner(entry)
-        outcome.records += len(records)
-        outcome.files += 1
-        for record in records:
+        for record in found.records:
             if telling and (event := trail_event(record, self._context.scope.means)) is not None:
                 outcome.trail_events.append(event)
             if self._events and (row := notable_row(record, log_file=entry.key, verified=verified)) is not None:
                 outcome.rows.append(row)
-            if self._on_record is not None and isinstance(record, dict):
-                self._on_record(record, entry.key, verified)
+        return found.plain
 
     def _note_checked(self, checked: Checked) -> None:
         self._stored += checked.stored

@@ -1,19 +1,15 @@
 """What is wanted of log files beside their verification, and what is kept of it: records, rows. Opens nothing."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from auditor.activity.noted import ROW_LIMIT, notable_document
+from auditor.activity.rows import Row
+from auditor.activity.split import Plain
 from auditor.base.period import rfc3339
-from auditor.trail.notable import ROW_LIMIT, Row, notable_document
 from auditor.trail.report import TrailScope
 from auditor.trail.spool import Checkpoint
-
-OnRecord = Callable[[Mapping[str, Any], str, bool], None]
-"""Called with each record, its log file's key and whether that is verified. From several threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +23,7 @@ class ReadLog:
         problem: kind of the finding about it; empty when there is none.
         sha256: of ``data``, as it was read; empty without.
         data: the inflated bytes; None when there are none to be had.
+        plain: its records as lines, where they were split for something else already.
     """
 
     bucket: str
@@ -35,6 +32,7 @@ class ReadLog:
     problem: str
     sha256: str
     data: bytes | None
+    plain: Plain | None = None
 
 
 OnLog = Callable[[ReadLog], None]
@@ -46,33 +44,15 @@ class Reading:
     """What else is wanted of the log files.
 
     Args:
-        events: whether to read all records and collect the notable ones.
-        on_record: called with every record read, from several threads.
+        events: whether to search all records and collect the notable ones.
         on_log: called with every log file, from several threads; those that no digest names are then read, too, and
             judged by nothing.
         checkpoint: what an earlier, interrupted run verified.
     """
 
     events: bool = False
-    on_record: OnRecord | None = None
     on_log: OnLog | None = None
     checkpoint: Checkpoint | None = None
-
-
-def records_of(data: bytes) -> list[Any] | None:
-    """Return the records of a log file; None when they cannot be read.
-
-    A caller's text may hold half of a character, escaped: the standard library reads that, the faster reader does not.
-    """
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        try:
-            document = json.loads(data)
-        except (ValueError, RecursionError):
-            return None
-    records = document.get("Records") if isinstance(document, dict) else None
-    return records if isinstance(records, list) else None
 
 
 class Rows:

@@ -14,13 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from auditor.activity.candidates import candidates
+from auditor.activity.noted import ROW_LIMIT, notable_document
+from auditor.activity.rows import Row, notable_row
 from auditor.base.untrusted import ZIP_ERRORS, parse_json
 from auditor.trail.archive import OBJECT_LIST, defused
 from auditor.trail.fetch.source import OBJECT_LIMIT
 from auditor.trail.kept import ABOUT, LOG_ZIP
 from auditor.trail.logfile import Shown, judge_log
-from auditor.trail.notable import ROW_LIMIT, Row, notable_document, notable_row
-from auditor.trail.reading import records_of
 
 _MOST_FILES: Final = 500_000
 _MOST_INFLATED: Final = 4 << 30
@@ -126,12 +127,14 @@ def _read_members(opened: zipfile.ZipFile, listed: Path, found: Reread) -> _Kept
         inflated += seen.size
         _compare_state(key, state, seen, found)
         shown[key] = (state, Shown(seen.state, seen.problem, seen.expected, seen.found, seen.size, seen.sha256))
-        if state == "unvouched" or (content := records_of(seen.data or b"")) is None:
+        if state == "unvouched" or seen.data is None:
             continue
-        read += 1
-        records += len(content)
+        content = candidates(seen.data)
+        if content.count is not None:
+            read += 1
+            records += content.count
         verified = not seen.problem
-        made = (notable_row(record, log_file=key, verified=verified) for record in content)
+        made = (notable_row(record, log_file=key, verified=verified) for record in content.records)
         rows += [row for row in made if row is not None]
     return _Kept(shown, tuple(rows), left_out, read, records)
 

@@ -23,14 +23,14 @@ from auditor.trail.logs import LogPass
 from auditor.trail.owner import OwnerRecords, read_owner
 from auditor.trail.parallel import Concurrency, Workers
 from auditor.trail.plan import make_plan
-from auditor.trail.reading import OnLog, OnRecord, Reading, ReadLog
+from auditor.trail.reading import OnLog, Reading, ReadLog
 from auditor.trail.relocated import RelocatedSource
 from auditor.trail.report import TrailReport, TrailScope
 from auditor.trail.rules import known_rules, read_rules
 from auditor.trail.spool import Checkpoint, Spool
 from auditor.trail.survey import survey
 
-__all__ = ["KeySource", "OnLog", "OnRecord", "Progress", "ReadLog", "verify_trail"]
+__all__ = ["KeySource", "OnLog", "Progress", "ReadLog", "verify_trail"]
 
 
 def verify_trail(
@@ -42,7 +42,6 @@ def verify_trail(
     concurrency: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     events: bool = False,
-    on_record: OnRecord | None = None,
     on_log: OnLog | None = None,
     stop: Event | None = None,
     checkpoint: Path | None = None,
@@ -58,8 +57,7 @@ def verify_trail(
         now: the run's as-of time, aware UTC: decides which digests are due.
         concurrency: requests under way at once; None adapts to cores and latency.
         progress: called from this thread, at most ten times a second.
-        events: whether to read all records and collect the notable ones.
-        on_record: called with every record of every readable log file that a digest names.
+        events: whether to search all records and collect the notable ones.
         on_log: called with every log file, those included that no digest names or that could not be read.
         stop: set it to end early; the report then says what was not reached.
         checkpoint: a file that lets the next run skip log files this one verified, should it be interrupted.
@@ -76,7 +74,7 @@ def verify_trail(
     kept = Checkpoint(checkpoint) if checkpoint is not None else None
     interrupted = True
     try:
-        steps = _run(context, keys, Reading(events, on_record, on_log, kept))
+        steps = _run(context, keys, Reading(events, on_log, kept))
         interrupted = steps.interrupted
         report = conclude(context, steps)  # (8), (9)
         if archive is not None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from auditor.activity.noted import notable_document
+from auditor.activity.rows import Row, notable_row
 from auditor.evaluate.continuity import continuity
 from auditor.evaluate.library import libraries
 from auditor.evidence import world as fitting
 from auditor.model import State
-from auditor.trail.notable import Row, notable_document, notable_row
 from tests.evaluate.checks.worlds import ALL_EVENTS, BLOCKED, LOGS, TRAIL, buckets, hours, selected, trail, trails
 from tests.evaluate.kit import ACCOUNT, HOME, World, catalog
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.events import split as splitting
+from auditor.activity import split as splitting
+from auditor.activity.split import Unsplittable, plain_lines, split
 from auditor.events.repair import Unreadable, repaired
-from auditor.events.split import Unsplittable, plain_lines, split
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["Records", '"', "}", "\\", "]"]),

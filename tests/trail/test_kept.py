@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from auditor.activity.rows import notable_row
 from auditor.trail.kept import ABOUT, LOG_ZIP, Keep
-from auditor.trail.notable import notable_row
+from auditor.trail.reading import ReadLog
 from auditor.trail.recheck import recheck
+from tests.activity.test_rows import ROOT, ingress, open_to
 from tests.trail.bucket import HOUR, START, Bucket, filled, record, verify
-from tests.trail.test_notable import ROOT, ingress, open_to
 
 EVENTS = [
     record(START + HOUR, 901, eventName="ListBuckets", eventSource="s3.amazonaws.com", userIdentity=ROOT),
@@ -175,12 +176,13 @@ def test_a_log_file_that_changes_after_it_was_verified_is_not_kept(tmp_path: Pat
     bucket = filled(extra=EVENTS)
     seen: set[str] = set()
 
-    def change(item: Any, key: str, verified: bool) -> None:
-        if verified and key not in seen and notable_row(item) is not None:
-            seen.add(key)
-            bucket.edit(key, lambda data: data.replace(b"ListBuckets", b"ListBuckeds"))
+    def change(log: ReadLog) -> None:
+        records = json.loads(log.data or b"{}").get("Records", [])
+        if log.state == "valid" and log.key not in seen and any(notable_row(item) for item in records):
+            seen.add(log.key)
+            bucket.edit(log.key, lambda data: data.replace(b"ListBuckets", b"ListBuckeds"))
 
-    report = verify(bucket, events=True, archive=tmp_path, keep=NOTABLE, on_record=change)
+    report = verify(bucket, events=True, archive=tmp_path, keep=NOTABLE, on_log=change)
     taken: list[str] = []
     assert recheck(tmp_path, report.document(), report.notable, taken) == ()
     assert any("event rows: their log files are not kept" in text for text in taken)

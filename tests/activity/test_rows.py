@@ -1,6 +1,5 @@
 """Notable records are recognised by meaning; hostile ones are survived."""
 
-import gzip
 from datetime import timedelta
 from typing import Any
 
@@ -9,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.activity.effects import Effect
+from auditor.activity.noted import notable_document
+from auditor.activity.openings import pair_ports
+from auditor.activity.rows import Row, notable, notable_row
 from auditor.base.canonical import canonical_json
-from auditor.trail.notable import Row, notable, notable_document, notable_row, pair_ports, trail_event
-
-from .bucket import ACCOUNT, START, filled, record, scope, trail_call, verify
-from .scenarios import MINUTE
+from auditor.trail.explain import trail_event
+from tests.trail.bucket import ACCOUNT, START, record, scope, trail_call
+from tests.trail.scenarios import MINUTE
 
 ROOT: dict[str, Any] = {"type": "Root", "arn": f"arn:aws:iam::{ACCOUNT}:root"}
 ROLE = {"type": "AssumedRole", "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/r/s"}
@@ -454,33 +455,6 @@ def test_rows_beyond_the_limit_are_counted() -> None:
     ]
     document = notable_document(found, {}, log_files=1, records=9, limit=4)
     assert (len(document["rows"]), document["omitted"], document["counts"]) == (4, 5, {"bucket_deleted": 9})
-
-
-def test_only_successful_calls_on_this_trail_are_trail_events() -> None:
-    means = scope().means
-    event = trail_event(trail_call(START, "UpdateTrail", enableLogFileValidation=False), means)
-    assert event is not None
-    assert event.validation is False
-    assert event.time == START
-    assert trail_event(trail_call(START, "StopLogging", name="other"), means) is None
-    assert trail_event(trail_call(START, "StopLogging") | {"errorCode": "AccessDenied"}, means) is None
-    assert trail_event(trail_call(START + timedelta(), "LookupEvents"), means) is None
-
-
-def test_a_record_that_only_a_patient_reader_reads_is_searched_as_well() -> None:
-    odd = trail_call(START + MINUTE, "StopLogging", size=float("nan"))
-    document = verify(filled(extra=[odd]), events=True).notable
-    assert document is not None
-    assert document["counts"] == {"trail_changed": 1}
-    assert "unread" not in document["source"]
-
-
-def test_log_files_that_cannot_be_read_are_counted() -> None:
-    bucket = filled()
-    bucket.change(bucket.log_keys()[20], gzip.compress(b"no records"))
-    document = verify(bucket, events=True).notable
-    assert document is not None
-    assert document["source"]["unread"] == 1
 
 
 LISTED = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "prefixListIds": {"items": [{"prefixListId": "pl-1"}]}}

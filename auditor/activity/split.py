@@ -27,6 +27,10 @@ _AROUND: Final = len(b'{"Records":[]}')
 _first_byte: Final = itemgetter(0)
 
 
+Plain = tuple[bytes, int]
+"""The records of a file of the usual form as lines, each with its line feed, and how many they are."""
+
+
 class _Envelope(msgspec.Struct):
     Records: list[msgspec.Raw]
 
@@ -49,7 +53,7 @@ class Parts:
     checked: bool
 
 
-def plain_lines(data: bytes) -> tuple[bytes, int] | None:
+def plain_lines(data: bytes) -> Plain | None:
     """Return the records as lines, and how many, of a file as CloudTrail writes it; None of any other.
 
     Such a file is one object on one line with nothing but the list in it, and every record is an object of ordinary
