@@ -180,19 +180,22 @@ _IN_BETWEEN = timedelta(minutes=30)
 """Between the request for a report and its reading, repeated where IAM is slow."""
 
 
-def content_of(view: View) -> str:
+def content_of(view: View, as_of: datetime) -> str:
     """Return the credential report, which has to be as new as IAM makes it.
 
+    Args:
+        view: the window on the account's evidence.
+        as_of: the moment that is judged, aware UTC. A report of that very moment tells of it however late it was read.
+
     Raises:
-        ValueError: it was made more than four hours before it was read, or after that.
+        ValueError: it was made more than four hours before it was read and before that moment, or after it was read.
     """
     for record, page in view.answers("iam:GetCredentialReport"):
         if page is not None:
             content = text(page, "Content")
             _read(content)
             made = moment(page, "GeneratedTime")
-            age = record.collected_at - made
-            if age > _RENEWED + _IN_BETWEEN or age < -_IN_BETWEEN:
+            if not any(-_IN_BETWEEN <= then - made <= _RENEWED + _IN_BETWEEN for then in (record.collected_at, as_of)):
                 raise ValueError(
                     f"the credential report was made at {made:%Y-%m-%d %H:%M} UTC and read at "
                     f"{record.collected_at:%Y-%m-%d %H:%M} UTC; IAM renews it after {_RENEWED.seconds // 3600} hours"
@@ -202,7 +205,7 @@ def content_of(view: View) -> str:
 
 
 def _root(subject: Subject) -> Row:
-    rows = _read(content_of(subject.evidence))
+    rows = _read(content_of(subject.evidence, subject.as_of))
     return next(row for row in map(_readable, _of_root(rows, subject.account.id)) if row.is_root)
 
 
@@ -218,7 +221,7 @@ def _user(subject: Subject) -> Row | None:
     Raises:
         ValueError: their row cannot be read, or one that names nobody and could be theirs.
     """
-    rows = _read(content_of(subject.evidence))
+    rows = _read(content_of(subject.evidence, subject.as_of))
     row = rows.get(text(subject.item, "Arn"), rows.get(""))
     return _readable(row) if row is not None else None
 

@@ -240,7 +240,7 @@ def central_federation(subject: Subject) -> Verdict:
     if not any(providers):
         view.everywhere("sso-admin:ListInstances")
         return failed("There is no SAML or OIDC provider and no IAM Identity Center instance.", observed="no provider")
-    rows = read_report(content_of(view)).values()
+    rows = read_report(content_of(view, subject.as_of)).values()
     console = sorted(row.user for row in rows if row.password_enabled and not row.is_root)
     if console:
         return manual(

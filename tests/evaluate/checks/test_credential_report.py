@@ -1,15 +1,20 @@
 """Controls that read the IAM credential report, and the reader itself."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auditor.base.period import rfc3339
 from auditor.evaluate.checks.credential_report import read_report
-from auditor.model import State
+from auditor.evaluate.engine import evaluate
+from auditor.evidence.world import AS_OF, held
+from auditor.model import Framework, Requirement, State
 from tests.evaluate.checks.worlds import COLUMNS, GOOD_USER, report, root, row, summary, user_arn, users
-from tests.evaluate.kit import ACCOUNT, World, ago, reasons, states
+from tests.evaluate.kit import ACCOUNT, World, ago, catalog, reasons, states
 
 OLD_KEY = {"access_key_1_active": "true", "access_key_1_last_rotated": ago(days=91)}
 PASSWORD = {"password_enabled": "true", "password_last_changed": ago(days=10)}
@@ -234,6 +239,29 @@ def test_a_report_is_as_new_as_iam_makes_it(control: str, made: str | None, expe
     result = users(row("bob")).says("iam:GetCredentialReport", page).judge(control)
     assert result.state is expected
     assert expected is State.FAIL or "GeneratedTime" in reasons(result) or "renews it" in reasons(result)
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        pytest.param(timedelta(hours=2), State.FAIL, id="of-the-moment-judged"),
+        pytest.param(timedelta(hours=6), State.NOT_ASSESSED, id="older-than-that"),
+        pytest.param(timedelta(days=-9), State.NOT_ASSESSED, id="of-neither-moment"),
+    ],
+)
+def test_a_report_of_the_moment_judged_tells_of_it_however_late_it_was_read(made: timedelta, expected: State) -> None:
+    page = {**report(root(), row("bob", **PASSWORD)), "GeneratedTime": rfc3339(AS_OF - made)}
+    control = catalog().controls["iam-user-console-mfa"]
+    world = users(row("bob")).says("iam:GetCredentialReport", page)
+    evidence = held({ACCOUNT: world}, control.evidence, catalog().operations, as_of=AS_OF + timedelta(days=28))
+    evidence.run = replace(evidence.run, as_of=AS_OF)
+    requirement = Requirement("1", "", (control.id,), (), None, "", {})
+    known = replace(
+        catalog(),
+        controls={control.id: control},
+        frameworks={"test": Framework("test", "", "", "", "", (requirement,), "")},
+    )
+    assert evaluate(evidence, known, ["test"]).controls[0].state is expected
 
 
 @pytest.mark.parametrize(
