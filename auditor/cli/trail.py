@@ -21,11 +21,13 @@ if TYPE_CHECKING:  # obstore and cryptography are imported when the command runs
     from auditor.trail.discover import Wanted
     from auditor.trail.fetch import ObjectSource
     from auditor.trail.report import TrailReport, TrailScope
+    from auditor.trail.sharing import Shared
     from auditor.trail.verify import KeySource
 
 _PATH = click.Path(path_type=Path)
 _PAGES = (".html", ".pdf")
 INTERRUPTED = 130
+_MOST_FAILED = 20
 
 
 @click.group()
@@ -53,6 +55,9 @@ def command() -> None:
 @click.option("--concurrency", type=click.IntRange(1, 512), help="Requests under way at once; default: adapts.")
 @click.option("--checkpoint", type=_PATH, metavar="FILE", help="Lets the next run go on after an interruption.")
 @click.option("--archive", type=_PATH, metavar="FOLDER", help="Keep digests and keys for offline verification.")
+@click.option("--scheduler", metavar="tls://HOST:PORT", help="Dask scheduler whose workers check the log files.")
+@click.option("--certificates", metavar="DIR", help="Folder with ca.pem, client.pem and client-key.pem for it.")
+@click.option("--plain-scheduler", is_flag=True, default=None, help="Take tcp:// beyond this machine.")
 @click.option("--report", "pages", multiple=True, type=_PATH, metavar="FILE", help="Write .html or .pdf; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
@@ -83,10 +88,10 @@ def _verify(options: Mapping[str, Any], *, quiet: bool) -> list["TrailReport"]:
     from auditor.trail.verify import verify_trail
 
     now = moment_of(options["as_of"])
-    source, keys, scopes = open_source(options, now)
     anchors = anchors_of(_json_file(options["anchors"])) if options["anchors"] else ()
     reports: list[TrailReport] = []
-    with stopping() as stop, shown(quiet=quiet) as show:
+    with _sharing(options) as shared, stopping() as stop, shown(quiet=quiet) as show:
+        source, keys, scopes = open_source(options, now)
         for number, scope in enumerate(scopes, start=1):
             scope = replace(scope, anchors=anchors, retention_days=options["retention_days"])  # noqa: PLW2901
             reports.append(
@@ -100,11 +105,44 @@ def _verify(options: Mapping[str, Any], *, quiet: bool) -> list["TrailReport"]:
                     stop=stop,
                     checkpoint=_numbered(options["checkpoint"], number, scopes),
                     archive=_numbered(options["archive"], number, scopes),
+                    shared=shared,
                 )
             )
             if stop.is_set():
                 break
     return reports
+
+
+@contextmanager
+def _sharing(options: Mapping[str, Any]) -> Iterator["Shared | None"]:
+    """Give the cluster that checks log files, where one is named; at the end say which of its tasks failed.
+
+    Raises:
+        UsageError: its address is refused, or certificates are missing.
+        CollectionError: it cannot be reached, has no worker, or another program runs there.
+    """
+    if not options["scheduler"]:
+        yield None
+        return
+    from auditor.base.scratch import scratch_folder
+    from auditor.cli.options import config_of
+    from auditor.org.each import engine_of
+    from auditor.run.sharing import bucket_opening, folder_opening
+    from auditor.trail.sharing import Shared
+    from auditor.work.ledger import Ledger
+
+    folder = options["folder"]
+    opening = folder_opening(folder) if folder else bucket_opening(options["profile"], options["region"])
+    config = config_of({name: options[name] for name in ("scheduler", "certificates", "plain_scheduler")})
+    with engine_of(config) as engine, scratch_folder("tasks") as kept:
+        shared = Shared(engine, Ledger(kept), opening)
+        yield shared
+    for key, failure in shared.failed[:_MOST_FAILED]:
+        hint = f" ({failure.hint})" if failure.hint else ""
+        words = f"{key} was not carried out: {failure.name}: {failure.message}{hint}"
+        click.echo(f"auditor: {printable(words)}", err=True)
+    if more := len(shared.failed[_MOST_FAILED:]):
+        click.echo(f"auditor: and {more} more tasks were not carried out", err=True)
 
 
 def _numbered(path: Path | None, number: int, scopes: Sequence[object]) -> Path | None:

@@ -195,7 +195,7 @@ def _run_findings(context: Context, steps: Steps) -> Iterator[Finding]:
             yield Finding("lookalike_trail", trail, *key, None, wanted, seen, "shown", sentence)
     yield from _kind_findings(context, steps.survey)
     yield from header_findings(steps.logs.headers, scope.account)
-    yield from _download_findings(context)
+    yield from _download_findings(context, steps.logs.wrappers)
     for event in steps.trail_events():
         yield _change_finding(context, event)
     if steps.interrupted:
@@ -260,9 +260,10 @@ def header_findings(headers: Mapping[bytes, tuple[int, tuple[str, ...]]], accoun
     yield Finding("gzip_header_differs", key, *whose, moment, usual.hex(), seen, "shown", sentence)
 
 
-def _download_findings(context: Context) -> Iterator[Finding]:
-    """Say once how a folder was downloaded, where that shows."""
-    found = context.source.wrappers() if isinstance(context.source, Saved) else {}
+def _download_findings(context: Context, read: Mapping[str, int]) -> Iterator[Finding]:
+    """Say once how a folder was downloaded, where that shows; others may have read a part of it for us."""
+    found = Counter(read)
+    found.update(context.source.wrappers() if isinstance(context.source, Saved) else {})
     if not found:
         return
     plain, renamed = found.get("plain", 0), found.get("renamed", 0)

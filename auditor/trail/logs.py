@@ -65,6 +65,7 @@ class LogsChecked:
         notable: the document of notable events; None when they were not asked for.
         noted: keys of the log files that rows of it, or others that decide about them, come from.
         interrupted: the run was asked to stop before the last file.
+        wrappers: how many files others read for us that were saved otherwise than stored, by how.
     """
 
     stored_bytes: int
@@ -74,6 +75,7 @@ class LogsChecked:
     notable: dict[str, Any] | None
     noted: frozenset[str]
     interrupted: bool
+    wrappers: Mapping[str, int] = field(default_factory=dict)
 
 
 class LogPass:
@@ -144,7 +146,11 @@ class LogPass:
             self._checkpoint.add(entries)
 
     def _batches(self, known: list[int]) -> Iterator[list[Entry]]:
-        """Cut the entries into batches; those that an earlier run verified go to ``known`` instead."""
+        for entries in self._pending(known):
+            yield from self._cut(entries)
+
+    def _pending(self, known: list[int]) -> Iterator[list[Entry]]:
+        """Yield the entries, some thousand at a time; those that an earlier run verified go to ``known`` instead."""
         reached = 0
         while entries := self._context.spool.entries(reached, ENTRIES):
             reached = entries[-1].id
@@ -154,7 +160,7 @@ class LogPass:
                 again = [item for item in entries if every or self._wanted(item) or not checkpoint.knows(item)]
                 known += sorted({item.id for item in entries} - {item.id for item in again})
                 entries = again
-            yield from self._cut(entries)
+            yield entries
 
     def _cut(self, entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         """Cut a list into batches of bounded number and size: many small files together, large ones alone."""
@@ -261,9 +267,13 @@ class LogPass:
             self._about_trail[event.known_as] = event
         self._rows.add(checked.rows, checked.files, checked.records, checked.unread)
         for header, keys in checked.headers.items():
-            if header in self._headers or len(self._headers) < HEADER_VARIANTS:
-                count, some = self._headers.get(header, (0, ()))
-                self._headers[header] = (count + len(keys), tuple(sorted([*some, *keys])[:20]))
+            self._note_header(header, len(keys), keys)
+
+    def _note_header(self, header: bytes, count: int, keys: Sequence[str]) -> None:
+        """Count objects with this header, and keep the first few of their keys."""
+        if header in self._headers or len(self._headers) < HEADER_VARIANTS:
+            before, some = self._headers.get(header, (0, ()))
+            self._headers[header] = (before + count, tuple(sorted([*some, *keys])[:20]))
 
 
 def _batch_size(batch: Sequence[Entry]) -> int:

@@ -85,6 +85,11 @@ class Workers(Generic[Task, Result]):
         self._stop = stop
         self._pool = ThreadPoolExecutor(concurrency.most, thread_name_prefix="trail")
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the run was asked to stop."""
+        return self._stop.is_set()
+
     def map(
         self,
         function: Callable[[Task], Result],

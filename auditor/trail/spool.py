@@ -136,6 +136,11 @@ class Spool:
         """Return the buckets that digests were fetched from."""
         return tuple(bucket for (bucket,) in self._db.execute("SELECT DISTINCT bucket FROM raw ORDER BY bucket"))
 
+    def digest(self, number: int) -> tuple[str, str, bytes]:
+        """Return bucket, key and stored bytes of a digest that was fetched."""
+        bucket, key, body = self._db.execute("SELECT bucket, key, body FROM raw WHERE digest = ?", (number,)).fetchone()
+        return bucket, key, body
+
     def digests(self) -> Iterator[tuple[str, str, bytes, dict[str, str]]]:
         """Yield bucket, key, stored bytes and metadata of every digest fetched, by key."""
         for *place, body, metadata in self._db.execute(

@@ -27,6 +27,7 @@ from auditor.trail.reading import OnLog, Reading, ReadLog
 from auditor.trail.relocated import RelocatedSource
 from auditor.trail.report import TrailReport, TrailScope
 from auditor.trail.rules import known_rules, read_rules
+from auditor.trail.sharing import Shared, SharedPass
 from auditor.trail.spool import Checkpoint, Spool
 from auditor.trail.survey import survey
 
@@ -47,6 +48,7 @@ def verify_trail(
     checkpoint: Path | None = None,
     archive: Path | None = None,
     keep: Keep | None = None,
+    shared: Shared | None = None,
 ) -> TrailReport:
     """Verify the digests and log files of one trail.
 
@@ -63,6 +65,7 @@ def verify_trail(
         checkpoint: a file that lets the next run skip log files this one verified, should it be interrupted.
         archive: a folder for the material of an offline verification.
         keep: which log files go into that folder, too; None for none.
+        shared: who checks the log files in tasks; None for threads of this process.
 
     Returns:
         The report. It is complete and has a verdict, whatever happened.
@@ -74,7 +77,7 @@ def verify_trail(
     kept = Checkpoint(checkpoint) if checkpoint is not None else None
     interrupted = True
     try:
-        steps = _run(context, keys, Reading(events, on_log, kept))
+        steps = _run(context, keys, Reading(events, on_log, kept), shared)
         interrupted = steps.interrupted
         report = conclude(context, steps)  # (8), (9)
         if archive is not None:
@@ -89,7 +92,7 @@ def verify_trail(
             kept.close(finished=not interrupted)
 
 
-def _run(context: Context, keys: KeySource, reading: Reading) -> Steps:
+def _run(context: Context, keys: KeySource, reading: Reading, shared: Shared | None) -> Steps:
     """Run the steps, each on what the ones before returned; a stop skips to the end, and what was not reached is said.
 
     1. Plan: accounts, Regions and places.
@@ -108,7 +111,8 @@ def _run(context: Context, keys: KeySource, reading: Reading) -> Steps:
     if not found.interrupted:
         rules = read_rules(context, rules, found.locations)
     links = link_chains(context, found, rules.retention)  # (5)
-    logs = LogPass(context, links, rules.retention, reading).run()  # (6)
+    checking = (context, links, rules.retention, reading)
+    logs = (LogPass(*checking) if shared is None else SharedPass(*checking, shared)).run()  # (6)
     owner = OwnerRecords() if logs.interrupted else read_owner(context, keys, found, links)
     stopped = logs.interrupted or owner.interrupted
     extras = Extras(found.book) if stopped else find_extra(context, keys, found, links)  # (7)

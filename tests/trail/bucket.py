@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from auditor.simulator.delivery import Chain, DeliveredTrail, Keyring, StoredObj
 from auditor.trail.fetch import Fetched, Listed, Unavailable, Version
 from auditor.trail.keys import KeyBook, parse_keys
 from auditor.trail.names import Location
+from auditor.trail.portion import Opening
 from auditor.trail.report import TrailReport, TrailScope
 from auditor.trail.verify import verify_trail
 
@@ -238,6 +240,25 @@ class Source:
 
     def get_version(self, bucket: str, key: str, version: str) -> Fetched:
         return self.bucket.get_version(bucket, key, version)
+
+
+_SHOWN: dict[str, Bucket] = {}
+
+
+@contextmanager
+def shown(bucket: Bucket) -> Iterator[Opening]:
+    """Let tasks of this process open a bucket."""
+    name = f"{id(bucket)}"
+    _SHOWN[name] = bucket
+    try:
+        yield Opening("tests.trail.bucket:opened", {"name": name})
+    finally:
+        del _SHOWN[name]
+
+
+def opened(arguments: Mapping[str, Any]) -> Source:
+    """Open a bucket that is shown."""
+    return Source(_SHOWN[arguments["name"]])
 
 
 def filled(

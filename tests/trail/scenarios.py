@@ -18,6 +18,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
+from auditor.run.sharing import folder_opening
 from auditor.simulator.delivery import (
     Chain,
     DeliveredTrail,
@@ -34,8 +35,12 @@ from auditor.trail.fetch import Unavailable, open_folder
 from auditor.trail.findings import Level
 from auditor.trail.keys import KeyBook, parse_keys
 from auditor.trail.names import Location
+from auditor.trail.portion import Opening
 from auditor.trail.report import TrailReport, TrailScope
+from auditor.trail.sharing import Shared
 from auditor.trail.verify import verify_trail
+from auditor.work.local import Threads
+from auditor.work.task import Keeper
 
 from .bucket import (
     ACCOUNT,
@@ -58,6 +63,7 @@ from .bucket import (
     record,
     records,
     scope,
+    shown,
     trail_call,
     verify,
 )
@@ -78,9 +84,15 @@ class Case:
     keys: KeyBook | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
 
-    def verify(self) -> TrailReport:
-        """Verify it."""
-        return verify(self.bucket, self.scope, self.keys, **self.arguments)
+    def verify(self, keeper: Keeper | None = None) -> TrailReport:
+        """Verify it; with a keeper, its log files in tasks of a few each."""
+        with shown(self.bucket) as opening:
+            return verify(self.bucket, self.scope, self.keys, **self.arguments, shared=in_tasks(keeper, opening))
+
+
+def in_tasks(keeper: Keeper | None, opening: Opening) -> Shared | None:
+    """Return who carries tasks out; None without a keeper."""
+    return None if keeper is None else Shared(Threads(2), keeper, opening, files=3)
 
 
 def write(bucket: Bucket, root: Path) -> None:
@@ -102,7 +114,7 @@ class FolderCase(Case):
     part: str = ""
     """Which folder of the download is given."""
 
-    def verify(self) -> TrailReport:
+    def verify(self, keeper: Keeper | None = None) -> TrailReport:
         """Verify the folder."""
         with TemporaryDirectory() as folder:
             root = Path(folder)
@@ -112,7 +124,8 @@ class FolderCase(Case):
             source, prefix = open_folder(root / self.part)
             wanted = Wanted(self.scope.start, self.scope.end)
             (found,) = scopes_of_place(source, "", prefix, wanted)
-            return verify_trail(source, lambda *_: self.keys or book(), found, now=NOW, concurrency=1)
+            shared = in_tasks(keeper, folder_opening(root / self.part))
+            return verify_trail(source, lambda *_: self.keys or book(), found, now=NOW, concurrency=1, shared=shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1395,11 +1408,14 @@ class PlaceCase(Case):
     read: str = TRAIL.bucket
     """The bucket that is named."""
 
-    def verify(self) -> TrailReport:
+    def verify(self, keeper: Keeper | None = None) -> TrailReport:
         """Find the trails of the place and verify the only one."""
         source = Source(self.bucket)
         (found,) = scopes_of_place(source, self.read, "", Wanted(self.scope.start, self.scope.end))
-        return verify_trail(source, lambda *_: self.keys or book(regions=(HOME, OTHER)), found, now=NOW, concurrency=1)
+        keys = self.keys or book(regions=(HOME, OTHER))
+        with shown(self.bucket) as opening:
+            shared = in_tasks(keeper, opening)
+            return verify_trail(source, lambda *_: keys, found, now=NOW, concurrency=1, shared=shared)
 
 
 def then(bucket: Bucket, trail: DeliveredTrail, since: Any, **arguments: Any) -> Bucket:

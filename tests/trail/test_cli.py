@@ -122,6 +122,7 @@ def test_an_earlier_report_anchors_the_next(tmp_path: Path, capsys: pytest.Captu
         pytest.param(["--dir", "/nowhere"], id="no-folder"),
         pytest.param(["--dir", ".", "--s3", "s3://b"], id="two-places"),
         pytest.param(["--dir", ".", "--anchors", "/nowhere.json"], id="no-anchors"),
+        pytest.param(["--dir", ".", "--scheduler", "tcp://10.0.0.5:8786"], id="plain-scheduler"),
     ],
 )
 def test_wrong_usage_is_one_message(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

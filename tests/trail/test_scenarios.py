@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -9,6 +10,7 @@ import pytest
 
 from auditor.base.canonical import canonical_json
 from auditor.trail.findings import KINDS
+from auditor.work.ledger import Ledger
 from tools.schemas import FOLDER
 
 from .bucket import verify
@@ -17,8 +19,11 @@ from .scenarios import TABLE, Scenario, genuine, original_still_among_the_versio
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in TABLE])
-def test_attack_is_found_and_named(row: Scenario) -> None:
-    report = row.change().verify()
+def test_attack_is_found_and_named(row: Scenario, tmp_path: Path) -> None:
+    case = row.change()
+    report = case.verify()
+    alone = case.verify() if case.arguments.pop("events", False) else report
+    assert case.verify(Ledger(tmp_path)).document() == alone.document(), "tasks find the same"
     kinds = {finding.kind for finding in report.findings}
     assert report.verdict is row.verdict
     assert row.kind in kinds if row.kind else not kinds

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from auditor.trail.fetch import FolderSource, open_folder
+
 
 def write(arguments: dict[str, Any], target: Path) -> None:
     """Write a text; note in a file that it was carried out."""
@@ -51,3 +53,19 @@ def hang(_arguments: dict[str, Any], _target: Path) -> None:
 def greeting() -> dict[str, str]:
     """Say what runs here."""
     return {"version": "1"}
+
+
+def open_deadly(arguments: dict[str, Any]) -> FolderSource:
+    """Open a folder one of whose log files kills whoever reads it."""
+    source = open_folder(Path(arguments["folder"]))[0]
+    read = source.read
+
+    def deadly(bucket: str, key: str, size: int | None) -> bytes:
+        if key == arguments["key"]:
+            with Path(arguments["log"]).open("a") as file:
+                file.write("died\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read(bucket, key, size)
+
+    source.read = deadly  # type: ignore[method-assign]
+    return source

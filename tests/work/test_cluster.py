@@ -3,14 +3,27 @@
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from auditor.base.errors import CollectionError, UsageError
+from auditor.run.sharing import folder_opening
+from auditor.trail.context import Progress
+from auditor.trail.discover import Wanted, scopes_of_place
+from auditor.trail.fetch import open_folder
+from auditor.trail.findings import Level
+from auditor.trail.portion import Opening
+from auditor.trail.report import TrailReport
+from auditor.trail.sharing import Shared
+from auditor.trail.verify import verify_trail
 from auditor.work.cluster import Bounds, Cluster, Place
 from auditor.work.ledger import Ledger
 from auditor.work.local import Threads
 from auditor.work.task import NO_WORKERS, SCHEDULER_LOST, WORKER_LOST, Done, Task, carry_out
+from tests.trail.bucket import END, NOW, START
+from tests.trail.scenarios import AT, genuine
+from tests.trail.test_fetch import download
 from tests.work.machines import Machines, machines, make_certificates
 
 HERE = "tests.work.tasks"
@@ -147,6 +160,60 @@ def test_what_is_not_safe_is_refused_before_anything_is_sent(address: str, words
 def test_plain_connections_are_for_this_machine_or_on_request(address: str) -> None:
     Place(address).check()
     Place("tcp://10.0.0.5:8786", plain=True).check()
+
+
+# ------------------------------------------------------------------------------------------------------ a trail
+
+
+@pytest.fixture(scope="module")
+def trail(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A download with a log file that was altered."""
+    folder = tmp_path_factory.mktemp("trail")
+    bucket = genuine().copy()
+    bucket.edit(bucket.log_key(AT), lambda data: data + b" ")
+    download(bucket, folder)
+    return folder
+
+
+def verified(folder: Path, shared: Shared | None = None, **options: Any) -> TrailReport:
+    source, prefix = open_folder(folder)
+    (scope,) = scopes_of_place(source, "", prefix, Wanted(START, END))
+    return verify_trail(source, lambda regions, *_: source.keys(regions), scope, now=NOW, shared=shared, **options)
+
+
+def test_a_trail_is_verified_as_here_though_a_worker_dies(
+    cluster: Machines, certificates: Path, trail: Path, tmp_path: Path
+) -> None:
+    cluster.man()
+    here = verified(trail)
+    assert here.verdict is Level.FAIL
+
+    def kill(state: Progress) -> None:
+        if state.stage == "log files" and state.done == 4 and cluster.workers[0].poll() is None:
+            cluster.workers[0].kill()
+
+    with Cluster(Place(cluster.address, certificates), bounds=BOUNDS) as engine:
+        shared = Shared(engine, Ledger(tmp_path / "kept"), folder_opening(trail), files=2)
+        there = verified(trail, shared, progress=kill)
+    assert cluster.workers[0].poll() is not None
+    assert shared.failed == []
+    assert there.document() == here.document()
+
+
+def test_log_files_that_kill_each_worker_are_named_and_the_rest_is_judged(
+    cluster: Machines, certificates: Path, trail: Path, tmp_path: Path
+) -> None:
+    cluster.man(3)
+    deadly = {"folder": str(trail), "log": str(tmp_path / "deaths"), "key": genuine().log_key(AT)}
+    with Cluster(Place(cluster.address, certificates), bounds=BOUNDS) as engine:
+        shared = Shared(engine, Ledger(tmp_path / "kept"), Opening(f"{HERE}:open_deadly", deadly), files=16)
+        report = verified(trail, shared)
+    assert (tmp_path / "deaths").read_text().count("died") == 2
+    assert {failure.name for _, failure in shared.failed} == {WORKER_LOST}
+    unread = [finding for finding in report.findings if finding.kind == "log_unreadable"]
+    assert {finding.found for finding in unread} == {WORKER_LOST}
+    assert len(unread) == report.logs.unreadable > 0
+    assert report.logs.expected == report.logs.unreadable + report.logs.valid + report.logs.altered
 
 
 def test_a_stranger_without_a_certificate_is_not_let_in(cluster: Machines, tmp_path: Path) -> None:

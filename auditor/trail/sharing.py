@@ -1,0 +1,188 @@
+"""Lets tasks check the log files, wherever an engine carries them out. Step 6, with :mod:`portion` on the other side.
+
+The driver has proved the digests and keeps the chains; a task gets rows of log files of one account and month, and
+hands back what is wrong with them. A portion that nobody could carry out leaves its log files unread, each by name:
+what was not read is never taken for sound.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+from auditor.base.errors import CollectionError
+from auditor.trail.context import Context
+from auditor.trail.findings import KINDS
+from auditor.trail.links import Links
+from auditor.trail.logs import LogPass, LogsChecked
+from auditor.trail.parallel import Stopped
+from auditor.trail.portion import FUNCTION, Found, Opening, question, read_found, rows_of
+from auditor.trail.reading import Reading
+from auditor.trail.retention import Retention
+from auditor.trail.spool import Entry, Problem
+from auditor.work.task import NO_WORKERS, SCHEDULER_LOST, Done, Engine, Failure, Keeper, Task
+
+FILES: Final = 4096
+"""Log files of a task at most: a few seconds of work, and some 600 kB of rows."""
+BYTES: Final = 1 << 28
+"""Stored bytes of them, as listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Who carries the tasks out.
+
+    Args:
+        engine: threads, processes or a cluster.
+        keeper: keeps what came of them while the run lasts.
+        opening: how whoever carries one out opens the store.
+        files: log files of a task at most.
+        failed: is given the key of each task that failed, and why.
+    """
+
+    engine: Engine
+    keeper: Keeper
+    opening: Opening
+    files: int = FILES
+    failed: list[tuple[str, Failure]] = field(default_factory=list)
+
+
+class SharedPass(LogPass):
+    """Step 6, in tasks.
+
+    Args:
+        context: the run's tools.
+        links: the chains, whose proved digests made the entries.
+        retention: what is known about how long objects are kept.
+        reading: what else is wanted.
+        shared: who carries the tasks out.
+
+    Raises:
+        ValueError: more is wanted of the log files than tasks hand back.
+    """
+
+    def __init__(self, context: Context, links: Links, retention: Retention, reading: Reading, shared: Shared) -> None:
+        if reading.events or reading.on_log is not None:
+            raise ValueError("tasks hand back what is wrong with log files, not what they hold")
+        super().__init__(context, links, retention, reading)
+        self._shared = shared
+        self._asked = question(context.scope, links, retention)
+        self._wrappers: Counter[str] = Counter()
+
+    def run(self) -> LogsChecked:
+        """Check every entry; a stop leaves the rest unchecked.
+
+        Raises:
+            CollectionError: the scheduler or all workers are gone.
+        """
+        return replace(super().run(), wrappers=dict(self._wrappers))
+
+    def _check_entries(self) -> None:
+        context, known = self._context, list[int]()
+        total, done = context.spool.entry_count(), 0
+        under_way: dict[str, list[Entry]] = {}
+
+        def tasks() -> Iterator[Task]:
+            for number, (month, portion) in enumerate(self._portions(known)):
+                task = self._task(number, month, portion)
+                under_way[task.key] = portion
+                yield task
+
+        outcomes = iter(self._shared.engine.run(tasks(), self._shared.keeper))
+        try:
+            for outcome in outcomes:
+                portion = under_way.pop(outcome.key)
+                self._settle(portion, outcome)
+                done += len(portion)
+                context.tell("log files", done, total, stored_bytes=self._stored, force=True)
+                if context.workers.stopping:
+                    raise Stopped
+        finally:
+            if close := getattr(outcomes, "close", None):
+                close()  # what is under way ends here
+            context.spool.settle(known, ())
+
+    # -- what is handed out
+
+    def _portions(self, known: list[int]) -> Iterator[tuple[str, list[Entry]]]:
+        """Yield month and log files: those of one account and month, small Regions put together, large ones cut."""
+        account = ""
+        months: dict[str, list[Entry]] = {}
+        sizes: Counter[str] = Counter()
+        for entries in self._pending(known):
+            for entry in entries:
+                origin = self._links.origins[entry.digest]
+                if origin.target.account != account:
+                    yield from months.items()
+                    account, months, sizes = origin.target.account, {}, Counter()
+                month = f"{origin.start:%Y-%m}"
+                portion = months.setdefault(month, [])
+                portion.append(entry)
+                sizes[month] += entry.size or 0
+                if len(portion) >= self._shared.files or sizes[month] >= BYTES:
+                    del sizes[month]
+                    yield month, months.pop(month)
+        yield from months.items()
+
+    def _task(self, number: int, month: str, portion: Sequence[Entry]) -> Task:
+        arguments: dict[str, Any] = {
+            **self._asked,
+            "store": self._shared.opening.document(),
+            "seen": self._seen(portion),
+            "concurrency": self._context.workers.concurrency.fixed,
+            "groups": rows_of(portion, self._links),
+        }
+        identity = sha256(orjson.dumps(arguments)).hexdigest()
+        targets = {self._links.origins[entry.digest].target for entry in portion}
+        first = min(targets, key=lambda target: target.region)
+        others = f".and-{len(targets) - 1}-more" if len(targets) > 1 else ""
+        key = f"verify/{first.account}/{first.region}{others}/{month}/{number:05}-{identity[:8]}"
+        return Task(key, FUNCTION, arguments, identity)
+
+    def _seen(self, portion: Sequence[Entry]) -> list[list[str]]:
+        """Return the last digest of each Region: it vouches for the ones before, and a stale copy lacks it."""
+        last = {self._links.origins[entry.digest].target.key: entry.digest for entry in portion}
+        found = [self._context.spool.digest(number) for _, number in sorted(last.items())]
+        return [[bucket, key, sha256(body).hexdigest()] for bucket, key, body in found]
+
+    # -- what comes back
+
+    def _settle(self, portion: Sequence[Entry], outcome: Done) -> None:
+        if outcome.failure is not None or outcome.path is None:
+            self._left_out(portion, outcome)
+            return
+        found = read_found(outcome.path.read_bytes())
+        problems = [replace(item, entry=portion[item.entry].id) for item in found.problems]
+        self._context.spool.settle([entry.id for entry in portion], problems)
+        self._note(found)
+        wrong = {item.entry for item in problems if item.state != "valid"}
+        self._save([entry for entry in portion if entry.id not in wrong])
+
+    def _note(self, found: Found) -> None:
+        checked = found.checked
+        self._stored += checked.stored_bytes
+        self._inflated += checked.inflated_bytes
+        self._about_trail |= {event.known_as: event for event in checked.events}
+        for header, (count, keys) in checked.headers.items():
+            self._note_header(header, count, keys)
+        self._wrappers.update(found.wrappers)
+
+    def _left_out(self, portion: Sequence[Entry], outcome: Done) -> None:
+        """Leave the log files of a task that failed unread, by name.
+
+        Raises:
+            CollectionError: the scheduler or all workers are gone: the run can be taken up again.
+        """
+        failure = outcome.failure or Failure("LookupError", "nothing came back")
+        if failure.name in {NO_WORKERS, SCHEDULER_LOST}:
+            raise CollectionError(f"the verification was broken off: {failure.message}", hint=failure.hint)
+        self._shared.failed.append((outcome.key, failure))
+        level = int(KINDS["log_unreadable"])
+        problems = [
+            Problem(entry.id, "unreadable", level, "log_unreadable", f"SHA-256 {entry.sha256}", failure.name)
+            for entry in portion
+        ]
+        self._context.spool.settle([entry.id for entry in portion], problems)
