@@ -172,6 +172,11 @@ class EvidenceWriter:
         if journal is not None:
             self._take_over(journal)
 
+    @property
+    def folder(self) -> Path:
+        """The evidence folder."""
+        return self._folder
+
     def _take_over(self, journal: Journal) -> None:
         noted: dict[tuple[str, str, str, bytes], Record] = {}
         for line in journal.lines():

@@ -11,8 +11,9 @@ from auditor.collect.organization import Doorkeeper
 from auditor.collect.redact import Redactor
 from auditor.config import Config
 from auditor.org.accounts import Account, Listing
+from auditor.org.doors import Doors, as_kept, doors_of
 from auditor.org.reconcile import Entry, Row, Standing, reconcile, to_assess
-from auditor.org.running import Doors, as_kept, checked, doors_of, read_listing
+from auditor.org.running import checked, read_listing
 from auditor.run.doctoring import Health, Look, examine_machine
 from auditor.run.request import Request
 

@@ -22,6 +22,7 @@ from auditor.run import complete, load_rules
 from auditor.run.building import this_build
 from auditor.run.gather import collect_evidence
 from auditor.run.request import Request
+from auditor.run.shared import Shared
 from auditor.run.workroom import MAY_DIFFER
 from auditor.seal.manifest import Tool
 from auditor.work.task import Json, Task
@@ -43,6 +44,7 @@ class Member:
         previous: the folder in which older packs stand.
         clock: a clock that stands still, for simulated accounts; None for the machine's.
         tool: the program that the pack names as its maker; None for this installation.
+        shared: what the run found once for all accounts.
     """
 
     account: str
@@ -53,6 +55,7 @@ class Member:
     previous: Path
     clock: datetime | None = None
     tool: Tool | None = None
+    shared: Shared = field(default_factory=Shared)
 
     def task(self) -> Task:
         """Return the work as a task."""
@@ -73,9 +76,12 @@ class Member:
             "older": (self.previous / self.account).is_dir(),
             "clock": rfc3339(self.clock) if self.clock is not None else "",
             "tool": self.tool.document() if self.tool is not None else None,
+            "shared": self.shared.document(),
         }
         shaping = {name: value for name, value in config.items() if name not in MAY_DIFFER}
-        identity = {name: arguments[name] for name in ("as_of", "salt", "part_of", "tool")} | {"config": shaping}
+        identity = {name: arguments[name] for name in ("as_of", "salt", "part_of", "tool", "shared")} | {
+            "config": shaping
+        }
         return Task(
             f"audit/{self.account}", "auditor.org.member:audit_member", arguments, sha256_hex(canonical_json(identity))
         )
@@ -103,7 +109,9 @@ def audit_member(arguments: Json, target: Path) -> None:
         )
     part_of = PartOf(**arguments["part_of"])
     salt = bytes.fromhex(arguments["salt"])
-    request = Request(config, parse_time(arguments["as_of"]), now=now, salt=salt, tool=tool, part_of=part_of)
+    shared = Shared.read(arguments["shared"])
+    as_of = parse_time(arguments["as_of"])
+    request = Request(config, as_of, now=now, salt=salt, tool=tool, part_of=part_of, shared=shared)
     rules = load_rules(config)
     target.mkdir()
     collect_evidence(request, rules.catalog, target / EVIDENCE, lambda *_: None, previous=previous)

@@ -29,6 +29,7 @@ from auditor.pack.presentation import Presentation
 from auditor.render import organization
 from auditor.run.deriving import branding_of
 from auditor.run.request import Progress
+from auditor.run.trails import DIGESTS
 from auditor.seal.manifest import ACCOUNTS, HTML, MANIFEST, ORDER, PDF, AccountPack, Manifest, ManifestInfo, Tool
 
 SETTINGS: Final = f"{RULES}/{ORGANIZATION}"
@@ -180,6 +181,17 @@ def _material(pack: Path) -> Material:
         summaries=summaries,
         asked=controls,
         broke=bool(outcomes["ours"]),
+        rest=_rest(evidence),
+    )
+
+
+def _rest(evidence: Evidence) -> tuple[Mapping[str, Any], ...]:
+    """Return the reports on what the organization's trails delivered for accounts without a pack."""
+    return tuple(
+        {"ref": record.ref, "account": record.account, "region": record.call.region, **page}
+        for record in evidence.records
+        if record.call.operation == DIGESTS and record.complete
+        for page in evidence.pages(record)
     )
 
 

@@ -10,7 +10,7 @@ from auditor.base.canonical import canonical_json
 from auditor.base.period import rfc3339
 from auditor.model import RunInfo, Severity, State, worst
 from auditor.org.reconcile import Gone, Reconciliation, Standing
-from auditor.org.summary import ABSENT, LETTERS, Asked, Summary
+from auditor.org.summary import ABSENT, LETTERS, Asked, Summary, accounts_of_report, trail_summary
 from auditor.pack.verdicts import worst_level
 
 SCHEMA: Final = "auditor.organization/1"
@@ -39,6 +39,7 @@ class Material:
         summaries: one of each assessed account, sorted by account.
         asked: the controls by id.
         broke: whether an account's audit ended by a mistake of ours.
+        rest: reports on what the organization's trails delivered for accounts without a pack.
     """
 
     run: RunInfo
@@ -51,6 +52,13 @@ class Material:
     summaries: tuple[Summary, ...]
     asked: Mapping[str, Asked]
     broke: bool = False
+    rest: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def trails(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        """What is known of each trail, with the account that it is about; empty for several without a pack."""
+        own = tuple((item.member.account, trail) for item in self.summaries for trail in item.trails)
+        return (*own, *(("", _of_several(report)) for report in self.rest))
 
 
 def roll_up(material: Material) -> dict[str, Any]:
@@ -73,10 +81,10 @@ def roll_up(material: Material) -> dict[str, Any]:
         "letters": {letter: state.value for state, letter in LETTERS.items()},
         "outliers": _outliers(material),
         "everywhere": [item["id"] for item in controls if _fails_everywhere(item)],
-        "trails": _trails(material.summaries),
+        "trails": _trails(material),
         "gaps": _gaps(material.summaries),
-        # Where a pack of one account has its trails' reports: here each account's pack has them, and `trails` sums up.
-        "integrity": [],
+        # Each account's pack has the reports on its own deliveries; here stand those on accounts without a pack.
+        "integrity": [dict(report) for report in material.rest],
     }
     return document
 
@@ -88,7 +96,7 @@ def rollup_json(document: Mapping[str, Any]) -> bytes:
 
 def exit_code(material: Material) -> int:
     """Return the exit code of the whole: 5 before 4 before 1 before 3, and no account may be lost for a 0."""
-    codes = {item.code for item in material.summaries}
+    codes = {item.code for item in material.summaries} | {4 for item in material.rest if item["verdict"] == "fail"}
     if material.broke:
         return 5
     for code in (4, 1):
@@ -113,7 +121,7 @@ def headline(material: Material) -> str:
     failing = sum(State.FAIL in item.states.values() for item in material.summaries)
     clear = sum(item.code == 0 for item in material.summaries)
     sentence = f"{failing} of the assessed {'has' if failing == 1 else 'have'} criteria not met; {clear} met all."
-    trails = [trail for item in material.summaries for trail in item.trails]
+    trails = [trail for _, trail in material.trails]
     if not trails:
         return f"{', '.join(parts)}. {sentence} Log integrity was not examined."
     verdicts = Counter(str(trail["verdict"]) for trail in trails)
@@ -138,6 +146,12 @@ def _notices(material: Material) -> list[dict[str, str]]:
             more = f" and {len(rows) - MOST_ON_COVER} more" if len(rows) > MOST_ON_COVER else ""
             number = "1 account" if len(rows) == 1 else f"{len(rows)} accounts"
             found.append({"kind": standing.value, "text": f"Not assessed because {words}: {number}: {named}{more}."})
+    failing = sorted({name for trail in _trails(material) for name in trail["failing"]})
+    if failing:
+        named = ", ".join(failing[:MOST_ON_COVER])
+        more = f" and {len(failing) - MOST_ON_COVER} more" if len(failing) > MOST_ON_COVER else ""
+        number = "1 account" if len(failing) == 1 else f"{len(failing)} accounts"
+        found.append({"kind": "integrity", "text": f"Recorded activity of {number} does not verify: {named}{more}."})
     return found
 
 
@@ -222,12 +236,11 @@ def _far_from_the_rest(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     ]
 
 
-def _trails(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
-    """Sum up each trail over the accounts that report on it; an organization's trail is seen from all of them."""
+def _trails(material: Material) -> list[dict[str, Any]]:
+    """Sum up each trail over the accounts that report on it; what it delivered for others is added, and named."""
     seen: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
-    for item in summaries:
-        for trail in item.trails:
-            seen.setdefault(str(trail["arn"]), []).append((item.member.account, trail))
+    for account, trail in material.trails:
+        seen.setdefault(str(trail["arn"]), []).append((account, trail))
     return [
         {
             "arn": arn,
@@ -235,16 +248,29 @@ def _trails(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
             "owner": reports[0][1]["owner"],
             "organization": any(trail["organization"] for _, trail in reports),
             "verdict": worst_level(str(trail["verdict"]) for _, trail in reports).word,
-            "accounts": [account for account, _ in reports],
-            "hours_asked": sum(int(trail["hours_asked"]) for _, trail in reports),
-            "hours_verified": sum(int(trail["hours_verified"]) for _, trail in reports),
-            "digests": sum(int(trail["digests"]) for _, trail in reports),
-            "logs": sum(int(trail["logs"]) for _, trail in reports),
-            "altered": sum(int(trail["altered"]) for _, trail in reports),
-            "missing": sum(int(trail["missing"]) for _, trail in reports),
+            "accounts": [account for account, _ in reports if account],
+            "failing": sorted({name for account, trail in reports for name in _failing(account, trail)}),
+            "without_pack": sorted({name for account, trail in reports if not account for name in trail["accounts"]}),
+            **{name: sum(int(trail[name]) for _, trail in reports) for name in _SUMMED},
         }
         for arn, reports in sorted(seen.items())
     ]
+
+
+def _of_several(report: Mapping[str, Any]) -> dict[str, Any]:
+    about, failing = accounts_of_report(report)
+    return {**trail_summary(report), "accounts": about, "failing": failing}
+
+
+_SUMMED: Final = ("hours_asked", "hours_verified", "digests", "logs", "altered", "missing")
+
+
+def _failing(account: str, trail: Mapping[str, Any]) -> Sequence[str]:
+    """Return the accounts whose deliveries of a trail did not verify."""
+    if account:
+        return (account,) if trail["verdict"] == "fail" else ()
+    failing: Sequence[str] = trail["failing"]
+    return failing
 
 
 def _gaps(summaries: Sequence[Summary]) -> list[dict[str, Any]]:

@@ -15,24 +15,16 @@ from typing import Any
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import UsageError
 from auditor.base.whole import check_writable, link_files
-from auditor.collect.accounts import Caller, identify, open_session, source_of
+from auditor.collect.accounts import source_of
 from auditor.collect.guard import CallLog
-from auditor.collect.organization import (
-    ACCOUNTS,
-    ORGANIZATION,
-    TAGS,
-    Doorkeeper,
-    Role,
-    Wanted,
-    must_be_whole,
-    read_organization,
-)
+from auditor.collect.organization import ACCOUNTS, ORGANIZATION, TAGS, Wanted, must_be_whole, read_organization
 from auditor.collect.redact import Redactor
 from auditor.config import Config
 from auditor.deliver.upload import Destination
 from auditor.evidence.store import Answer, Evidence, EvidenceWriter
 from auditor.model import AccountScope, PartOf, RunInfo
-from auditor.org.accounts import Account, Choice, Filter, Listing, Said, listing_of, named_listing
+from auditor.org.accounts import Listing, Said, listing_of, named_listing
+from auditor.org.doors import ROLE_NAME, Doors, as_kept, config_of, doors_of, knock
 from auditor.org.each import each, engine_of
 from auditor.org.member import Member
 from auditor.org.pack import (
@@ -49,6 +41,7 @@ from auditor.org.pack import (
 )
 from auditor.org.previous import accounts_before
 from auditor.org.reconcile import to_assess
+from auditor.org.trails import TrailFinder, verify_rest
 from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, RESULTS, RULES, write_rules
 from auditor.pack.presentation import PRESENTATION
 from auditor.run.building import this_build
@@ -58,6 +51,7 @@ from auditor.run.keeping import clear_up
 from auditor.run.publishing import presentation_of, put, settle
 from auditor.run.request import Progress, Request
 from auditor.run.settings import redaction_of
+from auditor.run.shared import Shared
 from auditor.run.uploading import Uploaded, destination_of, upload_pack
 from auditor.run.workroom import Workroom, superseded, workroom
 from auditor.seal.archive import pack_zip
@@ -65,10 +59,7 @@ from auditor.seal.manifest import ACCOUNTS as INSIDE
 from auditor.seal.manifest import ORDER, Manifest
 from auditor.seal.pack import seal_pack
 from auditor.work.ledger import Ledger
-from auditor.work.task import Engine
-
-ROLE_NAME = "AuditorReadOnly"
-"""What ``deploy/aws/org-role.yaml`` calls the role."""
+from auditor.work.task import Engine, Task
 
 _FOR_ONE_ACCOUNT = ("account", "baseline", "update_baseline", "securityhub_import", "notify", "if_missing")
 """Settings of a run over one account that mean nothing here, and must not be passed over in silence."""
@@ -100,23 +91,6 @@ class Organized:
     def code(self) -> int:
         """The exit code that the roll-up deserves; 5 when the bucket did not take everything."""
         return 5 if self.uploaded is not None and self.uploaded.error else int(self.document["exit_code"])
-
-
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """Who asks whom, and how.
-
-    Args:
-        caller: who enters the accounts.
-        lister: who may list them; the same, or the profile of the management account.
-        role: what is asked for.
-        choice: which accounts are meant.
-    """
-
-    caller: Caller
-    lister: Caller
-    role: Role
-    choice: Choice
 
 
 def audit_organization(request: Request, progress: Progress) -> Organized:
@@ -191,27 +165,6 @@ def checked(config: Config) -> Config:
     return config if config.role_name else config.model_copy(update={"role_name": ROLE_NAME})
 
 
-def doors_of(config: Config, log: CallLog) -> Doors:
-    """Say who asks, as whom, for which accounts.
-
-    Raises:
-        CollectionError: there are no credentials.
-        UsageError: a filter is none.
-    """
-    choice = Choice(
-        tuple(Filter(text) for text in config.include),
-        tuple(Filter(text) for text in config.exclude),
-        tuple(sorted(set(config.accounts))),
-    )
-    caller = identify(open_session(profile=config.profile or None, region=config.region or None, log=log))
-    lister = caller
-    if config.management_account_profile:
-        session = open_session(profile=config.management_account_profile, region=config.region or None, log=log)
-        lister = identify(session)
-    role = Role(config.role_name or ROLE_NAME, config.external_id, config.session_name, config.source_identity)
-    return Doors(caller, lister, role, choice)
-
-
 def read_listing(doors: Doors, config: Config, *, redactor: Redactor, request: Request) -> tuple[Listing, list[Answer]]:
     """Read the list of accounts, or take the one that the settings name.
 
@@ -229,19 +182,6 @@ def read_listing(doors: Doors, config: Config, *, redactor: Redactor, request: R
             must_be_whole(answer)
         answers.append(answer)
     return listing_of([_said(answer, redactor) for answer in answers]), answers
-
-
-def as_kept(choice: Choice, redactor: Redactor) -> Choice:
-    """Let filters by tag compare what evidence keeps of a tag's value, so that whoever checks can compare it too."""
-
-    def kept(item: Filter) -> Filter:
-        if not item.by_tag:
-            return item
-        key, _, value = item.text.removeprefix("tag:").partition("=")
-        pages, _ = redactor(TAGS, [{"Tags": [{"Key": key, "Value": value}]}])
-        return replace(item, kept=str(pages[0]["Tags"][0]["Value"]))
-
-    return replace(choice, include=tuple(map(kept, choice.include)), exclude=tuple(map(kept, choice.exclude)))
 
 
 def _said(answer: Answer, redactor: Redactor) -> Said:
@@ -273,7 +213,12 @@ def _collect(
     put(folder / BEFORE, canonical_json(accounts_before(Path(config.out), listing.organization, request.as_of)))
     entered = knock(doors, listing, writer, request, progress)
     part_of = PartOf(listing.organization, sha256_hex(order))
-    broken, ours = _audit_each(request, doors, listing, entered, part_of, room, engine, progress)
+    found = TrailFinder(request, rules.catalog, doors, listing, entered, writer, progress).find()
+    each_one = _Each(request, doors, listing, entered, part_of, found.shared)
+    broken, ours = _audit_each(each_one, room, engine, progress)
+    excluded = {item.id for item in listing.accounts if doors.choice.reason(item)}
+    progress("Verify deliveries of accounts without a pack", 0, 0)
+    verify_rest(found, request, doors, writer, excluded | (entered.keys() - broken.keys()))
     outcomes = Outcomes(broken, frozenset(name for name, how in entered.items() if how != "role"), ours)
     put(folder / OUTCOMES, canonical_json(outcomes.document()))
     put(folder / EVIDENCE / CALLS, canonical_json(log.document()))
@@ -282,60 +227,41 @@ def _collect(
     return listing
 
 
-def knock(
-    doors: Doors, listing: Listing, writer: EvidenceWriter | None, request: Request, progress: Progress
-) -> dict[str, str]:
-    """Try to enter every account that is to be assessed; each outcome becomes evidence.
+@dataclass(frozen=True, slots=True)
+class _Each:
+    """What the audits of all accounts have in common."""
 
-    Returns:
-        Account -> ``role``, ``own`` (the caller's credentials) or ``profile`` (those of the management account), of
-        those that can be entered.
-    """
-    asked = to_assess(listing, doors.choice)
-    door = Doorkeeper(doors.caller, doors.role, now=request.now)
-    entered: dict[str, str] = {}
-    for number, account in enumerate(asked, start=1):
-        progress("Enter the accounts", number, len(asked), account.id)
-        if account.id == doors.lister.account and doors.lister is not doors.caller:
-            entered[account.id] = "profile"
-            continue
-        answer = door.knock(account.id)
-        if writer is not None:
-            writer.add(answer)
-        if answer.error is None:
-            entered[account.id] = "role"
-        elif account.id == doors.caller.account:
-            entered[account.id] = "own"
-    return entered
+    request: Request
+    doors: Doors
+    listing: Listing
+    entered: Mapping[str, str]
+    part_of: PartOf
+    shared: Shared
+
+    def tasks(self) -> list[Task]:
+        """Return one task for each account that lets us in."""
+        now, request = self.request.now(), self.request
+        clock = now if now == request.as_of else None  # a simulated one stands still
+        return [
+            Member(
+                account=account.id,
+                config=config_of(request.config, account, self.entered[account.id]),
+                as_of=request.as_of,
+                salt=request.salt,
+                part_of=self.part_of,
+                previous=Path(request.config.out),
+                clock=clock,
+                tool=request.tool,
+                shared=self.shared,
+            ).task()
+            for account in to_assess(self.listing, self.doors.choice)
+            if account.id in self.entered
+        ]
 
 
-def _audit_each(
-    request: Request,
-    doors: Doors,
-    listing: Listing,
-    entered: Mapping[str, str],
-    part_of: PartOf,
-    room: Workroom,
-    engine: Engine,
-    progress: Progress,
-) -> tuple[dict[str, str], bool]:
+def _audit_each(common: _Each, room: Workroom, engine: Engine, progress: Progress) -> tuple[dict[str, str], bool]:
     """Audit the accounts that let us in; return why some have no pack, and whether that was a mistake of ours."""
-    now = request.now()
-    clock = now if now == request.as_of else None  # a simulated one stands still
-    tasks = [
-        Member(
-            account=account.id,
-            config=_config_of(request.config, account, entered[account.id]),
-            as_of=request.as_of,
-            salt=request.salt,
-            part_of=part_of,
-            previous=Path(request.config.out),
-            clock=clock,
-            tool=request.tool,
-        ).task()
-        for account in to_assess(listing, doors.choice)
-        if account.id in entered
-    ]
+    tasks = common.tasks()
     broken: dict[str, str] = {}
     ours = False
     progress("Audit the accounts", 0, len(tasks))
@@ -347,25 +273,6 @@ def _audit_each(
             broken[done.account] = done.broken
         ours = ours or done.ours
     return broken, ours
-
-
-def _config_of(config: Config, account: Account, how: str) -> Config:
-    """Return the settings by which one account is audited."""
-    changes: dict[str, Any] = {
-        "org": False,
-        "accounts": [],
-        "include": [],
-        "exclude": [],
-        "account": account.id,
-        "upload": "",
-        "zip": False,
-        "entity": f"{account.name} ({account.id})" if account.name else "",
-    }
-    if how != "role":
-        changes |= {"account": "", "role_name": ""}
-    if how == "profile":
-        changes["profile"] = config.management_account_profile
-    return config.model_copy(update=changes)
 
 
 def _run_info(

@@ -93,7 +93,7 @@ def summarized(
             gravest=dict(gravest),
             failed=sum(each["state"] == State.FAIL.value for item in controls for each in item["results"]),
             causes=tuple(sorted(causes, key=lambda cause: (-cause[1], cause[0]))),
-            trails=tuple(_trail(report) for report in results["integrity"]),
+            trails=tuple(trail_summary(report) for report in results["integrity"]),
             code=code_of(results, fail_on=fail_on, allow=allow),
             headline=str(results["headline"]),
             scope={
@@ -109,7 +109,12 @@ def summarized(
         ) from error
 
 
-def _trail(report: Mapping[str, Any]) -> dict[str, Any]:
+def trail_summary(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the roll-up keeps of a trail's report.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is not of its shape.
+    """
     trail, coverage, digests, logs = (
         report["trail"], report["coverage"], report["counts"]["digests"], report["counts"]["logs"]
     )  # fmt: skip
@@ -126,6 +131,13 @@ def _trail(report: Mapping[str, Any]) -> dict[str, Any]:
         "altered": int(digests["altered"]) + int(logs["altered"]),
         "missing": int(digests["missing"]) + int(logs["missing"]),
     }
+
+
+def accounts_of_report(report: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the accounts that a report is about, and those of them with a finding that fails it."""
+    about = {str(chain["account"]) for chain in report["coverage"]["chains"]}
+    failing = {str(item["account"]) for item in report["findings"] if item["level"] == "fail"}
+    return sorted(about), sorted(failing)
 
 
 def code_of(results: Mapping[str, Any], *, fail_on: Severity, allow: Collection[str]) -> int:

@@ -65,7 +65,7 @@ def collect_evidence(
     collected = asking.collect(controls)
     series = _series(request, collected, previous, progress)
     produced = asking.ask_about_patterns(frameworks, collected) if "truth" not in config.skip else ()
-    if wanted := _wanted_of_trails(config, controls):
+    if wanted := wanted_of_trails(config, controls):
         trails = TrailRun(request, caller, writer, folder, log, progress, wanted, kept)
         produced += trails.verify(collected.scope, series.anchors, room)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
@@ -120,7 +120,7 @@ class _Asking:
         return truth_operations(self.catalog, frameworks)
 
 
-def _wanted_of_trails(config: Config, controls: Sequence[Control]) -> tuple[str, ...]:
+def wanted_of_trails(config: Config, controls: Sequence[Control]) -> tuple[str, ...]:
     """Return which documents about trails become evidence."""
     if "trail" in config.skip:
         return ()

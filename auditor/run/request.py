@@ -12,6 +12,7 @@ from auditor.base.period import Period, parse_past_period
 from auditor.config import Config
 from auditor.model import AccountScope, PartOf, Results, RunInfo
 from auditor.pack.baseline import Gate
+from auditor.run.shared import Shared
 from auditor.seal.manifest import Tool
 from auditor.seal.pack import Sealing
 
@@ -43,6 +44,7 @@ class Request:
         tool: the program that the pack names as its maker; None for this installation with all that it knows of itself.
         room: the folder of the run that was cut off and is gone on with; None for a new run.
         part_of: the organization's run that this one is a part of.
+        shared: what that run found once for all its accounts.
     """
 
     config: Config
@@ -53,6 +55,7 @@ class Request:
     tool: Tool | None = None
     room: Path | None = None
     part_of: PartOf | None = None
+    shared: Shared = field(default_factory=Shared)
 
     @property
     def period(self) -> Period:

@@ -2,21 +2,23 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.base.errors import CollectionError
 from auditor.base.scratch import scratch_folder
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller
 from auditor.collect.guard import CallLog
+from auditor.config import Config
 from auditor.evidence.operations import Call
 from auditor.evidence.store import Answer, EvidenceWriter
 from auditor.model import AccountScope
 from auditor.pack.layout import INTEGRITY
 from auditor.run.request import Progress, Request
 from auditor.run.resuming import Kept
-from auditor.run.settings import keep_of
+from auditor.run.settings import caller_of, keep_of
 from auditor.run.workroom import Workroom
 
 if TYPE_CHECKING:  # a run without trails does without the rooms
@@ -50,6 +52,7 @@ class TrailRun:
         progress: shown how far it is.
         wanted: which of the two documents about a trail become evidence.
         kept: what lets the run be taken up again; None when it cannot be.
+        readers: who reads which bucket, as far as that was asked.
     """
 
     request: Request
@@ -60,6 +63,7 @@ class TrailRun:
     progress: Progress
     wanted: tuple[str, ...]
     kept: Kept | None
+    readers: dict[str, Caller] = field(default_factory=dict)
 
     def verify(self, scope: AccountScope, anchors: Anchors, room: Workroom | None) -> tuple[str, ...]:
         """Verify what the account's trails delivered in the period; return the operations that this answers."""
@@ -81,11 +85,12 @@ class TrailRun:
         from auditor.trail.audit import AccountTrails
 
         pages = self.writer.stored(self.caller.account, "cloudtrail:DescribeTrails")
+        listed = tuple(item for page in pages for item in page.get("trailList") or ())
         return AccountTrails(
             account=self.caller.account,
             regions=scope.regions,
             organization=self._organization(),
-            trails=tuple(item for page in pages for item in page.get("trailList") or ()),
+            trails=(*listed, *self.request.shared.beside(listed)),
             discover_regions=not self.request.config.regions,
         )
 
@@ -93,7 +98,23 @@ class TrailRun:
         """Return the organization's id where an answer names it; without, the folders of the trail's bucket tell."""
         pages = self.writer.stored(self.caller.account, "organizations:DescribeOrganization")
         found = [page.get("Organization") or {} for page in pages]
-        return str(found[0].get("Id") or "") if found else ""
+        return str(found[0].get("Id") or "") if found else self.request.shared.organization
+
+    def _reader(self, scope: "TrailScope") -> Caller:
+        """Return who reads a trail's bucket: whom the organization's run found for it, or the account itself."""
+        bucket = scope.location.bucket
+        if bucket not in self.readers:
+            settings = self.request.shared.reader(bucket, self.request.config) if scope.of_organization else None
+            self.readers[bucket] = self._taken(settings) if settings is not None else self.caller
+        return self.readers[bucket]
+
+    def _taken(self, settings: Config) -> Caller:
+        """Return the caller that settings lead to; the account's own where the role is not given any more."""
+        try:
+            found = caller_of(settings, self.log)
+        except CollectionError:
+            return self.caller
+        return found if found.account != self.caller.account else self.caller
 
     def _reports(
         self, trails: "AccountTrails", anchors: Anchors, activity: "Activity | None"
@@ -122,6 +143,7 @@ class TrailRun:
             sent=count,
             finished=None if kept is None else lambda place, scope: kept.has_trail(place, self._calls(scope), writer),
             on_log=None if activity is None else activity.take,
+            reading=lambda scope: self._reader(scope).session,
         )
 
     def _add(self, report: "TrailReport") -> None:
@@ -130,13 +152,13 @@ class TrailRun:
         Raises:
             AuditorError: something was unreadable, and neither does AWS say any more who asks: the run breaks off.
         """
-        caller = self.caller
+        caller, reader = self.caller, self._reader(report.scope)
         if any(finding.kind in _UNREAD for finding in report.findings):
-            accounts.identify(caller.session)
+            accounts.identify(reader.session)
         documents = {DIGESTS: report.document(), EVENTS: report.notable}
         for call in self._calls(report.scope):
             if (document := documents[call.operation]) is not None:
-                self.writer.add(Answer(caller.account, call, (document,), caller.principal, (), 0, self.request.now()))
+                self.writer.add(Answer(caller.account, call, (document,), reader.principal, (), 0, self.request.now()))
 
     def _calls(self, scope: "TrailScope") -> tuple[Call, ...]:
         """Return the calls under which a trail's documents are known in the evidence."""

@@ -60,6 +60,8 @@ class Application:
     overlay: dict[str, Handler] = field(default_factory=dict)
     amendments: dict[str, Callable[[Call, dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
     declared: dict[tuple[str, str], Any] = field(default_factory=dict)
+    barred: set[str] = field(default_factory=set)
+    """Buckets of other accounts that this one may neither read nor ask about."""
     _known: dict[tuple[str | bytes, ...], Answer] = field(default_factory=dict)
     _moto: Any = None
     _frozen: set[str] = field(default_factory=set)
@@ -84,6 +86,8 @@ class Application:
             return calls.refusal(call, "SimulatorFailure", why)
 
     def _object(self, call: Call, bucket: str, key: str) -> Answer:
+        if bucket in self.barred:
+            return calls.refusal(call, "AccessDenied", "Access Denied", 403)
         answer = self.objects.serve(call.api, self.objects.buckets[bucket], key, call.request)
         answer.headers["x-amz-request-id"] = call.request_id
         return answer
@@ -110,6 +114,8 @@ class Application:
     def _answer(self, call: Call) -> Answer:
         handler = self.overlay.get(call.operation)
         fixed = self.declared.get((call.operation, call.region)) or self.declared.get((call.operation, "*"))
+        if self.barred and call.service == "s3" and call.parameters.get("Bucket") in self.barred:
+            fixed = Refused("AccessDenied", "Access Denied", 403)
         if isinstance(fixed, Refused):
             return calls.refusal(call, fixed.code, fixed.message, fixed.status)
         if fixed is not None:

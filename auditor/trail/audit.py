@@ -35,6 +35,7 @@ class AccountTrails:
         organization: id of the account's organization, empty when unknown; its trails lie below a folder of that name.
         trails: items of ``DescribeTrails`` answers, keys as AWS spells them; shadow copies may stand among them.
         discover_regions: whether other Regions found in the bucket are verified, too; not when Regions were chosen.
+        of: accounts whose deliveries are verified; empty for those of the account itself.
     """
 
     account: str
@@ -42,6 +43,7 @@ class AccountTrails:
     organization: str
     trails: tuple[Mapping[str, Any], ...]
     discover_regions: bool = True
+    of: tuple[str, ...] = ()
 
     def scopes(self, period: Period, anchors: Mapping[str, Sequence[Anchor]]) -> tuple[TrailScope, ...]:
         """Return what has to be verified, each trail once, sorted by ARN.
@@ -60,7 +62,7 @@ class AccountTrails:
     def _scope(
         self, arn: str, trail: Mapping[str, Any], period: Period, anchors: tuple[Anchor, ...], shared: bool
     ) -> TrailScope:
-        wanted = Wanted(period.start, period.end, accounts=(self.account,))
+        wanted = Wanted(period.start, period.end, accounts=self.of or (self.account,))
         return replace(
             scope_of_trail(trail, self.regions, wanted, self.organization),
             arn=arn,
@@ -93,6 +95,7 @@ def audit_trails(
     sent: Callable[[TrailScope, Mapping[str, int]], None] = lambda _scope, _requests: None,
     finished: Callable[[Path, TrailScope], bool] | None = None,
     on_log: OnLog | None = None,
+    reading: Callable[[TrailScope], Any] | None = None,
 ) -> Iterator[tuple[Path, TrailReport]]:
     """Verify each trail of an account and read its records for notable events; per trail its folder and its report.
 
@@ -109,6 +112,7 @@ def audit_trails(
         sent: told of each trail how many S3 requests were made without the SDK, by operation.
         finished: says of a trail's folder and scope whether that was verified before; then it is passed over.
         on_log: called with every log file of every trail, from several threads.
+        reading: returns the session by which a trail's bucket is read; the account's own without.
     """
     scopes = trails.scopes(period, anchors or {})
     share = replace(keep, most=keep.most // len(scopes)) if keep is not None and scopes else None
@@ -116,7 +120,7 @@ def audit_trails(
         place = archive / f"trail-{number}"
         if finished is not None and finished(place, scope):
             continue
-        source = S3Source(session, endpoint_url=endpoint_url)
+        source = S3Source(reading(scope) if reading is not None else session, endpoint_url=endpoint_url)
         report = verify_trail(
             source,
             key_source(session, endpoint_url=endpoint_url),

@@ -37,8 +37,13 @@ def enable(regions: Iterable[str]) -> None:
         _ENABLED.add("us-east-1")
 
 
+def enabled() -> tuple[str, ...]:
+    """Return the Regions that the account has."""
+    return tuple(name for name in REGIONS if not _ENABLED or name in _ENABLED)
+
+
 def _regions(call: Call) -> dict[str, Any]:
-    names: tuple[str, ...] = tuple(name for name in REGIONS if not _ENABLED or name in _ENABLED)
+    names = enabled()
     if call.parameters.get("AllRegions"):
         names = tuple(sorted(REGIONS + NOT_OPTED_IN))
     wanted = call.parameters.get("RegionNames") or names

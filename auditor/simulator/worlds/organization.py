@@ -3,7 +3,7 @@
 The caller is the role ``AuditorHub`` in the audit account; the accounts are entered through ``AuditorReadOnly``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -14,8 +14,10 @@ from auditor.simulator.app import Application
 from auditor.simulator.overlay import install
 from auditor.simulator.overlay.organization import ROOT, Listed, Organization, Unit
 from auditor.simulator.overlay.state import State
-from auditor.simulator.worlds import parts
+from auditor.simulator.worlds import events, parts
 from auditor.simulator.worlds.builder import Builder, frame, seed
+from auditor.simulator.worlds.events import BEGIN, END, Happening, Principal
+from auditor.simulator.worlds.orgtrail import BUCKET, EVENTS_IN, NAME, Member, OrganizationTrail
 
 ID: Final = "o-nw7k2m4p9x"
 HOME: Final = "eu-central-1"
@@ -65,6 +67,41 @@ STORY: Final = (
     Listed("210000000011", "hackathon-2025", SUSPENDED, _SETTLED, "PENDING_CLOSURE"),
     Listed("210000000012", "hackathon-2024", SUSPENDED, _SETTLED, "CLOSED"),
 )  # fmt: skip
+LEFT_AT: Final = datetime(2026, 10, 20, 10, 12, tzinfo=UTC)
+CREATED: Final = "210000000009"
+CLOSING: Final = "210000000011"
+
+_ADMINISTRATOR: Final = Principal(
+    "AssumedRole", "AWSReservedSSO_Platform_91c4", (events.OFFICE,), events.CONSOLE, "alice.meyer"
+)
+_ORGANIZATIONS: Final = Principal(
+    "AWSService", "", ("organizations.amazonaws.com",), "AWS Internal", service="organizations.amazonaws.com"
+)
+
+
+def _called(at: datetime, name: str, request: Mapping[str, Any]) -> Happening:
+    return Happening(at, _ADMINISTRATOR, "organizations", name, EVENTS_IN, request)
+
+
+def _came_of(at: datetime, name: str, status: str, account: str) -> Happening:
+    details = {status: {"accountId": account, "state": "SUCCEEDED", "completedTimestamp": f"{at:%b %d, %Y %H:%M:%S}"}}
+    extra = {"serviceEventDetails": details}
+    return Happening(at, _ORGANIZATIONS, "organizations", name, EVENTS_IN, kind="AwsServiceEvent", extra=extra)
+
+
+COMINGS: Final = (
+    _called(
+        datetime(2026, 10, 13, 15, 20, 4, tzinfo=UTC),
+        "InviteAccountToOrganization",
+        {"target": {"id": JOINED, "type": "ACCOUNT"}},
+    ),
+    _called(LEFT_AT, "RemoveAccountFromOrganization", {"accountId": LEFT}),
+    _called(datetime(2026, 10, 21, 7, 40, 11, tzinfo=UTC), "CloseAccount", {"accountId": CLOSING}),
+    _came_of(datetime(2026, 10, 21, 7, 44, 2, tzinfo=UTC), "CloseAccountResult", "closeAccountStatus", CLOSING),
+    _came_of(datetime(2026, 10, 30, 16, 0, tzinfo=UTC), "CreateAccountResult", "createAccountStatus", CREATED),
+)
+"""What the management account's records say of accounts that came and went."""
+
 SCP_DENIES: Final = ("guardduty:ListDetectors", "config:DescribeConfigurationRecorders", "iam:ListUsers")
 
 
@@ -85,7 +122,7 @@ def build(light: int = 0, *, old_status: bool = False) -> Accounts:
     """
     about: dict[str, Any] = {
         "name": "Northwind Group",
-        "trail": None,
+        "trail": f"arn:aws:cloudtrail:{HOME}:{MANAGEMENT}:trail/{NAME}",
         "organization": ID,
         "management": MANAGEMENT,
         "role_name": ROLE,
@@ -95,22 +132,36 @@ def build(light: int = 0, *, old_status: bool = False) -> Accounts:
     services = {AUDIT: ("guardduty.amazonaws.com", "config-multiaccountsetup.amazonaws.com")}
     organization = Organization(ID, MANAGEMENT, UNITS, listed, services, old_status)
     aws = frame("organization", AUDIT, HOME, about)
-    _furnish(aws, organization, STORY[2])
+    trail = trail_of(listed)
+    _furnish(aws, organization, STORY[2], trail)
+    trail.attach(aws.application.objects.add(BUCKET, versioned=True))
     builders: Mapping[str, Callable[[], Application]] = {
-        item.id: partial(_member, item, organization) for item in listed if item.state == "ACTIVE" and item.id != AUDIT
+        item.id: partial(_member, item, organization, trail)
+        for item in listed
+        if item.state == "ACTIVE" and item.id != AUDIT
     }
     return Accounts(aws.application, CALLER, builders)
 
 
-def _member(item: Listed, organization: Organization) -> Application:
+def trail_of(listed: Sequence[Listed]) -> OrganizationTrail:
+    """Return the organization's trail: active accounts write to it, and so did the one that left."""
+    members = [
+        Member(item.id, max(BEGIN, item.joined), END, COMINGS if item.id == MANAGEMENT else ())
+        for item in listed
+        if item.state == "ACTIVE"
+    ]
+    return OrganizationTrail(ID, MANAGEMENT, HOME, (*members, Member(LEFT, BEGIN, LEFT_AT)))
+
+
+def _member(item: Listed, organization: Organization, trail: OrganizationTrail) -> Application:
     seed(f"organization/{item.id}")
     aws = Builder(Application(item.id, {"account": item.id, "region": HOME}), HOME)
     aws.create_backends()
-    _furnish(aws, organization, item)
+    _furnish(aws, organization, item, trail)
     return aws.application
 
 
-def _furnish(aws: Builder, organization: Organization, item: Listed) -> None:
+def _furnish(aws: Builder, organization: Organization, item: Listed, trail: OrganizationTrail) -> None:
     """Set up a light account: what differs between accounts follows from its number."""
     number = int(item.id[-3:])
     state = State(summary={"AccountMFAEnabled": int(number % 4 != 1)})
@@ -128,6 +179,7 @@ def _furnish(aws: Builder, organization: Organization, item: Listed) -> None:
             parts.role(aws, ROLE, managed, trust=hub_trust(organization.id))
         if item.id == AUDIT:
             parts.role(aws, "AuditorHub", trust=parts.service_trust("ecs-tasks.amazonaws.com"))
+        trail.furnish(aws, archive=LOG_ARCHIVE)
     if item.id == DENIED:
         for operation in SCP_DENIES:
             aws.application.refuse(

@@ -1,0 +1,129 @@
+"""The organization's trail in a run: found once, read by whom its bucket lets in, each account on its own."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from auditor.org.replaying import replay_any
+from auditor.org.running import Organized
+from auditor.run.rechecking import recheck_digests
+from auditor.seal.report import Outcome
+from auditor.seal.verify import Demands, verify_pack
+from auditor.simulator import Simulator
+from auditor.simulator.worlds import organization as story
+from auditor.simulator.worlds.orgtrail import ALTERED
+from tests.org.test_run import AS_OF, by_id, organized
+
+pytestmark = pytest.mark.simulator
+
+DAY = "2026-10-20/2026-10-20"
+GAP = "210000000004"
+"""Whose digests may not be listed in this run."""
+ASKED = (story.MANAGEMENT, story.LOG_ARCHIVE, story.REFUSES, story.DENIED, ALTERED, GAP)
+CHOSEN = ("trail-chain-verified", "cloudtrail-multi-region-trail", "cloudtrail-log-file-validation")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A run over one day with the organization's trail, and how often AWS was asked what."""
+
+    made: Organized
+    calls: Mapping[str, int]
+
+    def results(self, account: str) -> Mapping[str, Any]:
+        """Return the results document of an account's pack."""
+        found: Mapping[str, Any] = json.loads(
+            (self.made.pack / "accounts" / account / "results/results.json").read_bytes()
+        )
+        return found
+
+    def states(self, account: str) -> Mapping[str, str]:
+        """Return the state of each control of an account."""
+        return {item["id"]: item["state"] for item in self.results(account)["controls"]}
+
+
+@pytest.fixture(scope="module")
+def watched(running_group: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    running_group.clear()
+    place = f"AWSLogs/{story.ID}/{GAP}/CloudTrail-Digest"
+    for form in (place, place.replace("/", "%2F")):
+        running_group.fault("s3:ListObjectsV2", "access-denied", key=form)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in running_group.environment().items():
+            patch.setenv(name, value)
+        made = organized(
+            tmp_path_factory.mktemp("watched"), control_ids=list(CHOSEN), period=DAY, include=list(ASKED),
+            regions=["eu-central-1", "us-east-1"], formats=["html"],
+        )  # fmt: skip
+        yield Watched(made, running_group.calls())
+    running_group.clear()
+
+
+def test_each_account_answers_for_its_own_deliveries(watched: Watched) -> None:
+    verdicts = {
+        name: row["result"]["trails"][0]["verdict"]
+        for name, row in by_id(watched.made.document).items()
+        if row["result"]
+    }
+    assert verdicts.pop(ALTERED) == "fail"
+    assert verdicts.pop(GAP) == "incomplete"
+    assert verdicts == dict.fromkeys((story.MANAGEMENT, story.LOG_ARCHIVE, story.DENIED), "pass")
+    assert watched.made.code == 4
+
+
+def test_what_is_wrong_stands_in_the_account_and_in_the_roll_up(watched: Watched) -> None:
+    (trail,) = watched.made.document["trails"]
+    assert trail["failing"] == [ALTERED]
+    assert (trail["verdict"], trail["altered"]) == ("fail", 1)
+    (report,) = watched.results(ALTERED)["integrity"]
+    assert [finding["kind"] for finding in report["findings"] if finding["level"] == "fail"] == ["log_altered"]
+    assert by_id(watched.made.document)[ALTERED]["result"]["exit_code"] == 4
+    assert any(ALTERED in item["text"] for item in watched.made.document["notices"] if item["kind"] == "integrity")
+    assert ALTERED in (watched.made.pack / "report.html").read_text()
+
+
+def test_a_gap_costs_its_own_account_alone(watched: Watched) -> None:
+    assert watched.states(GAP)["trail-chain-verified"] == "NOT_ASSESSED"
+    assert watched.states(ALTERED)["trail-chain-verified"] == "FAIL"
+    assert watched.states(story.DENIED)["trail-chain-verified"] == "PASS"
+
+
+def test_deliveries_of_accounts_without_a_pack_are_verified_too(watched: Watched) -> None:
+    (trail,) = watched.made.document["trails"]
+    assert trail["without_pack"] == sorted([story.REFUSES, story.LEFT])
+    (report,) = watched.made.document["integrity"]
+    assert {item["account"] for item in report["coverage"]["chains"]} == {story.REFUSES, story.LEFT}
+    assert {item["account"] for item in report["gaps"]} == {story.LEFT}, "it went in the morning"
+
+
+def test_the_bucket_is_read_once_by_the_one_account_that_may(watched: Watched) -> None:
+    (trail,) = watched.made.document["trails"]
+    chains = len(trail["accounts"]) + len(trail["without_pack"])
+    most = trail["digests"] + trail["logs"] + trail["altered"] + 4 * chains + 60
+    assert trail["digests"] < watched.calls["s3:GetObject"] <= most, (
+        "with three hours beyond the period each, and the owner around holes"
+    )
+    answers = [json.loads(path.read_bytes()) for path in (watched.made.pack / "evidence/meta").iterdir()]
+    tried = {item["account"]: item["error"] for item in answers if item["operation"] == "s3:ListObjectsV2"}
+    assert [name for name, error in tried.items() if error is None] == [story.LOG_ARCHIVE]
+    meta = watched.made.pack / "accounts" / story.DENIED / "evidence/meta"
+    reports = [json.loads(path.read_bytes()) for path in meta.iterdir()]
+    (report,) = [item for item in reports if item["operation"] == "trail:VerifyDigests"]
+    assert report["principal"].startswith(f"arn:aws:sts::{story.LOG_ARCHIVE}:")
+
+
+def test_the_pack_and_each_part_of_it_can_be_derived_again(watched: Watched) -> None:
+    demands = Demands(at=AS_OF, replay=replay_any, recheck_trail=recheck_digests)
+    report = verify_pack(watched.made.pack, demands)
+    assert not report.findings
+    assert report.outcome("replay") is Outcome.PASS
+    assert report.outcome("trail") is Outcome.PASS
+    alone = recheck_digests(watched.made.pack / "accounts" / ALTERED)
+    assert alone.differences == ()
+    schema = json.loads((Path(__file__).parents[2] / "docs/schemas/organization.schema.json").read_bytes())
+    jsonschema.validate(json.loads((watched.made.pack / "results/results.json").read_bytes()), schema)
