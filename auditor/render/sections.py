@@ -35,7 +35,7 @@ CHAPTERS = (
 """Anchor and title of each chapter; its template is named like its anchor. Without imports that chapter is left out."""
 
 SUMMARY = frozenset(
-    {"summary", "verify", "limits", "scope", "exceptions", "matrix", "integrity", "events", "posture", "unassessed"}
+    {"summary", "verify", "limits", "scope", "exceptions", "matrix", "integrity", "events", "unassessed"}
 )
 """Chapters of the shortest report; the others stand in the HTML report beside it."""
 
