@@ -1,5 +1,6 @@
 """``auditor.yaml``: the settings of a run, checked, with file and line for every mistake."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from auditor.base.period import FORMS, parse_period
 from auditor.base.suggest import meant
 from auditor.base.yamlfile import YamlError, YamlFile, first_problem, gravest, load_yaml, problem_words
 from auditor.model import Severity
+
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+"""Nobody else's code has a say in what settings are valid, nor is every installed package looked through for it."""
 
 _Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 _Account = Annotated[str, Field(pattern=r"^\d{12}$")]

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -53,7 +54,22 @@ def _quick(value: Any) -> bytes:
     if _NUMBER.search(data.translate(_KINDS)) and _NUMBER.search(_TEXT.sub(b'""', data).translate(_KINDS)):
         return b""
     # orjson writes null for what is not a number; the slow way refuses it.
-    return b"" if b"null" in data and _holds_fraction(value) else data
+    return b"" if b"null" in data and _holds_no_number(value) else data
+
+
+def _holds_no_number(value: Any) -> bool:
+    """Say whether a value that has no fractions holds an infinity or what is not a number."""
+    try:
+        _STRICT.encode(value)
+    except ValueError:
+        return True
+    except TypeError:
+        return _holds_fraction(value)
+    return False
+
+
+_STRICT: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+"""Refuses what is not a number, in compiled code; its bytes are not used."""
 
 
 def _holds_fraction(value: Any) -> bool:

@@ -126,6 +126,21 @@ def write_whole(path: Path, data: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet, in three calls of the system: a buffered file takes seven.
+
+    Raises:
+        FileExistsError: it is there.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(descriptor, left) :]
+    finally:
+        os.close(descriptor)
+
+
 def link_files(source: Path, target: Path) -> None:
     """Let a folder hold the files of another one, without a copy where the file system knows hard links."""
     shutil.copytree(source, target, copy_function=_link, dirs_exist_ok=True, symlinks=True)

@@ -45,7 +45,7 @@ from auditor.pack.outcome import EXIT_MEANING, headline
 if TYPE_CHECKING:
     from auditor.deliver.securityhub import Import
     from auditor.model import Results
-    from auditor.run import Finished, Request
+    from auditor.run import Finished, Progress, Request
     from auditor.run.standing import Standing
     from auditor.run.uploading import Uploaded
     from auditor.seal.manifest import Tool
@@ -126,14 +126,13 @@ def audit_and_tell(config: Config, occasion: Occasion) -> int:
     from auditor.cli.progress import progress
     from auditor.cli.seal import tell_missing_stamp
     from auditor.run import audit
-    from auditor.run.standing import standing
 
     as_json, quiet = occasion.as_json, occasion.quiet
     request = request_of(config, occasion)
     if not quiet:
         tell_period(request.period, request.as_of)
     with progress(silent=quiet, verbose=occasion.verbose) as show:
-        if config.if_missing and (there := standing(config, request.period, occasion.as_of, show)):
+        if config.if_missing and (there := _standing(config, request, occasion.as_of, show)):
             return tell_standing(there, as_json=as_json)
         finished = audit(request, show)
     if finished.left_out:
@@ -148,6 +147,13 @@ def audit_and_tell(config: Config, occasion: Occasion) -> int:
             _tell(finished)
         tell_code(finished.code, finished.results, config, known=len(finished.gate.known) if finished.gate else 0)
     return finished.code
+
+
+def _standing(config: Config, request: "Request", as_of: datetime, show: "Progress") -> "Standing | None":
+    """Look for a complete pack; what that takes (signatures, buckets) is imported by runs that ask for it only."""
+    from auditor.run.standing import standing
+
+    return standing(config, request.period, as_of, show)
 
 
 def _tell_what_went_out(finished: "Finished", *, quiet: bool) -> None:

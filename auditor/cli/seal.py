@@ -82,10 +82,6 @@ def sealing_of(options: Mapping[str, Any], *, at: datetime) -> "Sealing | None":
         UsageError: the options contradict each other, or name a file that is not there.
         SealError: a key or certificate cannot be used.
     """
-    from auditor.seal.pack import Sealing
-    from auditor.seal.signer import load_certificates
-    from auditor.seal.timestamp import Tsa
-
     for name in ("key", "certificate", "tsa_ca"):
         if options[name] is not None and not options[name].exists():
             option = name.replace("_", "-")
@@ -101,15 +97,18 @@ def sealing_of(options: Mapping[str, Any], *, at: datetime) -> "Sealing | None":
         raise UsageError(
             "--tsa and --tsa-ca go together", hint="a time stamp that nobody can check later is worth nothing"
         )
+    from auditor.seal.pack import Sealing
+
     tsa = None
     if options["tsa"]:
+        from auditor.seal.signer import load_certificates
+        from auditor.seal.timestamp import Tsa
+
         tsa = Tsa(options["tsa"], load_certificates(options["tsa_ca"]), required=not options["tsa_optional"])
     return Sealing(signer, at, tsa, sign_pdf=not options["no_pdf_signature"])
 
 
 def _signer(options: Mapping[str, Any], at: datetime) -> "Signer | None":
-    from auditor.seal.signer import load_signer
-
     if options["key"] and options["kms_key"]:
         raise UsageError("--key and --kms-key exclude each other")
     if options["kms_key"]:
@@ -125,6 +124,8 @@ def _signer(options: Mapping[str, Any], at: datetime) -> "Signer | None":
             region=options["region"],
         )
     if options["key"]:
+        from auditor.seal.signer import load_signer
+
         return load_signer(options["key"], at=at, certificate_file=options["certificate"], password=_password)
     return None
 

@@ -55,7 +55,7 @@ INCOMPLETE: Final = "Incomplete"
 MAX_PAGES: Final = 20_000
 """Two million items at AWS's usual hundred a page; beyond it, the service is going in circles."""
 
-REGIONS_PER_CLIENT: Final = 8
+REGIONS_PER_CLIENT: Final = 9
 """See ``Clients``."""
 
 _FOLLOW_THEIR_BUCKET: Final = frozenset({"s3", "s3control"})
@@ -108,7 +108,7 @@ class Clients:
     A client costs 5 ms and 500 kB, which for each of twenty services in each of eighteen Regions was half of a run's
     CPU time. What makes it a Region's client is where its requests go and what they are signed for, and the SDK lets
     that be chosen for each request while it resolves the endpoint. A client keeps connections to ten hosts at most (a
-    limit of its HTTP library), hence no more than eight Regions to a client.
+    limit of its HTTP library), hence no more than nine Regions to a client: two serve the seventeen that are always on.
 
     Making one is not thread-safe, so they are made one at a time, under a lock.
     """

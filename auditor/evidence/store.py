@@ -26,6 +26,7 @@ from auditor.base.canonical import canonical_json, plain, sha256_hex
 from auditor.base.errors import IntegrityError
 from auditor.base.period import Period, parse_time, rfc3339
 from auditor.base.untrusted import parse_json, shape_words
+from auditor.base.whole import write_new
 from auditor.evidence.journal import Journal
 from auditor.evidence.operations import Call
 from auditor.model import AccountScope, PartOf, RunInfo
@@ -168,6 +169,7 @@ class EvidenceWriter:
         self._records: dict[tuple[str, str, str, bytes], Record] = {}
         self._lock = Lock()
         self._journal = journal
+        self._made: set[Path] = set()
         folder.mkdir(parents=True, exist_ok=True)
         if journal is not None:
             self._take_over(journal)
@@ -205,9 +207,10 @@ class EvidenceWriter:
                 raise IntegrityError(f"{answer.call.operation} was already stored for {answer.account}")
             self._records[key] = record
         target = self._folder / record.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            file.write(data)
+        if target.parent not in self._made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(target.parent)
+        write_new(target, data)
         if self._journal is not None:
             self._journal.write({"record": record.document()})
 
@@ -255,7 +258,7 @@ class EvidenceWriter:
         for number, key in enumerate(sorted(self._records), start=1):
             ref = f"EV-{number:04d}"
             document = {**self._records[key].document(), "ref": ref}
-            (meta / f"{ref}.json").write_bytes(canonical_json(document))
+            write_new(meta / f"{ref}.json", canonical_json(document))
         (self._folder / SCOPE).write_bytes(canonical_json(run.document()))
 
 
@@ -431,10 +434,16 @@ def _read_bytes(path: Path, most: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
         raise IntegrityError(f"evidence file {path.name} cannot be read: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        if os.fstat(descriptor).st_size > most:
+    try:
+        size = os.fstat(descriptor).st_size
+        if size > most:
             raise IntegrityError(f"{path.name} is larger than {most:,} bytes")
-        return file.read()
+        pieces = []
+        while piece := os.read(descriptor, size + 1):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
 
 
 def _told_later(data: bytes, given: datetime) -> tuple[str, str] | None:

@@ -1,7 +1,9 @@
 """Which program this is, as exactly as it can tell: version, commit, a hash over its files, interpreter, libraries."""
 
+import os
 import platform
 import zlib
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from importlib import metadata
@@ -58,10 +60,19 @@ def _sources_sha256() -> str:
     lines = [
         f"{sha256(path.read_bytes()).hexdigest()}  {name}/{path.relative_to(root).as_posix()}\n"
         for name, root in roots.items()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and not set(_LATER) & set(path.relative_to(root).parts) and path.suffix != ".pyc"
+        for path in _sources(root)
     ]
     return sha256_hex("".join(sorted(lines)).encode())
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    """Yield what is hashed of a folder."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in _LATER]
+        for name in names:
+            path = Path(folder, name)
+            if name not in _LATER and path.suffix != ".pyc" and path.is_file():
+                yield path
 
 
 def _commit(git: Path) -> str:

@@ -142,14 +142,16 @@ class FolderFiles:
         left = self.sizes[path]
         try:
             descriptor = os.open(self._folder / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise IntegrityError(f"{shown(path)} is no longer a plain file")
-                while chunk := file.read(CHUNK):
+                while chunk := os.read(descriptor, min(CHUNK, left + 1)):
                     left -= len(chunk)
                     if left < 0:
                         raise IntegrityError(f"{shown(path)} grew while it was read")
                     yield chunk
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise IntegrityError(f"{shown(path)} cannot be read: {error.strerror}") from error
 

@@ -5,7 +5,7 @@ judgement consists of; ``SHA256SUMS`` lists all files, pages included (docs/deci
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
@@ -346,12 +346,18 @@ def build_manifest(pack: PackFiles, info: ManifestInfo) -> Manifest:
     if pack.problems:
         problem = pack.problems[0]
         raise SealError(f"{problem.path} {problem.message}", hint="rename or remove it before sealing")
-    references = _references(pack)
-    files = tuple(_entry(pack, path, references) for path in pack.sizes if belongs_in_manifest(path))
+    metas = tuple(_metas(pack))
+    references = {path: meta.ref for meta in metas for path in (meta.path, meta.about)}
+    known = {meta.path: meta.sha256 for meta in metas}
+    files = tuple(_entry(pack, path, references, known) for path in pack.sizes if belongs_in_manifest(path))
     hashes = {entry.path: entry.sha256 for entry in files}
     if RESULTS not in hashes:
         raise SealError(f"{RESULTS} is missing; a pack is sealed after it was judged")
-    document = {**_described(info), **_computed(pack, info, hashes), "files": [entry.document() for entry in files]}
+    document = {
+        **_described(info),
+        **_computed(pack, info, hashes, metas),
+        "files": [entry.document() for entry in files],
+    }
     return Manifest(canonical_json(document), document, files)
 
 
@@ -396,11 +402,13 @@ def _described(info: ManifestInfo) -> dict[str, Any]:
     }
 
 
-def _computed(pack: PackFiles, info: ManifestInfo, hashes: Mapping[str, str]) -> dict[str, Any]:
+def _computed(
+    pack: PackFiles, info: ManifestInfo, hashes: Mapping[str, str], metas: Iterable["_Meta"]
+) -> dict[str, Any]:
     name, version = info.ruleset
     return {
         "ruleset": {"name": name, "version": version, "sha256": ruleset_sha256(hashes)},
-        "redaction": _redactions(pack),
+        "redaction": [{"evidence_ref": meta.ref, "items": meta.redactions} for meta in metas if meta.redactions],
         "anchors": [anchor.document() for anchor in anchors_in(_results(pack))],
         "results_sha256": hashes[RESULTS],
     }
@@ -419,37 +427,41 @@ def ruleset_sha256(hashes: Mapping[str, str]) -> str:
     return sha256_hex("".join(lines).encode())
 
 
-def _metas(pack: PackFiles) -> Iterable[tuple[str, Mapping[str, Any]]]:
+@dataclass(frozen=True, slots=True)
+class _Meta:
+    """A metadata file of the evidence, read once.
+
+    Args:
+        path: its own.
+        about: of the file with the answer.
+        ref: its reference.
+        sha256: its own.
+        redactions: how much was taken out of the answer; the file tells where and why.
+    """
+
+    path: str
+    about: str
+    ref: str
+    sha256: str
+    redactions: int
+
+
+def _metas(pack: PackFiles) -> Iterator[_Meta]:
     for path in pack.sizes:
         if path.startswith(META):
+            data = read_small(pack, path)
             try:
-                yield path, orjson.loads(read_small(pack, path))
+                meta = orjson.loads(data)
             except orjson.JSONDecodeError as error:
                 raise SealError(f"{path} is not JSON: {error}") from error
+            taken_out = len(meta.get("redactions") or ())
+            yield _Meta(path, f"evidence/{meta['path']}", meta["ref"], sha256_hex(data), taken_out)
 
 
-def _references(pack: PackFiles) -> dict[str, str]:
-    """Map raw and metadata paths of the evidence to their references."""
-    references: dict[str, str] = {}
-    for path, meta in _metas(pack):
-        references[path] = meta["ref"]
-        references[f"evidence/{meta['path']}"] = meta["ref"]
-    return references
-
-
-def _redactions(pack: PackFiles) -> list[dict[str, Any]]:
-    """List what was taken out of the evidence, by reference; the metadata file of each tells where and why."""
-    return [
-        {"evidence_ref": meta["ref"], "items": len(meta["redactions"])}
-        for _, meta in _metas(pack)
-        if meta.get("redactions")
-    ]
-
-
-def _entry(pack: PackFiles, path: str, references: Mapping[str, str]) -> FileEntry:
+def _entry(pack: PackFiles, path: str, references: Mapping[str, str], known: Mapping[str, str]) -> FileEntry:
     return FileEntry(
         path=path,
-        sha256=hash_file(pack, path),
+        sha256=known.get(path) or hash_file(pack, path),
         size=pack.sizes[path],
         media_type=_MEDIA_TYPES.get(path.rpartition(".")[2], "application/octet-stream"),
         role=next((role for prefix, role in _ROLES if path.startswith(prefix)), "guide"),

@@ -53,7 +53,9 @@ def test_a_number_is_told_from_a_text_that_looks_like_one(value: Any) -> None:
     assert canonical_json(value) == rfc8785.dumps(value) + b"\n"
 
 
-@pytest.mark.parametrize("value", [[float("nan")], {"a": [None, float("inf")]}, "\ud800", {1: 2}, [2**60], [object()]])
+@pytest.mark.parametrize(
+    "value", [[float("nan")], {"a": [None, float("inf")]}, "\ud800", {1: 2}, [2**60], [object()], (None, {"a": -1e999})]
+)
 def test_what_json_cannot_carry_is_refused(value: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the messages are the library's
         canonical_json(value)

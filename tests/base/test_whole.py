@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.base.whole import left_over, link_files, move_in, unfinished, write_whole
+from auditor.base.whole import left_over, link_files, move_in, unfinished, write_new, write_whole
 
 
 def test_a_folder_vanishes_unless_it_was_renamed(tmp_path: Path) -> None:
@@ -28,6 +28,13 @@ def test_only_what_nobody_writes_any_more_is_left_over(tmp_path: Path) -> None:
     fcntl.flock(held, fcntl.LOCK_EX)
     assert list(left_over(tmp_path)) == []
     os.close(held)
+
+
+def test_a_new_file_is_whole_and_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    write_new(tmp_path / "a.json", b"one")
+    with pytest.raises(FileExistsError):
+        write_new(tmp_path / "a.json", b"two")
+    assert (tmp_path / "a.json").read_bytes() == b"one"
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:

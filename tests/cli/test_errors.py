@@ -32,6 +32,24 @@ with mock.patch("cffi.FFI.dlopen", without_pango):
 """
 
 
+AT_THE_END = """
+import atexit, sys, tempfile
+from auditor.cli import main
+
+folder = tempfile.TemporaryDirectory()
+atexit.register(print, "the end of", folder.name)
+main()
+"""
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--version", 0), ("rum", 2)])
+def test_what_waits_for_the_end_of_the_program_still_runs(argument: str, code: int) -> None:
+    done = subprocess.run([sys.executable, "-c", AT_THE_END, argument], capture_output=True, text=True, check=False)
+    said, folder = done.stdout.strip().split("the end of ")
+    assert (done.returncode, bool(said)) == (code, code == 0)
+    assert not Path(folder).exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

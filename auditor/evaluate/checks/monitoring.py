@@ -15,6 +15,7 @@ from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 from auditor.monitoring.chain.detection import Account, Detection, account_of
 from auditor.monitoring.chain.link import State as LinkState
 from auditor.monitoring.patterns.requirement import Requirement, requirement_from
+from auditor.monitoring.patterns.rules import RULES
 from auditor.monitoring.patterns.truth import (
     MAX_REQUESTS,
     TEST_FILTER,
@@ -116,7 +117,7 @@ def confirmed(account: Account, requirement: Requirement, answers: tuple[Answer,
     if not confirmation.asked:
         return ours
     rules = fitting_rules(answer for answer in answers if answer.pattern not in event_patterns)
-    found = account.detect(requirement, rules) if rules is not None else ours
+    found = account.detect(requirement, rules) if rules is not None and rules != RULES else ours
     details = {**found.details, "truth": confirmation.document()}
     explained = rules is not None and not any(one.pattern in event_patterns for one in confirmation.disagreements)
     if not explained and found.state is LinkState.OK and confirmation.missed:

@@ -158,6 +158,10 @@ def values_at(record: Any, keys: tuple[Key, ...], *, through_arrays: bool = Fals
 
 def ask(test: Test, record: Any, rules: Rules = RULES) -> bool:
     """Answer one test for a whole record; behind a wildcard one element that answers yes is enough."""
+    if not test.path.through_arrays:
+        value = _only(record, test.path.keys)
+        if value is not _SEVERAL:
+            return test.predicate.holds(value, rules)
     values = list(values_at(record, test.path.keys, through_arrays=test.path.through_arrays))
     if not values:
         return test.predicate.holds(ABSENT, rules)
@@ -166,6 +170,27 @@ def ask(test: Test, record: Any, rules: Rules = RULES) -> bool:
         if negative:
             return all(test.predicate.holds(value, rules) for value in values)
     return any(test.predicate.holds(value, rules) for value in values)
+
+
+_SEVERAL = object()
+
+
+def _only(record: Any, keys: tuple[Key, ...]) -> Any:
+    """Return the one value that a path names, or ``ABSENT``; ``_SEVERAL`` where a wildcard may name more.
+
+    Most tests of most patterns are of this kind, and an audit asks tens of thousands of them.
+    """
+    value = record
+    for key in keys:
+        if isinstance(key, str):
+            if not isinstance(value, dict | Mapping) or key not in value:
+                return ABSENT
+        elif isinstance(key, Wild):
+            return _SEVERAL
+        elif not isinstance(value, list) or key >= len(value):
+            return ABSENT
+        value = value[key]
+    return value
 
 
 _UNHEARD_OF = "\ue000"
@@ -189,7 +214,13 @@ def evaluate(formula: Formula, answer: Callable[[Test], Truth]) -> Truth:
 
 def holds(formula: Formula, record: Any, rules: Rules = RULES) -> bool:
     """Say whether a record satisfies a formula."""
-    return bool(evaluate(formula, lambda test: ask(test, record, rules)))
+    if isinstance(formula, Test):
+        return ask(formula, record, rules)
+    decisive = isinstance(formula, Some)
+    for part in formula.parts:
+        if holds(part, record, rules) is decisive:
+            return decisive
+    return not decisive
 
 
 def necessary_values(formula: Formula, path: tuple[Key, ...]) -> frozenset[str] | None:

@@ -156,6 +156,29 @@ def judge_patterns(requirement: Requirement, patterns: Sequence[str], world: Wor
         patterns: filter patterns or EventBridge patterns; invalid ones never match and are named in the notes.
         world: what is known about the account.
     """
+    detectors, problems, undecided = _read(patterns)
+    found = judge(requirement, detectors, world)
+    covers = None if undecided and not found.covers else found.covers
+    return replace(
+        found, valid=all("Not valid" not in one for one in problems), covers=covers, notes=(*problems, *found.notes)
+    )
+
+
+def missed_events(
+    requirement: Requirement, patterns: Sequence[str], world: World = ANYWHERE
+) -> tuple[Mapping[str, Any], ...]:
+    """Return the events of ``judge_patterns(...).missed`` without working out what else there is to say."""
+    index = Detectors(_read(patterns)[0])
+    try:
+        outcomes, _ = _decided(requirement, index, world, Budget(), RULES)
+        misses = [_natural(outcome.miss, index, RULES) for outcome in outcomes if outcome.miss is not None]
+    except TooComplexError:
+        return ()
+    return tuple(miss.record for miss in misses if miss.case.name not in requirement.retired)
+
+
+def _read(patterns: Iterable[str]) -> tuple[list[Detector], list[str], bool]:
+    """Return the detectors of patterns, what is wrong with others, and whether one was too complex to read."""
     detectors: list[Detector] = []
     problems: list[str] = []
     undecided = False
@@ -167,11 +190,7 @@ def judge_patterns(requirement: Requirement, patterns: Sequence[str], world: Wor
         except TooComplexError as error:
             undecided = True
             problems.append(f"Not assessed: {error}: {_short(text)}")
-    found = judge(requirement, detectors, world)
-    covers = None if undecided and not found.covers else found.covers
-    return replace(
-        found, valid=all("Not valid" not in one for one in problems), covers=covers, notes=(*problems, *found.notes)
-    )
+    return detectors, problems, undecided
 
 
 def judge(

@@ -10,13 +10,14 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from auditor.monitoring.patterns.coverage import ANYWHERE, World, cases, example_records
 from auditor.monitoring.patterns.delivery import envelope
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
 from auditor.monitoring.patterns.formula import holds
-from auditor.monitoring.patterns.judge import judge_patterns
+from auditor.monitoring.patterns.judge import missed_events
 from auditor.monitoring.patterns.pattern import Dialect, Pattern, matches, parse_pattern, serialized
 from auditor.monitoring.patterns.requirement import Requirement
 from auditor.monitoring.patterns.rules import DOUBTS, RULES, Rules, turned
@@ -110,17 +111,17 @@ def _filter_request(text: str, events: Sequence[Mapping[str, Any]]) -> Request:
 
 def _events(requirement: Requirement, patterns: Sequence[str], world: World) -> list[Mapping[str, Any]]:
     """Return the events that are missed, then ordinary ones of each name, as many as one call takes."""
-    missed = [missed.event for missed in judge_patterns(requirement, list(patterns), world).missed]
+    missed = missed_events(requirement, patterns, world)
     ordinary = [record for case in cases(requirement, world) for record in example_records(case)]
     unique = {serialized(event): event for event in (*missed, *ordinary)}
     return list(unique.values())[:MAX_RECORDS]
 
 
 def _is_about(pattern: Pattern, requirement: Requirement, events: Sequence[Mapping[str, Any]]) -> bool:
+    if any(name in pattern.text for name in requirement.events):
+        return True
     sent = envelope if pattern.dialect is Dialect.EVENT else dict
-    return any(matches(pattern, sent(event)) for event in events) or any(
-        name in pattern.text for name in requirement.events
-    )
+    return any(matches(pattern, sent(event)) for event in events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,9 +254,14 @@ def fitting_rules(answers: Iterable[Answer]) -> Rules | None:
 
     None when there is no such reading. Only answers about metric filters tell: event patterns leave no such doubt.
     """
-    known = tuple(answers)
+    return _fitting(tuple(answers))
+
+
+@lru_cache(maxsize=4)
+def _fitting(answers: tuple[Answer, ...]) -> Rules | None:
+    """Work out ``fitting_rules``, once for all requirements that are judged beside the same answers."""
     for rules in (RULES, *map(turned, sorted(DOUBTS))):
-        if all(_ours(answer, rules) is answer.matched for answer in known):
+        if all(_ours(answer, rules) is answer.matched for answer in answers):
             return rules
     return None
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from auditor.evaluate.checks.monitoring import confirmed
 from auditor.monitoring.chain.detection import Account
 from auditor.monitoring.chain.link import State
+from auditor.monitoring.patterns.judge import judge_patterns, missed_events
 from auditor.monitoring.patterns.pattern import matches, parse_filter, parse_rule
 from auditor.monitoring.patterns.rules import RULES
 from auditor.monitoring.patterns.truth import (
@@ -47,6 +48,12 @@ def simulated(request: Request) -> tuple[Answer, ...]:
         if filter_patterns.matches(pattern, message)
     ]
     return read_answers(TEST_FILTER, request.parameters, {"matches": matched})
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.title)
+def test_the_events_that_are_missed_are_those_of_the_whole_judgement(mistake: Mistake) -> None:
+    asked, patterns = requirement(mistake.control), (*mistake.patterns, "{ $.eventName = StopLogging")
+    assert list(missed_events(asked, patterns)) == [one.event for one in judge_patterns(asked, patterns).missed]
 
 
 def test_requests_stay_within_the_limits_and_are_the_same_each_time() -> None:
