@@ -7,6 +7,9 @@ SOURCES := $(foreach folder,auditor tests benchmarks tools,$(if $(wildcard $(fol
 BROWSER = $(shell command -v chromedriver)
 MARKED = $(if $(BROWSER),,-m "not browser")
 
+# Without compiled modules each of some hundred processes that tests start compiles all of them again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: kill-points remedies check-deploy months trino terminal golden check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
 
@@ -31,7 +34,7 @@ format: dev ## Rewrite the sources in the project's style
 	$(BIN)/ruff format $(SOURCES)
 
 test: dev ## Run all tests, browser tests included
-	$(BIN)/pytest -n auto $(MARKED)
+	$(BIN)/pytest -n auto --dist worksteal $(MARKED)
 
 demo: demo-ready ## Audit a simulated AWS account and write a pack
 	@$(BIN)/auditor demo; code=$$?; \

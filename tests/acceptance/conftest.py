@@ -179,12 +179,17 @@ def impaired(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     return once(folder, run)
 
 
+HOSTILE = (
+    *("hostile", "--regions", "us-east-1,eu-central-1", "--zip"),
+    *("--format", "pdf,html,csv,results-csv,xlsx,junit,markdown"),
+)
+"""The world and the options of its audit."""
+
+
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     """The pack of the account whose names and tags attack the reader."""
-    folder = shared(tmp_path_factory, "hostile")
-    formats = "pdf,html,csv,results-csv,xlsx,junit,markdown"
-    return made(folder, "hostile", "--regions", "us-east-1,eu-central-1", "--zip", "--format", formats)
+    return made(shared(tmp_path_factory, "hostile"), *HOSTILE)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import io
 import json
 import random
 import re
+import shutil
 import zipfile
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,7 @@ from auditor.seal.signer import pem
 from auditor.seal.timestamp import Tsa
 from auditor.simulator import ACCESS_KEY, SECRET_KEY, Simulator
 from auditor.simulator.worlds.hostile import CANARIES
-from tests.acceptance.conftest import MORE_LOG_GROUPS, Pack, auditor, squeezed
+from tests.acceptance.conftest import HOSTILE, MORE_LOG_GROUPS, Pack, auditor, squeezed
 from tests.acceptance.reading import (
     PLACE,
     as_shown,
@@ -126,30 +127,28 @@ def test_time(own_copy: Path, tmp_path: Path) -> None:
 # --- does the judgement follow from the evidence? ---------------------------------------------------------------------
 
 
-def test_replay(pack: Pack, own_copy: Path) -> None:
+def test_replay(pack: Pack, impaired: Pack, tmp_path: Path) -> None:
     """The evidence judged again, without any network, gives the same bytes; a forged verdict is named."""
     code, report = verdict(pack.path, "--replay")
     assert (code, {item["name"]: item["outcome"] for item in report["checks"]}["replay"]) == (0, "pass")
 
-    path = own_copy / "results" / "results.json"
+    shutil.copytree(impaired.path, tmp_path / "forged")
+    path = tmp_path / "forged" / "results" / "results.json"
     document = json.loads(path.read_bytes())
     victim = next(item for item in document["controls"] if item["id"] == "iam-root-not-used")
     victim["results"][0]["state"] = "PASS"
     path.write_bytes(json.dumps(document).encode())
-    code, report = verdict(own_copy, "--replay")
+    code, report = verdict(tmp_path / "forged", "--replay")
     assert code == 4
     assert "results/results.json" in {item["path"] for item in report["findings"]}
 
 
-def test_reproducible(tmp_path: Path) -> None:
-    """Two processes with other hash seeds, time zones, languages and folders write the same zip, byte for byte."""
-    zips = []
-    for seed, zone, language in (("1", "Asia/Kathmandu", "C"), ("4242", "America/St_Johns", "C.UTF-8")):
-        out = tmp_path / seed / "packs"
-        settings = {"PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": language}
-        options = ("--regions", "us-east-1,eu-central-1", "--zip", "--out", out, "--json", "--quiet")
-        made = auditor("demo", "--world", "hostile", *options, env=settings)
-        zips.append(Path(json.loads(made.stdout)["zip"]))
+def test_reproducible(hostile: Pack, tmp_path: Path) -> None:
+    """A process with another hash seed, time zone, language and folder writes the same zip, byte for byte."""
+    settings = {"PYTHONHASHSEED": "4242", "TZ": "America/St_Johns", "LC_ALL": "C"}
+    again = auditor("demo", "--world", *HOSTILE, "--out", tmp_path / "packs", "--json", "--quiet", env=settings)
+    zips = [Path(hostile.answer["zip"]), Path(json.loads(again.stdout)["zip"])]
+    assert zips[0] != zips[1]
     one, two = (zipfile.ZipFile(path) for path in zips)
     with one, two:
         different = [name for name in one.namelist() if one.read(name) != two.read(name)]

@@ -23,6 +23,7 @@ from auditor.simulator.objects import Bucket
 from auditor.simulator.worlds import events
 from auditor.simulator.worlds.builder import REGIONS
 from auditor.simulator.worlds.events import ACCOUNT, BEGIN, END, HOME, STOPPED, Happening
+from auditor.simulator.worlds.kept import held, kept
 
 _SINCE: Final = datetime(2026, 9, 10, tzinfo=UTC)
 _OWN_KEYS: Final = Keyring("northwind", since=_SINCE)
@@ -170,6 +171,18 @@ def produce(plan: Plan, region: str) -> list[StoredObject]:
     return plan.deliver(region)
 
 
+Produce = Callable[[Plan, str], list[StoredObject]]
+
+
+def _made(produce: Produce, plan: Plan, region: str) -> list[StoredObject]:
+    """Return what a Region delivered, from where it is kept if it is."""
+    return kept(lambda: produce(plan, region), *_name(produce, plan, region))
+
+
+def _name(produce: Produce, plan: Plan, region: str) -> tuple[object, ...]:
+    return produce.__module__, produce.__qualname__, plan, region
+
+
 def _leave_with(parent: int) -> None:
     """End this worker process when its parent is gone, however it went."""
 
@@ -191,7 +204,7 @@ class Archive:
     """Fills a trail bucket Region by Region, as it is read."""
 
     plan: Plan
-    produce: Callable[[Plan, str], list[StoredObject]] = produce
+    produce: Produce = produce
     _done: set[str] = field(default_factory=set)
     _running: dict[str, "Future[list[StoredObject]]"] = field(default_factory=dict)
 
@@ -201,12 +214,15 @@ class Archive:
 
     def waiting(self, wanted: str) -> "list[Future[list[StoredObject]]]":
         """Return what worker processes still have to make before a key or prefix can be read."""
-        missing = [region for region in self._regions(wanted) if region not in self._done]
+        missing = [region for region in self._regions(wanted) if not self._at_hand(region)]
         if not missing or (len(missing) == 1 and missing[0] not in self._running and len(self._done) < ON_THE_SPOT):
             return []
         self._start_workers()
         made = [self._running[region] for region in missing if region in self._running]
         return [future for future in made if not future.done()]
+
+    def _at_hand(self, region: str) -> bool:
+        return region in self._done or held(*_name(self.produce, self.plan, region))
 
     def fill(self, bucket: Bucket, wanted: str) -> None:
         """Make sure that everything under a key or prefix is in the bucket."""
@@ -226,7 +242,7 @@ class Archive:
 
     def _add(self, bucket: Bucket, region: str) -> None:
         running = self._running.pop(region, None)
-        made = running.result() if running is not None else self.produce(self.plan, region)
+        made = running.result() if running is not None else _made(self.produce, self.plan, region)
         self._done.add(region)
         for stored in made:
             bucket.put(stored.key, stored.body, stored.metadata, stored.last_modified)
@@ -240,7 +256,7 @@ class Archive:
         pool = ProcessPoolExecutor(2, mp_context=context, initializer=_leave_with, initargs=(os.getpid(),))
         for region in sorted(REGIONS, key=lambda name: (name not in events.LOG_REGIONS, name)):
             if region not in self._done:
-                self._running[region] = pool.submit(self.produce, self.plan, region)
+                self._running[region] = pool.submit(_made, self.produce, self.plan, region)
         pool.shutdown(wait=False)
 
 
