@@ -25,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
+from auditor.activity.ours import MARK
 from auditor.base.errors import CollectionError, UsageError
 from auditor.collect.guard import CallLog
 from auditor.collect.models import Models
@@ -277,7 +278,7 @@ def client(session: boto3.Session, service: str, region: str, **options: Any) ->
         "connect_timeout": 5,
         "read_timeout": 30,
         "retries": {"mode": "standard", "total_max_attempts": configured_attempts(session) or 3},
-        "user_agent_extra": "auditor",
+        "user_agent_extra": MARK,
     }
     endpoint = overridden_endpoint(session, service)
     if endpoint:

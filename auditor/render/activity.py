@@ -1,7 +1,7 @@
 """Prepares the answers about a period's events (``auditor.events/1``) for the pages: what is rare stands first."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from types import MappingProxyType
 from typing import Any
@@ -334,6 +334,26 @@ def _group(row: Row) -> ActivityLine:
     )
 
 
+_MADE_BY = {
+    "audit": "with this program's mark",
+    "session": "in the audit's session",
+    "principal": "by another program of the same principal",
+}
+
+
+def _own(row: Row) -> ActivityLine:
+    """Return calls of the audit's own principal: what changed something, by what, and for which option."""
+    made_by, asked_for = _MADE_BY.get(row.get("made_by") or "", ""), _name(row, "asked_for", limit=80)
+    changes, unknown = row.get("changes") or 0, row.get("unknown") or 0
+    parts = [
+        f"{changes:,} changed something" if changes else "",
+        f"{unknown:,} may have changed something" if unknown else "",
+        made_by if changes or unknown else "",
+        f"as {asked_for} does" if asked_for and asked_for != "not said" else "",
+    ]
+    return replace(_group(row), note=", ".join(part for part in parts if part))
+
+
 TITLES: Mapping[str, str] = {
     "root-activity": "Root",
     "console-logins": "Sign-ins to the console",
@@ -364,7 +384,7 @@ LINES: Mapping[str, Callable[[Row], ActivityLine]] = {
     "privileged-sessions": _session,
     "new-principals": _group,
     "unusual-regions": _group,
-    "our-own-calls": _group,
+    "our-own-calls": _own,
 }
 
 

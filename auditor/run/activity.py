@@ -81,7 +81,7 @@ class Asking:
     Args:
         period: the audited period.
         principal: the ARN that the run itself works under.
-        expected: the Regions in use: the homes of the trails.
+        expected: the Regions in use, see :func:`in_use`.
     """
 
     period: Period
@@ -94,6 +94,11 @@ class Asking:
             "our-own-calls": {"who": self.principal},
             "unusual-regions": {"expected": ",".join(self.expected)},
         }.get(question, {})
+
+
+def in_use(homes: Iterable[str]) -> tuple[str, ...]:
+    """Return the Regions in use: the homes of the trails, and where global services record what they are asked."""
+    return tuple(sorted({*homes, _GLOBAL_EVENTS}))
 
 
 class Activity:
@@ -152,24 +157,15 @@ class Activity:
             title = {"title": questions[name].title, "answers": questions[name].answers}
             yield name, {**document, **title, "columns": columns, "rows": rows, "statement": statement}
 
-    def keep(
-        self,
-        period: Period,
-        principal: str,
-        homes: Iterable[str],
-        writer: EvidenceWriter,
-        now: Callable[[], datetime],
-    ) -> None:
+    def keep(self, asking: Asking, principal: str, writer: EvidenceWriter, now: Callable[[], datetime]) -> None:
         """Ask, and keep the answers as evidence; that there are none costs the run nothing else.
 
         Args:
-            period: the audited period.
-            principal: the ARN that the run itself works under.
-            homes: the home Regions of the trails.
+            asking: who asks about what.
+            principal: how the evidence names the run's principal.
             writer: takes the evidence.
             now: the clock.
         """
-        asking = Asking(period, principal, tuple(sorted({*homes, _GLOBAL_EVENTS})))
         unanswered = dict.fromkeys(QUESTIONS)
 
         def add(name: str, pages: tuple[Any, ...], error: CallError | None = None) -> None:

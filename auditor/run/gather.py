@@ -57,7 +57,7 @@ def collect_evidence(
     progress("Identify the caller", 0, 0, f"sts in {config.region or 'the configured Region'}")
     caller = caller_of(config, log)
     redactor = Redactor(request.salt, policy=redaction_of(config))
-    caller = replace(caller, principal=redactor.text(caller.principal))
+    own, caller = caller.principal, replace(caller, principal=redactor.text(caller.principal))
     if kept is not None:
         kept.hold_account(caller.account)
     writer = EvidenceWriter(folder, redact=redactor, journal=kept.journal if kept else None)
@@ -66,7 +66,7 @@ def collect_evidence(
     series = _series(request, collected, previous, progress)
     produced = asking.ask_about_patterns(frameworks, collected) if "truth" not in config.skip else ()
     if wanted := wanted_of_trails(config, controls):
-        trails = TrailRun(request, caller, writer, folder, log, progress, wanted, kept)
+        trails = TrailRun(request, caller, own, writer, folder, log, progress, wanted, kept)
         produced += trails.verify(collected.scope, series.anchors, room)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
     _keep_previous(folder, series, config)

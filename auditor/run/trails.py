@@ -46,6 +46,7 @@ class TrailRun:
     Args:
         request: what is asked.
         caller: who asks.
+        own: the caller's ARN as log files have it, from which nothing is taken out.
         writer: takes the evidence.
         folder: the evidence folder.
         log: counts the requests.
@@ -57,6 +58,7 @@ class TrailRun:
 
     request: Request
     caller: Caller
+    own: str
     writer: EvidenceWriter
     folder: Path
     log: CallLog
@@ -76,9 +78,12 @@ class TrailRun:
                 if self.kept is not None:
                     self.kept.note_trail(place)
             if activity is not None and trails.trails:
+                from auditor.run.activity import Asking, in_use
+
                 self.progress("Ask about the events of the period", 0, 0)
                 homes = (str(item.get("HomeRegion")) for item in trails.trails)
-                activity.keep(self.request.period, self.caller.principal, homes, self.writer, self.request.now)
+                asking = Asking(self.request.period, self.own, in_use(homes))
+                activity.keep(asking, self.caller.principal, self.writer, self.request.now)
         return (*self.wanted, *((ANSWERS,) if EVENTS in self.wanted else ()))
 
     def _trails(self, scope: AccountScope) -> "AccountTrails":

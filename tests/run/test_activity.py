@@ -14,10 +14,12 @@ from auditor.base.period import Period
 from auditor.events.asking import ask
 from auditor.evidence.operations import Call
 from auditor.evidence.store import Answer, EvidenceWriter
+from auditor.model import State
 from auditor.run import activity
 from auditor.run.activity import MOST_ROWS, QUESTIONS, Activity, Asking
 from auditor.trail.report import TrailReport
 from auditor.trail.verify import ReadLog
+from tests.evaluate.checks.worlds import verified
 
 ACCOUNT = "111122223333"
 OURS = f"arn:aws:sts::{ACCOUNT}:assumed-role/auditor/run"
@@ -139,7 +141,7 @@ def test_questions_that_could_not_be_answered_are_gaps_and_cost_nothing_else(
     made = Activity(tmp_path, ACCOUNT)
     made.take(log(1, record(1)))
     made.note(cast("TrailReport", Report("v" * 24)))
-    made.keep(PERIOD, OURS, ["eu-central-1"], cast("EvidenceWriter", Writer()), lambda: PERIOD.end)
+    made.keep(ASKING, OURS, cast("EvidenceWriter", Writer()), lambda: PERIOD.end)
     assert [dict(answer.call.parameters)["Question"] for answer in kept] == list(QUESTIONS)
     assert [answer.error is None for answer in kept] == [True, True, *[False] * (len(QUESTIONS) - 2)]
 
@@ -152,3 +154,77 @@ def test_a_run_that_is_taken_up_again_asks_what_it_read_before_as_well(tmp_path:
     whole = asked(tmp_path, log(2, record(2)), log(3, record(3)))
     assert [row["event_id"] for row in whole["s3-policy"]["rows"]] == ["e-00001", "e-00002", "e-00003"]
     assert whole["s3-policy"]["searched"]["hours_expected"] == 24
+
+
+def own_groups(folder: Path, *records: dict[str, Any], who: str = OURS) -> dict[str, tuple[str, str, int, int]]:
+    made = Activity(folder, ACCOUNT)
+    made.take(log(1, *records))
+    made.note(cast("TrailReport", Report("v" * 24)))
+    found = dict(made.answers(Asking(PERIOD, who, ("eu-central-1",))))["our-own-calls"]["rows"]
+    return {row["call"]: (row["made_by"], row["asked_for"], row["changes"], row["unknown"]) for row in found}
+
+
+def by(
+    arn: str, agent: str | None, number: int, name: str, kind: str = "AssumedRole", **changes: Any
+) -> dict[str, Any]:
+    who = {"type": kind, "arn": arn, "accountId": ACCOUNT}
+    return record(number, name, userIdentity=who, userAgent=agent, **changes)
+
+
+MARKED = "[Boto3/1.40 md/Botocore#1.40 ua/2.1 os/linux cfg/retry-mode#standard auditor]"
+
+
+def test_the_audits_calls_are_told_by_its_mark_and_by_its_session(tmp_path: Path) -> None:
+    other, stranger = OURS.replace("/run", "/run-2"), OURS.replace("role/auditor", "role/auditor2")
+    found = own_groups(
+        tmp_path,
+        by(OURS, MARKED, 1, "DeleteBucket"),
+        by(OURS, "aws-cli/2.1", 2, "PutBucketAcl"),
+        by(other, MARKED, 3, "DeleteBucketPolicy"),
+        by(other, "aws-cli/2.1", 4, "CreateBucket"),
+        by(stranger, MARKED, 5, "PutBucketCors"),
+        by(OURS, None, 6, "PutBucketLogging", readOnly=None),
+        by(OURS, "my-auditor/2 auditor-tool", 7, "PutBucketTagging"),
+        by(OURS, MARKED, 8, "PutObject"),
+        by(OURS, MARKED, 9, "GenerateCredentialReport", eventSource="iam.amazonaws.com"),
+        by(OURS, MARKED, 10, "PutBucketVersioning", errorCode="AccessDenied"),
+    )
+    assert found == {
+        "DeleteBucket": ("audit", "", 1, 0),
+        "PutBucketAcl": ("session", "", 1, 0),
+        "DeleteBucketPolicy": ("audit", "", 1, 0),
+        "PutBucketLogging": ("session", "", 0, 1),
+        "PutBucketTagging": ("session", "", 1, 0),
+        "PutObject": ("audit", "--upload", 1, 0),
+        "GenerateCredentialReport": ("audit", "", 0, 0),
+        "PutBucketVersioning": ("audit", "", 0, 0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("who", "kind"),
+    [
+        (f"arn:aws:iam::{ACCOUNT}:user/dana", "IAMUser"),
+        (f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/dana", "AssumedRole"),
+        (f"arn:aws:iam::{ACCOUNT}:root", "Root"),
+    ],
+)
+def test_what_a_person_does_by_another_program_is_told_apart(tmp_path: Path, who: str, kind: str) -> None:
+    marked = by(who, MARKED, 1, "DeleteBucket", kind)
+    found = own_groups(tmp_path, marked, by(who, "aws-cli/2.1", 2, "PutBucketAcl", kind), who=who)
+    assert {name: made_by for name, (made_by, *_) in found.items()} == {
+        "DeleteBucket": "audit",
+        "PutBucketAcl": "principal",
+    }
+
+
+def test_one_change_of_the_audit_fails_its_control_and_a_month_of_reading_does_not(tmp_path: Path) -> None:
+    reads = by(OURS, MARKED, 1, "ListBuckets", readOnly=True)
+    for number, (records, state) in enumerate(
+        [([reads], State.PASS), ([reads, by(OURS, MARKED, 2, "DeleteBucket")], State.FAIL)]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        answer = asked(folder, log(1, *records))["our-own-calls"]
+        world = verified().says("events:Answer", answer, region="global", Question="our-own-calls")
+        assert world.judge("audit-changed-nothing").state is state

@@ -287,6 +287,15 @@ def opened_ports_closed(subject: Subject) -> Verdict:
     return _in_account(subject, wanted, f"no admin port stayed open to the world for more than {limit} minutes")
 
 
+def wholly_searched(subject: Subject, criterion: str) -> Verdict:
+    """Judge the account: every hour was verified, and a trail records all changes; what is in them is asked elsewhere.
+
+    Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
+    ``trail:NotableEvents``.
+    """
+    return _in_account(subject, _Wanted(fits=lambda _: False), criterion)
+
+
 def _in_account(subject: Subject, wanted: _Wanted, criterion: str) -> Verdict:
     """Judge by all trails: one verified event suffices to fail, one trail verified in full to pass."""
     verdicts: list[Verdict] = []
