@@ -24,7 +24,7 @@ WRAPPED_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """The header of what :func:`wrap` makes; it says nothing about an object."""
 
 
-def header_kind(body: bytes) -> bytes:
+def header_kind(body: bytes | memoryview) -> bytes:
     """Return what tells packers apart in a gzip header: method, flags, whether a time is stored, level, system."""
     header = bytes(body[:HEADER_LENGTH])
     return header[2:4] + (b"\x01" if any(header[4:8]) else b"\x00") + header[8:10]
@@ -65,7 +65,7 @@ class Inflated:
     data: bytes | None
 
 
-def inflate(body: bytes, limit: int, *, keep: bool) -> Inflated:
+def inflate(body: bytes | memoryview, limit: int, *, keep: bool) -> Inflated:
     """Inflate and hash one gzip member.
 
     Args:

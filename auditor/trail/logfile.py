@@ -39,7 +39,7 @@ class Shown:
     data: bytes | None = None
 
 
-def judge_log(body: bytes, sha256: str, algorithm: str = "SHA-256", *, keep: bool) -> Shown:
+def judge_log(body: bytes | memoryview, sha256: str, algorithm: str = "SHA-256", *, keep: bool) -> Shown:
     """Inflate a log file and compare its hash.
 
     Args:

@@ -1,7 +1,8 @@
 """Streams the log files that proved digests name: get, inflate, hash, forget. Step 6 of a verification."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,13 +11,13 @@ from auditor.activity.rows import Row, notable_row
 from auditor.activity.split import Plain
 from auditor.trail.context import Context
 from auditor.trail.explain import TrailEvent, trail_event
-from auditor.trail.fetch import Unavailable
+from auditor.trail.fetch import Lanes, Quick, Unavailable
 from auditor.trail.findings import KINDS
 from auditor.trail.gunzip import HEADER_LENGTH, WRAPPED_HEADER, header_kind
 from auditor.trail.links import Links
-from auditor.trail.logfile import judge_log
+from auditor.trail.logfile import Shown, judge_log
 from auditor.trail.names import holds_logs_of, parse_log_key
-from auditor.trail.parallel import Stopped
+from auditor.trail.parallel import Stopped, cores
 from auditor.trail.reading import Reading, ReadLog, Rows
 from auditor.trail.retention import Retention
 from auditor.trail.spool import Entry, Problem
@@ -28,11 +29,19 @@ BATCH_SECONDS: Final = 0.02
 ENTRIES: Final = 2048
 """Entries read from the spool at a time."""
 BATCH_BYTES: Final = 1 << 20
+LANE_BATCH: Final = 256
+LANE_BATCH_BYTES: Final = 1 << 22
+"""Log files per task of a lane, which asks for the next one while it works at the last."""
+LANES_PER_CORE: Final = 2
+LANES_MOST: Final = 8
+"""More threads only wait for the interpreter's lock."""
 LOG_BUDGET: Final = 1 << 25
 """Stored bytes of log files under way."""
 CHECKPOINT_EVERY: Final = 400
 """Verified log files between two writes to the checkpoint: a killed run loses at most these."""
 HEADER_VARIANTS: Final = 32
+UNLISTED: Final = 1 << 62
+"""Stands for the size of an object that no listing showed: no lane reads it."""
 
 
 @dataclass(slots=True)
@@ -51,6 +60,8 @@ class Checked:
     files: int = 0
     unread: int = 0
     """Log files whose records could not be read, although nothing is wrong with their bytes."""
+    left: list[Entry] = field(default_factory=list)
+    """Log files that this way did not show to be what their digest vouches for: they are read again, another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +132,7 @@ class LogPass:
         known: list[int] = []
         saving: list[Entry] = []
         try:
-            batches = self._batches(known)
-            for batch, checked in self._context.workers.map(
-                self._check_batch, batches, weigh=_batch_size, budget=LOG_BUDGET
-            ):
+            for batch, checked in self._passes(known):
                 spool.settle([entry.id for entry in batch], checked.problems)
                 self._note_checked(checked)
                 saving += checked.valid if self._checkpoint is not None else ()
@@ -137,6 +145,40 @@ class LogPass:
             self._save(saving)
             spool.settle(known, ())
 
+    def _passes(self, known: list[int]) -> Iterator[tuple[Sequence[Entry], Checked]]:
+        """Check all entries: where there are lanes on them, and what is left over there the way that always works."""
+        source = self._context.source
+        lanes = source.lanes() if isinstance(source, Quick) else None
+        if lanes is None:
+            yield from self._usual_way(self._batches(known, self._batch, BATCH_BYTES))
+            return
+        with closing(lanes):
+            yield from self._on_lanes(lanes, known)
+
+    def _usual_way(self, batches: Iterator[list[Entry]]) -> Iterator[tuple[Sequence[Entry], Checked]]:
+        yield from self._context.workers.map(self._check_batch, batches, weigh=_batch_size, budget=LOG_BUDGET)
+
+    def _on_lanes(self, lanes: Lanes, known: list[int]) -> Iterator[tuple[Sequence[Entry], Checked]]:
+        workers = self._context.workers
+        threads = min(LANES_PER_CORE * cores(), LANES_MOST, workers.concurrency.most)
+
+        def most() -> int:
+            return -(-workers.concurrency.limit // threads)
+
+        def check(batch: Sequence[Entry]) -> Checked:
+            return self._check_on_lane(lanes, batch, most)
+
+        left: list[Entry] = []
+        batches = self._batches(known, lambda: LANE_BATCH, LANE_BATCH_BYTES)
+        for batch, checked in workers.map(check, batches, weigh=_batch_size, budget=LOG_BUDGET, most=threads):
+            again = {entry.id for entry in checked.left}
+            left += checked.left
+            yield [entry for entry in batch if entry.id not in again] if again else batch, checked
+            if len(left) >= ENTRIES:
+                yield from self._usual_way(_cut(left, self._batch, BATCH_BYTES))
+                left = []
+        yield from self._usual_way(_cut(left, self._batch, BATCH_BYTES))
+
     def _hand_on(self, log: ReadLog) -> None:
         if self._on_log is not None:
             self._on_log(log)
@@ -145,9 +187,9 @@ class LogPass:
         if self._checkpoint is not None and entries:
             self._checkpoint.add(entries)
 
-    def _batches(self, known: list[int]) -> Iterator[list[Entry]]:
+    def _batches(self, known: list[int], most: Callable[[], int], size: int) -> Iterator[list[Entry]]:
         for entries in self._pending(known):
-            yield from self._cut(entries)
+            yield from _cut(entries, most, size)
 
     def _pending(self, known: list[int]) -> Iterator[list[Entry]]:
         """Yield the entries, some thousand at a time; those that an earlier run verified go to ``known`` instead."""
@@ -161,19 +203,6 @@ class LogPass:
                 known += sorted({item.id for item in entries} - {item.id for item in again})
                 entries = again
             yield entries
-
-    def _cut(self, entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-        """Cut a list into batches of bounded number and size: many small files together, large ones alone."""
-        batch: list[Entry] = []
-        size = 0
-        for entry in entries:
-            batch.append(entry)
-            size += entry.size or 0
-            if len(batch) >= self._batch() or size >= BATCH_BYTES:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
 
     def _batch(self) -> int:
         fastest = self._context.workers.concurrency.fastest_seconds
@@ -207,7 +236,7 @@ class LogPass:
                 continue
             outcome.fastest = min(outcome.fastest, time.perf_counter() - started)
             outcome.stored += len(body)
-            self._check_log(entry, body, outcome)
+            self._note_log(entry, body, self._judge(entry, body), outcome)
         return outcome
 
     def _unavailable(self, entry: Entry, problem: Unavailable) -> Problem:
@@ -221,9 +250,28 @@ class LogPass:
             return _problem(entry, "unreadable", "log_out_of_retention", expected, ground)
         return _problem(entry, "missing", "log_missing", expected, "no such object")
 
-    def _check_log(self, entry: Entry, body: bytes, outcome: Checked) -> None:
-        wanted = self._wanted(entry)
-        shown = judge_log(body, entry.sha256, entry.algorithm, keep=wanted or self._on_log is not None)
+    def _check_on_lane(self, lanes: Lanes, batch: Sequence[Entry], most: Callable[[], int]) -> Checked:
+        """Check log files of one bucket. A lane settles what its digest vouches for, and nothing else."""
+        outcome = Checked()
+        settled: set[int] = set()
+        wishes = [(entry.key, UNLISTED if entry.size is None else entry.size) for entry in batch]
+        for number, body, seconds in lanes.read(batch[0].bucket, wishes, most):
+            entry = batch[number]
+            if not settled:
+                self._context.workers.concurrency.saw(seconds)
+            shown = self._judge(entry, body)
+            if not shown.problem:
+                settled.add(number)
+                outcome.fastest = min(outcome.fastest, seconds)
+                outcome.stored += len(body)
+                self._note_log(entry, body, shown, outcome)
+        outcome.left = [entry for number, entry in enumerate(batch) if number not in settled]
+        return outcome
+
+    def _judge(self, entry: Entry, body: bytes | memoryview) -> Shown:
+        return judge_log(body, entry.sha256, entry.algorithm, keep=self._wanted(entry) or self._on_log is not None)
+
+    def _note_log(self, entry: Entry, body: bytes | memoryview, shown: Shown, outcome: Checked) -> None:
         outcome.inflated += shown.size
         before = len(outcome.problems)
         if shown.problem:
@@ -237,7 +285,7 @@ class LogPass:
                 folder = f"/{target.account}/CloudTrail/{target.region}/"
                 outcome.problems.append(_problem(entry, "valid", "log_misplaced", f"a key in {folder}", entry.key))
         plain: Plain | None = None
-        if wanted and shown.sha256:
+        if shown.sha256 and self._wanted(entry):
             plain = self._read_records(entry, shown.data or b"", outcome, verified=not shown.problem)
         problem = outcome.problems[before] if len(outcome.problems) > before else None
         state, kind = ("valid", "") if problem is None else (problem.state, problem.kind)
@@ -274,6 +322,20 @@ class LogPass:
         if header in self._headers or len(self._headers) < HEADER_VARIANTS:
             before, some = self._headers.get(header, (0, ()))
             self._headers[header] = (before + count, tuple(sorted([*some, *keys])[:20]))
+
+
+def _cut(entries: Sequence[Entry], most: Callable[[], int], most_bytes: int) -> Iterator[list[Entry]]:
+    """Cut a list into batches of one bucket, of bounded number and size: small files together, large ones alone."""
+    batch: list[Entry] = []
+    size, number = 0, most()
+    for entry in entries:
+        if batch and (len(batch) >= number or size >= most_bytes or entry.bucket != batch[0].bucket):
+            yield batch
+            batch, size, number = [], 0, most()
+        batch.append(entry)
+        size += entry.size or 0
+    if batch:
+        yield batch
 
 
 def _batch_size(batch: Sequence[Entry]) -> int:

@@ -102,7 +102,7 @@ def parse_digest_key(key: str) -> DigestName | None:
     if match is None or match["kind"] != "CloudTrail-Digest":
         return None
     end = _time(match["time"])
-    if end is None or f"{end:%Y/%m/%d}" != match["date"]:
+    if end is None or match["time"][:8] != match["date"].replace("/", ""):
         return None
     return DigestName(
         match["prefix"].rstrip("/"),
@@ -122,7 +122,7 @@ def parse_log_key(key: str) -> LogName | None:
     if match is None or match["kind"] != "CloudTrail":
         return None
     minute = _time(match["time"])
-    if minute is None or f"{minute:%Y/%m/%d}" != match["date"]:
+    if minute is None or match["time"][:8] != match["date"].replace("/", ""):
         return None
     return LogName(
         match["prefix"].rstrip("/"),

@@ -97,6 +97,7 @@ class Workers(Generic[Task, Result]):
         *,
         weigh: Callable[[Task], int] = lambda _: 0,
         budget: int = 1,
+        most: int | None = None,
     ) -> Iterator[tuple[Task, Result]]:
         """Yield each task with its result, in order of completion. Exceptions of a task are raised here.
 
@@ -107,13 +108,15 @@ class Workers(Generic[Task, Result]):
             tasks: the tasks.
             weigh: how much memory a task takes, in any unit.
             budget: no further task starts while those under way weigh as much: large objects come a few at a time.
+            most: how many tasks are under way, where that is not to follow the latency.
         """
         ready: SimpleQueue[tuple[Task, Future[Result]]] = SimpleQueue()
         waiting = iter(tasks)
         under_way, weight, more = 0, 0, True
         try:
             while more or under_way:
-                while more and under_way < self.concurrency.limit and weight < budget and not self._stop.is_set():
+                room = most or self.concurrency.limit
+                while more and under_way < room and weight < budget and not self._stop.is_set():
                     try:
                         task = next(waiting)
                     except StopIteration:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from auditor.trail.fetch import Fetched, Listed, ObjectSource, Version
+from auditor.trail.fetch import Fetched, Lanes, Listed, ObjectSource, Quick, Version
 
 
 @dataclass(slots=True)
@@ -44,6 +44,11 @@ class RelocatedSource:
     def read(self, bucket: str, key: str, size: int | None) -> bytes:
         """Read from it."""
         return self.source.read(self._bucket(bucket), key, size)
+
+    def lanes(self) -> Lanes | None:
+        """Return the quicker way to the bucket that is there."""
+        lanes = self.source.lanes() if isinstance(self.source, Quick) else None
+        return None if lanes is None else lanes.renamed(self._bucket)
 
     def versions(self, bucket: str, prefix: str) -> Sequence[Version]:
         """Return its versions."""

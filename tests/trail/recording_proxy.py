@@ -40,7 +40,7 @@ def bundle() -> bytes:
 
 
 @cache
-def _context(host: str) -> ssl.SSLContext:
+def context_of(host: str) -> ssl.SSLContext:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "host")])
     pem = _certificate(name, x509.SubjectAlternativeName([x509.DNSName(host)]))
     private = KEY.private_bytes(
@@ -92,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.path.rpartition(":")[0]
         self.send_response(200)
         self.end_headers()
-        tunnel = _context(host).wrap_socket(self.connection, server_side=True, do_handshake_on_connect=False)
+        tunnel = context_of(host).wrap_socket(self.connection, server_side=True, do_handshake_on_connect=False)
         with contextlib.suppress(OSError), tunnel:
             tunnel.settimeout(20)
             tunnel.do_handshake()

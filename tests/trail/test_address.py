@@ -1,6 +1,8 @@
 """The object store's client goes where the SDK would, for every partition and switch: both are watched at one proxy."""
 
 import os
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -179,9 +181,13 @@ def test_no_proxy_is_used_where_the_sdk_uses_none(monkeypatch: pytest.MonkeyPatc
         excluded = {"HTTP_PROXY": dead, "HTTPS_PROXY": dead, "NO_PROXY": "127.0.0.1", "AWS_ENDPOINT_URL": store}
         made = session(monkeypatch, tmp_path, store, trusted, "region = eu-central-1", **excluded)
         theirs, ours = both(made, record, PLAIN)
+        with closing(S3Source(made, retries=0).lanes()) as lanes:
+            [(_, body, _)] = list(lanes.read(PLAIN, [("other", 4)], lambda: 1))
     assert theirs == ours
     assert ours.place == store
     assert not record.proxied
+    assert bytes(body) == b"body"
+    assert record.direct[-1] == replace(ours, path=f"/{PLAIN}/other")
 
 
 def test_plain_http_goes_through_a_proxy_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

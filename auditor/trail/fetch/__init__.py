@@ -22,6 +22,7 @@ from auditor.trail.fetch.folder import (
     read_key_file,
     regions_of_key_file,
 )
+from auditor.trail.fetch.lanes import Lanes, Quick
 from auditor.trail.fetch.s3 import FIRST_PAUSE_SECONDS, S3Source, classify
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, ObjectSource, Saved, Unavailable, Version
 
@@ -33,8 +34,10 @@ __all__ = [
     "OBJECT_LIMIT",
     "Fetched",
     "FolderSource",
+    "Lanes",
     "Listed",
     "ObjectSource",
+    "Quick",
     "S3Source",
     "Saved",
     "Unavailable",

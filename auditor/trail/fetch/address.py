@@ -6,6 +6,7 @@ endpoints of environment and profile, addressing style and redirects to the buck
 
 import os
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -126,24 +127,48 @@ def transport(session: Any, client: Any, endpoint: str) -> dict[str, Any]:
     Raises:
         OSError: the CA bundle cannot be read.
     """
-    from botocore.httpsession import ProxyConfiguration
-    from botocore.utils import get_environ_proxies
-
     options: dict[str, Any] = {"allow_http": endpoint.startswith("http://")}
     config = client.meta.config
-    proxies = config.proxies if config.proxies is not None else get_environ_proxies(client.meta.endpoint_url)
-    proxy = ProxyConfiguration(proxies).proxy_url_for(endpoint)
-    if proxy:
+    if proxy := _proxy(client, endpoint):
         options["proxy_url"] = proxy
         trusted = (config.proxies_config or {}).get("proxy_ca_bundle")
         if trusted:
             options["proxy_ca_certificate"] = Path(trusted).read_text("utf-8")
     else:  # or the other client would read the environment by rules of its own
         options |= {"proxy_url": _NOWHERE, "proxy_excludes": _EVERYWHERE}
-    bundle = session._session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")  # noqa: SLF001
-    if bundle:
-        options["root_certificate"] = Path(str(bundle)).read_bytes()
+    if bundle := _bundle(session):
+        options["root_certificate"] = Path(bundle).read_bytes()
     return options
+
+
+def direct(client: Any, endpoint: str) -> bool:
+    """Tell whether the SDK reaches an endpoint without a proxy."""
+    return not _proxy(client, endpoint)
+
+
+def trusted(session: Any) -> ssl.SSLContext:
+    """Return settings of TLS that trust whom the SDK trusts.
+
+    Raises:
+        OSError: the CA bundle cannot be read.
+    """
+    from botocore.httpsession import get_cert_path
+
+    return ssl.create_default_context(cafile=_bundle(session) or str(get_cert_path(True)))
+
+
+def _proxy(client: Any, endpoint: str) -> str | None:
+    from botocore.httpsession import ProxyConfiguration
+    from botocore.utils import get_environ_proxies
+
+    config = client.meta.config
+    proxies = config.proxies if config.proxies is not None else get_environ_proxies(client.meta.endpoint_url)
+    return ProxyConfiguration(proxies).proxy_url_for(endpoint) or None
+
+
+def _bundle(session: Any) -> str:
+    own = session._session.get_config_variable("ca_bundle")  # noqa: SLF001
+    return str(own or os.environ.get("REQUESTS_CA_BUNDLE") or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from threading import Lock
 from typing import Any, Final
 
 from auditor.base.errors import CollectionError
-from auditor.trail.fetch.address import Credentials, locate, sdk_errors, transport
+from auditor.trail.fetch.address import Credentials, direct, locate, sdk_errors, transport, trusted
+from auditor.trail.fetch.lanes import Lanes, Way
 from auditor.trail.fetch.source import OBJECT_LIMIT, Fetched, Listed, Reason, Unavailable, Version
+from auditor.trail.fetch.wire import Place, Signer
 
 ATTEMPTS: Final = 3
 GET: Final = "GetObject"
@@ -109,6 +111,31 @@ class S3Source:
                 },
             },
         )
+
+    def lanes(self) -> Lanes:
+        """Return the quicker way to many small objects; it goes where the other one goes, or nowhere."""
+        return Lanes(self._way)
+
+    def _way(self, bucket: str) -> Way | None:
+        try:
+            address = locate(self._client_of, bucket)
+        except Unavailable:
+            return None
+        place = Place.of(address, bucket)
+        if place is None or not direct(self._client, address.endpoint):
+            return None
+        try:
+            tls = trusted(self._session) if place.secure else None
+        except OSError:
+            return None
+        return Way(place, lambda: Signer(place, self._keys), tls, self._sent[GET])
+
+    def _keys(self) -> Mapping[str, Any]:
+        """Return the SDK's credentials; what goes wrong with them is told where objects are asked for one by one."""
+        try:
+            return Credentials(self._session.get_credentials())()
+        except sdk_errors() as error:
+            raise OSError("the SDK has no credentials") from error
 
     @property
     def sent(self) -> Mapping[str, int]:
