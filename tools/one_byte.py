@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from auditor.base.errors import AuditorError
-from auditor.seal.manifest import parse_manifest
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.pack import Sealing, finish_pack
 from auditor.seal.verify import Demands, verify_pack
 from tests.seal.authority import self_signed_signer

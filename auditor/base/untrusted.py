@@ -3,6 +3,8 @@
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from typing import Any
 
 import orjson
@@ -49,3 +51,16 @@ def parse_json(data: bytes, most: int = MOST_VALUES) -> Any:
         ValueError: it is malformed, or may hold more values than ``most``.
     """
     return orjson.loads(bounded_json(data, most))
+
+
+def members_of(item: Mapping[str, Any], kind: type, name: str) -> Mapping[str, Any]:
+    """Return an object whose members are among those of a dataclass.
+
+    Raises:
+        ValueError: it has another one, or lacks one that has no default.
+    """
+    known = {each.name: each for each in fields(kind)}
+    needed = {each.name for each in known.values() if each.default is MISSING and each.default_factory is MISSING}
+    if odd := sorted((item.keys() - known.keys()) | (needed - item.keys())):
+        raise ValueError(f"{name} lacks, or should not have, {', '.join(map(str, odd))[:200]}")
+    return item

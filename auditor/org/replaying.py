@@ -11,7 +11,8 @@ from auditor.pack.derivable import not_derivable
 from auditor.pack.layout import EVIDENCE
 from auditor.run.replaying import Again, presentation_in, replay
 from auditor.run.strays import strays
-from auditor.seal.manifest import MANIFEST, ORDER, parse_manifest
+from auditor.seal.manifest import MANIFEST, ORDER
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.report import Difference, Rechecked
 
 _AGREEMENT: Final = "roll-up, tables, texts, manifest and pages follow from the packs of the accounts, byte for byte"

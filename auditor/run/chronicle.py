@@ -15,7 +15,8 @@ from auditor.pack.layout import RESULTS
 from auditor.render import history as page
 from auditor.seal.archive import open_pack
 from auditor.seal.contents import SUMS, PackFiles, read_small
-from auditor.seal.manifest import MANIFEST, parse_manifest
+from auditor.seal.manifest import MANIFEST
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.verify import Demands, verify_pack
 
 INDEX = "index.html"

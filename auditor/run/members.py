@@ -15,7 +15,8 @@ from auditor.pack.members import Member, Signed
 from auditor.seal import cms
 from auditor.seal.archive import open_pack
 from auditor.seal.contents import SUMS, FolderFiles, PackFiles, hash_file, read_small
-from auditor.seal.manifest import MANIFEST, RESULTS, SEAL_RECORD, parse_manifest
+from auditor.seal.manifest import MANIFEST, RESULTS, SEAL_RECORD
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.pack import TRUST_FILES
 from auditor.seal.sums import SIGNATURE, TOKEN, parse_sums
 from auditor.seal.trust import name_of

@@ -24,17 +24,8 @@ from auditor.run.members import KEPT, kept_packs, verified_pack
 from auditor.seal.contents import FolderFiles
 from auditor.seal.guides import readme_text, verify_text
 from auditor.seal.intoto import ATTESTATION, statement
-from auditor.seal.manifest import (
-    HTML,
-    MANIFEST,
-    PDF,
-    README,
-    SEAL_RECORD,
-    VERIFY,
-    Manifest,
-    build_manifest,
-    parse_manifest,
-)
+from auditor.seal.manifest import HTML, MANIFEST, PDF, README, SEAL_RECORD, VERIFY, Manifest, build_manifest
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.pack import TRUST_FILES
 from auditor.seal.report import Difference, Rechecked
 from auditor.seal.sums import UNSUMMED

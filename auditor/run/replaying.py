@@ -43,8 +43,8 @@ from auditor.seal.manifest import (
     ManifestInfo,
     Tool,
     build_manifest,
-    parse_manifest,
 )
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.report import Difference, Rechecked
 
 _MOST_NAMED = 20

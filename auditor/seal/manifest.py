@@ -6,19 +6,18 @@ judgement consists of; ``SHA256SUMS`` lists all files, pages included (docs/deci
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from auditor.base.canonical import canonical_json, sha256_hex
-from auditor.base.errors import IntegrityError, SealError
+from auditor.base.errors import SealError
 from auditor.base.period import rfc3339
-from auditor.base.untrusted import parse_json, shape_words
+from auditor.base.untrusted import members_of
 from auditor.model import PartOf, RunInfo
 from auditor.pack.members import MEMBERS, Member, read_member
-from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits, PackFiles, hash_file, read_small
-from auditor.seal.names import is_portable
+from auditor.seal.contents import SUMS, PackFiles, hash_file, read_small
 from auditor.seal.sums import UNSUMMED
 
 MANIFEST = "manifest.json"
@@ -39,10 +38,7 @@ ACCOUNTS = "accounts/"
 ORDER = "evidence/accounts.json"
 """The list of accounts that was drawn up before any of them was asked; each of their packs names its hash."""
 _INSIDE = re.compile(r"accounts/\d{12}/")
-_ACCOUNT = re.compile(r"\d{12}")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_WORDS = re.compile(r"[A-Za-z0-9._+() -]{0,100}")
+PACK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 _ROLES = (
     ("evidence/raw/", "evidence"),
@@ -288,7 +284,7 @@ class Manifest:
     @property
     def tool(self) -> Tool:
         """The program that made the pack, as it says itself."""
-        return Tool(**_members(self.document["tool"], Tool, "tool"))
+        return Tool(**members_of(self.document["tool"], Tool, "tool"))
 
     @property
     def previous(self) -> PreviousPack | None:
@@ -312,13 +308,13 @@ class Manifest:
     def accounts(self) -> tuple[AccountPack, ...]:
         """The packs of single accounts inside, in the pack of an organization."""
         found = self.document.get("account_packs", ())
-        return tuple(AccountPack(**_members(item, AccountPack, "an account's pack")) for item in found)
+        return tuple(AccountPack(**members_of(item, AccountPack, "an account's pack")) for item in found)
 
     @property
     def part_of(self) -> PartOf | None:
         """The organization's run that the pack belongs to."""
         item = self.document.get("part_of")
-        return None if item is None else PartOf(**_members(item, PartOf, "part_of"))
+        return None if item is None else PartOf(**members_of(item, PartOf, "part_of"))
 
     @property
     def anchors(self) -> tuple[Anchor, ...]:
@@ -341,7 +337,7 @@ def build_manifest(pack: PackFiles, info: ManifestInfo) -> Manifest:
     Raises:
         SealError: the id is none, the folder holds something that no pack may hold, or results or rules are missing.
     """
-    if not _ID.fullmatch(info.pack_id):
+    if not PACK_ID.fullmatch(info.pack_id):
         raise SealError(f"{info.pack_id!r} cannot be a pack id", hint="use letters, digits, dots and dashes")
     if pack.problems:
         problem = pack.problems[0]
@@ -467,141 +463,6 @@ def _entry(pack: PackFiles, path: str, references: Mapping[str, str], known: Map
         role=next((role for prefix, role in _ROLES if path.startswith(prefix)), "guide"),
         evidence_ref=references.get(path, ""),
     )
-
-
-def parse_manifest(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Manifest:
-    """Read a manifest that anybody may have written.
-
-    Only RFC 8785 bytes are accepted: they have one reading, so no parser sees other members than ours.
-
-    Raises:
-        IntegrityError: the bytes are no canonical JSON, or a member that verification rests on is missing or malformed.
-    """
-    try:
-        document = parse_json(data, limits.document_values)
-        _check_canonical(document, data)
-        _check(document)
-        files = tuple(FileEntry(**_members(item, FileEntry, "a file entry")) for item in document["files"])
-        manifest = Manifest(data, document, files)
-        _check_files(files)
-        _check_chain(manifest)
-        _check_members(manifest)
-        _check_accounts(manifest)
-        _check_tool(manifest.tool)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IntegrityError(f"{MANIFEST} is malformed: {shape_words(error)}") from error
-    return manifest
-
-
-def _members(item: Mapping[str, Any], kind: type, name: str) -> Mapping[str, Any]:
-    """Return an object whose members are among those of a dataclass.
-
-    Raises:
-        ValueError: it has another one, or lacks one that has no default.
-    """
-    known = {each.name: each for each in fields(kind)}
-    needed = {each.name for each in known.values() if each.default is MISSING and each.default_factory is MISSING}
-    if odd := sorted((item.keys() - known.keys()) | (needed - item.keys())):
-        raise ValueError(f"{name} lacks, or should not have, {', '.join(map(str, odd))[:200]}")
-    return item
-
-
-def _check_canonical(document: Any, data: bytes) -> None:
-    fast = orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
-    if fast != data and canonical_json(document) != data:
-        raise ValueError("its bytes are not canonical JSON (RFC 8785)")
-
-
-_MEMBERS: Mapping[str, frozenset[str]] = {
-    "": frozenset(
-        {"schema", "schema_version", "pack_id", "report_id", "previous_pack", "entity", "scope", "period", "collection"}
-        | {"tool", "frameworks", "sampling", "counts", "completeness", "retention", "signing"}
-        | {"ruleset", "redaction", "anchors", "results_sha256", "files"}
-    ),
-    "scope": frozenset({"accounts", "skipped", "as_of"}),
-    "period": frozenset({"start", "end", "tz", "label"}),
-    "collection": frozenset({"started", "ended", "principal_arn", "session_name", "clock_offset_ms"}),
-    "completeness": frozenset({"planned", "done", "not_assessed"}),
-    "ruleset": frozenset({"name", "version", "sha256"}),
-    "signing": frozenset({"sums", "record"}),
-}
-"""Members of the document and of the objects in it: one more, or one less, and it is no manifest of this schema."""
-
-_OPTIONAL = frozenset({"account_packs", "earlier_packs", "members", "part_of", "resumed"})
-"""Members that stand there only when there is something to say."""
-
-
-def _check(document: Any) -> None:
-    if document["schema"] != SCHEMA:
-        raise ValueError(f"its schema is not {SCHEMA}")
-    for name, members in {"": document, **{name: document[name] for name in _MEMBERS if name}}.items():
-        if odd := sorted((members.keys() - _OPTIONAL) ^ _MEMBERS[name]):
-            raise ValueError(f"{name or 'it'} lacks, or should not have, {', '.join(map(str, odd))[:200]}")
-    _each(_ID, document["pack_id"], "pack_id")
-    _each(_SHA256, document["results_sha256"], "results_sha256")
-    _each(_SHA256, document["ruleset"]["sha256"], "ruleset.sha256")
-    for name in ("counts", "period", "collection", "tool", "scope"):
-        if not isinstance(document[name], dict):
-            raise TypeError(f"{name} is not an object")
-
-
-def _each(pattern: re.Pattern[str], value: Any, name: str) -> None:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise ValueError(f"{name} is not of its form")
-
-
-def _check_files(files: tuple[FileEntry, ...]) -> None:
-    last = ""
-    for entry in files:
-        _each(_SHA256, entry.sha256, "sha256 of a file")
-        texts = (entry.path, entry.media_type, entry.role, entry.evidence_ref)
-        if not all(isinstance(text, str) for text in texts) or type(entry.size) is not int:
-            raise TypeError("a file entry has members of another type")
-        if not is_portable(entry.path) or entry.path <= last or not belongs_in_manifest(entry.path):
-            raise ValueError("its files are not sorted, stand twice or have names that do not belong there")
-        last = entry.path
-
-
-def _check_chain(manifest: Manifest) -> None:
-    for item in (manifest.previous, *manifest.earlier):
-        if item is not None:
-            _each(_ID, item.id, "id of an earlier pack")
-            _each(_SHA256, item.manifest_sha256, "manifest_sha256 of an earlier pack")
-    for anchor in manifest.anchors:
-        _each(_SHA256, anchor.sha256, "sha256 of an anchor")
-        if not all(isinstance(text, str) for text in (anchor.chain, anchor.object, anchor.end)):
-            raise TypeError("an anchor has members of another type")
-
-
-def _check_members(manifest: Manifest) -> None:
-    ids = [item.id for item in manifest.members]
-    if len(ids) != len(set(ids)):
-        raise ValueError("a member stands twice")
-
-
-def _check_accounts(manifest: Manifest) -> None:
-    last = ""
-    for item in manifest.accounts:
-        _each(_ACCOUNT, item.account, "account of a pack inside")
-        _each(_ID, item.pack_id, "pack_id of a pack inside")
-        _each(_SHA256, item.manifest_sha256, "manifest_sha256 of a pack inside")
-        if item.account <= last:
-            raise ValueError("the packs inside are not sorted, or one stands twice")
-        last = item.account
-    part_of = manifest.part_of
-    if part_of is not None:
-        _each(_SHA256, part_of.accounts_sha256, "accounts_sha256 of part_of")
-        if not isinstance(part_of.organization, str):
-            raise TypeError("part_of has members of another type")
-
-
-def _check_tool(tool: Tool) -> None:
-    texts = {name: value for name, value in tool.document().items() if name != "libraries"}
-    if not isinstance(tool.libraries, dict):
-        raise TypeError("tool.libraries is not an object")
-    for name, value in {**texts, **tool.libraries}.items():
-        if not isinstance(value, str) or not _WORDS.fullmatch(name) or not _WORDS.fullmatch(value):
-            raise ValueError(f"tool.{name[:40]} is not of its form")
 
 
 Pages = Callable[[Manifest], None]

@@ -39,8 +39,8 @@ from auditor.seal.manifest import (
     ManifestInfo,
     Pages,
     build_manifest,
-    parse_manifest,
 )
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.sums import SIGNATURE, TOKEN, UNSUMMED, sums_text
 
 if TYPE_CHECKING:  # an unsigned pack does without

@@ -49,9 +49,9 @@ from auditor.seal.manifest import (
     Manifest,
     anchors_in,
     belongs_in_manifest,
-    parse_manifest,
     ruleset_sha256,
 )
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.names import shown, skeleton
 from auditor.seal.pages import manifests_named
 from auditor.seal.parts import Part, parts_of

@@ -15,7 +15,7 @@ from auditor.simulator.app import CONTROL, Application, Refused
 from auditor.simulator.calls import Call
 from auditor.simulator.overlay.defaults import FAR
 from auditor.simulator.web import Answer, Request
-from auditor.simulator.worlds.events import principal_id
+from auditor.simulator.worlds.principals import principal_id
 
 CHAINED_SECONDS: Final = 3600
 """The longest session of a role that another role assumed (IAM User Guide, "Role chaining")."""

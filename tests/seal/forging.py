@@ -17,7 +17,7 @@ from auditor.evidence.store import Answer, EvidenceWriter
 from auditor.run import complete, load_rules
 from auditor.run.replaying import replay
 from auditor.seal.contents import FolderFiles, hash_file
-from auditor.seal.manifest import parse_manifest
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.pack import Sealing, finish_pack
 from auditor.seal.report import VerifyReport
 from auditor.seal.verify import Demands, verify_pack

@@ -15,7 +15,8 @@ import pytest
 
 from auditor.cli import main
 from auditor.seal.contents import FolderFiles, read_small
-from auditor.seal.manifest import PreviousPack, parse_manifest
+from auditor.seal.manifest import PreviousPack
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.signer import make_identity, pem
 from tests.seal.authority import make_authority, served, stamping_service
 from tests.seal.packs import info, sealed_pack

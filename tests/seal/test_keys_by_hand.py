@@ -13,7 +13,7 @@ from auditor.collect.accounts import open_session
 from auditor.collect.guard import CallLog
 from auditor.run.keychecking import check_keys
 from auditor.seal.guides import verify_text
-from auditor.seal.manifest import parse_manifest
+from auditor.seal.manifest_form import parse_manifest
 from auditor.simulator import Simulator
 from tests.seal.by_hand import failing, run
 from tests.seal.packs import sealed_pack

@@ -12,7 +12,7 @@ from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError, SealError
 from auditor.seal.archive import pack_zip
 from auditor.seal.guides import readme_text
-from auditor.seal.manifest import parse_manifest
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.pack import reseal_pack, seal_pack, write_manifest
 from auditor.seal.sums import parse_sums
 from tests.seal.packs import info, judged_folder, sealed_pack

@@ -16,7 +16,8 @@ from auditor.pack.layout import BY_BUCKET
 from auditor.seal.archive import pack_zip
 from auditor.seal.contents import FolderFiles, read_small
 from auditor.seal.following import invented_keys
-from auditor.seal.manifest import Manifest, PreviousPack, parse_manifest
+from auditor.seal.manifest import Manifest, PreviousPack
+from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.pack import Sealing
 from auditor.seal.report import Difference, Outcome, Rechecked, VerifyReport
 from auditor.seal.verify import Demands, verify_pack

@@ -11,7 +11,7 @@ from typing import Any, Final
 from auditor.monitoring.patterns.callers import Keys
 from auditor.monitoring.patterns.coverage import Budget, Case, Detector, Detectors, World, cases, example_records, look
 from auditor.monitoring.patterns.errors import TooComplexError
-from auditor.monitoring.patterns.filter_pattern import parse_json_filter
+from auditor.monitoring.patterns.filter_grammar import parse_json_filter
 from auditor.monitoring.patterns.formula import ALWAYS, Formula
 from auditor.monitoring.patterns.requirement import Requirement
 

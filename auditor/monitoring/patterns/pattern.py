@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from auditor.monitoring.patterns.event_pattern import parse_event_pattern
-from auditor.monitoring.patterns.filter_pattern import parse_json_filter
+from auditor.monitoring.patterns.filter_grammar import parse_json_filter
 from auditor.monitoring.patterns.formula import ABSENT, ALWAYS, Formula, ask, holds, tests_of, values_at
 from auditor.monitoring.patterns.rules import RULES, Rules
 from auditor.monitoring.patterns.terms import SpacePattern, TermPattern, parse_space_delimited, parse_terms

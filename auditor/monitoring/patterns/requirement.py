@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.monitoring.patterns.errors import PatternError
-from auditor.monitoring.patterns.filter_pattern import parse_json_filter
+from auditor.monitoring.patterns.filter_grammar import parse_json_filter
 from auditor.monitoring.patterns.formula import ALWAYS, NEVER, Formula, Key, disjoin, tests_of
 
 _KEYS = frozenset({"source", "events", "retired", "catches", "spares", "may_add", "values", "watch", "note"})

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from auditor.monitoring.patterns.errors import PatternError
-from auditor.monitoring.patterns.filter_pattern import MAX_LENGTH
+from auditor.monitoring.patterns.filter_grammar import MAX_LENGTH
 from auditor.monitoring.patterns.language import Language
 from auditor.monitoring.patterns.regex import parse_regex
 

@@ -9,7 +9,7 @@ from auditor.simulator import SECRET_KEY
 from auditor.simulator.app import Application, Refused
 from auditor.simulator.calls import Call
 from auditor.simulator.overlay.state import State
-from auditor.simulator.worlds.events import principal_id
+from auditor.simulator.worlds.principals import principal_id
 
 _NOT_IN_AN_ORGANIZATION: Final = "Your account is not a member of an organization."
 ORGANIZATIONS: Final = (

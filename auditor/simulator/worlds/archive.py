@@ -20,10 +20,11 @@ from typing import Any, Final
 
 from auditor.simulator.delivery import Chain, DeliveredTrail, Keyring, StoredObject, deliver
 from auditor.simulator.objects import Bucket
-from auditor.simulator.worlds import events
+from auditor.simulator.worlds import events, principals
 from auditor.simulator.worlds.builder import REGIONS
-from auditor.simulator.worlds.events import ACCOUNT, BEGIN, END, HOME, STOPPED, Happening
+from auditor.simulator.worlds.events import BEGIN, END, STOPPED, Happening
 from auditor.simulator.worlds.kept import held, kept
+from auditor.simulator.worlds.principals import ACCOUNT, HOME
 
 _SINCE: Final = datetime(2026, 9, 10, tzinfo=UTC)
 _OWN_KEYS: Final = Keyring("northwind", since=_SINCE)
@@ -94,7 +95,7 @@ def _object_event(at: datetime, name: str, key: str) -> Happening:
     bucket = TRAIL.bucket
     return Happening(
         at,
-        events.THIEF,
+        principals.THIEF,
         "s3",
         name,
         HOME,
@@ -133,7 +134,7 @@ def _log_of(region: str, moment: datetime, begun: datetime) -> StoredObject:
 
 def first_log(trail: DeliveredTrail, region: str, at: datetime) -> StoredObject:
     """Return the log file of the hour in which a trail was started, long before the month that is delivered in full."""
-    started = Happening(at, events.ALICE, "cloudtrail", "StartLogging", region, {"name": trail.name})
+    started = Happening(at, principals.ALICE, "cloudtrail", "StartLogging", region, {"name": trail.name})
     return Chain(trail, region, keys_of(region)).log(at + timedelta(minutes=15), [started.record()], listed=False)
 
 
@@ -141,7 +142,7 @@ def _altered(body: bytes) -> bytes:
     """Put another address into every record: who really called can no longer be read."""
     document = json.loads(gzip.decompress(body))
     for record in document["Records"]:
-        record["sourceIPAddress"] = events.OFFICE
+        record["sourceIPAddress"] = principals.OFFICE
     return gzip.compress(json.dumps(document, separators=(",", ":")).encode(), mtime=0)
 
 
@@ -149,7 +150,7 @@ def _planted() -> bytes:
     """Records of calls that never happened, to put the blame on somebody."""
     at = datetime(2026, 10, 18, 11, 58, 20, tzinfo=UTC)
     call = Happening(
-        at, events.BOB, "s3", "DeleteBucketPolicy", "eu-west-1", {"bucketName": "northwind-ledger-statements"}
+        at, principals.BOB, "s3", "DeleteBucketPolicy", "eu-west-1", {"bucketName": "northwind-ledger-statements"}
     )
     return gzip.compress(json.dumps({"Records": [call.record()]}, separators=(",", ":")).encode(), mtime=0)
 

@@ -9,10 +9,11 @@ from auditor.simulator import clock
 from auditor.simulator.app import Application
 from auditor.simulator.overlay import install
 from auditor.simulator.overlay.state import State, UserFacts
-from auditor.simulator.worlds import alarms, parts
+from auditor.simulator.worlds import alarms, detectors, fleet, parts
 from auditor.simulator.worlds.archive import TRAIL, Archive, Plan, first_log
 from auditor.simulator.worlds.builder import AS_OF, REGIONS, Builder, frame
-from auditor.simulator.worlds.events import ACCOUNT, HOME, TRAIL_ARN, principal_id
+from auditor.simulator.worlds.events import TRAIL_ARN
+from auditor.simulator.worlds.principals import ACCOUNT, HOME, principal_id
 
 SETTLED: Final = datetime(2024, 3, 4, 9, 12, tzinfo=UTC)
 LOG_GROUP: Final = "/aws/cloudtrail/management-events"
@@ -98,7 +99,7 @@ def _storage(aws: Builder) -> None:
         logs_to="northwind-access-logs",
         lock=True,
     )
-    parts.lifecycle(aws, TRAIL.bucket, archive_after=120, storage="GLACIER_IR", expire_after=1100)
+    fleet.lifecycle(aws, TRAIL.bucket, archive_after=120, storage="GLACIER_IR", expire_after=1100)
     for name in BUCKETS:
         parts.bucket(aws, name, versioning=True, statements=[parts.tls_only(name)])
 
@@ -251,7 +252,7 @@ def _beyond(aws: Builder) -> None:
             ],
         )
     balancer = aws.client("elbv2").describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
-    parts.errors_alarm(aws, balancer.partition(":loadbalancer/")[2], topic)
+    fleet.errors_alarm(aws, balancer.partition(":loadbalancer/")[2], topic)
     body = '{"widgets": [{"type": "text", "properties": {"markdown": "Ledger"}}]}'
     cloudwatch.put_dashboard(DashboardName="ledger", DashboardBody=body)
     sink = aws.arn("oam", "sink/5d1f0a3c-2b7e-4a55-9d0e-8c6b7a5f4e3d")
@@ -293,9 +294,9 @@ def _network(aws: Builder) -> tuple[str, str]:
             RouteTableIds=[table["RouteTableId"] for table in tables],
         )
     second = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.5.0/24", AvailabilityZone=f"{HOME}b")["Subnet"]["SubnetId"]
-    parts.load_balancer(aws, "ledger", [subnet, second], logs_to="northwind-access-logs")
-    parts.scaling_group(aws, "ledger-batch", str(subnet))
-    parts.target_tracking(aws, "ledger-batch", 60.0)
+    fleet.load_balancer(aws, "ledger", [subnet, second], logs_to="northwind-access-logs")
+    fleet.scaling_group(aws, "ledger-batch", str(subnet))
+    fleet.target_tracking(aws, "ledger-batch", 60.0)
     group = ec2.create_security_group(GroupName="orders", Description="Orders workers", VpcId=vpc)["GroupId"]
     ec2.run_instances(
         ImageId="ami-0c1ac8a41498c1a9c",
@@ -351,11 +352,11 @@ def _deployer(aws: Builder, state: State) -> None:
 
 def _services(aws: Builder) -> None:
     for region in REGIONS:
-        parts.config_recorder(aws, region, since=SETTLED)
-        parts.security_hub(aws, region, SETTLED)
-        parts.guard_duty(aws, region, SETTLED)
-        parts.access_analyzer(aws, region, SETTLED)
-        parts.macie(aws, region, SETTLED)
+        detectors.config_recorder(aws, region, since=SETTLED)
+        detectors.security_hub(aws, region, SETTLED)
+        detectors.guard_duty(aws, region, SETTLED)
+        detectors.access_analyzer(aws, region, SETTLED)
+        detectors.macie(aws, region, SETTLED)
         aws.application.declare(
             "ec2:GetInstanceMetadataDefaults",
             {"AccountLevel": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2}},

@@ -10,20 +10,12 @@ from auditor.simulator import clock
 from auditor.simulator.app import Application
 from auditor.simulator.overlay import install
 from auditor.simulator.overlay.state import State, UserFacts
-from auditor.simulator.worlds import alarms, events, parts
+from auditor.simulator.worlds import alarms, detectors, events, fleet, parts
 from auditor.simulator.worlds.alarms import CLOUDTRAIL_EVENTS, GROUP_EVENTS, IAM_POLICY_EVENTS, any_of
 from auditor.simulator.worlds.archive import TRAIL, Archive, Plan
 from auditor.simulator.worlds.builder import AS_OF, REGIONS, Builder, frame
-from auditor.simulator.worlds.events import (
-    ACCOUNT,
-    BEGIN,
-    HOME,
-    KEY_DOOMED_AT,
-    OPENED_AT,
-    STOPPED,
-    TRAIL_ARN,
-    principal_id,
-)
+from auditor.simulator.worlds.events import BEGIN, KEY_DOOMED_AT, OPENED_AT, STOPPED, TRAIL_ARN
+from auditor.simulator.worlds.principals import ACCOUNT, HOME, principal_id
 
 SETTLED: Final = datetime(2024, 3, 4, 9, 12, tzinfo=UTC)
 """When most of the account was set up."""
@@ -78,7 +70,7 @@ def _storage(aws: Builder) -> None:
         statements=[*parts.trail_delivery(TRAIL.bucket, ACCOUNT), parts.tls_only(TRAIL.bucket)],
         logs_to="northwind-access-logs",
     )
-    parts.lifecycle(aws, TRAIL.bucket, archive_after=60, storage="GLACIER", expire_after=180)
+    fleet.lifecycle(aws, TRAIL.bucket, archive_after=60, storage="GLACIER", expire_after=180)
     partner = {
         "Sid": "PartnerRead",
         "Effect": "Allow",
@@ -267,7 +259,7 @@ def _network(aws: Builder) -> None:
             TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}],
             **extra,
         )
-    parts.scaling_group(aws, "ledger-batch", str(subnet))
+    fleet.scaling_group(aws, "ledger-batch", str(subnet))
     _peering(aws, vpc)
     _open_group(aws, "eu-west-1", "legacy-rdp", 3389, ipv4="0.0.0.0/0")
     _open_group(aws, "us-west-2", "build-agents", 22, ipv6="::/0")
@@ -296,7 +288,7 @@ def _front_ends(aws: Builder) -> None:
     vpc = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": ["ledger"]}])["Vpcs"][0]["VpcId"]
     second = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.5.0/24", AvailabilityZone=f"{HOME}b")["Subnet"]["SubnetId"]
     first = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]["SubnetId"]
-    parts.load_balancer(aws, "ledger-web", [first, second])
+    fleet.load_balancer(aws, "ledger-web", [first, second])
     gateway = aws.client("apigatewayv2")
     api = gateway.create_api(Name="ledger-api", ProtocolType="HTTP")["ApiId"]
     gateway.create_stage(ApiId=api, StageName="live")
@@ -433,8 +425,8 @@ def _access_key(aws: Builder, user: str, number: int) -> None:
 def _services(aws: Builder) -> None:
     for region in REGIONS:
         if region != "eu-north-1":
-            parts.config_recorder(aws, region, recording=region != "sa-east-1", since=SETTLED)
-    parts.security_hub(aws, HOME, SETTLED)
+            detectors.config_recorder(aws, region, recording=region != "sa-east-1", since=SETTLED)
+    detectors.security_hub(aws, HOME, SETTLED)
     for region in (HOME, "eu-west-1", "us-east-1"):
-        parts.guard_duty(aws, region, SETTLED)
-        parts.access_analyzer(aws, region, BEGIN)
+        detectors.guard_duty(aws, region, SETTLED)
+        detectors.access_analyzer(aws, region, BEGIN)

@@ -14,10 +14,11 @@ from auditor.simulator.app import Application
 from auditor.simulator.overlay import install
 from auditor.simulator.overlay.organization import ROOT, Listed, Organization, Unit
 from auditor.simulator.overlay.state import State
-from auditor.simulator.worlds import events, parts
+from auditor.simulator.worlds import parts, principals
 from auditor.simulator.worlds.builder import Builder, frame, seed
-from auditor.simulator.worlds.events import BEGIN, END, Happening, Principal
+from auditor.simulator.worlds.events import BEGIN, END, Happening
 from auditor.simulator.worlds.orgtrail import BUCKET, EVENTS_IN, NAME, Member, OrganizationTrail
+from auditor.simulator.worlds.principals import Principal
 
 ID: Final = "o-nw7k2m4p9x"
 HOME: Final = "eu-central-1"
@@ -72,7 +73,7 @@ CREATED: Final = "210000000009"
 CLOSING: Final = "210000000011"
 
 _ADMINISTRATOR: Final = Principal(
-    "AssumedRole", "AWSReservedSSO_Platform_91c4", (events.OFFICE,), events.CONSOLE, "alice.meyer"
+    "AssumedRole", "AWSReservedSSO_Platform_91c4", (principals.OFFICE,), principals.CONSOLE, "alice.meyer"
 )
 _ORGANIZATIONS: Final = Principal(
     "AWSService", "", ("organizations.amazonaws.com",), "AWS Internal", service="organizations.amazonaws.com"

@@ -20,10 +20,11 @@ from auditor.simulator.delivery import DeliveredTrail, StoredObject, deliver
 from auditor.simulator.objects import Bucket
 from auditor.simulator.overlay.cloudtrail import DEFAULT_SELECTOR
 from auditor.simulator.overlay.network import enabled
-from auditor.simulator.worlds import alarms, events, parts
+from auditor.simulator.worlds import alarms, parts, principals
 from auditor.simulator.worlds.archive import keys_of
 from auditor.simulator.worlds.builder import Builder
-from auditor.simulator.worlds.events import BEGIN, END, Happening, Principal
+from auditor.simulator.worlds.events import BEGIN, END, Happening
+from auditor.simulator.worlds.principals import Principal
 
 LOG_GROUP: Final = "/aws/cloudtrail/organization"
 NAME: Final = "organization-events"
@@ -38,7 +39,7 @@ EVENTS_IN: Final = "us-east-1"
 
 _IN_KEY: Final = re.compile(r"/(\d{12})/CloudTrail(?:-Digest)?/([a-z]{2}(?:-[a-z]+)+-\d)/")
 _OPERATOR: Final = Principal(
-    "AssumedRole", "AWSReservedSSO_Operations_5d1f", (events.OFFICE,), events.CONSOLE, "lucia.duarte"
+    "AssumedRole", "AWSReservedSSO_Operations_5d1f", (principals.OFFICE,), principals.CONSOLE, "lucia.duarte"
 )
 
 
@@ -182,7 +183,7 @@ def _about(trail: OrganizationTrail, account: str, answer: Any, below: Any) -> A
 
 def _recorded(happening: Happening, account: str) -> dict[str, Any]:
     """Return a record as of another account than the one whose story the events tell."""
-    found: dict[str, Any] = json.loads(json.dumps(happening.record()).replace(events.ACCOUNT, account))
+    found: dict[str, Any] = json.loads(json.dumps(happening.record()).replace(principals.ACCOUNT, account))
     return found
 
 
@@ -235,6 +236,6 @@ def _alter(bucket: Bucket, trail: DeliveredTrail) -> None:
     key = next(key for key in sorted(bucket.objects) if key.startswith(folder))
     document = json.loads(gzip.decompress(bucket.objects[key][-1].body))
     for record in document["Records"]:
-        record["sourceIPAddress"] = events.VPN
+        record["sourceIPAddress"] = principals.VPN
     body = gzip.compress(json.dumps(document, separators=(",", ":")).encode(), mtime=0)
     bucket.put(key, body, {}, ALTERED_AT + timedelta(days=1))

@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from moto.iam.models import iam_backends
 
-from auditor.simulator import clock
 from auditor.simulator.calls import Call
 from auditor.simulator.worlds.builder import REGIONS, Builder
-from auditor.simulator.worlds.events import principal_id
+from auditor.simulator.worlds.principals import principal_id
 
 BLOCK_ALL: Final = {
     "BlockPublicAcls": True,
@@ -197,132 +196,11 @@ def contact(aws: Builder, *, security: bool) -> None:
         )
 
 
-def config_recorder(aws: Builder, region: str, *, recording: bool = True, since: datetime) -> None:
-    """Declare a Region's AWS Config recorder."""
-    name = "default"
-    started = since
-    recorder = {
-        "arn": f"arn:aws:config:{region}:{aws.account}:configuration-recorder/{name}/k3p5r7t9v1x3z5b7",
-        "name": name,
-        "roleARN": f"arn:aws:iam::{aws.account}:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig",
-        "recordingGroup": {
-            "allSupported": True,
-            "includeGlobalResourceTypes": region == aws.home,
-            "resourceTypes": [],
-            "exclusionByResourceTypes": {"resourceTypes": []},
-            "recordingStrategy": {"useOnly": "ALL_SUPPORTED_RESOURCE_TYPES"},
-        },
-        "recordingMode": {"recordingFrequency": "CONTINUOUS"},
-    }
-    status: dict[str, Any] = {
-        "name": name,
-        "recording": recording,
-        "lastStartTime": started,
-        "lastStatus": "SUCCESS",
-        "lastStatusChangeTime": clock.now(),
-    }
-    channel = {"name": "default", "s3BucketName": "northwind-config-history"}
-    delivered = {"lastStatus": "SUCCESS", "lastAttemptTime": clock.now(), "lastSuccessfulTime": clock.now()}
-    declare = aws.application.declare
-    declare("config:DescribeConfigurationRecorders", {"ConfigurationRecorders": [recorder]}, region=region)
-    declare("config:DescribeConfigurationRecorderStatus", {"ConfigurationRecordersStatus": [status]}, region=region)
-    declare("config:DescribeDeliveryChannels", {"DeliveryChannels": [channel]}, region=region)
-    declare(
-        "config:DescribeDeliveryChannelStatus",
-        {
-            "DeliveryChannelsStatus": [
-                {
-                    "name": "default",
-                    "configSnapshotDeliveryInfo": delivered,
-                    "configHistoryDeliveryInfo": delivered,
-                    "configStreamDeliveryInfo": {"lastStatus": "SUCCESS", "lastStatusChangeTime": clock.now()},
-                }
-            ]
-        },
-        region=region,
-    )
-
-
-def security_hub(aws: Builder, region: str, since: datetime) -> None:
-    """Declare Security Hub as on."""
-    hub = f"arn:aws:securityhub:{region}:{aws.account}:hub/default"
-    aws.application.declare(
-        "securityhub:DescribeHub",
-        {"HubArn": hub, "SubscribedAt": f"{since:%Y-%m-%dT%H:%M:%S.000Z}", "AutoEnableControls": True},
-        region=region,
-    )
-    standard = "standards/aws-foundational-security-best-practices/v/1.0.0"
-    aws.application.declare(
-        "securityhub:GetEnabledStandards",
-        {
-            "StandardsSubscriptions": [
-                {
-                    "StandardsSubscriptionArn": hub.replace(":hub/default", f":subscription/{standard[10:]}"),
-                    "StandardsArn": f"arn:aws:securityhub:{region}::{standard}",
-                    "StandardsInput": {},
-                    "StandardsStatus": "READY",
-                }
-            ]
-        },
-        region=region,
-    )
-
-
-def guard_duty(aws: Builder, region: str, since: datetime) -> None:
-    """Declare GuardDuty as on."""
-    detector = f"{abs(hash_text(region)):032x}"[:32]
-    stamp = f"{since:%Y-%m-%dT%H:%M:%S.000Z}"
-    aws.application.declare("guardduty:ListDetectors", {"DetectorIds": [detector]}, region=region)
-    aws.application.declare(
-        "guardduty:GetDetector",
-        {
-            "CreatedAt": stamp,
-            "UpdatedAt": stamp,
-            "Status": "ENABLED",
-            "ServiceRole": f"arn:aws:iam::{aws.account}:role/aws-service-role/guardduty.amazonaws.com/AWSServiceRole",
-            "FindingPublishingFrequency": "FIFTEEN_MINUTES",
-        },
-        region=region,
-    )
-
-
 def hash_text(text: str) -> int:
     """Return a number that depends on the text alone; Python's own hash differs between runs."""
     from hashlib import sha256
 
     return int(sha256(text.encode()).hexdigest()[:30], 16)
-
-
-def access_analyzer(aws: Builder, region: str, since: datetime) -> None:
-    """Declare an external access analyzer."""
-    aws.application.declare(
-        "accessanalyzer:ListAnalyzers",
-        {
-            "analyzers": [
-                {
-                    "arn": f"arn:aws:access-analyzer:{region}:{aws.account}:analyzer/external",
-                    "name": "external",
-                    "type": "ACCOUNT",
-                    "createdAt": since,
-                    "status": "ACTIVE",
-                }
-            ]
-        },
-        region=region,
-    )
-
-
-def macie(aws: Builder, region: str, since: datetime) -> None:
-    """Declare Macie with automated discovery as on."""
-    declare = aws.application.declare
-    session = {"createdAt": since, "updatedAt": since, "status": "ENABLED", "findingPublishingFrequency": "ONE_HOUR"}
-    declare("macie2:GetMacieSession", session, region=region)
-    declare(
-        "macie2:GetAutomatedDiscoveryConfiguration",
-        {"status": "ENABLED", "firstEnabledAt": since, "lastUpdatedAt": since, "autoEnableOrganizationMembers": "NONE"},
-        region=region,
-    )
-    declare("macie2:ListClassificationJobs", {"items": []}, region=region)
 
 
 def ebs_encryption(aws: Builder, regions: Iterable[str] = REGIONS) -> None:
@@ -499,99 +377,3 @@ def organization(aws: Builder, *, guarded: bool) -> None:
 def _without_status(_call: Call, output: dict[str, Any]) -> dict[str, Any]:
     """AWS announced that ``Status`` leaves the answers; ``State`` stays."""
     return output | {"Accounts": [{k: v for k, v in item.items() if k != "Status"} for item in output["Accounts"]]}
-
-
-def load_balancer(aws: Builder, name: str, subnets: Sequence[str], *, logs_to: str = "") -> None:
-    """Create a load balancer, with access logs if there is a bucket for them."""
-    client = aws.client("elbv2")
-    made = client.create_load_balancer(Name=name, Subnets=list(subnets), Scheme="internal", Type="application")
-    if logs_to:
-        client.modify_load_balancer_attributes(
-            LoadBalancerArn=made["LoadBalancers"][0]["LoadBalancerArn"],
-            Attributes=[
-                {"Key": "access_logs.s3.enabled", "Value": "true"},
-                {"Key": "access_logs.s3.bucket", "Value": logs_to},
-            ],
-        )
-
-
-def errors_alarm(aws: Builder, balancer: str, topic: str) -> None:
-    """Let somebody hear of it when the targets of a load balancer fail."""
-    aws.client("cloudwatch").put_metric_alarm(
-        AlarmName=f"{balancer.split('/')[1]}-5xx",
-        AlarmActions=[topic],
-        Namespace="AWS/ApplicationELB",
-        MetricName="HTTPCode_Target_5XX_Count",
-        Dimensions=[{"Name": "LoadBalancer", "Value": balancer}],
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=3,
-        Threshold=10.0,
-        ComparisonOperator="GreaterThanThreshold",
-        TreatMissingData="notBreaching",
-    )
-
-
-def scaling_group(aws: Builder, name: str, subnet: str) -> None:
-    """Create an Auto Scaling group that is at rest."""
-    client = aws.client("autoscaling")
-    client.create_launch_configuration(
-        LaunchConfigurationName=name, ImageId="ami-0c1ac8a41498c1a9c", InstanceType="t3.medium"
-    )
-    client.create_auto_scaling_group(
-        AutoScalingGroupName=name,
-        LaunchConfigurationName=name,
-        MinSize=0,
-        MaxSize=4,
-        DesiredCapacity=0,
-        VPCZoneIdentifier=subnet,
-    )
-
-
-def target_tracking(aws: Builder, group: str, percent: float) -> None:
-    """Let a group follow its processors' load, with the two alarms that Auto Scaling makes for that."""
-    client = aws.client("autoscaling")
-    client.put_scaling_policy(
-        AutoScalingGroupName=group,
-        PolicyName="follow-load",
-        PolicyType="TargetTrackingScaling",
-        TargetTrackingConfiguration={
-            "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"},
-            "TargetValue": percent,
-        },
-    )
-    policy = client.describe_policies(AutoScalingGroupName=group)["ScalingPolicies"][0]["PolicyARN"]
-    for end, comparison, periods, threshold in (
-        ("AlarmHigh", "GreaterThanThreshold", 3, percent),
-        ("AlarmLow", "LessThanThreshold", 15, percent * 0.9),
-    ):
-        aws.client("cloudwatch").put_metric_alarm(
-            AlarmName=f"TargetTracking-{group}-{end}",
-            AlarmActions=[policy],
-            Namespace="AWS/EC2",
-            MetricName="CPUUtilization",
-            Dimensions=[{"Name": "AutoScalingGroupName", "Value": group}],
-            Statistic="Average",
-            Period=60,
-            EvaluationPeriods=periods,
-            Threshold=threshold,
-            ComparisonOperator=comparison,
-        )
-
-
-def lifecycle(aws: Builder, name: str, *, archive_after: int, storage: str, expire_after: int) -> None:
-    """Let a bucket's objects move to colder storage and go, after so many days."""
-    aws.client("s3").put_bucket_lifecycle_configuration(
-        Bucket=name,
-        LifecycleConfiguration={
-            "Rules": [
-                {
-                    "ID": "keep-and-go",
-                    "Status": "Enabled",
-                    "Filter": {"Prefix": ""},
-                    "Transitions": [{"Days": archive_after, "StorageClass": storage}],
-                    "Expiration": {"Days": expire_after},
-                }
-            ]
-        },
-    )

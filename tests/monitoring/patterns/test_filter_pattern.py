@@ -7,7 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
-from auditor.monitoring.patterns.filter_pattern import parse_json_filter, write_filter
+from auditor.monitoring.patterns.filter_grammar import parse_json_filter
+from auditor.monitoring.patterns.filter_pattern import write_filter
 from auditor.monitoring.patterns.formula import Formula
 from auditor.monitoring.patterns.pattern import Dialect, matches, parse_filter, parse_pattern
 from auditor.monitoring.patterns.rules import RULES, turned
