@@ -466,6 +466,8 @@ class Results:
     """One document of timelines for each account whose log files were searched (``evaluate.continuity``)."""
     posture: tuple[Mapping[str, Any], ...] = ()
     """One document for each account: log groups, alarms, dashboards, links (``evaluate.posture``)."""
+    completeness: tuple[Mapping[str, Any], ...] = ()
+    """One document for each account whose events were measured (``evaluate.completeness``)."""
     waivers: tuple[Mapping[str, Any], ...] = ()
     attestations: tuple[Mapping[str, Any], ...] = ()
     responses: tuple[Mapping[str, Any], ...] = ()

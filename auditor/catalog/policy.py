@@ -21,6 +21,11 @@ ALWAYS: Final = ("ec2:DescribeRegions",)
 
 TRAIL_EVIDENCE: Final = ("trail:VerifyDigests", "trail:NotableEvents")
 """Records that our own reading of the trails' buckets produces."""
+_WITH_TRAILS: Final = ("cloudtrail:DescribeTrails", "cloudtrail:LookupEvents")
+"""Asked by runs that read the trails' own files: which trails there are, and events that have to be in those files."""
+
+_OF_EVENTS: Final = frozenset({"events:Answer", "events:Measured"})
+"""Records that come of reading every event, as the notable ones do."""
 
 _ANY: Final = "*"
 _BUCKETS: Final = "arn:{partition}:s3:::*"
@@ -114,6 +119,8 @@ def trail_evidence(controls: Iterable[Control], *, whole: bool) -> tuple[str, ..
             what they read themselves.
     """
     read = {name for control in controls for name in control.evidence}
+    if read & _OF_EVENTS:
+        read.update(TRAIL_EVIDENCE)
     return tuple(name for name in TRAIL_EVIDENCE if whole or name in read)
 
 
@@ -132,7 +139,7 @@ def operations_for(
     if truth:
         wanted |= set(confirming(catalog.operations, wanted))
     if trail:
-        wanted |= {*TRAIL_EVIDENCE, "cloudtrail:DescribeTrails"}
+        wanted |= {*TRAIL_EVIDENCE, *_WITH_TRAILS}
     return needed(catalog.operations, wanted & set(catalog.operations))
 
 

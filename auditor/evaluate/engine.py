@@ -18,6 +18,7 @@ from auditor.catalog.load import Catalog
 from auditor.evaluate import criterion
 from auditor.evaluate.checks import find_check, find_listing
 from auditor.evaluate.checks.fields import counted, seen_until, shortened, some
+from auditor.evaluate.completeness import completeness
 from auditor.evaluate.continuity import continuity
 from auditor.evaluate.library import EvidenceMissing, Library, Missing, libraries
 from auditor.evaluate.posture import posture
@@ -138,6 +139,7 @@ def evaluate(
         sampling=sampling,
         continuity=continuity(accounts),
         posture=posture(accounts),
+        completeness=completeness(accounts),
     )
 
 

@@ -75,6 +75,8 @@ class Operation:
 
     Its calls come from ``auditor.run``, not from a plan; those that were stored are the due ones.
     """
+    drawn: bool = False
+    """Asked about a sample: its calls follow from the run's seed, and those that were stored are the due ones."""
     first_page: bool = False
     """Only the first page is asked for: it holds all that is wanted, however many more there are."""
     older: Mapping[str, Any] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class Operation:
     @property
     def planned(self) -> bool:
         """Say whether the calls follow from the catalogue and the account's answers alone."""
-        return not (self.produced or self.confirms)
+        return not (self.produced or self.confirms or self.drawn)
 
     def says_absent(self, code: str, message: str) -> bool:
         """Say whether an error means that there is no such thing.
@@ -275,6 +277,7 @@ class _OperationFile(BaseModel):
     action: str = ""
     produced: bool = False
     confirms: list[str] = Field(default_factory=list)
+    drawn: bool = False
     first_page: bool = False
     older: dict[str, Any] = Field(default_factory=dict)
 
@@ -348,6 +351,7 @@ def _operation(name: str, parsed: _OperationFile) -> Operation:
         action="" if parsed.produced else parsed.action or f"{service}:{api}",
         produced=parsed.produced,
         confirms=tuple(parsed.confirms),
+        drawn=parsed.drawn,
         first_page=parsed.first_page,
         older=parsed.older,
     )

@@ -50,6 +50,10 @@ def not_derivable(results: Mapping[str, Any], files: Collection[str]) -> tuple[s
     if activity := results.get("activity"):
         many = f"{len(activity):,} question{'s' if len(activity) > 1 else ''}"
         found.append(f"answers to {many} about events, which were asked of all log files")
+    if any(document.get("measured") for document in results.get("completeness", ())):
+        found.append(
+            "where events drawn from Event history stand, how late log files came, and how many events there were"
+        )
     if results.get("waivers") or results.get("attestations"):
         found.append("rules/waivers.yaml, rules/attestations: that the people named in them said so")
     if results.get("responses"):

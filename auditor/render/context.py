@@ -12,6 +12,7 @@ from auditor.evidence.store import Evidence
 from auditor.model import State
 from auditor.render.about import About, Branding, about_run
 from auditor.render.activity import Activity, activity
+from auditor.render.completeness import Completeness, completeness
 from auditor.render.continuity import Continuity, continuity
 from auditor.render.controls import (
     Control,
@@ -68,6 +69,7 @@ class Context:
     trails: tuple[Trail, ...]
     events: tuple[EventTable, ...]
     continuity: tuple[Continuity, ...]
+    completeness: tuple[Completeness, ...]
     activity: tuple[Activity, ...]
     posture: tuple[Posture, ...]
     cost: Cost | None
@@ -142,6 +144,7 @@ def build(
         since=since_previous(results.get("since"), by_id),
         embedded=embedded(evidence, results["controls"]),
         **_counted(controls),
+        completeness=tuple(completeness(document, by_id) for document in results.get("completeness", ())),
         **_told(results),
     )
 

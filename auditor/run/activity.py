@@ -12,12 +12,13 @@ from auditor.base.period import Period
 from auditor.events.answer import plain
 from auditor.events.asking import Asked, ask
 from auditor.events.lines import LogBytes
+from auditor.events.measures import measured
 from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter
 from auditor.evidence.operations import GLOBAL, Call
 from auditor.evidence.store import Answer, CallError, EvidenceWriter
-from auditor.run.trails import ANSWERS
+from auditor.run.trails import ANSWERS, MEASURED
 from auditor.trail.coverage import STATES
 from auditor.trail.report import TrailReport
 from auditor.trail.verify import ReadLog
@@ -157,7 +158,14 @@ class Activity:
             title = {"title": questions[name].title, "answers": questions[name].answers}
             yield name, {**document, **title, "columns": columns, "rows": rows, "statement": statement}
 
-    def keep(self, asking: Asking, principal: str, writer: EvidenceWriter, now: Callable[[], datetime]) -> None:
+    def keep(
+        self,
+        asking: Asking,
+        principal: str,
+        writer: EvidenceWriter,
+        now: Callable[[], datetime],
+        drawn: Iterable[str] = (),
+    ) -> None:
         """Ask, and keep the answers as evidence; that there are none costs the run nothing else.
 
         Args:
@@ -165,11 +173,12 @@ class Activity:
             principal: how the evidence names the run's principal.
             writer: takes the evidence.
             now: the clock.
+            drawn: ids of events that Event history listed, which are looked for.
         """
         unanswered = dict.fromkeys(QUESTIONS)
 
         def add(name: str, pages: tuple[Any, ...], error: CallError | None = None) -> None:
-            call = Call(ANSWERS, GLOBAL, (("Question", name),))
+            call = Call(ANSWERS, GLOBAL, (("Question", name),)) if name else Call(MEASURED, GLOBAL, ())
             writer.forget(self._account, call)  # a run that was cut off may have answered already
             writer.add(Answer(self._account, call, pages, principal, (), 0, now(), error))
 
@@ -177,8 +186,9 @@ class Activity:
             for name, document in self.answers(asking):
                 add(name, (document,))
                 del unanswered[name]
+            add("", (measured(EventStore(self._folder), asking.period, drawn),))
         except AuditorError as error:
-            for name in unanswered:
+            for name in (*unanswered, ""):
                 add(name, (), CallError("NotAnswered", error.message, ""))
 
     def _card(self, period: Period) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The first half of a run: collect an account's evidence, verify its trails, close the evidence folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +13,11 @@ from auditor.collect.collection import Collected, ask_besides, collect_account
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Policy, Redactor
 from auditor.config import Config
+from auditor.evidence.operations import Call
 from auditor.evidence.store import EvidenceWriter
 from auditor.model import Control, Framework, RunInfo
 from auditor.pack.layout import CALLS, PREVIOUS
+from auditor.run.drawing import HISTORY, drawn_calls
 from auditor.run.fetching import uploaded_before
 from auditor.run.request import Progress, Request
 from auditor.run.resuming import Kept
@@ -66,6 +68,8 @@ def collect_evidence(
     series = _series(request, collected, previous, progress)
     produced = asking.ask_about_patterns(frameworks, collected) if "truth" not in config.skip else ()
     if wanted := wanted_of_trails(config, controls):
+        if EVENTS in wanted and (config.frameworks or HISTORY in catalog.operations_of(controls)):
+            produced += asking.draw(collected)
         trails = TrailRun(request, caller, own, writer, folder, log, progress, wanted, kept)
         produced += trails.verify(collected.scope, series.anchors, room)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
@@ -106,18 +110,30 @@ class _Asking:
 
     def ask_about_patterns(self, frameworks: Sequence[Framework], collected: Collected) -> tuple[str, ...]:
         """Let AWS try the patterns that were read; return the operations that were asked."""
+        self._besides("Ask AWS about patterns", truth_calls(self.catalog, frameworks, collected.scope, self.writer))
+        return truth_operations(self.catalog, frameworks)
+
+    def draw(self, collected: Collected) -> tuple[str, ...]:
+        """Let Event history list some events of the period, which have to stand in log files; return the operations."""
+        if HISTORY not in self.catalog.operations:
+            return ()
+        for _ in ("the latest of each Region", "the others"):
+            calls = drawn_calls(collected.scope, self.request.period, self.request.as_of, self.writer)
+            self._besides("Draw from Event history", calls)
+        return (HISTORY,)
+
+    def _besides(self, title: str, calls: Iterable[Call]) -> None:
         ask_besides(
             self.caller,
-            truth_calls(self.catalog, frameworks, collected.scope, self.writer),
+            calls,
             operations=self.catalog.operations,
             writer=self.writer,
             redactor=self.redactor,
             log=self.log,
             now=self.request.now,
             limits=limits_of(self.request.config),
-            progress=lambda done, total, note: self.progress("Ask AWS about patterns", done, total, note),
+            progress=lambda done, total, note: self.progress(title, done, total, note),
         )
-        return truth_operations(self.catalog, frameworks)
 
 
 def wanted_of_trails(config: Config, controls: Sequence[Control]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from auditor.evidence.operations import Call
 from auditor.evidence.store import Answer, EvidenceWriter
 from auditor.model import AccountScope
 from auditor.pack.layout import INTEGRITY
+from auditor.run.drawing import drawn_ids
 from auditor.run.request import Progress, Request
 from auditor.run.resuming import Kept
 from auditor.run.settings import caller_of, keep_of
@@ -31,6 +32,8 @@ DIGESTS, EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
 """What the trail room contributes to the evidence."""
 ANSWERS = "events:Answer"
 """What the report asks of the events of the period, one document for each question."""
+MEASURED = "events:Measured"
+"""What the events of the period show about their own completeness."""
 
 Anchors = Mapping[str, Sequence["Anchor"]]
 """Trail ARN -> the newest digests that the previous pack had seen."""
@@ -83,8 +86,9 @@ class TrailRun:
                 self.progress("Ask about the events of the period", 0, 0)
                 homes = (str(item.get("HomeRegion")) for item in trails.trails)
                 asking = Asking(self.request.period, self.own, in_use(homes))
-                activity.keep(asking, self.caller.principal, self.writer, self.request.now)
-        return (*self.wanted, *((ANSWERS,) if EVENTS in self.wanted else ()))
+                drawn = drawn_ids(self.writer, self.caller.account)
+                activity.keep(asking, self.caller.principal, self.writer, self.request.now, drawn)
+        return (*self.wanted, *((ANSWERS, MEASURED) if EVENTS in self.wanted else ()))
 
     def _trails(self, scope: AccountScope) -> "AccountTrails":
         from auditor.trail.audit import AccountTrails

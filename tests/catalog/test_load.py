@@ -24,7 +24,7 @@ NEVER_SAID = re.compile(
 )
 """Words that are the auditor's to say, or that promise more than was seen."""
 CALLED = sorted(name for name, operation in OPERATIONS.items() if not operation.produced)
-READS = ("Describe", "Get", "List", "GenerateCredentialReport", "TestMetricFilter", "TestEventPattern")
+READS = ("Describe", "Get", "List", "GenerateCredentialReport", "TestMetricFilter", "TestEventPattern", "LookupEvents")
 UNMODELLED = {"s3"}
 """Services whose error codes botocore's models do not list."""
 

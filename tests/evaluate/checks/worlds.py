@@ -1,11 +1,12 @@
 """For each control a world in which everything is right; tests break one thing at a time."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from auditor.activity.drawn import Draw
 from auditor.base.period import rfc3339
-from tests.evaluate.kit import ACCOUNT, FAR, HOME, PERIOD, World, ago
+from tests.evaluate.kit import ACCOUNT, AS_OF, FAR, HOME, PERIOD, World, ago
 
 TRAIL = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/all"
 LOGS = "company-logs"
@@ -672,6 +673,43 @@ def own(*rows: Mapping[str, Any], report: Mapping[str, Any] | None = None, **cha
     return verified(report=report).says("events:Answer", answer | changes, region="global", Question="our-own-calls")
 
 
+def drawn(*states: str, source: str = "iam.amazonaws.com") -> World:
+    """Build a world in which each Region's Event history lists an event before each moment that is drawn.
+
+    Args:
+        states: of the log files that hold the events of the home Region, the latest event first; empty for none. Where
+            fewer are given, the others are as they should be.
+        source: of the events.
+    """
+    world = verified()
+    found: list[dict[str, str]] = []
+    asked: list[str] = []
+    for region in world.regions:
+        for number, request in enumerate(Draw(ACCOUNT, PERIOD, AS_OF).requests(region)):
+            name = f"{region}-{number}"
+            asked.append(name)
+            told = {"EventId": name, "EventName": "CreateUser", "EventSource": source, "ReadOnly": "false"}
+            page = {"Events": [{**told, "EventTime": request["EndTime"]}]}
+            world = world.says("cloudtrail:LookupEvents", page, region=region, **request)
+            state = states[number] if region == HOME and number < len(states) else "valid"
+            if state:
+                place = {"account": ACCOUNT, "bucket": LOGS, "log_file": f"{name}.json.gz", "state": state}
+                found.append({"event_id": name, **place})
+    return world.says("events:Measured", measured(asked, found))
+
+
+def measured(asked: Sequence[str], found: Sequence[Mapping[str, str]], unreadable: int = 0) -> dict[str, Any]:
+    """Return what measuring the events of the period came to."""
+    return {
+        "looked_for": list(asked),
+        "found": list(found),
+        "unreadable": {"log_files": unreadable, "records": 0},
+        "delivery": {"steps_minutes": [], "places": []},
+        "silence": [],
+        "counts": {"groups": [], "omitted": {"groups": 0, "events": 0}, "copies": [], "not_searched": []},
+    }
+
+
 INSIGHTS = {"InsightSelectors": [{"InsightType": "ApiCallRateInsight"}, {"InsightType": "ApiErrorRateInsight"}]}
 LOCKED = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 365}}}
 
@@ -1120,6 +1158,7 @@ RIGHT: dict[str, World] = {
     "alarm-topics-have-audience": heard(),
     "composite-alarms-heard": heard(composite()),
     "opened-security-group-remediated": rules(event_rule()),
+    "trail-events-found-again": drawn(),
     **dict.fromkeys(
         (
             "trail-chain-verified",
