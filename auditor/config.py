@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -294,6 +295,7 @@ def resolve(
     *,
     environ: Mapping[str, str] | None = None,
     user_folder: Path | None = None,
+    named: Mapping[str, str] = MappingProxyType({}),
 ) -> Resolved:
     """Put the layers of settings on top of each other: the user's file, this folder's, the environment, the options.
 
@@ -302,6 +304,7 @@ def resolve(
         options: values given on the command line, by the names of ``Config``; absent ones are left out.
         environ: environment variables; None for none.
         user_folder: the user's folder of settings; None for none.
+        named: the options that were not given by a word, by the names of their settings, and what gave them.
 
     Raises:
         UsageError: a file cannot be read, has an unknown key or a wrong value; the message names file and line.
@@ -318,15 +321,22 @@ def resolve(
             Config.model_validate(layer)
         except ValidationError as error:
             problem = gravest(error)
-            raise UsageError(f"{variable}: {problem_words(problem)}", hint=_SUCH_AS.get(name, "")) from error
+            if problem["type"] != "missing":  # of a pair, another layer may bring the other half
+                raise UsageError(f"{variable}: {problem_words(problem)}", hint=_SUCH_AS.get(name, "")) from error
         _put(data, origins, layer, lambda *_, variable=variable: variable)
-    _put(data, origins, options, lambda *where: f"--{option_of('.'.join(map(str, where)))}")
+
+    def called(name: str) -> str:
+        return named.get(name, f"--{option_of(name)}")
+
+    _put(data, origins, options, lambda *where: called(".".join(map(str, where))))
     try:
         return Resolved(Config.model_validate(data), origins, ignored)
     except ValidationError as error:
         problem = gravest(error)
         name = ".".join(str(part) for part in problem["loc"] if isinstance(part, str))
-        raise UsageError(f"--{option_of(name)}: {problem_words(problem)}", hint=_SUCH_AS.get(name, "")) from error
+        raise UsageError(
+            f"{origins.get(name) or called(name)}: {problem_words(problem)}", hint=_SUCH_AS.get(name, "")
+        ) from error
 
 
 def option_of(name: str) -> str:
@@ -378,9 +388,11 @@ def _put(data: dict[str, Any], origins: dict[str, str], layer: Mapping[str, Any]
 
 def _environment(environ: Mapping[str, str]) -> tuple[dict[str, tuple[str, Any]], tuple[str, ...]]:
     """Return the settings that variables hold, dotted inside sections, and the variables that are no setting."""
-    names = {f"{VARIABLE}{name.upper()}": name for name in Config.model_fields if name not in SECTIONS}
+    names = {_variable(option): name for name, option in _OPTIONS.items()}
+    names |= {_variable(name): name for name in Config.model_fields if name not in SECTIONS}
     for section, model in SECTIONS.items():
-        names |= {f"{VARIABLE}{section}_{name}".upper(): f"{section}.{name}" for name in model.model_fields}
+        names |= {_variable(f"{section}_{name}"): f"{section}.{name}" for name in model.model_fields}
+    # The setting's own name comes last and goes before that of its option.
     found = {
         name: (variable, _value(name, environ[variable])) for variable, name in names.items() if environ.get(variable)
     }
@@ -388,8 +400,20 @@ def _environment(environ: Mapping[str, str]) -> tuple[dict[str, tuple[str, Any]]
     return found, tuple(sorted(other))
 
 
-OTHER_VARIABLES: Final = frozenset({"AUDITOR_DEBUG", "AUDITOR_KEY_PASSWORD"})
+OTHER_VARIABLES: Final = frozenset(
+    {
+        "AUDITOR_DEBUG",
+        "AUDITOR_KEY_PASSWORD",
+        "AUDITOR_SMTP_PASSWORD",
+        "AUDITOR_SMTP_USER",
+        "AUDITOR_WEBHOOK_SECRET",
+    }
+)
 """Variables that are no settings: secrets and switches for trouble."""
+
+
+def _variable(name: str) -> str:
+    return f"{VARIABLE}{name.upper().replace('-', '_')}"
 
 
 def _value(name: str, text: str) -> Any:
@@ -400,7 +424,7 @@ def _value(name: str, text: str) -> Any:
         return [part.strip() for part in text.split(",") if part.strip()]
     if isinstance(field.default, bool):
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
-    if isinstance(field.default, int | float):
+    if field.annotation in (int, float, int | None):
         return (float(text) if "." in text else int(text)) if _NUMBER.fullmatch(text) else text
     return text
 

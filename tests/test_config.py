@@ -177,13 +177,13 @@ def test_layers_go_before_each_other_and_are_told(tmp_path: Path) -> None:
     user.write_text("entity: user\ntitle: user\nlimits: {concurrency: 2, attempts: 2}\n")
     file = write(tmp_path, "entity: file\nlimits: {concurrency: 3}\n")
     environ = {"AUDITOR_ENTITY": "environment", "AUDITOR_FRAMEWORKS": "a, b", "AUDITOR_LIMITS_READ_SECONDS": "4.5",
-               "AUDITOR_ZIP": "true", "AUDITOR_OUT": "", "AUDITOR_FRAMEWORK": "x", "HOME": "/"}  # fmt: skip
+               "AUDITOR_ZIP": "true", "AUDITOR_OUT": "", "AUDITOR_FRAMEWRK": "x", "HOME": "/"}  # fmt: skip
     found = resolve(file, {"period": "2026-10"}, environ=environ, user_folder=tmp_path)
     config = found.config
     assert (config.entity, config.title, config.period, config.out) == ("environment", "user", "2026-10", "reports")
     assert (config.limits.concurrency, config.limits.attempts, config.limits.read_seconds) == (3, 2, 4.5)
     assert (config.frameworks, config.zip) == (["a", "b"], True)
-    assert found.ignored == ("AUDITOR_FRAMEWORK",)
+    assert found.ignored == ("AUDITOR_FRAMEWRK",)
     assert found.origins["entity"] == "AUDITOR_ENTITY"
     assert found.origins["title"] == f"{user}:2"
     assert found.origins["limits.concurrency"] == f"{file}:2"

@@ -24,6 +24,7 @@ from auditor.base.errors import AuditorError
 from auditor.base.suggest import meant
 from auditor.cli.help import helpful
 from auditor.cli.strict import strict
+from auditor.cli.variables import asks_for_json
 from auditor.pack.outcome import EXIT_MEANING
 
 _COMMANDS = {
@@ -68,7 +69,8 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             ctx.fail(f"there is no command {cmd_name!r}; {meant(cmd_name, _COMMANDS, 'see auditor --help')}")
         module, _, name = _COMMANDS[cmd_name][0].partition(":")
-        return helpful(strict(cast("click.Command", getattr(importlib.import_module(module), name))), cmd_name)
+        command = cast("click.Command", getattr(importlib.import_module(module), name))
+        return helpful(strict(command, cmd_name), cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
@@ -133,7 +135,7 @@ def _end(number: int, _frame: object) -> None:
 
 
 def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way to end
-    as_json = "--json" in arguments
+    as_json = asks_for_json(arguments)
     if "_AUDITOR_COMPLETE" in os.environ:
         return auditor.main(prog_name="auditor", complete_var="_AUDITOR_COMPLETE", standalone_mode=False) or 0
     try:

@@ -11,6 +11,8 @@ import click
 from auditor.base.errors import UsageError
 from auditor.cli import echo_json, printable
 from auditor.cli.events_source import narrowed, opened
+from auditor.cli.help import helpful
+from auditor.cli.strict import strict
 
 if TYPE_CHECKING:  # DuckDB is imported when a question is asked
     from auditor.events.answer import Answer
@@ -24,8 +26,13 @@ _Command = Callable[..., Any]
 class _Questions(click.Group):
     """Fixed commands, and every question by its name."""
 
+    any_name = "NAME"
+    """How help and tables call a question."""
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return super().get_command(ctx, cmd_name) or _asking(cmd_name)
+        return super().get_command(ctx, cmd_name) or helpful(
+            strict(_asking(cmd_name), "events", cmd_name), "events NAME"
+        )
 
 
 @click.group(cls=_Questions)

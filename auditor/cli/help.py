@@ -10,6 +10,10 @@ EXIT_CODES: Final = (
     "settings; 3 something could not be assessed; 4 integrity; 5 it broke; 130 and 143 ended by a signal."
 )
 
+VARIABLES: Final = (
+    "Each option has variables, too: for --json, AUDITOR_JSON; see docs/settings.md. A word here goes before them."
+)
+
 EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
     "run": (
         "auditor run",
@@ -113,5 +117,8 @@ def helpful(command: click.Command, name: str) -> click.Command:
     if not command.epilog:
         own = EXAMPLES.get(name, ()) if "\b\nauditor " not in (command.help or "") else ()
         shown = "\n".join(("Examples:", *(f"  {line}" for line in own)))
-        command.epilog = "\n\n".join([*([f"\b\n{shown}"] if own else []), f"\b\n{EXIT_CODES}"])
+        parts = [f"\b\n{shown}"] if own else []
+        if not isinstance(command, click.Group):
+            parts.append(f"\b\n{VARIABLES}")
+        command.epilog = "\n\n".join([*parts, f"\b\n{EXIT_CODES}"])
     return command

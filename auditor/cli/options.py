@@ -4,12 +4,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 import click
 
 from auditor.base.errors import UsageError
 from auditor.base.period import parse_time
+from auditor.cli.variables import given_by_variables
 from auditor.config import Config, Format, Resolved, resolve
 from auditor.model import Severity
 
@@ -307,7 +309,23 @@ def config_of(given: Mapping[str, Any]) -> Config:
     chosen = {"certificates": given.get("certificates"), "plain": given.get("plain_scheduler")}
     if any(value is not None for value in chosen.values()):
         options["cluster"] = {name: value for name, value in chosen.items() if value is not None}
-    return resolve_options(given.get("config_file"), options).config
+    return resolve_options(
+        given.get("config_file"), options, _named(given_by_variables(click.get_current_context(silent=True)))
+    ).config
+
+
+_DOTTED = {
+    "certificates": "cluster.certificates",
+    "concurrency": "limits.concurrency",
+    "plain_scheduler": "cluster.plain",
+    "sample": "sampling.size",
+    "seed": "sampling.seed",
+}
+"""Option -> its setting, where that stands in a section."""
+
+
+def _named(variables: Mapping[str, str]) -> dict[str, str]:
+    return {_DOTTED.get(name, name): variable for name, variable in variables.items()}
 
 
 def _several(path: Path | None, options: Mapping[str, Any]) -> bool:
@@ -324,12 +342,20 @@ def in_parts(given: str | Sequence[str]) -> list[str]:
     return list(dict.fromkeys(part.strip() for text in texts for part in text.split(",") if part.strip()))
 
 
-def resolve_options(path: Path | None, options: Mapping[str, Any]) -> Resolved:
-    """Put options over environment and files; with the null device for a file, over nothing."""
+def resolve_options(
+    path: Path | None, options: Mapping[str, Any], named: Mapping[str, str] = MappingProxyType({})
+) -> Resolved:
+    """Put options over environment and files; with the null device for a file, over nothing.
+
+    Args:
+        path: the file of settings.
+        options: what the command was given, by a word or by a variable.
+        named: the settings among them that came from variables, and which.
+    """
     if path == Path(os.devnull):
-        return resolve(path, options)
+        return resolve(path, options, named=named)
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return resolve(path, options, environ=os.environ, user_folder=home)
+    return resolve(path, options, environ=os.environ, user_folder=home, named=named)
 
 
 def with_frameworks(config: Config) -> Config:

@@ -1,12 +1,14 @@
-"""Options that take one value refuse a second one, on every command."""
+"""Options of every command: one that takes one value refuses a second one, and each may come from a variable."""
 
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from auditor.cli.variables import FromVariables, name_variables
 
-class Once(click.Option):
+
+class Once(FromVariables):
     """An option that takes one value: given twice, one of the two would be lost without a word."""
 
     def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
@@ -25,11 +27,18 @@ class Once(click.Option):
         return refuse
 
 
-def strict(command: click.Command) -> click.Command:
-    """Make every option of a command, and of the commands below it, refuse what it would lose."""
+def strict(command: click.Command, *words: str) -> click.Command:
+    """Make every option of a command, and of the commands below it, refuse what it would lose, and name its variables.
+
+    Args:
+        command: changed in place.
+        words: how it is called.
+    """
     for parameter in command.params:
-        if type(parameter) is click.Option and not (parameter.multiple or parameter.is_flag or parameter.count):
-            parameter.__class__ = Once
-    for inner in getattr(command, "commands", {}).values():
-        strict(inner)
+        if type(parameter) is click.Option:
+            several = parameter.multiple or parameter.is_flag or parameter.count
+            parameter.__class__ = FromVariables if several else Once
+    name_variables(command, words)
+    for name, inner in getattr(command, "commands", {}).items():
+        strict(inner, *words, name)
     return command
