@@ -179,18 +179,29 @@ def anatomy(*, file: IO[bytes], as_json: bool) -> int:
 
 @command.command("sql")
 @click.argument("statement")
+@click.option(
+    "--timeout", type=click.FloatRange(0.1, 86_400), default=60.0, show_default=True, metavar="SECONDS",
+    help="End the statement after so long.",
+)  # fmt: skip
+@click.option(
+    "--memory", type=click.IntRange(256, 1 << 20), default=1024, show_default=True, metavar="MIB",
+    help="Memory for the statement's data.",
+)  # fmt: skip
 @_with_source
 def sql(*, statement: str, **options: Any) -> int:
     """Ask in SQL of your own: one SELECT over events, calls, all_events, aggregated, files and copies.
 
-    Nothing but the store can be read, and nothing written.
+    Nothing but the store can be read, and nothing written. It runs in a process of its own, which ends when it takes
+    too long, too much memory, or answers more than 64 MiB.
     """
+    from auditor.events.apart import Bounds
     from auditor.events.select import select
 
     if options["as_json"] and options["as_csv"]:
         raise UsageError("--json and --csv exclude each other")
     with opened(options) as (store, period):
-        answer = select(store, statement, narrowed(period, options), limit=options["limit"])
+        bounds = Bounds(options["timeout"], options["memory"])
+        answer = select(store, statement, narrowed(period, options), limit=options["limit"], bounds=bounds)
     _print(answer, options)
     return answer.exit_code
 

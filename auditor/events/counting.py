@@ -6,7 +6,7 @@ from typing import Any, Final
 from auditor.base.period import Period
 from auditor.events.answer import Searched
 from auditor.events.opened import EventStore
-from auditor.events.select import select
+from auditor.events.select import select_here
 
 _S3_ARN: Final = "regexp_extract(COALESCE(resource_arns, ''), '(arn:[a-z-]+:s3:::[^/ ]+)', 1)"
 _FIRST_ARN: Final = "regexp_extract(COALESCE(resource_arns, ''), '(arn:[^ ]+)', 1)"
@@ -35,5 +35,5 @@ def counted(store: EventStore, period: Period) -> tuple[tuple[Mapping[str, Any],
     Raises:
         IntegrityError: the store's files were changed.
     """
-    answer = select(store, _TEXT, period, limit=0)
+    answer = select_here(store, _TEXT, period)
     return tuple(answer.rows), answer.searched

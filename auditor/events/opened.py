@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -75,6 +75,30 @@ def card_of(folder: Path) -> Mapping[str, Any] | None:
     return document if isinstance(document, dict) and document.get("schema") == SCHEMA else None
 
 
+@contextmanager
+def database_of(folder: Path, spill: Path, memory: str = "1GB") -> Iterator["duckdb.DuckDBPyConnection"]:
+    """Open a connection in which ``all_events``, ``aggregated``, ``files`` and ``copies`` are known.
+
+    Args:
+        folder: a finished store.
+        spill: where what does not fit into memory goes.
+        memory: DuckDB's limit.
+    """
+    database = connect(spill, memory=memory)
+    try:
+        _sources(database, folder)
+        database.execute(f"CREATE VIEW copies AS SELECT * FROM read_parquet({quoted(folder / COPIES)})")
+        copies = database.execute("SELECT count(*) FROM copies").fetchone() != (0,)
+        database.execute(f"CREATE VIEW all_events AS {duckdb_table(copies=copies)}")
+        yield database
+    except RuntimeError as error:  # so DuckDB tells of a signal that came while it worked
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from error
+    finally:
+        database.close()
+
+
 class EventStore:
     """A store to be asked.
 
@@ -96,22 +120,9 @@ class EventStore:
             )
         self.folder, self.card = folder, card
 
-    @contextmanager
-    def database(self) -> Iterator["duckdb.DuckDBPyConnection"]:
-        """Open a connection in which ``all_events``, ``aggregated``, ``files`` and ``copies`` are known."""
-        database = connect(self.folder, memory="1GB")
-        try:
-            _sources(database, self.folder)
-            database.execute(f"CREATE VIEW copies AS SELECT * FROM read_parquet({quoted(self.folder / COPIES)})")
-            copies = database.execute("SELECT count(*) FROM copies").fetchone() != (0,)
-            database.execute(f"CREATE VIEW all_events AS {duckdb_table(copies=copies)}")
-            yield database
-        except RuntimeError as error:  # so DuckDB tells of a signal that came while it worked
-            if str(error) != "Query interrupted":
-                raise
-            raise KeyboardInterrupt from error
-        finally:
-            database.close()
+    def database(self) -> AbstractContextManager["duckdb.DuckDBPyConnection"]:
+        """Open a connection to the store."""
+        return database_of(self.folder, self.folder)
 
     def contents(self) -> Contents:
         """Count what lies in the store."""

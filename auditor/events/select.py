@@ -1,14 +1,16 @@
 """Lets people ask a store in their own SQL: one SELECT over the tables of events, and nothing that leaves the store."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from auditor.base.errors import UsageError
 from auditor.base.period import Period
 from auditor.events.answer import Answer, distinct
+from auditor.events.apart import Bounds, Refusal, Rows, Statement, answered_apart, fetched
 from auditor.events.asking import compose, literal_bounds
 from auditor.events.filters import Filters
-from auditor.events.opened import EventStore
+from auditor.events.opened import EventStore, database_of
 from auditor.events.searched import searched
 from auditor.events.store import quoted
 
@@ -19,34 +21,65 @@ TABLES: Final = ("events", "period_events", "calls", "period_calls", "all_events
 SQL_LIMIT: Final = 100_000
 
 
-def select(store: EventStore, text: str, period: Period, *, limit: int) -> Answer:
-    """Answer one SELECT.
+def select(store: EventStore, text: str, period: Period, *, limit: int, bounds: Bounds | None = None) -> Answer:
+    """Answer one SELECT that somebody wrote, within bounds.
 
     Args:
         store: the store.
         text: the statement, in DuckDB's dialect, over :data:`TABLES`.
         period: what ``events`` and ``period_events`` hold.
         limit: rows at most; 0 for all.
+        bounds: what it may cost; the usual ones where there are none.
 
     Raises:
-        UsageError: it is no single SELECT, or DuckDB refuses it.
+        UsageError: it is no single SELECT, DuckDB refuses it, or it costs more than it may.
+    """
+    found = answered_apart(answered, Statement(store.folder, text, views(period), limit), bounds or Bounds())
+    return _answer(store, text, period, found)
+
+
+def select_here(store: EventStore, text: str, period: Period) -> Answer:
+    """Answer a SELECT of our own with all its rows, in this process.
+
+    Raises:
+        UsageError: DuckDB refuses it.
+    """
+    found = answered(Statement(store.folder, text, views(period), 0), Bounds(answer=1 << 20), store.folder)
+    if isinstance(found, Refusal):
+        raise UsageError(found.message, hint=found.hint)
+    return _answer(store, text, period, found)
+
+
+def answered(statement: Statement, bounds: Bounds, spill: Path) -> Rows | Refusal:
+    """Answer one SELECT in this process, as :data:`auditor.events.apart.Asking` says.
+
+    Raises:
+        MemoryError: it does not fit into memory.
     """
     import duckdb
 
-    with store.database() as database:
-        _only_select(database, text)
-        what = searched(store, database, period, Filters(), ("management",))
-        for name, view in views(period).items():
-            database.execute(f"CREATE VIEW {name} AS {view}")
-        lock(database, store)
-        database.execute("BEGIN TRANSACTION READ ONLY")  # a WITH can hold a DELETE, and be a SELECT all the same
-        try:
-            result = database.execute(text)
+    try:
+        with database_of(statement.folder, spill, f"{bounds.memory}MiB") as database:
+            _only_select(database, statement.text)
+            for name, view in statement.views.items():
+                database.execute(f"CREATE VIEW {name} AS {view}")
+            lock(database, statement.folder)
+            database.execute("BEGIN TRANSACTION READ ONLY")  # a WITH can hold a DELETE, and be a SELECT all the same
+            result = database.execute(statement.text)
             columns = distinct(str(item[0]) for item in result.description or ())
-            rows = result.fetchmany(limit + 1) if limit else result.fetchall()
-        except duckdb.Error as error:
-            raise UsageError(f"DuckDB refuses the statement: {str(error).splitlines()[0]}") from error
-    shown = rows[:limit] if limit else rows
+            rows, more = fetched(result.fetchmany, statement.limit, bounds.answer)
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError from error
+    except duckdb.Error as error:
+        return Refusal(f"DuckDB refuses the statement: {str(error).splitlines()[0]}")
+    except UsageError as error:
+        return Refusal(error.message, error.hint)
+    return Rows(columns, tuple(rows), more)
+
+
+def _answer(store: EventStore, text: str, period: Period, found: Rows) -> Answer:
+    with store.database() as database:
+        what = searched(store, database, period, Filters(), ("management",))
     return Answer(
         "sql",
         "A statement of one's own",
@@ -55,9 +88,9 @@ def select(store: EventStore, text: str, period: Period, *, limit: int) -> Answe
         "duckdb",
         tuple(store.card.get("sources") or ()),
         what,
-        columns,
-        tuple(_row(columns, row) for row in shown),
-        bool(limit) and len(rows) > limit,
+        found.columns,
+        tuple(_row(found.columns, row) for row in found.rows),
+        found.more,
         tuple(store.card.get("cannot_see") or ()),
     )
 
@@ -86,9 +119,8 @@ def views(period: Period) -> dict[str, str]:
     return {name: literal_bounds(compose(f"SELECT * FROM {name}", ()), period) for name in names}
 
 
-def lock(database: "duckdb.DuckDBPyConnection", store: EventStore) -> None:
+def lock(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
     """Shut everything but the store's files, and the lock itself."""
-    folder = store.folder.resolve()
-    database.execute(f"SET allowed_directories=[{quoted(f'{folder}/')}]")
+    database.execute(f"SET allowed_directories=[{quoted(f'{folder.resolve()}/')}]")
     database.execute("SET enable_external_access=false")
     database.execute("SET lock_configuration=true")

@@ -1,12 +1,15 @@
 """SQL of one's own reads the store, and nothing else."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from auditor.base.errors import UsageError
+from auditor.events.apart import Bounds, Refusal, Rows, Statement
 from auditor.events.opened import EventStore
-from auditor.events.select import select
+from auditor.events.select import answered, select, views
 
 from .kit import OCTOBER, records_log, store_of
 
@@ -19,6 +22,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> EventStore:
         tmp_path_factory.mktemp("select") / "store",
         records_log([EVENT, EVENT | {"eventID": "e2", "eventTime": "2026-09-30T00:00:00Z"}]),
     )
+
+
+def here(store: EventStore, statement: str, limit: int = 10, bounds: Bounds | None = None) -> Rows | Refusal:
+    """Answer as the process of its own does, in this one."""
+    asked = Statement(store.folder, statement, views(OCTOBER), limit)
+    return answered(asked, bounds or Bounds(), store.folder)
 
 
 @pytest.mark.parametrize(
@@ -34,9 +43,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> EventStore:
     ],
 )
 def test_one_select_is_answered(store: EventStore, statement: str, expected: list[tuple[object, ...]]) -> None:
-    answer = select(store, statement, OCTOBER, limit=10)
-    assert [tuple(row.values()) for row in answer.rows] == expected
-    assert answer.searched.records == 2
+    found = here(store, statement)
+    assert isinstance(found, Rows)
+    assert list(found.rows) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,8 +88,7 @@ def test_one_select_is_answered(store: EventStore, statement: str, expected: lis
 )
 def test_everything_else_is_refused(store: EventStore, statement: str) -> None:
     before = sorted(path.name for path in store.folder.rglob("*"))
-    with pytest.raises(UsageError):
-        select(store, statement, OCTOBER, limit=10)
+    assert isinstance(here(store, statement), Refusal)
     assert sorted(path.name for path in store.folder.rglob("*")) == before
 
 
@@ -100,5 +108,54 @@ def test_an_interruption_is_one_and_no_defect(store: EventStore) -> None:
 
 
 def test_rows_are_cut_at_the_limit(store: EventStore) -> None:
-    answer = select(store, "SELECT * FROM range(10)", OCTOBER, limit=3)
-    assert (len(answer.rows), answer.truncated) == (3, True)
+    for limit, expected in ((3, (3, True)), (10, (10, False)), (0, (10, False))):
+        found = here(store, "SELECT * FROM range(10)", limit)
+        assert isinstance(found, Rows)
+        assert (len(found.rows), found.more) == expected
+
+
+def test_what_was_searched_stands_beside_the_answer(store: EventStore) -> None:
+    answer = select(store, "SELECT count(*) AS n FROM events", OCTOBER, limit=10)
+    assert (answer.rows, answer.searched.records) == (({"n": 1},), 2)
+
+
+@pytest.mark.parametrize(
+    ("statement", "bounds", "words"),
+    [
+        (
+            "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n FROM t) SELECT count(*) FROM t",
+            Bounds(2.0),
+            "no answer",
+        ),
+        ("SELECT range(500000000)", Bounds(), "1,024 MiB of memory"),
+    ],
+)
+def test_a_statement_that_costs_too_much_is_ended_and_leaves_nothing(
+    store: EventStore, statement: str, bounds: Bounds, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = sorted(path.name for path in store.folder.rglob("*"))
+    with pytest.raises(UsageError, match=words):
+        select(store, statement, OCTOBER, limit=10, bounds=bounds)
+    assert sorted(path.name for path in store.folder.rglob("*")) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["SELECT repeat('x', 2000000)", "SELECT repeat('x', 10000) FROM range(300)", "SELECT range(100000) FROM range(9)"],
+)
+def test_an_answer_that_is_too_large_is_refused(store: EventStore, statement: str) -> None:
+    found = here(store, statement, 0, Bounds(answer=1))
+    assert isinstance(found, Refusal)
+    assert "larger than 1 MiB" in found.message
+
+
+def test_memory_that_is_not_there_is_told(store: EventStore) -> None:
+    with pytest.raises(MemoryError):
+        here(store, "SELECT list(range) FROM range(9000000)", 0, Bounds(memory=40))
+
+
+@pytest.mark.parametrize("deep", ["SELECT " + "(" * 40_000 + "1" + ")" * 40_000, "SELECT 1" + "+1" * 40_000, "(" * 99])
+def test_a_statement_nested_without_end_is_refused(store: EventStore, deep: str) -> None:
+    assert isinstance(here(store, deep), Refusal)
