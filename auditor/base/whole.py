@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from auditor.base.errors import UsageError
@@ -162,15 +162,11 @@ def move_in(made: Path, place: Path, *, last: tuple[str, ...]) -> None:
         last: names at the top that are moved at the end, in this order: without them nothing counts as finished.
     """
     found = sorted(_beyond(made, place), key=lambda name: last.index(name) + 1 if name in last else 0)
-    moved: list[str] = []
-    try:
+    with ExitStack() as way_back:
         for name in found:
             (made / name).rename(place / name)
-            moved.append(name)
-    except BaseException:
-        for name in reversed(moved):
-            (place / name).rename(made / name)
-        raise
+            way_back.callback((place / name).rename, made / name)
+        way_back.pop_all()
 
 
 def _beyond(made: Path, place: Path, prefix: str = "") -> Iterator[str]:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from queue import SimpleQueue
@@ -556,7 +557,10 @@ class Collector:
         pool = ThreadPoolExecutor(self._limits.workers, thread_name_prefix="collect")
         flying: dict[Future[Sequence[Any] | None], Call] = {}
         landed: SimpleQueue[Future[Sequence[Any] | None]] = SimpleQueue()
-        try:
+        with ExitStack() as at_the_end:
+            at_the_end.callback(pool.shutdown, wait=True, cancel_futures=True)
+            broken_off = at_the_end.enter_context(ExitStack())
+            broken_off.callback(self._log.stop)
             while due or flying:
                 while due and len(flying) < 2 * self._limits.workers:
                     call = due.popleft()
@@ -568,11 +572,7 @@ class Collector:
                 due.extend(plan.done(call, future.result()))
                 done += 1
                 self._progress(done, plan.planned, call.operation)
-        except BaseException:
-            self._log.stop()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            broken_off.pop_all()
         return done
 
     def _one(self, call: Call, plan: Plan | Listed, answer: Answer | None) -> Sequence[Any] | None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from botocore.exceptions import DataNotFoundError
 from botocore.parsers import create_parser
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
@@ -97,12 +98,8 @@ def identify(request: web.Request) -> Call:
     call = Call(f"{service}:Unknown", region, key, request)
     try:
         model, uri_parameters = get_service_router(service).match(moto_request(request))
-    except (NotFound, NotImplementedError, LookupError, ValueError):
+    except (NotFound, NotImplementedError, LookupError, ValueError, DataNotFoundError):
         return call
-    except Exception as error:  # botocore's unknown-service error has no narrower public base
-        if type(error).__name__ in {"UnknownServiceError", "DataNotFoundError"}:
-            return call
-        raise
     call.operation, call.model, call.uri_parameters = f"{service}:{model.name}", model, uri_parameters
     return call
 

@@ -11,6 +11,7 @@ import logging
 import tarfile
 from asyncio import CancelledError
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -167,11 +168,10 @@ class Cluster:
                 f"the scheduler {self._place.address} cannot be reached: {failure_of(error).message}",
                 hint="is it started, is its address right, and do the certificates come from one authority?",
             ) from error
-        try:
+        with ExitStack() as unless_it_will_do:
+            unless_it_will_do.callback(self.close)
             self._check()
-        except BaseException:
-            self.close()
-            raise
+            unless_it_will_do.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
