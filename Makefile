@@ -98,7 +98,7 @@ clean: ## Remove caches and build results, not the environment
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-conformance: dev ## Have others judge our PDFs (veraPDF), pages (vnu), SARIF (multitool), event patterns (event-ruler)
+conformance: dev ## Have others judge our PDFs (veraPDF), pages (vnu), SARIF (multitool), tables (LibreOffice), event patterns (event-ruler)
 	$(BIN)/python tools/conformance.py
 	$(BIN)/python tools/event_ruler.py
 

@@ -1,9 +1,9 @@
-"""Has others judge our files: ``python tools/conformance.py [FILE.pdf|FILE.sarif ...]``.
+"""Has others judge our files: ``python tools/conformance.py [FILE.pdf|FILE.sarif|FILE.html|FILE.csv|FILE.xlsx ...]``.
 
 veraPDF judges PDFs against PDF/A-3a and PDF/UA-1, Microsoft's multitool SARIF logs with GitHub's rules, the Nu Html
-Checker of the WHATWG's and W3C's validators HTML pages. Without files
+Checker of the WHATWG's and W3C's validators HTML pages, LibreOffice what becomes of CSV and XLSX. Without files
 the committed sample pack is judged, and the test sample: laid out in its variants (A4, Letter, names that mean harm;
-with logos, all with attachments) and signed at each level of PAdES. veraPDF comes through Maven, the other two through
+with logos, all with attachments) and signed at each level of PAdES. veraPDF comes through Maven, the next two through
 npm; where one of them cannot be had the script says so in one line and judges the rest.
 """
 
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,26 @@ HTML_ACCEPTED = {
 
 SAMPLE = ROOT / "reports" / "sample"
 
+TRAPS = (
+    *("x;=1+41;y", "x\n=1+1", "\t=1+1", " =1+1", "+1", "-1+2", "@SUM(A1)", '";"=1', "'=1", "=1", "x\r\n;+1", "\uff1d1"),
+    *(
+        "012345678901",
+        "111122223333",
+        "1E10",
+        "1e-5",
+        "12345678901234567",
+        "1.10",
+        "1,5",
+        "3/4",
+        "10-11",
+        "3:45",
+        "50%",
+    ),
+    *("sep-2", "2-Mar", "1 Dez", "2026-10-31", "2026-10-31T00:00:00Z", "10.0.0.1", "TRUE", "1 1/2", " 007", "1.2.26"),
+    *("\U0001f6a8" * 20_000, "x" * 140_000, "\u202ecod.exe", "a\x00b", "\x1b[31m", "_x000D_", "<r><t>a</t></r>"),
+)
+"""Texts of which one spreadsheet or another makes something else."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Judge each file by each judge; 1 when a rule fails."""
@@ -49,6 +70,8 @@ def main(arguments: Sequence[str]) -> int:
         pages = [file for file in files if file.suffix == ".html"]
         failed = [*(_judge_pdfs(pdfs) if pdfs else ()), *(_judge_logs(logs, folder) if logs else ())]
         failed += _judge_pages(pages) if pages else ()
+        tables = [file for file in files if file.suffix in {".csv", ".xlsx"}]
+        failed += _judge_tables(tables, folder) if tables else ()
     return 1 if failed else 0
 
 
@@ -174,6 +197,19 @@ def remarks(answer: str, name: str) -> Iterator[str]:
             yield f"{name}:{item.get('lastLine', 0)}: {item['type']}: {item['message']}"
 
 
+# --- CSV and XLSX -----------------------------------------------------------------------------------------------------
+
+
+def _judge_tables(files: Sequence[Path], folder: Path) -> list[str]:
+    """Return what a spreadsheet makes of our tables that they do not say."""
+    if _lacks("CSV and XLSX", "soffice", "pdftotext"):
+        return []
+    sys.path.insert(0, str(ROOT))
+    from tools.spreadsheets import judge
+
+    return judge(files, folder)
+
+
 # --- what is judged ---------------------------------------------------------------------------------------------------
 
 
@@ -181,6 +217,7 @@ def _samples(folder: Path) -> Iterator[Path]:
     sys.path.insert(0, str(ROOT))
     from auditor.render import about, context, html, integrity, pdf
     from auditor.render.exports import Source, export
+    from auditor.render.exports.tables import csv_bytes
     from auditor.render.logo import logo_url
     from tests.render import logos
     from tests.render.sample import AS_OF, REGIONS, build
@@ -203,13 +240,21 @@ def _samples(folder: Path) -> Iterator[Path]:
         yield path
         records = {record.ref: record.document() for record in made.evidence.records}
         source = Source(made.results, records, f"conformance-{name}", "0")
-        log = folder / f"{name}.sarif"
-        log.write_bytes(export(source, ["sarif"])["results.sarif"])
-        yield log
+        made_files = export(
+            replace(source, bom=name == "letter"), ["sarif", "csv", "results-csv", "imported-csv", "xlsx"]
+        )
+        for file, data in made_files.items():
+            path = folder / f"{name}-{file}"
+            path.write_bytes(data)
+            yield path
+    traps = folder / "traps.csv"
+    traps.write_bytes(csv_bytes(("what", "as"), [(text, "x") for text in TRAPS]))
+    yield traps
     alone = folder / "integrity.pdf"
     alone.write_bytes(integrity.render_pdf(integrity.pages(documents_of(*TOLD))))
     yield alone
     yield from (SAMPLE / "report.pdf", SAMPLE / "report.html", SAMPLE / "results" / "results.sarif")
+    yield from sorted((SAMPLE / "results").glob("*.csv"))
     yield from _signed(folder / "a4.pdf")
 
 

@@ -60,8 +60,18 @@ _FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@|\uff1d\uff0b\uff0d\
 _INSIDE = re.compile(r"([;\t\r\n][\s\u200b-\u200f\u2060\ufeff\"']*)(?=[=+\-@|\uff1d\uff0b\uff0d\uff20])")
 """The same behind what a spreadsheet of another country, or one told so, takes for the end of a cell."""
 
-_NUMBER = re.compile(r"0\d+|\d+(\.\d+)?[eE][+-]?\d+|\d{16,}")
-"""Text that a spreadsheet would turn into another number: account 012345678901, a bucket called 1E10."""
+_NUMBER = re.compile(
+    r"\s*("
+    r"0\d+|\d+([.,]\d+)?[eE][+-]?\d+|\d{16,}"
+    r"|(?!\d{4}-\d\d-\d\d\s*$)\d+([ ./,:\-]\d+){1,2}(\s*[ap]m?)?|\d+([.,]\d+)?\s*%"
+    r"|\d{1,4}[ ./\-]?(MONTH)([ ./\-]?\d{1,4})?|(MONTH)[ ./\-]?\d{1,4}"
+    r")\s*".replace("MONTH", "(jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]*\\.?"),
+    re.IGNORECASE,
+)
+"""Text that a spreadsheet would turn into another number or a date: account 012345678901, a bucket called 1E10, version
+1.10, groups called 10-11, 3:45 and sep-2. A date as ISO writes it stays one."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _MOST = 32_000
 """Characters of a cell: Excel holds 32,767, and Python's reader of CSV gives up at 131,072."""
@@ -70,9 +80,10 @@ _MOST = 32_000
 def safe_cell(text: str) -> str:
     """Return text that no spreadsheet reads as a formula or another number, whatever separates its cells.
 
-    NUL, which CSV readers choke on, is replaced. What is too long ends with a mark; the whole stands in results.json.
+    Control characters, which some readers choke on and others leave out, are replaced. What is too long ends with a
+    mark; the whole stands in results.json.
     """
-    clean = shortened(text.replace("\x00", "\ufffd"), _MOST)
+    clean = shortened(_CONTROL.sub("\ufffd", text), _MOST)
     clean = _INSIDE.sub(r"\1'", clean)
     return f"'{clean}" if _FORMULA.match(clean) or _NUMBER.fullmatch(clean) else clean
 
@@ -175,9 +186,13 @@ def given_csv(source: Source) -> dict[str, bytes]:
 
 
 def _csv(heads: Sequence[str], rows: Iterable[Sequence[str | int]], source: Source) -> bytes:
+    return (codecs.BOM_UTF8 if source.bom else b"") + csv_bytes(heads, rows)
+
+
+def csv_bytes(heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> bytes:
+    """Return a table as CSV whose cells no spreadsheet takes for something else."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(heads)
     writer.writerows([safe_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
-    mark = codecs.BOM_UTF8 if source.bom else b""
-    return mark + text.getvalue().encode("utf-8", "replace")
+    return text.getvalue().encode("utf-8", "replace")

@@ -24,6 +24,15 @@ _CELL_LIMIT = 32_767
 _SHEET_ROWS = 1_048_575
 """Rows that one sheet holds below its head; what is beyond goes on in a further sheet."""
 _WIDE = 60
+_WRAPPED = 400
+"""Characters of a cell that is shown whole; a longer one keeps to its line."""
+_BROKEN = 54
+"""Characters of a line, as lines end between words."""
+_LINE = 15
+"""Height of a line in points."""
+_A4 = 9
+_ACROSS = 12
+"""Columns that are still read when they are printed on one page's width."""
 
 _EVIDENCE_HEADS = (
     "reference",
@@ -74,7 +83,8 @@ def workbook(source: Source, *, sheet_rows: int = _SHEET_ROWS) -> bytes:
     # Without a fixed date the bytes would differ in every run.
     book.set_properties({"created": parse_time(source.as_of).replace(tzinfo=None), "title": "Auditor evidence"})
     head = book.add_format({"bold": True, "bottom": 2, "text_wrap": True, "valign": "top"})
-    body = book.add_format({"valign": "top", "num_format": "@"})
+    body = book.add_format({"valign": "top", "align": "left", "num_format": "@", "text_wrap": True})
+    long = book.add_format({"valign": "top", "align": "left", "num_format": "@"})
     number = book.add_format({"valign": "top", "num_format": "0"})
     for name, heads, rows in _sheets(source, sheet_rows):
         sheet = book.add_worksheet(name)
@@ -82,18 +92,35 @@ def workbook(source: Source, *, sheet_rows: int = _SHEET_ROWS) -> bytes:
         last = 0
         sheet.write_row(0, 0, heads, head)
         for last, row in enumerate(rows, start=1):
+            if (lines := _lines(row)) > 1:
+                sheet.set_row(last, _LINE * lines)
             for column, cell in enumerate(row):
                 if isinstance(cell, int):
                     sheet.write_number(last, column, cell, number)
                 else:
-                    sheet.write_string(last, column, _text(cell), body)
+                    sheet.write_string(last, column, _text(cell), body if len(cell) <= _WRAPPED else long)
                     widths[column] = min(_WIDE, max(widths[column], len(cell) + 1))
         for column, width in enumerate(widths):
             sheet.set_column(column, column, width)
         sheet.freeze_panes(1, 0)
+        sheet.repeat_rows(0)
+        sheet.set_landscape()
+        sheet.set_paper(_A4)
+        sheet.fit_to_pages(1 if len(heads) <= _ACROSS else 3, 0)
+        sheet.set_footer("&L&A&R&P / &N")
         sheet.autofilter(0, 0, last, len(heads) - 1)
     book.close()
     return buffer.getvalue()
+
+
+def _lines(row: _Row) -> int:
+    """Return how many lines a row takes: not every spreadsheet works that out by itself."""
+    texts = [cell for cell in row if isinstance(cell, str) and len(cell) <= _WRAPPED]
+    broken = (
+        sum(1 + (len(line) - 1) // (_BROKEN if len(text) > _WIDE else _WIDE) for line in text.split("\n"))
+        for text in texts
+    )
+    return max(broken, default=1)
 
 
 def _text(cell: str) -> str:
