@@ -160,6 +160,21 @@ def test_one_bucket_of_two(control: str, operation: str, page: Any, expected: St
             State.MANUAL,
             id="one-job-long-ago",
         ),
+        pytest.param(
+            macie()
+            .says("macie2:GetAutomatedDiscoveryConfiguration", {"status": "DISABLED"})
+            .says(
+                "macie2:ListClassificationJobs",
+                {
+                    "items": [
+                        {"jobType": "ONE_TIME", "jobStatus": "RUNNING"},
+                        {"jobType": "SCHEDULED", "jobStatus": "CANCELLED"},
+                    ]
+                },
+            ),
+            State.MANUAL,
+            id="one-job-now-and-one-that-was-ended",
+        ),
     ],
 )
 def test_classification_where_the_buckets_are(world: World, expected: State) -> None:
