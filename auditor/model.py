@@ -349,6 +349,26 @@ class AccountScope:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """An account that holds controls for the others of its organization; its answers stand beside an account's own.
+
+    Args:
+        scope: the account and the Regions in which its log groups, alarms and topics were read. Without an id nobody
+            knows which account it is.
+        holds: what: ``cloudtrail``, ``access-analyzer``, ``guardduty`` or ``securityhub``.
+        error: why it could not be read; empty where it was.
+    """
+
+    scope: AccountScope
+    holds: tuple[str, ...]
+    error: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {**self.scope.document(), "holds": list(self.holds), "error": self.error}
+
+
+@dataclass(frozen=True, slots=True)
 class PartOf:
     """The organization's run that a pack of one account belongs to.
 
@@ -395,6 +415,8 @@ class RunInfo:
     """When a run that had been cut off was taken up again, aware UTC; empty when it went through in one."""
     part_of: PartOf | None = None
     """The organization's run that this one is a part of; None for a run of its own."""
+    holders: tuple[Holder, ...] = ()
+    """Accounts that hold controls for this one, of which that run read the answers that stand in the evidence."""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -418,6 +440,7 @@ class RunInfo:
             **({"series": [{"id": name, "manifest_sha256": sha} for name, sha in self.series]} if self.series else {}),
             **({"keys_before": [list(key) for key in self.keys_before]} if self.keys_before else {}),
             **({"part_of": self.part_of.document()} if self.part_of else {}),
+            **({"holders": [holder.document() for holder in self.holders]} if self.holders else {}),
         }
 
 

@@ -22,8 +22,8 @@ from auditor.model import AccountScope
 
 REGIONS: Final = "ec2:DescribeRegions"
 
-_ENABLED: Final = frozenset({"opt-in-not-required", "opted-in"})
-_BUILT_IN: Final = Operation(
+ENABLED: Final = frozenset({"opt-in-not-required", "opted-in"})
+BUILT_IN: Final = Operation(
     name=REGIONS,
     where=Where.GLOBAL,
     parameters={"AllRegions": True},
@@ -88,7 +88,7 @@ def collect_account(
     """
     limits = limits or Limits()
     asker = Asker(caller, now=now, limits=limits, scrub=redactor.text)
-    known = {REGIONS: _BUILT_IN, **operations}
+    known = {REGIONS: BUILT_IN, **operations}
     names = {REGIONS, *wanted}
     asked = _stored_regions(asker, known[REGIONS], writer)
     enabled = _enabled(asked)
@@ -156,7 +156,7 @@ def _enabled(answer: Answer) -> tuple[str, ...]:
     if answer.error is not None:
         return ()
     found = [item for page in answer.pages for item in page.get("Regions") or ()]
-    names = [str(item.get("RegionName")) for item in found if item.get("OptInStatus", "opted-in") in _ENABLED]
+    names = [str(item.get("RegionName")) for item in found if item.get("OptInStatus", "opted-in") in ENABLED]
     if strange := [name for name in names if not accounts.is_region(name)]:
         raise CollectionError(f"{REGIONS} answered with {strange[0]!r}, which is no name of a Region")
     return tuple(sorted(names))

@@ -22,6 +22,7 @@ ACCOUNTS: Final = "organizations:ListAccounts"
 ROOTS: Final = "organizations:ListRoots"
 UNITS: Final = "organizations:ListOrganizationalUnitsForParent"
 CHILDREN: Final = "organizations:ListAccountsForParent"
+ADMINISTRATORS: Final = "organizations:ListDelegatedAdministrators"
 TAGS: Final = "organizations:ListTagsForResource"
 ROLE: Final = "sts:AssumeRole"
 
@@ -35,6 +36,7 @@ _REQUIRED: Final[Mapping[str, str]] = {
     UNITS: "OrganizationalUnits",
     CHILDREN: "Accounts",
     TAGS: "Tags",
+    ADMINISTRATORS: "DelegatedAdministrators",
 }
 _MOST_UNITS: Final = 10_000
 """AWS allows 2,000 in an organization."""
@@ -77,6 +79,19 @@ def read_organization(caller: Caller, wanted: Wanted, *, now: Callable[[], datet
         for account in accounts:
             if is_account(str(account.get("Id"))):
                 yield ask(TAGS, ResourceId=str(account["Id"]))
+
+
+def administrators_of(caller: Caller, principal: str, *, now: Callable[[], datetime]) -> Answer:
+    """Ask who looks after a service for the whole organization.
+
+    Args:
+        caller: the management account or a delegated administrator.
+        principal: of the service, such as ``guardduty.amazonaws.com``.
+        now: the clock, aware UTC.
+    """
+    asked = {"ServicePrincipal": principal}
+    call = Call(ADMINISTRATORS, GLOBAL, tuple(asked.items()))
+    return Asker(caller, now=now, limits=PATIENT).ask(_operation(ADMINISTRATORS), call, parameters=asked)
 
 
 def _units(ask: Callable[..., Answer], *, with_accounts: bool) -> Iterator[Answer]:

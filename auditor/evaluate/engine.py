@@ -345,7 +345,7 @@ def _judge(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Res
             view.note(item.record)
         with view.going_on(), seen_until(min(library.seen_until, library.as_of + _RUN)):
             found = _verdict(variant, library, item, view)
-    verdict = concluded(found, view.lacking)
+    verdict = _naming_holders(concluded(found, view.lacking), view)
     if verdict is found and view.unknown:
         found = verdict = _said_so(verdict, view.unknown)
     for missing in (*view.lacking, *(view.left_open if verdict.state is State.NOT_ASSESSED else ())):
@@ -353,6 +353,15 @@ def _judge(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Res
     if item.record is not None and found is verdict:
         view.point(item.value, suffix=verdict.pointer)
     return _result(variant, account, item.region, item.resource, verdict, view)
+
+
+def _naming_holders(verdict: Verdict, view: View) -> Verdict:
+    """Add which other accounts of the organization hold what a verdict rests on; where nothing is concluded, none."""
+    if not view.credited or verdict.state is State.NOT_ASSESSED:
+        return verdict
+    names = some(list(view.credited))
+    reason = f"{verdict.reason} Held by account {names}, read once for the organization."
+    return replace(verdict, reason=reason, details={**verdict.details, "held_by": list(view.credited)})
 
 
 def _said_so(verdict: Verdict, unknown: Sequence[Missing]) -> Verdict:

@@ -15,7 +15,7 @@ from auditor.base.canonical import canonical_json, plain
 from auditor.evidence.operations import GLOBAL, SHAPELESS, Call, ForEach, Operation, Pages, Where, expand
 from auditor.evidence.places import has_no_endpoint
 from auditor.evidence.store import Evidence, Record, escape, pointer_to
-from auditor.model import AccountScope
+from auditor.model import AccountScope, Holder
 
 UNREADABLE = (
     KeyError,
@@ -158,7 +158,9 @@ class Library:
         self._left_out: tuple[str, ...] | None = None
         self._refused: dict[str, tuple[Record, ...]] = {}
         self.beside: Mapping[str, Library] = {}
-        """The libraries of the run's other accounts, by account id."""
+        """The libraries of the run's other accounts, and of those that hold controls for this one, by account id."""
+        self.holders: tuple[Holder, ...] = evidence.run.holders
+        """Accounts that hold controls for this one, those included that could not be read."""
         self.account = account
         self.period = evidence.run.period
         self.as_of = evidence.run.as_of
@@ -450,6 +452,11 @@ class Library:
         fitting = (one for one in self._refused[code] if parameters.items() <= dict(one.call.parameters).items())
         return next(fitting, None)
 
+    def answers_of(self, account: str, operation: str, region: str = "") -> tuple[Record, ...]:
+        """Return the stored answers of another account, of one Region or all, the incomplete ones too."""
+        found = self._evidence.of(account, operation)
+        return tuple(record for record in found if region in ("", record.call.region))
+
     def referred(self, ref: str) -> Record | None:
         """Return the record of this account with a reference, if there is one."""
         return next((record for record in self._found.values() if record.ref == ref), None) if ref else None
@@ -462,8 +469,13 @@ class Library:
 def libraries(evidence: Evidence, operations: Mapping[str, Operation]) -> tuple[Library, ...]:
     """Return a library for each account of a run; each knows the others."""
     found = {account.id: Library(evidence, account, operations) for account in evidence.run.accounts}
+    held = {
+        holder.scope.id: Library(evidence, holder.scope, operations)
+        for holder in evidence.run.holders
+        if not holder.error and holder.scope.regions
+    }
     for name, library in found.items():
-        library.beside = {other: known for other, known in found.items() if other != name}
+        library.beside = {other: known for other, known in {**held, **found}.items() if other != name}
     return tuple(found.values())
 
 

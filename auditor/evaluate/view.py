@@ -6,7 +6,7 @@ can only add a failure to what others show, a check reads it through ``known`` o
 failure that the rest proves stays one, and anything else becomes NOT_ASSESSED, which the engine sees to.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +18,7 @@ from auditor.base.period import Period
 from auditor.evaluate.library import UNREADABLE, Consulted, EvidenceMissing, Library, Missing
 from auditor.evidence.operations import GLOBAL, Call
 from auditor.evidence.store import Record
-from auditor.model import AccountScope, Citation, Verdict
+from auditor.model import AccountScope, Citation, Holder, Verdict
 
 _T = TypeVar("_T")
 
@@ -33,6 +33,7 @@ class View:
         self._left_open: dict[Missing, None] = {}
         self._lacking: dict[Missing, None] = {}
         self._unknown: dict[Missing, None] = {}
+        self._held: dict[str, None] = {}
 
     @property
     def account(self) -> AccountScope:
@@ -51,8 +52,57 @@ class View:
             return None
         other = View(library)
         other._read, other._cited, other._left_open = self._read, self._cited, self._left_open
+        other._held = self._held
         other._lacking, other._unknown = self._left_open if leaving_open else self._lacking, self._unknown
         return other
+
+    def holders(self, what: str) -> tuple[Holder, ...]:
+        """Return the accounts of the organization that hold something for this one, also those that were not read."""
+        return tuple(one for one in self._library.holders if what in one.holds and one.scope.id != self.account.id)
+
+    def lent(self, account: str) -> bool:
+        """Say whether an account is no part of the run, and stands beside this one for what it holds."""
+        return any(one.scope.id == account for one in self._library.holders)
+
+    def held(self, holder: Holder, operation: str, region: str) -> tuple[tuple[Record, tuple[Any, ...]], ...]:
+        """Return what the account that holds something answered in a Region, each answer with its pages.
+
+        Raises:
+            EvidenceMissing: it was not read, or not in full.
+        """
+        records = self._library.answers_of(holder.scope.id, operation, region) if not holder.error else ()
+        broken = next((one for one in records if not (one.complete or one.absent)), None)
+        if not records or broken is not None:
+            who = f"account {holder.scope.id}" if holder.scope.id else "the account"
+            why = holder.error or "was not asked in this Region"
+            if broken is not None and broken.error is not None:
+                why = f"{broken.error.code}: {broken.error.message}"
+            ref = broken.ref if broken is not None else ""
+            raise EvidenceMissing(
+                Missing(operation, region, "NotCollected", f"{who} that holds it for the organization: {why}", "", ref)
+            )
+        return tuple((self.note(one), () if one.absent else self._library.pages(one)) for one in records)
+
+    def of_others(self, operation: str) -> tuple[tuple[Record, tuple[Any, ...]], ...]:
+        """Return the complete answers that accounts holding something gave, without noting them as read."""
+        names = dict.fromkeys(one.scope.id for one in self._library.holders)
+        found = (one for name in names for one in self._library.answers_of(name, operation))
+        return tuple((one, self._library.pages(one)) for one in found if one.complete)
+
+    def credit(self, account: str) -> None:
+        """Let the verdict name an account that holds what it rests on."""
+        if account != self.account.id:
+            self._held.setdefault(account)
+
+    def credit_only(self, accounts: Collection[str]) -> None:
+        """Keep of the accounts to be named those that the verdict really rests on."""
+        for name in [name for name in self._held if name not in accounts]:
+            del self._held[name]
+
+    @property
+    def credited(self) -> tuple[str, ...]:
+        """Other accounts that hold what the verdict rests on, sorted."""
+        return tuple(sorted(self._held))
 
     def all_beside(self) -> "Iterator[View]":
         """Yield the views on the run's other accounts; what is missing there is their own matter."""

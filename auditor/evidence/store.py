@@ -13,7 +13,7 @@ Judges nothing.
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,7 +29,7 @@ from auditor.base.untrusted import parse_json, shape_words
 from auditor.base.whole import write_new
 from auditor.evidence.journal import Journal
 from auditor.evidence.operations import Call
-from auditor.model import AccountScope, PartOf, RunInfo
+from auditor.model import AccountScope, Holder, PartOf, RunInfo
 
 SCOPE = "scope.json"
 """What was asked; written last, so that a folder without it is not closed."""
@@ -213,6 +213,33 @@ class EvidenceWriter:
         write_new(target, data)
         if self._journal is not None:
             self._journal.write({"record": record.document()})
+
+    def adopt(self, document: Mapping[str, Any], data: str) -> None:
+        """Take over an answer as another evidence folder of the same run stores it: already redacted, with its hash.
+
+        Raises:
+            IntegrityError: it is malformed, does not have its hash, or was stored before.
+        """
+        record = replace(_record({**document, "ref": _UNNUMBERED}, Path("adopted")), ref="")
+        key = (record.account, *record.call.key)
+        if sha256_hex(data.encode()) != record.sha256 or key in self._records:
+            raise IntegrityError(f"{record.call.operation} of {record.account} cannot be taken over")
+        target = self._folder / record.path
+        if self._journal is None or not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(data, "utf-8")
+        with self._lock:
+            self._records[key] = record
+
+    def lent(self, accounts: Collection[str], operations: Collection[str]) -> list[tuple[dict[str, Any], str]]:
+        """Return answers as they are stored, each with its text, for :meth:`adopt`."""
+        with self._lock:
+            records = [self._records[key] for key in sorted(self._records)]
+        return [
+            (record.document(), (self._folder / record.path).read_text("utf-8"))
+            for record in records
+            if record.account in accounts and record.call.operation in operations
+        ]
 
     def recalled(self, account: str, call: Call) -> Answer | None:
         """Return the stored answer to a call, its pages as they were stored; None when there is none."""
@@ -501,16 +528,7 @@ def _run_info(document: Any) -> RunInfo:
         return RunInfo(
             entity=document["entity"],
             title=document["title"],
-            accounts=tuple(
-                AccountScope(
-                    item["id"],
-                    item["partition"],
-                    tuple(item["regions"]),
-                    item["alias"],
-                    tuple(item.get("regions_left_out", ())),
-                )
-                for item in document["accounts"]
-            ),
+            accounts=tuple(map(_scope, document["accounts"])),
             period=Period(parse_time(period["start"]), parse_time(period["end"]), period["label"]),
             as_of=parse_time(document["as_of"]),
             started=parse_time(document["started"]),
@@ -523,12 +541,27 @@ def _run_info(document: Any) -> RunInfo:
             controls=tuple(str(name) for name in document.get("controls", ())),
             series=tuple((str(item["id"]), str(item["manifest_sha256"])) for item in document.get("series", ())),
             part_of=_part_of(document.get("part_of")),
+            holders=tuple(map(read_holder, document.get("holders", ()))),
             keys_before=tuple((str(region), str(print_)) for region, print_ in document.get("keys_before", ())),
             endpoints=tuple(str(item) for item in document.get("endpoints", ())),
             resumed=tuple(parse_time(item) for item in document.get("resumed", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(f"scope.json is malformed: {shape_words(error)}") from error
+
+
+def _scope(item: Mapping[str, Any]) -> AccountScope:
+    regions, left_out = tuple(item["regions"]), tuple(item.get("regions_left_out", ()))
+    return AccountScope(item["id"], item["partition"], regions, item["alias"], left_out)
+
+
+def read_holder(item: Mapping[str, Any]) -> Holder:
+    """Read the JSON form of an account that holds controls for others.
+
+    Raises:
+        KeyError, TypeError: it is not of its shape.
+    """
+    return Holder(_scope(item), tuple(str(name) for name in item["holds"]), str(item["error"]))
 
 
 def _part_of(value: Any) -> PartOf | None:

@@ -26,6 +26,7 @@ from auditor.model import AccountScope, PartOf, RunInfo
 from auditor.org.accounts import Listing, Said, listing_of, named_listing
 from auditor.org.doors import ROLE_NAME, Doors, as_kept, config_of, doors_of, knock
 from auditor.org.each import each, engine_of
+from auditor.org.holding import HolderReader
 from auditor.org.member import Member
 from auditor.org.pack import (
     BEFORE,
@@ -213,8 +214,11 @@ def _collect(
     put(folder / BEFORE, canonical_json(accounts_before(Path(config.out), listing.organization, request.as_of)))
     entered = knock(doors, listing, writer, request, progress)
     part_of = PartOf(listing.organization, sha256_hex(order))
-    found = TrailFinder(request, rules.catalog, doors, listing, entered, writer, progress).find()
-    each_one = _Each(request, doors, listing, entered, part_of, found.shared)
+    finder = TrailFinder(request, rules.catalog, doors, listing, entered, writer, progress)
+    found = finder.find()
+    progress("Read what single accounts hold for all", 0, 0)
+    shared = HolderReader(finder, redactor).read(found)
+    each_one = _Each(request, doors, listing, entered, part_of, shared)
     broken, ours = _audit_each(each_one, room, engine, progress)
     excluded = {item.id for item in listing.accounts if doors.choice.reason(item)}
     progress("Verify deliveries of accounts without a pack", 0, 0)

@@ -6,15 +6,17 @@ is no pack is verified here: nothing that is wrong with it may be lost with the 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from auditor.base.errors import CollectionError
 from auditor.catalog.load import Catalog
 from auditor.collect.accounts import Caller
 from auditor.collect.calls import Asker
+from auditor.collect.collection import BUILT_IN, ENABLED
 from auditor.evidence.operations import GLOBAL, Call, Operation, Where
 from auditor.evidence.store import Answer, EvidenceWriter
+from auditor.model import Control
 from auditor.org.accounts import Listing
 from auditor.org.doors import Doors, way_into
 from auditor.pack.layout import INTEGRITY
@@ -25,7 +27,6 @@ from auditor.run.shared import Shared
 from auditor.run.trails import DIGESTS
 
 TRAILS: Final = "cloudtrail:DescribeTrails"
-REGIONS: Final = "ec2:DescribeRegions"
 LISTED: Final = "s3:ListObjectsV2"
 
 _LIST: Final = Operation(
@@ -43,14 +44,15 @@ class Deliveries:
         shared: what each audit is handed.
         writers: trail ARN -> accounts that have a folder of their own in its bucket.
         regions: the Regions that the trails' owner has.
+        readers: the accounts that may list their buckets.
+        verified: whether what they delivered is verified.
     """
 
     shared: Shared
     writers: Mapping[str, tuple[str, ...]]
     regions: tuple[str, ...]
-
-
-NONE: Final = Deliveries(Shared(), {}, ())
+    readers: tuple[str, ...] = ()
+    verified: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,9 @@ class TrailFinder:
     def find(self) -> Deliveries:
         """Ask the management account, or the caller's where nobody may enter that one, and then for the readers."""
         config = self.request.config
-        controls = self.catalog.controls_of(self.catalog.select(config.frameworks, config.control_ids))
-        if not wanted_of_trails(config, controls) or not self.listing.organization:
+        verified = bool(wanted_of_trails(config, self.controls))
+        asked = verified or any(TRAILS in control.evidence for control in self.controls)
+        if not asked or not self.listing.organization:
             return Deliveries(Shared(self.listing.organization), {}, ())
         self.progress("Find the organization's trails", 0, 0)
         holder = self.listing.management if self.listing.management in self.entered else self.doors.caller.account
@@ -93,11 +96,19 @@ class TrailFinder:
             for item in _items(answer, "trailList"):
                 if item.get("IsOrganizationTrail") is True and isinstance(item.get("TrailARN"), str):
                     trails.setdefault(str(item["TrailARN"]), item)
-        return self._read_by(tuple(trails[arn] for arn in sorted(trails)), regions)
+        found = self._read_by(tuple(trails[arn] for arn in sorted(trails)), regions)
+        return replace(found, verified=verified)
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """The chosen controls."""
+        config = self.request.config
+        return tuple(self.catalog.controls_of(self.catalog.select(config.frameworks, config.control_ids)))
 
     def _read_by(self, trails: Sequence[Mapping[str, Any]], regions: tuple[str, ...]) -> Deliveries:
         readers: dict[str, Mapping[str, str]] = {}
         writers: dict[str, tuple[str, ...]] = {}
+        who: list[str] = []
         for trail in trails:
             bucket, prefix = str(trail.get("S3BucketName") or ""), str(trail.get("S3KeyPrefix") or "").strip("/")
             if not bucket:
@@ -110,8 +121,10 @@ class TrailFinder:
                 if answer.error is None:
                     readers[bucket] = way_into(self.request.config, account, self.entered[account])
                     writers[str(trail["TrailARN"])] = _folders(answer, place)
+                    who.append(account)
                     break
-        return Deliveries(Shared(self.listing.organization, tuple(trails), readers), writers, regions)
+        shared = Shared(self.listing.organization, tuple(trails), readers)
+        return Deliveries(shared, writers, regions, tuple(dict.fromkeys(who)))
 
     def _candidates(self) -> Iterator[str]:
         """Yield who may be let read a trail's bucket, the likeliest first; the log archive has no name of its own."""
@@ -127,12 +140,9 @@ class TrailFinder:
         return Asker(caller, now=self.request.now, limits=limits_of(self.request.config))
 
     def _regions(self, asker: Asker) -> tuple[str, ...]:
-        operation = Operation(
-            name=REGIONS, where=Where.GLOBAL, parameters={}, for_each=(), required=("Regions",), absent=(),
-            action=REGIONS, produced=False,
-        )  # fmt: skip
-        answer = self._ask(asker, operation, GLOBAL, {})
-        return tuple(sorted(str(item.get("RegionName")) for item in _items(answer, "Regions")))
+        answer = self._ask(asker, BUILT_IN, GLOBAL, {})
+        on = [item for item in _items(answer, "Regions") if item.get("OptInStatus", "opted-in") in ENABLED]
+        return tuple(sorted(str(item.get("RegionName")) for item in on))
 
     def _ask(self, asker: Asker, operation: Operation, region: str, parameters: Mapping[str, Any]) -> Answer:
         """Ask once; the same question to the same account is answered from the evidence."""
@@ -175,6 +185,8 @@ def verify_rest(
     """
     from auditor.trail.audit import AccountTrails, audit_trails
 
+    if not deliveries.verified:
+        return
     rest = tuple(sorted({name for names in deliveries.writers.values() for name in names} - set(apart)))
     readers: dict[str, Caller] = {}
     for trail in deliveries.shared.trails:

@@ -63,6 +63,7 @@ def collect_evidence(
     if kept is not None:
         kept.hold_account(caller.account)
     writer = EvidenceWriter(folder, redact=redactor, journal=kept.journal if kept else None)
+    request.shared.lend(caller.account, writer)
     asking = _Asking(request, catalog, caller, writer, redactor, log, progress)
     collected = asking.collect(controls)
     series = _series(request, collected, previous, progress)
@@ -182,6 +183,7 @@ def _run_info(
 ) -> RunInfo:
     scope = collected.scope
     info = request.run_info((scope,), f"AWS account {caller.account}", caller.principal, started)
+    info = replace(info, holders=request.shared.holders_of(caller.account))
     return replace(
         info,
         skipped=(*info.skipped, *(f"Region {name}" for name in scope.left_out)),

@@ -1,25 +1,37 @@
 """What the run of an organization found once for all its accounts, and hands to the audit of each."""
 
+import base64
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from auditor.base.canonical import canonical_json
+from auditor.base.untrusted import parse_json
 from auditor.config import Config
+from auditor.evidence.store import EvidenceWriter, read_holder
+from auditor.model import Holder
+
+_MOST_BYTES: Final = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The organization's trails, and who can read what they deliver.
+    """The organization's trails, who can read what they deliver, and what accounts that hold controls answered.
 
     Args:
         organization: its id; trails of it write below a folder of that name.
         trails: items of ``DescribeTrails`` as the account that holds them was told, keys as AWS spells them.
         readers: bucket -> the settings ``account``, ``role_name`` and ``profile`` of an account that may list it.
+        holders: the accounts that hold controls for others.
+        answers: their answers as they are stored, packed: one text for all accounts of a run, not one for each.
     """
 
     organization: str = ""
     trails: tuple[Mapping[str, Any], ...] = ()
     readers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    holders: tuple[Holder, ...] = ()
+    answers: str = ""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form; no credentials are in it."""
@@ -27,12 +39,20 @@ class Shared:
             "organization": self.organization,
             "trails": [dict(item) for item in self.trails],
             "readers": {bucket: dict(way) for bucket, way in sorted(self.readers.items())},
+            "holders": [holder.document() for holder in self.holders],
+            "answers": self.answers,
         }
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
         """Read the JSON form."""
-        return cls(document["organization"], tuple(document["trails"]), document["readers"])
+        return cls(
+            document["organization"],
+            tuple(document["trails"]),
+            document["readers"],
+            tuple(map(read_holder, document["holders"])),
+            document["answers"],
+        )
 
     def reader(self, bucket: str, config: Config) -> Config | None:
         """Return the settings by which a bucket is read; None where the audited account's own have to do."""
@@ -43,3 +63,29 @@ class Shared:
         """Return the organization's trails that an account does not list itself."""
         own = {item.get("TrailARN") for item in listed}
         return tuple(item for item in self.trails if item.get("TrailARN") not in own)
+
+    def holders_of(self, account: str) -> tuple[Holder, ...]:
+        """Return the accounts that hold controls for one of the others."""
+        return tuple(holder for holder in self.holders if holder.scope.id != account)
+
+    def lend(self, account: str, writer: EvidenceWriter) -> None:
+        """Put the answers of other accounts into the evidence of one; nothing of its own, which it is asked itself."""
+        for document, data in unpacked(self.answers):
+            if document["account"] != account:
+                writer.adopt(document, data)
+
+
+def packed(answers: Sequence[tuple[Mapping[str, Any], str]]) -> str:
+    """Return stored answers as one text; empty for none."""
+    if not answers:
+        return ""
+    data = canonical_json([[dict(document), text] for document, text in answers])
+    return base64.b64encode(zlib.compress(data, 6)).decode("ascii")
+
+
+def unpacked(text: str) -> list[tuple[dict[str, Any], str]]:
+    """Return the answers of a text that ``packed`` made."""
+    if not text:
+        return []
+    data = zlib.decompressobj().decompress(base64.b64decode(text), _MOST_BYTES)
+    return [(document, held) for document, held in parse_json(data)]

@@ -24,8 +24,12 @@ pytestmark = pytest.mark.simulator
 DAY = "2026-10-20/2026-10-20"
 GAP = "210000000004"
 """Whose digests may not be listed in this run."""
-ASKED = (story.MANAGEMENT, story.LOG_ARCHIVE, story.REFUSES, story.DENIED, ALTERED, GAP)
-CHOSEN = ("trail-chain-verified", "cloudtrail-multi-region-trail", "cloudtrail-log-file-validation")
+ASKED = (story.MANAGEMENT, story.LOG_ARCHIVE, story.AUDIT, story.REFUSES, story.DENIED, ALTERED, GAP)
+CHOSEN = (
+    "trail-chain-verified", "trail-configuration-unchanged", "cloudtrail-multi-region-trail",
+    "cloudtrail-log-file-validation", "cloudtrail-cloudwatch-logs", "monitor-root-usage", "monitor-vpc-changes",
+    "access-analyzer-external-all-regions", "guardduty-enabled",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def test_each_account_answers_for_its_own_deliveries(watched: Watched) -> None:
     }
     assert verdicts.pop(ALTERED) == "fail"
     assert verdicts.pop(GAP) == "incomplete"
-    assert verdicts == dict.fromkeys((story.MANAGEMENT, story.LOG_ARCHIVE, story.DENIED), "pass")
+    assert verdicts == dict.fromkeys((story.MANAGEMENT, story.LOG_ARCHIVE, story.AUDIT, story.DENIED), "pass")
     assert watched.made.code == 4
 
 
@@ -127,3 +131,50 @@ def test_the_pack_and_each_part_of_it_can_be_derived_again(watched: Watched) -> 
     assert alone.differences == ()
     schema = json.loads((Path(__file__).parents[2] / "docs/schemas/organization.schema.json").read_bytes())
     jsonschema.validate(json.loads((watched.made.pack / "results/results.json").read_bytes()), schema)
+    single = json.loads((Path(__file__).parents[2] / "docs/schemas/results.schema.json").read_bytes())
+    jsonschema.validate(watched.results(ALTERED), single)
+
+
+def _result(watched: Watched, account: str, control: str, region: str = "global") -> Mapping[str, Any]:
+    controls = {item["id"]: item for item in watched.results(account)["controls"]}
+    found: Mapping[str, Any] = next(item for item in controls[control]["results"] if item["region"] == region)
+    return found
+
+
+def test_what_another_account_holds_is_credited_and_cited(watched: Watched) -> None:
+    for control in ("monitor-root-usage", "cloudtrail-multi-region-trail"):
+        result = _result(watched, story.DENIED, control)
+        assert (result["state"], result["details"]["held_by"]) == ("PASS", [story.MANAGEMENT])
+        refs = {citation["ref"] for citation in result["evidence"]}
+        meta = watched.made.pack / "accounts" / story.DENIED / "evidence/meta"
+        cited = [json.loads((meta / f"{ref}.json").read_bytes()) for ref in refs]
+        assert any(item["account"] == story.MANAGEMENT for item in cited)
+    assert "Held by account" not in _result(watched, story.MANAGEMENT, "monitor-root-usage")["reason"]
+    assert watched.states(story.DENIED)["monitor-vpc-changes"] == "FAIL"
+
+
+def test_an_administrator_answers_for_a_member_that_may_not_ask(watched: Watched) -> None:
+    analyzer = _result(watched, story.DENIED, "access-analyzer-external-all-regions", "eu-central-1")
+    assert (analyzer["state"], analyzer["details"]["held_by"]) == ("PASS", [story.AUDIT])
+    assert _result(watched, story.DENIED, "access-analyzer-external-all-regions", "us-east-1")["state"] == "FAIL"
+    detector = _result(watched, story.DENIED, "guardduty-enabled", "eu-central-1")
+    assert (detector["state"], detector["details"]["held_by"]) == ("PASS", [story.AUDIT])
+    assert _result(watched, story.DENIED, "guardduty-enabled", "us-east-1")["state"] == "NOT_ASSESSED"
+    assert _result(watched, GAP, "guardduty-enabled", "eu-central-1")["state"] == "FAIL", "its own answer is no gap"
+
+
+def test_what_is_held_is_read_once(watched: Watched) -> None:
+    """The management account is asked for its own audit and once for all others, however many these are."""
+    assert watched.calls["guardduty:ListMembers"] == 1
+    records = [json.loads(path.read_bytes()) for path in (watched.made.pack / "evidence/meta").iterdir()]
+    here = {item["sha256"] for item in records if item["operation"] == "logs:DescribeMetricFilters"}
+    for account in (story.DENIED, GAP):
+        meta = watched.made.pack / "accounts" / account / "evidence/meta"
+        lent = [json.loads(path.read_bytes()) for path in meta.iterdir()]
+        found = [
+            item["sha256"]
+            for item in lent
+            if item["operation"] == "logs:DescribeMetricFilters" and item["account"] == story.MANAGEMENT
+        ]
+        assert len(found) == 1
+        assert set(found) <= here

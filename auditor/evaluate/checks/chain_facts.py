@@ -20,6 +20,7 @@ from auditor.evaluate.checks.fields import (
     optional_text,
     text,
 )
+from auditor.evaluate.checks.holders import undelivered
 from auditor.evaluate.checks.target_facts import Keys, reactions
 from auditor.evaluate.library import UNREADABLE, Consulted, EvidenceMissing, Missing
 from auditor.evaluate.view import Subject, View
@@ -314,6 +315,8 @@ def _trail(view: View, item: Mapping[str, Any], place: str) -> Trail:
         logging=None,
         ref=place,
     )
+    if view.lent(base.account):
+        base = replace(base, unseen=undelivered(view, item))
     found = base
     for add in (_with_status, _with_selectors):
         try:

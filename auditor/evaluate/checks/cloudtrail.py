@@ -22,8 +22,9 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
+from auditor.evaluate.checks.holders import undelivered
 from auditor.evaluate.checks.selectors import READ, WRITE, DataEvents, Management
-from auditor.evaluate.library import UNREADABLE, EvidenceMissing
+from auditor.evaluate.library import UNREADABLE, EvidenceMissing, Missing
 from auditor.evaluate.view import Subject, View
 from auditor.model import State, Verdict, failed, not_assessed, passed
 from auditor.policies.arn import account_of
@@ -88,7 +89,11 @@ def _asked_at_home(view: View, operation: str, parameter: str, item: Mapping[str
         owner = view.beside(account_of(arn))
         if owner is None:
             raise
-        return owner.page(operation, region=home, **{parameter: arn})
+        if view.lent(owner.account.id) and (why := undelivered(view, item)):
+            raise EvidenceMissing(Missing(operation, home, "NotCollected", why, "", "", arn)) from None
+        found = owner.page(operation, region=home, **{parameter: arn})
+        view.credit(owner.account.id)
+        return found
 
 
 def trails(view: View, *, everywhere: bool = False) -> tuple[tuple[Trail, ...], EvidenceMissing | None]:
@@ -212,6 +217,7 @@ def _all_management_events(subject: Subject, known: Sequence[Trail]) -> Verdict:
     candidates = [trail for trail in known if trail.multi_region and trail.logging]
     for trail in candidates:
         if records_all_management_events(trail):
+            subject.evidence.credit_only({account_of(trail.arn)})
             subject.evidence.point(trail.item, suffix="/IsMultiRegionTrail")
             left_out = _left_out(selectors.management(trail.selectors))
             note = f"; it leaves out {left_out}" if left_out else ""
@@ -271,6 +277,7 @@ def _object_events(subject: Subject, names: Sequence[str] | None, known: Sequenc
             if access in item.access
         ]
         if any(item.covers_all() for item in found):
+            subject.evidence.credit_only({account_of(trail.arn)})
             subject.evidence.point(trail.item)
             return passed(f"The trail {trail.name} records {access} events on the objects of all buckets.")
         recorded.extend(found)

@@ -1,8 +1,10 @@
 """Judges the services that look for trouble."""
 
 from auditor.evaluate.checks.fields import some, text
+from auditor.evaluate.checks.holders import organization_analyzer
+from auditor.evaluate.library import EvidenceMissing
 from auditor.evaluate.view import Subject
-from auditor.model import Verdict, failed, passed
+from auditor.model import State, Verdict, failed, passed
 
 _EXTERNAL = ("ACCOUNT", "ORGANIZATION")
 """Analyzer types that look for access from outside; those for unused and internal access do not."""
@@ -11,10 +13,25 @@ _EXTERNAL = ("ACCOUNT", "ORGANIZATION")
 def external_analyzer(subject: Subject) -> Verdict:
     """Judge one Region: an active analyzer looks for access from outside the account or organization.
 
-    An organization's analyzer in another account is not visible from here.
+    An organization's analyzer in another account counts where that account's answer is part of the run.
 
     Evidence: ``accessanalyzer:ListAnalyzers``.
     """
+    missing: EvidenceMissing | None = None
+    own: Verdict | None = None
+    try:
+        own = _own_analyzer(subject)
+    except EvidenceMissing as signal:
+        missing = signal
+    if own is not None and own.state is State.PASS:
+        return own
+    held = organization_analyzer(subject)
+    if held is None and missing is not None:
+        raise missing
+    return held or own or failed("The Region has no external access analyzer.")
+
+
+def _own_analyzer(subject: Subject) -> Verdict:
     analyzers = subject.evidence.items("accessanalyzer:ListAnalyzers", "analyzers[]", region=subject.region)
     external = [item for item in analyzers if text(item, "type") in _EXTERNAL]
     active = next((item for item in external if text(item, "status") == "ACTIVE"), None)

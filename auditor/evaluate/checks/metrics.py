@@ -14,7 +14,9 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
+from auditor.evaluate.checks.holders import enabled_member
 from auditor.evaluate.checks.levels import judge_levels
+from auditor.evaluate.library import EvidenceMissing
 from auditor.evaluate.view import Subject
 from auditor.model import State, Verdict, failed, not_applicable, passed
 from auditor.monitoring.chain.levels import Wanted
@@ -171,8 +173,23 @@ def shared_observability(subject: Subject) -> Verdict:
 def threat_detection(subject: Subject) -> Verdict:
     """Judge one Region: a GuardDuty detector is enabled.
 
+    Where the account may not say so, the list of members of the organization's administrator of GuardDuty counts.
+
     Evidence: ``guardduty:ListDetectors``, ``guardduty:GetDetector``.
     """
+    try:
+        return _own_detector(subject)
+    except EvidenceMissing:
+        holder = enabled_member(subject, "guardduty", "guardduty:ListMembers", "Members", "RelationshipStatus")
+        if not holder:
+            raise
+    return passed(
+        f"GuardDuty is on for this account in this Region, by the list of members of its administrator {holder}.",
+        observed="enabled member",
+    )
+
+
+def _own_detector(subject: Subject) -> Verdict:
     view = subject.evidence
     names = view.items("guardduty:ListDetectors", "DetectorIds[]", region=subject.region)
     if not names:

@@ -159,8 +159,10 @@ def organization_chain(subject: Subject) -> Verdict:
 def _cite(view: View, found: Detection) -> None:
     """Cite what decided first: the link that is broken, then the chain from trail to people, then all that was read."""
     records = {record.ref: record for record in view.read}
+    view.credit_only(())
     links = sorted(found.chain, key=lambda link: link.state is not LinkState.BROKEN)
     for place in dict.fromkeys(place for link in links for place in link.evidence):
         ref, _, pointer = place.partition("#")
         if ref in records:
             view.cite(records[ref], pointer)
+            view.credit(records[ref].account)

@@ -185,7 +185,8 @@ def _as_its_owner_sees_it(trail: Trail, facts: Facts) -> Trail:
     owner = facts.others.get(trail.account)
     if not trail.unread or owner is None:
         return trail
-    return next((one for one in owner.trails if one.arn == trail.arn), trail)
+    found = next((one for one in owner.trails if one.arn == trail.arn), trail)
+    return replace(found, unseen=trail.unseen)
 
 
 _prepared: list[Account] = []

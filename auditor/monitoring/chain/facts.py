@@ -29,6 +29,7 @@ class Trail:
         excluded: event sources whose management events other than reads are left out.
         excluded_reads: event sources whose read-only management events are left out.
         unread: why status or selectors are unknown; empty when they are known.
+        unseen: why it is not known that another account's trail delivers the events of this one; empty when it is.
     """
 
     arn: str
@@ -45,6 +46,7 @@ class Trail:
     excluded_reads: frozenset[str] = frozenset()
     unread: str = ""
     ref: str = ""
+    unseen: str = ""
 
     @property
     def name(self) -> str:

@@ -39,7 +39,7 @@ def records(trail: Trail, *, reads: bool, sources: frozenset[str]) -> Truth:
         return False
     if _left_out(trail, sources, reads=reads):
         return False
-    return None if trail.unread else True
+    return None if trail.unread or trail.unseen else True
 
 
 def _left_out(trail: Trail, sources: frozenset[str], *, reads: bool) -> frozenset[str]:
@@ -63,6 +63,8 @@ def _trail(  # noqa: PLR0911 - one line for each way to break
         return State.BROKEN, f"The trail {name} does not record {missing} management events."
     if left_out := _left_out(trail, sources, reads=reads):
         return State.BROKEN, f"The trail {name} leaves out the events of {', '.join(sorted(left_out))}."
+    if trail.unseen:
+        return State.UNKNOWN, f"{trail.unseen[0].upper()}{trail.unseen[1:]}."
     if trail.unread:
         return State.UNKNOWN, f"What the trail {name} does is not known: {trail.unread}."
     return State.OK, f"The trail {name} is logging management events of all Regions."

@@ -14,7 +14,7 @@ from auditor.simulator.app import Application
 from auditor.simulator.overlay import install
 from auditor.simulator.overlay.organization import ROOT, Listed, Organization, Unit
 from auditor.simulator.overlay.state import State
-from auditor.simulator.worlds import parts, principals
+from auditor.simulator.worlds import detectors, parts, principals
 from auditor.simulator.worlds.builder import Builder, frame, seed
 from auditor.simulator.worlds.events import BEGIN, END, Happening
 from auditor.simulator.worlds.orgtrail import BUCKET, EVENTS_IN, NAME, Member, OrganizationTrail
@@ -130,7 +130,8 @@ def build(light: int = 0, *, old_status: bool = False) -> Accounts:
         "external_id": EXTERNAL_ID,
     }
     listed = STORY + light_accounts(light)
-    services = {AUDIT: ("guardduty.amazonaws.com", "config-multiaccountsetup.amazonaws.com")}
+    administered = ("guardduty", "config-multiaccountsetup", "access-analyzer", "securityhub")
+    services = {AUDIT: tuple(f"{name}.amazonaws.com" for name in administered)}
     organization = Organization(ID, MANAGEMENT, UNITS, listed, services, old_status)
     aws = frame("organization", AUDIT, HOME, about)
     trail = trail_of(listed)
@@ -180,6 +181,7 @@ def _furnish(aws: Builder, organization: Organization, item: Listed, trail: Orga
             parts.role(aws, ROLE, managed, trust=hub_trust(organization.id))
         if item.id == AUDIT:
             parts.role(aws, "AuditorHub", trust=parts.service_trust("ecs-tasks.amazonaws.com"))
+            _looks_after(aws, organization)
         trail.furnish(aws, archive=LOG_ARCHIVE)
     if item.id == DENIED:
         for operation in SCP_DENIES:
@@ -190,6 +192,32 @@ def _furnish(aws: Builder, organization: Organization, item: Listed, trail: Orga
                 "with an explicit deny in a service control policy",
                 status=403 if operation.startswith("iam:") else 400,
             )
+
+
+def _looks_after(aws: Builder, organization: Organization) -> None:
+    """Let the audit account have what it administers: an analyzer for all, and GuardDuty, on for all but one."""
+    analyzer = {
+        "arn": f"arn:aws:access-analyzer:{HOME}:{AUDIT}:analyzer/organization",
+        "name": "organization",
+        "type": "ORGANIZATION",
+        "createdAt": _SETTLED,
+        "status": "ACTIVE",
+    }
+    aws.application.declare("accessanalyzer:ListAnalyzers", {"analyzers": [analyzer]}, region=HOME)
+    detectors.guard_duty(aws, HOME, _SETTLED)
+    members = [
+        {
+            "AccountId": item.id,
+            "AdministratorId": AUDIT,
+            "MasterId": AUDIT,
+            "Email": f"{item.name}@northwind.example",
+            "RelationshipStatus": "Removed" if item.id == JOINED else "Enabled",
+            "UpdatedAt": f"{_SETTLED:%Y-%m-%dT%H:%M:%S.000Z}",
+        }
+        for item in organization.accounts
+        if item.state == "ACTIVE" and item.id != AUDIT
+    ]
+    aws.application.declare("guardduty:ListMembers", {"Members": members}, region=HOME)
 
 
 def hub_trust(organization: str) -> dict[str, Any]:

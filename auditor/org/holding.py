@@ -1,0 +1,180 @@
+"""What single accounts hold for all of an organization, read once: the trail's log group with its alarms, analyzers.
+
+Only the management account, the accounts whose log groups the organization's trails write to, and the delegated
+administrators are asked, only for what the chosen controls read, and never one that a filter excludes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from auditor.base.errors import AuditorError
+from auditor.collect.calls import Asker
+from auditor.collect.collection import Collected, collect_account
+from auditor.collect.organization import administrators_of
+from auditor.collect.redact import Redactor
+from auditor.evidence.operations import Call, Operation, Where
+from auditor.evidence.store import Answer
+from auditor.model import AccountScope, Holder
+from auditor.org.reconcile import to_assess
+from auditor.org.trails import LISTED, Deliveries, TrailFinder
+from auditor.run.settings import limits_of
+from auditor.run.shared import Shared, packed
+
+ANALYZERS: Final = "accessanalyzer:ListAnalyzers"
+MEMBERS: Final[Mapping[str, Operation]] = {
+    name: Operation(
+        name=name, where=Where.REGION, parameters={}, for_each=(), required=("Members",), absent=(), action=name,
+        produced=False,
+    )
+    for name in ("guardduty:ListMembers", "securityhub:ListMembers")
+}  # fmt: skip
+"""Lists of those whom an administrator looks after: only administrators are asked."""
+
+_STATUS: Final = ("cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors")
+_PRINCIPALS: Final[Mapping[str, str]] = {
+    "access-analyzer": "access-analyzer.amazonaws.com",
+    "guardduty": "guardduty.amazonaws.com",
+    "securityhub": "securityhub.amazonaws.com",
+}
+
+
+@dataclass(frozen=True)
+class HolderReader:
+    """Reads what accounts hold for others, into the evidence of the organization's run.
+
+    Args:
+        finder: who asks, and where the answers go.
+        redactor: the one of the writer.
+    """
+
+    finder: TrailFinder
+    redactor: Redactor
+
+    def read(self, deliveries: Deliveries) -> Shared:
+        """Return what each account's audit is handed; nothing where no chosen control can be held elsewhere."""
+        holders: list[Holder] = []
+        asked: set[str] = {LISTED}
+        chain = self._chain()
+        if chain and deliveries.shared.trails:
+            asked |= chain
+            homes = {str(trail.get("HomeRegion")) for trail in deliveries.shared.trails}
+            owners = sorted(_owners(deliveries.shared.trails))
+            holders += [self._held(account, ("cloudtrail",), chain, sorted(homes)) for account in owners]
+        if ANALYZERS in self._evidence():
+            asked.add(ANALYZERS)
+            holders += self._looking_after("access-analyzer", ANALYZERS)
+        if "guardduty:ListDetectors" in self._evidence():
+            asked |= MEMBERS.keys()
+            holders += self._looking_after("guardduty", "guardduty:ListDetectors", "guardduty:ListMembers")
+        holders += [Holder(AccountScope(name, "", ()), ("deliveries",)) for name in deliveries.readers]
+        together = tuple(_merged(holders))
+        accounts = {holder.scope.id for holder in together}
+        answers = self.finder.writer.lent(accounts, asked)
+        return replace(deliveries.shared, holders=together, answers=packed(answers))
+
+    def _evidence(self) -> set[str]:
+        return {name for control in self.finder.controls for name in control.evidence}
+
+    def _chain(self) -> frozenset[str]:
+        """Return what is read of the way from a trail to people, as far as a chosen control follows it."""
+        catalog = self.finder.catalog
+        chains = [control for control in self.finder.controls if control.check.startswith("monitoring.")]
+        wanted = {*catalog.operations_of(chains), *(name for name in _STATUS if name in self._evidence())}
+        return frozenset(name for name in wanted if catalog.operations[name].planned)
+
+    def _looking_after(self, what: str, first: str, members: str = "") -> Iterator[Holder]:
+        """Yield the accounts that look after a service for all: the management account, and administrators."""
+        found, error = self._administrators(_PRINCIPALS[what])
+        for account in dict.fromkeys((self.finder.listing.management, *found)):
+            holder = self._held(account, (what,), {first}, self.finder.request.config.regions)
+            if members and not holder.error:
+                self._list_members(holder, first, members)
+            yield replace(holder, scope=replace(holder.scope, regions=()))
+        if error:
+            yield Holder(AccountScope("", "", ()), (what,), error)
+
+    def _administrators(self, principal: str) -> tuple[tuple[str, ...], str]:
+        finder = self.finder
+        answer = administrators_of(finder.doors.lister, principal, now=finder.request.now)
+        known = finder.writer.recalled(answer.account, answer.call)
+        if known is None:
+            finder.writer.add(answer)
+        if answer.error is not None:
+            return (), f"who administers it is not known: {answer.call.operation}: {answer.error.code}"
+        items = (item for page in answer.pages for item in page.get("DelegatedAdministrators") or ())
+        return tuple(sorted(str(item.get("Id")) for item in items)), ""
+
+    def _held(self, account: str, holds: tuple[str, ...], wanted: Iterable[str], regions: Iterable[str]) -> Holder:
+        """Ask one account; whatever keeps it from answering is what its holder says."""
+        if why := self._closed(account):
+            return Holder(AccountScope(account, "", ()), holds, why)
+        try:
+            scope = self._collected(account, wanted, tuple(regions)).scope
+        except AuditorError as error:
+            return Holder(AccountScope(account, "", ()), holds, f"it could not be asked: {error.message}")
+        return Holder(scope, holds)
+
+    def _closed(self, account: str) -> str:
+        """Say why an account is not asked; empty where it lets us in."""
+        finder = self.finder
+        if account in finder.entered:
+            return ""
+        listed = next((item for item in finder.listing.accounts if item.id == account), None)
+        if listed is None:
+            return "the organization does not list it"
+        if finder.doors.choice.reason(listed):
+            return "it is not asked, because a filter of the run leaves it out"
+        known = {item.id for item in to_assess(finder.listing, finder.doors.choice)}
+        return "the role was refused" if account in known else f"it is {listed.state}"
+
+    def _collected(self, account: str, wanted: Iterable[str], regions: tuple[str, ...]) -> Collected:
+        finder = self.finder
+        return collect_account(
+            finder.doors.behind(account, finder.entered[account]),
+            operations=finder.catalog.operations,
+            wanted=wanted,
+            regions=regions,
+            period=finder.request.period,
+            writer=finder.writer,
+            redactor=self.redactor,
+            log=finder.doors.log,
+            now=finder.request.now,
+            limits=limits_of(finder.request.config),
+        )
+
+    def _list_members(self, holder: Holder, first: str, members: str) -> None:
+        """Ask an administrator, in each Region in which the service is on there, for whom it is on as well."""
+        finder, account = self.finder, holder.scope.id
+        asker = Asker(
+            finder.doors.behind(account, finder.entered[account]), now=finder.request.now,
+            limits=limits_of(finder.request.config), scrub=self.redactor.text,
+        )  # fmt: skip
+        for region in holder.scope.regions:
+            for page in finder.writer.stored(account, first, region=region):
+                for detector in page.get("DetectorIds") or ():
+                    finder.writer.add(_members(asker, members, region, str(detector)))
+
+
+def _members(asker: Asker, operation: str, region: str, detector: str) -> Answer:
+    asked = {"DetectorId": detector, "OnlyAssociated": "true"}
+    call = Call(operation, region, tuple(sorted(asked.items())))
+    return asker.ask(MEMBERS[operation], call, parameters=asked)
+
+
+def _owners(trails: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the accounts that own the trails and the log groups that they write to."""
+    arns = [str(trail.get(name) or "") for trail in trails for name in ("TrailARN", "CloudWatchLogsLogGroupArn")]
+    return {parts[4] for arn in arns if len(parts := arn.split(":")) > 4 and parts[4]}  # noqa: PLR2004 - parts of an ARN
+
+
+def _merged(holders: Iterable[Holder]) -> Iterator[Holder]:
+    """Yield each account once, with all that it holds; what could not be read stays apart from what could."""
+    found: dict[tuple[str, str], Holder] = {}
+    for holder in holders:
+        key = (holder.scope.id, holder.error)
+        known = found.get(key, holder)
+        regions = tuple(sorted({*known.scope.regions, *holder.scope.regions}))
+        holds = tuple(dict.fromkeys((*known.holds, *holder.holds)))
+        found[key] = Holder(replace(holder.scope, regions=regions, left_out=()), holds, holder.error)
+    yield from (found[key] for key in sorted(found))

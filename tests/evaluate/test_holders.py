@@ -1,0 +1,182 @@
+"""What another account of the organization holds: credited where it was read and covers the account, and never else."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from auditor.evaluate.engine import evaluate
+from auditor.evidence import world as worlds
+from auditor.evidence.operations import Operation, Where
+from auditor.model import AccountScope, ControlResult, Framework, Holder, Requirement, State
+from tests.evaluate.checks.test_monitoring import CLOUDTRAIL, TRAIL_ITEM, world
+from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, catalog, reasons
+from tests.monitoring.patterns.published import PRINTED
+
+MEMBER, READER, ADMINISTRATOR = "444455556666", "555566667777", "666677778888"
+LISTED, MEMBERS = "s3:ListObjectsV2", "guardduty:ListMembers"
+ESSENTIAL = (
+    "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors", "logs:DescribeLogGroups", "logs:DescribeMetricFilters",
+    "cloudwatch:DescribeAlarms", "sns:ListTopics", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic",
+)  # fmt: skip
+"""Answers of the account that holds the trail without which nobody can be said to hear of an event."""
+
+
+def _operation(name: str, where: Where) -> Operation:
+    return Operation(
+        name=name, where=where, parameters={}, for_each=(), required=(), absent=(), action=name, produced=False
+    )
+
+
+OPERATIONS = {
+    **catalog().operations,
+    LISTED: _operation(LISTED, Where.GLOBAL),
+    MEMBERS: _operation(MEMBERS, Where.REGION),
+}
+SHARED = {**TRAIL_ITEM, "IsOrganizationTrail": True, "S3BucketName": "logs"}
+ARN = str(TRAIL_ITEM["TrailARN"])
+HERE = Holder(AccountScope(ACCOUNT, "aws", (HOME,)), ("cloudtrail",))
+FOLDERS = Holder(AccountScope(READER, "", ()), ("deliveries",))
+
+
+def member(**item: Any) -> World:
+    """A member that sees the organization's trail, may not ask about it, and has nothing of its own."""
+    empty = World(account=MEMBER, operations=OPERATIONS)
+    return (
+        empty.says("cloudtrail:DescribeTrails", {"trailList": [{**SHARED, **item}]})
+        .refuses("cloudtrail:GetTrailStatus", region=HOME, Name=ARN)
+        .refuses("cloudtrail:GetEventSelectors", region=HOME, TrailName=ARN)
+        .says("logs:DescribeLogGroups", {"logGroups": []})
+        .says("logs:DescribeMetricFilters", {"metricFilters": []})
+        .says("cloudwatch:DescribeAlarms", {"MetricAlarms": [], "CompositeAlarms": []})
+        .says("sns:ListTopics", {"Topics": []})
+        .says("events:ListRules", {"Rules": []})
+        .says("oam:ListLinks", {"Items": []})
+    )
+
+
+def holder() -> World:
+    found = replace(world(PRINTED[CLOUDTRAIL]), operations=OPERATIONS)
+    return found.says("cloudtrail:DescribeTrails", {"trailList": [SHARED]})
+
+
+def folders(*accounts: str) -> World:
+    found = World(account=READER, operations=OPERATIONS)
+    listed = {"CommonPrefixes": [{"Prefix": f"AWSLogs/o-1/{name}/"} for name in accounts]}
+    return found.says(LISTED, listed, Bucket="logs", Delimiter="/", Prefix="AWSLogs/o-1/")
+
+
+def judge(control_id: str, held: dict[str, World], *holders: Holder) -> ControlResult:
+    """Judge a control in the first of some accounts; the others stand beside it."""
+    control = catalog().controls[control_id]
+    framework = Framework("test", "", "", "", "", (Requirement("1", "", (control.id,), (), None, "", {}),), "")
+    known = replace(catalog(), controls={control.id: control}, frameworks={"test": framework})
+    evidence = worlds.held(held, (*control.evidence, *control.consults), OPERATIONS)
+    evidence.run = replace(evidence.run, accounts=evidence.run.accounts[:1], holders=holders)
+    return evaluate(evidence, known, ["test"]).controls[0]
+
+
+def test_a_member_passes_by_the_trail_of_its_organization() -> None:
+    found = judge(CLOUDTRAIL, {MEMBER: member(), ACCOUNT: holder(), READER: folders(MEMBER)}, HERE, FOLDERS)
+    assert found.state is State.PASS, reasons(found)
+    assert found.results[0].details["held_by"] == [ACCOUNT]
+    assert f"Held by account {ACCOUNT}" in reasons(found)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(
+    lost=st.frozensets(st.sampled_from(ESSENTIAL), max_size=2),
+    refused=st.booleans(),
+    delivered=st.sampled_from(["here", "elsewhere", "nobody looked"]),
+    error=st.sampled_from(["", "", "the role was refused"]),
+    organization=st.sampled_from([True, True, False]),
+    control=st.sampled_from([CLOUDTRAIL, "cloudtrail-multi-region-trail"]),
+)
+def test_no_credit_turns_a_gap_into_a_pass(
+    lost: frozenset[str], refused: bool, delivered: str, error: str, organization: bool, control: str
+) -> None:
+    """PASS exactly where the holder was read, nothing of it is lost, and it delivers for this member."""
+    there = holder()
+    for name in lost:
+        there = there.refuses_all(name) if refused else there.without(name)
+    beside = {MEMBER: member(IsOrganizationTrail=organization), ACCOUNT: there}
+    if delivered != "nobody looked":
+        beside[READER] = folders(MEMBER if delivered == "here" else "999988887777")
+    found = judge(control, beside, replace(HERE, error=error), FOLDERS)
+    needed = lost & set(ESSENTIAL if control == CLOUDTRAIL else ESSENTIAL[:2])
+    whole = organization and not needed and not error and delivered == "here"
+    assert (found.state is State.PASS) is whole, reasons(found)
+    assert found.state is not State.FAIL or not (error or refused or not lost), "nothing proves a failure here"
+
+
+ANALYZER = {"name": "all", "type": "ORGANIZATION", "status": "ACTIVE", "arn": "arn:aws:access-analyzer:x"}
+CONTROL = "access-analyzer-external-all-regions"
+LOOKS = Holder(AccountScope(ADMINISTRATOR, "aws", ()), ("access-analyzer", "guardduty"))
+
+
+def _with_analyzers(account: str, *items: Any) -> World:
+    return World(account=account, operations=OPERATIONS).says(
+        "accessanalyzer:ListAnalyzers", {"analyzers": list(items)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("administrator", "holders", "expected"),
+    [
+        pytest.param(_with_analyzers(ADMINISTRATOR, ANALYZER), (LOOKS,), State.PASS, id="active"),
+        pytest.param(
+            _with_analyzers(ADMINISTRATOR, {**ANALYZER, "status": "CREATING"}), (LOOKS,), State.FAIL, id="not-active"
+        ),
+        pytest.param(
+            _with_analyzers(ADMINISTRATOR, {**ANALYZER, "type": "ACCOUNT"}), (LOOKS,), State.FAIL, id="its-own-only"
+        ),
+        pytest.param(_with_analyzers(ADMINISTRATOR), (LOOKS,), State.FAIL, id="none"),
+        pytest.param(
+            _with_analyzers(ADMINISTRATOR).refuses("accessanalyzer:ListAnalyzers"), (LOOKS,), State.NOT_ASSESSED,
+            id="refused",
+        ),
+        pytest.param(
+            _with_analyzers(ADMINISTRATOR, ANALYZER), (replace(LOOKS, error="the role was refused"),),
+            State.NOT_ASSESSED, id="role-refused",
+        ),
+        pytest.param(
+            _with_analyzers(ADMINISTRATOR), (LOOKS, Holder(AccountScope("", "", ()), ("access-analyzer",), "unknown")),
+            State.NOT_ASSESSED, id="another-is-not-known",
+        ),
+        pytest.param(_with_analyzers(ADMINISTRATOR, ANALYZER), (), State.FAIL, id="no-organization-run"),
+    ],
+)  # fmt: skip
+def test_an_analyzer_of_the_organization(administrator: World, holders: tuple[Holder, ...], expected: State) -> None:
+    found = judge(CONTROL, {MEMBER: _with_analyzers(MEMBER), ADMINISTRATOR: administrator}, *holders)
+    assert found.state is expected, reasons(found)
+
+
+def test_an_analyzer_in_another_region_is_none() -> None:
+    there = _with_analyzers(ADMINISTRATOR).says("accessanalyzer:ListAnalyzers", {"analyzers": [ANALYZER]}, region=HOME)
+    found = judge(CONTROL, {MEMBER: _with_analyzers(MEMBER), ADMINISTRATOR: there}, LOOKS)
+    assert {item.region: item.state for item in found.results} == {HOME: State.PASS, FAR: State.FAIL}
+
+
+@pytest.mark.parametrize(
+    ("status", "own", "expected"),
+    [
+        ("Enabled", "refused", State.PASS),
+        ("Removed", "refused", State.NOT_ASSESSED),
+        (None, "refused", State.NOT_ASSESSED),
+        ("Enabled", "none", State.FAIL),
+    ],
+)
+def test_guard_duty_of_a_member(status: str | None, own: str, expected: State) -> None:
+    """An administrator's list stands in for an answer that is missing, never against one that is there."""
+    here = World(account=MEMBER, operations=OPERATIONS)
+    if own == "refused":
+        here = here.refuses("guardduty:ListDetectors")
+    else:
+        here = here.says("guardduty:ListDetectors", {"DetectorIds": []})
+    there = World(account=ADMINISTRATOR, operations=OPERATIONS)
+    items = [] if status is None else [{"AccountId": MEMBER, "RelationshipStatus": status}]
+    there = there.says(MEMBERS, {"Members": items}, DetectorId="d", OnlyAssociated="true")
+    found = judge("guardduty-enabled", {MEMBER: here, ADMINISTRATOR: there}, LOOKS)
+    assert found.state is expected, reasons(found)
