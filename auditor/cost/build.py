@@ -8,6 +8,7 @@ from auditor.cost.audited import audited
 from auditor.cost.estimate import Estimate, Item, NotKnown, Pricing, month_factor
 from auditor.cost.facts import Facts
 from auditor.cost.kept import buckets, deliveries, keys, log_groups
+from auditor.cost.measured import counts_in
 from auditor.cost.prices import Prices
 from auditor.cost.recorded import Counts, recorded
 from auditor.cost.trails import Trail, recording, trails
@@ -42,16 +43,19 @@ def estimate(
         evidence: a closed evidence folder.
         prices: list prices.
         calls: the run's own calls as ``calls.json`` counts them.
-        counts: the events of the period by account; accounts without are told by sums of log files.
+        counts: the events of the period by account; None takes what the run itself counted. Accounts without are told
+            by sums of log files.
         searched: what the counts come from, and what was not searched for them.
 
     Raises:
         IntegrityError: an evidence file was changed.
     """
+    if counts is None:
+        counts, searched = counts_in(evidence)
     items: list[Item] = []
     proposals: list[Mapping[str, Any]] = []
     for account in evidence.run.accounts:
-        known = (counts or {}).get(account.id)
+        known = counts.get(account.id)
         items += _account(evidence, account, prices, calls, known)
         if known is not None:
             pricing = Pricing(prices, account.id, month_factor(evidence.run.period))

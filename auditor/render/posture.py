@@ -173,6 +173,8 @@ class Cost:
     unknown: tuple[tuple[str, str], ...]
     """What may cost money, and why it is not known how much."""
     proposals: tuple[str, ...]
+    counted: tuple[str, ...]
+    """What the numbers of events come from."""
 
 
 def cost(document: Mapping[str, Any]) -> Cost:
@@ -195,6 +197,7 @@ def cost(document: Mapping[str, Any]) -> Cost:
             "period would not be recorded"
             for item in document["proposals"]
         ),
+        counted=tuple(visible(text) for text in document["searched"]),
     )
 
 
