@@ -1,7 +1,7 @@
 """Timelines over the period: each thing as it was read, walked back through the verified calls that changed it.
 
-Says nothing that the period controls do not: they judge the same rows. A line is drawn where a call changed something;
-what nobody touched is counted by kind.
+The period controls rest on these timelines: what stands out of order on one does not meet its criterion. A line is
+drawn where a call changed something; what nobody touched is counted by kind.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,11 +48,28 @@ class _Table:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
+    """One thing's timeline.
+
+    Args:
+        thing: whose.
+        stretches: how it stood, over the whole period.
+        rows: the calls of the period that set it.
+        refused: how many more were refused.
+    """
+
     thing: Thing
     stretches: tuple[Stretch, ...]
     rows: tuple[Row, ...]
     refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timelines:
+    """All timelines of one account, and the references of what they were walked back from."""
+
+    lines: tuple[Line, ...]
+    refs: tuple[str, ...]
 
 
 def continuity(libraries: Iterable[Library]) -> tuple[Mapping[str, Any], ...]:
@@ -60,18 +77,31 @@ def continuity(libraries: Iterable[Library]) -> tuple[Mapping[str, Any], ...]:
     return tuple(document for library in libraries if (document := _account(library)) is not None)
 
 
-def _account(library: Library) -> Mapping[str, Any] | None:
-    view = View(library)
+def timelines(view: View, period: Period) -> Timelines | None:
+    """Return the timelines of an account, worked out once for all who ask; None where no log files were searched."""
+    return view.once("timelines", lambda own: _walked_back(own, period))
+
+
+def _walked_back(view: View, period: Period) -> Timelines | None:
     reports, events = _by_trail(view, _DIGESTS), _by_trail(view, _EVENTS)
     if not reports or not events:
         return None
     trails = [_trail(view, item, reports, events) for item in trail_items(view)]
-    lines = list(_lines(view, trails, _rows(events.values()), library.period))
+    lines = tuple(_lines(view, trails, _rows(events.values()), period))
+    return Timelines(lines, tuple(table.ref for table in (*reports.values(), *events.values())))
+
+
+def _account(library: Library) -> Mapping[str, Any] | None:
+    view = View(library)
+    found = timelines(view, library.period)
+    if found is None:
+        return None
+    lines = found.lines
     touched = [line for line in lines if line.rows or line.refused]
     return {
         "account": library.account.id,
         "period": library.period.document(),
-        "refs": [table.ref for table in (*reports.values(), *events.values())],
+        "refs": list(found.refs),
         "lines": [_line(line) for line in touched[:MOST_LINES]],
         "more": max(0, len(touched) - MOST_LINES),
         "untouched": list(_untouched(line for line in lines if not (line.rows or line.refused))),
@@ -143,7 +173,7 @@ def _rows(events: Iterable[_Table]) -> list[Row]:
     return [row for row in rows if not replaced(row, rows)]
 
 
-def _lines(view: View, trails: Sequence[TrailFacts], rows: Sequence[Row], period: Period) -> Iterator[_Line]:
+def _lines(view: View, trails: Sequence[TrailFacts], rows: Sequence[Row], period: Period) -> Iterator[Line]:
     seen: set[int] = set()
     known: set[tuple[str, str, str]] = set()
     for thing in things(view, trails):
@@ -186,12 +216,12 @@ def _exactly(name: str) -> Any:
     return lambda row: name in text(row.get("resource")).split(", ")
 
 
-def _walked(thing: Thing, own: Sequence[Row], trails: Sequence[TrailFacts], period: Period) -> _Line:
+def _walked(thing: Thing, own: Sequence[Row], trails: Sequence[TrailFacts], period: Period) -> Line:
     done = [row for row in own if succeeded(row)]
     source = _SOURCES[thing.kind]
     verified = joined(span for trail in trails for span in trail.spans_of(source, thing.region))
     stretches = walk(period, verified, _changes(done), thing.readings, thing.proved)
-    return _Line(thing, stretches, tuple(done), len(own) - len(done))
+    return Line(thing, stretches, tuple(done), len(own) - len(done))
 
 
 def _changes(rows: Iterable[Row]) -> Iterator[Change]:
@@ -201,7 +231,7 @@ def _changes(rows: Iterable[Row]) -> Iterator[Change]:
             yield Change(at, leaves(row), row.get("verified") is True, found.part)
 
 
-def _line(line: _Line) -> dict[str, Any]:
+def _line(line: Line) -> dict[str, Any]:
     return {
         "kind": line.thing.kind,
         "name": line.thing.name,
@@ -237,9 +267,9 @@ def _told(row: Row) -> dict[str, Any]:
     }
 
 
-def _untouched(lines: Iterable[_Line]) -> Iterator[dict[str, Any]]:
+def _untouched(lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
     """Yield things nobody changed, those that stood alike together."""
-    groups: dict[tuple[str, tuple[Stretch, ...]], list[_Line]] = {}
+    groups: dict[tuple[str, tuple[Stretch, ...]], list[Line]] = {}
     for line in lines:
         groups.setdefault((line.thing.kind, line.stretches), []).append(line)
     for (kind, stretches), members in groups.items():

@@ -157,6 +157,8 @@ class Library:
         }
         self._left_out: tuple[str, ...] | None = None
         self._refused: dict[str, tuple[Record, ...]] = {}
+        self.worked_out: dict[str, Any] = {}
+        """What follows from all of it and was asked for before, by a name of whoever worked it out."""
         self.beside: Mapping[str, Library] = {}
         """The libraries of the run's other accounts, and of those that hold controls for this one, by account id."""
         self.holders: tuple[Holder, ...] = evidence.run.holders

@@ -6,7 +6,7 @@ can only add a failure to what others show, a check reads it through ``known`` o
 failure that the rest proves stays one, and anything else becomes NOT_ASSESSED, which the engine sees to.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -282,6 +282,25 @@ class View:
         """What a result that was reached through this view should cite."""
         pointed = {citation.ref for citation in self._cited}
         return (*self._cited, *(Citation(ref) for ref in self._read if ref not in pointed))
+
+    def once(self, name: str, work_out: Callable[["View"], _T]) -> _T:
+        """Return what follows from the account's evidence, worked out for the first who asks; nothing counts as read.
+
+        Args:
+            name: tells it from other such things.
+            work_out: works it out of a view of its own.
+        """
+        known = self._library.worked_out
+        if name not in known:
+            known[name] = work_out(View(self._library))
+        found: _T = known[name]
+        return found
+
+    def refer(self, refs: Iterable[str]) -> None:
+        """Count records of this account as read, by their references."""
+        for record in map(self._library.referred, refs):
+            if record is not None:
+                self.note(record)
 
     def note(self, record: Record) -> Record:
         """Count a record as read."""

@@ -277,3 +277,52 @@ def test_records_that_could_not_be_read_leave_everything_open() -> None:
 def test_lists_that_were_not_read_are_named() -> None:
     world = told().refuses("cloudwatch:DescribeAlarms", region=HOME)
     assert {"kind": "alarm", "operation": "cloudwatch:DescribeAlarms"} in timelines(world)["unread"]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_control_says_for_how_long_its_timeline_was_broken(name: str) -> None:
+    off, on, control, kind, (between, _) = SCENARIOS[name]
+    (result,) = told(row(off, OFF_AT), row(on, ON_AT)).judge(control).results
+    stood = [item for item in result.details.get("out_of_order", ()) if item["kind"] == kind]
+    if between == "broken":
+        assert (stood[0]["start"], stood[0]["end"]) == (OFF_AT, ON_AT)
+        assert f"Out of order from {OFF_AT} to {ON_AT} (60 min)" in result.reason
+    else:
+        assert stood == []
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_no_control_passes_while_a_timeline_of_its_things_is_broken(name: str) -> None:
+    """Whatever order the calls come in, and whichever of them verified."""
+    off, on, control, kind, _ = SCENARIOS[name]
+    for first, second in ((off, on), (on, off), (off, off)):
+        for vouched in ((True, True), (True, False), (False, True), (False, False)):
+            world = told(row(first, OFF_AT, verified=vouched[0]), row(second, ON_AT, verified=vouched[1]))
+            broken = "broken" in {item["condition"] for item in line(timelines(world), kind)["stretches"]}
+            state = world.judge(control).state
+            assert not (broken and state is not State.FAIL), (first, second, vouched)
+            assert not (off[1] in (first[1], second[1]) and state is State.PASS), (first, second, vouched)
+
+
+def test_what_a_call_set_is_told_by_what_was_read_of_it_later() -> None:
+    """The record does not tell what was set; the actions were off when the alarm was read."""
+    untold = row(("monitoring", "PutMetricAlarm", {}), OFF_AT)
+    quiet = {"AlarmName": "root", "ActionsEnabled": False, "AlarmActions": [TOPIC]}
+    named = {**untold.document(), "resource": "root"}
+    table = notable_document([untold], {}, log_files=9, records=900) | {"rows": [named]}
+    world = told().says("trail:NotableEvents", table, region=HOME, Name=TRAIL)
+    assert world.judge("alarms-unweakened").state is State.NOT_ASSESSED
+    world = world.says("cloudwatch:DescribeAlarms", {"MetricAlarms": [quiet], "CompositeAlarms": []}, region=HOME)
+    (result,) = world.judge("alarms-unweakened").results
+    assert (result.state, result.details["out_of_order"][0]["name"]) == (State.FAIL, "root")
+
+
+def test_a_break_that_begins_with_a_call_the_control_is_not_about_is_none_of_its_matter() -> None:
+    world = told(row(("monitoring", "DeleteAlarms", {"alarmNames": ["root"]}), OFF_AT))
+    assert world.judge("alarms-unweakened", calls=["Unsubscribe"]).state is State.PASS
+
+
+def test_a_proven_break_outlives_a_search_that_lacks_an_answer() -> None:
+    off, on, control, _, _ = SCENARIOS["stop-and-start"]
+    world = told(row(off, OFF_AT), row(on, ON_AT)).refuses("cloudtrail:GetEventSelectors", region=HOME, TrailName=TRAIL)
+    assert world.judge(control).state is State.FAIL

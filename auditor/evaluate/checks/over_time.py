@@ -28,6 +28,7 @@ from auditor.evaluate.checks.fields import (
     text,
 )
 from auditor.evaluate.library import UNREADABLE, EvidenceMissing
+from auditor.evaluate.resting import About, resting
 from auditor.evaluate.view import Subject, View
 from auditor.model import State, Verdict, failed, not_assessed, passed
 from auditor.policies.arn import account_of
@@ -36,6 +37,9 @@ _DIGESTS, _EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
 _SHOWN = 20
 """Events named in the details of one result; the notable-events table of the report has them all."""
 _STOPS = ("StopLogging", "DeleteTrail")
+_OF_TRAILS = frozenset({"validation", "selectors", "trail settings"})
+_OF_MONITORING = frozenset({"log group", "metric filters", "alarm", "topic", "subscriptions", "rule", "recorder"})
+"""Kinds of things whose timelines a control on changes of trails, or of monitoring, rests on."""
 _PERHAPS_ANY_BUCKET = frozenset(
     {"PutAccessPointPolicy", "PutAccountPublicAccessBlock", "DeleteAccountPublicAccessBlock"}
 )
@@ -147,6 +151,10 @@ def logging_uninterrupted(subject: Subject) -> Verdict:
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
     ``trail:NotableEvents``.
     """
+    return resting(subject, lambda: _logged(subject), About({"logging"}, _STOPS, text(subject.item, "TrailARN")))
+
+
+def _logged(subject: Subject) -> Verdict:
     stopped: list[Mapping[str, Any]] = []
     with subject.evidence.going_on():
         for gap in listed(_report(subject.evidence, subject.item), "gaps"):
@@ -172,6 +180,11 @@ def trail_unchanged(subject: Subject) -> Verdict:
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
     ``trail:NotableEvents``.
     """
+    about = About(_OF_TRAILS, _calls(subject), text(subject.item, "TrailARN"))
+    return resting(subject, lambda: _settings_kept(subject), about)
+
+
+def _settings_kept(subject: Subject) -> Verdict:
     criterion = "nobody changed what the trail records or where it goes"
     verdict = _of_trail(subject, criterion, region=text(subject.item, "HomeRegion"))
     owner = account_of(text(subject.item, "TrailARN"))
@@ -195,7 +208,10 @@ def bucket_unchanged(subject: Subject) -> Verdict:
     ``trail:NotableEvents``, ``s3:ListBuckets``.
     """
     bucket = text(subject.item, "S3BucketName")
+    return resting(subject, lambda: _bucket_kept(subject, bucket), About({"log bucket"}, _calls(subject), bucket))
 
+
+def _bucket_kept(subject: Subject, bucket: str) -> Verdict:
     def about(row: Row) -> bool:
         """Calls on the whole account, and on access points whose bucket is not named, may mean the bucket."""
         named = {bucket, ""} & set(optional_text(row, "resource").replace(":::", "/").split("/"))
@@ -225,6 +241,10 @@ def _of_trail(
     return _by_events(subject, subject.item, wanted, criterion)
 
 
+def _calls(subject: Subject) -> frozenset[str]:
+    return frozenset(map(str, listed(subject.parameters, "calls")))
+
+
 def _wanted_of(subject: Subject, about: Callable[[Row], bool] | None = None) -> _Wanted:
     return _wanted_calls(listed(subject.parameters, "calls"), about or (lambda row: _about(row, subject.item)))
 
@@ -237,6 +257,10 @@ def calls_absent(subject: Subject) -> Verdict:
     Evidence: ``cloudtrail:DescribeTrails``, ``cloudtrail:GetEventSelectors``, ``trail:VerifyDigests``,
     ``trail:NotableEvents``.
     """
+    return resting(subject, lambda: _nothing_weakened(subject), About(_OF_MONITORING, _calls(subject)))
+
+
+def _nothing_weakened(subject: Subject) -> Verdict:
     groups = _log_groups(subject.evidence)
 
     def about(row: Row) -> bool:

@@ -27,7 +27,9 @@ from tests.evaluate.checks.worlds import (
 from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, catalog, judge_together, reasons, states
 
 PERIOD_CONTROLS = [control.id for control in catalog().controls.values() if control.test_type is TestType.POT]
-OF_EVENTS = [name for name in PERIOD_CONTROLS if name not in {"trail-chain-verified", "audit-changed-nothing"}]
+APART = {"trail-chain-verified", "audit-changed-nothing", "trail-events-found-again"}
+"""Rest on other documents than the tables of notable events."""
+OF_EVENTS = [name for name in PERIOD_CONTROLS if name not in APART]
 STOPPED = {
     "cause": "logging_stopped",
     "start": "2026-10-14T03:00:00Z",
