@@ -197,7 +197,7 @@ def cost(document: Mapping[str, Any]) -> Cost:
             "period would not be recorded"
             for item in document["proposals"]
         ),
-        counted=tuple(visible(text) for text in document["searched"]),
+        counted=tuple(visible(text) for text in document.get("searched", ())),
     )
 
 
