@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from auditor.collect.accounts import identify, open_session
-from auditor.collect.calls import Limits
+from auditor.collect.clients import Limits
 from auditor.collect.collection import collect_account
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Redactor

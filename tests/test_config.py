@@ -10,7 +10,7 @@ from auditor.base.errors import UsageError
 from auditor.catalog.responses import load_responses
 from auditor.catalog.waivers import load_attestations, load_waivers
 from auditor.cli.options import config_of
-from auditor.collect.calls import Limits
+from auditor.collect.clients import Limits
 from auditor.collect.redact import Policy
 from auditor.config import Config, Format, load_config, resolve
 from auditor.pack.presentation import PAGES

@@ -15,7 +15,7 @@ import pytest
 from auditor.base.period import Period
 from auditor.catalog.load import Catalog
 from auditor.collect.accounts import Caller, identify, open_session
-from auditor.collect.calls import Limits
+from auditor.collect.clients import Limits
 from auditor.collect.collection import REGIONS, collect_account
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Redactor

@@ -12,7 +12,8 @@ from auditor.base.errors import CollectionError
 from auditor.base.period import Period
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller
-from auditor.collect.calls import Asker, Collector, Limits, Progress, silent, store
+from auditor.collect.calls import Asker, Collector, Progress, silent, store
+from auditor.collect.clients import Limits
 from auditor.collect.guard import CallLog
 from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor

@@ -13,7 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from auditor.base.errors import CollectionError, UsageError
 from auditor.collect.accounts import HOME_REGIONS, Caller, client, is_account
-from auditor.collect.calls import Asker, Limits
+from auditor.collect.calls import Asker
+from auditor.collect.clients import Limits
 from auditor.evidence.operations import GLOBAL, Call, Operation, Where
 from auditor.evidence.store import Answer, CallError
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 from auditor.base.canonical import plain
 from auditor.base.period import Period
 from auditor.collect.accounts import Caller
-from auditor.collect.calls import Asker, Limits, Progress, silent
+from auditor.collect.calls import Asker, Progress, silent
+from auditor.collect.clients import Limits
 from auditor.collect.guard import refuse_mutation
 from auditor.collect.plan import Plan
 from auditor.evidence.operations import Call, ForEach, Operation, Where

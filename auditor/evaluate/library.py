@@ -12,9 +12,10 @@ from typing import Any
 import jmespath
 
 from auditor.base.canonical import canonical_json, plain
+from auditor.base.pointer import escape, pointer_to
 from auditor.evidence.operations import GLOBAL, SHAPELESS, Call, ForEach, Operation, Pages, Where, expand
 from auditor.evidence.places import has_no_endpoint
-from auditor.evidence.store import Evidence, Record, escape, pointer_to
+from auditor.evidence.store import Evidence, Record
 from auditor.model import AccountScope, Holder
 
 UNREADABLE = (

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from auditor.evidence.store import resolve
+from auditor.base.pointer import resolve
 from auditor.render.text import visible
 
 _LINES = 6

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller
-from auditor.collect.calls import Limits
+from auditor.collect.clients import Limits
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Policy
 from auditor.config import Config

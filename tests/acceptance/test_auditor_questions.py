@@ -20,8 +20,8 @@ import pikepdf
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 from trestle.oscal.assessment_results import AssessmentResults
 
+from auditor.base.pointer import resolve
 from auditor.collect.guard import is_read
-from auditor.evidence.store import resolve
 from auditor.model import State
 from auditor.seal.pack import Sealing, reseal_pack
 from auditor.seal.signer import pem

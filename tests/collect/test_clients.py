@@ -7,7 +7,7 @@ import pytest
 
 from auditor.base.locate import controls_folder
 from auditor.collect.accounts import client, open_session
-from auditor.collect.calls import REGIONS_PER_CLIENT, Clients, Limits
+from auditor.collect.clients import REGIONS_PER_CLIENT, Clients, Limits
 from auditor.collect.guard import CallLog
 from auditor.evidence.operations import Operation, Where, load_operations
 from tests.collect.aws import Asked, FakeAws, Reply

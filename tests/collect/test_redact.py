@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.base.pointer import resolve
 from auditor.collect.redact import Policy, Redactor
 from auditor.evidence.operations import load_operations
-from auditor.evidence.store import resolve
 from tests.catalog.test_load import CONTROLS
 from tests.collect.conftest import SALT
 
