@@ -29,7 +29,7 @@ from typing import IO, Any, Final, Self
 
 from auditor.base.errors import AuditorError, UsageError
 
-WORLDS: Final = ("demo", "clean", "empty", "hostile", "organization", "year")
+WORLDS: Final = ("demo", "clean", "empty", "hostile", "organization", "year", "large")
 """The accounts that can be simulated."""
 
 START_SECONDS: Final = 60.0
@@ -48,13 +48,23 @@ class Simulator:
         port: the loopback port; 0 takes a free one.
         enabled: the Regions that the account has enabled, ``us-east-1`` always among them; none for all.
         accounts: further light accounts of the world ``organization``.
+        sizes: how much there is of what in the world ``large``, such as ``{"users": 300}``.
     """
 
-    def __init__(self, world: str = "demo", *, port: int = 0, enabled: Sequence[str] = (), accounts: int = 0) -> None:
+    def __init__(
+        self,
+        world: str = "demo",
+        *,
+        port: int = 0,
+        enabled: Sequence[str] = (),
+        accounts: int = 0,
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
         self.world = world
         self._enabled = ",".join(enabled)
         self._port = port
         self._accounts = accounts
+        self._sizes = ",".join(f"{name}={number}" for name, number in (sizes or {}).items())
         self._child: subprocess.Popen[str] | None = None
         self._about: dict[str, Any] = {}
         self._complaints: IO[str] | None = None
@@ -80,6 +90,8 @@ class Simulator:
         command = [sys.executable, "-m", "auditor.simulator", "--world", self.world, "--port", str(self._port)]
         if self._accounts:
             command += ["--accounts", str(self._accounts)]
+        if self._sizes:
+            command += ["--sizes", self._sizes]
         if self._enabled:
             command += ["--enabled", self._enabled]
         self._complaints = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - read when the start fails, closed by stop

@@ -28,12 +28,13 @@ def main() -> None:
     parser.add_argument("--parent", type=int, default=0, help="end when the parent process is no longer this one")
     parser.add_argument("--enabled", default="", help="Regions that the account has enabled, between commas")
     parser.add_argument("--accounts", type=int, default=0, help="further accounts of the world organization")
+    parser.add_argument("--sizes", default="", help="of the world large, such as users=300,buckets=400")
     options = parser.parse_args()
     from auditor.simulator.overlay.network import enable
     from auditor.simulator.worlds import build
 
     enable(name for name in options.enabled.split(",") if name)
-    application = build(options.world, light=options.accounts)
+    application = build(options.world, light=options.accounts, sizes=options.sizes)
     application.faults.clear()
     gc.collect()
     gc.freeze()

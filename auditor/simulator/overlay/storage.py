@@ -17,7 +17,7 @@ def install(application: Application, state: State) -> None:
         "s3:PutObject": _arrived_whole,
     }
     application.amendments |= {
-        "s3:ListBuckets": lambda _call, output: _own_buckets(application, output, state),
+        "s3:ListBuckets": lambda call, output: _own_buckets(application, call, output, state),
         "s3:GetBucketVersioning": lambda call, output: _mfa_delete(call, output, state),
     }
 
@@ -50,15 +50,23 @@ def _ownership(application: Application, call: Call) -> dict[str, Any]:
     return {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
 
 
-def _own_buckets(application: Application, output: dict[str, Any], state: State) -> dict[str, Any]:
+def _own_buckets(application: Application, call: Call, output: dict[str, Any], state: State) -> dict[str, Any]:
+    """List the account's own buckets, page by page as AWS does where a number is asked for; moto cuts the list off."""
     from moto.s3.models import s3_backends
 
-    held = s3_backends[application.account]["aws"].buckets
-    own = [bucket for bucket in output.get("Buckets") or [] if bucket["Name"] not in state.elsewhere]
-    for bucket in own:
-        bucket["BucketRegion"] = held[bucket["Name"]].region_name
+    asked = call.parameters
+    buckets = [
+        {"Name": name, "CreationDate": bucket.creation_date_ISO8601, "BucketRegion": bucket.region_name}
+        for name, bucket in s3_backends[application.account]["aws"].buckets.items()
+        if name not in state.elsewhere
+        and name.startswith(asked.get("Prefix") or "")
+        and asked.get("BucketRegion") in (None, bucket.region_name)
+    ]
+    first = int(asked.get("ContinuationToken") or 0)
+    page = buckets[first:][: int(asked.get("MaxBuckets") or len(buckets))]
     owner = {"ID": "7f2a1e1f6a0c4d6b8e9d0c1b2a3f4e5d6c7b8a9f0e1d2c3b4a5f6e7d8c9b0a1f"}
-    return output | {"Owner": owner, "Buckets": own}
+    more = {"ContinuationToken": f"{first + len(page)}"} if first + len(page) < len(buckets) else {}
+    return {**output, "Owner": owner, "Buckets": page, **more}
 
 
 def _mfa_delete(call: Call, output: dict[str, Any], state: State) -> dict[str, Any]:
