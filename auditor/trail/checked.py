@@ -3,14 +3,14 @@
 Their bytes and their lists of log files go to the scratch file.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
 from auditor.trail.context import LATE_DIGESTS, Context
-from auditor.trail.digest import CheckedDigest, RawDigest, check_digest, unreadable
-from auditor.trail.fetch import Unavailable
+from auditor.trail.digest import CheckedDigest, Proof, RawDigest, check_digest, unreadable
+from auditor.trail.fetch import Fetched, Unavailable
 from auditor.trail.findings import Finding
 from auditor.trail.keys import KeyBook, KeySource, PublicKey
 from auditor.trail.names import ChainKey, DigestName, Place
@@ -121,9 +121,7 @@ def fetch_digests(context: Context, book: KeyBook, wanted: Sequence[Wanted], *, 
     kept: dict[ChainKey, dict[Place, Kept]] = {}
     missing: dict[ChainKey, set[Place]] = {}
     interrupted = False
-    results = context.workers.map(
-        lambda task: fetch_digest(context, index, task), wanted, weigh=stored_size, budget=DIGEST_BUDGET
-    )
+    results = (_ahead if listed and context.ahead is not None else _fetched)(context, index, wanted)
     try:
         for done, (task, (checked, body, metadata)) in enumerate(results, 1):
             if not listed and body is None and any(item.found in _GONE for item in checked.findings):
@@ -134,6 +132,39 @@ def fetch_digests(context: Context, book: KeyBook, wanted: Sequence[Wanted], *, 
     except Stopped:
         interrupted = True
     return Digests(kept, {key: frozenset(places) for key, places in missing.items()}, interrupted)
+
+
+_Index = Mapping[tuple[str, str], PublicKey]
+_Fetched = tuple[CheckedDigest, bytes | None, Mapping[str, str]]
+"""A digest, its stored bytes and its metadata."""
+
+
+def _fetched(context: Context, index: _Index, wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, _Fetched]]:
+    return context.workers.map(
+        lambda task: fetch_digest(context, index, task), wanted, weigh=stored_size, budget=DIGEST_BUDGET
+    )
+
+
+def _ahead(context: Context, index: _Index, wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, _Fetched]]:
+    """Let others read the digests, and judge them here. What does not prove itself that way is read here, too.
+
+    So another store, or a copy, before those others can neither help nor harm a trail.
+    """
+    assert context.ahead is not None  # noqa: S101 - asked for by the caller
+    came = ((wanted[number], read) for number, read in context.ahead([(task.place, task.size) for task in wanted]))
+
+    def judge(item: tuple[Wanted, Fetched | Unavailable | None]) -> _Fetched:
+        task, read = item
+        if isinstance(read, Unavailable):
+            return unreadable(*task.place, task.name, read.code), None, {}
+        if read is not None and len(read.body) == (task.size or len(read.body)):
+            checked = check_digest(RawDigest(*task.place, task.name, read.body, read.metadata), index)
+            if checked.proof is Proof.VALID:
+                return checked, read.body, read.metadata
+        return fetch_digest(context, index, task)
+
+    results = context.workers.map(judge, came, weigh=lambda item: item[0].size, budget=DIGEST_BUDGET)
+    return ((task, found) for (task, _), found in results)
 
 
 def stored_size(task: Wanted) -> int:

@@ -1,14 +1,15 @@
 """What every step of a verification is handed: the store, what is asked, threads, the scratch file. No findings."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from auditor.trail.digest import CheckedDigest
-from auditor.trail.fetch import ObjectSource
+from auditor.trail.fetch import Fetched, ObjectSource, Unavailable
 from auditor.trail.gaps import Span
+from auditor.trail.names import Place
 from auditor.trail.parallel import Workers
 from auditor.trail.report import TrailScope
 from auditor.trail.spool import Spool
@@ -47,6 +48,11 @@ class Teller:
             self._listener(Progress(stage, done, total, stored_bytes))
 
 
+Ahead = Callable[[Sequence[tuple[Place, int]]], Iterator[tuple[int, Fetched | Unavailable | None]]]
+"""Reads objects elsewhere: places and listed sizes in; position and object out, as they come. None for one that could
+not be had there, which says nothing; ``Unavailable`` where nobody could be found to read it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """The tools of one verification. What was found is handed on by the steps themselves.
@@ -58,6 +64,7 @@ class Context:
         workers: threads; a stop that was asked for ends what runs on them with ``Stopped``.
         spool: the scratch file: rows of listings and of log files, which would not fit into memory.
         tell: told how far a step is.
+        ahead: reads listed digests in tasks; None for threads of this process.
     """
 
     source: ObjectSource
@@ -66,6 +73,7 @@ class Context:
     workers: Workers[Any, Any]
     spool: Spool
     tell: Teller
+    ahead: Ahead | None = None
 
     @property
     def span(self) -> Span:

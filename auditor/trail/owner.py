@@ -68,7 +68,7 @@ def read_owner(context: Context, keys: KeySource, found: Survey, links: Links) -
 
 def _read_window(keys: KeySource, context: Context) -> OwnerRecords:
     """Verify the owner's home Region around one hole, in a scratch file of its own."""
-    part = replace(context, spool=Spool(), tell=Teller(lambda _: None))
+    part = replace(context, spool=Spool(), tell=Teller(lambda _: None), ahead=None)
     try:
         found = survey(part, keys, make_plan(part))
         if found.interrupted:

@@ -5,10 +5,12 @@ the same rows finds on one machine, no more: nothing is judged here that the dri
 """
 
 import json
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -17,10 +19,10 @@ from auditor.base.errors import CollectionError
 from auditor.base.period import rfc3339
 from auditor.trail.context import Context, Teller
 from auditor.trail.explain import TrailEvent
-from auditor.trail.fetch import ObjectSource, Saved, Unavailable
+from auditor.trail.fetch import Fetched, ObjectSource, Saved, Unavailable
 from auditor.trail.links import Links, Origin
 from auditor.trail.logs import LogPass, LogsChecked
-from auditor.trail.names import Location
+from auditor.trail.names import Location, Place
 from auditor.trail.parallel import Concurrency, Workers
 from auditor.trail.plan import Target
 from auditor.trail.reading import Reading
@@ -31,7 +33,9 @@ from auditor.trail.spool import Entry, Problem, Spool
 from auditor.work.perform import function_of
 from auditor.work.task import Json
 
-FUNCTION: Final = "auditor.trail.portion:check_portion"
+CHECK: Final = "auditor.trail.portion:check_portion"
+READ: Final = "auditor.trail.portion:read_digests"
+_ABOUT: Final = "metadata.json"
 _USUAL: Final = "SHA-256"
 
 
@@ -90,6 +94,19 @@ def rows_of(entries: Iterable[Entry], links: Links) -> list[dict[str, Any]]:
     return groups
 
 
+def relocation(scope: TrailScope) -> list[str]:
+    """Return which bucket is read for which other one; nothing where it is the same."""
+    return [scope.location.bucket, scope.read_from] if scope.read_from else []
+
+
+def together(places: Iterable[Place]) -> list[dict[str, Any]]:
+    """Return places put together by bucket and folder, in their order."""
+    groups: list[dict[str, Any]] = []
+    for (bucket, folder), rows in groupby(places, key=lambda place: (place[0], place[1].rpartition("/")[0])):
+        groups.append({"bucket": bucket, "folder": f"{folder}/", "files": [key[len(folder) + 1 :] for _, key in rows]})
+    return groups
+
+
 def _common(keys: Sequence[str]) -> str:
     """Return what all keys begin with."""
     first, last = min(keys), max(keys)
@@ -107,8 +124,8 @@ def question(scope: TrailScope, links: Links, retention: Retention) -> dict[str,
             "account": scope.account,
             "owner_known": scope.owner_known,
             "bucket": scope.location.bucket,
-            "read_from": scope.read_from,
         },
+        "read_from": relocation(scope),
         "period": [rfc3339(scope.start), rfc3339(scope.end)],
         "windows": [[start.isoformat(), end.isoformat()] for start, end in links.windows],
         "retention": {
@@ -144,11 +161,7 @@ def check_portion(arguments: Json, target: Path) -> None:
     Raises:
         CollectionError: there are no credentials here, or another store than the driver's.
     """
-    opening = arguments["store"]
-    source: ObjectSource = function_of(opening["function"])(opening["arguments"])
-    scope = _scope(arguments)
-    if arguments["trail"]["read_from"]:
-        source = RelocatedSource(source, scope.location.bucket, arguments["trail"]["read_from"])
+    source, scope = _source(arguments), _scope(arguments)
     for seen in arguments["seen"]:
         _must_see(source, *seen)
     before = _wrappers(source)
@@ -166,6 +179,53 @@ def check_portion(arguments: Json, target: Path) -> None:
     after = _wrappers(source)
     found["wrappers"] = {name: after[name] - before.get(name, 0) for name in after}
     target.write_text(json.dumps(found), encoding="ascii")
+
+
+def read_digests(arguments: Json, target: Path) -> None:
+    """Read digests and write them down as they are stored, unjudged; a task.
+
+    Args:
+        arguments: as :mod:`sharing` writes them.
+        target: the ZIP file to make: ``metadata.json``, and each digest that could be read under its number.
+
+    Raises:
+        CollectionError: there are no credentials here.
+    """
+    source = _source(arguments)
+    workers: Workers[Any, Any] = Workers(Concurrency(source.remote, arguments["concurrency"]), Event())
+    places = [(group["bucket"], group["folder"] + name) for group in arguments["groups"] for name in group["files"]]
+
+    def read(number: int) -> Fetched | None:
+        try:
+            return source.get(*places[number])
+        except Unavailable:
+            return None
+
+    told: dict[str, Mapping[str, str]] = {}
+    try:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+            for number, fetched in workers.map(read, range(len(places))):
+                if fetched is not None:
+                    archive.writestr(str(number), bytes(fetched.body))
+                    told[str(number)] = fetched.metadata
+            archive.writestr(_ABOUT, json.dumps(told))
+    finally:
+        workers.close()
+
+
+def digests_in(path: Path) -> Iterator[tuple[int, Fetched]]:
+    """Yield the digests that :func:`read_digests` could read: position and object."""
+    with zipfile.ZipFile(path) as archive:
+        for name, metadata in json.loads(archive.read(_ABOUT)).items():
+            yield int(name), Fetched(archive.read(name), metadata)
+
+
+def _source(arguments: Json) -> ObjectSource:
+    opening = arguments["store"]
+    source: ObjectSource = function_of(opening["function"])(opening["arguments"])
+    if arguments["read_from"]:
+        source = RelocatedSource(source, *arguments["read_from"])
+    return source
 
 
 def _must_see(source: ObjectSource, bucket: str, key: str, digest: str) -> None:

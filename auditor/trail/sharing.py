@@ -15,12 +15,26 @@ import orjson
 
 from auditor.base.errors import CollectionError
 from auditor.trail.context import Context
+from auditor.trail.fetch import Fetched, Unavailable
 from auditor.trail.findings import KINDS
 from auditor.trail.links import Links
 from auditor.trail.logs import LogPass, LogsChecked
+from auditor.trail.names import Place, parse_digest_key
 from auditor.trail.parallel import Stopped
-from auditor.trail.portion import FUNCTION, Found, Opening, question, read_found, rows_of
+from auditor.trail.portion import (
+    CHECK,
+    READ,
+    Found,
+    Opening,
+    digests_in,
+    question,
+    read_found,
+    relocation,
+    rows_of,
+    together,
+)
 from auditor.trail.reading import Reading
+from auditor.trail.report import TrailScope
 from auditor.trail.retention import Retention
 from auditor.trail.spool import Entry, Problem
 from auditor.work.task import NO_WORKERS, SCHEDULER_LOST, Done, Engine, Failure, Keeper, Task
@@ -29,6 +43,9 @@ FILES: Final = 4096
 """Log files of a task at most: a few seconds of work, and some 600 kB of rows."""
 BYTES: Final = 1 << 28
 """Stored bytes of them, as listed."""
+DIGESTS: Final = 2048
+"""Digests of a task at most, and their stored bytes, which travel back."""
+DIGEST_BYTES: Final = 1 << 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,7 @@ class Shared:
         keeper: keeps what came of them while the run lasts.
         opening: how whoever carries one out opens the store.
         files: log files of a task at most.
+        digests: digests of a task at most.
         failed: is given the key of each task that failed, and why.
     """
 
@@ -47,7 +65,87 @@ class Shared:
     keeper: Keeper
     opening: Opening
     files: int = FILES
+    digests: int = DIGESTS
     failed: list[tuple[str, Failure]] = field(default_factory=list)
+
+    def failure(self, outcome: Done) -> Failure:
+        """Note why a task has no result, and return it.
+
+        Raises:
+            CollectionError: the scheduler or all workers are gone: the run can be taken up again.
+        """
+        failure = outcome.failure or Failure("LookupError", "nothing came back")
+        if failure.name in {NO_WORKERS, SCHEDULER_LOST}:
+            raise CollectionError(f"the verification was broken off: {failure.message}", hint=failure.hint)
+        self.failed.append((outcome.key, failure))
+        return failure
+
+
+class SharedDigests:
+    """Reads listed digests in tasks, for ``Context.ahead``; one for each verification.
+
+    Args:
+        shared: who carries the tasks out.
+        scope: what is asked.
+        concurrency: requests under way at once in a task; None adapts.
+    """
+
+    def __init__(self, shared: Shared, scope: TrailScope, concurrency: int | None) -> None:
+        self._shared, self._concurrency = shared, concurrency
+        self._relocation = relocation(scope)
+
+    def __call__(self, places: Sequence[tuple[Place, int]]) -> Iterator[tuple[int, Fetched | Unavailable | None]]:
+        """See ``auditor.trail.context.Ahead``.
+
+        Raises:
+            CollectionError: the scheduler or all workers are gone.
+        """
+        under_way: dict[str, list[int]] = {}
+
+        def tasks() -> Iterator[Task]:
+            for number, portion in enumerate(self._portions(places)):
+                task = self._task(number, [places[position][0] for position in portion])
+                under_way[task.key] = portion
+                yield task
+
+        for outcome in self._shared.engine.run(tasks(), self._shared.keeper):
+            portion = under_way.pop(outcome.key)
+            if outcome.path is None:
+                failure = self._shared.failure(outcome)
+                yield from ((position, Unavailable("broken", failure.name)) for position in portion)
+                continue
+            left = set(range(len(portion)))
+            for index, fetched in digests_in(outcome.path):
+                left.remove(index)
+                yield portion[index], fetched
+            yield from ((portion[index], None) for index in sorted(left))
+
+    def _portions(self, places: Sequence[tuple[Place, int]]) -> Iterator[list[int]]:
+        """Yield positions: those of one account and month together, cut where they become many."""
+        open_ones: dict[tuple[str, str], list[int]] = {}
+        sizes: Counter[tuple[str, str]] = Counter()
+        for position, ((_, key), size) in enumerate(places):
+            name = parse_digest_key(key)
+            kind = ("", "") if name is None else (name.account, f"{name.end:%Y-%m}")
+            portion = open_ones.setdefault(kind, [])
+            portion.append(position)
+            sizes[kind] += size
+            if len(portion) >= self._shared.digests or sizes[kind] >= DIGEST_BYTES:
+                del sizes[kind]
+                yield open_ones.pop(kind)
+        yield from open_ones.values()
+
+    def _task(self, number: int, places: Sequence[Place]) -> Task:
+        arguments: dict[str, Any] = {
+            "store": self._shared.opening.document(),
+            "read_from": self._relocation,
+            "concurrency": self._concurrency,
+            "groups": together(places),
+        }
+        identity = sha256(orjson.dumps(arguments)).hexdigest()
+        names = [name for name in (parse_digest_key(places[0][1]), parse_digest_key(places[-1][1])) if name is not None]
+        whose = f"{names[0].account}/{names[0].end:%Y-%m}" if names else "others"
+        return Task(f"digests/{whose}/{number:05}-{identity[:8]}", READ, arguments, identity)
 
 
 class SharedPass(LogPass):
@@ -140,7 +238,7 @@ class SharedPass(LogPass):
         first = min(targets, key=lambda target: target.region)
         others = f".and-{len(targets) - 1}-more" if len(targets) > 1 else ""
         key = f"verify/{first.account}/{first.region}{others}/{month}/{number:05}-{identity[:8]}"
-        return Task(key, FUNCTION, arguments, identity)
+        return Task(key, CHECK, arguments, identity)
 
     def _seen(self, portion: Sequence[Entry]) -> list[list[str]]:
         """Return the last digest of each Region: it vouches for the ones before, and a stale copy lacks it."""
@@ -171,15 +269,8 @@ class SharedPass(LogPass):
         self._wrappers.update(found.wrappers)
 
     def _left_out(self, portion: Sequence[Entry], outcome: Done) -> None:
-        """Leave the log files of a task that failed unread, by name.
-
-        Raises:
-            CollectionError: the scheduler or all workers are gone: the run can be taken up again.
-        """
-        failure = outcome.failure or Failure("LookupError", "nothing came back")
-        if failure.name in {NO_WORKERS, SCHEDULER_LOST}:
-            raise CollectionError(f"the verification was broken off: {failure.message}", hint=failure.hint)
-        self._shared.failed.append((outcome.key, failure))
+        """Leave the log files of a task that failed unread, by name."""
+        failure = self._shared.failure(outcome)
         level = int(KINDS["log_unreadable"])
         problems = [
             Problem(entry.id, "unreadable", level, "log_unreadable", f"SHA-256 {entry.sha256}", failure.name)

@@ -15,7 +15,7 @@ from auditor.trail.archive import Archive
 from auditor.trail.conclude import Steps, conclude
 from auditor.trail.context import Context, Progress, Teller
 from auditor.trail.extra import Extras, find_extra, read_unvouched
-from auditor.trail.fetch import ObjectSource
+from auditor.trail.fetch import ObjectSource, Saved
 from auditor.trail.kept import Keep, keep_logs
 from auditor.trail.keys import KeySource
 from auditor.trail.links import link_chains
@@ -27,7 +27,7 @@ from auditor.trail.reading import OnLog, Reading, ReadLog
 from auditor.trail.relocated import RelocatedSource
 from auditor.trail.report import TrailReport, TrailScope
 from auditor.trail.rules import known_rules, read_rules
-from auditor.trail.sharing import Shared, SharedPass
+from auditor.trail.sharing import Shared, SharedDigests, SharedPass
 from auditor.trail.spool import Checkpoint, Spool
 from auditor.trail.survey import survey
 
@@ -65,7 +65,7 @@ def verify_trail(
         checkpoint: a file that lets the next run skip log files this one verified, should it be interrupted.
         archive: a folder for the material of an offline verification.
         keep: which log files go into that folder, too; None for none.
-        shared: who checks the log files in tasks; None for threads of this process.
+        shared: who reads digests and checks log files in tasks; None for threads of this process.
 
     Returns:
         The report. It is complete and has a verdict, whatever happened.
@@ -73,7 +73,10 @@ def verify_trail(
     workers: Workers[Any, Any] = Workers(Concurrency(source.remote, concurrency), stop or Event())
     if scope.read_from:
         source = RelocatedSource(source, scope.location.bucket, scope.read_from)
-    context = Context(source, scope, now, workers, Spool(), Teller(progress or (lambda _: None)))
+    ahead = None
+    if shared is not None and not isinstance(source, Saved):  # which counts how its digests were saved
+        ahead = SharedDigests(shared, scope, concurrency)
+    context = Context(source, scope, now, workers, Spool(), Teller(progress or (lambda _: None)), ahead)
     kept = Checkpoint(checkpoint) if checkpoint is not None else None
     interrupted = True
     try:

@@ -92,7 +92,7 @@ class Case:
 
 def in_tasks(keeper: Keeper | None, opening: Opening) -> Shared | None:
     """Return who carries tasks out; None without a keeper."""
-    return None if keeper is None else Shared(Threads(2), keeper, opening, files=3)
+    return None if keeper is None else Shared(Threads(2), keeper, opening, files=3, digests=5)
 
 
 def write(bucket: Bucket, root: Path) -> None:
