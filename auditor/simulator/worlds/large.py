@@ -12,7 +12,7 @@ from auditor.simulator import clock
 from auditor.simulator.app import Application
 from auditor.simulator.worlds import clean, parts
 from auditor.simulator.worlds.builder import DEFAULT_REGIONS
-from auditor.simulator.worlds.events import ACCOUNT, HOME
+from auditor.simulator.worlds.principals import ACCOUNT, HOME
 
 WRONG: Final = 20
 """One in so many."""
