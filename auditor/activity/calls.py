@@ -3,6 +3,7 @@
 What log files are searched for is what stands here and nothing else; a control over a period can only speak about it.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -279,14 +280,44 @@ def resource_of(record: Map) -> str:
     return next((told for told in named if told), "")
 
 
-def _named(value: Any, depth: int = 4) -> str:
-    if not depth:
-        return ""
+MOST_NAMED: Final = 100
+"""Things of one call that are named: as many as CloudWatch lets somebody delete at once. How many more is said."""
+_MORE: Final = re.compile(r"and \d+ more")
+
+
+def _named(value: Any) -> str:
+    names = list(_names(value))
+    more = len(names) - MOST_NAMED
+    return ", ".join([*names[:MOST_NAMED], *([f"and {more} more"] if more > 0 else ())])
+
+
+def _names(value: Any, depth: int = 4) -> Iterator[str]:
     if isinstance(value, Mapping):
-        return text(value.get("content")) or ", ".join(filter(None, (_named(item, depth - 1) for item in maps(value))))
+        if told := text(value.get("content")):
+            yield told
+            return
+        value = maps(value)
     if isinstance(value, list):
-        return ", ".join(told for item in value[:10] if (told := _named(item, depth - 1)))
-    return text(value)
+        for item in value if depth > 1 else ():
+            yield from _names(item, depth - 1)
+    elif told := text(value):
+        yield told
+
+
+def names_in(resource: Any) -> tuple[tuple[str, ...], bool]:
+    """Return what a row names as its resource, each thing, and whether there are more that it does not name."""
+    names = resource.split(", ") if isinstance(resource, str) and resource else []
+    more = bool(names) and _MORE.fullmatch(names[-1]) is not None
+    return tuple(names[:-1] if more else names), more
+
+
+def few_of(resource: str) -> str:
+    """Return a resource for a sentence: three things by name, and how many more."""
+    names, more = names_in(resource)
+    if len(names) <= 3 and not more:  # noqa: PLR2004 - as said
+        return resource
+    rest = len(names) - 3 + (int(resource.rpartition("and ")[2].split()[0]) if more else 0)
+    return f"{', '.join(names[:3])} and {rest} more"
 
 
 def sources_of_call(name: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from auditor.activity import ingress
-from auditor.activity.calls import INGRESS_CALLS, ROOT_CALL, call_of, effect_of, resource_of
+from auditor.activity.calls import INGRESS_CALLS, ROOT_CALL, call_of, effect_of, few_of, resource_of
 from auditor.activity.effects import HARMLESS, Effect, Told
 from auditor.activity.fields import member, moment, text
 from auditor.activity.identity import SIGN_IN, SUCCESS, actor, by_root, is_copy, outcome, service_behind
@@ -215,7 +215,7 @@ def summary_of(kind: str, actor: str, name: str, resource: str, outcome: str, po
     """Say in one sentence what a row tells."""
     form = _SUMMARIES.get(kind, "{actor} called {name} on {resource}." if resource else "{actor} called {name}.")
     text = ", ".join(str(port) for port in ports)
-    sentence = form.format(actor=actor, name=name, resource=resource or "an unnamed resource", ports=text)
+    sentence = form.format(actor=actor, name=name, resource=few_of(resource) or "an unnamed resource", ports=text)
     if outcome != SUCCESS and kind != "sign_in_failed":
         return f"Refused ({outcome}): {sentence}"
     return sentence

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from auditor.activity.calls import names_in
 from auditor.activity.continuity import Change, Span, Stretch, joined, walk
 from auditor.activity.fields import maps, member, moment, text
 from auditor.activity.watched import Row, leaves, replaced, setting_of, succeeded
@@ -184,9 +185,10 @@ def _lines(view: View, trails: Sequence[TrailFacts], rows: Sequence[Row], period
         seen.update(id(row) for row in own)
         if own or thing.readings:
             yield _walked(thing, own, trails, period)
-    for thing in _gone([row for row in rows if id(row) not in seen]):
-        own = [row for row in rows if id(row) not in seen and _is_about(row, thing)]
-        yield _walked(thing, own, trails, period)
+    rest = [row for row in rows if id(row) not in seen or len(names_in(row.get("resource"))[0]) > 1]
+    for thing in _gone(rest):
+        if (thing.kind, thing.region, thing.name) not in known:
+            yield _walked(thing, [row for row in rest if _is_about(row, thing)], trails, period)
 
 
 def _is_about(row: Row, thing: Thing) -> bool:
@@ -206,14 +208,14 @@ def _gone(rows: Iterable[Row]) -> Iterator[Thing]:
     for row in rows:
         found = setting_of(row)
         if found is not None and found.kind in _FOLLOWED_BY_NAME:
-            for name in text(row.get("resource")).split(", "):
+            for name in names_in(row.get("resource"))[0] or ("",):
                 named.setdefault((found.kind, name, text(row.get("region"))))
     for kind, name, region in named:
         yield Thing(kind, name or "not named", region, _exactly(name))
 
 
 def _exactly(name: str) -> Any:
-    return lambda row: name in text(row.get("resource")).split(", ")
+    return lambda row: name in (names_in(row.get("resource"))[0] or ("",))
 
 
 def _walked(thing: Thing, own: Sequence[Row], trails: Sequence[TrailFacts], period: Period) -> Line:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from auditor.activity.calls import names_in
 from auditor.activity.continuity import Reading, Span
 from auditor.activity.fields import flag, maps, member, moment, text
 from auditor.activity.watched import Row
@@ -13,9 +14,6 @@ from auditor.evaluate.checks.selectors import WRITE, left_out, management
 from auditor.evaluate.library import UNREADABLE, EvidenceMissing
 from auditor.evaluate.view import View
 from auditor.evidence.store import Record
-
-_MOST_NAMED = 10
-"""Names that a row tells of a call about many things (``activity.calls.resource_of``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +235,9 @@ def _named(name: str) -> Callable[[Row], bool]:
     """Tell whether a row names a thing, alone or among others, by name or ARN; one without a name could mean it."""
 
     def about(row: Row) -> bool:
-        told = text(row.get("resource"))
-        names = told.split(", ")
-        return not told or name in names or told.removesuffix(":*").endswith(f":{name}") or len(names) >= _MOST_NAMED
+        names, more = names_in(row.get("resource"))
+        arns = (told.removesuffix(":*") for told in names)
+        return not names or more or name in names or any(told.endswith(f":{name}") for told in arns)
 
     return about
 

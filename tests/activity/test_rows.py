@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.activity.calls import MOST_NAMED, few_of, names_in, resource_of
 from auditor.activity.effects import Effect
 from auditor.activity.noted import notable_document
 from auditor.activity.openings import pair_ports
@@ -552,3 +553,19 @@ def test_ec2_says_which_rules_it_did_not_know(answer: Any, closes: bool) -> None
     last = ruled("RevokeSecurityGroupIngress", everybody, answer, START + timedelta(minutes=4), eventID="2")
     opening = next(row for row in pair_ports(rows(first, last)) if row.kind == "port_opened")
     assert (opening.closed_at is not None) is closes
+
+
+@given(st.lists(st.text("ab-", min_size=1, max_size=40), min_size=1, max_size=MOST_NAMED + 9, unique=True))
+def test_all_things_of_a_call_are_named_or_it_is_said_how_many_more(names: list[str]) -> None:
+    told = resource_of(call("monitoring", "DeleteAlarms", requestParameters={"alarmNames": names}))
+    assert names_in(told) == (tuple(names[:MOST_NAMED]), len(names) > MOST_NAMED)
+    few = few_of(told)
+    assert few == told if len(names) <= 3 else few.endswith(f", {names[2]} and {len(names) - 3} more")
+
+
+@pytest.mark.parametrize(
+    "named", [None, "", [], [None], {"items": []}, {"items": [{"FlowLogId": {}}]}, [[[[[["deep"]]]]]], 5, [5, {"x": 1}]]
+)
+def test_what_names_nothing_is_about_nothing(named: Any) -> None:
+    record_ = call("ec2", "DeleteFlowLogs", requestParameters={"DeleteFlowLogsRequest": {"FlowLogId": named}})
+    assert names_in(resource_of(record_)) == ((), False)

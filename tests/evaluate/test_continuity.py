@@ -239,6 +239,13 @@ def test_what_was_deleted_and_is_not_there_any_more_has_a_line_of_its_own() -> N
     assert (shown["name"], at(shown["stretches"], "2026-10-31T00:00:00Z")) == ("old", "broken")
 
 
+def test_each_of_many_alarms_that_one_call_deleted_has_a_line() -> None:
+    names = [f"alarm-{number}-{'x' * 90}" for number in range(12)]
+    gone = row(("monitoring", "DeleteAlarms", {"alarmNames": [*names, "root"]}), OFF_AT)
+    lines = [item for item in timelines(told(gone))["lines"] if item["kind"] == "alarm"]
+    assert sorted(item["name"] for item in lines) == sorted([*names, "root"])
+
+
 @pytest.mark.parametrize(
     ("call", "control"),
     [
