@@ -197,8 +197,7 @@ def sql(*, statement: str, **options: Any) -> int:
     from auditor.events.apart import Bounds
     from auditor.events.select import select
 
-    if options["as_json"] and options["as_csv"]:
-        raise UsageError("--json and --csv exclude each other")
+    _check(options)
     with opened(options) as (store, period):
         bounds = Bounds(options["timeout"], options["memory"])
         answer = select(store, statement, narrowed(period, options), limit=options["limit"], bounds=bounds)
@@ -262,11 +261,11 @@ def show(*, name: str, folders: tuple[Path, ...], as_json: bool) -> int:
 
 
 def _question(name: str, folders: Sequence[Path]) -> "Question":
-    from auditor.events.question import load_questions
+    from auditor.events.question import COMMANDS, load_questions
 
     questions = load_questions(folders)
     if name not in questions:
-        near = difflib.get_close_matches(name, [*questions, "list", "show", "sql", "anatomy"], n=3, cutoff=0.4)
+        near = difflib.get_close_matches(name, [*questions, *COMMANDS], n=3, cutoff=0.4)
         hint = f"did you mean {', '.join(near)}?" if near else "see `auditor events list`"
         raise UsageError(f"there is no question {name}", hint=hint)
     return questions[name]
@@ -278,8 +277,7 @@ def _question(name: str, folders: Sequence[Path]) -> "Question":
 def _ask(name: str, values: Sequence[str], options: Mapping[str, Any]) -> int:
     from auditor.events.asking import Asked, ask
 
-    if options["as_json"] and options["as_csv"]:
-        raise UsageError("--json and --csv exclude each other")
+    _check(options)
     question = _question(name, options["folders"])
     given = _parameters(question, values, options["params"])
     filters = _filters(options)
@@ -289,8 +287,6 @@ def _ask(name: str, values: Sequence[str], options: Mapping[str, Any]) -> int:
         answer = from_athena(options, lambda period: Asked(question, period, filters, given, options["limit"]))
         _print(answer, options)
         return answer.exit_code
-    if options["parquet"] is not None:
-        options["parquet"].resolve().parent.stat()
     with opened(options) as (store, period):
         asked = Asked(question, narrowed(period, options), filters, given, options["limit"])
         answer = ask(store, asked, parquet=options["parquet"])
@@ -311,11 +307,39 @@ def _parameters(question: "Question", values: Sequence[str], pairs: Sequence[str
     return given | dict(zip(open_ones, values, strict=False))
 
 
+_NAMED = {
+    "users": "--user",
+    "roles": "--role",
+    "resources": "--resource",
+    "ips": "--ip",
+    "events": "--event",
+    "regions": "--region",
+    "accounts": "--account",
+}
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Refuse options that exclude each other, do nothing, or are empty: that would find nothing, and say so."""
+    if options["as_json"] and options["as_csv"]:
+        raise UsageError("--json and --csv exclude each other")
+    for name, option in _NAMED.items():
+        if any(not text.strip() for text in options.get(name) or ()):
+            raise UsageError(f"{option} is empty", hint="is a variable of the shell not set?")
+    if options.get("engine") == "duckdb":
+        for option in ("table", "output", "max_cost"):
+            if options[option] is not None:
+                raise UsageError(f"--{option.replace('_', '-')} goes with --engine athena")
+    target = options.get("parquet")
+    if target is not None and (target.is_dir() or not target.resolve().parent.is_dir()):
+        raise UsageError(f"--parquet {target}: give a file in a folder that is there")
+    if options["store"] is not None and options["store"].exists() and not options["store"].is_dir():
+        raise UsageError(f"--store {options['store']} is no folder")
+
+
 def _filters(options: Mapping[str, Any]) -> "Filters":
     from auditor.events.filters import Filters
 
-    names = ("users", "roles", "resources", "ips", "events", "regions", "accounts")
-    return Filters(**{name: tuple(options[name]) for name in names}, errors=options["errors"] or "")
+    return Filters(**{name: tuple(options[name]) for name in _NAMED}, errors=options["errors"] or "")
 
 
 # -------------------------------------------------------------------------------------------------------- printing

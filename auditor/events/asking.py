@@ -11,7 +11,7 @@ from auditor.base.errors import CatalogError, UsageError
 from auditor.base.period import Period
 from auditor.events.answer import Answer, distinct
 from auditor.events.filters import Filters, literal_sql, predicates, taken_in, used
-from auditor.events.opened import EventStore
+from auditor.events.opened import EventStore, lock
 from auditor.events.question import Question, values_of
 from auditor.events.searched import searched
 from auditor.events.store import quoted
@@ -54,6 +54,8 @@ def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answ
     values = values_of(asked.question, asked.given)
     with store.database() as database:
         text, bound = render(database, asked, values)
+        if asked.question.own:  # somebody's file, perhaps from elsewhere: it reads the store and nothing else
+            lock(database, store.folder, *(() if parquet is None else (parquet.resolve().parent,)))
         try:
             result = database.execute(_cut(text, asked.limit), bound)
             columns = distinct(str(item[0]) for item in result.description or ())

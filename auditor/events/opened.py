@@ -99,6 +99,14 @@ def database_of(folder: Path, spill: Path, memory: str = "1GB") -> Iterator["duc
         database.close()
 
 
+def lock(database: "duckdb.DuckDBPyConnection", *folders: Path) -> None:
+    """Shut everything but the files of some folders, and the lock itself."""
+    allowed = ", ".join(quoted(f"{folder.resolve()}/") for folder in folders)
+    database.execute(f"SET allowed_directories=[{allowed}]")
+    database.execute("SET enable_external_access=false")
+    database.execute("SET lock_configuration=true")
+
+
 class EventStore:
     """A store to be asked.
 

@@ -36,6 +36,12 @@ _KEYS: Final = {
     "sources",
 }
 _TYPES: Final = ("text", "integer", "time", "list")
+MOST: Final = 1_000_000_000
+"""Largest integer of a parameter; there are no negative ones."""
+COMMANDS: Final = ("anatomy", "athena-ddl", "list", "show", "sql")
+"""Commands beside the questions: a question of that name could not be asked."""
+_OURS: Final = re.compile(r"since|until|f\d+")
+"""Values that every question may name, of the period and of the filters."""
 NEEDS: Final = ("management", "data", "insights", "network")
 """Kinds of events a question is about; without them in the trail, no row means that nobody looked."""
 
@@ -59,7 +65,10 @@ class Parameter:
         try:
             match self.type:
                 case "integer":
-                    return int(text)
+                    number = int(text)
+                    if not 0 <= number <= MOST:
+                        raise UsageError(f"{self.name}: {text} is not between 0 and {MOST:,}")
+                    return number
                 case "time":
                     return parse_time(text)
                 case "list":
@@ -151,6 +160,8 @@ def _load(path: Path, *, own: bool) -> Question:
             raise CatalogError(f"{file.at(key)}: there is no such key: {key}", hint=", ".join(sorted(_KEYS)))
     if not _NAME.fullmatch(path.stem):
         raise CatalogError(f"{path}: a question's name has lower-case letters, digits and hyphens")
+    if path.stem in COMMANDS:
+        raise CatalogError(f"{path}: {path.stem} is a command", hint="rename the file")
     both = _text(file, "sql", optional=True)
     duckdb = _text(file, "duckdb", optional=bool(both)) or both
     athena = _text(file, "athena", optional=bool(both)) or both
@@ -216,6 +227,8 @@ def _parameter(file: YamlFile, index: int) -> Parameter:
     where = file.at("parameters", index)
     if not isinstance(item, dict) or not _PARAMETER.fullmatch(str(item.get("name", ""))):
         raise CatalogError(f"{where}: a parameter has a name of lower-case letters, digits and underlines")
+    if _OURS.fullmatch(item["name"]):
+        raise CatalogError(f"{where}: the name {item['name']} is taken by the period and the filters")
     if unknown := set(item) - {"name", "type", "help", "default"}:
         raise CatalogError(f"{where}: there is no such key: {min(unknown)}")
     kind = item.get("type", "text")
@@ -247,5 +260,7 @@ def values_of(question: Question, given: Mapping[str, str]) -> dict[str, Any]:
         text = given.get(name, parameter.default)
         if text is None:
             raise UsageError(f"{question.name} needs --param {name}=VALUE", hint=parameter.help)
+        if parameter.default is None and not text.strip():
+            raise UsageError(f"{question.name}: {name} is empty", hint=parameter.help)
         values[name] = parameter.value(text)
     return values

@@ -10,9 +10,8 @@ from auditor.events.answer import Answer, distinct
 from auditor.events.apart import Bounds, Refusal, Rows, Statement, answered_apart, fetched
 from auditor.events.asking import compose, literal_bounds
 from auditor.events.filters import Filters
-from auditor.events.opened import EventStore, database_of
+from auditor.events.opened import EventStore, database_of, lock
 from auditor.events.searched import searched
-from auditor.events.store import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -117,10 +116,3 @@ def views(period: Period) -> dict[str, str]:
     """Return the tables of a period as views: name and SELECT."""
     names = ("period_events", "period_calls", "events", "calls")
     return {name: literal_bounds(compose(f"SELECT * FROM {name}", ()), period) for name in names}
-
-
-def lock(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
-    """Shut everything but the store's files, and the lock itself."""
-    database.execute(f"SET allowed_directories=[{quoted(f'{folder.resolve()}/')}]")
-    database.execute("SET enable_external_access=false")
-    database.execute("SET lock_configuration=true")

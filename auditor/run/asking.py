@@ -286,6 +286,8 @@ def open_pack(folder: Path, pack: Path) -> EventStore:
         UsageError: it is no pack, or one without events.
         IntegrityError: a file of its evidence was changed.
     """
+    if not (pack / EVIDENCE).is_dir():
+        raise UsageError(f"{pack} is no pack", hint="give the folder that a run wrote")
     evidence = Evidence(pack / EVIDENCE)
     documents = [
         (record, page)

@@ -1094,6 +1094,101 @@ def rarities() -> Iterator[Record]:
     )
 
 
+def other_credentials() -> Iterator[Record]:
+    """Yield sessions that no role gives: tokens of a user, of a federated user, and of another account's root."""
+
+    def credentials(key: str) -> Record:
+        return {"credentials": {"accessKeyId": key, "expiration": "Nov 18, 2026, 21:00:00 PM"}}
+
+    token = ANA | {
+        "accessKeyId": "ASIATOKEN00000000001",
+        "sessionContext": {"attributes": {"creationDate": "2026-11-18T09:00:00Z", "mfaAuthenticated": "true"}},
+    }
+    yield record(
+        "takes-token",
+        "18T09:00",
+        "sts",
+        "GetSessionToken",
+        ANA,
+        readOnly=True,
+        awsRegion=US,
+        requestParameters={"serialNumber": f"arn:aws:iam::{PROD}:mfa/ana", "durationSeconds": 43200},
+        responseElements=credentials("ASIATOKEN00000000001"),
+    )
+    yield record("token-works", "18T09:05", "ec2", "RebootInstances", token)
+    yield record(
+        "takes-federation-token",
+        "11T10:08",
+        "sts",
+        "GetFederationToken",
+        CI,
+        readOnly=True,
+        awsRegion=US,
+        requestParameters={"name": "fay"},
+        responseElements=credentials("ASIAFAY0000000000001")
+        | {"federatedUser": {"arn": f"arn:aws:sts::{PROD}:federated-user/fay"}},
+    )
+    keeper = session("root-keeper", "olga", "ASIAKEEPER0000000001", MANAGEMENT, created="2026-11-18T10:00:00Z")
+    task = {"targetPrincipal": DEV, "taskPolicyArn": {"arn": "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"}}
+    yield record(
+        "assume-root",
+        "18T10:00",
+        "sts",
+        "AssumeRoot",
+        keeper,
+        readOnly=True,
+        requestParameters=task,
+        responseElements=credentials("ASIAROOT000000000001"),
+    )
+    yield record(
+        "assume-root-refused",
+        "18T10:30",
+        "sts",
+        "AssumeRoot",
+        keeper,
+        readOnly=True,
+        requestParameters=task,
+        errorCode="AccessDenied",
+        errorMessage="not authorized to perform: sts:AssumeRoot with an explicit deny in a service control policy",
+    )
+    unlocked = {"assumedRoot": "true", "attributes": {"creationDate": "2026-11-18T10:00:00Z"}}
+    yield record(
+        "central-root-unlocks",
+        "18T10:05",
+        "s3",
+        "DeleteBucketPolicy",
+        root(DEV, accessKeyId="ASIAROOT000000000001", sessionContext=unlocked),
+        requestParameters={"bucketName": "locked-out"},
+    )
+
+
+def aggregated() -> tuple[Record, ...]:
+    """Return five-minute summaries of data events: other names of id and account, a window instead of a time."""
+
+    def summary(number: int, *statistics: tuple[str, int]) -> Record:
+        values = [{"name": name, "value": value} for name, value in statistics]
+        return {
+            "eventVersion": "1.0",
+            "eventId": f"summary-{number}",
+            "eventType": "AwsAggregatedEvent",
+            "eventCategory": "Aggregated",
+            "eventSource": "s3.amazonaws.com",
+            "awsRegion": HOME,
+            "accountId": PROD,
+            "timeWindow": {
+                "windowStart": f"2026-11-18T11:{5 * number:02d}:00Z",
+                "windowEnd": f"2026-11-18T11:{5 * number + 5:02d}:00Z",
+                "windowSize": "PT5M",
+            },
+            "summary": {
+                "primaryDimension": {"dimension": "eventName", "statistics": values, "aggregationType": "count"},
+                "details": [{"dimension": "resourceARN", "statistics": [{"name": "statements", "value": 1}]}],
+            },
+        }
+
+    return summary(0, ("GetObject", 41), ("PutObject", 2)), summary(1, ("GetObject", 7)), summary(2)
+
+
 @cache
 def records() -> tuple[Record, ...]:
     """Return all records, each once."""
@@ -1107,6 +1202,7 @@ def records() -> tuple[Record, ...]:
         network(),
         corrections(),
         rarities(),
+        other_credentials(),
     )
     return tuple(item for part in parts for item in part)
 
@@ -1121,7 +1217,8 @@ def logs() -> list[LogBytes]:
         places.setdefault((item["recipientAccountId"], kind, item["awsRegion"]), []).append(item)
     found = [_log("org-trail", *place, items, "valid") for place, items in places.items()]
     copies = [item for item in places[PROD, "CloudTrail", HOME] if item["managementEvent"]]
-    return [*found, _log("second-trail", PROD, "CloudTrail", HOME, copies, "unvouched")]
+    summaries = _log("org-trail", PROD, "CloudTrail-Aggregated", HOME, aggregated(), "unvouched")
+    return [*found, _log("second-trail", PROD, "CloudTrail", HOME, copies, "unvouched"), summaries]
 
 
 def _log(bucket: str, account: str, kind: str, region: str, items: Sequence[Mapping[str, Any]], state: str) -> LogBytes:

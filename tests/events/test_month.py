@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter
 from auditor.events.table import ROW
 
-from .month import EXPECTED, MANAGEMENT, NOVEMBER, PROD, logs, records
+from .month import EXPECTED, MANAGEMENT, NOVEMBER, PROD, aggregated, logs, records
 
 GIVEN: Final[Mapping[str, Mapping[str, str]]] = {
     "auto-remediation": {"minutes": "15"},
@@ -86,8 +87,18 @@ def test_every_record_is_in_the_store_once(store: EventStore) -> None:
     contents = store.contents()
     with store.database() as database:
         (rows,) = database.execute("SELECT count(*) FROM all_events").fetchone() or (0,)
+        found = database.execute(
+            "SELECT eventId, accountId, windowStart, json_extract_string(summary,"
+            " '$.primaryDimension.statistics[*].value') FROM aggregated ORDER BY ALL"
+        ).fetchall()
     assert rows == len(records())
-    assert contents.records == rows + contents.duplicates
+    first = datetime(2026, 11, 18, 11, tzinfo=UTC)
+    assert [(*row[:2], (row[2] - first).total_seconds() / 60, row[3]) for row in found] == [
+        ("summary-0", PROD, 0, ["41", "2"]),
+        ("summary-1", PROD, 5, ["7"]),
+        ("summary-2", PROD, 10, []),
+    ]
+    assert contents.records == rows + contents.duplicates + len(aggregated())
     assert (contents.unreadable_records, contents.conflicts, contents.undated) == (0, 0, 0)
 
 
@@ -112,6 +123,24 @@ def test_a_session_without_its_key_hangs_on_the_call_by_role_name_and_time(store
         "batch-works": ("inferred", "ec2-takes-role", 0),
         "ec2-takes-role": ("inferred", "ec2-takes-role", 0),
     }
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        ("ASIATOKEN00000000001", {"takes-token": "exact", "token-works": "exact"}),
+        ("ASIAFAY0000000000001", {"takes-federation-token": "exact", "federated-user": "exact"}),
+        ("ASIAROOT000000000001", {"assume-root": "exact", "central-root-unlocks": "exact"}),
+    ],
+)
+def test_credentials_that_no_role_gives_hang_on_the_call_that_gave_them(
+    store: EventStore, who: str, expected: Mapping[str, str]
+) -> None:
+    rows = ask(store, Asked(load_questions()["session-chain"], NOVEMBER, given={"who": who})).rows
+    assert {row["event_id"] for row in rows} == expected.keys()
+    begun = {row["event_id"]: row["link"] for row in rows if row["level"] == 0}
+    assert begun.items() <= expected.items()
+    assert "exact" in begun.values()
 
 
 def test_accounts_are_those_of_the_records(store: EventStore) -> None:
