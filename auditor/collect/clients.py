@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from threading import Lock, local
 from typing import Any, Final
 from urllib.request import getproxies
@@ -17,6 +18,9 @@ MAX_PAGES: Final = 20_000
 
 REGIONS_PER_CLIENT: Final = 9
 """See ``Clients``."""
+
+MOST_ENDPOINTS: Final = 4_096
+"""Endpoints that one client remembers: where buckets are, for the larger accounts."""
 
 _FOLLOW_THEIR_BUCKET: Final = frozenset({"s3", "s3control"})
 """Services whose clients choose the Region themselves, redirected by the answer to where the bucket is."""
@@ -103,6 +107,7 @@ class Clients:
             made, served = client(self._session, service, region, **self._options), 0
             made.meta.events.register("after-call", _check_body)
             _name_once(made)
+            _resolve_once(made)
             if service not in _FOLLOW_THEIR_BUCKET:
                 made.meta.events.register("before-endpoint-resolution", self._choose_region)
         self._newest[service] = (made, served + 1)
@@ -136,6 +141,25 @@ def _name_once(made: Any) -> None:
         return known[features]
 
     creator.to_string = to_string
+
+
+def _resolve_once(made: Any) -> None:
+    """Let a client work each endpoint out once.
+
+    What the SDK's rules say depends on nothing but their parameters. It remembers a hundred endpoints of all clients
+    together, so that in an account with more buckets each call to each of them went through the rules again, which was
+    a ninth of the CPU time. A client of another build than ours keeps its own way.
+    """
+    provider = getattr(getattr(made, "_ruleset_resolver", None), "_provider", None)
+    work_out = getattr(getattr(type(provider), "_resolve_endpoint", None), "__wrapped__", None)
+    if work_out is None:
+        return
+    known = lru_cache(maxsize=MOST_ENDPOINTS)(partial(work_out, provider))
+
+    def resolve(**given: Any) -> Any:
+        return known(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+    vars(provider)["_resolve_endpoint"] = resolve
 
 
 def _check_body(*, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:

@@ -19,7 +19,7 @@ ARCHIVE: Final = "210987654321"
 """The account of buckets that packs are uploaded to; nobody audits it."""
 
 
-MOST_KNOWN: Final = 10_000
+MOST_KNOWN: Final = 30_000
 """So many answers are remembered; an audit asks some hundreds of different questions."""
 
 _READ_VERBS: Final = ("Get", "List", "Describe", "Lookup", "Search", "Head", "Test", "BatchGet", "Select")

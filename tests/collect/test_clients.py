@@ -74,6 +74,20 @@ def test_no_client_serves_more_regions_than_it_keeps_connections_to(session: Any
     assert [id(clients.get("kms", region)) for region in regions] == made
 
 
+@pytest.mark.parametrize("bucket", ["ledger", "with.dots", "ledger-2", "Upper_case"])
+def test_an_endpoint_that_is_remembered_is_the_one_that_the_rules_give(bucket: str, session: Any) -> None:
+    ours = Clients(session, Limits(attempts=1)).get("s3", "eu-west-1")
+    own = client(session, "s3", "eu-west-1", retries={"total_max_attempts": 1})
+    seen = []
+    for made in (ours, own):
+        made.meta.events.register("before-send", stop)
+        for _ in range(2):
+            with pytest.raises(Sent) as caught:
+                made.get_bucket_policy(Bucket=bucket, ExpectedBucketOwner="1" * 12)
+            seen.append(caught.value.args[:2])
+    assert seen == seen[:1] * 4
+
+
 def test_a_bucket_elsewhere_is_followed_to_its_region(aws: FakeAws) -> None:
     """S3 answers in the wrong Region with the right one; the SDK's client signs again for that."""
     regions: list[str] = []

@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 from auditor.run import open_catalog
-from tools.compare_prowler import PAGE, RESOLVER, CannotCompareError, Row, compared, findings, prepared, unexplained
+from tools.compare_prowler import (
+    PAGE,
+    RESOLVER,
+    CannotCompareError,
+    Floor,
+    Row,
+    Run,
+    compared,
+    findings,
+    floors,
+    prepared,
+    unexplained,
+)
 
 HEAD = "PROVIDER;REQUIREMENTS_ID;STATUS;CHECKID\n"
 FIVE = {
@@ -70,6 +82,15 @@ def test_the_page_explains_controls_that_exist_each_once() -> None:
     assert listed == sorted(set(listed))
     assert set(listed) <= set(open_catalog().controls)
     assert len(unexplained((), PAGE.read_text())) == len(listed)
+
+
+def test_a_floor_is_reached_when_the_ratio_is() -> None:
+    found = list(floors("gate", Floor(10, 8, 5), Run(2, 1.0, 0, 100), Run(20, 7.9, 0, 501)))
+    assert found == [
+        "| gate: time | 1/10 | 1/10.0 | reached |",
+        "| gate: CPU | 1/8 | 1/7.9 | not reached |",
+        "| gate: requests | 1/5 | 1/5.0 | reached |",
+    ]
 
 
 def test_host_names_with_an_account_in_front_lead_to_loopback(tmp_path: Path) -> None:
