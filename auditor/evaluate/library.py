@@ -152,7 +152,7 @@ class Library:
         self._consulted: dict[str, Consulted] = {}
         self._nowhere: dict[str, tuple[Record, ...]] = {}
         self._places: dict[str, Mapping[int, str]] = {}
-        self._by_value: dict[str, Mapping[bytes, Sequence[Call]]] = {}
+        self._by_value: dict[str, Mapping[tuple[str, str | bytes], Sequence[Call]]] = {}
         self._found: dict[tuple[str, str, bytes], Record] = {
             record.call.identity: record for record in evidence.records if record.account == account.id
         }
@@ -258,13 +258,13 @@ class Library:
         if not parameters:
             return self.due(operation)
         if operation not in self._by_value:
-            index: dict[bytes, list[Call]] = {}
+            index: dict[tuple[str, str | bytes], list[Call]] = {}
             for call in {call.key: call for call in self._asked(operation)}.values():
                 for name, value in call.parameters:
-                    index.setdefault(canonical_json([name, plain(value)]), []).append(call)
+                    index.setdefault(_told(name, value), []).append(call)
             self._by_value[operation] = index
         name, value = next(iter(parameters.items()))
-        return self._by_value[operation].get(canonical_json([name, plain(value)]), ())
+        return self._by_value[operation].get(_told(name, value), ())
 
     def _expand(self, name: str) -> Due:
         operation = self._operations[name]
@@ -498,3 +498,9 @@ def _places(pages: Sequence[Any]) -> Iterator[tuple[int, str]]:
 def _reach(operation: Operation, source: ForEach, region: str) -> str:
     """Return where calls can be that an answer of a Region hides: there, or anywhere where items name their Region."""
     return GLOBAL if operation.where is Where.GLOBAL or source.region else region
+
+
+def _told(name: str, value: Any) -> tuple[str, str | bytes]:
+    """Return a parameter in a form in which equal ones are equal."""
+    found = plain(value)
+    return name, found if isinstance(found, str) else canonical_json(found)

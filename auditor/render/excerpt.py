@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,21 +123,34 @@ _CSV_COLUMNS = ("user", "password_enabled", "password_last_used", "mfa_active", 
 def _table(where: str, text: str, names: Collection[str] = ()) -> Excerpt:
     """Show rows of the credential report, first of all those of the users that the result is about."""
     rows = list(csv.DictReader(text.splitlines()))
-    own = [row for row in rows if _is_named(row.get("user") or "", names)]
-    chosen = [*own, *(row for row in rows if row not in own)][:_CSV_ROWS] if own else rows[:_CSV_ROWS]
+    named = _named([row.get("user") or "" for row in rows], names)
+    told = [(row, (row.get("user") or "") in named) for row in rows]
+    chosen = sorted(told, key=lambda pair: not pair[1])[:_CSV_ROWS]
     lines = tuple(
         Line(
             visible(row.get("user") or "", 60),
             visible(", ".join(f"{name} {row[name]}" for name in _CSV_COLUMNS[1:] if row.get(name)), _VALUE_LIMIT + 40),
-            deciding=row in own,
+            deciding=own,
         )
-        for row in chosen
+        for row, own in chosen
     )
     return Excerpt(where, lines, max(0, len(rows) - _CSV_ROWS))
 
 
-def _is_named(user: str, names: Collection[str]) -> bool:
-    return bool(user) and any(name == user or name.endswith(f"/{user}") for name in names)
+def _named(users: Collection[str], names: Iterable[str]) -> set[str]:
+    """Return the users that some resources are: by the whole name, or by what follows one of its slashes."""
+    known = set(users) - {""}
+    longest = max(map(len, known), default=0)
+    found: set[str] = set()
+    for name in names:
+        if name in known:
+            found.add(name)
+        at = name.rfind("/")
+        while at >= 0 and len(name) - at - 1 <= longest:
+            if name[at + 1 :] in known:
+                found.add(name[at + 1 :])
+            at = name.rfind("/", 0, at)
+    return found
 
 
 def _whole(where: str, value: Any) -> Excerpt | None:

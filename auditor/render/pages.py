@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +30,9 @@ _OPTION = re.compile(r"((?<![^\s'\"(])[\w.]*-[\w.-]*\w)")
 
 _WHOLE = 40
 """Characters of a word that is kept whole; a longer one might not fit a line."""
+
+_KEPT = 8_192
+"""Names and parts of names whose breaks are remembered: pages show the same ones over and over."""
 
 Medium = Literal["pdf", "html"]
 
@@ -78,16 +81,19 @@ def source(name: str) -> str:
     return (templates_folder() / "report" / name).read_text("utf-8")
 
 
+@lru_cache(maxsize=_KEPT)
 def breakable(text: str) -> Markup:
     """Escape a name and allow line breaks after its separators only."""
-    return Markup("<wbr>").join(_piece(part) for part in _AFTER.split(text) if part)
+    return Markup("<wbr>".join(_piece(part) for part in _AFTER.split(text) if part))  # noqa: S704 - escaped pieces
 
 
+@lru_cache(maxsize=_KEPT)
 def breakable_on_paper(text: str) -> Markup:
     """Do the same with a zero-width space: in a layout for print each ``<wbr>`` would be a box of its own."""
-    return Markup("\u200b").join(_piece(part) for part in _AFTER.split(text) if part)
+    return Markup("\u200b".join(_piece(part) for part in _AFTER.split(text) if part))  # noqa: S704 - as above
 
 
+@lru_cache(maxsize=_KEPT)
 def _piece(part: str) -> Markup:
     if "-" in part and _REGION.fullmatch(part.rstrip(":/_=,.")):
         return Markup('<span class="nb">{}</span>').format(part)

@@ -38,6 +38,21 @@ def test_lines_that_no_control_before_has_cited_come_first(report: Context) -> N
     assert [found[name][0].item.ref for name in ("one", "other")] == [box.item.ref for box in boxes]
 
 
+def test_the_users_that_a_result_is_about_come_first_in_the_credential_report() -> None:
+    users = ["ann", "a/b", "nn", "", *(f"u{number}" for number in range(9)), "zoe"]
+    head = "user,password_enabled,mfa_active\n"
+    answer = {"pages": [{"Content": head + "".join(f"{name},true,false\n" for name in users)}]}
+    names = ["zoe", "arn:aws:iam::111122223333:user/staff/ann", "x/a/b", "arn:aws:iam::111122223333:user/nobody", "/"]
+    found = excerpt(answer, "/pages/0/Content", names)
+    said = [(line.key, line.deciding) for line in found.lines]
+    assert said == [("ann", True), ("a/b", True), ("zoe", True), ("nn", False), ("", False), ("u0", False)]
+    # What it replaces: each row held against each name.
+    for user, deciding in said:
+        assert deciding is (bool(user) and any(name == user or name.endswith(f"/{user}") for name in names))
+    assert found.left_out == len(users) - 6
+    assert not any(line.deciding for line in excerpt(answer, "/pages/0/Content").lines)
+
+
 def test_a_list_that_decides_as_a_whole_is_shown_as_a_list() -> None:
     answer = {
         "pages": [{"metricFilters": [{"filterName": f"f-{n}", "filterPattern": "{ $.a = 1 }"} for n in range(9)]}]
