@@ -141,7 +141,7 @@ def _inflate(folder: Path) -> None:
 
 
 def _ingest(folder: Path) -> None:
-    from auditor.events.lines import LogBytes
+    from auditor.activity.logbytes import LogBytes
     from auditor.events.opened import finish
     from auditor.events.store import StoreWriter
 
@@ -162,7 +162,7 @@ class _Growing:
         self.times = times
 
     def __call__(self, folder: Path) -> None:
-        from auditor.events.lines import LogBytes
+        from auditor.activity.logbytes import LogBytes
         from auditor.events.opened import finish
         from auditor.events.store import StoreWriter
 

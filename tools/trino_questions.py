@@ -17,12 +17,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from auditor.activity.logbytes import LogBytes
 from auditor.base.period import rfc3339
 from auditor.events.answer import plain
 from auditor.events.asking import Asked, compose
 from auditor.events.columns import IDENTITY, OPEN, SCALARS, Shape
 from auditor.events.filters import Filters, literal_sql, predicates
-from auditor.events.lines import LogBytes
 from auditor.events.question import load_questions, values_of
 from auditor.events.table import UNIQUE, athena_table, literal
 from tests.events.month import NOVEMBER, logs

@@ -9,36 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from auditor.activity.split import RECORD_LIMIT, Parts, Plain, Unsplittable, plain_lines, split
+from auditor.activity.logbytes import LogBytes
+from auditor.activity.split import RECORD_LIMIT, Parts, Unsplittable, plain_lines, split
 from auditor.base.errors import IntegrityError
 from auditor.events.repair import Unreadable, repaired
 
 PLACE: Final = re.compile(r"(?:^|/)AWSLogs/(?:o-[a-z0-9]{10,32}/)?([0-9]{12})/(CloudTrail[A-Za-z-]*)/([a-z0-9-]+)/")
 _OPEN: Final = ord("{")
-
-
-@dataclass(frozen=True, slots=True)
-class LogBytes:
-    """One log file as it comes in.
-
-    Args:
-        bucket: where it lies.
-        key: its key, or what stands for one.
-        state: ``valid``, ``altered``, ``missing``, ``unreadable``, ``unvouched`` (no digest names it) or ``history``
-            (records of Event history, which no digest proves).
-        problem: kind of the finding about it, empty when there is none.
-        sha256: of the inflated bytes.
-        data: the inflated bytes; None when there are none to be had.
-        plain: its records as lines, where somebody has split them already.
-    """
-
-    bucket: str
-    key: str
-    state: str
-    problem: str
-    sha256: str
-    data: bytes | None
-    plain: Plain | None = None
 
 
 @dataclass(frozen=True, slots=True)

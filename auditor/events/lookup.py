@@ -16,9 +16,9 @@ from hashlib import sha256
 from threading import Event, Lock
 from typing import Any, Final
 
+from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import CollectionError
 from auditor.base.period import Period, rfc3339
-from auditor.events.lines import LogBytes
 from auditor.events.store import StoreWriter
 
 HISTORY: Final = timedelta(days=90)

@@ -12,10 +12,11 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+from auditor.activity.logbytes import LogBytes
 from auditor.activity.split import RECORD_LIMIT
 from auditor.base.errors import IntegrityError
 from auditor.events.columns import aggregated_columns, events_columns, stored, stored_aggregated
-from auditor.events.lines import LogBytes, Lost, Run, lines_of, mended
+from auditor.events.lines import Lost, Run, lines_of, mended
 
 if TYPE_CHECKING:
     import duckdb

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import AuditorError
 from auditor.base.period import Period
 from auditor.events.answer import plain
 from auditor.events.asking import Asked, ask
-from auditor.events.lines import LogBytes
 from auditor.events.measures import measured
 from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
@@ -21,7 +21,6 @@ from auditor.evidence.store import Answer, CallError, EvidenceWriter
 from auditor.run.trails import ANSWERS, MEASURED
 from auditor.trail.coverage import STATES
 from auditor.trail.report import TrailReport
-from auditor.trail.verify import ReadLog
 
 _TRAILS: Final = "trails.jsonl"
 _GLOBAL_EVENTS: Final = "us-east-1"
@@ -69,10 +68,9 @@ PROBLEMS: Final = {
 """What is wrong with a log file, in words, by kind of finding."""
 
 
-def log_bytes(log: ReadLog) -> LogBytes:
-    """Return a log file as the pass read it, for a store."""
-    problem = PROBLEMS.get(log.problem, log.problem)
-    return LogBytes(log.bucket, log.key, log.state, problem, log.sha256, log.data, log.plain)
+def log_bytes(log: LogBytes) -> LogBytes:
+    """Return a log file as the pass read it, for a store: what is wrong with it said in words."""
+    return replace(log, problem=PROBLEMS.get(log.problem, log.problem))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ class Activity:
         self._folder, self._account = folder, account
         self._writer = StoreWriter(folder)
 
-    def take(self, log: ReadLog) -> None:
+    def take(self, log: LogBytes) -> None:
         """Take one log file in. May be called from several threads."""
         self._writer.take(log_bytes(log))
 

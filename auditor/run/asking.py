@@ -13,9 +13,9 @@ from threading import Event
 from typing import Any, Final
 
 from auditor import __version__
+from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import UsageError
 from auditor.base.period import Period, rfc3339
-from auditor.events.lines import LogBytes
 from auditor.events.lookup import CANNOT_SEE, LookUp, look_up
 from auditor.events.lookup import source as history_source
 from auditor.events.opened import SCHEMA, EventStore, card_of, finish
@@ -29,7 +29,7 @@ from auditor.trail.fetch import ObjectSource, Unavailable
 from auditor.trail.gunzip import Damaged, inflate
 from auditor.trail.names import Location
 from auditor.trail.report import TrailReport, TrailScope
-from auditor.trail.verify import KeySource, Progress, ReadLog, verify_trail
+from auditor.trail.verify import KeySource, Progress, verify_trail
 
 DELIVERY: Final = timedelta(hours=1)
 """How long after the period's end deliveries are still read; CloudTrail takes some five minutes."""
@@ -147,7 +147,7 @@ def _verified(
     progress: Callable[[Progress], None] | None,
     concurrency: int | None,
 ) -> TrailReport:
-    def take(log: ReadLog) -> None:
+    def take(log: LogBytes) -> None:
         writer.take(log_bytes(log))
 
     return verify_trail(

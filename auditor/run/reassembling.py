@@ -1,6 +1,5 @@
 """An assembled pack derived again from what it keeps of its members, and the members themselves checked again."""
 
-import base64
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +22,7 @@ from auditor.run.likeness import likeness
 from auditor.run.members import KEPT, kept_packs, verified_pack
 from auditor.seal.contents import FolderFiles
 from auditor.seal.guides import readme_text, verify_text
-from auditor.seal.intoto import ATTESTATION, statement
+from auditor.seal.intoto import ATTESTATION, stated_in, statement
 from auditor.seal.manifest import HTML, MANIFEST, PDF, README, SEAL_RECORD, VERIFY, Manifest, build_manifest
 from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.pack import TRUST_FILES
@@ -108,9 +107,8 @@ def _pages_again(pack: Path, stated: Manifest, joined: Joined, record: Any) -> I
 
 def _statement_again(pack: Path, stated: Manifest, joined: Joined) -> Iterator[Difference]:
     try:
-        document = orjson.loads((pack / ATTESTATION).read_bytes())
-        was = orjson.loads(base64.b64decode(document["payload"])) if "payload" in document else document
-    except (OSError, ValueError, KeyError, TypeError):
+        was = stated_in((pack / ATTESTATION).read_bytes())
+    except (OSError, ValueError):
         yield Difference(ATTESTATION, "cannot be read")
         return
     for change in differences(was, statement(stated, joined.data)):

@@ -4,7 +4,6 @@ Everything but evidence and rules follows from them: results, exports, texts, ma
 from nothing is listed by ``auditor.pack.derivable``.
 """
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from auditor.run.rulings import ruled
 from auditor.run.strays import strays
 from auditor.seal.contents import FolderFiles
 from auditor.seal.guides import readme_text, verify_text
-from auditor.seal.intoto import ATTESTATION, statement
+from auditor.seal.intoto import ATTESTATION, stated_in, statement
 from auditor.seal.manifest import (
     HTML,
     MANIFEST,
@@ -192,10 +191,8 @@ class Again:
             yield Difference(ATTESTATION, "is missing")
             return
         try:
-            document = orjson.loads(path.read_bytes())
-            payload = base64.b64decode(document["payload"]) if "payload" in document else path.read_bytes()
-            was = orjson.loads(payload)
-        except (ValueError, KeyError, TypeError) as error:
+            was = stated_in(path.read_bytes())
+        except ValueError as error:
             yield Difference(ATTESTATION, f"cannot be read: {error}")
             return
         changes = differences(was, statement(self.stated, self.found.data))

@@ -68,6 +68,19 @@ def attestation(manifest: Manifest, results: bytes, signer: "Signer | None") -> 
     return canonical_json(envelope(payload, signer))
 
 
+def stated_in(data: bytes) -> Any:
+    """Return the statement that a file holds, taken out of its envelope where it has one. Verifies no signature.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        document = orjson.loads(data)
+        return orjson.loads(base64.b64decode(document["payload"])) if "payload" in document else document
+    except (KeyError, TypeError) as error:
+        raise ValueError("it is no statement and no envelope") from error
+
+
 def key_id(certificate: "x509.Certificate") -> str:
     """Return DSSE's ``keyid`` as used here: the SHA-256 of the public key (SubjectPublicKeyInfo, DER)."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from auditor.activity.logbytes import LogBytes
 from auditor.trail.chain import link
 from auditor.trail.checked import (
     DIGEST_BUDGET,
@@ -21,7 +22,7 @@ from auditor.trail.logfile import LOG_LIMIT, damage_kind
 from auditor.trail.logs import LOG_BUDGET
 from auditor.trail.names import ChainKey, Identity, Place
 from auditor.trail.parallel import Stopped
-from auditor.trail.reading import Reading, ReadLog
+from auditor.trail.reading import Reading
 from auditor.trail.survey import Survey
 
 
@@ -88,14 +89,14 @@ def read_unvouched(context: Context, reading: Reading) -> bool:
     return False
 
 
-def _read(context: Context, bucket: str, key: str, size: int) -> ReadLog:
+def _read(context: Context, bucket: str, key: str, size: int) -> LogBytes:
     try:
         inflated = inflate(context.source.read(bucket, key, size), LOG_LIMIT, keep=True)
     except Unavailable:
-        return ReadLog(bucket, key, "unvouched", "log_unreadable", "", None)
+        return LogBytes(bucket, key, "unvouched", "log_unreadable", "", None)
     except Damaged as damage:
-        return ReadLog(bucket, key, "unvouched", damage_kind(damage), "", None)
-    return ReadLog(bucket, key, "unvouched", "", inflated.sha256, inflated.data)
+        return LogBytes(bucket, key, "unvouched", damage_kind(damage), "", None)
+    return LogBytes(bucket, key, "unvouched", "", inflated.sha256, inflated.data)
 
 
 def _accept_others(context: Context, book: KeyBook, foreign: list[Wanted]) -> frozenset[ChainKey]:

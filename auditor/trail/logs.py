@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from auditor.activity.candidates import candidates
+from auditor.activity.logbytes import LogBytes
 from auditor.activity.rows import Row, notable_row
 from auditor.activity.split import Plain
 from auditor.trail.context import Context
@@ -18,7 +19,7 @@ from auditor.trail.links import Links
 from auditor.trail.logfile import Shown, judge_log
 from auditor.trail.names import holds_logs_of, parse_log_key
 from auditor.trail.parallel import Stopped, cores
-from auditor.trail.reading import Reading, ReadLog, Rows
+from auditor.trail.reading import Reading, Rows
 from auditor.trail.retention import Retention
 from auditor.trail.spool import Entry, Problem
 
@@ -179,7 +180,7 @@ class LogPass:
                 left = []
         yield from self._usual_way(_cut(left, self._batch, BATCH_BYTES))
 
-    def _hand_on(self, log: ReadLog) -> None:
+    def _hand_on(self, log: LogBytes) -> None:
         if self._on_log is not None:
             self._on_log(log)
 
@@ -232,7 +233,7 @@ class LogPass:
             except Unavailable as problem:
                 unavailable = self._unavailable(entry, problem)
                 outcome.problems.append(unavailable)
-                self._hand_on(ReadLog(entry.bucket, entry.key, unavailable.state, unavailable.kind, "", None))
+                self._hand_on(LogBytes(entry.bucket, entry.key, unavailable.state, unavailable.kind, "", None))
                 continue
             outcome.fastest = min(outcome.fastest, time.perf_counter() - started)
             outcome.stored += len(body)
@@ -289,7 +290,7 @@ class LogPass:
             plain = self._read_records(entry, shown.data or b"", outcome, verified=not shown.problem)
         problem = outcome.problems[before] if len(outcome.problems) > before else None
         state, kind = ("valid", "") if problem is None else (problem.state, problem.kind)
-        self._hand_on(ReadLog(entry.bucket, entry.key, state, kind, shown.sha256, shown.data, plain))
+        self._hand_on(LogBytes(entry.bucket, entry.key, state, kind, shown.sha256, shown.data, plain))
 
     def _read_records(self, entry: Entry, data: bytes, outcome: Checked, *, verified: bool) -> Plain | None:
         """Collect what is of note in one file; return its records as lines, where they are of the usual form."""

@@ -4,38 +4,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.activity.logbytes import LogBytes
 from auditor.activity.noted import ROW_LIMIT, notable_document
 from auditor.activity.rows import Row
-from auditor.activity.split import Plain
 from auditor.base.period import rfc3339
 from auditor.trail.report import TrailScope
 from auditor.trail.spool import Checkpoint
 
-
-@dataclass(frozen=True, slots=True)
-class ReadLog:
-    """One log file as it was read, with what the digests say of it.
-
-    Args:
-        bucket: where it lies.
-        key: its key.
-        state: ``valid``, ``altered``, ``missing``, ``unreadable`` or ``unvouched`` (no digest names it).
-        problem: kind of the finding about it; empty when there is none.
-        sha256: of ``data``, as it was read; empty without.
-        data: the inflated bytes; None when there are none to be had.
-        plain: its records as lines, where they were split for something else already.
-    """
-
-    bucket: str
-    key: str
-    state: str
-    problem: str
-    sha256: str
-    data: bytes | None
-    plain: Plain | None = None
-
-
-OnLog = Callable[[ReadLog], None]
+OnLog = Callable[[LogBytes], None]
 """Called once for each log file that a digest names or that lies beside those. From several threads."""
 
 

@@ -23,7 +23,7 @@ from auditor.trail.logs import LogPass
 from auditor.trail.owner import OwnerRecords, read_owner
 from auditor.trail.parallel import Concurrency, Workers
 from auditor.trail.plan import make_plan
-from auditor.trail.reading import OnLog, Reading, ReadLog
+from auditor.trail.reading import OnLog, Reading
 from auditor.trail.relocated import RelocatedSource
 from auditor.trail.report import TrailReport, TrailScope
 from auditor.trail.rules import known_rules, read_rules
@@ -31,7 +31,7 @@ from auditor.trail.sharing import Shared, SharedDigests, SharedPass
 from auditor.trail.spool import Checkpoint, Spool
 from auditor.trail.survey import survey
 
-__all__ = ["KeySource", "OnLog", "Progress", "ReadLog", "verify_trail"]
+__all__ = ["KeySource", "OnLog", "Progress", "verify_trail"]
 
 
 def verify_trail(

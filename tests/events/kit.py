@@ -7,11 +7,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from auditor.activity.logbytes import LogBytes
 from auditor.base.period import Period
 from auditor.events.answer import Answer
 from auditor.events.asking import Asked, ask
 from auditor.events.filters import Filters
-from auditor.events.lines import LogBytes
 from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter

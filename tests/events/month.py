@@ -12,8 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from auditor.activity.logbytes import LogBytes
 from auditor.base.period import Period
-from auditor.events.lines import LogBytes
 
 PROD, DEV, MANAGEMENT, STRANGER = "111122223333", "222233334444", "999900001111", "555566667777"
 HOME, US, FAR = "eu-central-1", "us-east-1", "ap-southeast-2"

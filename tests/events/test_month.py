@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import pytest
 
+from auditor.activity.logbytes import LogBytes
 from auditor.events.answer import Answer
 from auditor.events.asking import Asked, ask
-from auditor.events.lines import LogBytes
 from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter

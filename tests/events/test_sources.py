@@ -6,8 +6,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+from auditor.activity.logbytes import LogBytes
 from auditor.base.period import Period
-from auditor.events.lines import LogBytes
 from auditor.events.lookup import LookUp
 from auditor.run.asking import open_history
 from auditor.simulator import Simulator

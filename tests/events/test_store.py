@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.events.asking import Asked, ask
-from auditor.events.lines import LogBytes
 from auditor.events.opened import EventStore
 from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter

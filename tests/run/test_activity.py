@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import CatalogError
 from auditor.base.period import Period
 from auditor.events.asking import ask
@@ -19,7 +20,6 @@ from auditor.run import activity
 from auditor.run.activity import MOST_ROWS, QUESTIONS, Activity, Asking
 from auditor.run.trails import ANSWERS, MEASURED
 from auditor.trail.report import TrailReport
-from auditor.trail.verify import ReadLog
 from tests.evaluate.checks.worlds import verified
 
 ACCOUNT = "111122223333"
@@ -59,14 +59,14 @@ def record(number: int, name: str = "PutBucketPolicy", **changes: Any) -> dict[s
     } | changes
 
 
-def log(number: int, *records: dict[str, Any], state: str = "valid") -> ReadLog:
+def log(number: int, *records: dict[str, Any], state: str = "valid") -> LogBytes:
     folder = f"AWSLogs/{ACCOUNT}/CloudTrail/eu-central-1/2026/10/05"
     key = f"{folder}/{ACCOUNT}_CloudTrail_eu-central-1_20261005T{number:02}15Z_AAAAAAAAAAAAAAAA.json.gz"
     data = json.dumps({"Records": records}).encode()
-    return ReadLog("bucket", key, state, "", sha256(data).hexdigest(), data)
+    return LogBytes("bucket", key, state, "", sha256(data).hexdigest(), data)
 
 
-def asked(folder: Path, *logs: ReadLog, hours: str = "v" * 24) -> dict[str, dict[str, Any]]:
+def asked(folder: Path, *logs: LogBytes, hours: str = "v" * 24) -> dict[str, dict[str, Any]]:
     made = Activity(folder, ACCOUNT)
     for item in logs:
         made.take(item)

@@ -1,7 +1,7 @@
 """Every log file is handed on with what the digests say of it: proved, altered, missing, damaged, unvouched."""
 
+from auditor.activity.logbytes import LogBytes
 from auditor.simulator.delivery import gzipped
-from auditor.trail.verify import ReadLog
 
 from .bucket import NOW, Held, filled, verify
 
@@ -14,7 +14,7 @@ def test_each_log_file_is_handed_on_once_with_its_state() -> None:
     bucket.change(damaged, b"this is no gzip member at all")
     planted = proved.replace(proved[-25:-8], "_PlantedPlanted12")
     bucket.set(bucket.place(proved)[0], planted, Held(gzipped(b'{"Records":[]}'), {}, NOW))
-    seen: list[ReadLog] = []
+    seen: list[LogBytes] = []
     report = verify(bucket, on_log=seen.append)
     found = {log.key: (log.state, log.problem, log.data is not None) for log in seen}
     assert len(found) == len(seen) == report.logs.expected + report.logs.unvouched

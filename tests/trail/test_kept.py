@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from auditor.activity.logbytes import LogBytes
 from auditor.activity.rows import notable_row
 from auditor.trail.kept import ABOUT, LOG_ZIP, Keep
-from auditor.trail.reading import ReadLog
 from auditor.trail.recheck import recheck
 from tests.activity.test_rows import ROOT, ingress, open_to
 from tests.trail.bucket import HOUR, START, Bucket, filled, record, verify
@@ -176,7 +176,7 @@ def test_a_log_file_that_changes_after_it_was_verified_is_not_kept(tmp_path: Pat
     bucket = filled(extra=EVENTS)
     seen: set[str] = set()
 
-    def change(log: ReadLog) -> None:
+    def change(log: LogBytes) -> None:
         records = json.loads(log.data or b"{}").get("Records", [])
         if log.state == "valid" and log.key not in seen and any(notable_row(item) for item in records):
             seen.add(log.key)
