@@ -157,6 +157,17 @@ def _gap_away(pack: Path) -> None:
 _CSV = text("results/controls.csv", "FAIL", "PASS")
 _SCRIPT = text("report.html", "</body>", "<script>alert(1)</script></body>")
 
+
+def _stated(name: str, what: str, path: str, /, *, file: str = "", **members: object) -> Forgery:
+    """Return the row of a preparer who changes members of a document; the finding names it, or another file."""
+    return Forgery(name, what, PREPARER, member(path, lambda it: it.update(members)), "replay", file=file or path)
+
+
+def _reworded(name: str, what: str, path: str, old: str, new: str, *, file: str = "") -> Forgery:
+    """Return the row of a preparer who changes words of a file; the finding names it, or another file."""
+    return Forgery(name, what, PREPARER, text(path, old, new), "replay", file=file or path)
+
+
 TABLE = (
     # what anybody can do who has the files
     Forgery("byte", "a word of a table", ANYBODY, _CSV, "files", file="results/controls.csv", seen=True),
@@ -206,68 +217,26 @@ TABLE = (
     Forgery("signed-by-another", "a verdict, signed by somebody else", STRANGE, all_met_in_results, "certificate"),
     # what the preparer can do, whose hashes and signatures are all right
     Forgery("verdict", "a verdict in the results", PREPARER, all_met_in_results, "replay", file="results/results.json"),
-    Forgery(
-        "headline",
-        "the headline of the results",
-        PREPARER,
-        member("results/results.json", lambda it: it.update(headline="2 of 2 criteria met.")),
-        "replay",
-        file="results/results.json",
-    ),
-    Forgery(
-        "opinion",
-        "a member of the results that there is not",
-        PREPARER,
-        member("results/results.json", lambda it: it.update(opinion="good")),
-        "replay",
-        file="results/results.json",
-    ),
+    _stated("headline", "the headline of the results", "results/results.json", headline="2 of 2 criteria met."),
+    _stated("opinion", "a member of the results that there is not", "results/results.json", opinion="good"),
     Forgery("gaps", "gaps and counts taken out of the results", PREPARER, _gap_away, "manifest"),
-    Forgery(
-        "page",
-        "the headline of the page",
-        PREPARER,
-        text("report.html", "not met", "met"),
-        "replay",
-        file="report.html",
-    ),
+    _reworded("page", "the headline of the page", "report.html", "not met", "met"),
     Forgery("script", "a script in the page", PREPARER, _SCRIPT, "replay", file="report.html"),
     Forgery("no-page", "a page taken away", PREPARER, gone("report.html"), "replay", file="report.html"),
     Forgery("other-pdf", "a PDF of another pack", PREPARER, _other_pdf, "pages", file="report.pdf"),
     Forgery("csv", "a word of a table", PREPARER, _CSV, "replay", file="results/controls.csv"),
-    Forgery(
-        "sarif",
-        "the level of a finding in an export",
-        PREPARER,
-        text("results/results.sarif", '"error"', '"none"'),
-        "replay",
-        file="results/results.sarif",
-    ),
+    _reworded("sarif", "the level of a finding in an export", "results/results.sarif", '"error"', '"none"'),
     Forgery(
         "no-export", "an export taken away", PREPARER, gone("results/summary.md"), "replay", file="results/summary.md"
     ),
-    Forgery(
-        "readme",
-        "the entity in `README.txt`",
-        PREPARER,
-        text("README.txt", "Example Ltd", "Other Ltd"),
-        "replay",
-        file="README.txt",
-    ),
-    Forgery(
-        "replay-text",
-        "the recipe in `replay.txt`",
-        PREPARER,
-        text("replay.txt", "same bytes", "same bytes, or nearly"),
-        "replay",
-        file="replay.txt",
-    ),
-    Forgery(
+    _reworded("readme", "the entity in `README.txt`", "README.txt", "Example Ltd", "Other Ltd"),
+    _reworded("replay-text", "the recipe in `replay.txt`", "replay.txt", "same bytes", "same bytes, or nearly"),
+    _reworded(
         "criterion",
         "the criterion of a control of one's own, after judging",
-        PREPARER,
-        text("rules/own-1/names.yaml", "team-", "t"),
-        "replay",
+        "rules/own-1/names.yaml",
+        "team-",
+        "t",
         file="results/results.json",
     ),
     Forgery(
@@ -278,54 +247,35 @@ TABLE = (
         "rules",
         file="results/results.json",
     ),
-    Forgery(
+    _stated(
         "fail-on",
         "which failures count, and a member that there is not",
-        PREPARER,
-        member("rules/request.json", lambda it: it.update(fail_on="critical", note="agreed")),
-        "replay",
-        file="rules/request.json",
+        "rules/request.json",
+        fail_on="critical",
+        note="agreed",
     ),
-    Forgery(
+    _stated(
         "classification",
         "what the cover says beside the results",
-        PREPARER,
-        member("rules/presentation.json", lambda it: it.update(classification="Public")),
-        "replay",
+        "rules/presentation.json",
+        classification="Public",
         file="report.html",
     ),
-    Forgery(
+    _stated(
         "as-of",
         "the moment of the judgement",
-        PREPARER,
-        member("evidence/scope.json", lambda it: it.update(as_of="2026-11-03T03:00:00Z")),
-        "replay",
+        "evidence/scope.json",
+        as_of="2026-11-03T03:00:00Z",
         file="results/results.json",
     ),
-    Forgery(
-        "scope-member",
-        "a member of the scope that there is not",
-        PREPARER,
-        member("evidence/scope.json", lambda it: it.update(assurance="reasonable")),
-        "replay",
-        file="evidence/scope.json",
-    ),
-    Forgery(
+    _stated("scope-member", "a member of the scope that there is not", "evidence/scope.json", assurance="reasonable"),
+    _stated(
         "record-member",
         "a member of an answer's record that there is not",
-        PREPARER,
-        member("evidence/meta/EV-0001.json", lambda it: it.update(comment="checked twice")),
-        "replay",
-        file="evidence/meta/EV-0001.json",
+        "evidence/meta/EV-0001.json",
+        comment="checked twice",
     ),
-    Forgery(
-        "record-pages",
-        "how many pages an answer had",
-        PREPARER,
-        member("evidence/meta/EV-0001.json", lambda it: it.update(pages=7)),
-        "replay",
-        file="evidence/meta/EV-0001.json",
-    ),
+    _stated("record-pages", "how many pages an answer had", "evidence/meta/EV-0001.json", pages=7),
     Forgery("raw", "an answer of AWS, its record as before", PREPARER, _raw, "manifest"),
     Forgery(
         "further-file",
