@@ -4,12 +4,15 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
+import click
 import pytest
 
 from auditor.base.whole import link_files
+from auditor.cli import auditor
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -64,3 +67,32 @@ def test_the_commands_of_a_page_run(page: str, tmp_path: Path) -> None:
             (tmp_path / what).write_text(text, "utf-8")
     done = subprocess.run(["bash"], input="\n".join(words), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+PAGES = (ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")))
+
+
+def shown(page: Path) -> Iterator[list[str]]:
+    """Yield the arguments of each ``auditor`` command of a page, in a block or between words."""
+    text = page.read_text("utf-8")
+    lines = [line for _, _, block in blocks(page) for line in block.replace("\\\n", " ").splitlines()]
+    found = [told for line in lines if (told := re.match(r"\s*(?:\$ )?(?:\S*/)?auditor (.*)", line))]
+    for told in (*found, *re.finditer(r"`(?:\.venv/bin/)?auditor ([^`\n]+)`", text)):
+        try:
+            yield shlex.split(re.split(r"\s[|>;&#]", told[1])[0])
+        except ValueError:  # a quote goes on in the next line
+            continue
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_and_options_that_a_page_shows_are_there(page: Path) -> None:
+    for words in shown(page):
+        command: click.Command = auditor
+        rest = list(words)
+        while rest and isinstance(command, click.Group) and not rest[0].startswith("-"):
+            found = command.get_command(click.Context(command), rest[0])
+            assert found is not None, words
+            command = found
+            rest.pop(0)
+        known = {name for item in command.params for name in (*item.opts, *item.secondary_opts)} | {"--help"}
+        assert [word for word in rest if word.startswith("--") and word.partition("=")[0] not in known] == [], words
