@@ -22,8 +22,6 @@ LETTERS: Mapping[State, str] = {
 ABSENT = " "
 """The cell of a control that an account's pack does not have."""
 
-MOST_CAUSES = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:

@@ -59,7 +59,6 @@ class Account:
     more: int
     ages: Any
     fixed: Any
-    fixed_count: int
 
 
 def render(
@@ -103,7 +102,6 @@ def _account(line: Timeline) -> Account:
         max(0, len(oldest) - _MOST_OPEN),
         median_days(still),
         median_days(fixed),
-        len(fixed),
     )
 
 

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator
 from itertools import islice
 
-KEYWORD = "manifest-sha256:"
 _NAMED = re.compile(rb"manifest-sha256:([0-9a-f]{64})")
 _METADATA = re.compile(rb"/Subtype\s*/XML\b")
 _STREAM = re.compile(rb"[^\0]{0,400}?stream\r?\n")

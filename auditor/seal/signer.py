@@ -267,10 +267,6 @@ def make_identity(name: str, *, at: datetime, days: int, use_rsa: bool, password
     )
 
 
-def _new_rsa_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=SMALLEST_RSA)
-
-
 def certificate_template(
     name: str, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey, *, at: datetime, days: int
 ) -> x509.CertificateBuilder:

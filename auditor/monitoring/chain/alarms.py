@@ -4,13 +4,10 @@ Source: CloudWatch User Guide, "Using Amazon CloudWatch alarms" and "Configuring
 data"; ``MetricAlarm`` of the API model.
 """
 
-from collections.abc import Callable
-
 from auditor.monitoring.chain.facts import Alarm, Filter, Series
 from auditor.monitoring.chain.link import State
 
 Answer = tuple[State, str] | None
-_Check = Callable[[Filter, Alarm], Answer]
 
 
 def judge_alarm(one: Filter, alarm: Alarm) -> tuple[State, str]:

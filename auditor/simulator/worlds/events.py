@@ -308,7 +308,6 @@ def sign_in(
 
 
 TRAIL_ARN: Final = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/management-events"
-TRAIL_BUCKET: Final = "northwind-trail-logs"
 STOPPED: Final = (_october(14, "02:10:00"), _october(14, "04:10:00"))
 OPENED_AT: Final = _october(21, "14:02:11")
 CLOSED_AT: Final = _october(21, "14:06:13")
