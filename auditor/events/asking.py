@@ -15,6 +15,7 @@ from auditor.events.opened import EventStore, lock
 from auditor.events.question import Question, values_of
 from auditor.events.searched import searched
 from auditor.events.store import quoted
+from auditor.events.table import duckdb_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,11 +54,12 @@ def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answ
 
     values = values_of(asked.question, asked.given)
     with store.database() as database:
-        text, bound = render(database, asked, values)
+        text, bound, narrowing = render(database, asked, values)
         if asked.question.own:  # somebody's file, perhaps from elsewhere: it reads the store and nothing else
             lock(database, store.folder, *(() if parquet is None else (parquet.resolve().parent,)))
         try:
-            result = database.execute(_cut(text, asked.limit), bound)
+            shown_by = _pick(database, asked, narrowing, bound) or text
+            result = database.execute(_cut(shown_by, asked.limit), used(shown_by, bound))
             columns = distinct(str(item[0]) for item in result.description or ())
             wanted = result.fetchmany(asked.limit + 1) if asked.limit else result.fetchall()
         except duckdb.Error as error:
@@ -105,8 +107,8 @@ def _cut(text: str, limit: int) -> str:
 
 def render(
     database: "duckdb.DuckDBPyConnection", asked: Asked, values: Mapping[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """Return the whole SQL of a question with its filters, and the values that it names."""
+) -> tuple[str, dict[str, Any], Sequence[str]]:
+    """Return the whole SQL of a question with its filters, the values that it names, and the filters' predicates."""
     addresses: Sequence[str] = ()
     bounds = {"since": asked.period.start, "until": asked.period.end}
     if asked.filters.ips:
@@ -116,27 +118,73 @@ def render(
         addresses = taken_in(asked.filters.ips, [row[0] for row in rows if row[0] is not None])
     narrowing, filtered = predicates(asked.filters, addresses)
     text = compose(asked.question.text("duckdb"), narrowing)
-    return text, used(text, {**values, **filtered, **bounds})
+    return text, used(text, {**values, **filtered, **bounds}), narrowing
 
 
-def compose(text: str, narrowing: Sequence[str], prelude: Sequence[tuple[str, str]] = ()) -> str:
+_LISTING: Final = re.compile(
+    r"\s*(?P<columns>SELECT\s(?:(?!\bAS\s+event_(?:time|id)\b).)*?)"
+    r"(?P<rows>\bFROM\s+(?P<table>events|calls)\s+(?:WHERE\b.*)?)(?P<order>ORDER BY event_time, event_id)\s*",
+    re.DOTALL | re.IGNORECASE,
+)
+_NO_LISTING: Final = re.compile(
+    r"\b(?:WITH|GROUP|HAVING|DISTINCT|OVER|JOIN|UNION|EXCEPT|INTERSECT|LIMIT|UNNEST|QUALIFY|WINDOW)\b"
+    r"|\bSELECT\b.*\bSELECT\b",
+    re.DOTALL | re.IGNORECASE,
+)
+
+
+def _pick(
+    database: "duckdb.DuckDBPyConnection", asked: Asked, narrowing: Sequence[str], bound: Mapping[str, Any]
+) -> str | None:
+    """Pick the rows of a question that lists events one by one; return its text over these alone, None of any other.
+
+    People's own texts are not taken apart.
+
+    What an event is about is read from its request, which takes longer than all else together: it is to be read of
+    the rows that are shown, not of those that a filter or the limit leaves out.
+    """
+    text = asked.question.text("duckdb")
+    listing = None if asked.question.own or _NO_LISTING.search(text) else _LISTING.fullmatch(text)
+    if listing is None or not asked.limit:
+        return None
+    row = database.execute("SELECT count(*) FROM copies").fetchone()
+    copies = row is not None and row[0] > 0
+    database.execute("CREATE TEMP TABLE picked (of_file INTEGER, position INTEGER)")
+    for kind in ("numbered", "picked"):
+        database.execute(f"CREATE TEMP VIEW {kind}_events AS {duckdb_table(copies=copies, kind=kind)}")
+    thin = f"SELECT of_file, position {listing['rows']}{listing['order']} LIMIT {asked.limit + 1}"
+    thin = compose(thin, narrowing, source="numbered_events")
+    database.execute(f"INSERT INTO picked {thin}", used(thin, bound))
+    table = listing["table"]
+    return f"WITH {table} AS (SELECT * FROM picked_events)\n{listing['columns']}FROM {table} {listing['order']}"
+
+
+def compose(
+    text: str,
+    narrowing: Sequence[str],
+    prelude: Sequence[tuple[str, str]] = (),
+    source: str = "all_events",
+) -> str:
     """Put the tables that a question stands on in front of its text.
 
     Args:
         text: the question's SELECT, with or without a WITH of its own.
         narrowing: predicates of the filters.
         prelude: further tables in front, name and SELECT.
+        source: the table of all events.
     """
     where = "".join(f"\n    AND ({predicate})" for predicate in narrowing)
     calls = "category IS DISTINCT FROM 'NetworkActivity' AND category IS DISTINCT FROM 'Insight'"
     tables = [
-        ("period_events", "SELECT * FROM all_events WHERE event_time >= $since AND event_time < $until"),
+        ("period_events", f"SELECT * FROM {source} WHERE event_time >= $since AND event_time < $until"),
         ("period_calls", f"SELECT * FROM period_events WHERE {calls}"),
         ("events", f"SELECT * FROM period_events WHERE 1 = 1{where}"),
         ("calls", f"SELECT * FROM events WHERE {calls}"),
     ]
     tables = [table for table in tables if table[0] in _NEEDED or re.search(rf"\b{table[0]}\b", text)]
-    head = ",\n".join(f"{name} AS (\n    {select}\n)" for name, select in (*prelude, *tables))
+    # Where a text says itself what is made once, DuckDB must not make all columns of all rows of the tables in front.
+    apart = "NOT MATERIALIZED " if "AS MATERIALIZED (" in text else ""
+    head = ",\n".join(f"{name} AS {apart}(\n    {select}\n)" for name, select in (*prelude, *tables))
     own = re.match(r"\s*WITH\s+(RECURSIVE\s+)?", text, re.IGNORECASE)
     if own is None:
         return f"WITH {head}\n{text}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Final
+from typing import Final, Literal
 
 from auditor.events.columns import VERSION
 
@@ -97,16 +97,21 @@ def _duckdb_resource() -> str:
     return "COALESCE(" + ",\n        ".join(found) + ", '') AS resource"
 
 
-def duckdb_table(*, copies: bool) -> str:
+def duckdb_table(*, copies: bool, kind: Literal["all", "numbered", "picked"] = "all") -> str:
     """Return the SELECT of all events in DuckDB.
 
     Args:
         copies: whether there are copies to be left out; where there are none, nobody looks for each row among them.
+        kind: ``numbered`` has the number of the log file as well, ``of_file``; ``picked`` has only the rows of the
+            table of that name, and makes what is dear to make, such as the resource, for these alone.
     """
     text = _text("duckdb.sql").replace("{resource}", _duckdb_resource())
-    return text + _NO_COPIES if copies else text
+    if kind == "numbered":
+        text = text.replace("SELECT", "SELECT\n    e.file AS of_file,", 1)
+    return text + (_PICKED if kind == "picked" else "") + (_NO_COPIES if copies else "")
 
 
+_PICKED: Final = "\nJOIN picked p ON p.of_file = e.file AND p.position = e.position"
 _NO_COPIES: Final = "\nWHERE NOT EXISTS (SELECT 1 FROM copies c WHERE c.file = e.file AND c.position = e.position)"
 _SCALAR: Final = "CASE WHEN json_type(j, p) NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN json_extract_string(j, p) END"
 _SCALARS: Final = "list_filter(l, lambda x: left(CAST(x AS VARCHAR), 1) NOT IN ('{', '[', 'n'))"

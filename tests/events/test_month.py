@@ -78,6 +78,16 @@ def test_there_is_no_expected_answer_too_many() -> None:
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
+def test_a_short_answer_is_the_beginning_of_the_whole_one(store: EventStore, name: str) -> None:
+    question, given = load_questions()[name], GIVEN.get(name, {})
+    whole = ask(store, Asked(question, NOVEMBER, given=given, limit=0))
+    short = ask(store, Asked(question, NOVEMBER, given=given, limit=3))
+    assert short.rows == whole.rows[:3]
+    assert short.truncated is (len(whole.rows) > 3)
+    assert short.columns == whole.columns
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_a_question_has_the_columns_that_it_announces(store: EventStore, name: str) -> None:
     question = load_questions()[name]
     assert set(question.columns) - set(answered(store, name).columns) == set()
