@@ -489,6 +489,8 @@ class Results:
     """One document of timelines for each account whose log files were searched (``evaluate.continuity``)."""
     posture: tuple[Mapping[str, Any], ...] = ()
     """One document for each account: log groups, alarms, dashboards, links (``evaluate.posture``)."""
+    fired: tuple[Mapping[str, Any], ...] = ()
+    """One document for each account whose history of alarms was asked for (``evaluate.fired``)."""
     completeness: tuple[Mapping[str, Any], ...] = ()
     """One document for each account whose events were measured (``evaluate.completeness``)."""
     waivers: tuple[Mapping[str, Any], ...] = ()

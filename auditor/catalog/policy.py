@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auditor.catalog.load import Catalog
-from auditor.evidence.operations import Operation, confirming, needed
+from auditor.evidence.operations import Operation, confirming, needed, shown_beside
 from auditor.model import Control
 
 SIZE_LIMIT: Final = 6144
@@ -125,7 +125,7 @@ def trail_evidence(controls: Iterable[Control], *, whole: bool) -> tuple[str, ..
 
 
 def operations_for(
-    catalog: Catalog, controls: Iterable[Control], *, trail: bool = True, truth: bool = True
+    catalog: Catalog, controls: Iterable[Control], *, trail: bool = True, truth: bool = True, whole: bool = True
 ) -> tuple[Operation, ...]:
     """Return every operation of a run over the controls, parents first, produced ones included.
 
@@ -134,8 +134,11 @@ def operations_for(
         controls: what is to be judged.
         trail: whether the run reads the trails' own files, as it does unless that is skipped.
         truth: whether AWS is asked about patterns, as it is unless that is skipped.
+        whole: whether whole frameworks are audited, whose report shows more than controls read.
     """
     wanted = {*catalog.operations_of(controls), *ALWAYS} - set(TRAIL_EVIDENCE)
+    if whole:
+        wanted |= set(shown_beside(catalog.operations, wanted))
     if truth:
         wanted |= set(confirming(catalog.operations, wanted))
     if trail:

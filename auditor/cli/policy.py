@@ -59,7 +59,11 @@ def command(*, check: bool, for_import: bool, upload: str | None, as_json: bool,
     controls = _chosen(catalog, config)
     trail = trail_evidence(controls, whole=bool(config.frameworks) or not config.control_ids)
     operations = operations_for(
-        catalog, controls, trail=bool(trail) and "trail" not in config.skip, truth="truth" not in config.skip
+        catalog,
+        controls,
+        trail=bool(trail) and "trail" not in config.skip,
+        truth="truth" not in config.skip,
+        whole=bool(config.frameworks) or not config.control_ids,
     )
     if check:
         return _check(catalog, controls, operations, config, as_json=as_json)

@@ -20,6 +20,7 @@ from auditor.evaluate.checks import find_check, find_listing
 from auditor.evaluate.checks.fields import counted, seen_until, shortened, some
 from auditor.evaluate.completeness import completeness
 from auditor.evaluate.continuity import continuity
+from auditor.evaluate.fired import fired
 from auditor.evaluate.library import EvidenceMissing, Library, Missing, libraries
 from auditor.evaluate.posture import posture
 from auditor.evaluate.sampling import draw
@@ -140,6 +141,7 @@ def evaluate(
         continuity=continuity(accounts),
         posture=posture(accounts),
         completeness=completeness(accounts),
+        fired=fired(accounts),
     )
 
 

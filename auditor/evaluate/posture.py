@@ -25,6 +25,7 @@ OPERATIONS: Final = (
     "oam:ListLinks",
     "oam:ListAttachedLinks",
     "cloudwatch:ListMetrics",
+    "logs:DescribeQueryDefinitions",
 )
 """What it is counted from."""
 
@@ -70,6 +71,7 @@ def _account(library: Library) -> Mapping[str, Any] | None:
             "attached": sum(1 for _ in _items(view, "oam:ListAttachedLinks", "Items")),
         },
         "agent_metrics": _agents(view),
+        "saved_queries": _queries(view),
         "not_asked": [name for name in OPERATIONS if name not in asked],
         "unread": sorted({f"{name} {gap.region}" for name in asked for _, gap in view.consult(name).missing}),
     }
@@ -101,6 +103,15 @@ def _groups(view: View) -> Iterator[dict[str, Any]]:
             "filters": _count(item.get("metricFilterCount")),
             "encrypted": bool(text(item.get("kmsKeyId"))),
         }
+
+
+def _queries(view: View) -> dict[str, Any]:
+    """Return the saved queries of Logs Insights; what they ask for stands in the evidence."""
+    named = sorted(
+        (text(item.get("name")), record.call.region)
+        for record, item in _items(view, "logs:DescribeQueryDefinitions", "queryDefinitions")
+    )
+    return {"count": len(named), "named": [{"name": name, "region": region} for name, region in named[:MOST]]}
 
 
 def _by_size(group: Mapping[str, Any]) -> tuple[int, int, str, str]:

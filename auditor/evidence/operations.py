@@ -75,6 +75,8 @@ class Operation:
 
     Its calls come from ``auditor.run``, not from a plan; those that were stored are the due ones.
     """
+    beside: tuple[str, ...] = ()
+    """Operations beside whose answers the report shows these; no control reads them, so only whole frameworks ask."""
     drawn: bool = False
     """Asked about a sample: its calls follow from the run's seed, and those that were stored are the due ones."""
     first_page: bool = False
@@ -277,6 +279,7 @@ class _OperationFile(BaseModel):
     action: str = ""
     produced: bool = False
     confirms: list[str] = Field(default_factory=list)
+    beside: list[str] = Field(default_factory=list)
     drawn: bool = False
     first_page: bool = False
     older: dict[str, Any] = Field(default_factory=dict)
@@ -310,8 +313,9 @@ def parse_operations(file: YamlFile) -> dict[str, Operation]:
             raise first_problem(error, file, CatalogError, prefix=(name,)) from error
         operations[name] = _operation(name, parsed)
     for name, operation in operations.items():
-        if unlisted := [other for other in operation.confirms if other not in operations]:
-            raise CatalogError(f"{file.at(name)}: {name} confirms {unlisted[0]}, which is not listed")
+        for verb, others in (("confirms", operation.confirms), ("stands beside", operation.beside)):
+            if unlisted := [other for other in others if other not in operations]:
+                raise CatalogError(f"{file.at(name)}: {name} {verb} {unlisted[0]}, which is not listed")
         if operation.for_each and not operation.parents:
             raise CatalogError(f"{file.at(name)}: {name} is asked for each of optional things only")
         for source in operation.for_each:
@@ -351,6 +355,7 @@ def _operation(name: str, parsed: _OperationFile) -> Operation:
         action="" if parsed.produced else parsed.action or f"{service}:{api}",
         produced=parsed.produced,
         confirms=tuple(parsed.confirms),
+        beside=tuple(parsed.beside),
         drawn=parsed.drawn,
         first_page=parsed.first_page,
         older=parsed.older,
@@ -361,6 +366,12 @@ def confirming(operations: Mapping[str, Operation], wanted: Iterable[str]) -> tu
     """Return the names of the operations that confirm some of the wanted ones, sorted."""
     asked = set(wanted)
     return tuple(sorted(name for name, item in operations.items() if asked.intersection(item.confirms)))
+
+
+def shown_beside(operations: Mapping[str, Operation], wanted: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the operations that the report shows beside some of the wanted ones, sorted."""
+    asked = set(wanted)
+    return tuple(sorted(name for name, item in operations.items() if asked.intersection(item.beside)))
 
 
 def needed(operations: Mapping[str, Operation], wanted: Iterable[str]) -> tuple[Operation, ...]:

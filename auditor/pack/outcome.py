@@ -166,6 +166,7 @@ def results_document(results: Results) -> dict[str, Any]:
         "activity": [dict(document) for document in results.activity],
         "continuity": [dict(document) for document in results.continuity],
         "posture": [dict(document) for document in results.posture],
+        "fired": [dict(document) for document in results.fired],
         "completeness": [dict(document) for document in results.completeness],
         "waivers": [dict(waiver) for waiver in results.waivers],
         "attestations": [dict(attestation) for attestation in results.attestations],

@@ -27,6 +27,7 @@ from auditor.render.controls import (
 )
 from auditor.render.coverage import Account, Gap, Place, by_account, gap, places_of
 from auditor.render.exceptions import Given, all_given
+from auditor.render.fired import Fired, fired
 from auditor.render.frameworks import Framework, framework_edition
 from auditor.render.glance import Glance, glance
 from auditor.render.imported import ImportedFile, imported_file
@@ -69,6 +70,7 @@ class Context:
     trails: tuple[Trail, ...]
     events: tuple[EventTable, ...]
     continuity: tuple[Continuity, ...]
+    fired: tuple[Fired, ...]
     completeness: tuple[Completeness, ...]
     activity: tuple[Activity, ...]
     posture: tuple[Posture, ...]
@@ -175,6 +177,7 @@ def _told(results: Mapping[str, Any]) -> dict[str, Any]:
             results.get("activity", ()),
             {item["id"]: item.get("regions_left_out", ()) for item in results["run"]["accounts"]},
         ),
+        "fired": tuple(fired(document) for document in results.get("fired", ())),
         "posture": tuple(posture(document) for document in results.get("posture", ())),
         "given": all_given(results),
         "imported": tuple(imported_file(item) for item in results.get("imported", ())),

@@ -86,8 +86,24 @@ def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         ("Dashboards", _known(document, "cloudwatch:ListDashboards", f"{document['dashboards']['count']:,}")),
         ("Across accounts", "; ".join(across)),
+        *_saved(document),
         ("CloudWatch agent", _known(document, "cloudwatch:ListMetrics", f"{machines} within three hours")),
     ]
+
+
+def _saved(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the saved queries of Logs Insights; nothing where the pack is older than that."""
+    found = document.get("saved_queries")
+    if found is None:
+        return []
+    names = ", ".join(visible(item["name"], NAME_LIMIT) for item in found["named"][:_SAVED])
+    more = f" and {found['count'] - _SAVED:,} more" if found["count"] > _SAVED else ""
+    words = f"{found['count']:,}{f': {names}{more}' if names else ''}"
+    return [("Saved queries", _known(document, "logs:DescribeQueryDefinitions", words))]
+
+
+_SAVED = 8
+"""Saved queries that are named."""
 
 
 def _known(document: Mapping[str, Any], operation: str, words: str, what: str = "") -> str:

@@ -168,7 +168,11 @@ def _permissions(catalog: Catalog, config: Config, caller: Caller, now: Callable
     chosen = catalog.controls_of(catalog.select(config.frameworks, config.control_ids))
     trail = bool(trail_evidence(chosen, whole=bool(config.frameworks)))
     wanted = operations_for(
-        catalog, chosen, trail=trail and "trail" not in config.skip, truth="truth" not in config.skip
+        catalog,
+        chosen,
+        trail=trail and "trail" not in config.skip,
+        truth="truth" not in config.skip,
+        whole=bool(config.frameworks),
     )
     found = check_permissions(
         caller,

@@ -13,7 +13,7 @@ from auditor.collect.collection import Collected, ask_besides, collect_account
 from auditor.collect.guard import CallLog
 from auditor.collect.redact import Policy, Redactor
 from auditor.config import Config
-from auditor.evidence.operations import Call
+from auditor.evidence.operations import Call, shown_beside
 from auditor.evidence.store import EvidenceWriter
 from auditor.model import Control, Framework, RunInfo
 from auditor.pack.layout import CALLS, PREVIOUS
@@ -94,11 +94,14 @@ class _Asking:
     progress: Progress
 
     def collect(self, controls: Sequence[Control]) -> Collected:
-        """Ask for everything that controls need."""
+        """Ask for everything that controls need, and what the report of whole frameworks shows beside it."""
+        wanted = self.catalog.operations_of(controls)
+        config = self.request.config
+        beside = shown_beside(self.catalog.operations, wanted) if config.frameworks and not config.gate else ()
         return collect_account(
             self.caller,
             operations=self.catalog.operations,
-            wanted=self.catalog.operations_of(controls),
+            wanted=(*wanted, *beside),
             regions=self.request.config.regions,
             period=self.request.period,
             writer=self.writer,

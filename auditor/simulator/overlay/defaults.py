@@ -30,7 +30,6 @@ ORGANIZATIONS: Final = (
 
 _OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "accessanalyzer:ListAnalyzers": {"analyzers": []},
-    "cloudwatch:DescribeAlarmHistory": {"AlarmHistoryItems": []},
     "cloudwatch:DescribeAnomalyDetectors": {"AnomalyDetectors": []},
     "config:DescribeDeliveryChannelStatus": {"DeliveryChannelsStatus": []},
     "ec2:GetImageBlockPublicAccessState": {"ImageBlockPublicAccessState": "unblocked"},

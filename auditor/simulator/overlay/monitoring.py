@@ -1,7 +1,7 @@
 """CloudWatch, CloudWatch Logs, EventBridge and SNS beyond moto."""
 
 import json
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any, Final
 
 from moto.events.models import EventPattern
@@ -13,6 +13,8 @@ from auditor.simulator.overlay.filter_patterns import InvalidPattern, matches
 from auditor.simulator.overlay.state import State
 from auditor.simulator.worlds.builder import REGIONS
 
+HISTORY: Final = timedelta(days=14)
+"""How long alarms' history is kept here; older pages of AWS say so, newer ones say nothing."""
 MOST_EVENTS: Final = 50
 """TestMetricFilter takes at most so many records (API model)."""
 
@@ -26,6 +28,8 @@ def install(application: Application, state: State) -> None:
         "cloudwatch:PutAlarmMuteRule": lambda call: _put_mute_rule(application, call, state),
         "cloudwatch:ListAlarmMuteRules": lambda call: _mute_rules(call, state),
         "cloudwatch:GetAlarmMuteRule": lambda call: _mute_rule(call, state),
+        "cloudwatch:DescribeAlarmHistory": lambda call: _alarm_history(call, state),
+        "logs:DescribeQueryDefinitions": lambda call: {"queryDefinitions": state.saved_queries.get(call.region, [])},
         "cloudwatch:ListDashboards": lambda call: _dashboards(application, call),
         "events:TestEventPattern": _test_event_pattern,
     }
@@ -89,6 +93,28 @@ def _mute_rule(call: Call, state: State) -> dict[str, Any]:
     if rule is None:
         raise Refused("ResourceNotFoundException", "The mute rule does not exist.", 404)
     return rule
+
+
+def _alarm_history(call: Call, state: State) -> dict[str, Any]:
+    """What alarms did, of the last two weeks; pages of a hundred."""
+    asked = call.parameters
+    oldest, start, end = clock.now() - HISTORY, _aware(asked.get("StartDate")), _aware(asked.get("EndDate"))
+    kinds, name = asked.get("AlarmTypes") or ["MetricAlarm"], asked.get("AlarmName")
+    found = [
+        item
+        for item in state.alarm_history.get(call.region, [])
+        if item["Timestamp"] >= max(oldest, start or oldest)
+        and (end is None or item["Timestamp"] <= end)
+        and item["AlarmType"] in kinds
+        and name in (None, item["AlarmName"])
+        and asked.get("HistoryItemType") in (None, item["HistoryItemType"])
+    ]
+    found.sort(key=lambda item: item["Timestamp"], reverse=asked.get("ScanBy") != "TimestampAscending")
+    return {"AlarmHistoryItems": found}
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 def _dashboards(application: Application, call: Call) -> dict[str, Any]:

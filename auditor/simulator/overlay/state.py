@@ -34,6 +34,10 @@ class State:
     """Endpoints of e-mail subscriptions that nobody confirmed."""
     composites: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Region -> composite alarms, as DescribeAlarms shows them."""
+    alarm_history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Region -> what alarms did, as DescribeAlarmHistory shows it."""
+    saved_queries: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Region -> saved queries of Logs Insights, as DescribeQueryDefinitions shows them."""
     mutes: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     """Region -> name -> alarm mute rule, as GetAlarmMuteRule shows it."""
     elsewhere: set[str] = field(default_factory=set)

@@ -15,7 +15,8 @@ from auditor.simulator.worlds.alarms import CLOUDTRAIL_EVENTS, GROUP_EVENTS, IAM
 from auditor.simulator.worlds.archive import TRAIL, Archive, Plan
 from auditor.simulator.worlds.builder import AS_OF, REGIONS, Builder, frame
 from auditor.simulator.worlds.events import BEGIN, KEY_DOOMED_AT, OPENED_AT, STOPPED, TRAIL_ARN
-from auditor.simulator.worlds.principals import ACCOUNT, HOME, principal_id
+from auditor.simulator.worlds.fired import firing
+from auditor.simulator.worlds.principals import ACCOUNT, HOME, principal_id, uuid_text
 
 SETTLED: Final = datetime(2024, 3, 4, 9, 12, tzinfo=UTC)
 """When most of the account was set up."""
@@ -56,6 +57,7 @@ def construct(world: str) -> Builder:
         parts.organization(aws, guarded=False)
     _users(aws, state)
     _services(aws)
+    _fired(aws, state)
     Archive(plan).attach(aws.application.objects.add(TRAIL.bucket, versioned=True))
     return aws
 
@@ -232,6 +234,27 @@ def _monitoring(aws: Builder) -> None:
         ActionsEnabled=True,
         AlarmActions=[alerts],
     )
+
+
+def _fired(aws: Builder, state: State) -> None:
+    """Two alarms fired within the last two weeks: one that people hear, one whose subscription nobody confirmed."""
+    opened, failed = OPENED_AT + timedelta(seconds=73), events.FAILED_BURST[-1] + timedelta(seconds=58)
+    lasting = timedelta(minutes=10)
+    state.alarm_history[HOME] = [
+        *firing("cis-security-group-changes", aws.arn("sns", "security-alerts"), opened, opened + lasting),
+        *firing("cis-console-auth-failures", aws.arn("sns", "ops-digest"), failed, failed + lasting),
+    ]
+    saved = ("Who called as root", "Refused calls by principal")
+    state.saved_queries[HOME] = [
+        {
+            "queryDefinitionId": uuid_text("query", name),
+            "name": name,
+            "queryString": "fields eventName, userIdentity.arn | sort @timestamp desc",
+            "lastModified": int(SETTLED.timestamp() * 1000),
+            "logGroupNames": [LOG_GROUP],
+        }
+        for name in saved
+    ]
 
 
 def _network(aws: Builder) -> None:
