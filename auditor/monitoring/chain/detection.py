@@ -338,7 +338,16 @@ class _Judgement:
             chain = self._unknown_chain([one for one in possible if one not in working], rules, hopeful)
         link = first_broken(chain)
         reason = link.sentence if link is not None else "It could not be decided whether every event is caught."
+        if names := self._missing(working, hopeful):
+            reason = f"{reason} Nothing that is known to work catches {names}."
         return self._detection(State.UNKNOWN, reason, chain, hopeful, None)
+
+    def _missing(self, working: Sequence[_Candidate], hopeful: Coverage) -> str:
+        """Name the events of which the open part decides; nothing where all of them hang on it."""
+        known = self._judge(working, State.OK)
+        if not known.used or not hopeful.used:
+            return ""
+        return _names(list(dict.fromkeys(missed.name for missed in known.missed)))
 
     def _unknown_chain(self, possible: Sequence[_Candidate], rules: Sequence[RulePath], coverage: Coverage) -> Links:
         for one in possible:

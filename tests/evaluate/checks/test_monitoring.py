@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auditor.evaluate.checks import target_facts
 from auditor.evaluate.checks.alarm_facts import HARMLESS
 from auditor.model import State
 from auditor.monitoring.patterns.truth import MAX_REQUESTS, TEST_FILTER
@@ -804,3 +805,16 @@ def test_hostile_values_never_break_the_judgement(data: st.DataObject) -> None:
     result = _answering(here, key, call, said, _spoil(copy.deepcopy(said.pages), data)).judge(CLOUDTRAIL)
     assert result.state in set(State)
     assert all(item.reason for item in result.results)
+
+
+TARGETS = frozenset(
+    {target_facts.FUNCTION, target_facts.FUNCTION_POLICY, target_facts.CONCURRENCY, target_facts.MACHINE}
+)
+
+
+def test_whoever_follows_rules_to_functions_asks_for_all_that_decides_there() -> None:
+    """What a check looks at and nobody asks for would leave a control open under some frameworks alone."""
+    reads = {name: {*item.evidence, *item.consults} for name, item in catalog().controls.items()}
+    following = [name for name, read in reads.items() if target_facts.CONCURRENCY in read]
+    assert len(following) > 20
+    assert {name: sorted(TARGETS - reads[name]) for name in following if TARGETS - reads[name]} == {}

@@ -529,6 +529,15 @@ def test_a_rule_counts_only_when_something_happens(facts: Facts, state: State) -
     assert detect(facts).state is state
 
 
+def test_an_open_rule_beside_a_filter_is_told_with_the_event_that_hangs_on_it() -> None:
+    beside = reacting(Reaction(FUNCTION, True, policy=read_policy(INVOKE), unread="AccessDenied"))
+    narrow = replace(RIGHT.filters[0], pattern=RIGHT.filters[0].pattern.replace("StopLogging", "ListTrails"))
+    found = detect(replace(beside, filters=(narrow,)))
+    assert found.state is State.UNKNOWN
+    assert "would act is not known" in found.reason
+    assert found.reason.endswith("Nothing that is known to work catches StopLogging.")
+
+
 def test_a_filter_that_publishes_a_field_breaks_no_other() -> None:
     odd = replace(FILTER, name="odd", value="$.size", selection="of tomorrow")
     assert detect(replace(RIGHT, filters=(odd, FILTER))).state is State.OK
