@@ -202,7 +202,7 @@ def recorder(asked: Map) -> Told:
     ):
         return weakens("only some resource types are recorded")
     if left_out:
-        return weakens(f"{len(left_out)} resource types are left out")
+        return weakens(f"{len(left_out):,} resource types are left out")
     mode = member(told, "recordingMode")
     if text(mode.get("recordingFrequency")).upper() == "DAILY":
         return weakens("changes are recorded once a day")

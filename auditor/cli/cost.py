@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.base.errors import UsageError
+from auditor.base.money import at_price
 from auditor.cli import echo_json, printable
 
 if TYPE_CHECKING:
@@ -131,8 +132,8 @@ def _tell_line(line: "Line") -> None:
     again = "  paid twice" if line.twice else ""
     click.echo(printable(f"    {line.amount:>12,.4f} USD  {line.what} ({line.account} {line.region}){again}"))
     price = line.price
-    quantity = f"{line.quantity:,.6f}".rstrip("0").rstrip(".")
-    click.echo(printable(f"    {'':>16}  {quantity} {price.unit} x {price.words()}: {line.formula}"))
+    told = at_price(line.quantity, price.unit, price.words())
+    click.echo(printable(f"    {'':>16}  {told}: {line.formula}"))
     click.echo(printable(f"    {'':>16}  estimate; {price.source}, grade {price.grade or '-'}, {price.seen}"))
     if line.note:
         click.echo(printable(f"    {'':>16}  {line.note}"))

@@ -272,7 +272,7 @@ def _sampled(control: Control, account: str, items: Sequence[_Item], sampling: S
     members = [(item.region, item.resource) for item in items if _can_be_drawn(control, item)]
     drawn = draw(sampling, control.id, account, members)
     left_out = frozenset(members) - drawn
-    reason = f"Not drawn into the sample (seed {sampling.seed}, {len(drawn)} of {len(members)})."
+    reason = f"Not drawn into the sample (seed {sampling.seed}, {len(drawn):,} of {len(members):,})."
     return [replace(item, left_out=reason) if (item.region, item.resource) in left_out else item for item in items]
 
 

@@ -56,7 +56,7 @@ def over_wide(waiver: Waiver, results: Results) -> str:
                 members.setdefault(result.account, set()).add(result.resource)
         for account, names in sorted(members.items()):
             if all(takes_in(waiver.resource, name) for name in names):
-                return f"it takes in every member of the population in account {account} ({len(names)})"
+                return f"it takes in every member of the population in account {account} ({len(names):,})"
     return ""
 
 
@@ -121,7 +121,7 @@ def _waived(result: Result, waiver: Waiver) -> Result:
     if not missing:
         return replace(result, state=State.WAIVED, waiver=_terms(waiver))
     named = ", ".join(f"{item['operation']} in {item['region']} ({item['error']})" for item in missing[:_NAMED])
-    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
     reason = f"The failure found is waived, but not all answers were there to look for others: {named}{more}."
     return replace(result, state=State.NOT_ASSESSED, reason=reason, waiver=_terms(waiver))
 

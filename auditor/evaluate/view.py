@@ -375,7 +375,7 @@ class View:
             detail = ", ".join(f"{key}={value}" for key, value in parameters.items())
             raise EvidenceMissing(Missing(operation, region or "global", "NotCollected", f"not asked {detail}", "", ""))
         if len(fitting) > 1:
-            raise ValueError(f"{operation} {parameters} fits {len(fitting)} calls")
+            raise ValueError(f"{operation} {parameters} fits {len(fitting):,} calls")
         return fitting[0]
 
     def items(self, operation: str, path: str, *, region: str | None = None, **parameters: Any) -> tuple[Any, ...]:

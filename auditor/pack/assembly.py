@@ -374,7 +374,7 @@ class Assembly:
         """Sum it up in neutral sentences; never an all-clear while a month is not covered."""
         total, there = len(self.months), sum(month.taken is not None for month in self.months)
         covered = sum(not month.gap for month in self.months)
-        parts = [f"{self.counts['PASS']} of {len(self.controls)} criteria met in each of {_number(total)}"]
+        parts = [f"{self.counts['PASS']:,} of {len(self.controls):,} criteria met in each of {_number(total)}"]
         for state, words in (
             (State.FAIL, "not met in at least one"),
             (State.NOT_ASSESSED, "not assessed for at least one"),
@@ -383,7 +383,7 @@ class Assembly:
             (State.NOT_APPLICABLE, "not applicable"),
         ):
             if number := self.counts[state.value]:
-                parts.append(f"{number} {words}")
+                parts.append(f"{number:,} {words}")
         altered = sum(item["verdict"] == "fail" for item in self.integrity)
         words = f" Alteration, deletion or forgery of logs is shown by {altered} of the packs." if altered else ""
         months = (
@@ -535,6 +535,6 @@ def check_packs(packs: Sequence[MonthPack], *, newest: bool) -> None:
     if several and not newest:
         label, names = min(several.items())
         raise UsageError(
-            f"there are {len(names)} packs of {label}: {', '.join(sorted(names))}",
+            f"there are {len(names):,} packs of {label}: {', '.join(sorted(names))}",
             hint="--take newest lets the newest complete one speak for a month; failures of the others stay",
         )

@@ -121,7 +121,7 @@ def headline(results: Results) -> str:
     """Sum the run up in neutral sentences; never an all-clear while something could not be assessed."""
     counts = results.counts
     total = len(results.controls)
-    parts = [f"{counts['PASS']} of {_number(total, 'criterion', 'criteria')} met"]
+    parts = [f"{counts['PASS']:,} of {_number(total, 'criterion', 'criteria')} met"]
     for state, words in (
         (State.FAIL, "not met"),
         (State.NOT_ASSESSED, "could not be assessed"),
@@ -130,7 +130,7 @@ def headline(results: Results) -> str:
         (State.NOT_APPLICABLE, "not applicable"),
     ):
         if counts[state.value]:
-            parts.append(f"{counts[state.value]} {words}")
+            parts.append(f"{counts[state.value]:,} {words}")
     return f"{', '.join(parts)}. {_integrity(results)}"
 
 
@@ -148,7 +148,7 @@ def _integrity(results: Results) -> str:
 
 
 def _number(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def results_document(results: Results) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from auditor.render.controls import (
     findings,
     open_results,
 )
-from auditor.render.coverage import Account, Gap, Place, by_account, gap, places_of
+from auditor.render.coverage import Account, Gap, Place, beyond, by_account, gap, places_of
 from auditor.render.exceptions import Given, all_given
 from auditor.render.fired import Fired, fired
 from auditor.render.frameworks import Framework, framework_edition
@@ -63,6 +63,7 @@ class Context:
     services: tuple[tuple[str, tuple[Control, ...]], ...]
     findings: tuple[Finding, ...]
     places: tuple[Place, ...]
+    beyond: tuple[str, ...]
     by_account: tuple[Place, ...]
     gaps: tuple[Gap, ...]
     unassessed: tuple[Open, ...]
@@ -137,6 +138,7 @@ def build(
         frameworks=frameworks,
         controls=controls,
         places=places,
+        beyond=beyond(accounts, places, about.left_out),
         by_account=by_account(places),
         gaps=gaps,
         trails=trails,

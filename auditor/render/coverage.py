@@ -84,6 +84,12 @@ def places_of(
     )
 
 
+def beyond(accounts: Sequence[Account], places: Sequence[Place], left_out: Sequence[str]) -> tuple[str, ...]:
+    """Return Regions that have answers or results and were neither asked nor left out: things found from elsewhere."""
+    asked = {(account.id, region) for account in accounts for region in ("global", *account.regions)}
+    return tuple(sorted({item.region for item in places if (item.account, item.region) not in asked} - set(left_out)))
+
+
 def by_account(places: Sequence[Place]) -> tuple[Place, ...]:
     """Add places up to one line for each account."""
     groups: dict[str, list[Place]] = defaultdict(list)

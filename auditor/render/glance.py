@@ -143,7 +143,13 @@ def _not_looked(
         results = [row for control in controls for row in control.rows if row.mark.state is state]
         if results:
             number = sum(any(row.mark.state is state for row in control.rows) for control in controls)
-            yield f"{plural(len(results), 'result')} in {plural(number, 'control')} {words}."
+            whole = sum(control.mark.state is state for control in controls)
+            rest = "" if whole == number else f"; as a whole, {whole:,} of these controls {_is(whole)} so"
+            yield f"{plural(len(results), 'result')} in {plural(number, 'control')} {words}{rest}."
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 _INTEGRITY = {

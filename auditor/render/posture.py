@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.base.money import at_price
 from auditor.render.text import NAME_LIMIT, plural, visible
 
 
@@ -200,16 +201,16 @@ def cost(document: Mapping[str, Any]) -> Cost:
     for line in document["lines"]:
         areas.setdefault(line["area"], []).append(line)
     return Cost(
-        total=_usd(totals["logging_usd_a_month"]),
-        twice=_usd(totals["paid_twice_usd_a_month"]),
-        audit=_usd(totals["audit_usd"]),
+        total=_sum(totals["logging_usd_a_month"]),
+        twice=_sum(totals["paid_twice_usd_a_month"]),
+        audit=_sum(totals["audit_usd"]),
         month=visible(document["month"]),
         region=visible(document["prices"]["region"], 40),
         areas=tuple(_area(name, lines) for name, lines in areas.items()),
         unknown=tuple(_unknown(item) for item in document["not_known"]),
         proposals=tuple(
             f"{visible(item['trail'], NAME_LIMIT)}: {visible(item['title'])}, would save "
-            f"{_usd(item['usd_saved_a_month'])} USD a month; {item['events_no_longer_recorded']:,} events of the "
+            f"{_sum(item['usd_saved_a_month'])} USD a month; {item['events_no_longer_recorded']:,} events of the "
             "period would not be recorded"
             for item in document["proposals"]
         ),
@@ -217,8 +218,14 @@ def cost(document: Mapping[str, Any]) -> Cost:
     )
 
 
-def _usd(value: float) -> str:
+def _sum(value: float) -> str:
+    """Write an amount in a sentence."""
     return f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:,.4f}"
+
+
+def _usd(value: float) -> str:
+    """Write an amount: the same decimals for all, as a request stands in one column with an alarm."""
+    return f"{value:,.4f}"
 
 
 def _area(name: str, lines: Sequence[Mapping[str, Any]]) -> CostArea:
@@ -231,12 +238,11 @@ def _area(name: str, lines: Sequence[Mapping[str, Any]]) -> CostArea:
 
 def _line(line: Mapping[str, Any]) -> CostLine:
     price = line["price"]
-    quantity = f"{line['quantity']:,.6f}".rstrip("0").rstrip(".")
     return CostLine(
         what=visible(line["what"]),
         place=visible(f"{line['account']} {line['region']}".strip(), 60),
         usd=_usd(line["usd"]),
-        price=visible(f"{quantity} {line['unit']} x {price['usd']} USD"),
+        price=visible(at_price(line["quantity"], line["unit"], price["usd"])),
         formula=visible(line["formula"]),
         source=visible(f"{price['source']}, {price['seen']}"),
         twice=line["paid_twice"],
@@ -246,5 +252,5 @@ def _line(line: Mapping[str, Any]) -> CostLine:
 
 def _unknown(item: Mapping[str, Any]) -> tuple[str, str]:
     most = item["usd_at_most"]
-    bound = f", at most {_usd(most)} USD" if most is not None else ""
+    bound = f", at most {_sum(most)} USD" if most is not None else ""
     return visible(f"{item['area']}: {item['what']}{bound}"), visible(item["why"])

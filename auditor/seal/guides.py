@@ -1,6 +1,7 @@
 """``README.txt`` and ``VERIFY.md``, the two texts that explain a pack to a stranger. Decides nothing about the pack."""
 
 import re
+import textwrap
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -98,7 +99,27 @@ def _render(name: str, context: Mapping[str, Any]) -> bytes:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    return environment.get_template(name).render(context).encode("utf-8")
+    text = environment.get_template(name).render(context)
+    return (wrapped(text) if name.endswith(".md") else text).encode("utf-8")
+
+
+_WIDTH = 118
+_PLAIN_START = re.compile(r"[^\W\d_]|[`(\"'“]")
+"""How a line may begin that was broken off: never as a heading, a list or a rule, whatever names stand in it."""
+
+
+def wrapped(text: str) -> str:
+    """Break long lines of prose; commands, tables and what is set in by four blanks stay as they are."""
+    lines, verbatim = [], False
+    for line in text.split("\n"):
+        verbatim ^= line.startswith("```")
+        if verbatim or len(line) <= _WIDTH or line.startswith(("    ", "|", "#", "```")):
+            lines.append(line)
+        else:
+            inner = "  " if line.startswith(("- ", "  ")) else ""
+            parts = textwrap.wrap(line, _WIDTH, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False)
+            lines += parts if all(_PLAIN_START.match(part.strip()) for part in parts[1:]) else [line]
+    return "\n".join(lines)
 
 
 def _one_line(text: str) -> str:

@@ -498,9 +498,13 @@ def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
     if back > 1:
         words = f"it follows the pack given, {back} packs back; the packs in between show that no history was lost"
     if signed_before != (signed := _certificate(pack)):
-        was, now = (text or "no certificate" for text in (signed_before[:16], signed[:16]))
-        words = f"{words}; signed with {now}, the pack given with {was}: ask the signer why, by another way"
+        now, was = _signed_by(signed), _signed_by(signed_before)
+        words = f"{words}; this pack {now}, the one given {was}: ask the signer why, by another way"
     return concluded("previous", found, words), found
+
+
+def _signed_by(certificate: str) -> str:
+    return f"is signed with the certificate {certificate[:16]}" if certificate else "is not signed"
 
 
 def _certificate(pack: _Pack) -> str:

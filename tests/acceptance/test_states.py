@@ -4,6 +4,7 @@
 """
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,20 @@ def audits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pack]:
 def test_every_state_is_as_written_down(world: str, audits: dict[str, Pack]) -> None:
     assert {item["id"]: item["state"] for item in audits[world].results["controls"]} == column(world)
     assert audits[world].answer["exit_code"] == WORLDS[world]
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_sentences_write_thousands_with_a_separator(world: str, audits: dict[str, Pack]) -> None:
+    results = [result for item in audits[world].results["controls"] for result in item["results"]]
+    assert [
+        (result["reason"], found.group())
+        for result in results
+        for found in re.finditer(r"(?<![\w.,:/\-\"'#])\d{4,11}(?![\w:/\-\"'])(?!\.\w)", result["reason"])
+        if found.group() not in PORTS
+    ] == []
+
+
+PORTS = {"3389"}
 
 
 def test_every_control_has_a_row_and_every_row_is_a_control() -> None:

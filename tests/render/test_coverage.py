@@ -6,7 +6,7 @@ from auditor.model import Severity
 from auditor.pack.comparison import Change
 from auditor.render.context import Context
 from auditor.render.controls import findings
-from auditor.render.coverage import Gap, places_of
+from auditor.render.coverage import Account, Gap, beyond, places_of
 from auditor.render.since import since_previous
 
 
@@ -22,6 +22,15 @@ def test_calls_that_were_never_sent_count_as_missing_where_they_were_needed() ->
     ]
     found = {place.region: (place.calls, place.missing) for place in places_of((), (), (), gaps)}
     assert found == {"global": (1, 1), "us-east-1": (2, 2)}
+
+
+def test_regions_with_results_that_were_not_asked_are_named_unless_they_were_left_out() -> None:
+    account = Account("111122223333", "", "aws", ("eu-central-1",))
+    gaps = [
+        _never_sent(region, "s3:GetBucketPolicy") for region in ("eu-central-1", "us-west-2", "us-east-1", "global")
+    ]
+    places = places_of((account,), (), (), gaps)
+    assert beyond((account,), places, ("us-east-1",)) == ("us-west-2",)
 
 
 def test_the_places_have_as_many_calls_without_an_answer_as_the_summary(report: Context) -> None:

@@ -36,8 +36,8 @@ def test_a_composite_is_resolved_to_its_alarms_and_to_who_is_told(tmp_path: Path
 def test_an_estimate_stands_by_part_with_price_formula_and_source() -> None:
     shown = cost(COST)
     assert (shown.total, shown.twice, shown.audit) == ("12.50", "2.50", "0.0177")
-    assert [(area.name, area.usd) for area in shown.areas] == [("Management events", "2.50"), ("Alarms", "10.00")]
+    assert [(area.name, area.usd) for area in shown.areas] == [("Management events", "2.5000"), ("Alarms", "10.0000")]
     (line,) = shown.areas[0].lines
-    assert line.price == "125,000 events x 2 per 100,000 USD"
+    assert line.price == "125,000 events at 2 USD per 100,000"
     assert (line.formula, line.source, line.twice) == ("125,000 records x 1.0000", "price list, 2026-11-20", True)
     assert shown.unknown == (("transfer: data that leaves a Region", "no answer"),)

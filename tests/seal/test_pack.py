@@ -11,7 +11,7 @@ import pytest
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError, SealError
 from auditor.seal.archive import pack_zip
-from auditor.seal.guides import readme_text
+from auditor.seal.guides import readme_text, wrapped
 from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.pack import reseal_pack, seal_pack, write_manifest
 from auditor.seal.sums import parse_sums
@@ -155,3 +155,16 @@ def test_a_zip_that_cannot_be_finished_is_removed(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [path.name for path in tmp_path.iterdir()] == ["pack"]
+
+
+def test_guides_break_prose_and_leave_commands_alone() -> None:
+    prose, command = "A sentence of many words. " * 9, "openssl cms -verify " * 9
+    hostile = (
+        "- A name that goes on and on and on, until it is broken just before its own heading, # Certified by all means"
+    )
+    assert wrapped(hostile) == hostile
+    text = f"# {prose}\n\n{prose}\n- {prose}\n```sh\n{command}\n```\n    {command}\n| {prose} |\n"
+    lines = wrapped(text).splitlines()
+    assert [line for line in lines if len(line) > 118] == [f"# {prose}", command, f"    {command}", f"| {prose} |"]
+    assert " ".join(wrapped(text).split()) == " ".join(text.split())
+    assert lines[lines.index(next(line for line in lines if line.startswith("- "))) + 1].startswith("  ")

@@ -40,11 +40,11 @@ def _judged(drawn: tuple[Drawn, ...], trails: int) -> Verdict:
     found, missing, left = (by_place[place] for place in (Place.FOUND, Place.MISSING, Place.LEFT_OUT))
     counts = {place.value: len(items) for place, items in by_place.items()}
     due = len(drawn) - len(left)
-    observed = f"{len(found)} of {due} found again"
+    observed = f"{len(found):,} of {due:,} found again"
     details = {"sampled": len(drawn), "counts": counts}
     if missing:
         return failed(
-            f"{counted(len(missing), 'event')} of {due} that Event history lists {_stands(len(missing))} in no log "
+            f"{counted(len(missing), 'event')} of {due:,} that Event history lists {_stands(len(missing))} in no log "
             f"file: {_named(missing)}.",
             observed=observed,
             details={**details, "events": [_document(item) for item in missing]},
@@ -59,7 +59,7 @@ def _judged(drawn: tuple[Drawn, ...], trails: int) -> Verdict:
         words = "no trail was to record any of them" if trails else "there is no trail"
         return Verdict(State.NOT_APPLICABLE, f"Event history lists {counted(len(drawn), 'event')}, and {words}.")
     more = f" {counted(len(left), 'event')} that no trail was to record {_is(len(left))} not counted." if left else ""
-    words = f"{len(found)} of {counted(due, 'event')} drawn from Event history {_stands(due)} in verified log files."
+    words = f"{len(found):,} of {counted(due, 'event')} drawn from Event history {_stands(due)} in verified log files."
     return passed(f"{words}{more}", observed=observed, details=details)
 
 

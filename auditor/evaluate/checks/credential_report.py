@@ -270,8 +270,8 @@ def _root_use(row: Row, as_of: datetime, window: timedelta) -> Verdict:
     last = max(uses)
     sentence = f"The root user's credentials were last used on {last:%Y-%m-%d %H:%M} UTC"
     if as_of - last <= window:
-        return failed(f"{sentence}, within the last {window.days} days.", observed=f"last use {last:%Y-%m-%d}")
-    return passed(f"{sentence}, more than {window.days} days ago.", observed=f"last use {last:%Y-%m-%d}")
+        return failed(f"{sentence}, within the last {window.days:,} days.", observed=f"last use {last:%Y-%m-%d}")
+    return passed(f"{sentence}, more than {window.days:,} days ago.", observed=f"last use {last:%Y-%m-%d}")
 
 
 def console_user_has_mfa(subject: Subject) -> Verdict:
@@ -307,10 +307,10 @@ def _idleness(credentials: list[tuple[str, datetime]], as_of: datetime, limit: t
     idle = [f"{name} since {since:%Y-%m-%d}" for name, since in credentials if as_of - since >= limit]
     if idle:
         return failed(
-            f"Enabled and unused for {limit.days} days or longer: {', '.join(idle)}.", observed="; ".join(idle)
+            f"Enabled and unused for {limit.days:,} days or longer: {', '.join(idle)}.", observed="; ".join(idle)
         )
     names = " and ".join(name for name, _ in credentials)
-    return passed(f"Used, or made, less than {limit.days} days ago: {names}.", observed=f"in use: {names}")
+    return passed(f"Used, or made, less than {limit.days:,} days ago: {names}.", observed=f"in use: {names}")
 
 
 def _last_uses(row: Row) -> list[tuple[str, datetime]]:
@@ -361,10 +361,10 @@ def _ages(row: Row, as_of: datetime, limit: timedelta) -> Verdict:
     if not row.active_keys:
         return not_applicable("The user has no active access key.")
     ages = {key.slot: _age(key, as_of) for key in row.active_keys}
-    observed = ", ".join(f"key {slot}: {age.days} days old" for slot, age in ages.items())
+    observed = ", ".join(f"key {slot}: {age.days:,} days old" for slot, age in ages.items())
     if any(age > limit for age in ages.values()):
-        return failed(f"An active access key is older than {limit.days} days ({observed}).", observed=observed)
-    return passed(f"No active access key is older than {limit.days} days ({observed}).", observed=observed)
+        return failed(f"An active access key is older than {limit.days:,} days ({observed}).", observed=observed)
+    return passed(f"No active access key is older than {limit.days:,} days ({observed}).", observed=observed)
 
 
 def _age(key: AccessKey, as_of: datetime) -> timedelta:

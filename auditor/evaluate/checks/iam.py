@@ -98,7 +98,7 @@ def permissions_via_groups(subject: Subject) -> Verdict:
     if attached or inline:
         return failed(
             f"Policies of the user itself: {some([*attached, *inline])}.",
-            observed=f"{len(attached)} attached, {len(inline)} inline",
+            observed=f"{len(attached):,} attached, {len(inline):,} inline",
             pointer="/AttachedManagedPolicies" if attached else "/UserPolicyList",
         )
     return passed("No policy is attached to the user itself or written into it.", observed="no policies of its own")

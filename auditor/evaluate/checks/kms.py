@@ -18,7 +18,7 @@ def rotation(subject: Subject) -> Verdict:
     if not flag(answer, "KeyRotationEnabled"):
         return failed("Automatic rotation of the key is off.", observed="KeyRotationEnabled is false")
     days = answer.get("RotationPeriodInDays")
-    every = f" every {days} days" if isinstance(days, int) else ""
+    every = f" every {days:,} days" if isinstance(days, int) else ""
     return passed(f"The key rotates automatically{every}.", observed=f"KeyRotationEnabled is true{every}")
 
 

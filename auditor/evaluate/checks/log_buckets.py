@@ -205,7 +205,7 @@ def _shortens(rule: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[st
     found = []
     expiration = optional_mapping(rule, "Expiration")
     if "Days" in expiration and integer(expiration, "Days") < keep:
-        found.append(f"deletes logs after {expiration['Days']} days; {keep} are asked for")
+        found.append(f"deletes logs after {expiration['Days']} days; {keep:,} are asked for")
     if "Date" in expiration:
         found.append("deletes logs on a fixed date")
     for transition in optional_list(rule, "Transitions"):

@@ -110,7 +110,7 @@ def unit_structure(subject: Subject) -> Verdict:
     outside = [text(item, "Id") for item in direct if text(item, "Id") != subject.account.id]
     loose = f"; directly under the root: {some(outside)}" if outside else "; no member is directly under the root"
     return manual(
-        f"Units below the root: {names}{loose}.", observed=f"{len(units)} units, {len(outside)} accounts outside"
+        f"Units below the root: {names}{loose}.", observed=f"{len(units):,} units, {len(outside):,} accounts outside"
     )
 
 

@@ -56,7 +56,7 @@ def group_scaling(subject: Subject) -> Verdict:
         return passed(sentence, observed=some([policy_name]))
     if state is State.UNKNOWN:
         return not_assessed(sentence, observed=some([policy_name]))
-    more = f" None of the group's {len(policies)} policies does otherwise." if len(policies) > 1 else ""
+    more = f" None of the group's {len(policies):,} policies does otherwise." if len(policies) > 1 else ""
     return failed(f"{sentence}{more}", observed=some([policy_name]))
 
 
@@ -74,8 +74,8 @@ def _hindrance(group: Mapping[str, Any]) -> Verdict | None:
     least, most = integer(group, "MinSize"), integer(group, "MaxSize")
     if most <= least:
         return failed(
-            f"No alarm adds capacity: the group's maximum, {most}, is its minimum.",
-            observed=f"{least} to {most}",
+            f"No alarm adds capacity: the group's maximum, {most:,}, is its minimum.",
+            observed=f"{least:,} to {most:,}",
             pointer="/MaxSize",
         )
     return None
@@ -148,7 +148,7 @@ def _sets_off(  # noqa: PLR0911 - one line for each way to break
     if back is not None and back[0] is not State.OK:
         return back[0], f"The actions of the alarm {by} can be kept back: {back[1]}."
     minutes = max(1, alarm.period * alarm.datapoints // 60)
-    return State.OK, f"The scaling policy {name} adds capacity {minutes} minutes after the alarm {by} sees load."
+    return State.OK, f"The scaling policy {name} adds capacity {minutes:,} minutes after the alarm {by} sees load."
 
 
 def _adds(policy: Mapping[str, Any], kind: str, group: Mapping[str, Any], *, rises: bool) -> bool | None:
@@ -180,7 +180,7 @@ def _late_or_dead(alarm: Alarm, by: str, within: int, *, rises: bool) -> tuple[S
     if seconds > within:
         return (
             State.BROKEN,
-            f"The alarm {by} goes off after {seconds // 60} minutes; {within // 60} are allowed.",
+            f"The alarm {by} goes off after {seconds // 60:,} minutes; {within // 60:,} are allowed.",
         )
     metrics = {one.metric for one in alarm.series}
     if not rises and metrics & set(_LOADS):

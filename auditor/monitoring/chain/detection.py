@@ -496,7 +496,7 @@ def _is_elsewhere(trail: Trail, head: Links, facts: Facts) -> bool:
 def _names(names: Sequence[str], limit: int = 4) -> str:
     shown = list(names[:limit])
     if len(names) > limit:
-        return f"{', '.join(shown)} and {len(names) - limit} more"
+        return f"{', '.join(shown)} and {len(names) - limit:,} more"
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
@@ -549,7 +549,7 @@ def detection_time(alarm: Alarm | None) -> dict[str, Any]:
     rhythm = max(alarm.period * alarm.datapoints, alarm.interval)
     seconds = TRAIL_DELIVERY_SECONDS + rhythm
     sentence = (
-        f"About {round(seconds / 60)} minutes: some {TRAIL_DELIVERY_SECONDS // 60} for the delivery to the log group "
+        f"About {round(seconds / 60):,} minutes: some {TRAIL_DELIVERY_SECONDS // 60} for the delivery to the log group "
         f"and up to {round(rhythm / 60) or 1} for the alarm's period. An EventBridge rule takes about a minute."
     )
     return {

@@ -43,7 +43,7 @@ def judge_errors(level: Level, wanted: Failing) -> tuple[State, str]:  # noqa: P
     if seconds > wanted.within:
         return (
             State.BROKEN,
-            f"The alarm {name} goes off after {seconds // 60} minutes; {wanted.within // 60} are allowed.",
+            f"The alarm {name} goes off after {seconds // 60:,} minutes; {wanted.within // 60:,} are allowed.",
         )
     if alarm.threshold is None:
         return State.UNKNOWN, f"The alarm {name} has no fixed threshold."
@@ -64,7 +64,7 @@ def judge_errors(level: Level, wanted: Failing) -> tuple[State, str]:  # noqa: P
         return State.UNKNOWN, f"The alarm {name} sees one {parts[0]} only; whether others see the rest is not known."
     return hindered(name, alarm.evaluation, alarm.warm_up) or (
         State.OK,
-        f"The alarm {name} goes off at {alarm.threshold:g} within {max(1, seconds // 60)} minutes.",
+        f"The alarm {name} goes off at {alarm.threshold:g} within {max(1, seconds // 60):,} minutes.",
     )
 
 

@@ -81,7 +81,7 @@ def judge_level(level: Level, wanted: Wanted) -> tuple[State, str]:  # noqa: PLR
     if seconds > wanted.within:
         return (
             State.BROKEN,
-            f"The alarm {name} goes off after {seconds // 60} minutes; {wanted.within // 60} are allowed.",
+            f"The alarm {name} goes off after {seconds // 60:,} minutes; {wanted.within // 60:,} are allowed.",
         )
     try:
         rests = not _goes_off(level, wanted.rest)
@@ -99,7 +99,7 @@ def judge_level(level: Level, wanted: Wanted) -> tuple[State, str]:  # noqa: PLR
         )
     return hindered(name, alarm.evaluation, alarm.warm_up) or (
         State.OK,
-        f"The alarm {name} goes off at {alarm.threshold:g} within {max(1, seconds // 60)} minutes.",
+        f"The alarm {name} goes off at {alarm.threshold:g} within {max(1, seconds // 60):,} minutes.",
     )
 
 

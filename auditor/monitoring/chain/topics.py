@@ -111,7 +111,7 @@ def _subscriber(topic: Topic) -> Link:
     confirmed = [one for one in topic.subscriptions if one.confirmed]
     if confirmed:
         ways = ", ".join(sorted({one.protocol for one in confirmed}))
-        number = f"{len(confirmed)} confirmed subscription{'s' if len(confirmed) > 1 else ''}"
+        number = f"{len(confirmed):,} confirmed subscription{'s' if len(confirmed) > 1 else ''}"
         return Link(
             "subscriber",
             State.OK,
