@@ -63,7 +63,7 @@ TARGET, OWN, REQUESTS = "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count", "
         pytest.param(api_alarm(Statistic="Minimum"), State.FAIL, "silent", id="least"),
         pytest.param(api_alarm(Threshold=-1.0), State.FAIL, "never rests", id="always-red"),
         pytest.param(api_alarm(ComparisonOperator="LessThanThreshold"), State.FAIL, "never rests", id="wrong-way"),
-        pytest.param(api_alarm(Period=86_400), State.FAIL, "7200 minutes", id="over-days"),
+        pytest.param(api_alarm(Period=86_400), State.FAIL, "7,200 minutes", id="over-days"),
         pytest.param(api_alarm(EvaluationPeriods=30), State.FAIL, "minutes", id="over-half-an-hour"),
         pytest.param(api_alarm(EvaluationPeriods=30, DatapointsToAlarm=5), State.PASS, "5 minutes", id="five-of-30"),
         pytest.param(api_alarm(ActionsEnabled=False), State.FAIL, "disabled", id="actions-off"),

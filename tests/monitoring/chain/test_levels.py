@@ -41,7 +41,7 @@ def level(
         pytest.param(level(-1), RISING, State.BROKEN, "never rests", id="always"),
         pytest.param(level(0, "GreaterThanOrEqualToThreshold"), RISING, State.BROKEN, "never rests", id="at-nothing"),
         pytest.param(level(79, UNDER), RISING, State.BROKEN, "wrong way", id="the-wrong-way"),
-        pytest.param(level(79, period=86_400), RISING, State.BROKEN, "1440 minutes", id="a-day"),
+        pytest.param(level(79, period=86_400), RISING, State.BROKEN, "1,440 minutes", id="a-day"),
         pytest.param(level(79, datapoints=30, periods=30), RISING, State.BROKEN, "30 minutes", id="half-an-hour"),
         pytest.param(level(79, statistic="p95"), RISING, State.OK, "79", id="percentile"),
         pytest.param(level(79, statistic="Sum"), RISING, State.UNKNOWN, "no level", id="a-sum"),
