@@ -14,6 +14,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from auditor.activity.calls import CALLS
 from auditor.base.errors import CatalogError, UsageError
 from auditor.base.period import parse_time
 from auditor.base.yamlfile import YamlError, YamlFile, load_yaml
@@ -35,6 +36,8 @@ _KEYS: Final = {
     "needs",
     "sources",
 }
+_CALLS: Final = re.compile(r"\{calls:([a-z_]+)\}")
+_KINDS: Final = frozenset(call.kind for call in CALLS.values())
 _TYPES: Final = ("text", "integer", "time", "list")
 MOST: Final = 1_000_000_000
 """Largest integer of a parameter; there are no negative ones."""
@@ -98,7 +101,7 @@ class Question:
     def text(self, engine: Engine) -> str:
         """Return the SQL for one engine, with ``{row}`` filled in."""
         array = "JSON[]" if engine == "duckdb" else "ARRAY(JSON)"
-        return with_rows(self.duckdb if engine == "duckdb" else self.athena).replace("{json_array}", array)
+        return with_calls(with_rows(self.duckdb if engine == "duckdb" else self.athena)).replace("{json_array}", array)
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -125,6 +128,20 @@ def with_rows(text: str) -> str:
         return ", ".join(f"{alias}{name}" for name in ROW)
 
     return re.sub(r"\{([a-z]+\.)?row\}", columns, text).strip()
+
+
+def with_calls(text: str) -> str:
+    """Fill in ``{calls:KIND}``: the calls of a kind in the table that the period's controls go by."""
+    return re.sub(_CALLS, lambda match: _any_of(match[1]), text)
+
+
+def _any_of(kind: str) -> str:
+    names: dict[str, list[str]] = {}
+    for call in CALLS.values():
+        if call.kind == kind:
+            names.setdefault(call.source, []).append(f"'{call.name}'")
+    found = [f"event_source = '{source}' AND call IN ({', '.join(sorted(known))})" for source, known in names.items()]
+    return f"({' OR '.join(found)})"
 
 
 def load_questions(folders: Sequence[Path] = ()) -> dict[str, Question]:
@@ -168,6 +185,11 @@ def _load(path: Path, *, own: bool) -> Question:
     for name, text in (("duckdb", duckdb), ("athena", athena)):
         if not re.match(r"\s*(--[^\n]*\n\s*)*(SELECT|WITH)\b", text, re.IGNORECASE):
             raise CatalogError(f"{file.at(name if name in data else 'sql')}: expected one SELECT")
+        if unknown := set(_CALLS.findall(text)) - _KINDS:
+            raise CatalogError(
+                f"{file.at(name if name in data else 'sql')}: there are no calls of kind {min(unknown)}",
+                hint=", ".join(sorted(_KINDS)),
+            )
     return Question(
         path.stem,
         _text(file, "title"),

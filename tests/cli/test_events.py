@@ -221,6 +221,10 @@ def test_people_bring_their_own_questions(folder: Path, tmp_path: Path, capsys: 
         ("title: x\nsql: SELECT 1\n", "answers: expected text"),
         ("title: x\nanswers: y\nsql: SELECT 1\nparameters: [{name: N}]\n", ":4: a parameter has a name"),
         ("title: x\nanswers: y\nsql: SELECT 1\nneeds: [moon]\n", ":4: needs: moon is none of"),
+        (
+            "title: x\nanswers: y\nsql: 'SELECT 1 WHERE {calls:moon_changed}'\n",
+            ":3: there are no calls of kind moon_changed",
+        ),
     ],
 )
 def test_a_wrong_question_is_told_with_file_and_line(
