@@ -13,7 +13,10 @@ import static io.trino.testing.TestingSession.testSessionBuilder;
 /** Runs each file of a folder as one query in a Trino of its own and writes rows beside it: fields by tab, null as \N. */
 public class Trino {
   public static void main(String[] arguments) throws Exception {
-    Session session = testSessionBuilder().setTimeZoneKey(TimeZoneKey.UTC_KEY).build();
+    Session session = testSessionBuilder()
+        .setTimeZoneKey(TimeZoneKey.UTC_KEY)
+        .setSystemProperty("iterative_optimizer_timeout", "20m") // three minutes are too few on a busy machine
+        .build();
     LocalQueryRunner runner = LocalQueryRunner.create(session);
     Path[] files = Files.list(Path.of(arguments[0])).filter(p -> p.toString().endsWith(".sql")).sorted().toArray(Path[]::new);
     for (Path file : files) {

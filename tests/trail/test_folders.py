@@ -88,6 +88,17 @@ def test_content_that_was_changed_is_altered_whatever_the_wrapper(
     assert key in {finding["object"] for finding in document(capsys)["findings"] if finding["kind"] == "log_altered"}
 
 
+def test_a_file_that_is_a_link_to_itself_is_unreadable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bucket = genuine()
+    key = bucket.log_key(AT)
+    root, keys = saved(bucket, tmp_path)
+    (path,) = [path for path in objects(root) if key.endswith(path.name)]
+    path.unlink()
+    path.symlink_to(path)
+    assert verify("--dir", str(root), "--keys", str(keys), "--json") == 3
+    assert [(item["kind"], item["object"]) for item in document(capsys)["findings"]] == [("log_unreadable", key)]
+
+
 def test_an_unpacked_copy_beside_an_object_is_no_object_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

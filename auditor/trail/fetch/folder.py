@@ -87,7 +87,10 @@ class FolderSource:
         return Fetched(body, self._metadata_of(path, key, key if info is None else info.filename))
 
     def _content(self, bucket: str, key: str) -> tuple[Path, bytes]:
-        path = self._inside(self._base(bucket), key)
+        try:
+            path = self._inside(self._base(bucket), key)
+        except (RuntimeError, OSError) as error:
+            raise Unavailable("broken", "links that lead in a circle, or a name that is too long") from error
         if path is None:
             raise Unavailable("missing", "the key leaves the folder")
         try:
