@@ -46,11 +46,24 @@ def _table() -> Iterator[Call]:
     yield from _buckets()
     yield from _alarms()
     yield from _detection()
+    yield from _membership()
     doomed = always("the key can no longer be used, or will not be for long")
     yield from _calls(
         "kms", "key_disabled", ("ScheduleKeyDeletion", "DisableKey", "DeleteImportedKeyMaterial"), doomed, "keyId"
     )
     yield from _calls("kms", "key_disabled", ("DisableKeyRotation",), always("the key is no longer rotated"), "keyId")
+
+
+MEMBERSHIP: Final = "membership_changed"
+"""Calls by which accounts come to an organization or leave it."""
+
+
+def _membership() -> Iterator[Call]:
+    names = (
+        "AcceptHandshake", "CloseAccount", "CloseAccountResult", "CreateAccountResult", "InviteAccountToOrganization",
+        "LeaveOrganization", "RemoveAccountFromOrganization",
+    )  # fmt: skip
+    yield from _calls("organizations", MEMBERSHIP, names, effects.NEVER, "accountId", "id")
 
 
 def _trails() -> Iterator[Call]:
@@ -267,6 +280,8 @@ def resource_of(record: Map) -> str:
     """Return what a call is about, by its request, then by the record's resources; empty where neither says."""
     call, asked = call_of(record), requested(record)
     names = call.names if call else ()
+    if call is not None and call.kind == MEMBERSHIP and not asked:
+        asked = member(record, "serviceEventDetails")
     for value in (*(asked.get(name) for name in names), *(value for name in names for value in found(asked, name))):
         if told := _named(value):
             return told

@@ -62,10 +62,19 @@ def outcome(record: Mapping[str, Any]) -> str:
     if code := text(record.get("errorCode")):
         return code
     if record.get("eventSource") != SIGN_IN:
-        return SUCCESS
+        return _came_of(record)
     why, answer = text(record.get("errorMessage")), member(record, "responseElements")
     refused = text(answer.get(str(record.get("eventName")))).lower() == "failure"
     return why or "Failure" if refused or why else SUCCESS
+
+
+def _came_of(record: Mapping[str, Any]) -> str:
+    """Return what an event of the service itself says came of a request, such as ``CreateAccountResult``."""
+    for status in member(record, "serviceEventDetails").values():
+        state = text(status.get("state")) if isinstance(status, Mapping) else ""
+        if state not in {"", "SUCCEEDED"}:
+            return text(status.get("failureReason")) or state
+    return SUCCESS
 
 
 def is_copy(record: Mapping[str, Any]) -> bool:

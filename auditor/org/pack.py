@@ -21,6 +21,7 @@ from auditor.base.untrusted import parse_json, shape_words
 from auditor.collect.organization import ROLE, Role
 from auditor.evidence.store import Evidence
 from auditor.org.accounts import Choice, Filter, Listing, Said, listing_of, named_listing
+from auditor.org.comings import movements_of
 from auditor.org.reconcile import Entry, gone_since, reconcile, to_assess
 from auditor.org.rollup import Material, roll_up, rollup_json
 from auditor.org.summary import Asked, Summary, summarized
@@ -170,12 +171,13 @@ def _material(pack: Path) -> Material:
     own = frozenset(str(name) for name in outcomes["own_credentials"])
     entries = _entries(evidence, members, outcomes["broken"], own)
     summaries, controls = _summaries(pack, tuple(members.values()))
+    moved = movements_of((row for item in summaries for row in item.movements), listing.management)
     return Material(
         run=evidence.run,
         organization=listing.organization,
         management=listing.management,
-        table=reconcile(listing, choice, entries, evidence.run.period),
-        gone=gone_since(listing, before["accounts"], str(before["pack_id"])),
+        table=reconcile(listing, choice, entries, evidence.run.period, moved),
+        gone=gone_since(listing, before["accounts"], str(before["pack_id"]), moved),
         own=own,
         unmatched=choice.unmatched(listing),
         summaries=summaries,

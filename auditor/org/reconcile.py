@@ -5,12 +5,13 @@ run with exit code 3.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from auditor.base.period import Period, parse_time
 from auditor.org.accounts import NOT_ACTIVE, Account, Choice, Listing
+from auditor.org.comings import CLOSED, JOINED, LEFT, Movement
 
 
 class Standing(StrEnum):
@@ -48,6 +49,7 @@ class Row:
         reason: why, in a few words; empty for an assessed one.
         code: STS's error code, for a refused one.
         joined: whether it joined in the audited period.
+        movements: what verified records say of its coming and going.
     """
 
     account: Account
@@ -55,6 +57,7 @@ class Row:
     reason: str = ""
     code: str = ""
     joined: bool = False
+    movements: tuple[Movement, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -64,6 +67,7 @@ class Row:
             "reason": self.reason,
             "code": self.code,
             "joined_in_period": self.joined,
+            "movements": [move.document() for move in self.movements],
         }
 
 
@@ -103,7 +107,13 @@ def to_assess(listing: Listing, choice: Choice) -> tuple[Account, ...]:
     return tuple(item for item in listing.accounts if not choice.reason(item) and item.state not in NOT_ACTIVE)
 
 
-def reconcile(listing: Listing, choice: Choice, entries: Mapping[str, Entry], period: Period) -> Reconciliation:
+def reconcile(
+    listing: Listing,
+    choice: Choice,
+    entries: Mapping[str, Entry],
+    period: Period,
+    movements: Sequence[Movement] = (),
+) -> Reconciliation:
     """Say of every account what became of it.
 
     Args:
@@ -111,8 +121,12 @@ def reconcile(listing: Listing, choice: Choice, entries: Mapping[str, Entry], pe
         choice: which of them were asked for.
         entries: what came of those that were to be assessed, by id; one that is not there is missing.
         period: the audited period.
+        movements: what verified records say of accounts that came or went.
     """
-    rows = [_row(account, choice, entries.get(account.id), period) for account in listing.accounts]
+    rows = [
+        _moved(_row(account, choice, entries.get(account.id), period), movements, period)
+        for account in listing.accounts
+    ]
     absent = "asked for by its id, but the organization has no such account"
     rows += [Row(Account(name, state=""), Standing.MISSING, absent) for name in choice.absent(listing)]
     rows += [
@@ -137,6 +151,17 @@ def _row(account: Account, choice: Choice, entry: Entry | None, period: Period) 
     return Row(account, Standing.ASSESSED, joined=joined)
 
 
+def _moved(row: Row, movements: Sequence[Movement], period: Period) -> Row:
+    """Add to an account's line what records say of it: who was created or accepted in the period joined in it."""
+    mine = tuple(move for move in movements if move.account == row.account.id)
+    joined = row.joined or any(move.what == JOINED and _within(move.at, period) for move in mine)
+    closed = next((move for move in reversed(mine) if move.what == CLOSED), None)
+    reason = row.reason
+    if row.standing is Standing.NOT_ACTIVE and closed is not None:
+        reason = f"{reason}; {closed.words}"
+    return replace(row, joined=joined, reason=reason, movements=mine)
+
+
 def _within(text: str, period: Period) -> bool:
     try:
         return period.start <= parse_time(text) < period.end
@@ -146,29 +171,35 @@ def _within(text: str, period: Period) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """An account that an earlier pack lists and the organization no longer does."""
+    """An account that an earlier pack lists, or records name as having left, and the organization no longer lists."""
 
     id: str
     name: str
     since: str
-    """What is known of when: the pack that still had it."""
+    """What is known of when: the pack that still had it, and the call by which it left."""
 
     def document(self) -> dict[str, str]:
         """Return the JSON form."""
         return {"id": self.id, "name": self.name, "since": self.since}
 
 
-def gone_since(listing: Listing, before: Sequence[Mapping[str, Any]], pack_id: str) -> tuple[Gone, ...]:
-    """Return the accounts of an earlier organization pack that are in the list no more.
+def gone_since(
+    listing: Listing, before: Sequence[Mapping[str, Any]], pack_id: str, movements: Sequence[Movement] = ()
+) -> tuple[Gone, ...]:
+    """Return the accounts that are in the list no more, by an earlier organization pack and by verified records.
 
     Args:
         listing: of this run.
         before: the rows of the earlier pack's accounts.
         pack_id: names that pack.
+        movements: what verified records say of accounts that came or went.
     """
     listed = {account.id for account in listing.accounts}
-    return tuple(
-        Gone(str(row["id"]), str(row.get("name", "")), f"in the list of {pack_id}, not in this one")
-        for row in before
-        if str(row["id"]) not in listed and str(row["id"]).isdigit()
-    )
+    names = {str(row["id"]): str(row.get("name", "")) for row in before if str(row["id"]).isdigit()}
+    known: dict[str, list[str]] = {
+        name: [f"in the list of {pack_id}, not in this one"] for name in names if name not in listed
+    }
+    for move in movements:
+        if move.account not in listed and move.what in (LEFT, CLOSED):
+            known.setdefault(move.account, []).append(move.words)
+    return tuple(Gone(name, names.get(name, ""), "; ".join(words)) for name, words in sorted(known.items()))

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.activity.calls import MEMBERSHIP
 from auditor.base.errors import IntegrityError
 from auditor.model import Severity, State
 from auditor.seal.manifest import AccountPack
@@ -46,6 +47,7 @@ class Summary:
         trails: one entry a trail, as the pack reports on it.
         code: the exit code that the account alone would have had.
         scope: partition, Regions asked and left out.
+        movements: rows about accounts that came to the organization or left it.
     """
 
     member: AccountPack
@@ -58,6 +60,7 @@ class Summary:
     headline: str
     scope: Mapping[str, Any]
     principal: str
+    movements: tuple[Mapping[str, Any], ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Controls by state, every state present."""
@@ -100,6 +103,9 @@ def summarized(
                 "regions_left_out": len(account["regions_left_out"]),
             },
             principal=str(results["run"]["principal"]),
+            movements=tuple(
+                row for document in results.get("events", ()) for row in document["rows"] if row["kind"] == MEMBERSHIP
+            ),
         ), asked
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(

@@ -31,6 +31,7 @@ STANDINGS: Final = {
 _GRAVEST_FIRST: Final = ("missing", "refused", "not_active", "excluded")
 
 _LONGEST_REASON: Final = 300
+_COMINGS: Final = ("joined", "invited")
 _MOST: Final[Mapping[str, Mapping[str, int]]] = {
     # Lists of an organization of thousands stay bounded; everything stands in results/results.json and the tables.
     "html": {
@@ -95,6 +96,8 @@ class Line:
     management: bool
     own: bool
     result: Mapping[str, Any] | None
+    came: str = ""
+    """How verified records tell of its coming; empty where they do not."""
 
     @property
     def failed(self) -> int:
@@ -206,6 +209,10 @@ def _line(row: Mapping[str, Any]) -> Line:
         management=bool(row["management"]),
         own=bool(row["own_credentials"]),
         result=row["result"],
+        came=visible(
+            "; ".join(f"{move['event']} at {move['at']}" for move in row["movements"] if move["what"] in _COMINGS),
+            _LONGEST_REASON,
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from auditor.base.errors import UsageError
 from auditor.base.period import Period
 from auditor.collect.organization import ACCOUNTS, CHILDREN, ORGANIZATION, ROOTS, TAGS, UNITS
 from auditor.org.accounts import NOT_ACTIVE, Account, Choice, Filter, Listing, Said, listing_of, named_listing
+from auditor.org.comings import movements_of
 from auditor.org.reconcile import Entry, Standing, gone_since, reconcile, to_assess
 
 OCTOBER = Period(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), "2026-10")
@@ -132,3 +133,59 @@ def test_every_account_is_in_exactly_one_part(
             assert entries[row.account.id].done, "nothing is assessed that nobody assessed"
         else:
             assert row.reason, "whatever is not assessed says why"
+
+
+def row(event: str, *, account: str = A, resource: str = "", **more: Any) -> dict[str, Any]:
+    told = {"kind": "membership_changed", "verified": True, "outcome": "Success", "actor": "alice", "event_id": "e-1"}
+    about = {"event_name": event, "account": account, "resource": resource, "event_time": "2026-10-20T10:12:00Z"}
+    return {**told, **about, **more}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (row("CreateAccountResult", resource=C), (C, "joined")),
+        (row("InviteAccountToOrganization", resource=C), (C, "invited")),
+        (row("AcceptHandshake", account=C, resource="h-1"), (C, "joined")),
+        (row("RemoveAccountFromOrganization", resource=D), (D, "left")),
+        (row("LeaveOrganization", account=D), (D, "left")),
+        (row("CloseAccountResult", resource=C), (C, "closed")),
+        (row("RemoveAccountFromOrganization", resource=D, verified=False), None),
+        (row("RemoveAccountFromOrganization", resource=D, outcome="AccessDenied"), None),
+        (row("CloseAccountResult", resource=C, outcome="INTERNAL_FAILURE"), None),
+        (row("RemoveAccountFromOrganization", account=B, resource=D), None),
+        (row("LeaveOrganization", account=A), None),
+        (row("RemoveAccountFromOrganization", resource="<b>everybody</b>"), None),
+        (row("CreateAccount", resource=C), None),
+        (row("CreateAccountResult", resource=C, kind="trail_changed"), None),
+    ],
+)
+def test_comings_are_read_from_verified_calls_that_succeeded(told: dict[str, Any], expected: Any) -> None:
+    found = movements_of([told, told], A)
+    assert [(move.account, move.what) for move in found] == ([expected] if expected else [])
+
+
+def test_records_say_when_an_account_came_and_went() -> None:
+    listing = listed(
+        {"Id": A, "State": "ACTIVE"}, {"Id": B, "State": "CLOSED"}, {"Id": C, "State": "ACTIVE"},
+    )  # fmt: skip
+    moved = movements_of(
+        [
+            row("CreateAccountResult", resource=C),
+            row("CloseAccountResult", resource=B),
+            row("LeaveOrganization", account=D),
+        ],
+        A,
+    )
+    table = reconcile(listing, Choice(), {}, OCTOBER, moved)
+    lines = {line.account.id: line for line in table.rows}
+    assert (lines[C].joined, lines[B].joined) == (True, False)
+    assert lines[B].reason.endswith(
+        f"closed at 2026-10-20T10:12:00Z: CloseAccountResult in the verified records of {A}"
+    )
+    assert sum(table.counts[item.value] for item in Standing) == table.counts["listed"] == 3
+    assert [(item.id, item.since) for item in gone_since(listing, (), "", moved)] == [
+        (D, f"left at 2026-10-20T10:12:00Z: LeaveOrganization in the verified records of {D}")
+    ]
+    both = gone_since(listing, [{"id": D, "name": "sold"}], "pack-1", moved)
+    assert [(item.name, item.since.count(";")) for item in both] == [("sold", 1)]

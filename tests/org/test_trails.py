@@ -178,3 +178,11 @@ def test_what_is_held_is_read_once(watched: Watched) -> None:
         ]
         assert len(found) == 1
         assert set(found) <= here
+
+
+def test_who_left_is_told_by_the_management_accounts_records(watched: Watched) -> None:
+    (gone,) = watched.made.document["left"]
+    assert gone["id"] == story.LEFT
+    assert gone["since"].startswith("left at 2026-10-20T10:12:00Z: RemoveAccountFromOrganization")
+    assert watched.made.document["reconciliation"]["left"] == 1
+    assert story.LEFT in (watched.made.pack / "report.html").read_text()
