@@ -18,7 +18,7 @@ import click
 import hcl2
 import yaml
 
-from auditor.catalog.policy import Scope, documents, operations_for, statements, trail_evidence
+from auditor.catalog.policy import Scope, documents, entering, holding, operations_for, statements, trail_evidence
 from auditor.run import open_catalog
 from tools.terraform import remarks
 
@@ -81,7 +81,7 @@ def _organization_role(readers: Mapping[str, Any]) -> str:
             "Description": "Read by Auditor; nothing is written through it",
             "MaxSessionDuration": 3600,
             "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
-            "ManagedPolicyArns": [{"Ref": name} for name in readers],
+            "ManagedPolicyArns": [{"Ref": name} for name in (*readers, "Holds")],
         },
     }
     return f"# {_HEAD}\n" + yaml.safe_dump(
@@ -93,7 +93,7 @@ def _organization_role(readers: Mapping[str, Any]) -> str:
                 "TakesSourceIdentity": {"Fn::Equals": [{"Ref": "SourceIdentity"}, "yes"]},
                 "IsCallersAccount": {"Fn::Equals": [{"Ref": "CallersAccount"}, "yes"]},
             },
-            "Resources": {**readers, "Role": role, "Enter": _ENTER},
+            "Resources": {**readers, "Holds": _HOLDS, "Role": role, "Enter": _ENTER},
             "Outputs": {"RoleArn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}},
         },
         sort_keys=False,
@@ -149,31 +149,16 @@ _ENTER: Mapping[str, Any] = {
     "Condition": "IsCallersAccount",
     "Properties": {
         "Description": "What the caller of auditor run --org needs beside the role in each account",
-        "PolicyDocument": {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Sid": "Enter",
-                    "Effect": "Allow",
-                    "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
-                    "Resource": {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${RoleName}"},
-                    "Condition": {"StringEquals": {"aws:ResourceOrgID": {"Ref": "OrganizationId"}}},
-                },
-                {
-                    "Sid": "ListAccounts",
-                    "Effect": "Allow",
-                    "Action": [
-                        "organizations:DescribeOrganization",
-                        "organizations:ListAccounts",
-                        "organizations:ListAccountsForParent",
-                        "organizations:ListOrganizationalUnitsForParent",
-                        "organizations:ListRoots",
-                        "organizations:ListTagsForResource",
-                    ],
-                    "Resource": "*",
-                },
-            ],
-        },
+        "PolicyDocument": entering(
+            {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${RoleName}"}, {"Ref": "OrganizationId"}
+        ),
+    },
+}
+_HOLDS: Mapping[str, Any] = {
+    "Type": "AWS::IAM::ManagedPolicy",
+    "Properties": {
+        "Description": "What is asked besides where a service is administered for all accounts",
+        "PolicyDocument": holding(),
     },
 }
 

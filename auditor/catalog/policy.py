@@ -110,6 +110,46 @@ class Scope:
     kms_keys: tuple[str, ...] = ()
 
 
+LISTING: Final = (
+    "organizations:DescribeOrganization",
+    "organizations:ListAccounts",
+    "organizations:ListAccountsForParent",
+    "organizations:ListDelegatedAdministrators",
+    "organizations:ListOrganizationalUnitsForParent",
+    "organizations:ListRoots",
+    "organizations:ListTagsForResource",
+)
+"""What lists an organization's accounts, its units and administrators: for the management account or a delegate."""
+
+HOLDING: Final = ("guardduty:ListMembers",)
+"""What an organization's run asks beside the policies of an audit where a service is administered for all accounts."""
+
+
+def entering(role: Mapping[str, Any] | str, organization: Mapping[str, Any] | str) -> dict[str, Any]:
+    """Return the policy of who runs an audit over an organization: it enters accounts, and lists them.
+
+    Args:
+        role: ARN of the role in every account.
+        organization: its id; empty for any, then the role's trust policy alone says who lets in.
+    """
+    enter: dict[str, Any] = {
+        "Sid": "Enter",
+        "Effect": "Allow",
+        "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+        "Resource": role,
+    }
+    if organization:
+        enter["Condition"] = {"StringEquals": {"aws:ResourceOrgID": organization}}
+    listing = {"Sid": "ListAccounts", "Effect": "Allow", "Action": list(LISTING), "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [enter, listing]}
+
+
+def holding() -> dict[str, Any]:
+    """Return what the role may do besides, in accounts that administer a service for all."""
+    statement = {"Sid": "ListMembers", "Effect": "Allow", "Action": list(HOLDING), "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
 def trail_evidence(controls: Iterable[Control], *, whole: bool) -> tuple[str, ...]:
     """Return the records of trails' own files that a run makes.
 

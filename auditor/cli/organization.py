@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli import echo_json, printable
-from auditor.cli.audit import Occasion, request_of, tell_upload
+from auditor.cli.audit import Occasion, request_of, tell_standing, tell_upload
 from auditor.cli.telling import tell_period
 from auditor.config import Config
 
@@ -29,6 +29,12 @@ def organize_and_tell(config: Config, occasion: Occasion) -> int:
     if not occasion.quiet:
         tell_period(request.period, request.as_of)
     with progress(silent=occasion.quiet, verbose=occasion.verbose) as show:
+        if config.if_missing:
+            from auditor.org.standing import standing_organization
+
+            there = standing_organization(config, request.period, request.now, show)
+            if there is not None:
+                return tell_standing(there, as_json=occasion.as_json)
         finished = audit_organization(request, show)
     if finished.left_out:
         click.echo(printable(f"auditor: {finished.left_out}"), err=True)
@@ -37,6 +43,9 @@ def organize_and_tell(config: Config, occasion: Occasion) -> int:
     uploaded = finished.uploaded
     if uploaded is not None:
         tell_upload(uploaded, quiet=occasion.as_json)
+    for told in finished.told:
+        if told.error:
+            click.echo(printable(f"auditor: {told.target} could not be told: {told.error}"), err=True)
     _tell_lost(finished.document)
     if occasion.as_json:
         echo_json(_document(finished, request, uploaded))
@@ -109,5 +118,6 @@ def _document(finished: "Organized", request: "Request", uploaded: "Uploaded | N
         "unmatched_filters": document["unmatched_filters"],
         "left_out": finished.left_out,
         "zip": str(finished.zip) if finished.zip else None,
+        "notified": [told.document() for told in finished.told],
         "upload": uploaded.document() if uploaded else None,
     }

@@ -30,15 +30,18 @@ if TYPE_CHECKING:
 @click.option(
     "--securityhub-import", "for_import", is_flag=True, help="Print what run --securityhub-import needs more."
 )
+@click.option("--org", "for_organization", is_flag=True, help="Print what run --org needs: caller, members, holders.")
 @click.option("--upload", metavar="s3://BUCKET/PREFIX", help="Print what run --upload needs more, on that bucket.")
 @click.option("--check", is_flag=True, help="Ask AWS what the caller may not do, and what that costs.")
 @click.option("--profile", metavar="NAME", help="With --check: profile of the AWS configuration.")
 @click.option("--region", metavar="REGION", help="With --check: the Region to ask.")
 @click.option("--account", metavar="ID", help="With --check: account to ask through --role-name.")
-@click.option("--role-name", metavar="NAME", help="With --check: role to assume in that account.")
+@click.option("--role-name", metavar="NAME", help="With --check: role to assume in that account; with --org: in each.")
 @click.option("--config", "config_file", type=click.Path(), help="Settings; default auditor.yaml.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def command(*, check: bool, for_import: bool, upload: str | None, as_json: bool, **given: Any) -> int:
+def command(
+    *, check: bool, for_import: bool, for_organization: bool, upload: str | None, as_json: bool, **given: Any
+) -> int:
     """Print the least-privilege IAM policy for a run, or check it against what the caller may do.
 
     Without --framework and --control, the policy covers the whole catalogue.
@@ -52,6 +55,9 @@ def command(*, check: bool, for_import: bool, upload: str | None, as_json: bool,
         return _print_import(given, as_json=as_json)
     if upload is not None:
         return _print_upload(upload, given, as_json=as_json)
+    role = given["role_name"]
+    if for_organization:
+        given["role_name"] = None  # it is the same in every account, and none of them is asked
     if given["config_file"] is not None:
         given["config_file"] = Path(given["config_file"])
     config = config_of(given)
@@ -65,6 +71,8 @@ def command(*, check: bool, for_import: bool, upload: str | None, as_json: bool,
         truth="truth" not in config.skip,
         whole=bool(config.frameworks) or not config.control_ids,
     )
+    if for_organization:
+        return _print_organization(operations, given, role or "", as_json=as_json)
     if check:
         return _check(catalog, controls, operations, config, as_json=as_json)
     return _print(operations, given, as_json=as_json)
@@ -92,6 +100,34 @@ def _print(operations: Sequence["Operation"], given: Mapping[str, Any], *, as_js
         click.echo(
             "note: trails encrypted with a KMS key also need kms:Decrypt on it; name it with --kms-key", err=True
         )
+    return 0
+
+
+def _print_organization(
+    operations: Sequence["Operation"], given: Mapping[str, Any], name: str, *, as_json: bool
+) -> int:
+    """Print three policies: of who runs it, of the role in every account, and of that role where a service is run.
+
+    The management account needs the second and the third like any other; StackSets leave it out.
+    """
+    from auditor.catalog.policy import Scope, documents, entering, holding, statements
+    from auditor.org.doors import ROLE_NAME
+
+    scope = Scope(given["partition"], "*", tuple(given["buckets"]), tuple(given["keys"]))
+    role = f"arn:{given['partition']}:iam::*:role/{(name or ROLE_NAME).strip('/')}"
+    found = {
+        "caller": entering(role, ""),
+        "members": list(documents(statements(operations, scope))),
+        "holders": holding(),
+    }
+    if as_json:
+        echo_json({"exit_code": 0, **found})
+        return 0
+    click.echo(json.dumps(found, indent=2))
+    click.echo(
+        "note: caller is for whoever runs it; members for the role in every account, the management account", err=True
+    )
+    click.echo("note: included; holders besides, where GuardDuty is administered for all accounts", err=True)
     return 0
 
 

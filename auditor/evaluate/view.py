@@ -84,8 +84,11 @@ class View:
         return tuple((self.note(one), () if one.absent else self._library.pages(one)) for one in records)
 
     def of_others(self, operation: str) -> tuple[tuple[Record, tuple[Any, ...]], ...]:
-        """Return the complete answers that accounts holding something gave, without noting them as read."""
-        names = dict.fromkeys(one.scope.id for one in self._library.holders)
+        """Return the complete answers that this account and those holding something gave, without noting them as read.
+
+        For what no audit of an account asks by itself.
+        """
+        names = dict.fromkeys((self.account.id, *(one.scope.id for one in self._library.holders)))
         found = (one for name in names for one in self._library.answers_of(name, operation))
         return tuple((one, self._library.pages(one)) for one in found if one.complete)
 

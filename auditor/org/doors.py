@@ -129,6 +129,8 @@ def config_of(config: Config, account: Account, how: str) -> Config:
         "include": [],
         "exclude": [],
         "upload": "",
+        "notify": [],
+        "if_missing": False,
         "zip": False,
         "entity": f"{account.name} ({account.id})" if account.name else "",
         **way_into(config, account.id, how),

@@ -20,6 +20,7 @@ from auditor.collect.guard import CallLog
 from auditor.collect.organization import ACCOUNTS, ORGANIZATION, TAGS, Wanted, must_be_whole, read_organization
 from auditor.collect.redact import Redactor
 from auditor.config import Config
+from auditor.deliver.notify import Target, Told
 from auditor.deliver.upload import Destination
 from auditor.evidence.store import Answer, Evidence, EvidenceWriter
 from auditor.model import AccountScope, PartOf, RunInfo
@@ -42,6 +43,7 @@ from auditor.org.pack import (
 )
 from auditor.org.previous import accounts_before
 from auditor.org.reconcile import to_assess
+from auditor.org.telling import organization_message
 from auditor.org.trails import TrailFinder, verify_rest
 from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, RESULTS, RULES, write_rules
 from auditor.pack.presentation import PRESENTATION
@@ -49,6 +51,7 @@ from auditor.run.building import this_build
 from auditor.run.gating import gated, makeable
 from auditor.run.judging import Rules, load_rules
 from auditor.run.keeping import clear_up
+from auditor.run.notifying import notify, targets_of
 from auditor.run.publishing import presentation_of, put, settle
 from auditor.run.request import Progress, Request
 from auditor.run.settings import redaction_of
@@ -62,7 +65,7 @@ from auditor.seal.pack import seal_pack
 from auditor.work.ledger import Ledger
 from auditor.work.task import Engine, Task
 
-_FOR_ONE_ACCOUNT = ("account", "baseline", "update_baseline", "securityhub_import", "notify", "if_missing")
+_FOR_ONE_ACCOUNT = ("account", "baseline", "update_baseline", "securityhub_import")
 """Settings of a run over one account that mean nothing here, and must not be passed over in silence."""
 
 
@@ -78,6 +81,7 @@ class Organized:
         left_out: what this machine could not make, and why.
         zip: the pack as one file; None when it was not asked for.
         uploaded: what came of the upload; None when it was not asked for.
+        told: what came of telling people.
     """
 
     pack: Path
@@ -87,6 +91,7 @@ class Organized:
     left_out: str = ""
     zip: Path | None = None
     uploaded: Uploaded | None = None
+    told: tuple[Told, ...] = ()
 
     @property
     def code(self) -> int:
@@ -106,7 +111,7 @@ def audit_organization(request: Request, progress: Progress) -> Organized:
     rules = load_rules(config)
     presentation_of(config, request.sealing)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
-    where = destination_of(config)
+    where, targets = destination_of(config), targets_of(config)
     check_writable(out)
     log = CallLog()
     doors = doors_of(config, log)
@@ -121,7 +126,7 @@ def audit_organization(request: Request, progress: Progress) -> Organized:
         manifest = _complete(request, rolled, progress)
         pack = settle(folder, out / (listing.organization or "accounts") / request.period.label, manifest.pack_id)
     superseded(out, room.state)
-    return Organized(
+    finished = Organized(
         pack,
         rolled.document,
         manifest.sha256,
@@ -130,6 +135,19 @@ def audit_organization(request: Request, progress: Progress) -> Organized:
         _zipped(pack, config, progress),
         _uploaded(pack, where, request, progress),
     )
+    return replace(finished, told=_told(config, targets, finished)) if targets else finished
+
+
+def _told(config: Config, targets: tuple[Target, ...], finished: Organized) -> tuple[Told, ...]:
+    uploaded = finished.uploaded
+    message = organization_message(
+        finished.document,
+        code=finished.code,
+        pack=finished.pack,
+        place=uploaded.place if uploaded is not None and not uploaded.error else "",
+        manifest_sha256=finished.manifest_sha256,
+    )
+    return notify(config, targets, message, pack=finished.pack, pack_id=finished.pack_id)
 
 
 def _zipped(pack: Path, config: Config, progress: Progress) -> Path | None:

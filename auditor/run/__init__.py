@@ -163,6 +163,6 @@ def _where_to(config: Config) -> tuple["Destination | None", tuple["Target", ...
 
 
 def _told(config: Config, targets: tuple["Target", ...], finished: Finished) -> tuple["Told", ...]:
-    from auditor.run.notifying import notify
+    from auditor.run.notifying import message_of, notify
 
-    return notify(config, targets, finished)
+    return notify(config, targets, message_of(finished), pack=finished.pack, pack_id=finished.pack_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from auditor.base.canonical import canonical_json
@@ -57,7 +58,9 @@ def message_of(finished: Finished) -> Message:
     return Message(f"Auditor: {names[:40]} {period}: exit code {finished.code}"[:100], "\n".join(lines), facts)
 
 
-def notify(config: Config, targets: tuple[Target, ...], finished: Finished) -> tuple[Told, ...]:
+def notify(
+    config: Config, targets: tuple[Target, ...], message: Message, *, pack: Path, pack_id: str
+) -> tuple[Told, ...]:
     """Tell everybody. The verdict is fixed by then: what cannot be told is returned and recorded, and changes nothing.
 
     The session is another than the run's own: it may publish to a topic and do nothing else that writes.
@@ -68,14 +71,14 @@ def notify(config: Config, targets: tuple[Target, ...], finished: Finished) -> t
         session = accounts.open_session(profile=config.profile or None, region=region, log=log)
         return accounts.client(session, "sns", region)
 
-    told = tell(targets, message_of(finished), now=int(now.timestamp()), topic=topic)
+    told = tell(targets, message, now=int(now.timestamp()), topic=topic)
     line = {
         "schema": SCHEMA,
-        "pack_id": finished.pack_id,
+        "pack_id": pack_id,
         "at": rfc3339(now.replace(microsecond=0)),
         "told": [item.document() for item in told],
         "calls": log.document(),
     }
-    with finished.pack.with_name(f"{finished.pack.name}{CUSTODY}").open("ab") as file:
+    with pack.with_name(f"{pack.name}{CUSTODY}").open("ab") as file:
         file.write(canonical_json(line).rstrip(b"\n") + b"\n")
     return told

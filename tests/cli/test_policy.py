@@ -140,3 +140,26 @@ def codes(folder: Path, catalog: Catalog, wanted: list[str]) -> dict[str, Any]:
         if record.error is not None and not record.absent:
             found[record.call.operation] = f"{record.error.code}: {record.error.message}"
     return found
+
+
+def test_the_policies_of_an_organization_are_those_of_its_template() -> None:
+    import yaml
+
+    outcome = auditor("policy", "--org", "--json")
+    found = json.loads(outcome.stdout)
+    text = (Path(__file__).parents[2] / "deploy/aws/org-role.yaml").read_text()
+    resources = yaml.safe_load(text)["Resources"]
+
+    def actions(policy: Mapping[str, Any]) -> set[str]:
+        return {action for statement in policy["Statement"] for action in statement["Action"]}
+
+    def of(name: str) -> set[str]:
+        return actions(resources[name]["Properties"]["PolicyDocument"])
+
+    assert actions(found["caller"]) == of("Enter")
+    assert actions(found["holders"]) == of("Holds") == {"guardduty:ListMembers"}
+    readers = {name for name in resources if name.startswith("Reader")}
+    assert {name for policy in found["members"] for name in actions(policy)} == set().union(*map(of, sorted(readers)))
+    named = auditor("policy", "--org", "--role-name", "audit/Reader", "--partition", "aws-cn", "--json")
+    (enter, _) = json.loads(named.stdout)["caller"]["Statement"]
+    assert enter["Resource"] == "arn:aws-cn:iam::*:role/audit/Reader"

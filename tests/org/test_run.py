@@ -15,11 +15,13 @@ from auditor.base.errors import CollectionError, UsageError
 from auditor.config import Config
 from auditor.org.replaying import replay_any
 from auditor.org.running import Organized, audit_organization
+from auditor.org.standing import _newest, standing_organization
 from auditor.render.about import Branding
 from auditor.render.organization import Stated, values_of
 from auditor.render.pages import page
 from auditor.run import Request
 from auditor.run.chronicle import chronicle
+from auditor.run.standing import Standing
 from auditor.seal.pack import Sealing, reseal_pack
 from auditor.seal.report import Outcome, VerifyReport
 from auditor.seal.signer import load_signer, make_identity
@@ -277,6 +279,48 @@ def test_who_left_is_noticed_by_the_next_run(group: Simulator, made: Organized, 
     after = organized(tmp_path, include=["210000000004"], control_ids=CONTROLS[:1])
     assert [item["id"] for item in after.document["left"]] == [story.LEFT]
     assert story.LEFT in (after.pack / "report.html").read_text()
+
+
+def _topic(group: Simulator) -> str:
+    import boto3
+
+    sns = boto3.Session(region_name="eu-central-1").client("sns", endpoint_url=group.endpoint)
+    return str(sns.create_topic(Name="audits")["TopicArn"])
+
+
+def test_one_notice_is_sent_and_a_complete_pack_is_not_made_twice(group: Simulator, tmp_path: Path) -> None:
+    topic = _topic(group)
+    settings: dict[str, Any] = {
+        "include": ["210000000004"], "control_ids": CONTROLS[:1], "notify": [f"sns:{topic}"], "formats": ["html"]
+    }  # fmt: skip
+    made = organized(tmp_path, **settings)
+    assert [(item.target, bool(item.error)) for item in made.told] == [(f"sns:{topic}", False)]
+    assert group.calls()["sns:Publish"] == 1
+    there = _standing(tmp_path, **settings)
+    assert there is not None
+    assert (there.pack_id, there.code) == (made.pack_id, made.code)
+    assert _standing(tmp_path, **{**settings, "include": ["210000000005"]}) is None
+    assert _standing(tmp_path, **{**settings, "control_ids": CONTROLS[:2]}) is None
+    assert _standing(tmp_path, **{**settings, "period": "2026-09"}) is None
+    (made.pack / "report.html").write_text("forged")
+    assert _standing(tmp_path, **settings) is None
+
+
+def _standing(out: Path, **settings: Any) -> Standing | None:
+    config = Config.model_validate(
+        {"org": True, "regions": ["eu-central-1"], "period": "2026-10", "out": str(out), **settings}
+    )
+    request = Request(config, AS_OF, now=lambda: AS_OF)
+    return standing_organization(config, request.period, request.now, lambda *_: None)
+
+
+def test_a_pack_in_which_an_account_was_refused_is_not_complete(made: Organized) -> None:
+    assert not made.document["reconciliation"]["whole"]
+    told: list[str] = []
+    config = Config.model_validate({"org": True, "period": "2026-10", "out": str(made.pack.parents[2])})
+    request = Request(config, AS_OF, now=lambda: AS_OF)
+    assert _newest(made.pack.parents[1], request.period, config, lambda words, *_: told.append(words)) is None
+    assert told == [f"Passed over {made.pack.name}: an account was refused or lost"]
 
 
 @pytest.mark.parametrize(

@@ -186,3 +186,23 @@ def test_who_left_is_told_by_the_management_accounts_records(watched: Watched) -
     assert gone["since"].startswith("left at 2026-10-20T10:12:00Z: RemoveAccountFromOrganization")
     assert watched.made.document["reconciliation"]["left"] == 1
     assert story.LEFT in (watched.made.pack / "report.html").read_text()
+
+
+def test_the_printed_policies_suffice(group: Simulator, tmp_path: Path) -> None:
+    """Under what ``auditor policy --org`` prints nothing is refused but by the accounts themselves."""
+    from auditor.catalog.policy import Scope, documents, entering, holding, operations_for, statements
+    from auditor.run import open_catalog
+
+    catalog = open_catalog()
+    reads = documents(statements(operations_for(catalog, catalog.controls.values()), Scope("aws")))
+    policies = [*reads, entering("*", ""), holding()]
+    group.allow_only([name for policy in policies for item in policy["Statement"] for name in item["Action"]])
+    made = organized(
+        tmp_path, control_ids=["monitor-root-usage", "guardduty-enabled"], period=DAY, formats=["csv"],
+        include=[story.MANAGEMENT, story.AUDIT, story.LOG_ARCHIVE, story.DENIED],
+    )  # fmt: skip
+    cells = {item["id"]: item["cells"] for item in made.document["controls"]}
+    assert cells["monitor-root-usage"] == "PPPP"
+    answers = [json.loads(path.read_bytes()) for path in (made.pack / "evidence/meta").iterdir()]
+    refused = {(item["operation"], item["account"]) for item in answers if item["error"]}
+    assert refused == {("s3:ListObjectsV2", story.MANAGEMENT), ("s3:ListObjectsV2", story.AUDIT)}, "the bucket's word"
