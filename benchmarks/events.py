@@ -5,6 +5,7 @@ rounds; only ratios within one run count. Records are drawn with a fixed seed fr
 of them large. ``--grow RECORDS [RECORDS...]`` fills stores of growing size instead, one after the other, and prints
 memory for each: it has to stay flat. Where ``trailscraper`` is installed in the same environment (it is no dependency),
 or ``--trailscraper PYTHON`` names an interpreter that has it, the question that both answer is asked of both.
+``--verify`` measures instead what the store adds to the verification of a delivered day.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,10 +49,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("records", type=int, nargs="?", default=RECORDS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--grow", type=int, nargs="+", default=(), metavar="RECORDS")
+    parser.add_argument("--verify", action="store_true", help="verification with the store against one without")
     parser.add_argument("--trailscraper", default=sys.executable, metavar="PYTHON")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="auditor-bench-") as scratch:
         folder = Path(scratch)
+        if chosen.verify:
+            _with_and_without(folder, chosen.records, chosen.rounds)
+            return 0
         count = min(chosen.records, *chosen.grow) if chosen.grow else chosen.records
         plain = _write(folder / "logs", count)
         files = len(list((folder / "logs").rglob("*.gz")))
@@ -257,19 +263,99 @@ class _Trailscraper:
         (folder / "theirs.count").write_text(str(len(json.loads(found)["Records"])))
 
 
+# --------------------------------------------------------------------------------------------------- verification
+
+
+def _with_and_without(folder: Path, count: int, rounds: int) -> None:
+    """Verify a folder of downloaded objects: hashes alone, with the rows of note as an audit has them, with a store."""
+    size = _deliver(folder / "bucket", count)
+    print(f"{count:,} records, {size / 1e6:,.0f} MB of JSON, delivered; load {os.getloadavg()[0]:.1f}\n")
+    hashes, rows, store = "verified, hashes alone", "verified, with rows of note", "the same, filling a store"
+    ways = {hashes: _Verifying(), rows: _Verifying(events=True), store: _Verifying(events=True, store=True)}
+    took = _measured(ways, folder, rounds)
+    print(f"\nverification with the store takes {took[store] / took[rows]:.2f} times as long (asked for: 2)")
+    print(f"what the store adds is {(took[store] - took[rows]) / took[hashes]:.2f} times the hashes alone")
+
+
+class _Verifying:
+    """Verification of the delivered day, in this process."""
+
+    def __init__(self, *, events: bool = False, store: bool = False) -> None:
+        self.events, self.store = events, store
+
+    def __call__(self, folder: Path) -> None:
+        from datetime import UTC, datetime
+
+        from auditor.events.opened import finish
+        from auditor.events.store import StoreWriter
+        from auditor.trail.discover import Wanted, scopes_of_place
+        from auditor.trail.fetch import open_folder
+        from auditor.trail.verify import verify_trail
+
+        source, prefix = open_folder(folder / "bucket")
+        start, end = datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 10, 6, tzinfo=UTC)
+        [scope] = scopes_of_place(source, "bench-bucket", prefix, Wanted(start, end))
+        shutil.rmtree(folder / "verified-store", ignore_errors=True)
+        writer = StoreWriter(folder / "verified-store") if self.store else None
+
+        report = verify_trail(
+            source,
+            lambda regions, *_: source.keys(regions, None),
+            scope,
+            now=datetime(2026, 10, 7, tzinfo=UTC),
+            events=self.events,
+            on_log=None if writer is None else writer.take,
+        )
+        if report.logs.valid != report.logs.expected or not report.logs.valid:
+            raise RuntimeError(f"the benchmark's own trail did not verify: {report.findings[:3]}")
+        if writer is not None:
+            writer.flush()
+            writer.close()
+            finish(folder / "verified-store", {"period": OCTOBER})
+
+
+def _deliver(root: Path, count: int) -> int:
+    """Write a day of a trail, log files and digests, as a folder of downloaded objects; return bytes of JSON."""
+    from datetime import UTC, datetime, timedelta
+
+    from auditor.simulator.delivery import Chain, DeliveredTrail, Keyring
+
+    start, hour = datetime(2026, 10, 5, tzinfo=UTC), timedelta(hours=1)
+    keys = Keyring("benchmark", since=start - timedelta(days=25), shared=True)
+    chain = Chain(DeliveredTrail("bench", REGION, "bench-bucket", ACCOUNT), REGION, keys)
+    chain.start(start)
+    records, size, metadata = list(_records(count)), 0, {}
+    each = -(-len(records) // 24)
+    for number in range(25):
+        begin = start + number * hour
+        mine = records[number * each : (number + 1) * each]
+        for part in range(0, len(mine), PER_FILE):
+            stored = chain.log(begin + timedelta(minutes=1 + part // PER_FILE % 50), mine[part : part + PER_FILE])
+            size += len(gzip.decompress(stored.body))
+            _put(root, stored.key, stored.body)
+        stored = chain.digest(begin + hour)
+        metadata[stored.key] = dict(stored.metadata)
+        _put(root, stored.key, stored.body)
+    (root / "metadata.json").write_text(json.dumps(metadata))
+    published = [key.published_json() for key in keys.public_keys(REGION, start, start + timedelta(days=2))]
+    (root / "public-keys.json").write_text(json.dumps({REGION: {"PublicKeyList": published}}))
+    return size
+
+
+def _put(root: Path, key: str, body: bytes) -> None:
+    path = root / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)
+
+
 # -------------------------------------------------------------------------------------------------------- records
 
 
 def _write(folder: Path, count: int) -> int:
     """Write log files of one account where their keys say; return bytes of JSON."""
-    from auditor.simulator.worlds.archive import trail_records
-    from auditor.simulator.worlds.events import LOG_REGIONS
-
-    chance = random.Random(20261102)  # noqa: S311 - wanted: the same records every time
-    known = [record for region in LOG_REGIONS for record in trail_records(region, eventful=True)]
-    size = 0
-    for number in range(0, count, PER_FILE):
-        records = [_varied(chance, known, number + n) for n in range(min(PER_FILE, count - number))]
+    size, drawn = 0, _records(count)
+    for _ in range(0, count, PER_FILE):
+        records = list(islice(drawn, PER_FILE))
         data = json.dumps({"Records": records}, separators=(",", ":")).encode()
         size += len(data)
         place = folder / f"AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/2026/10/05"
@@ -277,6 +363,16 @@ def _write(folder: Path, count: int) -> int:
         name = f"{ACCOUNT}_CloudTrail_{REGION}_20261005T1300Z_{sha256(data).hexdigest()[:16]}.json.gz"
         (place / name).write_bytes(gzip.compress(data, 6, mtime=0))
     return size
+
+
+def _records(count: int) -> Iterator[dict[str, Any]]:
+    from auditor.simulator.worlds.archive import trail_records
+    from auditor.simulator.worlds.events import LOG_REGIONS
+
+    chance = random.Random(20261102)  # noqa: S311 - wanted: the same records every time
+    known = [record for region in LOG_REGIONS for record in trail_records(region, eventful=True)]
+    for number in range(count):
+        yield _varied(chance, known, number)
 
 
 def _varied(chance: random.Random, known: list[dict[str, Any]], number: int) -> dict[str, Any]:

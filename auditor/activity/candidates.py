@@ -98,7 +98,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _read(text: bytes) -> Any:
+def _read(text: bytes | bytearray) -> Any:
     """Return a value; None when it cannot be read.
 
     A caller's text may hold half of a character, escaped: the standard library reads that, the faster reader does not.

@@ -7,7 +7,8 @@ that is none) must not hide its neighbours: then the file is cut at its braces, 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from itertools import accumulate
+from operator import add
 from typing import Final
 
 import msgspec
@@ -24,10 +25,11 @@ _RECORDS: Final = re.compile(
 )
 """The list's name, also with letters written as escapes: two spellings of it are two lists."""
 _AROUND: Final = len(b'{"Records":[]}')
-_first_byte: Final = itemgetter(0)
+_BEFORE: Final = len(b'{"Records":[')
+_LINE_FEED: Final = ord("\n")
 
 
-Plain = tuple[bytes, int]
+Plain = tuple[bytes | bytearray, int]
 """The records of a file of the usual form as lines, each with its line feed, and how many they are."""
 
 
@@ -67,16 +69,18 @@ def plain_lines(data: bytes) -> Plain | None:
         records = _decoder.decode(data).Records
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
-    count = len(records)
-    lines = b"\n".join([*records, b""])
-    ends = data[-1:] == b"\n"
-    if not count or len(lines) - 1 + _AROUND + ends != len(data) or lines.count(b"\n") != count:
+    count, size = len(records), len(data) - data.endswith(b"\n")
+    reached = list(accumulate(map(len, records)))
+    if not count or reached[-1] + count - 1 + _AROUND != size or data.find(b"\n", 0, size) >= 0:
         return None
-    views = [memoryview(record) for record in records]
-    if bytes(map(_first_byte, views)) != b"{" * count or (
-        len(data) > RECORD_LIMIT and max(map(len, views)) > RECORD_LIMIT
-    ):
+    if len(data) > RECORD_LIMIT and max(map(len, records)) > RECORD_LIMIT:
         return None
+    lines = bytearray(memoryview(data)[_BEFORE : size - 1])
+    ends = list(map(add, reached, range(count)))
+    if bytes(map(lines.__getitem__, [0, *(end + 1 for end in ends[:-1])])) != b"{" * count:
+        return None
+    for end in ends:  # there stand the commas, and the bracket that closes the list
+        lines[end] = _LINE_FEED
     return lines, count
 
 

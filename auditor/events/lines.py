@@ -50,7 +50,7 @@ class Lost:
 class Lines:
     """What came of one log file: lines, where they come from, the file's row in the store's list, and what is lost."""
 
-    text: bytes
+    text: bytes | bytearray
     runs: tuple[Run, ...]
     row: dict[str, Any]
     lost: tuple[Lost, ...] = ()
