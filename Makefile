@@ -87,6 +87,7 @@ scenarios: dev ## Print the attacks on a trail with finding and verdict (AWS=PAT
 bench: dev ## Measure speed and memory side by side with other tools
 	$(BIN)/python benchmarks/trail.py
 	$(BIN)/python benchmarks/events.py
+	$(BIN)/python benchmarks/growth.py --svg docs/images/growth.svg
 
 package: dev ## Build the wheel into dist/
 	$(BIN)/hatchling build -t wheel

@@ -34,6 +34,8 @@ WORLDS: Final = ("demo", "clean", "empty", "hostile", "organization", "year", "l
 
 START_SECONDS: Final = 60.0
 """How long a world may take to come up on a busy machine; it needs a few seconds on an idle one."""
+GROW_SECONDS: Final = 600.0
+"""The same for an account of any size."""
 
 ACCESS_KEY: Final = "AKIAIOSFODNN7EXAMPLE"
 SECRET_KEY: Final = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105 - AWS's own documentation example
@@ -105,7 +107,7 @@ class Simulator:
             env=clean,
         )
         try:
-            self._about = json.loads(self._first_line(self._child))
+            self._about = json.loads(self._first_line(self._child, GROW_SECONDS if self._sizes else START_SECONDS))
         except ValueError as error:
             self._child.kill()
             self._child.communicate()
@@ -118,12 +120,12 @@ class Simulator:
             raise AuditorError(f"the simulated AWS did not start: {why}", hint=hint) from error
 
     @staticmethod
-    def _first_line(child: subprocess.Popen[str]) -> str:
+    def _first_line(child: subprocess.Popen[str], seconds: float) -> str:
         if child.stdout is None:
             return ""
         with selectors.DefaultSelector() as selector:
             selector.register(child.stdout, selectors.EVENT_READ)
-            return child.stdout.readline() if selector.select(START_SECONDS) else ""
+            return child.stdout.readline() if selector.select(seconds) else ""
 
     def stop(self) -> None:
         """End the child; harmless when it has ended already."""

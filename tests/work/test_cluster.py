@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from auditor.base.errors import CollectionError, UsageError
+from auditor.cli import _run
 from auditor.run.sharing import folder_opening
 from auditor.trail.context import Progress
 from auditor.trail.discover import Wanted, scopes_of_place
@@ -198,6 +199,19 @@ def test_a_trail_is_verified_as_here_though_a_worker_dies(
     assert cluster.workers[0].poll() is not None
     assert shared.failed == []
     assert there.document() == here.document()
+
+
+def test_the_command_says_the_same_with_a_cluster(
+    cluster: Machines, certificates: Path, trail: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.man()
+    period = f"{START:%Y-%m-%dT%H:%M:%SZ}/{END:%Y-%m-%dT%H:%M:%SZ}"
+    command = ["trail", "verify", "--dir", str(trail), "--period", period, "--as-of", f"{NOW:%Y-%m-%dT%H:%M:%SZ}"]
+    said = []
+    for place in ([], ["--scheduler", cluster.address, "--certificates", str(certificates)]):
+        assert _run([*command, "--json", "--quiet", *place]) == 4
+        said.append(capsys.readouterr())
+    assert said[0] == said[1]
 
 
 def test_log_files_that_kill_each_worker_are_named_and_the_rest_is_judged(
