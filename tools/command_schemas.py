@@ -61,16 +61,22 @@ _CHANGE = _object(
 )
 
 
+_UPLOADED = _or_null(
+    _object({"place": _TEXT, "objects": _COUNT, "new": _COUNT, "record": _TEXT, "error": _or_null(_TEXT)})
+)
+
+
 def run_schema() -> Schema:
     """Return the schema of what ``auditor run`` and ``auditor demo`` print."""
+    return {"title": "auditor.run/1", "oneOf": [_made_schema(), _standing_schema()]}
+
+
+def _made_schema() -> Schema:
     cause = {
         "error": _TEXT, "calls": _COUNT, "operations": _TEXTS, "actions": _TEXTS, "controls": _TEXTS, "first": _TEXT,
     }  # fmt: skip
     refused = {"id": _TEXT, "region": _TEXT, "code": _TEXT, "message": _TEXT}
-    uploaded = _or_null(
-        _object({"place": _TEXT, "objects": _COUNT, "new": _COUNT, "record": _TEXT, "error": _or_null(_TEXT)})
-    )
-    made = _object(
+    return _object(
         {
             "schema": {"const": "auditor.run/1"},
             "exit_code": _CODE,
@@ -103,11 +109,14 @@ def run_schema() -> Schema:
                 _object({"operation": _TEXT, "sent": _COUNT, "accepted": _COUNT, "refused": _list(_object(refused))})
             ),
             "notified": _list(_object({"target": _TEXT, "error": _or_null(_TEXT)})),
-            "upload": uploaded,
+            "upload": _UPLOADED,
         },
         description="A pack was made; the whole judgement stands in its results/results.json.",
     )
-    there = _object(
+
+
+def _standing_schema() -> Schema:
+    return _object(
         {
             "schema": {"const": "auditor.run/1"},
             "exit_code": _CODE,
@@ -118,11 +127,10 @@ def run_schema() -> Schema:
             "manifest_sha256": _SHA256,
             "headline": _TEXT,
             "counts": _STATES,
-            "upload": uploaded,
+            "upload": _UPLOADED,
         },
         description="With --if-missing: a complete pack was there already.",
     )
-    return {"title": "auditor.run/1", "oneOf": [made, there]}
 
 
 def doctor_schema() -> Schema:

@@ -148,8 +148,7 @@ def build(
         since=since_previous(results.get("since"), by_id),
         embedded=embedded(evidence, results["controls"]),
         **_counted(controls),
-        completeness=tuple(completeness(document, by_id) for document in results.get("completeness", ())),
-        **_told(results),
+        **_told(results, by_id),
     )
 
 
@@ -168,7 +167,7 @@ def _counted(controls: Sequence[Control]) -> dict[str, Any]:
     }
 
 
-def _told(results: Mapping[str, Any]) -> dict[str, Any]:
+def _told(results: Mapping[str, Any], by_id: Mapping[str, Control]) -> dict[str, Any]:
     """Return what the document holds beside controls: events, their chapters, what people handed in."""
     return {
         "headline": visible(results["headline"]),
@@ -180,6 +179,7 @@ def _told(results: Mapping[str, Any]) -> dict[str, Any]:
             {item["id"]: item.get("regions_left_out", ()) for item in results["run"]["accounts"]},
         ),
         "fired": tuple(fired(document) for document in results.get("fired", ())),
+        "completeness": tuple(completeness(document, by_id) for document in results.get("completeness", ())),
         "posture": tuple(posture(document) for document in results.get("posture", ())),
         "given": all_given(results),
         "imported": tuple(imported_file(item) for item in results.get("imported", ())),
