@@ -79,9 +79,8 @@ class Member:
             "shared": self.shared.document(),
         }
         shaping = {name: value for name, value in config.items() if name not in MAY_DIFFER}
-        identity = {name: arguments[name] for name in ("as_of", "salt", "part_of", "tool", "shared")} | {
-            "config": shaping
-        }
+        identity = {name: arguments[name] for name in ("as_of", "salt", "part_of", "tool")}
+        identity |= {"config": shaping, "shared": self.shared.identity()}
         return Task(
             f"audit/{self.account}", "auditor.org.member:audit_member", arguments, sha256_hex(canonical_json(identity))
         )

@@ -184,6 +184,11 @@ def _material(pack: Path) -> Material:
         asked=controls,
         broke=bool(outcomes["ours"]),
         rest=_rest(evidence),
+        unread=tuple(
+            str(dict(record.call.parameters).get("Name", ""))
+            for record in evidence.records
+            if record.call.operation == DIGESTS and not record.complete
+        ),
     )
 
 

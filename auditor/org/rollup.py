@@ -40,6 +40,7 @@ class Material:
         asked: the controls by id.
         broke: whether an account's audit ended by a mistake of ours.
         rest: reports on what the organization's trails delivered for accounts without a pack.
+        unread: the trails of which that could not be verified.
     """
 
     run: RunInfo
@@ -53,6 +54,7 @@ class Material:
     asked: Mapping[str, Asked]
     broke: bool = False
     rest: tuple[Mapping[str, Any], ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def trails(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
@@ -108,7 +110,7 @@ def exit_code(material: Material) -> int:
     for code in (4, 1):
         if code in codes:
             return code
-    return 3 if 3 in codes or not material.table.whole or not material.summaries else 0  # noqa: PLR2004 - exit codes
+    return 3 if 3 in codes or material.unread or not material.table.whole or not material.summaries else 0  # noqa: PLR2004 - exit codes
 
 
 def headline(material: Material) -> str:
@@ -152,6 +154,9 @@ def _notices(material: Material) -> list[dict[str, str]]:
             more = f" and {len(rows) - MOST_ON_COVER} more" if len(rows) > MOST_ON_COVER else ""
             number = "1 account" if len(rows) == 1 else f"{len(rows)} accounts"
             found.append({"kind": standing.value, "text": f"Not assessed because {words}: {number}: {named}{more}."})
+    if material.unread:
+        text = f"Not verified: what {', '.join(material.unread)} delivered for accounts without a pack."
+        found.append({"kind": "unread", "text": text})
     failing = sorted({name for trail in _trails(material) for name in trail["failing"]})
     if failing:
         named = ", ".join(failing[:MOST_ON_COVER])

@@ -15,7 +15,7 @@ from auditor.collect.accounts import Caller
 from auditor.collect.calls import Asker
 from auditor.collect.collection import BUILT_IN, ENABLED
 from auditor.evidence.operations import GLOBAL, Call, Operation, Where
-from auditor.evidence.store import Answer, EvidenceWriter
+from auditor.evidence.store import Answer, CallError, EvidenceWriter
 from auditor.model import Control
 from auditor.org.accounts import Listing
 from auditor.org.doors import Doors, way_into
@@ -191,9 +191,15 @@ def verify_rest(
     readers: dict[str, Caller] = {}
     for trail in deliveries.shared.trails:
         settings = deliveries.shared.reader(str(trail.get("S3BucketName")), request.config)
-        if settings is not None:
-            readers[str(trail["TrailARN"])] = caller_of(settings, doors.log)
-    if not rest or not readers:
+        if rest and settings is not None:
+            arn, home = str(trail["TrailARN"]), str(trail.get("HomeRegion"))
+            try:
+                readers[arn] = caller_of(settings, doors.log)
+            except CollectionError as error:
+                owner = (arn.split(":") + [""] * 5)[4]
+                lost = CallError("NotRead", error.message[:400], "")
+                writer.add(Answer(owner, Call(DIGESTS, home, (("Name", arn),)), (), "", (), 0, request.now(), lost))
+    if not readers:
         return
     trails = AccountTrails(
         account=doors.caller.account,

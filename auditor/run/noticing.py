@@ -1,6 +1,7 @@
 """What a reader has to know before the figures of a judgement: rules, acceptances, times, where answers came from."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,8 +10,9 @@ from auditor.base.period import rfc3339
 from auditor.catalog.load import CHOSEN, Catalog
 from auditor.catalog.released import standing
 from auditor.config import Config
-from auditor.evidence.store import Evidence
+from auditor.evidence.store import Evidence, Record
 from auditor.model import Results, RunInfo, Severity, State
+from auditor.run.shared import ASKED_ONCE
 
 _MOST_NAMED = 6
 
@@ -99,13 +101,19 @@ def _of_times(run: RunInfo, evidence: Evidence) -> Iterator[tuple[str, str]]:
         yield "as-of", f"Judged as of {rfc3339(run.as_of)}, {side} the collection ({collected})."
     if run.period.end > run.ended:
         yield "period-open", f"The period ends {rfc3339(run.period.end)}; it had not ended when evidence was collected."
-    odd = [item.ref for item in evidence.records if not run.started <= item.collected_at <= run.ended]
+    odd = [item.ref for item in evidence.records if not _begun(run, item) <= item.collected_at <= run.ended]
     if odd:
         yield "collected-outside", f"Answers that were stored before or after the collection: {_listed(odd)}."
 
     if later := evidence.told_later:
         named = [f"{ref} ({name} {time})" for ref, (name, time) in sorted(later.items())]
         yield "told-later", f"Answers that tell of what happened after they were given: {_listed(named)}."
+
+
+def _begun(run: RunInfo, record: Record) -> datetime:
+    """Return from when on an answer can be: what other accounts hold was read before this one's audit began."""
+    lent = record.call.operation in ASKED_ONCE or record.account in {holder.scope.id for holder in run.holders}
+    return min(run.started, run.as_of) if lent else run.started
 
 
 def _of_periods(results: Results) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from auditor.evidence.store import EvidenceWriter, read_holder
 from auditor.model import Holder
 
 _MOST_BYTES: Final = 1 << 30
-_ASKED_ONCE: Final = frozenset({"s3:ListObjectsV2"})
+ASKED_ONCE: Final = frozenset({"s3:ListObjectsV2"})
 """What an organization's run asks and no audit of an account."""
 
 
@@ -45,6 +45,10 @@ class Shared:
             "answers": self.answers,
         }
 
+    def identity(self) -> dict[str, Any]:
+        """Return what decides whether a finished audit still serves: not the answers, which tell the time they came."""
+        return {name: value for name, value in self.document().items() if name != "answers"}
+
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
         """Read the JSON form."""
@@ -73,7 +77,7 @@ class Shared:
     def lend(self, account: str, writer: EvidenceWriter) -> None:
         """Put the answers of other accounts into the evidence of one; of its own those that its audit does not ask."""
         for document, data in unpacked(self.answers):
-            if document["account"] != account or document["operation"] in _ASKED_ONCE:
+            if document["account"] != account or document["operation"] in ASKED_ONCE:
                 writer.adopt(document, data)
 
 
