@@ -1,9 +1,11 @@
 """What an audit takes: whole processes on simulated accounts, beside what Python with boto3 takes to start.
 
     python benchmarks/audit.py [--latency 30] [--times 3] [--world demo]
+    python benchmarks/audit.py --chains
 
 Each row is the run with the least CPU time of several. Read CPU first: seconds follow from it and from the latency, and
-both grow when anything else runs on the machine.
+both grow when anything else runs on the machine. ``--chains`` prints which calls have to wait for which others: however
+many are made at once, an audit takes no less than its longest chain times the latency.
 """
 
 import argparse
@@ -14,13 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from auditor.simulator import Simulator  # noqa: E402 - the checkout is found first
+from auditor.evidence.operations import needed  # noqa: E402 - the checkout is found first
+from auditor.run import open_catalog  # noqa: E402
+from auditor.simulator import Simulator  # noqa: E402
 
 FRAMEWORK = "cis-aws-5.0.0"
 ROWS = (
@@ -67,13 +72,34 @@ def audit(environment: dict[str, str], options: tuple[str, ...]) -> Took:
     return Took(took.seconds, took.cpu, took.peak_mib, sum(item["requests"] for item in calls))
 
 
+def chains() -> Iterator[str]:
+    """Yield the longest chain of calls that leads to each operation which no other one hangs on, longest first."""
+    catalog = open_catalog()
+    asked = needed(catalog.operations, catalog.operations_of(catalog.controls_of(catalog.select((FRAMEWORK,)))))
+    known = {item.name: item for item in asked if item.planned}
+
+    def chain(name: str) -> tuple[str, ...]:
+        before = (chain(parent) for parent in known[name].parents if parent in known)
+        return (*max(before, key=len, default=()), name)
+
+    parents = {parent for item in known.values() for parent in item.parents}
+    found = sorted((chain(name) for name in known if name not in parents), key=lambda one: (-len(one), one))
+    first = "sts:GetCallerIdentity > ec2:DescribeRegions"
+    yield from (f"{len(one) + 2} in a row: {first} > {' > '.join(one)}" for one in found if len(one) > 1)
+    yield f"3 in a row: {sum(len(one) == 1 for one in found)} operations that hang on these two only"
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Measure whole audits.")
     parser.add_argument("--latency", type=float, default=30, help="milliseconds")
     parser.add_argument("--times", type=int, default=3, help="runs of each row")
     parser.add_argument("--world", default="demo", help="the simulated account")
+    parser.add_argument("--chains", action="store_true", help="only print the chains of dependent calls")
     options = parser.parse_args()
+    if options.chains:
+        print("\n".join(chains()))
+        return
     print(f"{'':<34}{'seconds':>9}{'CPU s':>8}{'MiB':>6}{'requests':>10}")
     with Simulator(options.world) as aws:
         # As installed programs are: with compiled modules. Whoever turned that off would measure the compiler.
