@@ -24,12 +24,13 @@ import orjson
 
 from auditor.base.canonical import canonical_json, plain, sha256_hex
 from auditor.base.errors import IntegrityError
-from auditor.base.period import Period, parse_time, rfc3339
+from auditor.base.period import parse_time, rfc3339
 from auditor.base.untrusted import parse_json, shape_words
 from auditor.base.whole import write_new
 from auditor.evidence.journal import Journal
 from auditor.evidence.operations import Call
-from auditor.model import AccountScope, Holder, PartOf, RunInfo
+from auditor.evidence.scope import read_run
+from auditor.model import RunInfo
 
 SCOPE = "scope.json"
 """What was asked; written last, so that a folder without it is not closed."""
@@ -371,7 +372,7 @@ class Evidence:
         self._pages: dict[str, tuple[Any, ...]] = {}
         self._left = _MAX_ALL_BYTES
         self._told: dict[str, tuple[str, str]] = {}
-        self.run = _run_info(_read_json(folder / SCOPE))
+        self.run = read_run(_read_json(folder / SCOPE))
         self.records = tuple(self._records())
         self._by_operation = _by_operation(self.records)
 
@@ -520,49 +521,3 @@ def _record(document: Any, path: Path) -> Record:
     if not named_well:
         raise IntegrityError(f"evidence metadata {path.name} does not fit its reference or raw file")
     return record
-
-
-def _run_info(document: Any) -> RunInfo:
-    try:
-        period = document["period"]
-        return RunInfo(
-            entity=document["entity"],
-            title=document["title"],
-            accounts=tuple(map(_scope, document["accounts"])),
-            period=Period(parse_time(period["start"]), parse_time(period["end"]), period["label"]),
-            as_of=parse_time(document["as_of"]),
-            started=parse_time(document["started"]),
-            ended=parse_time(document["ended"]),
-            frameworks=tuple(document["frameworks"]),
-            principal=document["principal"],
-            tool=document["tool"],
-            skipped=tuple(document["skipped"]),
-            operations=tuple(document["operations"]),
-            controls=tuple(str(name) for name in document.get("controls", ())),
-            series=tuple((str(item["id"]), str(item["manifest_sha256"])) for item in document.get("series", ())),
-            part_of=_part_of(document.get("part_of")),
-            holders=tuple(map(read_holder, document.get("holders", ()))),
-            keys_before=tuple((str(region), str(print_)) for region, print_ in document.get("keys_before", ())),
-            endpoints=tuple(str(item) for item in document.get("endpoints", ())),
-            resumed=tuple(parse_time(item) for item in document.get("resumed", ())),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise IntegrityError(f"scope.json is malformed: {shape_words(error)}") from error
-
-
-def _scope(item: Mapping[str, Any]) -> AccountScope:
-    regions, left_out = tuple(item["regions"]), tuple(item.get("regions_left_out", ()))
-    return AccountScope(item["id"], item["partition"], regions, item["alias"], left_out)
-
-
-def read_holder(item: Mapping[str, Any]) -> Holder:
-    """Read the JSON form of an account that holds controls for others.
-
-    Raises:
-        KeyError, TypeError: it is not of its shape.
-    """
-    return Holder(_scope(item), tuple(str(name) for name in item["holds"]), str(item["error"]))
-
-
-def _part_of(value: Any) -> PartOf | None:
-    return None if value is None else PartOf(str(value["organization"]), str(value["accounts_sha256"]))

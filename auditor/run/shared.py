@@ -9,7 +9,8 @@ from typing import Any, Final, Self
 from auditor.base.canonical import canonical_json
 from auditor.base.untrusted import parse_json
 from auditor.config import Config
-from auditor.evidence.store import EvidenceWriter, read_holder
+from auditor.evidence.scope import read_holder
+from auditor.evidence.store import EvidenceWriter
 from auditor.model import Holder
 
 _MOST_BYTES: Final = 1 << 30
