@@ -257,6 +257,8 @@ class LogPass:
         settled: set[int] = set()
         wishes = [(entry.key, UNLISTED if entry.size is None else entry.size) for entry in batch]
         for number, body, seconds in lanes.read(batch[0].bucket, wishes, most):
+            if self._context.workers.stopping:
+                break
             entry = batch[number]
             if not settled:
                 self._context.workers.concurrency.saw(seconds)
