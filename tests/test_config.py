@@ -12,7 +12,7 @@ from auditor.catalog.waivers import load_attestations, load_waivers
 from auditor.cli.options import config_of
 from auditor.collect.clients import Limits
 from auditor.collect.redact import Policy
-from auditor.config import Config, Format, load_config, resolve
+from auditor.config import SECTIONS, Config, Format, load_config, resolve
 from auditor.pack.presentation import PAGES
 from auditor.render.exports import EXPORTS
 from auditor.run import open_catalog
@@ -193,11 +193,46 @@ def test_layers_go_before_each_other_and_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
-        ("AUDITOR_LIMITS_CONCURRENCY", "many", "valid integer"),
-        ("AUDITOR_LIMITS_CONCURRENCY", "-3", "greater than or equal to 1"),
+        ("AUDITOR_LIMITS_CONCURRENCY", "many", "expected a whole number"),
+        ("AUDITOR_LIMITS_CONCURRENCY", "-3", "has to be at least 1"),
         ("AUDITOR_FAIL_ON", "soon", "critical"),
     ],
 )
 def test_a_wrong_variable_is_named(variable: str, value: str, words: str) -> None:
     with pytest.raises(UsageError, match=f"{variable}: .*{words}"):
         resolve(None, {}, environ={variable: value})
+
+
+WRONG: tuple[Any, ...] = ("no such thing", "", "x" * 5000, -1, 10**9, 3.5, True, None, [], ["\x00"], {}, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "name", [*Config.model_fields, *(f"{part}.{name}" for part in SECTIONS for name in SECTIONS[part].model_fields)]
+)
+def test_what_is_wrong_with_a_setting_is_said_in_a_persons_words(name: str) -> None:
+    section, _, inner = name.rpartition(".")
+    for value in WRONG:
+        options = {section: {inner: value}} if section else {inner: value}
+        try:
+            resolve(None, options)
+        except UsageError as error:
+            told = error.message
+            assert not re.search(
+                r"Input|String should|pattern|valid (dict|integer|boolean|number)|instance of|\^", told
+            ), told
+            assert len(told) < 500
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"formats": ["pdff"]}, "'pdff' is none of html, pdf, .*; did you mean pdf?"),
+        ({"fail_on": "hihg"}, "'hihg' is none of critical, high, medium, low, informational; did you mean high?"),
+        ({"entity": "x" * 300}, "too long: 300 characters, and at most 200 fit"),
+        ({"allow": ["foo"]}, "'foo' does not have the form that this takes"),
+        ({"object_lock_days": 40_000}, "40000 has to be at most 36,500"),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_would_be_right(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        resolve(None, options)

@@ -85,7 +85,7 @@ def parse_period(text: str, now: datetime) -> Period:
     try:
         return _parse(text.strip(), now.astimezone(UTC))
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"cannot read the period {text!r}: {error}", hint=FORMS) from error
+        raise UsageError(f"cannot read the period {text[:80]!r}: {error}", hint=FORMS) from error
 
 
 def parse_past_period(text: str, now: datetime) -> Period:

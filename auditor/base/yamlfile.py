@@ -1,5 +1,6 @@
 """Reads YAML that people wrote, safely and with line numbers. Knows nothing about what it means."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import yaml
 
 from auditor.base.errors import AuditorError
+from auditor.base.suggest import meant
 
 _MAX_BYTES = 4_000_000
 """Larger than any catalogue or waiver file by two orders of magnitude."""
@@ -173,17 +175,56 @@ class _Reader:
 
 
 _WORDS = {
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "date_from_datetime_inexact": "expected a date without a time, such as 2026-12-31",
+    "date_from_datetime_parsing": "expected a date, such as 2026-12-31",
+    "date_parsing": "expected a date, such as 2026-12-31",
+    "date_type": "expected a date, such as 2026-12-31",
+    "dict_type": "expected a mapping",
     "extra_forbidden": "there is no such key",
-    "string_type": "expected text; in quotes where YAML sees a number, a yes or no, or a comment in it",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "int_from_float": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
     "list_type": "expected a list",
+    "missing": "is missing",
     "model_type": "expected a mapping",
+    "string_type": "expected text; in quotes where YAML sees a number, a yes or no, or a comment in it",
 }
 """What is wrong, in a person's words, where pydantic speaks to a programmer."""
+
+_BOUNDS = {
+    "greater_than": ("gt", "has to be more than"),
+    "greater_than_equal": ("ge", "has to be at least"),
+    "less_than": ("lt", "has to be less than"),
+    "less_than_equal": ("le", "has to be at most"),
+}
+_SHOWN = 60
 
 
 def problem_words(problem: Any) -> str:
     """Say what is wrong with a value, of one problem of a pydantic ``ValidationError``."""
-    return _WORDS.get(problem["type"], str(problem["msg"]))
+    kind, bounds = problem["type"], problem.get("ctx") or {}
+    given = repr(problem.get("input"))
+    given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}..."
+    if kind in {"literal_error", "enum"}:
+        known = re.findall(r"'([^']*)'", str(bounds.get("expected", "")))
+        close = meant(str(problem.get("input")), known)
+        return f"{given} is none of {', '.join(known)}{f'; {close}' if close else ''}"
+    if kind == "string_pattern_mismatch":
+        return f"{given} does not have the form that this takes"
+    if kind == "string_too_long":
+        return f"too long: {len(problem['input']):,} characters, and at most {bounds['max_length']:,} fit"
+    if kind == "string_too_short":
+        return (
+            "must not be empty" if bounds["min_length"] == 1 else f"takes at least {bounds['min_length']:,} characters"
+        )
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"{given} {words} {bounds[name]:,}"
+    return _WORDS.get(kind, str(problem["msg"]))
 
 
 def gravest(error: Any) -> Any:
