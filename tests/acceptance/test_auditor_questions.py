@@ -252,9 +252,8 @@ def test_trail_gap(pack: Pack) -> None:
     )
     for name in ("trail-chain-verified", "trail-logging-uninterrupted"):
         assert (pack.control(name)["test_type"], pack.control(name)["state"]) == ("POT", "FAIL")
-    period = {item["id"]: item["state"] for item in pack.results["controls"] if item["test_type"] == "POT"}
-    assert period.pop("trail-events-found-again") == "PASS", "it speaks of the events it drew, and names their number"
-    assert "PASS" not in period.values()
+    states = {item["state"] for item in pack.results["controls"] if item["test_type"] == "POT"}
+    assert "PASS" not in states
     for text in (pack.page, pack.paper):
         assert squeezed("2026-10-14 02:10") in text
 
