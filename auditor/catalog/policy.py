@@ -174,10 +174,10 @@ def operations_for(
         controls: what is to be judged.
         trail: whether the run reads the trails' own files, as it does unless that is skipped.
         truth: whether AWS is asked about patterns, as it is unless that is skipped.
-        whole: whether whole frameworks are audited, whose report shows more than controls read.
+        whole: whether whole frameworks are audited; where trails are read, their report shows more than controls read.
     """
     wanted = {*catalog.operations_of(controls), *ALWAYS} - set(TRAIL_EVIDENCE)
-    if whole:
+    if whole and trail:
         wanted |= set(shown_beside(catalog.operations, wanted))
     if truth:
         wanted |= set(confirming(catalog.operations, wanted))

@@ -94,10 +94,11 @@ class _Asking:
     progress: Progress
 
     def collect(self, controls: Sequence[Control]) -> Collected:
-        """Ask for everything that controls need, and what the report of whole frameworks shows beside it."""
+        """Ask for everything that controls need, and what reports of whole frameworks over a period show beside it."""
         wanted = self.catalog.operations_of(controls)
         config = self.request.config
-        beside = shown_beside(self.catalog.operations, wanted) if config.frameworks and not config.gate else ()
+        told = config.frameworks and not config.gate and "trail" not in config.skip
+        beside = shown_beside(self.catalog.operations, wanted) if told else ()
         return collect_account(
             self.caller,
             operations=self.catalog.operations,

@@ -102,6 +102,13 @@ def test_a_run_without_trails_needs_no_objects(catalog: Catalog) -> None:
     assert not any("s3:GetObject" in statement.actions for statement in found)
 
 
+def test_only_a_report_over_a_period_shows_histories_beside(catalog: Catalog) -> None:
+    beside = {"cloudwatch:DescribeAlarmHistory", "logs:DescribeQueryDefinitions"}
+    for trail, whole in ((True, True), (True, False), (False, True)):
+        operations = operations_for(catalog, catalog.controls.values(), trail=trail, whole=whole)
+        assert ({item.name for item in operations} & beside == beside) is (trail and whole)
+
+
 def test_aws_may_be_asked_about_patterns_when_controls_read_patterns_and_nobody_skips_it(catalog: Catalog) -> None:
     confirming = {"logs:TestMetricFilter", "events:TestEventPattern"}
     monitoring = [catalog.controls["monitor-cloudtrail-changes"]]
