@@ -109,7 +109,7 @@ def body_of(key: str) -> bytes:
 
 @contextmanager
 def lanes_to(
-    answers: dict[str, Answer], *, most: int = 10**6, tls: ssl.SSLContext | None = None, trusted: str = ""
+    answers: dict[str, Answer], *, most: int = 10**6, tls: ssl.SSLContext | None = None, trusted: str = "", **own: str
 ) -> Iterator[tuple[Lanes, Server]]:
     server = Server(answers, most, tls)
     thread = threading.Thread(target=server.run)
@@ -117,7 +117,7 @@ def lanes_to(
     port = server.listening.getsockname()[1]
     place = Place("localhost", port, f"localhost:{port}", "/bucket/", "eu-central-1", tls is not None)
     ours = None if tls is None else ssl.create_default_context(cadata=trusted)
-    keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "x", "token": None}
+    keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "x", "token": None, **own}
     try:
         with closing(Lanes(lambda _: Way(place, lambda: Signer(place, lambda: keys), ours, count()))) as lanes:
             yield lanes, server
@@ -174,6 +174,13 @@ def test_what_no_lane_reads_is_not_asked_for() -> None:
         wishes = [("a b", 1), ("ä", 1), ("%41", 1), ("\ud800", 1), ("a", OBJECT_MOST + 1)]
         assert list(lanes.read("bucket", wishes, lambda: 4)) == []
         assert server.asked == []
+
+
+def test_credentials_write_no_header_of_their_own() -> None:
+    for odd in ({"token": "t\r\nx-amz-acl: y"}, {"token": "t "}, {"access_key_id": "A\n"}):
+        with lanes_to({}, **odd) as (lanes, server):
+            assert got(lanes, GOOD[:2]) == {}
+            assert server.asked == []
 
 
 def test_nobody_there_gives_nothing() -> None:
@@ -233,7 +240,7 @@ def test_an_odd_address_has_no_lane(endpoint: str) -> None:
     assert Place.of(Address(endpoint, False, "eu-central-1"), "bucket") is None
 
 
-@pytest.mark.parametrize("text", ["a\r\nb", "a?b", "a#b", "a%b", "a b", "a\x00", "ä"])
+@pytest.mark.parametrize("text", [".", "a/..", "../a", "a/./b", "a\r\nb", "a?b", "a#b", "a%b", "a b", "a\x00", "ä"])
 def test_a_key_that_a_path_spells_otherwise_is_not_plain(text: str) -> None:
     assert not is_plain(text)
 

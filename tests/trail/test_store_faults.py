@@ -1,5 +1,6 @@
 """What the store does wrong on the wire costs coverage at most, never the run and never the truth."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from auditor.trail.findings import Level
 from auditor.trail.report import TrailReport
 from auditor.trail.verify import verify_trail
 
-from .bucket import ACCOUNT, HOME, HOUR, NOW, TRAIL, Held, book, scope, verify
+from .bucket import ACCOUNT, HOME, HOUR, NOW, TRAIL, Held, book, filled, scope, verify
 from .faulty_store import Store, breaking, redirecting, refusing, serving, slow, understating
 from .scenarios import AT, Case, expiring, forged_log, genuine
 
@@ -42,6 +43,16 @@ def kinds(report: TrailReport) -> set[str]:
 
 def test_over_http_the_report_is_the_same_as_in_memory(store: Store, session: Any) -> None:
     assert verified(store, session).document() == verify(store.bucket).document()
+
+
+def test_a_prefix_that_the_faster_client_cannot_spell_is_read_by_the_sdk(session: Any) -> None:
+    trail = replace(TRAIL, prefix="/logs//a/../b/")
+    bucket = filled(trail=trail)
+    with serving(Store(bucket)) as endpoint:
+        source = S3Source(session, endpoint_url=endpoint, retries=1)
+        report = verify_trail(source, lambda *_: book(), scope(trail), now=NOW, concurrency=4)
+    assert report.document() == verify(bucket, scope(trail)).document()
+    assert report.verdict is Level.PASS
 
 
 def test_small_pages_lose_nothing(store: Store, session: Any) -> None:

@@ -19,6 +19,8 @@ ATTEMPTS: Final = 3
 GET: Final = "GetObject"
 LIST: Final = "ListObjectsV2"
 FIRST_PAUSE_SECONDS: Final = 0.2
+_ELSEWHERE: Final = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f]")
+"""Names with empty segments, dots for segments, or control characters: obstore refuses them, or asks for another name."""
 
 
 class S3Source:
@@ -147,6 +149,9 @@ class S3Source:
         import obstore
         from obstore.exceptions import BaseError
 
+        if _ELSEWHERE.search(prefix.removesuffix("/") or "all") or _ELSEWHERE.search(after or "none"):
+            yield from self._list_slowly(bucket, prefix, after)
+            return
         reached = after
         next(self._sent[LIST])
         try:
@@ -188,11 +193,15 @@ class S3Source:
 
     def get(self, bucket: str, key: str) -> Fetched:
         """Read one object with its metadata."""
+        if _ELSEWHERE.search(key):
+            return self._get_slowly(Bucket=bucket, Key=key)
         result, body = self._transfer(bucket, key, None)
         return Fetched(body, {str(name).lower(): str(value) for name, value in result.attributes.items()})
 
     def read(self, bucket: str, key: str, size: int | None) -> bytes:
         """Read one object's body. Metadata is not looked at: that alone saves a quarter of the CPU time."""
+        if _ELSEWHERE.search(key):
+            return self._get_slowly(Bucket=bucket, Key=key).body
         return self._transfer(bucket, key, size)[1]
 
     def _transfer(self, bucket: str, key: str, listed_size: int | None) -> tuple[Any, bytes]:
@@ -253,8 +262,11 @@ class S3Source:
 
     def get_version(self, bucket: str, key: str, version: str) -> Fetched:
         """Read one version."""
+        return self._get_slowly(Bucket=bucket, Key=key, VersionId=version)
+
+    def _get_slowly(self, **request: str) -> Fetched:
         try:
-            answer = self._client.get_object(Bucket=bucket, Key=key, VersionId=version)
+            answer = self._client.get_object(**request)
             if answer["ContentLength"] > OBJECT_LIMIT:
                 raise Unavailable("broken", f"larger than {OBJECT_LIMIT} bytes")
             return Fetched(answer["Body"].read(), {name.lower(): text for name, text in answer["Metadata"].items()})

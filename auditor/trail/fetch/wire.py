@@ -18,6 +18,7 @@ from auditor.trail.fetch.address import Address
 _NOTHING: Final = sha256(b"").hexdigest()
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]*")
 """What stands in a path as it is in a key. CloudTrail's own names need nothing else; prefixes may."""
+_VISIBLE: Final = re.compile(r"[!-~]+")
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*(?=\r\n)")
 _CLOSE: Final = re.compile(rb"\r\nconnection:[^\r\n]*\bclose\b")
 
@@ -52,7 +53,7 @@ class Place:
             return None
         base = f"{parts.path}/" if address.virtual_hosted else f"{parts.path}/{bucket}/"
         known = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
-        if not known or not _PLAIN.fullmatch(base) or not parts.netloc.isascii():
+        if not known or not is_plain(base) or not parts.netloc.isascii():
             return None
         secure = parts.scheme == "https"
         return cls(
@@ -61,8 +62,8 @@ class Place:
 
 
 def is_plain(key: str) -> bool:
-    """Tell whether a key stands in a path as it is, letter by letter."""
-    return _PLAIN.fullmatch(key) is not None
+    """Tell whether a key stands in a path as it is, letter by letter; some servers take dots for steps upwards."""
+    return _PLAIN.fullmatch(key) is not None and "/." not in f"/{key}"
 
 
 class Signer:
@@ -85,6 +86,9 @@ class Signer:
         Args:
             key: its key, plain (:func:`is_plain`).
             now: seconds since 1970.
+
+        Raises:
+            ValueError: the credentials are none that fit into a header.
         """
         if int(now) != self._second:
             self._turn(int(now))
@@ -97,6 +101,8 @@ class Signer:
         own, place = self._credentials(), self._place
         moment = f"{datetime.fromtimestamp(second, UTC):%Y%m%dT%H%M%SZ}"
         scope = f"{moment[:8]}/{place.region}/s3/aws4_request"
+        if not all(_VISIBLE.fullmatch(str(own[name])) for name in ("access_key_id", "token") if own.get(name)):
+            raise ValueError("credentials with other than visible characters")
         signed = {"host": place.authority, "x-amz-content-sha256": _NOTHING, "x-amz-date": moment}
         if own.get("token"):
             signed["x-amz-security-token"] = str(own["token"])
