@@ -20,7 +20,7 @@ GET: Final = "GetObject"
 LIST: Final = "ListObjectsV2"
 FIRST_PAUSE_SECONDS: Final = 0.2
 _ELSEWHERE: Final = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f]")
-"""Names with empty segments, dots for segments, or control characters: obstore refuses them, or asks for another name."""
+"""Empty segments, dots for segments, control characters: obstore refuses them, or asks for another name."""
 
 
 class S3Source:
