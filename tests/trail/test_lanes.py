@@ -3,11 +3,12 @@
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import boto3
@@ -109,7 +110,7 @@ def body_of(key: str) -> bytes:
 
 @contextmanager
 def lanes_to(
-    answers: dict[str, Answer], *, most: int = 10**6, tls: ssl.SSLContext | None = None, trusted: str = "", **own: str
+    answers: dict[str, Answer], *, most: int = 10**6, tls: ssl.SSLContext | None = None, trusted: str = "", own: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[tuple[Lanes, Server]]:
     server = Server(answers, most, tls)
     thread = threading.Thread(target=server.run)
@@ -178,7 +179,7 @@ def test_what_no_lane_reads_is_not_asked_for() -> None:
 
 def test_credentials_write_no_header_of_their_own() -> None:
     for odd in ({"token": "t\r\nx-amz-acl: y"}, {"token": "t "}, {"access_key_id": "A\n"}):
-        with lanes_to({}, **odd) as (lanes, server):
+        with lanes_to({}, own=odd) as (lanes, server):
             assert got(lanes, GOOD[:2]) == {}
             assert server.asked == []
 
