@@ -110,7 +110,12 @@ def body_of(key: str) -> bytes:
 
 @contextmanager
 def lanes_to(
-    answers: dict[str, Answer], *, most: int = 10**6, tls: ssl.SSLContext | None = None, trusted: str = "", own: Mapping[str, str] = MappingProxyType({})
+    answers: dict[str, Answer],
+    *,
+    most: int = 10**6,
+    tls: ssl.SSLContext | None = None,
+    trusted: str = "",
+    own: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Lanes, Server]]:
     server = Server(answers, most, tls)
     thread = threading.Thread(target=server.run)
