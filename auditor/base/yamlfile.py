@@ -1,10 +1,10 @@
 """Reads YAML that people wrote, safely and with line numbers. Knows nothing about what it means."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -235,10 +235,27 @@ def gravest(error: Any) -> Any:
     return min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
 
 
+def _keys_at(model: Any, where: Iterable[str | int]) -> tuple[str, ...]:
+    """Return the keys of a pydantic model, or of one inside it; empty where the place is no model."""
+    for part in where:
+        if isinstance(part, int):
+            continue
+        inner = [model.model_fields[part].annotation] if part in model.model_fields else []
+        while inner and not hasattr(inner[0], "model_fields"):
+            inner = [*get_args(inner.pop(0)), *inner]
+        if not inner:
+            return ()
+        model = inner[0]
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
 def first_problem(
-    error: Any, file: YamlFile, kind: type[AuditorError], *, prefix: tuple[str | int, ...] = ()
+    error: Any, file: YamlFile, kind: type[AuditorError], *, prefix: tuple[str | int, ...] = (), model: Any = None
 ) -> AuditorError:
-    """Turn a pydantic ``ValidationError`` into one error of ours that names file and line."""
+    """Turn a pydantic ``ValidationError`` into one error of ours that names file and line.
+
+    With the ``model`` that was not met, an unknown key is told with the one that was meant and with all there are.
+    """
     problem = gravest(error)
     where = (*prefix, *problem["loc"])
     if problem["type"] == "missing":  # all that an entry lacks at once, not one a run
@@ -248,4 +265,9 @@ def first_problem(
         name = ".".join(str(part) for part in where) or "the file"
         return kind(f"{file.at(*where)}: {name}: missing: {', '.join(map(str, gone))}")
     name = ".".join(str(part) for part in where) or "the file"
-    return kind(f"{file.at(*where)}: {name}: {problem_words(problem)}")
+    hint = ""
+    if problem["type"] == "extra_forbidden" and model is not None:
+        known = _keys_at(model, problem["loc"][:-1])
+        close = meant(str(problem["loc"][-1]), known)
+        hint = "; ".join(filter(None, (close, f"known keys: {', '.join(known)}" if known else "")))
+    return kind(f"{file.at(*where)}: {name}: {problem_words(problem)}", hint=hint)

@@ -207,7 +207,7 @@ def read_entries(path: Path, model: type[_Model]) -> tuple[YamlFile, _Model]:
     try:
         return file, model.model_validate(file.data)
     except ValidationError as error:
-        raise first_problem(error, file, UsageError) from error
+        raise first_problem(error, file, UsageError, model=model) from error
 
 
 def entry_origin(file: YamlFile, section: str, index: int) -> str:

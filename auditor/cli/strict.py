@@ -1,10 +1,14 @@
-"""Options of every command: one that takes one value refuses a second one, and each may come from a variable."""
+"""Options of every command: one that takes one value refuses a second one, and each may come from a variable.
+
+A value that is none of those to choose from is refused with the one that was probably meant.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from auditor.base.suggest import closest
 from auditor.cli.variables import FromVariables, name_variables
 
 
@@ -27,6 +31,17 @@ class Once(FromVariables):
         return refuse
 
 
+class Suggesting(click.Choice[Any]):
+    """Words to choose from, of which a wrong one names its neighbour."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Say what there is, and what was probably meant: ``hihg`` is ``high``, ``governance`` is ``GOVERNANCE``."""
+        words = {str(word).lower(): str(word) for word in self.choices}
+        said = super().get_invalid_choice_message(value, ctx).removesuffix(".")
+        close = closest(str(value).lower(), words)
+        return f"{said}; did you mean {words[close]}?" if close else f"{said}."
+
+
 def strict(command: click.Command, *words: str) -> click.Command:
     """Make every option of a command, and of the commands below it, refuse what it would lose, and name its variables.
 
@@ -35,6 +50,8 @@ def strict(command: click.Command, *words: str) -> click.Command:
         words: how it is called.
     """
     for parameter in command.params:
+        if type(parameter.type) is click.Choice:
+            parameter.type = Suggesting(parameter.type.choices, case_sensitive=parameter.type.case_sensitive)
         if type(parameter) is click.Option:
             several = parameter.multiple or parameter.is_flag or parameter.count
             parameter.__class__ = FromVariables if several else Once

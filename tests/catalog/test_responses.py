@@ -70,6 +70,22 @@ def test_all_that_a_waiver_or_an_attestation_lacks_is_told_at_once(tmp_path: Pat
         load_attestations(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "told", "hint"),
+    [
+        ("waiver: []\n", ":1: waiver: there", "did you mean waivers?; known keys: waivers"),
+        ("waivers:\n  - acount: '1'\n", ":2: waivers.0.acount: there", "did you mean account?; known keys: control, "),
+        ("waivers:\n  - reason: x\n", ":2: waivers.0.reason: there", "known keys: control, resource, account, "),
+    ],
+)
+def test_an_unknown_key_is_told_with_those_that_there_are(tmp_path: Path, text: str, told: str, hint: str) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=told) as raised:
+        load_waivers(path)
+    assert raised.value.hint.startswith(hint)
+
+
 @pytest.mark.parametrize("kind", ["responses", "waivers", "attestations"])
 def test_a_control_that_there_is_not_is_refused_with_line_and_suggestion(tmp_path: Path, kind: str) -> None:
     more = {
