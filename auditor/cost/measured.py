@@ -1,7 +1,7 @@
 """The events of the period as a run has counted them: groups that selectors can tell apart, and copies of events."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from auditor.cost.facts import MOST, UNREADABLE
@@ -40,8 +40,14 @@ def counts_in(evidence: Evidence) -> tuple[dict[str, Counts], tuple[str, ...]]:
                 continue
             counts[account.id] = Counts(groups, (record.ref,), whole=not (gaps or omitted))
             words += _words(account.id, groups, copies, omitted, record.ref)
-            words += dict.fromkeys(gaps)
+            words += not_counted(gaps)
     return counts, tuple(words)
+
+
+def not_counted(gaps: Iterable[str]) -> list[str]:
+    """Say in one piece what was not searched for events, or not with proof; nothing where all was."""
+    told = "; ".join(dict.fromkeys(gap.replace("_", " ", 1) for gap in gaps))
+    return [f"not searched, or not with proof: {told}"] if told else []
 
 
 def _group(row: Mapping[str, Any]) -> Group:

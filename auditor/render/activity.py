@@ -318,6 +318,8 @@ def _group(row: Row) -> ActivityLine:
     call = _name(row, "call", limit=120)
     changes = row.get("changes")
     parts = [_name(row, "why", limit=80), f"{changes:,} changed something" if changes else ""]
+    note = "; ".join(part for part in parts if part and part != "not said")
+    subject = f"{service}:" if service and note else service
     return ActivityLine(
         count=row.get("calls") or 1,
         first=_time(row.get("first_time") or row.get("first_seen")),
@@ -325,8 +327,8 @@ def _group(row: Row) -> ActivityLine:
         region=_name(row, "served_region", "regions", limit=200),
         who=_who(row, "actor", "principal"),
         source=_name(row, "addresses", "first_address", "caller_account", limit=200),
-        what=f"{service}: {call}" if service and call else service or call or "first seen",
-        note="; ".join(part for part in parts if part and part != "not said"),
+        what=f"{service}: {call}" if service and call else subject or call or "first seen",
+        note=note,
         refused=_name(row, "error", limit=120),
         event=_name(row, "example_event", limit=60),
         log_file="",

@@ -16,6 +16,7 @@ SERVICES = {
     "account": "Account",
     "access-analyzer": "IAM Access Analyzer",
     "accessanalyzer": "IAM Access Analyzer",
+    "apigateway": "API Gateway",
     "autoscaling": "EC2 Auto Scaling",
     "cloudtrail": "CloudTrail",
     "cloudwatch": "CloudWatch",

@@ -15,6 +15,9 @@ _LINES = 6
 
 _VALUE_LIMIT = 150
 
+_LEAST = 10
+"""Characters of a long value that are always shown."""
+
 _INLINE = 8
 """A list or object with more members than this is only counted."""
 
@@ -201,9 +204,17 @@ def _is_scalar(value: Any) -> bool:
 
 def _short(value: Any) -> str:
     if isinstance(value, str):
-        value = visible(value, _VALUE_LIMIT)
-    elif isinstance(value, Mapping | list | tuple) and len(value) > _INLINE:
+        return _quoted(value)
+    if isinstance(value, Mapping | list | tuple) and len(value) > _INLINE:
         kind = "members" if isinstance(value, Mapping) else "items"
         return f"{len(value):,} {kind}"
     text = json.dumps(value, ensure_ascii=False)
     return visible(text, _VALUE_LIMIT + 40)
+
+
+def _quoted(value: str) -> str:
+    """Write a text with what JSON escapes in it, cut once: what is left of it is said in characters of the text."""
+    limit, most = _VALUE_LIMIT, _VALUE_LIMIT + 40
+    while len(text := json.dumps(visible(value, limit), ensure_ascii=False)) > most and limit > _LEAST:
+        limit -= _LEAST
+    return text

@@ -40,7 +40,7 @@ def proofs(controls: Iterable[Control], *, most: int = 2, lines: int = 6) -> Map
     """Choose what stands beside each control, by its id; ``controls`` come in the order of the pages.
 
     What no control before has cited comes first: of the long way from a trail to a subscriber, the alarm of this very
-    control and not once more the trail of them all.
+    control and not once more the trail of them all. What the worst results rest on goes before what others rest on.
 
     Args:
         controls: those with a place of their own.
@@ -54,7 +54,11 @@ def proofs(controls: Iterable[Control], *, most: int = 2, lines: int = 6) -> Map
 
 def _proofs(control: Control, cited: dict[_Place, str], most: int, lines: int) -> Iterator[Proof]:
     exception = control.mark.state in EXCEPTIONS
-    boxes = sorted(control.boxes[: control.kinds], key=lambda box: (_place(box) in cited, not _decides(box)))
+    worst = {ref for row in control.rows if row.mark == control.mark for ref in row.refs}
+    boxes = sorted(
+        control.boxes[: control.kinds],
+        key=lambda box: (_place(box) in cited, box.item.ref not in worst, not _decides(box)),
+    )
     for number, box in enumerate(boxes[: most if exception else _QUIET]):
         earlier = cited.get(_place(box))
         excerpt = _telling(box, anything=exception and number == 0 and most > 1)

@@ -12,6 +12,7 @@ from auditor.base.scratch import scratch_folder
 from auditor.base.untrusted import parse_json
 from auditor.cost.build import estimate
 from auditor.cost.estimate import Estimate
+from auditor.cost.measured import not_counted
 from auditor.cost.prices import Prices
 from auditor.cost.recorded import Counts
 from auditor.cost.selectors import Group
@@ -94,7 +95,7 @@ def _counts(evidence: Evidence, store: EventStore) -> tuple[dict[str, Counts], t
     hours = (
         f"{searched.hours_verified:,} of {searched.hours_expected:,} hours verified" if searched.hours_expected else ""
     )
-    words = [f"{searched.records:,} records in {searched.log_files:,} log files", hours, *dict.fromkeys(gaps)]
+    words = [f"{searched.records:,} records in {searched.log_files:,} log files", hours, *not_counted(gaps)]
     counts = {
         account: Counts(tuple(group for group in groups if group.account == account), whole=not gaps)
         for account in sorted(accounts)

@@ -66,8 +66,9 @@ def test_counts_of_the_run_price_buckets_calls_and_copies() -> None:
 @pytest.mark.parametrize("changes", [{"not_searched": ["hours: deleted"]}, {"omitted": {"groups": 1, "events": 9}}])
 def test_what_was_not_searched_or_not_listed_makes_the_figures_lower_bounds(changes: dict[str, Any]) -> None:
     evidence = evidence_of(with_trails(empty(), Told("a", EVERYTHING)).says("events:Measured", page(**changes)))
-    counts, _ = counts_in(evidence)
+    counts, words = counts_in(evidence)
     assert not counts[ACCOUNT].whole
+    assert ("not searched, or not with proof: hours: deleted" in words) is ("not_searched" in changes)
     assert line(estimate(evidence, load_prices()), "data events", "GetObject").note.startswith("at least")
 
 

@@ -39,6 +39,20 @@ def test_refused_calls_say_why(tmp_path: Path) -> None:
     assert line.note == "explicit deny"
 
 
+def test_calls_of_a_service_that_changed_something_read_as_words(tmp_path: Path) -> None:
+    made = documents(tmp_path)[0]
+    made["question"] = "unusual-regions"
+    made["rows"] = [
+        {"event_source": "s3.amazonaws.com", "calls": 3, "changes": 1},
+        {"event_source": "ec2.amazonaws.com"},
+    ]
+    (shown,) = activity([made])
+    assert sorted((line.what, line.note) for line in shown.tables[0].lines) == [
+        ("ec2", ""),
+        ("s3:", "1 changed something"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

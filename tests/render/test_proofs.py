@@ -4,8 +4,11 @@ from dataclasses import replace
 
 from auditor.model import State
 from auditor.render.context import Context
+from auditor.render.controls import SERVICES
 from auditor.render.excerpt import excerpt
+from auditor.render.marks import MARKS
 from auditor.render.proofs import proofs
+from tests.evaluate.kit import catalog
 
 
 def test_each_control_with_evidence_shows_some_of_it(report: Context) -> None:
@@ -38,6 +41,25 @@ def test_lines_that_no_control_before_has_cited_come_first(report: Context) -> N
     assert [found[name][0].item.ref for name in ("one", "other")] == [box.item.ref for box in boxes]
 
 
+def test_what_a_failure_rests_on_goes_before_what_only_others_rest_on(report: Context) -> None:
+    failed = next(item for item in report.controls if item.mark.state is State.FAIL and len(item.rows) > 1)
+    boxes = tuple({box.item.ref: box for item in report.controls for box in item.boxes}.values())[:2]
+    for first, second in (boxes, boxes[::-1]):
+        bad = replace(failed.rows[0], refs=(second.item.ref,))
+        good = replace(failed.rows[0], mark=MARKS[State.PASS], refs=(first.item.ref,))
+        found = proofs((replace(failed, rows=(bad, good), boxes=(first, second), kinds=2),))
+        assert found[failed.id][0].item.ref == second.item.ref
+
+
+def test_a_long_text_is_cut_once_with_what_json_escapes_in_it() -> None:
+    policy = '{"Version": "2012-10-17", "Statement": [' + '{"Sid": "a", "Effect": "Allow"}' * 20
+    for text in (policy, '"' * 900, "x" * 900, "\u202e" * 200, "short"):
+        (line,) = (item for item in excerpt({"pages": [{"Policy": text}]}, "/pages/0/Policy").lines if item.deciding)
+        assert line.value.count("characters]") == (len(text) > 150)
+        assert line.value.startswith('"')
+        assert line.value.endswith('"')
+
+
 def test_the_users_that_a_result_is_about_come_first_in_the_credential_report() -> None:
     users = ["ann", "a/b", "nn", "", *(f"u{number}" for number in range(9)), "zoe"]
     head = "user,password_enabled,mfa_active\n"
@@ -62,3 +84,7 @@ def test_a_list_that_decides_as_a_whole_is_shown_as_a_list() -> None:
     assert (found.lines[1].key, found.lines[1].value) == ("f-0", 'filterPattern: "{ $.a = 1 }"')
     assert found.left_out == 3
     assert excerpt({"pages": [{"metricFilters": []}]}, "/pages/0/metricFilters").lines[0].value == "[]"
+
+
+def test_every_service_of_the_catalogue_has_its_name() -> None:
+    assert {control.service for control in catalog().controls.values()} <= SERVICES.keys()

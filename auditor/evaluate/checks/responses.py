@@ -20,8 +20,11 @@ _ALARMS, _SUBSCRIPTIONS = "cloudwatch:DescribeAlarms", "sns:ListSubscriptionsByT
 
 def _confirmed(subject: Subject, topic: str) -> int:
     """Count the subscriptions of a topic that somebody confirmed; a pending one reaches nobody."""
-    found = subject.evidence.items(_SUBSCRIPTIONS, "Subscriptions[]", region=subject.region, TopicArn=topic)
-    return sum(text(item, "SubscriptionArn").startswith("arn:") for item in found)
+    return sum(text(item, "SubscriptionArn").startswith("arn:") for item in _subscriptions(subject, topic))
+
+
+def _subscriptions(subject: Subject, topic: str) -> tuple[Any, ...]:
+    return subject.evidence.items(_SUBSCRIPTIONS, "Subscriptions[]", region=subject.region, TopicArn=topic)
 
 
 def _topics_asked(subject: Subject) -> set[str]:
@@ -49,6 +52,8 @@ def topic_has_audience(subject: Subject) -> Verdict:
         return not_applicable("No alarm of the Region notifies the topic.")
     confirmed = _confirmed(subject, topic)
     if not confirmed:
+        for pending in _subscriptions(subject, topic)[:1]:
+            subject.evidence.point(pending, suffix="/SubscriptionArn")
         return failed("Alarms notify the topic, and nobody has confirmed a subscription to it.", observed="no audience")
     doubt = _doubt_over_key(subject, topic, alarms[0]) or _all_muted(subject, alarms)
     return doubt or passed(

@@ -117,6 +117,11 @@ def test_topics_that_alarms_notify(world: World, expected: State) -> None:
     assert world.judge("alarm-topics-have-audience").state is expected
 
 
+def test_a_topic_that_nobody_hears_is_shown_by_its_pending_subscription() -> None:
+    (result,) = heard(subscriptions=PENDING).judge("alarm-topics-have-audience").results
+    assert "/pages/0/Subscriptions/0/SubscriptionArn" in {item.pointer for item in result.evidence}
+
+
 @pytest.mark.parametrize(
     ("second", "subscriptions", "expected"),
     [
