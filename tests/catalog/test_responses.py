@@ -74,7 +74,7 @@ def test_all_that_a_waiver_or_an_attestation_lacks_is_told_at_once(tmp_path: Pat
     ("text", "told", "hint"),
     [
         ("waiver: []\n", ":1: waiver: there", "did you mean waivers?; known keys: waivers"),
-        ("waivers:\n  - acount: '1'\n", ":2: waivers.0.acount: there", "did you mean account?; known keys: control, "),
+        ("waivers:\n  - accounts: '1'\n", ":2: waivers.0.accounts: there", "did you mean account?; known keys: "),
         ("waivers:\n  - reason: x\n", ":2: waivers.0.reason: there", "known keys: control, resource, account, "),
     ],
 )
