@@ -41,6 +41,8 @@ def searched(
         needs: kinds of events that the question is about.
     """
     card = store.card
+    if _apart(card, period):
+        return Searched((), (), None, None, 0, 0, 0, 0, tuple(_outside(card, period, filters)))
     chains = [chain for chain in card.get("coverage") or () if _wanted(chain, filters)]
     hours = [(chain, list(_hours(chain, period))) for chain in chains]
     counts = _counts(database, period, filters)
@@ -115,6 +117,12 @@ def _span(chain: Mapping[str, Any], begin: datetime, end: datetime, state: str, 
         "end": rfc3339(end),
     }
     return Missing("hours", states.get(state, "not verified"), where, altered=state in _ALTERED_HOURS)
+
+
+def _apart(card: Mapping[str, Any], period: Period) -> bool:
+    """Tell whether the question is about a time of which nothing was read: what was read says nothing of it."""
+    held = card.get("period") or {}
+    return bool(held) and (period.end <= parse_time(held["start"]) or period.start >= parse_time(held["end"]))
 
 
 def _outside(card: Mapping[str, Any], period: Period, filters: Filters) -> Iterator[Missing]:

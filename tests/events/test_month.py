@@ -19,6 +19,7 @@ from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter
 from auditor.events.table import ROW
 
+from .kit import OCTOBER
 from .month import EXPECTED, MANAGEMENT, NOVEMBER, PROD, aggregated, logs, records
 
 GIVEN: Final[Mapping[str, Mapping[str, str]]] = {
@@ -110,6 +111,14 @@ def test_every_record_is_in_the_store_once(store: EventStore) -> None:
     ]
     assert contents.records == rows + contents.duplicates + len(aggregated())
     assert (contents.unreadable_records, contents.conflicts, contents.undated) == (0, 0, 0)
+
+
+def test_of_a_time_that_was_not_read_nothing_was_searched(store: EventStore) -> None:
+    answer = ask(store, Asked(load_questions()["root-activity"], OCTOBER))
+    assert answer.sentence() == "No event was searched: this is no answer."
+    assert (answer.searched.records, answer.searched.log_files, answer.exit_code) == (0, 0, 3)
+    where = {"start": "2026-10-01T00:00:00Z", "end": "2026-11-01T00:00:00Z"}
+    assert [(gap.why, dict(gap.where)) for gap in answer.searched.not_searched] == [("before what was read", where)]
 
 
 def test_every_type_of_identity_is_in_the_month() -> None:
