@@ -209,11 +209,17 @@ def _line(row: Mapping[str, Any]) -> Line:
         management=bool(row["management"]),
         own=bool(row["own_credentials"]),
         result=row["result"],
-        came=visible(
-            "; ".join(f"{move['event']} at {move['at']}" for move in row["movements"] if move["what"] in _COMINGS),
-            _LONGEST_REASON,
-        ),
+        came=visible("; ".join(_came(row)), _LONGEST_REASON),
     )
+
+
+def _came(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield since when an account is listed and what records say of its coming: an invitation is no joining yet."""
+    if row["joined"]:
+        yield f"since {row['joined']}"
+    for move in row["movements"]:
+        if move["what"] in _COMINGS:
+            yield f"{move['event']} at {move['at']}"
 
 
 def _control(item: Mapping[str, Any], assessed: Sequence[Line], number: int) -> dict[str, Any]:

@@ -296,7 +296,10 @@ def open_pack(folder: Path, pack: Path) -> EventStore:
         for page in evidence.pages(record)
     ]
     if not documents:
-        raise UsageError(f"{pack} keeps no events", hint="it was made with --skip events, or without a trail")
+        hint = "it was made with --skip events, or without a trail"
+        if (pack / "accounts").is_dir():
+            hint = f"it is an organization's: give the pack of one account, in {pack / 'accounts'}"
+        raise UsageError(f"{pack} keeps no events", hint=hint)
     period = evidence.run.period
     missing: list[dict[str, Any]] = []
 

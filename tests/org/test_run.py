@@ -94,6 +94,7 @@ def test_every_kind_of_account_is_in_the_table(made: Organized) -> None:
         "PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"
     }  # fmt: skip
     assert rows[story.JOINED]["joined_in_period"]
+    assert f"(since {rows[story.JOINED]['joined']}" in (made.pack / "report.html").read_text()
     assert rows[story.MANAGEMENT]["management"]
     assert rows[story.DENIED]["result"]["causes"] == [{"calls": 1, "error": "AccessDenied"}]
     assert any("210000000007" in notice["text"] for notice in made.document["notices"]), "it stands on the cover"
