@@ -41,6 +41,8 @@ CERTIFICATES: Final = ("ca.pem", "client.pem", "client-key.pem")
 
 _LOOK_SECONDS: Final = 0.5
 _CONNECT_SECONDS: Final = 15
+_ANSWER_SECONDS: Final = 60
+"""For the bytes of one answer, which its worker holds."""
 _NOTICE_SECONDS: Final = 10
 _TASKS_PER_THREAD: Final = 2
 _LEAST_UNDER_WAY: Final = 8
@@ -247,23 +249,31 @@ class Cluster:
             state.heard = monotonic()
             del state.flying[key]
             if item.future.status == "finished":
-                yield self._kept(item, keeper, state)
+                done = self._kept(item, keeper, state)
             else:
                 failure = self._failure(item, state)
-                if failure is None:
-                    state.flying[key] = _Flying(item.task, self._submit(item.task, item.tries + 1), item.tries + 1)
-                else:
-                    yield Done(key, failure=failure)
+                done = None if failure is None else Done(key, failure=failure)
+            if done is None:
+                state.flying[key] = _Flying(item.task, self._submit(item.task, item.tries + 1), item.tries + 1)
+            else:
+                yield done
             item.future.release()
 
-    def _kept(self, item: _Flying, keeper: Keeper, state: _State) -> Done:
-        """Take the bytes that a worker made, and keep them when they have their hash."""
+    def _kept(self, item: _Flying, keeper: Keeper, state: _State) -> Done | None:
+        """Take the bytes that a worker made, and keep them when they have their hash.
+
+        None when the worker went with the answer on its way, and the task is tried once more.
+        """
         key = item.task.key
         try:
-            kind, data, digest, failure = item.future.result(timeout=self._bounds.no_workers_seconds)
-        except (OSError, TimeoutError, RuntimeError, CancelledError) as error:  # it went with the answer on the way
+            kind, data, digest, failure = item.future.result(
+                timeout=min(_ANSWER_SECONDS, self._bounds.no_workers_seconds)
+            )
+        except (OSError, TimeoutError, RuntimeError, CancelledError) as error:
             if _scheduler_lost(error) or self._stops():
                 state.lost = self._gone()
+            elif item.tries < self._bounds.deaths:
+                return None
             return Done(key, failure=state.lost or Failure(WORKER_LOST, failure_of(error).message))
         if failure is not None:
             return Done(key, failure=Failure(*failure))

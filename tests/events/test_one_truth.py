@@ -20,6 +20,7 @@ QUESTIONS: Final = {
     "bucket_deleted": ("who-deleted-bucket", "s3-policy"),
     "key_disabled": ("kms-changes", "log-tampering"),
     "alarm_changed": ("alarm-changes", "log-tampering"),
+    "membership_changed": ("organizations",),
 }
 """Which questions are about a kind of call; others are ``log-tampering``'s."""
 

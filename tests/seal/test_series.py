@@ -227,7 +227,7 @@ def test_another_certificate_of_the_same_name_is_told_of_a_pack_in_a_series(tmp_
         report = verified(second, first)
         (words,) = [check.message for check in report.checks if check.name == "previous"]
         assert report.outcome("previous") is Outcome.PASS
-        assert ("; signed with " in words and "ask the signer why" in words) == told
+        assert ("; this pack is signed with " in words and "ask the signer why" in words) == told
 
 
 def halves(bucket: Bucket) -> tuple[dict[str, Any], Bucket, TrailScope]:

@@ -78,7 +78,7 @@ def test_no_step_changes_what_another_handed_to_it() -> None:
 
 
 def test_the_context_carries_no_findings() -> None:
-    assert {field.name for field in fields(Context)} == {"source", "scope", "now", "workers", "spool", "tell"}
+    assert {field.name for field in fields(Context)} == {"source", "scope", "now", "workers", "spool", "tell", "ahead"}
 
 
 def test_each_step_returns_what_it_has_when_it_is_stopped() -> None:

@@ -376,7 +376,7 @@ def _by_events(subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, crit
     if unseen := _unseen(trail, trail_selectors(view, trail), wanted):
         return not_assessed(f"{unseen}, so that nothing shows whether such an event took place.", observed=unseen)
     searched = f" Searched for: {', '.join(wanted.names)}." if wanted.names else ""
-    return passed(f"In all {asked} verified hours {criterion}.{searched}", observed=f"no event in {asked} hours")
+    return passed(f"In all {asked:,} verified hours {criterion}.{searched}", observed=f"no event in {asked:,} hours")
 
 
 def _switched_on(rows: Sequence[Row], wanted: _Wanted) -> str:
