@@ -210,7 +210,7 @@ def _accounts(run: Mapping[str, Any]) -> tuple[Account, ...]:
 
 def _coverage(sampling: Mapping[str, Any] | None) -> str:
     if sampling is None:
-        return "Each was tested; nothing was sampled."
+        return "No population was sampled."
     return (
         f"A sample was tested: {sampling['size']} of each population of resources, drawn with the seed "
         f"{visible(sampling['seed'])}; members not drawn are among the excluded."

@@ -16,7 +16,8 @@ from auditor.render.compiled import Compiled
 from auditor.render.pagenumbers import ROOM
 from auditor.render.text import plural
 
-_AFTER = re.compile(r"(?<=[:/_=,.])")
+_AFTER = re.compile(r"(?<=[:/_=,.])(?:(?<!\d[,.])|(?!\d))")
+"""Separators in names; ``1,024``, ``0.0150`` and ``198.51.100.23`` stay whole."""
 """Where a long name may be broken: after these characters, never inside a word such as ``eu-west-1``."""
 
 ACCENT = re.compile(r"#[0-9a-fA-F]{6}")

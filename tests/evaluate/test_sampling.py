@@ -159,7 +159,7 @@ def test_a_pack_remembers_its_sample_so_that_judging_again_gives_the_same_bytes(
     assert json.loads((tmp_path / "manifest.json").read_bytes())["sampling"] == stated
     page = (tmp_path / "report.html").read_text()
     assert "A sample was tested: 2 of each population of resources, drawn with the seed 42" in page
-    assert "nothing was sampled" not in page
+    assert "No population was sampled" not in page
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,8 @@ def test_the_console_stays_empty_and_nothing_is_requested(show: Open) -> None:
 def test_the_page_never_scrolls_sideways(show: Open, width: int) -> None:
     page = show(width=width)
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    page.execute_script("document.querySelectorAll('details').forEach((part) => { part.open = true })")
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 def test_without_scripts_everything_is_there_and_no_idle_tool(show: Open, sample: Any) -> None:
