@@ -1,6 +1,7 @@
 """What commands print with ``--json`` fits the schemas that are published, and nothing less does."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,19 @@ def test_a_history_fits(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = printed(capsys, "history", pack.parent, "--no-html", "--json", "--as-of", "2026-12-02T00:00:00Z")
     assert document["accounts"]
     fits("history", document)
+
+
+def test_a_verification_fits(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = printed(capsys, "verify", pack, "--replay", "--json")
+    assert document["verdict"] == "pass"
+    fits("verify", document)
+    shutil.copytree(pack, tmp_path / "pack")
+    (tmp_path / "pack" / "README.txt").write_text("changed")
+    document = printed(capsys, "verify", tmp_path / "pack", "--json")
+    assert (document["exit_code"], bool(document["findings"])) == (4, True)
+    fits("verify", document)
+    (tmp_path / "pack" / "manifest.json").unlink()
+    fits("verify", printed(capsys, "verify", tmp_path / "pack", "--json"))
 
 
 def test_a_cost_estimate_fits(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The JSON Schemas of what commands print with ``--json``: run, doctor, history, diff, cost."""
+"""The JSON Schemas of what commands print with ``--json``: run, verify, doctor, history, diff, cost."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from auditor.model import Severity, State
 from auditor.pack.comparison import Change
 from auditor.pack.history import Mark
 from auditor.run.doctoring import Health
+from auditor.seal.report import Outcome
 
 Schema = dict[str, Any]
 
@@ -164,6 +165,32 @@ def diff_schema() -> Schema:
             "catalogue": _object(catalogue, description="The rules, apart from the account."),
             "changes": _list(_CHANGE),
         },
+    )
+
+
+def verify_schema() -> Schema:
+    """Return the schema of what ``auditor verify`` prints."""
+    return _document(
+        "verify",
+        "Whether a pack holds, check by check.",
+        {
+            "schema": {"const": "auditor.verify/1"},
+            "verdict": {"enum": ["pass", "incomplete", "fail"]},
+            "exit_code": {"enum": [0, 3, 4]},
+            "pack": _TEXT,
+            "pack_id": _TEXT,
+            "manifest_sha256": _TEXT,
+            "files": _COUNT,
+            "signer": _TEXT,
+            "sealed_at": _TEXT,
+            "checks": _list(
+                _object({"name": _TEXT, "outcome": {"enum": [item.value for item in Outcome]}, "message": _TEXT})
+            ),
+            "findings": _list(_object({"check": _TEXT, "kind": _TEXT, "path": _TEXT, "message": _TEXT})),
+            "not_derivable": _TEXTS,
+            "notices": _TEXTS,
+        },
+        optional=("not_derivable", "notices"),
     )
 
 

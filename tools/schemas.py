@@ -12,7 +12,7 @@ from auditor.catalog.waivers import AttestationFile, WaiverFile
 from auditor.config import Config
 from auditor.cost.prices import PriceFile
 from tools.assembly_schema import assembly_schema
-from tools.command_schemas import cost_schema, diff_schema, doctor_schema, history_schema, run_schema
+from tools.command_schemas import cost_schema, diff_schema, doctor_schema, history_schema, run_schema, verify_schema
 from tools.events_schema import events_schema
 from tools.trail_schema import trail_schema
 
@@ -25,6 +25,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "cases.schema.json": CaseFile.model_json_schema,
     "prices.schema.json": PriceFile.model_json_schema,
     "run.schema.json": run_schema,
+    "verify.schema.json": verify_schema,
     "doctor.schema.json": doctor_schema,
     "history.schema.json": history_schema,
     "diff.schema.json": diff_schema,
