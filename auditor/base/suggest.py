@@ -5,8 +5,9 @@ from difflib import get_close_matches
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Return the known name that comes closest; empty where none does."""
-    return next(iter(get_close_matches(name, list(known), n=1)), "")
+    """Return the known name that comes closest, capitals or not; empty where none does."""
+    written = {item.lower(): item for item in known}
+    return next((written[near] for near in get_close_matches(name.lower(), written, n=1)), "")
 
 
 def meant(name: str, known: Iterable[str], otherwise: str = "") -> str:

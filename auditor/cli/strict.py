@@ -36,10 +36,9 @@ class Suggesting(click.Choice[Any]):
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """Say what there is, and what was probably meant: ``hihg`` is ``high``, ``governance`` is ``GOVERNANCE``."""
-        words = {str(word).lower(): str(word) for word in self.choices}
         said = super().get_invalid_choice_message(value, ctx).removesuffix(".")
-        close = closest(str(value).lower(), words)
-        return f"{said}; did you mean {words[close]}?" if close else f"{said}."
+        close = closest(str(value), map(str, self.choices))
+        return f"{said}; did you mean {close}?" if close else f"{said}."
 
 
 def strict(command: click.Command, *words: str) -> click.Command:

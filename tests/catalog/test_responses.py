@@ -75,6 +75,7 @@ def test_all_that_a_waiver_or_an_attestation_lacks_is_told_at_once(tmp_path: Pat
     [
         ("waiver: []\n", ":1: waiver: there", "did you mean waivers?; known keys: waivers"),
         ("waivers:\n  - accounts: '1'\n", ":2: waivers.0.accounts: there", "did you mean account?; known keys: "),
+        ("waivers:\n  - CONTROL: x\n", ":2: waivers.0.CONTROL: there", "did you mean control?; known keys: "),
         ("waivers:\n  - reason: x\n", ":2: waivers.0.reason: there", "known keys: control, resource, account, "),
     ],
 )
