@@ -88,13 +88,25 @@ def test_content_that_was_changed_is_altered_whatever_the_wrapper(
     assert key in {finding["object"] for finding in document(capsys)["findings"] if finding["kind"] == "log_altered"}
 
 
-def test_a_file_that_is_a_link_to_itself_is_unreadable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "stands",
+    [
+        lambda path: path.symlink_to(path),
+        lambda path: path.symlink_to(path.with_name("nothing-there")),
+        lambda path: path.symlink_to("/"),
+        lambda path: path.mkdir(),
+    ],
+    ids=["link to itself", "link to nothing", "link that leads out", "folder"],
+)
+def test_what_is_no_file_is_unreadable_and_not_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stands: Callable[[Path], None]
+) -> None:
     bucket = genuine()
     key = bucket.log_key(AT)
     root, keys = saved(bucket, tmp_path)
     (path,) = [path for path in objects(root) if key.endswith(path.name)]
     path.unlink()
-    path.symlink_to(path)
+    stands(path)
     assert verify("--dir", str(root), "--keys", str(keys), "--json") == 3
     assert [(item["kind"], item["object"]) for item in document(capsys)["findings"]] == [("log_unreadable", key)]
 

@@ -92,7 +92,7 @@ class FolderSource:
         except (RuntimeError, OSError) as error:
             raise Unavailable("broken", "links that lead in a circle, or a name that is too long") from error
         if path is None:
-            raise Unavailable("missing", "the key leaves the folder")
+            raise Unavailable("broken", "the key leaves the folder")
         try:
             stripped = path.with_name(path.name.removesuffix(".gz"))
             if not path.is_file() and key.endswith(".json.gz") and stripped.is_file():
@@ -104,6 +104,8 @@ class FolderSource:
                 return path, self._wrapped(key, path.read_bytes())
             if (info := self._zipped_of(bucket).get(key)) is not None:
                 return path, self._unzip(info)
+            if _taken(path):
+                raise Unavailable("broken", "something else than a file stands at its name")
         except PermissionError as error:
             raise Unavailable("denied", "PermissionError") from error
         except ZIP_ERRORS as error:
@@ -221,6 +223,12 @@ def open_folder(root: Path) -> tuple[FolderSource, str]:
     mount = mount_of(root)
     deep = mount.prefix.count("/") >= FOUND_WITHOUT_HELP
     return FolderSource(root, mount), mount.prefix if deep else ""
+
+
+def _taken(path: Path) -> bool:
+    """Tell whether something that is no file stands at a name, or no folder above it: the object may be elsewhere."""
+    nearest = next(above for above in (path, *path.parents) if os.path.lexists(above))
+    return nearest == path or not nearest.is_dir()
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, int]]:
