@@ -16,6 +16,7 @@ from auditor.render.exceptions import all_given
 
 _MOST_FAILING = 25
 _MOST_CAUSES = 10
+_MOST_ACTIONS = 8
 _WIDTH = 150
 
 _REMEDIES = {
@@ -49,7 +50,7 @@ def tell_results(results: Results) -> None:
     if causes:
         click.echo("not assessed, by cause:")
     for cause in causes[:_MOST_CAUSES]:
-        action = f"; needs {', '.join(cause['actions'])}" if cause["actions"] else ""
+        action = f"; needs {_first(cause['actions'])}" if cause["actions"] else ""
         calls = _number(cause["calls"], "call")
         click.echo(printable(f"  {calls:>11}  {cause['error']}: {cause['first']}{action}"[:400]))
         if remedy := _REMEDIES.get(cause["error"], ""):
@@ -99,6 +100,11 @@ def _line(item: ControlResult) -> str:
     return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."
 
 
+def _first(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_ACTIONS
+    return f"{', '.join(names[:_MOST_ACTIONS])}{f' and {more} more' if more > 0 else ''}"
+
+
 def causes_of_gaps(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
     """Group what could not be read by error, the most frequent first."""
     groups: dict[str, list[Gap]] = defaultdict(list)
@@ -109,7 +115,7 @@ def causes_of_gaps(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
             "error": error,
             "calls": len(found),
             "operations": sorted({gap.operation for gap in found}),
-            "actions": sorted({gap.action for gap in found} - {""})[:8],
+            "actions": sorted({gap.action for gap in found} - {""}),
             "controls": sorted({name for gap in found for name in gap.controls}),
             "first": f"{found[0].operation} in {found[0].region or 'global'}",
         }

@@ -88,6 +88,18 @@ def test_causes_of_gaps_are_grouped_and_counted() -> None:
     assert causes[0]["controls"] == ["c0", "c1", "c2"]
 
 
+def test_more_missing_actions_than_a_line_holds_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    from auditor.run import judge, load_rules
+    from tests.cli.test_compare import SAMPLE
+
+    results = judge(SAMPLE / "evidence", load_rules(Config(frameworks=["cis-aws-5.0.0"]), catalog()))
+    gaps = tuple(Gap("1", "r", f"s:Get{n}", "AccessDenied", "m", f"s:Get{n:02}", "EV-1", ("c",)) for n in range(11))
+    (cause,) = causes_of_gaps(gaps)
+    assert len(cause["actions"]) == 11
+    tell_results(replace(results, gaps=gaps))
+    assert "s:Get07 and 3 more" in capsys.readouterr().out
+
+
 def test_a_run_tells_what_fails_and_what_was_let_through(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from auditor.run import judge, load_rules
     from tests.cli.test_compare import SAMPLE
