@@ -12,7 +12,8 @@ from auditor.evaluate.checks.fields import mapping, text
 from auditor.evaluate.view import Subject, View
 from auditor.evidence.store import Record
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
-from auditor.monitoring.chain.detection import Account, Detection, account_of
+from auditor.monitoring.chain.detection import Account, account_of
+from auditor.monitoring.chain.judgement import Detection
 from auditor.monitoring.chain.link import State as LinkState
 from auditor.monitoring.patterns.requirement import Requirement, requirement_from
 from auditor.monitoring.patterns.rules import RULES

@@ -59,6 +59,23 @@ class Trail:
         parts = self.arn.split(":")
         return parts[4] if len(parts) > 4 else ""  # noqa: PLR2004 - the fifth part of an ARN
 
+    @property
+    def delivers_to(self) -> "GroupPlace | None":
+        """Where its log group is; None where it has none, or where the ARN cannot be read."""
+        parts = self.group_arn.split(":")
+        if len(parts) < 7:  # noqa: PLR2004 - arn:partition:logs:region:account:log-group:name
+            return None
+        return GroupPlace(parts[3], parts[4], parts[6])
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlace:
+    """Where a log group is, by its ARN."""
+
+    region: str
+    account: str
+    name: str
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

@@ -21,15 +21,19 @@ _QUOTED = re.compile(r"""["']([^"']*)["']""")
 def log_alarm_links(facts: Facts, requirement: Requirement, heads: Sequence[tuple[Trail, Links]]) -> Links | None:
     """Return the chain over a log alarm that could detect what is required; None when there is none."""
     for trail, head in heads:
-        parts = trail.group_arn.split(":")
-        owner = facts.of(parts[4]) if len(parts) > 6 else None  # noqa: PLR2004 - arn:partition:logs:region:account:log-group:name
-        if owner is None or state_of(head) is State.BROKEN:
+        place = trail.delivers_to
+        owner = facts.of(place.account) if place is not None else None
+        if place is None or owner is None or state_of(head) is State.BROKEN:
             continue
-        if why := owner.gap("alarms", parts[3]):
+        if why := owner.gap("alarms", place.region):
             sentence = f"Whether a log alarm looks at the log group is not known: {why}."
             return (*head, Link("filter", State.UNKNOWN, "", sentence))
         for alarm in owner.log_alarms:
-            if alarm.region == parts[3] and _looks_at(alarm, trail.group_arn, parts[6]) and _may_hit(alarm, owner):
+            if (
+                alarm.region == place.region
+                and _looks_at(alarm, trail.group_arn, place.name)
+                and _may_hit(alarm, owner)
+            ):
                 if _asks_for_others(alarm.query, requirement):
                     continue
                 sentence = f"The log alarm {alarm.name} runs a query over the log group, which is not judged here."

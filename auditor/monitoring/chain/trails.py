@@ -71,10 +71,10 @@ def _trail(  # noqa: PLR0911 - one line for each way to break
 
 
 def _group(trail: Trail, facts: Facts) -> Link:  # noqa: PLR0911 - one line for each way to break
-    parts = trail.group_arn.split(":")
-    if len(parts) < 7:  # noqa: PLR2004 - arn:partition:logs:region:account:log-group:name
+    place = trail.delivers_to
+    if place is None:
         return Link("log group", State.UNKNOWN, trail.group_arn, "The log group's ARN cannot be read.", (trail.ref,))
-    region, account, name = parts[3], parts[4], parts[6]
+    region, account, name = place.region, place.account, place.name
 
     def link(state: State, sentence: str, ref: str = trail.ref) -> Link:
         return Link("log group", state, name, sentence, (ref,))

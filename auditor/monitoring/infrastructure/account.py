@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from auditor.monitoring.chain.detection import Account, Detection
+from auditor.monitoring.chain.detection import Account
+from auditor.monitoring.chain.judgement import Detection
 from auditor.monitoring.chain.link import Link, State, first_broken, state_of
 from auditor.monitoring.chain.paths import Paths
 from auditor.monitoring.infrastructure.build import Built, build

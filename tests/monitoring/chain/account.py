@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from auditor.monitoring.chain.detection import Account, Detection
+from auditor.monitoring.chain.detection import Account
 from auditor.monitoring.chain.facts import Alarm, Facts, Filter, Group, Series, Subscription, Topic, Trail
+from auditor.monitoring.chain.judgement import Detection
 from auditor.policies.document import read_policy
 from tests.monitoring.patterns.catalogue import requirement
 from tests.monitoring.patterns.published import PRINTED

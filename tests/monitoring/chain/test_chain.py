@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from auditor.monitoring.chain.detection import detection_time
 from auditor.monitoring.chain.facts import (
     Composite,
     Facts,
@@ -21,6 +20,7 @@ from auditor.monitoring.chain.facts import (
     Sharing,
     Subscription,
 )
+from auditor.monitoring.chain.judgement import detection_time
 from auditor.monitoring.chain.link import ORDER, Link, State, first_broken
 from auditor.policies.document import read_policy
 from tests.monitoring.chain.account import (
