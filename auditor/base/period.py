@@ -161,3 +161,15 @@ def _months(year: int, month: int, count: int, label: str) -> Period:
     start = datetime(year, month, 1, tzinfo=UTC)
     following = year * 12 + month - 1 + count
     return Period(start, datetime(following // 12, following % 12 + 1, 1, tzinfo=UTC), label)
+
+
+_TWO_HOURS = 120
+"""Minutes."""
+
+
+def lasting(span: timedelta) -> str:
+    """Say how long something lasted: minutes below two hours, else hours."""
+    minutes = round(span / timedelta(minutes=1))
+    if minutes < _TWO_HOURS:
+        return f"{minutes} min"
+    return f"{minutes / 60:,.1f} h".replace(".0 h", " h")

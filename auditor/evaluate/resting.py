@@ -6,14 +6,13 @@ and what was read of it in the end. It is never a reason to pass; what it leaves
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any, Final
 
 from auditor.activity.calls import without_version
 from auditor.activity.continuity import Condition, Stretch
 from auditor.activity.fields import moment, text
 from auditor.activity.watched import leaves
-from auditor.base.period import rfc3339
+from auditor.base.period import lasting, rfc3339
 from auditor.evaluate.continuity import Line, timelines
 from auditor.evaluate.library import EvidenceMissing
 from auditor.evaluate.view import Subject
@@ -21,7 +20,6 @@ from auditor.model import State, Verdict, failed
 
 _NAMED: Final = 3
 _LISTED: Final = 20
-_HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +94,12 @@ def _begun_by(line: Line, stretch: Stretch) -> str:
 
 def _words(broken: list[tuple[Line, Stretch]]) -> str:
     parts = [
-        f"from {rfc3339(stretch.start)} to {rfc3339(stretch.end)} ({_length(stretch.end - stretch.start)}): "
+        f"from {rfc3339(stretch.start)} to {rfc3339(stretch.end)} ({lasting(stretch.end - stretch.start)}): "
         f"{line.thing.kind} {line.thing.name}"
         for line, stretch in broken[:_NAMED]
     ]
     more = len(broken) - _NAMED
     return "; ".join(parts) + (f"; and {more} more times" if more > 0 else "")
-
-
-def _length(span: timedelta) -> str:
-    minutes = round(span / timedelta(minutes=1))
-    return f"{minutes} min" if span < 2 * _HOUR else f"{minutes / 60:,.1f} h".replace(".0 h", " h")
 
 
 def _document(line: Line, stretch: Stretch) -> dict[str, Any]:

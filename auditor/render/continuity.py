@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from auditor.base.period import parse_time
+from auditor.base.period import lasting, parse_time
 from auditor.render.text import NAME_LIMIT, moment, plural, visible
 
 WIDTH, LEFT, RIGHT = 704.0, 196.0, 592.0
@@ -220,15 +220,8 @@ def _figures(stretches: Sequence[tuple[datetime, datetime, str]]) -> str:
     for condition, word in (("broken", "out"), ("altered", "altered"), ("open", "open")):
         spent = sum((end - start for start, end, found in stretches if found == condition), timedelta())
         if spent:
-            parts.append(f"{word} {_length(spent)}")
+            parts.append(f"{word} {lasting(spent)}")
     return ", ".join(parts[:2]) or "throughout"
-
-
-def _length(span: timedelta) -> str:
-    minutes = round(span / timedelta(minutes=1))
-    if minutes < 120:  # noqa: PLR2004 - two hours
-        return f"{minutes} min"
-    return f"{minutes / 60:,.1f} h".replace(".0 h", " h")
 
 
 def _paths(stretches: Sequence[tuple[datetime, datetime, str]], scale: _Scale, y: float) -> tuple[tuple[str, str], ...]:
@@ -280,7 +273,7 @@ def _calls(item: Mapping[str, Any], before: int) -> Iterator[CallRow]:
     for number, change in enumerate(item["changes"], start=before + 1):
         time = parse_time(change["event_time"])
         after = next((one for one in stretches if one[0] == time), None)
-        stood = f"{after[2]} for {_length(after[1] - after[0])}" if after and after[2] in ("broken", "altered") else ""
+        stood = f"{after[2]} for {lasting(after[1] - after[0])}" if after and after[2] in ("broken", "altered") else ""
         yield CallRow(
             number=number,
             kind=TITLES[item["kind"]],

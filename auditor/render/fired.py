@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from auditor.base.period import parse_time
+from auditor.base.period import lasting, parse_time
 from auditor.render.text import NAME_LIMIT, moment, plural, visible
 
 
@@ -89,7 +89,7 @@ def _row(item: Mapping[str, Any]) -> FiredRow:
         time=moment(at),
         region=visible(item["region"], 40),
         alarm=visible(item["alarm"], NAME_LIMIT),
-        length=_length(parse_time(until) - at) if until else "no end in the history",
+        length=lasting(parse_time(until) - at) if until else "no end in the history",
         actions=tuple(f"{_short(action['target'])}: {visible(action['state'], 40)}" for action in item["actions"]),
         told=visible(item["told"], 20),
         why=visible(item["why"]),
@@ -98,8 +98,3 @@ def _row(item: Mapping[str, Any]) -> FiredRow:
 
 def _short(target: str) -> str:
     return visible(target.rpartition(":")[2] or target or "not named", NAME_LIMIT)
-
-
-def _length(span: timedelta) -> str:
-    minutes = round(span / timedelta(minutes=1))
-    return f"{minutes:,} min" if span < timedelta(hours=2) else f"{minutes / 60:,.1f} h".replace(".0 h", " h")
