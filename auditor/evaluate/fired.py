@@ -54,14 +54,17 @@ def _account(library: Library) -> Mapping[str, Any] | None:
         return None
     answers = view.consult(HISTORY)
     items = sorted(_items(answers.answers), key=lambda item: (item.at, item.region, item.alarm, item.kind))
+    by_alarm: dict[tuple[str, str], list[_Item]] = {}
+    for item in items:
+        by_alarm.setdefault((item.region, item.alarm), []).append(item)
     known, ways = _alarms(view), _Ways(view, library.period)
-    found = [_firing(item, items, known, ways) for item in items if _to_alarm(item) and item.at in library.period]
+    found = [item for item in items if _to_alarm(item) and item.at in library.period]
     return {
         "account": library.account.id,
         "period": library.period.document(),
         "refs": sorted({record.ref for record, _ in answers.answers}),
         "reaches_back": [_reach(record, items) for record, _ in answers.answers],
-        "fired": found[:MOST],
+        "fired": [_firing(item, by_alarm[item.region, item.alarm], known, ways) for item in found[:MOST]],
         "more": max(0, len(found) - MOST),
         "unread": sorted({gap.region for _, gap in answers.missing}),
     }
@@ -119,9 +122,9 @@ def _to_alarm(item: _Item) -> bool:
 
 
 def _firing(
-    item: _Item, items: Sequence[_Item], known: Mapping[tuple[str, str], _Alarm], ways: "_Ways"
+    item: _Item, own: Sequence[_Item], known: Mapping[tuple[str, str], _Alarm], ways: "_Ways"
 ) -> dict[str, Any]:
-    later = [one for one in items if (one.region, one.alarm) == (item.region, item.alarm) and one.at >= item.at]
+    later = [one for one in own if one.at >= item.at]
     over = next((one for one in later if one.kind == "StateUpdate" and one is not item and one.at > item.at), None)
     until = over.at if over else None
     actions = [_action(one) for one in later if one.kind == "Action" and (until is None or one.at < until)]
