@@ -4,7 +4,7 @@ Judges nothing that the controls do not: the sample is judged by ``checks.comple
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from auditor.activity.drawn import EVENTS, STRETCHES, Draw
@@ -48,7 +48,7 @@ def _account(library: Library) -> Mapping[str, Any] | None:
             "events_before_each": EVENTS,
             "refs": sorted({record.ref for record, _ in view.stored(HISTORY)}) if view.planned(HISTORY) else [],
             "regions": regions if draw.possible else [],
-            "named": [_named(item) for item in named[:MOST_NAMED]],
+            "named": [{**item.document(), "region": item.region} for item in named[:MOST_NAMED]],
             "more": max(0, len(named) - MOST_NAMED),
         },
         "delivery": _delivery(page),
@@ -83,24 +83,12 @@ def _row(region: str, drawn: Iterable[Drawn], gap: str) -> dict[str, Any]:
     }
 
 
-def _named(item: Drawn) -> dict[str, str]:
-    return {
-        "event_id": item.event_id,
-        "event_time": rfc3339(item.event_time),
-        "event_name": item.event_name,
-        "region": item.region,
-        "place": item.place.value,
-        "why": item.why,
-    }
-
-
 def _delivery(page: Mapping[str, Any]) -> dict[str, Any]:
     told = member(page, "delivery")
-    return {"steps_minutes": list(told.get("steps_minutes") or ()), "places": [dict(row) for row in _places(told)]}
-
-
-def _places(told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield from maps(told.get("places"))
+    return {
+        "steps_minutes": list(told.get("steps_minutes") or ()),
+        "places": [dict(row) for row in maps(told.get("places"))],
+    }
 
 
 def _own(row: Mapping[str, Any], library: Library) -> bool:

@@ -14,14 +14,15 @@ from typing import Any, Final
 from auditor.activity.drawn import Draw
 from auditor.activity.fields import maps, member
 from auditor.activity.fields import moment as time_in
-from auditor.base.period import Period
+from auditor.base.period import Period, rfc3339
 from auditor.evaluate.checks.cloudtrail import listed_trails, trail_selectors
 from auditor.evaluate.checks.fields import flag, integer, listed, moment, optional_text, text
+from auditor.evaluate.checks.holders import DIGESTS
 from auditor.evaluate.checks.selectors import READ, WRITE, left_out, management
 from auditor.evaluate.library import UNREADABLE, EvidenceMissing
 from auditor.evaluate.view import View
 
-HISTORY, MEASURED, DIGESTS = "cloudtrail:LookupEvents", "events:Measured", "trail:VerifyDigests"
+HISTORY, MEASURED = "cloudtrail:LookupEvents", "events:Measured"
 _GLOBAL: Final = frozenset(f"{name}.amazonaws.com" for name in ("cloudfront", "iam", "signin", "sts"))
 """Services whose events a trail may leave out as those of global services."""
 _HOUR: Final = timedelta(hours=1)
@@ -63,6 +64,16 @@ class Drawn:
     def words(self) -> str:
         """Return how a sentence names it."""
         return f"{self.event_name} at {self.event_time:%Y-%m-%dT%H:%M:%SZ} ({self.event_id})"
+
+    def document(self) -> dict[str, str]:
+        """Return the JSON form."""
+        return {
+            "event_id": self.event_id,
+            "event_time": rfc3339(self.event_time),
+            "event_name": self.event_name,
+            "place": self.place.value,
+            "why": self.why,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,13 @@ def _judged(drawn: tuple[Drawn, ...], trails: int) -> Verdict:
             f"{counted(len(missing), 'event')} of {due:,} that Event history lists {_stands(len(missing))} in no log "
             f"file: {_named(missing)}.",
             observed=observed,
-            details={**details, "events": [_document(item) for item in missing]},
+            details={**details, "events": [item.document() for item in missing]},
         )
     if unclear := [*by_place[Place.UNVERIFIED], *by_place[Place.OPEN]]:
         return not_assessed(
             f"{observed}; of {counted(len(unclear), 'event')} that is open: {unclear[0].words()}: {unclear[0].why}.",
             observed=observed,
-            details={**details, "events": [_document(item) for item in unclear]},
+            details={**details, "events": [item.document() for item in unclear]},
         )
     if not due:
         words = "no trail was to record any of them" if trails else "there is no trail"
@@ -74,13 +74,3 @@ def _stands(number: int) -> str:
 def _named(items: list[Drawn]) -> str:
     more = len(items) - _NAMED
     return "; ".join(item.words() for item in items[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _document(item: Drawn) -> dict[str, str]:
-    return {
-        "event_id": item.event_id,
-        "event_time": rfc3339(item.event_time),
-        "event_name": item.event_name,
-        "place": item.place.value,
-        "why": item.why,
-    }
