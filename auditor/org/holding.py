@@ -14,28 +14,25 @@ from auditor.collect.collection import Collected, collect_account
 from auditor.collect.organization import administrators_of
 from auditor.collect.redact import Redactor
 from auditor.evidence.operations import Call, Operation, Where
-from auditor.evidence.store import Answer
 from auditor.model import AccountScope, Holder
 from auditor.org.reconcile import to_assess
 from auditor.org.trails import LISTED, Deliveries, TrailFinder
+from auditor.policies.arn import account_of
 from auditor.run.settings import limits_of
 from auditor.run.shared import Shared, packed
 
 ANALYZERS: Final = "accessanalyzer:ListAnalyzers"
-MEMBERS: Final[Mapping[str, Operation]] = {
-    name: Operation(
-        name=name, where=Where.REGION, parameters={}, for_each=(), required=("Members",), absent=(), action=name,
-        produced=False,
-    )
-    for name in ("guardduty:ListMembers", "securityhub:ListMembers")
-}  # fmt: skip
-"""Lists of those whom an administrator looks after: only administrators are asked."""
+DETECTORS: Final = "guardduty:ListDetectors"
+MEMBERS: Final = Operation(
+    name="guardduty:ListMembers", where=Where.REGION, parameters={}, for_each=(), required=("Members",), absent=(),
+    action="guardduty:ListMembers", produced=False,
+)  # fmt: skip
+"""The list of those whom an administrator looks after: only administrators are asked."""
 
 _STATUS: Final = ("cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors")
 _PRINCIPALS: Final[Mapping[str, str]] = {
     "access-analyzer": "access-analyzer.amazonaws.com",
     "guardduty": "guardduty.amazonaws.com",
-    "securityhub": "securityhub.amazonaws.com",
 }
 
 
@@ -64,9 +61,9 @@ class HolderReader:
         if ANALYZERS in self._evidence():
             asked.add(ANALYZERS)
             holders += self._looking_after("access-analyzer", ANALYZERS)
-        if "guardduty:ListDetectors" in self._evidence():
-            asked |= MEMBERS.keys()
-            holders += self._looking_after("guardduty", "guardduty:ListDetectors", "guardduty:ListMembers")
+        if DETECTORS in self._evidence():
+            asked.add(MEMBERS.name)
+            holders += self._looking_after("guardduty", DETECTORS)
         holders += [Holder(AccountScope(name, "", ()), ("deliveries",)) for name in deliveries.readers]
         together = tuple(_merged(holders))
         accounts = {holder.scope.id for holder in together}
@@ -83,13 +80,13 @@ class HolderReader:
         wanted = {*catalog.operations_of(chains), *(name for name in _STATUS if name in self._evidence())}
         return frozenset(name for name in wanted if catalog.operations[name].planned)
 
-    def _looking_after(self, what: str, first: str, members: str = "") -> Iterator[Holder]:
+    def _looking_after(self, what: str, first: str) -> Iterator[Holder]:
         """Yield the accounts that look after a service for all: the management account, and administrators."""
         found, error = self._administrators(_PRINCIPALS[what])
         for account in dict.fromkeys((self.finder.listing.management, *found)):
             holder = self._held(account, (what,), {first}, self.finder.request.config.regions)
-            if members and not holder.error:
-                self._list_members(holder, first, members)
+            if first == DETECTORS and not holder.error:
+                self._list_members(holder)
             yield replace(holder, scope=replace(holder.scope, regions=()))
         if error:
             yield Holder(AccountScope("", "", ()), (what,), error)
@@ -143,7 +140,7 @@ class HolderReader:
             limits=limits_of(finder.request.config),
         )
 
-    def _list_members(self, holder: Holder, first: str, members: str) -> None:
+    def _list_members(self, holder: Holder) -> None:
         """Ask an administrator, in each Region in which the service is on there, for whom it is on as well."""
         finder, account = self.finder, holder.scope.id
         asker = Asker(
@@ -151,21 +148,17 @@ class HolderReader:
             limits=limits_of(finder.request.config), scrub=self.redactor.text,
         )  # fmt: skip
         for region in holder.scope.regions:
-            for page in finder.writer.stored(account, first, region=region):
+            for page in finder.writer.stored(account, DETECTORS, region=region):
                 for detector in page.get("DetectorIds") or ():
-                    finder.writer.add(_members(asker, members, region, str(detector)))
-
-
-def _members(asker: Asker, operation: str, region: str, detector: str) -> Answer:
-    asked = {"DetectorId": detector, "OnlyAssociated": "true"}
-    call = Call(operation, region, tuple(sorted(asked.items())))
-    return asker.ask(MEMBERS[operation], call, parameters=asked)
+                    asked = {"DetectorId": str(detector), "OnlyAssociated": "true"}
+                    call = Call(MEMBERS.name, region, tuple(sorted(asked.items())))
+                    finder.writer.add(asker.ask(MEMBERS, call, parameters=asked))
 
 
 def _owners(trails: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return the accounts that own the trails and the log groups that they write to."""
     arns = [str(trail.get(name) or "") for trail in trails for name in ("TrailARN", "CloudWatchLogsLogGroupArn")]
-    return {parts[4] for arn in arns if len(parts := arn.split(":")) > 4 and parts[4]}  # noqa: PLR2004 - parts of an ARN
+    return {account_of(arn) for arn in arns} - {""}
 
 
 def _merged(holders: Iterable[Holder]) -> Iterator[Holder]:

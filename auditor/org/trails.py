@@ -20,6 +20,7 @@ from auditor.model import Control
 from auditor.org.accounts import Listing
 from auditor.org.doors import Doors, way_into
 from auditor.pack.layout import INTEGRITY
+from auditor.policies.arn import account_of
 from auditor.run.gather import wanted_of_trails
 from auditor.run.request import Progress, Request
 from auditor.run.settings import caller_of, keep_of, limits_of
@@ -196,9 +197,10 @@ def verify_rest(
             try:
                 readers[arn] = caller_of(settings, doors.log)
             except CollectionError as error:
-                owner = (arn.split(":") + [""] * 5)[4]
                 lost = CallError("NotRead", error.message[:400], "")
-                writer.add(Answer(owner, Call(DIGESTS, home, (("Name", arn),)), (), "", (), 0, request.now(), lost))
+                writer.add(
+                    Answer(account_of(arn), Call(DIGESTS, home, (("Name", arn),)), (), "", (), 0, request.now(), lost)
+                )
     if not readers:
         return
     trails = AccountTrails(

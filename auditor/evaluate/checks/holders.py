@@ -78,26 +78,19 @@ def organization_analyzer(subject: Subject) -> Verdict | None:
     return None
 
 
-def enabled_member(subject: Subject, service: str, operation: str, key: str, status: str) -> str:
-    """Return the account that administers a service and lists this one as a member for which it is on; else empty.
-
-    Args:
-        subject: the Region that is judged.
-        service: ``guardduty`` or ``securityhub``.
-        operation: lists the members of an administrator.
-        key: of the list in its answers.
-        status: the member of an item that says how it stands.
-    """
+def guardduty_administrator(subject: Subject) -> str:
+    """Return the account that administers GuardDuty and lists this one as a member for which it is on; else empty."""
     view = subject.evidence
-    for holder in view.holders(service):
+    for holder in view.holders("guardduty"):
         try:
-            answers = view.held(holder, operation, subject.region)
-            items = [item for _, pages in answers for page in pages for item in listed(page, key)]
+            answers = view.held(holder, "guardduty:ListMembers", subject.region)
+            items = [item for _, pages in answers for page in pages for item in listed(page, "Members")]
             mine = [item for item in items if text(item, "AccountId") == subject.account.id]
         except (EvidenceMissing, *UNREADABLE):
             continue  # what the account itself did not answer stays what is missing
-        if any(optional_text(item, status) == "Enabled" for item in mine):
-            view.point(next(item for item in mine if optional_text(item, status) == "Enabled"))
+        enabled = next((item for item in mine if optional_text(item, "RelationshipStatus") == "Enabled"), None)
+        if enabled is not None:
+            view.point(enabled)
             view.credit(holder.scope.id)
             return holder.scope.id
     return ""
