@@ -1,12 +1,12 @@
 """The organization's pack that is there already: whether a run of this period would only repeat it."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from auditor.base.canonical import sha256_hex
-from auditor.base.errors import AuditorError, UsageError
+from auditor.base.errors import UsageError
 from auditor.base.period import Period, parse_time
 from auditor.base.untrusted import parse_json
 from auditor.collect.guard import CallLog
@@ -15,9 +15,8 @@ from auditor.config import Config
 from auditor.org.doors import doors_of
 from auditor.org.pack import SETTINGS
 from auditor.pack.layout import RESULTS
-from auditor.run.standing import Standing
+from auditor.run.standing import Standing, broken, lacking
 from auditor.seal.manifest import MANIFEST
-from auditor.seal.verify import Demands, verify_pack
 
 
 def standing_organization(
@@ -52,7 +51,7 @@ def _newest(root: Path, period: Period, config: Config, progress: Callable[[str,
             data, results = path.read_bytes(), (pack / RESULTS).read_bytes()
             manifest, document = parse_json(data), parse_json(results)
             why = _unfit(manifest, document, sha256_hex(results), period, config)
-            why = why or _chosen_otherwise(parse_json((pack / SETTINGS).read_bytes()), config) or _broken(pack)
+            why = why or _chosen_otherwise(parse_json((pack / SETTINGS).read_bytes()), config) or broken(pack)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             why = "it cannot be read"
         if not why:
@@ -87,13 +86,7 @@ def _unfit(
         return "an account was refused or lost"
     regions = {region for item in run["accounts"] for region in item["regions"]}
     asked = set(run.get("controls", ())) | {item["id"] for item in document["controls"]}
-    missing = {
-        *(set(run["skipped"]) - set(config.skip)),
-        *(set(config.regions) - regions),
-        *(set(config.frameworks) - set(run["frameworks"])),
-        *(set(config.control_ids) - asked),
-    }
-    return f"it leaves out {', '.join(sorted(missing)[:3])}" if missing else ""
+    return lacking(config, run["skipped"], regions=regions, frameworks=run["frameworks"], controls=asked)
 
 
 def _chosen_otherwise(settings: Mapping[str, Any], config: Config) -> str:
@@ -101,11 +94,3 @@ def _chosen_otherwise(settings: Mapping[str, Any], config: Config) -> str:
     was = {name: sorted(str(item["text"]) for item in settings["choice"][name]) for name in ("include", "exclude")}
     now = {"include": sorted(config.include), "exclude": sorted(config.exclude)}
     return "" if was == now else "other filters chose its accounts"
-
-
-def _broken(pack: Path) -> str:
-    try:
-        report = verify_pack(pack, Demands(at=datetime.now(UTC).replace(microsecond=0)))
-    except AuditorError as error:
-        return error.message
-    return "it does not hold" if report.verdict == "fail" else ""

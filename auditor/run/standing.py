@@ -1,6 +1,6 @@
 """The pack that is there already: whether a run of this account and period would only repeat one that is complete."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,7 +105,7 @@ def _newest(
     for _, name, pack in sorted(candidates_in(root / account, _AGO), reverse=True):
         try:
             found = Candidate.read(pack)
-            reason = _unfit(found, period, config) or _broken(pack)
+            reason = _unfit(found, period, config) or broken(pack)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             reason = "it cannot be read, or its results are not those that its manifest names"
         if not reason:
@@ -131,16 +131,37 @@ def _unfit(found: Candidate, period: Period, config: Config) -> str:
     left_out = {name for name in scope["skipped"] if not (config.regions and name.startswith("Region "))}
     regions = {region for item in scope["accounts"] for region in item["regions"]}
     asked = set(found.results["run"].get("controls", ())) | {item["id"] for item in found.results["controls"]}
+    return lacking(config, left_out, regions=regions, frameworks=manifest["frameworks"], controls=asked)
+
+
+def lacking(
+    config: Config,
+    skipped: Iterable[str],
+    *,
+    regions: Iterable[str],
+    frameworks: Iterable[str],
+    controls: Iterable[str],
+) -> str:
+    """Say what of the settings' questions a pack leaves out; empty for nothing.
+
+    Args:
+        config: the settings of the run.
+        skipped: what the pack says was skipped.
+        regions: that were asked.
+        frameworks: that were audited.
+        controls: that were judged, or asked for one by one.
+    """
     missing = {
-        *(left_out - set(config.skip)),
-        *(set(config.regions) - regions),
-        *(set(config.frameworks) - set(manifest["frameworks"])),
-        *(set(config.control_ids) - asked),
+        *(set(skipped) - set(config.skip)),
+        *(set(config.regions) - set(regions)),
+        *(set(config.frameworks) - set(frameworks)),
+        *(set(config.control_ids) - set(controls)),
     }
     return f"it leaves out {', '.join(sorted(missing)[:3])}" if missing else ""
 
 
-def _broken(pack: Path) -> str:
+def broken(pack: Path) -> str:
+    """Say why a pack does not hold; empty where it does."""
     try:
         report = verify_pack(pack, Demands(at=datetime.now(UTC).replace(microsecond=0)))
     except AuditorError as error:
