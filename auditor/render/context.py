@@ -127,7 +127,6 @@ def build(
     about = about_run(results, report_id=report_id, manifest_hash=manifest_hash, signer=signer, paper=paper, tool=tool)
     frameworks = tuple(framework_edition(document, by_id) for document in results["frameworks"])
     gaps = tuple(gap(document, by_id) for document in results["gaps"])
-    places = places_of(accounts, evidence.records, controls, gaps)
     trails = _trails(results)
     return Context(
         branding=branding or Branding(),
@@ -137,9 +136,6 @@ def build(
         regions=tuple(sorted({region for account in accounts for region in account.regions})),
         frameworks=frameworks,
         controls=controls,
-        places=places,
-        beyond=beyond(accounts, places, about.left_out),
-        by_account=by_account(places),
         gaps=gaps,
         trails=trails,
         cost=None if cost is None else prepared_cost(cost),
@@ -147,9 +143,19 @@ def build(
         calls=call_counts(evidence.records, sent),
         since=since_previous(results.get("since"), by_id),
         embedded=embedded(evidence, results["controls"]),
+        **_placed(accounts, places_of(accounts, evidence.records, controls, gaps), about.left_out),
         **_counted(controls),
         **_told(results, by_id),
     )
+
+
+def _placed(accounts: Sequence[Account], places: tuple[Place, ...], left_out: Sequence[str]) -> dict[str, Any]:
+    """Return what was looked at, and what was found beyond that, by account and Region."""
+    return {
+        "places": places,
+        "beyond": beyond(accounts, places, left_out),
+        "by_account": by_account(places),
+    }
 
 
 def _counted(controls: Sequence[Control]) -> dict[str, Any]:
