@@ -121,7 +121,7 @@ LISTING: Final = (
 )
 """What lists an organization's accounts, its units and administrators: for the management account or a delegate."""
 
-HOLDING: Final = ("guardduty:ListMembers",)
+HOLDING: Final = ("guardduty:ListMembers", "securityhub:ListMembers")
 """What an organization's run asks beside the policies of an audit where a service is administered for all accounts."""
 
 

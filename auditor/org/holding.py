@@ -21,19 +21,59 @@ from auditor.policies.arn import account_of
 from auditor.run.settings import limits_of
 from auditor.run.shared import Shared, packed
 
-ANALYZERS: Final = "accessanalyzer:ListAnalyzers"
-DETECTORS: Final = "guardduty:ListDetectors"
-MEMBERS: Final = Operation(
-    name="guardduty:ListMembers", where=Where.REGION, parameters={}, for_each=(), required=("Members",), absent=(),
-    action="guardduty:ListMembers", produced=False,
-)  # fmt: skip
-"""The list of those whom an administrator looks after: only administrators are asked."""
-
 _STATUS: Final = ("cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors")
-_PRINCIPALS: Final[Mapping[str, str]] = {
-    "access-analyzer": "access-analyzer.amazonaws.com",
-    "guardduty": "guardduty.amazonaws.com",
-}
+
+
+def _members(service: str) -> Operation:
+    """Return the question for the list of those whom an administrator looks after: only administrators are asked."""
+    name = f"{service}:ListMembers"
+    return Operation(
+        name=name, where=Where.REGION, parameters={}, for_each=(), required=("Members",), absent=(), action=name,
+        produced=False,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that one account may administer for all.
+
+    Args:
+        name: what its holder holds.
+        principal: by which Organizations knows it.
+        first: the question whose answer shows where it is on in the administrator's own account.
+        members: lists those for whom it is on; None where its own answer covers them.
+        listed_in: of what in the answer to the first question a list is asked for, and the parameter that names it;
+            empty for one list a Region.
+    """
+
+    name: str
+    principal: str
+    first: str
+    members: Operation | None = None
+    listed_in: tuple[str, str] = ("", "")
+
+    @property
+    def lent(self) -> str:
+        """The question whose answers members are handed."""
+        return self.members.name if self.members is not None else self.first
+
+    def lists(self, page: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the parameters of each list that there is in a Region, by an answer to the first question."""
+        items, parameter = self.listed_in
+        if not items:
+            yield {"OnlyAssociated": True}
+        for item in page.get(items) or () if items else ():
+            yield {parameter: str(item), "OnlyAssociated": "true"}  # a text, as this API has it
+
+
+SERVICES: Final = (
+    Service("access-analyzer", "access-analyzer.amazonaws.com", "accessanalyzer:ListAnalyzers"),
+    Service(
+        "guardduty", "guardduty.amazonaws.com", "guardduty:ListDetectors", _members("guardduty"),
+        ("DetectorIds", "DetectorId"),
+    ),
+    Service("securityhub", "securityhub.amazonaws.com", "securityhub:DescribeHub", _members("securityhub")),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,12 +98,10 @@ class HolderReader:
             homes = {str(trail.get("HomeRegion")) for trail in deliveries.shared.trails}
             owners = sorted(_owners(deliveries.shared.trails))
             holders += [self._held(account, ("cloudtrail",), chain, sorted(homes)) for account in owners]
-        if ANALYZERS in self._evidence():
-            asked.add(ANALYZERS)
-            holders += self._looking_after("access-analyzer", ANALYZERS)
-        if DETECTORS in self._evidence():
-            asked.add(MEMBERS.name)
-            holders += self._looking_after("guardduty", DETECTORS)
+        for service in SERVICES:
+            if service.first in self._evidence():
+                asked.add(service.lent)
+                holders += self._looking_after(service)
         holders += [Holder(AccountScope(name, "", ()), ("deliveries",)) for name in deliveries.readers]
         together = tuple(_merged(holders))
         accounts = {holder.scope.id for holder in together}
@@ -80,16 +118,16 @@ class HolderReader:
         wanted = {*catalog.operations_of(chains), *(name for name in _STATUS if name in self._evidence())}
         return frozenset(name for name in wanted if catalog.operations[name].planned)
 
-    def _looking_after(self, what: str, first: str) -> Iterator[Holder]:
+    def _looking_after(self, service: Service) -> Iterator[Holder]:
         """Yield the accounts that look after a service for all: the management account, and administrators."""
-        found, error = self._administrators(_PRINCIPALS[what])
+        found, error = self._administrators(service.principal)
         for account in dict.fromkeys((self.finder.listing.management, *found)):
-            holder = self._held(account, (what,), {first}, self.finder.request.config.regions)
-            if first == DETECTORS and not holder.error:
-                self._list_members(holder)
+            holder = self._held(account, (service.name,), {service.first}, self.finder.request.config.regions)
+            if service.members is not None and not holder.error:
+                self._list_members(holder, service, service.members)
             yield replace(holder, scope=replace(holder.scope, regions=()))
         if error:
-            yield Holder(AccountScope("", "", ()), (what,), error)
+            yield Holder(AccountScope("", "", ()), (service.name,), error)
 
     def _administrators(self, principal: str) -> tuple[tuple[str, ...], str]:
         finder = self.finder
@@ -140,7 +178,7 @@ class HolderReader:
             limits=limits_of(finder.request.config),
         )
 
-    def _list_members(self, holder: Holder) -> None:
+    def _list_members(self, holder: Holder, service: Service, members: Operation) -> None:
         """Ask an administrator, in each Region in which the service is on there, for whom it is on as well."""
         finder, account = self.finder, holder.scope.id
         asker = Asker(
@@ -148,11 +186,10 @@ class HolderReader:
             limits=limits_of(finder.request.config), scrub=self.redactor.text,
         )  # fmt: skip
         for region in holder.scope.regions:
-            for page in finder.writer.stored(account, DETECTORS, region=region):
-                for detector in page.get("DetectorIds") or ():
-                    asked = {"DetectorId": str(detector), "OnlyAssociated": "true"}
-                    call = Call(MEMBERS.name, region, tuple(sorted(asked.items())))
-                    finder.writer.add(asker.ask(MEMBERS, call, parameters=asked))
+            for page in finder.writer.stored(account, service.first, region=region):
+                for asked in service.lists(page):
+                    call = Call(members.name, region, tuple(sorted(asked.items())))
+                    finder.writer.add(asker.ask(members, call, parameters=asked))
 
 
 def _owners(trails: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -157,7 +157,7 @@ def test_the_policies_of_an_organization_are_those_of_its_template() -> None:
         return actions(resources[name]["Properties"]["PolicyDocument"])
 
     assert actions(found["caller"]) == of("Enter")
-    assert actions(found["holders"]) == of("Holds") == {"guardduty:ListMembers"}
+    assert actions(found["holders"]) == of("Holds") == {"guardduty:ListMembers", "securityhub:ListMembers"}
     readers = {name for name in resources if name.startswith("Reader")}
     assert {name for policy in found["members"] for name in actions(policy)} == set().union(*map(of, sorted(readers)))
     named = auditor("policy", "--org", "--role-name", "audit/Reader", "--partition", "aws-cn", "--json")

@@ -16,7 +16,7 @@ from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, catalog, reasons
 from tests.monitoring.patterns.published import PRINTED
 
 MEMBER, READER, ADMINISTRATOR = "444455556666", "555566667777", "666677778888"
-LISTED, MEMBERS = "s3:ListObjectsV2", "guardduty:ListMembers"
+LISTED = "s3:ListObjectsV2"
 ESSENTIAL = (
     "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors", "logs:DescribeLogGroups", "logs:DescribeMetricFilters",
     "cloudwatch:DescribeAlarms", "sns:ListTopics", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic",
@@ -33,7 +33,7 @@ def _operation(name: str, where: Where) -> Operation:
 OPERATIONS = {
     **catalog().operations,
     LISTED: _operation(LISTED, Where.GLOBAL),
-    MEMBERS: _operation(MEMBERS, Where.REGION),
+    **{name: _operation(name, Where.REGION) for name in ("guardduty:ListMembers", "securityhub:ListMembers")},
 }
 SHARED = {**TRAIL_ITEM, "IsOrganizationTrail": True, "S3BucketName": "logs"}
 ARN = str(TRAIL_ITEM["TrailARN"])
@@ -113,7 +113,7 @@ def test_no_credit_turns_a_gap_into_a_pass(
 
 ANALYZER = {"name": "all", "type": "ORGANIZATION", "status": "ACTIVE", "arn": "arn:aws:access-analyzer:x"}
 CONTROL = "access-analyzer-external-all-regions"
-LOOKS = Holder(AccountScope(ADMINISTRATOR, "aws", ()), ("access-analyzer", "guardduty"))
+LOOKS = Holder(AccountScope(ADMINISTRATOR, "aws", ()), ("access-analyzer", "guardduty", "securityhub"))
 
 
 def _with_analyzers(account: str, *items: Any) -> World:
@@ -159,24 +159,48 @@ def test_an_analyzer_in_another_region_is_none() -> None:
     assert {item.region: item.state for item in found.results} == {HOME: State.PASS, FAR: State.FAIL}
 
 
-@pytest.mark.parametrize(
-    ("status", "own", "expected"),
-    [
-        ("Enabled", "refused", State.PASS),
-        ("Removed", "refused", State.NOT_ASSESSED),
-        (None, "refused", State.NOT_ASSESSED),
-        ("Enabled", "none", State.FAIL),
-    ],
+WATCHERS: dict[str, tuple[str, str, Any, str]] = {
+    "guardduty-enabled": ("guardduty", "guardduty:ListDetectors", {"DetectorIds": []}, "RelationshipStatus"),
+    "securityhub-enabled": ("securityhub", "securityhub:DescribeHub", None, "MemberStatus"),
+}
+"""Control -> what its administrator holds, the account's own answer and how it denies, where a status stands."""
+_STATUSES = ("Enabled", "Created", "Invited", "Removed", "Resigned", "Deleted", "AccountSuspended", "enabling", "")
+
+
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(
+    control=st.sampled_from(sorted(WATCHERS)),
+    own=st.sampled_from(["refused", "not asked", "off"]),
+    status=st.sampled_from(["Enabled", "Enabled", *_STATUSES]),
+    of=st.sampled_from([MEMBER, MEMBER, "999988887777"]),
+    looked_after_by=st.sampled_from([ADMINISTRATOR, ADMINISTRATOR, "", READER]),
+    twice=st.booleans(),
+    answer=st.sampled_from(["whole", "whole", "refused", "malformed", "elsewhere"]),
+    error=st.sampled_from(["", "", "the role was refused"]),
 )
-def test_guard_duty_of_a_member(status: str | None, own: str, expected: State) -> None:
-    """An administrator's list stands in for an answer that is missing, never against one that is there."""
+def test_an_administrator_stands_in_for_what_is_missing_alone(
+    control: str, own: str, status: str, of: str, looked_after_by: str, twice: bool, answer: str, error: str
+) -> None:
+    """PASS exactly by a whole list of the very administrator and Region, and never against the account's own answer."""
+    service, first, off, key = WATCHERS[control]
     here = World(account=MEMBER, operations=OPERATIONS)
-    if own == "refused":
-        here = here.refuses("guardduty:ListDetectors")
+    if own == "off":
+        here = here.says(first, off) if off is not None else here.lacks(first)
+    elif own == "refused":
+        here = here.refuses_all(first)
+    item = {"AccountId": of, key: status, **({"AdministratorId": looked_after_by} if looked_after_by else {})}
+    items = [item, {**item, key: "Removed"}] if twice else [item]
+    there, members = World(account=ADMINISTRATOR, operations=OPERATIONS), f"{service}:ListMembers"
+    asked = {"DetectorId": "d", "OnlyAssociated": "true"} if service == "guardduty" else {"OnlyAssociated": True}
+    if answer == "refused":
+        there = there.refuses_all(members)
     else:
-        here = here.says("guardduty:ListDetectors", {"DetectorIds": []})
-    there = World(account=ADMINISTRATOR, operations=OPERATIONS)
-    items = [] if status is None else [{"AccountId": MEMBER, "RelationshipStatus": status}]
-    there = there.says(MEMBERS, {"Members": items}, DetectorId="d", OnlyAssociated="true")
-    found = judge("guardduty-enabled", {MEMBER: here, ADMINISTRATOR: there}, LOOKS)
-    assert found.state is expected, reasons(found)
+        page = {"Members": items if answer != "malformed" else {"AccountId": of}}
+        there = there.says(members, page, region=FAR if answer == "elsewhere" else HOME, **asked)
+    found = judge(control, {MEMBER: here, ADMINISTRATOR: there}, replace(LOOKS, error=error))
+    ours = looked_after_by in ("", ADMINISTRATOR)
+    whole = answer == "whole" and not error and not twice and of == MEMBER and ours and status == "Enabled"
+    at_home = next(item for item in found.results if item.region == HOME)
+    expected = State.FAIL if own == "off" else State.PASS if whole else State.NOT_ASSESSED
+    assert at_home.state is expected, reasons(found)
+    assert at_home.details.get("held_by", []) == ([ADMINISTRATOR] if expected is State.PASS else [])

@@ -28,7 +28,7 @@ ASKED = (story.MANAGEMENT, story.LOG_ARCHIVE, story.AUDIT, story.REFUSES, story.
 CHOSEN = (
     "trail-chain-verified", "trail-configuration-unchanged", "cloudtrail-multi-region-trail",
     "cloudtrail-log-file-validation", "cloudtrail-cloudwatch-logs", "monitor-root-usage", "monitor-vpc-changes",
-    "access-analyzer-external-all-regions", "guardduty-enabled",
+    "access-analyzer-external-all-regions", "guardduty-enabled", "securityhub-enabled",
 )  # fmt: skip
 
 
@@ -161,11 +161,15 @@ def test_an_administrator_answers_for_a_member_that_may_not_ask(watched: Watched
     assert (detector["state"], detector["details"]["held_by"]) == ("PASS", [story.AUDIT])
     assert _result(watched, story.DENIED, "guardduty-enabled", "us-east-1")["state"] == "NOT_ASSESSED"
     assert _result(watched, GAP, "guardduty-enabled", "eu-central-1")["state"] == "FAIL", "its own answer is no gap"
+    hub = _result(watched, story.DENIED, "securityhub-enabled", "eu-central-1")
+    assert (hub["state"], hub["details"]["held_by"]) == ("PASS", [story.AUDIT])
+    assert _result(watched, story.DENIED, "securityhub-enabled", "us-east-1")["state"] == "NOT_ASSESSED"
+    assert _result(watched, GAP, "securityhub-enabled", "eu-central-1")["state"] == "FAIL", "its own answer is no gap"
 
 
 def test_what_is_held_is_read_once(watched: Watched) -> None:
     """The management account is asked for its own audit and once for all others, however many these are."""
-    assert watched.calls["guardduty:ListMembers"] == 1
+    assert (watched.calls["guardduty:ListMembers"], watched.calls["securityhub:ListMembers"]) == (1, 1)
     records = [json.loads(path.read_bytes()) for path in (watched.made.pack / "evidence/meta").iterdir()]
     here = {item["sha256"] for item in records if item["operation"] == "logs:DescribeMetricFilters"}
     for account in (story.DENIED, GAP):

@@ -1,7 +1,7 @@
 """Judges the services that look for trouble."""
 
 from auditor.evaluate.checks.fields import some, text
-from auditor.evaluate.checks.holders import organization_analyzer
+from auditor.evaluate.checks.holders import administrator_of, organization_analyzer
 from auditor.evaluate.library import EvidenceMissing
 from auditor.evaluate.view import Subject
 from auditor.model import State, Verdict, failed, passed
@@ -42,3 +42,29 @@ def _own_analyzer(subject: Subject) -> Verdict:
         subject.evidence.point(external[0])
         return failed(f"The external access analyzer is {some([text(external[0], 'status')])}.")
     return failed("The Region has no external access analyzer of this account.", observed="no external analyzer")
+
+
+def security_hub(subject: Subject) -> Verdict:
+    """Judge one Region: the account has a hub of Security Hub (CSPM).
+
+    Where the account may not say so, the list of members of the organization's administrator of it counts.
+
+    Evidence: ``securityhub:DescribeHub``.
+    """
+    try:
+        hub = subject.evidence.find("securityhub:DescribeHub", region=subject.region)
+    except EvidenceMissing:
+        holder = administrator_of(subject, "securityhub", "MemberStatus")
+        if not holder:
+            raise
+        return passed(
+            f"Security Hub is on for this account in this Region, by the member list of its administrator {holder}.",
+            observed="enabled member",
+        )
+    if hub is None:
+        return failed("Security Hub is not enabled in this Region.", observed="no hub")
+    since = text(hub, "SubscribedAt")
+    subject.evidence.point(hub, suffix="/SubscribedAt")
+    if not since:
+        return failed("The hub does not say since when it is on.", observed="no date")
+    return passed(f"Security Hub is on since {some([since])}.", observed=f"on since {since}")

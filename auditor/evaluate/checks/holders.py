@@ -78,19 +78,31 @@ def organization_analyzer(subject: Subject) -> Verdict | None:
     return None
 
 
-def guardduty_administrator(subject: Subject) -> str:
-    """Return the account that administers GuardDuty and lists this one as a member for which it is on; else empty."""
+def administrator_of(subject: Subject, service: str, status: str) -> str:
+    """Return the account that administers a service and lists this one as a member for which it is on; else empty.
+
+    Args:
+        subject: the judged account and Region.
+        service: ``guardduty`` or ``securityhub``: both list members in the same form.
+        status: the key under which a member's status stands.
+    """
     view = subject.evidence
-    for holder in view.holders("guardduty"):
+    for holder in view.holders(service):
         try:
-            answers = view.held(holder, "guardduty:ListMembers", subject.region)
+            answers = view.held(holder, f"{service}:ListMembers", subject.region)
             items = [item for _, pages in answers for page in pages for item in listed(page, "Members")]
             mine = [item for item in items if text(item, "AccountId") == subject.account.id]
+            enabled = mine[0] if mine and all(_is_on(item, status, holder.scope.id) for item in mine) else None
         except (EvidenceMissing, *UNREADABLE):
             continue  # what the account itself did not answer stays what is missing
-        enabled = next((item for item in mine if optional_text(item, "RelationshipStatus") == "Enabled"), None)
         if enabled is not None:
             view.point(enabled)
             view.credit(holder.scope.id)
             return holder.scope.id
     return ""
+
+
+def _is_on(member: Any, status: str, administrator: str) -> bool:
+    """Say whether a service is on for a member, which this very administrator looks after."""
+    named = optional_text(member, "AdministratorId") or administrator
+    return optional_text(member, status) == "Enabled" and named == administrator

@@ -14,7 +14,7 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.checks.holders import guardduty_administrator
+from auditor.evaluate.checks.holders import administrator_of
 from auditor.evaluate.checks.levels import judge_levels
 from auditor.evaluate.library import EvidenceMissing
 from auditor.evaluate.view import Subject
@@ -180,7 +180,7 @@ def threat_detection(subject: Subject) -> Verdict:
     try:
         return _own_detector(subject)
     except EvidenceMissing:
-        holder = guardduty_administrator(subject)
+        holder = administrator_of(subject, "guardduty", "RelationshipStatus")
         if not holder:
             raise
     return passed(

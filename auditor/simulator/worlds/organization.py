@@ -103,7 +103,12 @@ COMINGS: Final = (
 )
 """What the management account's records say of accounts that came and went."""
 
-SCP_DENIES: Final = ("guardduty:ListDetectors", "config:DescribeConfigurationRecorders", "iam:ListUsers")
+SCP_DENIES: Final = (
+    "guardduty:ListDetectors",
+    "securityhub:DescribeHub",
+    "config:DescribeConfigurationRecorders",
+    "iam:ListUsers",
+)
 
 
 def light_accounts(number: int) -> tuple[Listed, ...]:
@@ -195,7 +200,7 @@ def _furnish(aws: Builder, organization: Organization, item: Listed, trail: Orga
 
 
 def _looks_after(aws: Builder, organization: Organization) -> None:
-    """Let the audit account have what it administers: an analyzer for all, and GuardDuty, on for all but one."""
+    """Let the audit account have what it administers: an analyzer for all; two services, on for all but one."""
     analyzer = {
         "arn": f"arn:aws:access-analyzer:{HOME}:{AUDIT}:analyzer/organization",
         "name": "organization",
@@ -205,19 +210,21 @@ def _looks_after(aws: Builder, organization: Organization) -> None:
     }
     aws.application.declare("accessanalyzer:ListAnalyzers", {"analyzers": [analyzer]}, region=HOME)
     detectors.guard_duty(aws, HOME, _SETTLED)
-    members = [
-        {
-            "AccountId": item.id,
-            "AdministratorId": AUDIT,
-            "MasterId": AUDIT,
-            "Email": f"{item.name}@northwind.example",
-            "RelationshipStatus": "Removed" if item.id == JOINED else "Enabled",
-            "UpdatedAt": f"{_SETTLED:%Y-%m-%dT%H:%M:%S.000Z}",
-        }
-        for item in organization.accounts
-        if item.state == "ACTIVE" and item.id != AUDIT
-    ]
-    aws.application.declare("guardduty:ListMembers", {"Members": members}, region=HOME)
+    detectors.security_hub(aws, HOME, _SETTLED)
+    for service, status in (("guardduty", "RelationshipStatus"), ("securityhub", "MemberStatus")):
+        members = [
+            {
+                "AccountId": item.id,
+                "AdministratorId": AUDIT,
+                "MasterId": AUDIT,
+                "Email": f"{item.name}@northwind.example",
+                status: "Removed" if item.id == JOINED else "Enabled",
+                "UpdatedAt": f"{_SETTLED:%Y-%m-%dT%H:%M:%S.000Z}",
+            }
+            for item in organization.accounts
+            if item.state == "ACTIVE" and item.id != AUDIT
+        ]
+        aws.application.declare(f"{service}:ListMembers", {"Members": members}, region=HOME)
 
 
 def hub_trust(organization: str) -> dict[str, Any]:
