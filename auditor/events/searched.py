@@ -1,4 +1,8 @@
-"""Says what a question looked at: hours proved and expected, files, records, and by name all that was not looked at."""
+"""Says what a question looked at: hours proved and expected, files, records, and by name all that was not looked at.
+
+A store may hold more than is asked about. Whatever is counted or named here is that of the asked window: log files that
+hold a record of it, or that were delivered in it and the hour after.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
     import duckdb
 
 HOUR: Final = timedelta(hours=1)
+DELIVERY: Final = timedelta(hours=1)
+"""How long after an event its log file is looked for; CloudTrail takes some five minutes."""
 NAMED: Final = 50
 """Files, records and spans named one by one; the rest is counted."""
 _ALTERED_HOURS: Final = frozenset("xd")
@@ -45,15 +51,19 @@ def searched(
         return Searched((), (), None, None, 0, 0, 0, 0, tuple(_outside(card, period, filters)))
     chains = [chain for chain in card.get("coverage") or () if _wanted(chain, filters)]
     hours = [(chain, list(_hours(chain, period))) for chain in chains]
-    counts = _counts(database, period, filters)
+    whole = not _narrower(card, period)
+    _looked(database, period, filters, whole=whole)
+    counts = _counts(database, period, whole=whole)
     missing = [
         *_outside(card, period, filters),
         *_spans(hours, card.get("states") or {}),
-        *_unread(database, filters),
+        *(() if whole else _late(chains, period)),
+        *_chainless(database, card),
+        *_unread(database),
         *_undated(database),
-        *_conflicts(store, filters),
+        *_conflicts(store, database, filters),
         *_absent(database, period, needs),
-        *(Missing(item["what"], item["why"], item["where"]) for item in card.get("missing") or ()),
+        *_said(card, period, filters),
     ]
     asked = sum(state != "." for _, states in hours for _, state in states)
     scope = card.get("scope") or {}
@@ -125,6 +135,52 @@ def _apart(card: Mapping[str, Any], period: Period) -> bool:
     return bool(held) and (period.end <= parse_time(held["start"]) or period.start >= parse_time(held["end"]))
 
 
+def _narrower(card: Mapping[str, Any], period: Period) -> bool:
+    """Tell whether the store was filled with more than is asked about."""
+    held = card.get("period") or {}
+    return bool(held) and (period.start > parse_time(held["start"]) or period.end < parse_time(held["end"]))
+
+
+def _late(chains: Sequence[Mapping[str, Any]], period: Period) -> Iterator[Missing]:
+    """Yield where the deliveries right after the window are not proved: records of its last minutes may be in them."""
+    for chain in chains:
+        after = list(_hours(chain, Period(period.end, period.end + DELIVERY, "")))
+        if any(state not in {"v", "."} for hour, state in after if hour >= period.end):
+            where = {
+                "account": chain["account"],
+                "region": chain["region"],
+                "trail": chain["trail"],
+                "start": rfc3339(period.end),
+                "end": rfc3339(period.end + DELIVERY),
+            }
+            why = "deliveries of the hour after the period are not proved; its last minutes may be in them"
+            yield Missing("hours", why, where)
+
+
+def _said(card: Mapping[str, Any], period: Period, filters: Filters) -> Iterator[Missing]:
+    """Yield what the store's filling left out, as far as it touches what is asked."""
+    held = card.get("period") or {}
+    to_its_end = not held or period.end >= parse_time(held["end"])
+    for item in card.get("missing") or ():
+        where = item["where"]
+        if not _wanted_or_unknown(where, filters):
+            continue
+        if where.get("start") and where.get("end"):
+            late = to_its_end and where["start"] == held.get("end")
+            apart = parse_time(where["start"]) >= period.end or parse_time(where["end"]) <= period.start
+            if apart and not late:
+                continue
+        yield Missing(item["what"], item["why"], where)
+
+
+def _wanted_or_unknown(where: Mapping[str, Any], filters: Filters) -> bool:
+    """Tell whether a place is one that was asked about, or may be."""
+    return all(
+        not asked or where.get(name) in {None, "", "unknown", *asked}
+        for name, asked in (("account", filters.accounts), ("region", filters.regions))
+    )
+
+
 def _outside(card: Mapping[str, Any], period: Period, filters: Filters) -> Iterator[Missing]:
     """Yield what of the question lies outside of what the store was filled with."""
     held = card.get("period") or {}
@@ -151,47 +207,112 @@ def _outside(card: Mapping[str, Any], period: Period, filters: Filters) -> Itera
                 )
 
 
-def _counts(database: "duckdb.DuckDBPyConnection", period: Period, filters: Filters) -> dict[str, Any]:
+_DELIVERED: Final = r"""
+COALESCE(
+    try_strptime(regexp_extract(f.key, '_(\d{8}T\d{4})Z_[^/]*$', 1), '%Y%m%dT%H%M') + INTERVAL 1 MINUTE,
+    try_strptime(regexp_extract(f.key, '/(\d{4}/\d\d/\d\d)', 1), '%Y/%m/%d') + INTERVAL 1 DAY)
+"""
+"""The end of the minute in a log file's name, else of its folder's day; UTC without a zone, NULL where neither is."""
+_BEGUN: Final = r"""
+COALESCE(
+    try_strptime(regexp_extract(f.key, '_(\d{8}T\d{4})Z_[^/]*$', 1), '%Y%m%dT%H%M'),
+    try_strptime(regexp_extract(f.key, '/(\d{4}/\d\d/\d\d)', 1), '%Y/%m/%d'))
+"""
+
+
+def _looked(database: "duckdb.DuckDBPyConnection", period: Period, filters: Filters, *, whole: bool) -> None:
+    """Make the table ``looked``: the log files that what is asked about rests on.
+
+    One whose name does not tell when it was delivered counts unless all its records are of other times.
+    """
     scope = (
-        "(len($accounts) = 0 OR list_contains($accounts, f.account))"
+        "(len($accounts) = 0 OR f.account = 'unknown' OR list_contains($accounts, f.account))"
         " AND (len($regions) = 0 OR f.region = '' OR list_contains($regions, f.region))"
     )
-    bound = {"accounts": list(filters.accounts), "regions": list(filters.regions)}
+    bound: dict[str, Any] = {"accounts": list(filters.accounts), "regions": list(filters.regions)}
+    head = "CREATE OR REPLACE TEMP TABLE looked AS "
+    if whole:
+        database.execute(f"{head}SELECT f.* FROM files f WHERE {scope}", bound)
+        return
+    times = (
+        "SELECT file, min(eventTime) AS first, bool_or(eventTime >= $since AND eventTime < $until) AS within"
+        " FROM stored GROUP BY file UNION ALL"
+        " SELECT file, min(windowStart), bool_or(windowStart >= $since AND windowStart < $until)"
+        " FROM aggregated GROUP BY file"
+    )
+    near = f"({_BEGUN} < $last AND {_DELIVERED} > $begin)"
+    database.execute(
+        f"{head}WITH times AS (SELECT file, min(first) AS first, bool_or(within) AS within"
+        f" FROM ({times}) GROUP BY file)"
+        f" SELECT f.* FROM files f LEFT JOIN times t USING (file)"
+        f" WHERE {scope} AND (t.within OR COALESCE({near}, t.first IS NULL))",
+        {
+            **bound,
+            "since": period.start,
+            "until": period.end,
+            "begin": period.start.replace(tzinfo=None),
+            "last": (period.end + DELIVERY).replace(tzinfo=None),
+        },
+    )
+
+
+def _counts(database: "duckdb.DuckDBPyConnection", period: Period, *, whole: bool) -> dict[str, Any]:
     row = database.execute(
-        f"SELECT count(*) FILTER (f.state <> 'history' AND f.state <> 'missing'), COALESCE(sum(f.records), 0),"
-        f" COALESCE(sum(f.unreadable), 0) + count(*) FILTER (f.reason <> ''),"
-        f" list(DISTINCT f.account) FILTER (f.account <> 'unknown'), list(DISTINCT f.region) FILTER (f.region <> '')"
-        f" FROM files f WHERE {scope}",
-        bound,
+        "SELECT count(*) FILTER (state <> 'history' AND state <> 'missing'), COALESCE(sum(records), 0),"
+        " COALESCE(sum(unreadable), 0) + count(*) FILTER (reason <> ''),"
+        " list(DISTINCT account) FILTER (account <> 'unknown'), list(DISTINCT region) FILTER (region <> '')"
+        " FROM looked"
     ).fetchone()
-    copies = database.execute(
-        f"SELECT count(*) FROM copies c JOIN files f ON f.file = c.file WHERE {scope}",
-        bound,
-    ).fetchone()
-    del period
+    copies = "SELECT count(*) FROM copies c JOIN looked l ON l.file = c.file"
+    bounds = {} if whole else {"since": period.start, "until": period.end}
+    if not whole:
+        copies += (
+            " JOIN stored e ON e.file = c.file AND e.position = c.position"
+            " WHERE e.eventTime >= $since AND e.eventTime < $until"
+        )
+    records = int(row[1]) if row else 0
+    if not whole:
+        found = database.execute(
+            "SELECT (SELECT count(*) FROM stored SEMI JOIN looked USING (file)"
+            " WHERE eventTime >= $since AND eventTime < $until)"
+            " + (SELECT count(*) FROM aggregated SEMI JOIN looked USING (file)"
+            " WHERE windowStart >= $since AND windowStart < $until)",
+            bounds,
+        ).fetchone()
+        records = int(found[0]) if found else 0
+    doubled = database.execute(copies, bounds).fetchone()
     return {
         "log_files": int(row[0]) if row else 0,
-        "records": int(row[1]) if row else 0,
+        "records": records,
         "unreadable": int(row[2]) if row else 0,
         "accounts": (row[3] or []) if row else [],
         "regions": (row[4] or []) if row else [],
-        "duplicates": int(copies[0]) if copies else 0,
+        "duplicates": int(doubled[0]) if doubled else 0,
     }
 
 
-def _unread(database: "duckdb.DuckDBPyConnection", filters: Filters) -> Iterator[Missing]:
+def _chainless(database: "duckdb.DuckDBPyConnection", card: Mapping[str, Any]) -> Iterator[Missing]:
+    """Yield accounts and Regions that have log files and no digests: none of their hours is among those expected."""
+    if "coverage" not in card:
+        return  # Event history and the like: no digest speaks of them at all
+    chained = {(chain["account"], chain["region"]) for chain in card["coverage"] or ()}
+    rows = database.execute(
+        "SELECT account, region, count(*) FROM looked WHERE kind = 'CloudTrail' AND state <> 'history'"
+        " GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    for account, region, number in rows:
+        if (account, region) not in chained:
+            where = {"account": account, "region": region, "log_files": number}
+            yield Missing("hours", "no chain of digests vouches for what was recorded here", where)
+
+
+def _unread(database: "duckdb.DuckDBPyConnection") -> Iterator[Missing]:
     """Yield the log files and records that could not be read, the first ones by name."""
     rows = database.execute(
-        "SELECT bucket, key, account, region, state, reason, unreadable, lost FROM files"
+        "SELECT bucket, key, state, reason, unreadable, lost FROM looked"
         " WHERE reason <> '' OR unreadable > 0 OR state = 'altered' ORDER BY key, bucket"
     ).fetchall()
-    shown = 0
-    for bucket, key, account, region, state, reason, unreadable, lost in rows:
-        if not _wanted({"account": account, "region": region}, filters):
-            continue
-        shown += 1
-        if shown > NAMED:
-            continue
+    for bucket, key, state, reason, unreadable, lost in rows[:NAMED]:
         altered = state in {"altered", "missing"}
         if state == "altered" and not reason:
             yield Missing(
@@ -202,19 +323,32 @@ def _unread(database: "duckdb.DuckDBPyConnection", filters: Filters) -> Iterator
         if unreadable:
             why = "; ".join(text for text in lost[:5])
             yield Missing("records", why, {"bucket": bucket, "log_file": key, "count": unreadable})
-    if shown > NAMED:
-        yield Missing("log_files", "further ones of the same kinds", {"count": shown - NAMED})
+    if rest := rows[NAMED:]:
+        altered = any(row[2] in {"altered", "missing"} for row in rest)
+        yield Missing("log_files", "further ones of the same kinds", {"count": len(rest)}, altered=altered)
 
 
 def _undated(database: "duckdb.DuckDBPyConnection") -> Iterator[Missing]:
-    row = database.execute("SELECT count(*) FROM stored WHERE eventTime IS NULL").fetchone()
+    row = database.execute(
+        "SELECT count(*) FROM stored SEMI JOIN looked USING (file) WHERE eventTime IS NULL"
+    ).fetchone()
     if row and row[0]:
         yield Missing("records", "they have no readable time and so belong to no period", {"count": int(row[0])})
 
 
-def _conflicts(store: EventStore, filters: Filters) -> Iterator[Missing]:
-    for item in store.conflicts()[:NAMED]:
-        if not filters.accounts or item["account"] in filters.accounts:
+def _conflicts(store: EventStore, database: "duckdb.DuckDBPyConnection", filters: Filters) -> Iterator[Missing]:
+    """Yield the ids with two contents, one of which stands in a log file that was looked at."""
+    found = store.conflicts()
+    if not found:
+        return
+    looked = set(database.execute("SELECT bucket, key FROM looked").fetchall())
+    named = 0
+    for item in found:
+        here = any((place["bucket"], place["log_file"]) in looked for place in item["places"])
+        if not here or (filters.accounts and item["account"] not in filters.accounts):
+            continue
+        named += 1
+        if named <= NAMED:
             where = {"account": item["account"], "event_id": item["event_id"], "places": item["places"]}
             yield Missing("events", "one id with two contents", where, altered=True)
 
