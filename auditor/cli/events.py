@@ -79,6 +79,9 @@ _SOURCE = (
     click.option("--home-region", metavar="REGION", help="Region in which a trail's name is looked up."),
     click.option("--as-of", metavar="TIME", help="Moment that decides which digests are due; default: now."),
     click.option("--concurrency", type=click.IntRange(1, 512), help="Requests under way at once; default: adapts."),
+    click.option("--scheduler", metavar="tls://HOST:PORT", help="Dask scheduler whose workers read the log files."),
+    click.option("--certificates", metavar="DIR", help="Folder with ca.pem, client.pem and client-key.pem for it."),
+    click.option("--plain-scheduler", is_flag=True, default=None, help="Take tcp:// beyond this machine."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
     click.option("-q", "--quiet", is_flag=True, help="No progress."),
 )
@@ -329,6 +332,8 @@ def _check(options: Mapping[str, Any]) -> None:
         for option in ("table", "output", "max_cost"):
             if options[option] is not None:
                 raise UsageError(f"--{option.replace('_', '-')} goes with --engine athena")
+    if options["scheduler"] and not any(options[name] for name in ("trail", "place", "folder")):
+        raise UsageError("--scheduler reads log files", hint="it goes with --trail, --s3 or --dir")
     target = options.get("parquet")
     if target is not None and (target.is_dir() or not target.resolve().parent.is_dir()):
         raise UsageError(f"--parquet {target}: give a file in a folder that is there")

@@ -104,7 +104,7 @@ def _period(options: Mapping[str, Any]) -> Period:
 
 
 def _filled(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore", Period]:
-    from auditor.cli.trail import open_source, stopping
+    from auditor.cli.trail import open_source, sharing, stopping
     from auditor.cli.trail_words import shown
     from auditor.run.asking import Reading, open_store
 
@@ -116,12 +116,11 @@ def _filled(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore", Per
         "region": options["home_region"],
     }
     wanted = {**options, **places}
-    source, keys, scopes = open_source(wanted, now)
     named = {name: str(options[name]) for name in ("trail", "place", "folder", "bucket", "key_file") if options[name]}
     place = {**named, "accounts": sorted(options["accounts"]), "regions": sorted(options["regions"])}
-    reading = Reading(source, keys, scopes, place, period, now)
-    with stopping() as stop, shown(quiet=options["quiet"]) as show_progress:
-        store = open_store(folder, reading, stop=stop, progress=show_progress, concurrency=options["concurrency"])
+    with sharing(wanted) as shared, stopping() as stop, shown(quiet=options["quiet"]) as show:
+        reading = Reading(*open_source(wanted, now), place, period, now)
+        store = open_store(folder, reading, stop=stop, progress=show, concurrency=options["concurrency"], shared=shared)
     return store, period
 
 

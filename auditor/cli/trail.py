@@ -90,7 +90,7 @@ def _verify(options: Mapping[str, Any], *, quiet: bool) -> list["TrailReport"]:
     now = moment_of(options["as_of"])
     anchors = anchors_of(_json_file(options["anchors"])) if options["anchors"] else ()
     reports: list[TrailReport] = []
-    with _sharing(options) as shared, stopping() as stop, shown(quiet=quiet) as show:
+    with sharing(options) as shared, stopping() as stop, shown(quiet=quiet) as show:
         source, keys, scopes = open_source(options, now)
         for number, scope in enumerate(scopes, start=1):
             scope = replace(scope, anchors=anchors, retention_days=options["retention_days"])  # noqa: PLW2901
@@ -114,8 +114,8 @@ def _verify(options: Mapping[str, Any], *, quiet: bool) -> list["TrailReport"]:
 
 
 @contextmanager
-def _sharing(options: Mapping[str, Any]) -> Iterator["Shared | None"]:
-    """Give the cluster that checks log files, where one is named; at the end say which of its tasks failed.
+def sharing(options: Mapping[str, Any]) -> Iterator["Shared | None"]:
+    """Give the cluster that reads log files, where one is named; at the end say which of its tasks failed.
 
     Raises:
         UsageError: its address is refused, or certificates are missing.

@@ -6,7 +6,7 @@ last and makes the batch count. Rows in are records split, always: a batch that 
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -21,6 +21,8 @@ from auditor.events.lines import Lost, Run, lines_of, mended
 if TYPE_CHECKING:
     import duckdb
 
+    from auditor.events.parts import Listed
+
 BATCH_BYTES: Final = 64 << 20
 """JSON of one batch. Measured: larger ones take more memory and save nothing, smaller ones make more files."""
 SPOOL_BYTES: Final = 2 << 30
@@ -34,6 +36,11 @@ ROW_GROUP: Final = 8192
 """Rows that are written at a time. Measured: more take more memory and no less time, fewer take more time."""
 PAGE_BYTES: Final = 1 << 18
 """Bytes of a column that are read together: a question passes over pages in which it wants no row."""
+FORM: Final = (
+    f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP},"
+    f" DATA_PAGE_SIZE_LIMIT {PAGE_BYTES})"
+)
+"""How Parquet is written."""
 
 _PLACES: Final = "SELECT file AS of_file, unnest(range(first, first + count)) AS of_position FROM runs"
 
@@ -56,9 +63,10 @@ class StoreWriter:
     Args:
         folder: the store; what an interrupted run left there is kept and gone on with.
         batch_bytes: JSON of one batch.
+        first: the number of the first log file in a new folder; parts of one store have numbers of their own.
     """
 
-    def __init__(self, folder: Path, *, batch_bytes: int = BATCH_BYTES) -> None:
+    def __init__(self, folder: Path, *, batch_bytes: int = BATCH_BYTES, first: int = 1) -> None:
         self._folder, self._batch_bytes = folder, batch_bytes
         for name in (EVENTS, FILES, AGGREGATED):
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -69,7 +77,7 @@ class StoreWriter:
         self._known: dict[tuple[str, str, str], tuple[int, str]] = {}
         self._better: list[dict[str, Any]] = []
         self._kept_keys: set[str] = set()
-        self._next_file = self._next_batch = 1
+        self._next_file, self._next_batch = first, 1
         self._resume()
         self._database: duckdb.DuckDBPyConnection | None = None
 
@@ -92,6 +100,62 @@ class StoreWriter:
     def holds(self, key: str) -> bool:
         """Tell whether a finished batch holds a file of that key, whatever its content."""
         return key in self._kept_keys
+
+    def proved(self, bucket: str, key: str, sha256: str) -> bool:
+        """Tell whether a log file of that content is there already, and a digest vouches for it."""
+        known = self._known.get((bucket, key, sha256))
+        return known is not None and known[1] == STRENGTH[1]
+
+    def reserve(self, count: int) -> range:
+        """Keep as many numbers of log files free for a part that somebody else fills, and return them."""
+        with self._lock:
+            first = self._next_file
+            self._next_file += count
+            return range(first, self._next_file)
+
+    def adopt(self, part: Path, places: Collection[tuple[str, str]], numbers: range) -> None:
+        """Take in what somebody else filled: a folder of the same form, whose numbers were reserved here.
+
+        Args:
+            part: the folder; its files are moved away from there.
+            places: bucket and key of the log files that it must hold, and no others.
+            numbers: those that were reserved for it.
+
+        Raises:
+            IntegrityError: it holds other log files, or other records than its lists say; nothing is taken then.
+        """
+        from auditor.events.parts import Listed, check_part, without
+
+        lists = tuple(Listed.read(part, path) for path in sorted((part / FILES).glob("*.ndjson")))
+        with self._lock:
+            check_part(self._connection(), lists, places, numbers)
+            for listed in lists:
+                known = {row["file"] for row in listed.rows if self._is_known(row)}
+                without(self._connection(), listed, known)
+                if rows := [row for row in listed.rows if row["file"] not in known]:
+                    self._put(listed, rows)
+
+    def _is_known(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether a row's log file is there already; what is better about it now is noted."""
+        known = self._known.get((row["bucket"], row["key"], row["sha256"]))
+        if known is not None:
+            self._note_better(
+                known, LogBytes(row["bucket"], row["key"], row["state"], row["problem"], row["sha256"], None)
+            )
+        return known is not None
+
+    def _put(self, listed: "Listed", rows: list[dict[str, Any]]) -> None:
+        """Move a checked batch into its place; the list of its files last, by renaming."""
+        name = f"{listed.account}-{self._next_batch:05d}"
+        self._next_batch += 1
+        for kind, source in listed.tables.items():
+            partial = self._folder / WORK / f"{name}.parquet"
+            shutil.move(source, partial)
+            partial.replace(self._folder / kind / f"{name}.parquet")
+        write_lines(self._folder / WORK / f"{name}.files", rows)
+        (self._folder / WORK / f"{name}.files").replace(self._folder / FILES / f"{name}.ndjson")
+        for row in rows:
+            self._known[row["bucket"], row["key"], row["sha256"]] = (row["file"], row["state"])
 
     def take(self, log: LogBytes) -> None:
         """Take one log file in; one that is there already, with the same content, is not read again."""
@@ -194,9 +258,7 @@ class StoreWriter:
         answer = database.execute(
             f"COPY (SELECT {select} FROM (SELECT true AS line, * FROM read_ndjson({quoted(batch.path)},"
             f" columns={columns}, maximum_object_size={RECORD_LIMIT + 1024}, compression='uncompressed'))"
-            f" POSITIONAL JOIN ({_PLACES})) TO {quoted(target)}"
-            f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP},"
-            f" DATA_PAGE_SIZE_LIMIT {PAGE_BYTES})"
+            f" POSITIONAL JOIN ({_PLACES})) TO {quoted(target)} {FORM}"
         )
         row = answer.fetchone()
         return int(row[0]) if row else 0

@@ -23,12 +23,14 @@ from auditor.events.store import StoreWriter
 from auditor.evidence.store import Evidence
 from auditor.pack.layout import EVIDENCE
 from auditor.run.activity import log_bytes
+from auditor.run.sharing import StoreParts
 from auditor.run.trails import EVENTS as NOTABLE
 from auditor.trail.coverage import STATES
 from auditor.trail.fetch import ObjectSource, Unavailable
 from auditor.trail.gunzip import Damaged, inflate
 from auditor.trail.names import Location
 from auditor.trail.report import TrailReport, TrailScope
+from auditor.trail.sharing import Shared
 from auditor.trail.verify import KeySource, Progress, verify_trail
 
 DELIVERY: Final = timedelta(hours=1)
@@ -70,8 +72,11 @@ def open_store(
     stop: Event,
     progress: Callable[[Progress], None] | None = None,
     concurrency: int | None = None,
+    shared: Shared | None = None,
 ) -> EventStore:
     """Return a store filled with what was asked for; one that is there already is taken when it is for the same.
+
+    With ``shared``, tasks read the log files and make parts of the store; its answers are the same.
 
     Raises:
         UsageError: the folder holds a store of something else.
@@ -82,7 +87,20 @@ def open_store(
 
     def fill(writer: StoreWriter) -> dict[str, Any]:
         for scope in reading.scopes:
-            reports.append(_verified(reading, scope, writer, stop=stop, progress=progress, concurrency=concurrency))
+            engine = None if shared is None else replace(shared, parts=StoreParts(writer))
+            reports.append(
+                verify_trail(
+                    reading.source,
+                    reading.keys,
+                    replace(scope, end=scope.end + DELIVERY),
+                    now=reading.now,
+                    concurrency=concurrency,
+                    progress=progress,
+                    stop=stop,
+                    on_log=lambda log: writer.take(log_bytes(log)),
+                    shared=engine,
+                )
+            )
             missing.extend(_read_other_kinds(reading, reports[-1], writer))
             if stop.is_set():
                 raise KeyboardInterrupt
@@ -136,30 +154,6 @@ def _held(folder: Path, wanted: Mapping[str, Any]) -> bool:
             hint="give another folder, or delete this one",
         )
     return True
-
-
-def _verified(
-    reading: Reading,
-    scope: TrailScope,
-    writer: StoreWriter,
-    *,
-    stop: Event,
-    progress: Callable[[Progress], None] | None,
-    concurrency: int | None,
-) -> TrailReport:
-    def take(log: LogBytes) -> None:
-        writer.take(log_bytes(log))
-
-    return verify_trail(
-        reading.source,
-        reading.keys,
-        replace(scope, end=scope.end + DELIVERY),
-        now=reading.now,
-        concurrency=concurrency,
-        progress=progress,
-        stop=stop,
-        on_log=take,
-    )
 
 
 def _read_other_kinds(reading: Reading, report: TrailReport, writer: StoreWriter) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """How tasks open the store of a trail: on whatever machine they are carried out, with that machine's credentials."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,8 +9,12 @@ from auditor.base.errors import UsageError
 from auditor.work.task import Json
 
 if TYPE_CHECKING:
+    from auditor.activity.logbytes import LogBytes
+    from auditor.events.store import StoreWriter
     from auditor.trail.fetch import ObjectSource
-    from auditor.trail.portion import Opening
+    from auditor.trail.names import Place
+    from auditor.trail.portion import Opening, Taker
+    from auditor.trail.spool import Entry
 
 _HERE = "auditor.run.sharing"
 
@@ -55,3 +61,59 @@ def open_bucket_there(arguments: Json) -> "ObjectSource":
 
     session = open_session(profile=arguments["profile"] or None, region=arguments["region"] or None, log=CallLog())
     return S3Source(session)
+
+
+# ------------------------------------------------------------------------------------------------------------ events
+
+
+@dataclass(frozen=True, slots=True)
+class StoreParts:
+    """A store of events that is filled with parts which tasks make; see ``auditor.trail.sharing.Parts``.
+
+    Args:
+        writer: fills the store.
+    """
+
+    writer: "StoreWriter"
+
+    def proved(self, entry: "Entry") -> bool:
+        """Tell whether a log file is there already, as its digest says."""
+        return self.writer.proved(entry.bucket, entry.key, entry.sha256)
+
+    def reserve(self, count: int) -> "tuple[range, Opening]":
+        """Return the numbers of as many log files, and how a task makes a part of them."""
+        from auditor.trail.portion import Opening
+
+        numbers = self.writer.reserve(count)
+        return numbers, Opening(f"{_HERE}:open_part_there", {"first": numbers.start})
+
+    def adopt(self, part: Path, places: "Collection[Place]", numbers: range) -> None:
+        """Take in what a task made.
+
+        Raises:
+            IntegrityError: it is not made of these log files.
+        """
+        self.writer.adopt(part, places, numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a store, filled where a task is carried out."""
+
+    writer: "StoreWriter"
+
+    def take(self, log: "LogBytes") -> None:
+        from auditor.run.activity import log_bytes
+
+        self.writer.take(log_bytes(log))
+
+    def finish(self) -> None:
+        self.writer.flush()
+        self.writer.close()
+
+
+def open_part_there(arguments: Json, folder: Path) -> "Taker":
+    """Begin a part of a store, whose log files are numbered from ``first`` on."""
+    from auditor.events.store import StoreWriter
+
+    return _Part(StoreWriter(folder, first=arguments["first"]))

@@ -13,8 +13,9 @@ from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from threading import Event
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import CollectionError
 from auditor.base.period import rfc3339
 from auditor.trail.context import Context, Teller
@@ -35,6 +36,8 @@ from auditor.work.task import Json
 
 CHECK: Final = "auditor.trail.portion:check_portion"
 READ: Final = "auditor.trail.portion:read_digests"
+FOUND, PART = "found.json", "part"
+"""What a task makes: what it found, and its part of a store."""
 _ABOUT: Final = "metadata.json"
 _USUAL: Final = "SHA-256"
 
@@ -54,6 +57,16 @@ class Opening:
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {"function": self.function, "arguments": dict(self.arguments)}
+
+
+class Taker(Protocol):
+    """Makes something of log files, where a task is carried out; such as a part of a store of their records."""
+
+    def take(self, log: LogBytes) -> None:
+        """Take one log file in. May be called from several threads."""
+
+    def finish(self) -> None:
+        """Write what is left, and close."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +169,23 @@ def check_portion(arguments: Json, target: Path) -> None:
 
     Args:
         arguments: as :mod:`sharing` writes them.
-        target: the JSON file to make.
+        target: the JSON file to make; a folder with it, where a part of a store is made of the log files beside.
 
     Raises:
         CollectionError: there are no credentials here, or another store than the driver's.
     """
+    if arguments["part"] is None:
+        target.write_bytes(_checked(arguments, Reading()))
+        return
+    target.mkdir()
+    wanted = arguments["part"]
+    taker: Taker = function_of(wanted["function"])(wanted["arguments"], target / PART)
+    (target / FOUND).write_bytes(_checked(arguments, Reading(on_log=taker.take)))
+    taker.finish()
+
+
+def _checked(arguments: Json, reading: Reading) -> bytes:
+    """Check the log files of a portion and return what was found, as JSON."""
     source, scope = _source(arguments), _scope(arguments)
     for seen in arguments["seen"]:
         _must_see(source, *seen)
@@ -171,14 +196,14 @@ def check_portion(arguments: Json, target: Path) -> None:
         retention = _retention(arguments["retention"])
         context = Context(source, scope, retention.now, workers, spool, Teller(lambda _: None))
         links = _links(arguments, spool)
-        checked = LogPass(context, links, retention, Reading()).run()
+        checked = LogPass(context, links, retention, reading).run()
         found = _document(spool.noted, checked)
     finally:
         workers.close()
         spool.close()
     after = _wrappers(source)
     found["wrappers"] = {name: after[name] - before.get(name, 0) for name in after}
-    target.write_text(json.dumps(found), encoding="ascii")
+    return json.dumps(found).encode("ascii")
 
 
 def read_digests(arguments: Json, target: Path) -> None:
@@ -314,9 +339,9 @@ def _document(problems: Iterable[Problem], checked: LogsChecked) -> dict[str, An
     }
 
 
-def read_found(data: bytes) -> Found:
-    """Read what :func:`check_portion` wrote."""
-    document = json.loads(data)
+def read_found(path: Path) -> Found:
+    """Read what :func:`check_portion` wrote: a file, or a folder with a part of a store."""
+    document = json.loads((path / FOUND if path.is_dir() else path).read_bytes())
     events = tuple(
         TrailEvent(name, datetime.fromisoformat(time), event_id, actor, validation)
         for name, time, event_id, actor, validation in document["events"]

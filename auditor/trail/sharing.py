@@ -6,14 +6,16 @@ what was not read is never taken for sound.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import orjson
 
-from auditor.base.errors import CollectionError
+from auditor.activity.logbytes import LogBytes
+from auditor.base.errors import CollectionError, IntegrityError
 from auditor.trail.context import Context
 from auditor.trail.fetch import Fetched, Unavailable
 from auditor.trail.findings import KINDS
@@ -23,6 +25,7 @@ from auditor.trail.names import Place, parse_digest_key
 from auditor.trail.parallel import Stopped
 from auditor.trail.portion import (
     CHECK,
+    PART,
     READ,
     Found,
     Opening,
@@ -43,9 +46,28 @@ FILES: Final = 4096
 """Log files of a task at most: a few seconds of work, and some 600 kB of rows."""
 BYTES: Final = 1 << 28
 """Stored bytes of them, as listed."""
+PART_BYTES: Final = 1 << 24
+"""The same, where parts of a store are made of them: these travel back, and are about as large."""
 DIGESTS: Final = 2048
 """Digests of a task at most, and their stored bytes, which travel back."""
 DIGEST_BYTES: Final = 1 << 25
+
+
+class Parts(Protocol):
+    """The store that whoever drives a run fills with what tasks make of log files."""
+
+    def proved(self, entry: Entry) -> bool:
+        """Tell whether a log file is there already, as its digest says: it is checked again, and not taken."""
+
+    def reserve(self, count: int) -> tuple[range, Opening]:
+        """Return the numbers of as many log files, and how a task makes a part of them; see ``portion.Taker``."""
+
+    def adopt(self, part: Path, places: Collection[Place], numbers: range) -> None:
+        """Take in what a task made.
+
+        Raises:
+            IntegrityError: it is not made of these log files.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +80,7 @@ class Shared:
         opening: how whoever carries one out opens the store.
         files: log files of a task at most.
         digests: digests of a task at most.
+        parts: takes what tasks make of all log files, where somebody wants these.
         failed: is given the key of each task that failed, and why.
     """
 
@@ -66,6 +89,7 @@ class Shared:
     opening: Opening
     files: int = FILES
     digests: int = DIGESTS
+    parts: Parts | None = None
     failed: list[tuple[str, Failure]] = field(default_factory=list)
 
     def failure(self, outcome: Done) -> Failure:
@@ -148,6 +172,14 @@ class SharedDigests:
         return Task(f"digests/{whose}/{number:05}-{identity[:8]}", READ, arguments, identity)
 
 
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """What a task is given: log files, and the numbers of those that a part of a store is made of."""
+
+    entries: list[Entry]
+    numbers: range
+
+
 class SharedPass(LogPass):
     """Step 6, in tasks.
 
@@ -163,8 +195,8 @@ class SharedPass(LogPass):
     """
 
     def __init__(self, context: Context, links: Links, retention: Retention, reading: Reading, shared: Shared) -> None:
-        if reading.events or reading.on_log is not None:
-            raise ValueError("tasks hand back what is wrong with log files, not what they hold")
+        if reading.events or (reading.on_log is not None) != (shared.parts is not None):
+            raise ValueError("tasks hand back what is wrong with log files, and parts of a store, no more")
         super().__init__(context, links, retention, reading)
         self._shared = shared
         self._asked = question(context.scope, links, retention)
@@ -181,12 +213,12 @@ class SharedPass(LogPass):
     def _check_entries(self) -> None:
         context, known = self._context, list[int]()
         total, done = context.spool.entry_count(), 0
-        under_way: dict[str, list[Entry]] = {}
+        under_way: dict[str, _Portion] = {}
 
         def tasks() -> Iterator[Task]:
-            for number, (month, portion) in enumerate(self._portions(known)):
-                task = self._task(number, month, portion)
-                under_way[task.key] = portion
+            for number, (month, entries, taken) in enumerate(self._portions(known)):
+                task, numbers = self._task(number, month, entries, taken=taken)
+                under_way[task.key] = _Portion(entries, numbers)
                 yield task
 
         outcomes = iter(self._shared.engine.run(tasks(), self._shared.keeper))
@@ -194,7 +226,7 @@ class SharedPass(LogPass):
             for outcome in outcomes:
                 portion = under_way.pop(outcome.key)
                 self._settle(portion, outcome)
-                done += len(portion)
+                done += len(portion.entries)
                 context.tell("log files", done, total, stored_bytes=self._stored, force=True)
                 if context.workers.stopping:
                     raise Stopped
@@ -205,40 +237,49 @@ class SharedPass(LogPass):
 
     # -- what is handed out
 
-    def _portions(self, known: list[int]) -> Iterator[tuple[str, list[Entry]]]:
-        """Yield month and log files: those of one account and month, small Regions put together, large ones cut."""
-        account = ""
-        months: dict[str, list[Entry]] = {}
-        sizes: Counter[str] = Counter()
+    def _portions(self, known: list[int]) -> Iterator[tuple[str, list[Entry], bool]]:
+        """Yield month, log files, and whether a part of a store is made of them.
+
+        Those of one account and month are together, small Regions put together, large ones cut.
+        """
+        account, parts = "", self._shared.parts
+        open_ones: dict[tuple[str, bool], list[Entry]] = {}
+        sizes: Counter[tuple[str, bool]] = Counter()
         for entries in self._pending(known):
             for entry in entries:
                 origin = self._links.origins[entry.digest]
                 if origin.target.account != account:
-                    yield from months.items()
-                    account, months, sizes = origin.target.account, {}, Counter()
-                month = f"{origin.start:%Y-%m}"
-                portion = months.setdefault(month, [])
+                    yield from ((month, portion, taken) for (month, taken), portion in open_ones.items())
+                    account, open_ones, sizes = origin.target.account, {}, Counter()
+                kind = (f"{origin.start:%Y-%m}", parts is not None and not parts.proved(entry))
+                portion = open_ones.setdefault(kind, [])
                 portion.append(entry)
-                sizes[month] += entry.size or 0
-                if len(portion) >= self._shared.files or sizes[month] >= BYTES:
-                    del sizes[month]
-                    yield month, months.pop(month)
-        yield from months.items()
+                sizes[kind] += entry.size or 0
+                if len(portion) >= self._shared.files or sizes[kind] >= (PART_BYTES if kind[1] else BYTES):
+                    del sizes[kind]
+                    yield kind[0], open_ones.pop(kind), kind[1]
+        yield from ((month, portion, taken) for (month, taken), portion in open_ones.items())
 
-    def _task(self, number: int, month: str, portion: Sequence[Entry]) -> Task:
+    def _task(self, number: int, month: str, portion: Sequence[Entry], *, taken: bool) -> tuple[Task, range]:
+        """Return the task for a portion, and the numbers of its log files in the store, where they have some."""
         arguments: dict[str, Any] = {
             **self._asked,
             "store": self._shared.opening.document(),
             "seen": self._seen(portion),
             "concurrency": self._context.workers.concurrency.fixed,
             "groups": rows_of(portion, self._links),
+            "part": None,
         }
+        numbers = range(0)
+        if taken and self._shared.parts is not None:
+            numbers, making = self._shared.parts.reserve(len(portion))
+            arguments["part"] = making.document()
         identity = sha256(orjson.dumps(arguments)).hexdigest()
         targets = {self._links.origins[entry.digest].target for entry in portion}
         first = min(targets, key=lambda target: target.region)
         others = f".and-{len(targets) - 1}-more" if len(targets) > 1 else ""
         key = f"verify/{first.account}/{first.region}{others}/{month}/{number:05}-{identity[:8]}"
-        return Task(key, CHECK, arguments, identity)
+        return Task(key, CHECK, arguments, identity), numbers
 
     def _seen(self, portion: Sequence[Entry]) -> list[list[str]]:
         """Return the last digest of each Region: it vouches for the ones before, and a stale copy lacks it."""
@@ -248,16 +289,26 @@ class SharedPass(LogPass):
 
     # -- what comes back
 
-    def _settle(self, portion: Sequence[Entry], outcome: Done) -> None:
+    def _settle(self, portion: _Portion, outcome: Done) -> None:
         if outcome.failure is not None or outcome.path is None:
-            self._left_out(portion, outcome)
+            self._left_out(portion.entries, outcome)
             return
-        found = read_found(outcome.path.read_bytes())
-        problems = [replace(item, entry=portion[item.entry].id) for item in found.problems]
-        self._context.spool.settle([entry.id for entry in portion], problems)
+        try:
+            self._adopt(portion, outcome.path)
+        except IntegrityError as error:
+            self._left_out(portion.entries, Done(outcome.key, failure=Failure("IntegrityError", error.message)))
+            return
+        found = read_found(outcome.path)
+        problems = [replace(item, entry=portion.entries[item.entry].id) for item in found.problems]
+        self._context.spool.settle([entry.id for entry in portion.entries], problems)
         self._note(found)
         wrong = {item.entry for item in problems if item.state != "valid"}
-        self._save([entry for entry in portion if entry.id not in wrong])
+        self._save([entry for entry in portion.entries if entry.id not in wrong])
+
+    def _adopt(self, portion: _Portion, made: Path) -> None:
+        if self._shared.parts is not None and portion.numbers:
+            places = {(entry.bucket, entry.key) for entry in portion.entries}
+            self._shared.parts.adopt(made / PART, places, portion.numbers)
 
     def _note(self, found: Found) -> None:
         checked = found.checked
@@ -277,3 +328,5 @@ class SharedPass(LogPass):
             for entry in portion
         ]
         self._context.spool.settle([entry.id for entry in portion], problems)
+        for entry in portion:
+            self._hand_on(LogBytes(entry.bucket, entry.key, "unreadable", "log_unreadable", "", None))

@@ -1,5 +1,6 @@
 """A real Dask scheduler over TLS with two worker processes on loopback: deaths cost no result, no wait is endless."""
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -212,6 +213,24 @@ def test_the_command_says_the_same_with_a_cluster(
         assert _run([*command, "--json", "--quiet", *place]) == 4
         said.append(capsys.readouterr())
     assert said[0] == said[1]
+
+
+def test_events_are_answered_as_here_though_a_worker_dies(
+    cluster: Machines, certificates: Path, trail: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A store that workers filled gives the same rows in the same order, and is asked again without them."""
+    cluster.man()
+    period = f"{START:%Y-%m-%dT%H:%M:%SZ}/{END:%Y-%m-%dT%H:%M:%SZ}"
+    question = ["events", "timeline", "--param", "who=alice", "--json", "--quiet"]
+    source = ["--dir", str(trail), "--period", period, "--as-of", f"{NOW:%Y-%m-%dT%H:%M:%SZ}"]
+    there = ["--store", str(tmp_path / "store"), "--scheduler", cluster.address, "--certificates", str(certificates)]
+    cluster.workers[0].kill()
+    said = []
+    for place in ([*source], [*source, *there], there[:2]):
+        assert _run([*question, *place]) == 4
+        said.append(json.loads(capsys.readouterr().out))
+    assert said[0] == said[1] == said[2]
+    assert said[0]["rows"]
 
 
 def test_log_files_that_kill_each_worker_are_named_and_the_rest_is_judged(
