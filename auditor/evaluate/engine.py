@@ -146,10 +146,12 @@ def evaluate(
 
 
 def _documents(evidence: Evidence, operation: str) -> tuple[Mapping[str, Any], ...]:
+    """Return what a room wrote about the run's own accounts; what others lend stands in the evidence only."""
+    own = {account.id for account in evidence.run.accounts}
     return tuple(
         {"ref": record.ref, "account": record.account, "region": record.call.region, **page}
         for record in evidence.records
-        if record.call.operation == operation and record.complete
+        if record.call.operation == operation and record.complete and record.account in own
         for page in evidence.pages(record)
         if isinstance(page, dict)
     )

@@ -16,7 +16,7 @@ from auditor.collect.redact import Redactor
 from auditor.evidence.operations import Call, Operation, Where
 from auditor.model import AccountScope, Holder
 from auditor.org.reconcile import to_assess
-from auditor.org.trails import LISTED, Deliveries, TrailFinder
+from auditor.org.trails import LISTED, TRAILS, Deliveries, TrailFinder
 from auditor.policies.arn import account_of
 from auditor.run.settings import limits_of
 from auditor.run.shared import Shared, packed
@@ -94,7 +94,7 @@ class HolderReader:
         asked: set[str] = {LISTED}
         chain = self._chain()
         if chain and deliveries.shared.trails:
-            asked |= chain
+            asked |= {*chain, TRAILS}
             homes = {str(trail.get("HomeRegion")) for trail in deliveries.shared.trails}
             owners = sorted(_owners(deliveries.shared.trails))
             holders += [self._held(account, ("cloudtrail",), chain, sorted(homes)) for account in owners]

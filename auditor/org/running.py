@@ -7,7 +7,7 @@
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,13 @@ from auditor.config import Config
 from auditor.deliver.notify import Target, Told
 from auditor.deliver.upload import Destination
 from auditor.evidence.store import Answer, Evidence, EvidenceWriter
-from auditor.model import AccountScope, PartOf, RunInfo
-from auditor.org.accounts import Listing, Said, listing_of, named_listing
+from auditor.model import AccountScope, Control, PartOf, RunInfo
+from auditor.org.accounts import Account, Listing, Said, listing_of, named_listing
 from auditor.org.doors import ROLE_NAME, Doors, as_kept, config_of, doors_of, knock
 from auditor.org.each import each, engine_of
 from auditor.org.holding import HolderReader
 from auditor.org.member import Member
+from auditor.org.owners import handed_on, owners_of
 from auditor.org.pack import (
     BEFORE,
     OUTCOMES,
@@ -237,7 +238,7 @@ def _collect(
     progress("Read what single accounts hold for all", 0, 0)
     shared = HolderReader(finder, redactor).read(found)
     each_one = _Each(request, doors, listing, entered, part_of, shared)
-    broken, ours = _audit_each(each_one, room, engine, progress)
+    broken, ours = _audit_each(each_one, finder.controls, room, engine, progress)
     excluded = {item.id for item in listing.accounts if doors.choice.reason(item)}
     progress("Verify deliveries of accounts without a pack", 0, 0)
     verify_rest(found, request, doors, writer, excluded | (entered.keys() - broken.keys()))
@@ -260,8 +261,13 @@ class _Each:
     part_of: PartOf
     shared: Shared
 
-    def tasks(self) -> list[Task]:
-        """Return one task for each account that lets us in."""
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """The accounts that let us in."""
+        return tuple(item for item in to_assess(self.listing, self.doors.choice) if item.id in self.entered)
+
+    def tasks(self, accounts: Iterable[Account]) -> list[Task]:
+        """Return one task for each account."""
         now, request = self.request.now(), self.request
         clock = now if now == request.as_of else None  # a simulated one stands still
         return [
@@ -276,24 +282,35 @@ class _Each:
                 tool=request.tool,
                 shared=self.shared,
             ).task()
-            for account in to_assess(self.listing, self.doors.choice)
-            if account.id in self.entered
+            for account in accounts
         ]
 
 
-def _audit_each(common: _Each, room: Workroom, engine: Engine, progress: Progress) -> tuple[dict[str, str], bool]:
-    """Audit the accounts that let us in; return why some have no pack, and whether that was a mistake of ours."""
-    tasks = common.tasks()
+def _audit_each(
+    common: _Each, controls: Sequence[Control], room: Workroom, engine: Engine, progress: Progress
+) -> tuple[dict[str, str], bool]:
+    """Audit the accounts that let us in; return why some have no pack, and whether that was a mistake of ours.
+
+    Accounts whose records others are judged by come first.
+    """
+    owners = owners_of(controls, common.shared)
+    first = [item for item in common.accounts if item.id in owners]
+    rest = [item for item in common.accounts if item.id not in owners]
+    total, ended = len(first) + len(rest), 0
     broken: dict[str, str] = {}
     ours = False
-    progress("Audit the accounts", 0, len(tasks))
-    for number, done in enumerate(each(tasks, engine, Ledger(room.tasks)), start=1):
-        progress("Audit the accounts", number, len(tasks), f"{done.account}: {done.broken or 'done'}")
-        if done.pack is not None:
-            link_files(done.pack, room.pack / INSIDE / done.account)
-        else:
-            broken[done.account] = done.broken
-        ours = ours or done.ours
+    progress("Audit the accounts", 0, total)
+    for accounts in (first, rest):
+        for done in each(common.tasks(accounts), engine, Ledger(room.tasks)):
+            ended += 1
+            progress("Audit the accounts", ended, total, f"{done.account}: {done.broken or 'done'}")
+            if done.pack is not None:
+                link_files(done.pack, room.pack / INSIDE / done.account)
+            else:
+                broken[done.account] = done.broken
+            ours = ours or done.ours
+        if accounts and accounts is first:
+            common = replace(common, shared=handed_on(room.pack, owners, controls, common.shared))
     return broken, ours
 
 

@@ -28,6 +28,7 @@ class Shared:
         readers: bucket -> the settings ``account``, ``role_name`` and ``profile`` of an account that may list it.
         holders: the accounts that hold controls for others.
         answers: their answers as they are stored, packed: one text for all accounts of a run, not one for each.
+        owners: of the trails, whose verified records of changes to them are among the answers.
     """
 
     organization: str = ""
@@ -35,6 +36,7 @@ class Shared:
     readers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     holders: tuple[Holder, ...] = ()
     answers: str = ""
+    owners: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form; no credentials are in it."""
@@ -44,6 +46,7 @@ class Shared:
             "readers": {bucket: dict(way) for bucket, way in sorted(self.readers.items())},
             "holders": [holder.document() for holder in self.holders],
             "answers": self.answers,
+            "owners": list(self.owners),
         }
 
     def identity(self) -> dict[str, Any]:
@@ -59,6 +62,7 @@ class Shared:
             document["readers"],
             tuple(map(read_holder, document["holders"])),
             document["answers"],
+            tuple(document["owners"]),
         )
 
     def reader(self, bucket: str, config: Config) -> Config | None:

@@ -204,3 +204,66 @@ def test_an_administrator_stands_in_for_what_is_missing_alone(
     expected = State.FAIL if own == "off" else State.PASS if whole else State.NOT_ASSESSED
     assert at_home.state is expected, reasons(found)
     assert at_home.details.get("held_by", []) == ([ADMINISTRATOR] if expected is State.PASS else [])
+
+
+UNCHANGED = "trail-configuration-unchanged"
+
+
+def _searched(account: str, *rows: Any, hours: int = 744, region: str = HOME, world: World | None = None) -> World:
+    """What verification wrote of the shared trail in an account, all hours asked for being 744."""
+    empty = World(account=account, operations=OPERATIONS) if world is None else world
+    coverage = {"hours_asked": 744, "hours_verified": hours, "chains": [{"account": account, "region": region}]}
+    counts = {"digests": {"valid": hours}}
+    verdict = "pass" if hours == 744 else "incomplete"
+    report = {"verdict": verdict, "coverage": coverage, "counts": counts, "findings": [], "gaps": []}
+    table = {"counts": {}, "rows": list(rows), "omitted": 0, "source": {"log_files": 9, "records": 9}}
+    return empty.says("trail:VerifyDigests", report, region=HOME, Name=ARN).says(
+        "trail:NotableEvents", table, region=HOME, Name=ARN
+    )
+
+
+def _change(name: str, resource: str, **changed: Any) -> dict[str, Any]:
+    told = {"kind": "trail_changed", "event_name": name, "event_source": "cloudtrail.amazonaws.com", "actor": "someone"}
+    where = {"region": HOME, "resource": resource, "event_time": "2026-10-02T10:00:00Z", "outcome": "Success"}
+    return {**told, **where, "verified": True, "actor_type": "IAMUser", "effect": "harmful", "sets": "", **changed}
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(
+    row=st.sampled_from([None, None, "about it", "about another", "refused", "no digest vouches", "about nothing"]),
+    hours=st.sampled_from([744, 744, 743]),
+    own_hours=st.sampled_from([744, 744, 743]),
+    region=st.sampled_from([HOME, HOME, FAR]),
+    lent=st.booleans(),
+    error=st.sampled_from(["", "", "the role was refused"]),
+    organization=st.sampled_from([True, True, False]),
+)
+def test_changes_count_by_the_owners_verified_records_alone(
+    row: str | None, hours: int, own_hours: int, region: str, lent: bool, error: str, organization: bool
+) -> None:
+    """PASS exactly where the owner's hours at the trail's home verify as the member's own do, and show no change."""
+    rows = {
+        "about it": _change("UpdateTrail", ARN),
+        "about another": _change("UpdateTrail", ARN + "-other"),
+        "refused": _change("UpdateTrail", ARN, outcome="AccessDenied"),
+        "no digest vouches": _change("UpdateTrail", ARN, verified=False),
+        "about nothing": _change("PutEventSelectors", ""),
+    }
+    told = [rows[row]] if row is not None else []
+    there = _searched(ACCOUNT, *told, hours=hours, region=region, world=holder()) if lent else holder()
+    here = _searched(MEMBER, hours=own_hours, world=member(IsOrganizationTrail=organization))
+    held = {MEMBER: here, ACCOUNT: there, READER: folders(MEMBER)}
+    found = judge(UNCHANGED, held, replace(HERE, error=error), FOLDERS)
+    (result,) = found.results
+    readable = organization and not error and own_hours == 744
+    broken = readable and lent and row in {"about it", "about nothing"}
+    whole = readable and lent and hours == 744 and region == HOME and row in {None, "about another", "refused"}
+    expected = State.FAIL if broken else State.PASS if whole else State.NOT_ASSESSED
+    assert result.state is expected, reasons(found)
+    assert result.details.get("held_by", []) == ([ACCOUNT] if expected is not State.NOT_ASSESSED else [])
+
+
+def test_what_the_owner_hands_on_turns_no_failure_into_a_pass() -> None:
+    here = _searched(MEMBER, _change("StopLogging", ARN), world=member())
+    found = judge(UNCHANGED, {MEMBER: here, ACCOUNT: _searched(ACCOUNT, world=holder())}, HERE)
+    assert found.state is State.FAIL, reasons(found)

@@ -117,7 +117,8 @@ def test_the_bucket_is_read_once_by_the_one_account_that_may(watched: Watched) -
     assert [name for name, error in tried.items() if error is None] == [story.LOG_ARCHIVE]
     meta = watched.made.pack / "accounts" / story.DENIED / "evidence/meta"
     reports = [json.loads(path.read_bytes()) for path in meta.iterdir()]
-    (report,) = [item for item in reports if item["operation"] == "trail:VerifyDigests"]
+    written = [item for item in reports if item["operation"] == "trail:VerifyDigests"]
+    (report,) = [item for item in written if item["account"] == story.DENIED]
     assert report["principal"].startswith(f"arn:aws:sts::{story.LOG_ARCHIVE}:")
 
 
@@ -182,6 +183,26 @@ def test_what_is_held_is_read_once(watched: Watched) -> None:
         ]
         assert len(found) == 1
         assert set(found) <= here
+
+
+def test_changes_of_the_trail_are_told_by_its_owners_verified_records(watched: Watched) -> None:
+    result = next(
+        each
+        for item in watched.results(story.DENIED)["controls"]
+        if item["id"] == "trail-configuration-unchanged"
+        for each in item["results"]
+    )
+    assert (result["state"], result["details"]["held_by"]) == ("PASS", [story.MANAGEMENT])
+    assert watched.states(GAP)["trail-configuration-unchanged"] == "NOT_ASSESSED", "its own hours are not verified"
+    meta = watched.made.pack / "accounts" / story.DENIED / "evidence/meta"
+    cited = [json.loads((meta / f"{citation['ref']}.json").read_bytes()) for citation in result["evidence"]]
+    lent = {item["operation"]: item for item in cited if item["account"] == story.MANAGEMENT}
+    assert {"trail:NotableEvents", "trail:VerifyDigests"} <= lent.keys()
+    for operation in ("trail:NotableEvents", "trail:VerifyDigests"):
+        handed = (meta.parent / lent[operation]["path"]).read_text()
+        assert "organizations.amazonaws.com" not in handed, "to nobody what is the owner's own"
+    assert {item["account"] for item in watched.results(story.DENIED)["integrity"]} == {story.DENIED}
+    assert {item["account"] for item in watched.results(story.DENIED)["events"]} == {story.DENIED}
 
 
 def test_who_left_is_told_by_the_management_accounts_records(watched: Watched) -> None:

@@ -196,7 +196,28 @@ def _settings_kept(subject: Subject) -> Verdict:
             f"The trail belongs to account {some([owner])}, where changes to it are recorded, and whose records are "
             "not part of the run."
         )
+    if subject.evidence.lent(owner):
+        return _kept_by_owner(subject, beside, criterion)
     return _in_account(replace(subject, evidence=beside), _wanted_of(subject), criterion)
+
+
+def _kept_by_owner(subject: Subject, owner: View, criterion: str) -> Verdict:
+    """Judge by what the owner of an organization's trail hands on: its verified records of changes to that trail."""
+    trail, home, name = subject.item, text(subject.item, "HomeRegion"), some([owner.account.id])
+    if not owner.stored(_EVENTS):
+        return not_assessed(
+            f"The trail belongs to account {name}, where changes to it are recorded, and whose verified records are "
+            "not part of the run."
+        )
+    subject.evidence.credit(owner.account.id)
+    verdict = _by_events(replace(subject, evidence=owner), trail, _wanted_of(subject), criterion)
+    chains = optional_list(mapping(_report(owner, trail), "coverage"), "chains")
+    searched = {(optional_text(chain, "account"), optional_text(chain, "region")) for chain in chains}
+    if verdict.state is State.PASS and (owner.account.id, home) not in searched:
+        return not_assessed(
+            f"The log files of account {name} in {home}, where changes are recorded, were not searched."
+        )
+    return verdict
 
 
 def bucket_unchanged(subject: Subject) -> Verdict:
