@@ -3,6 +3,8 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -24,3 +26,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Clear up, once all workers have ended."""
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop(VARIABLE), ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _printed_documents_fit_their_schemas() -> Iterator[None]:
+    """Hold each document that a command prints in a test's own process against the schema that is published for it."""
+    from auditor.cli import documents
+
+    plain = documents.text_of
+
+    def checked(document: Mapping[str, Any]) -> str:
+        from tests.published import validator  # a process that prints no document needs no judge
+
+        validator(documents.file_of(document["schema"])).validate(document)
+        return plain(document)
+
+    documents.text_of = checked
+    yield
+    documents.text_of = plain

@@ -6,21 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from auditor.cli import main
 from auditor.cli.audit import tell_standing
 from auditor.model import State
 from auditor.run.standing import Standing
+from tests.published import validator
 from tests.seal.forging import made_pack
 from tools.schemas import FOLDER
 
 SAMPLE = FOLDER.parent.parent / "reports" / "sample"
-
-
-def validator(name: str) -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(json.loads((FOLDER / f"{name}.schema.json").read_text()))
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: object) -> Mapping[str, Any]:
@@ -32,7 +28,7 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: object) -> Mapping[s
 
 def fits(name: str, document: Mapping[str, Any]) -> None:
     """Hold a document against its schema; without any of its members it is another one."""
-    judge = validator(name)
+    judge = validator(f"{name}.schema.json")
     judge.validate(document)
     assert not judge.is_valid({**document, "more": 1})
     assert not judge.is_valid({key: value for key, value in document.items() if key != "exit_code"})

@@ -1,69 +1,48 @@
 """The JSON Schemas of what commands print with ``--json``: run, verify, doctor, history, diff, cost."""
 
-from typing import Any
-
-from auditor.model import Severity, State
 from auditor.pack.comparison import Change
 from auditor.pack.history import Mark
 from auditor.run.doctoring import Health
 from auditor.seal.report import Outcome
-
-Schema = dict[str, Any]
-
-_TEXT: Schema = {"type": "string"}
-_TEXTS: Schema = {"type": "array", "items": _TEXT}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_FLAG: Schema = {"type": "boolean"}
-_TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"}
-_SHA256: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-_MONTH: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d$"}
-_MONEY: Schema = {"type": "number", "minimum": 0}
-_CODE: Schema = {"enum": [0, 1, 3, 4, 5]}
-_SEVERITY: Schema = {"enum": [item.value for item in Severity]}
-_STATE: Schema = {"enum": [item.value for item in State]}
-
-
-def _object(properties: Schema, *, optional: tuple[str, ...] = (), **words: Any) -> Schema:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False, **words}
-
-
-def _list(item: Schema) -> Schema:
-    return {"type": "array", "items": item}
-
-
-def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _document(name: str, what: str, properties: Schema, **options: Any) -> Schema:
-    return {"title": f"auditor.{name}/1", "description": what, **_object(properties, **options)}
-
-
-_PERIOD = _object({"start": _TIME, "end": _TIME, "tz": {"const": "UTC"}, "label": _TEXT})
-_STATES = _object({item.value: _COUNT for item in State})
-_CHANGES = _object({item.value: _COUNT for item in Change})
-_CHANGE = _object(
-    {
-        "change": {"enum": [item.value for item in Change]},
-        "why": _TEXT,
-        "state_before": _or_null(_STATE),
-        "id": _SHA256,
-        "control": _TEXT,
-        "title": _TEXT,
-        "severity": _SEVERITY,
-        "account": _TEXT,
-        "region": _TEXT,
-        "resource": _TEXT,
-        "editions": _TEXTS,
-        "state": _STATE,
-        "reason": _TEXT,
-    }
+from tools.schema_parts import (
+    CODE,
+    COUNT,
+    FLAG,
+    MONEY,
+    MONTH,
+    PERIOD,
+    SEVERITY,
+    SHA256,
+    STATE,
+    STATES,
+    TEXT,
+    TEXTS,
+    TIME,
+    UPLOADED,
+    Schema,
+    a_document,
+    a_list,
+    an_object,
+    or_null,
 )
 
-
-_UPLOADED = _or_null(
-    _object({"place": _TEXT, "objects": _COUNT, "new": _COUNT, "record": _TEXT, "error": _or_null(_TEXT)})
+_CHANGES = an_object({item.value: COUNT for item in Change})
+_CHANGE = an_object(
+    {
+        "change": {"enum": [item.value for item in Change]},
+        "why": TEXT,
+        "state_before": or_null(STATE),
+        "id": SHA256,
+        "control": TEXT,
+        "title": TEXT,
+        "severity": SEVERITY,
+        "account": TEXT,
+        "region": TEXT,
+        "resource": TEXT,
+        "editions": TEXTS,
+        "state": STATE,
+        "reason": TEXT,
+    }
 )
 
 
@@ -74,61 +53,61 @@ def run_schema() -> Schema:
 
 def _made_schema() -> Schema:
     cause = {
-        "error": _TEXT, "calls": _COUNT, "operations": _TEXTS, "actions": _TEXTS, "controls": _TEXTS, "first": _TEXT,
+        "error": TEXT, "calls": COUNT, "operations": TEXTS, "actions": TEXTS, "controls": TEXTS, "first": TEXT,
     }  # fmt: skip
-    refused = {"id": _TEXT, "region": _TEXT, "code": _TEXT, "message": _TEXT}
-    return _object(
+    refused = {"id": TEXT, "region": TEXT, "code": TEXT, "message": TEXT}
+    return an_object(
         {
             "schema": {"const": "auditor.run/1"},
-            "exit_code": _CODE,
+            "exit_code": CODE,
             "made": {"const": True},
-            "pack": _TEXT,
-            "pack_id": _TEXT,
-            "manifest_sha256": _SHA256,
-            "period": _PERIOD,
-            "resumed": _list(_TIME),
-            "headline": _TEXT,
-            "counts": _STATES,
-            "failing": _list(_object({"control": _TEXT, "title": _TEXT, "severity": _SEVERITY, "failed": _COUNT})),
-            "since": _or_null(
-                _object({"pack_id": _TEXT, "manifest_sha256": _SHA256, "as_of": _TIME, "counts": _CHANGES})
+            "pack": TEXT,
+            "pack_id": TEXT,
+            "manifest_sha256": SHA256,
+            "period": PERIOD,
+            "resumed": a_list(TIME),
+            "headline": TEXT,
+            "counts": STATES,
+            "failing": a_list(an_object({"control": TEXT, "title": TEXT, "severity": SEVERITY, "failed": COUNT})),
+            "since": or_null(
+                an_object({"pack_id": TEXT, "manifest_sha256": SHA256, "as_of": TIME, "counts": _CHANGES})
             ),
-            "not_assessed": _list(_object(cause)),
-            "left_out": _TEXT,
-            "zip": _or_null(_TEXT),
-            "baseline": _or_null(
-                _object(
+            "not_assessed": a_list(an_object(cause)),
+            "left_out": TEXT,
+            "zip": or_null(TEXT),
+            "baseline": or_null(
+                an_object(
                     {
-                        "created": _TIME,
+                        "created": TIME,
                         "counts": _CHANGES,
-                        "oldest_known_days": _or_null(_COUNT),
-                        "changes": _list(_CHANGE),
+                        "oldest_known_days": or_null(COUNT),
+                        "changes": a_list(_CHANGE),
                     }
                 )
             ),
-            "securityhub_import": _or_null(
-                _object({"operation": _TEXT, "sent": _COUNT, "accepted": _COUNT, "refused": _list(_object(refused))})
+            "securityhub_import": or_null(
+                an_object({"operation": TEXT, "sent": COUNT, "accepted": COUNT, "refused": a_list(an_object(refused))})
             ),
-            "notified": _list(_object({"target": _TEXT, "error": _or_null(_TEXT)})),
-            "upload": _UPLOADED,
+            "notified": a_list(an_object({"target": TEXT, "error": or_null(TEXT)})),
+            "upload": or_null(UPLOADED),
         },
         description="A pack was made; the whole judgement stands in its results/results.json.",
     )
 
 
 def _standing_schema() -> Schema:
-    return _object(
+    return an_object(
         {
             "schema": {"const": "auditor.run/1"},
-            "exit_code": _CODE,
+            "exit_code": CODE,
             "made": {"const": False},
-            "pack": _TEXT,
-            "place": _TEXT,
-            "pack_id": _TEXT,
-            "manifest_sha256": _SHA256,
-            "headline": _TEXT,
-            "counts": _STATES,
-            "upload": _UPLOADED,
+            "pack": TEXT,
+            "place": TEXT,
+            "pack_id": TEXT,
+            "manifest_sha256": SHA256,
+            "headline": TEXT,
+            "counts": STATES,
+            "upload": or_null(UPLOADED),
         },
         description="With --if-missing: a complete pack was there already.",
     )
@@ -136,23 +115,27 @@ def _standing_schema() -> Schema:
 
 def doctor_schema() -> Schema:
     """Return the schema of what ``auditor doctor`` prints."""
-    look = {"name": _TEXT, "health": {"enum": [item.value for item in Health]}, "seen": _TEXT, "hint": _TEXT}
-    return _document(
+    look = {"name": TEXT, "health": {"enum": [item.value for item in Health]}, "seen": TEXT, "hint": TEXT}
+    return a_document(
         "doctor",
         "What was looked at before a run, in the order of looking.",
-        {"schema": {"const": "auditor.doctor/1"}, "exit_code": {"enum": [0, 2, 3, 5]}, "looks": _list(_object(look))},
+        {
+            "schema": {"const": "auditor.doctor/1"},
+            "exit_code": {"enum": [0, 2, 3, 5]},
+            "looks": a_list(an_object(look)),
+        },
     )
 
 
 def diff_schema() -> Schema:
     """Return the schema of what ``auditor diff`` prints."""
-    side = _object({"pack": _TEXT, "pack_id": _TEXT, "manifest_sha256": _TEXT, "as_of": _TIME, "verified": _TEXT})
+    side = an_object({"pack": TEXT, "pack_id": TEXT, "manifest_sha256": TEXT, "as_of": TIME, "verified": TEXT})
     catalogue = {
-        "added": _TEXTS,
-        "removed": _TEXTS,
-        "changed": _list(_object({"control": _TEXT, "parts": _TEXTS})),
+        "added": TEXTS,
+        "removed": TEXTS,
+        "changed": a_list(an_object({"control": TEXT, "parts": TEXTS})),
     }
-    return _document(
+    return a_document(
         "diff",
         "What changed between two packs, gravest kind first.",
         {
@@ -161,34 +144,34 @@ def diff_schema() -> Schema:
             "old": side,
             "new": side,
             "counts": _CHANGES,
-            "scope": _TEXTS,
-            "catalogue": _object(catalogue, description="The rules, apart from the account."),
-            "changes": _list(_CHANGE),
+            "scope": TEXTS,
+            "catalogue": an_object(catalogue, description="The rules, apart from the account."),
+            "changes": a_list(_CHANGE),
         },
     )
 
 
 def verify_schema() -> Schema:
     """Return the schema of what ``auditor verify`` prints."""
-    return _document(
+    return a_document(
         "verify",
         "Whether a pack holds, check by check.",
         {
             "schema": {"const": "auditor.verify/1"},
             "verdict": {"enum": ["pass", "incomplete", "fail"]},
             "exit_code": {"enum": [0, 3, 4]},
-            "pack": _TEXT,
-            "pack_id": _TEXT,
-            "manifest_sha256": _TEXT,
-            "files": _COUNT,
-            "signer": _TEXT,
-            "sealed_at": _TEXT,
-            "checks": _list(
-                _object({"name": _TEXT, "outcome": {"enum": [item.value for item in Outcome]}, "message": _TEXT})
+            "pack": TEXT,
+            "pack_id": TEXT,
+            "manifest_sha256": TEXT,
+            "files": COUNT,
+            "signer": TEXT,
+            "sealed_at": TEXT,
+            "checks": a_list(
+                an_object({"name": TEXT, "outcome": {"enum": [item.value for item in Outcome]}, "message": TEXT})
             ),
-            "findings": _list(_object({"check": _TEXT, "kind": _TEXT, "path": _TEXT, "message": _TEXT})),
-            "not_derivable": _TEXTS,
-            "notices": _TEXTS,
+            "findings": a_list(an_object({"check": TEXT, "kind": TEXT, "path": TEXT, "message": TEXT})),
+            "not_derivable": TEXTS,
+            "notices": TEXTS,
         },
         optional=("not_derivable", "notices"),
     )
@@ -197,45 +180,45 @@ def verify_schema() -> Schema:
 def history_schema() -> Schema:
     """Return the schema of what ``auditor history`` prints."""
     pack = {
-        "pack": _TEXT,
-        "pack_id": _TEXT,
-        "manifest_sha256": _TEXT,
-        "as_of": _TIME,
+        "pack": TEXT,
+        "pack_id": TEXT,
+        "manifest_sha256": TEXT,
+        "as_of": TIME,
         "verified": {"enum": ["pass", "incomplete", "fail"]},
-        "holes": _TEXTS,
+        "holes": TEXTS,
     }
-    month = {"month": _TEXT, "marks": _list({"enum": [mark.value for mark in Mark]}), "packs": _list(_object(pack))}
-    point = {"month": _TEXT, "counts": _STATES, "constant_scope": _or_null(_STATES), "rules_changed": _FLAG}
+    month = {"month": TEXT, "marks": a_list({"enum": [mark.value for mark in Mark]}), "packs": a_list(an_object(pack))}
+    point = {"month": TEXT, "counts": STATES, "constant_scope": or_null(STATES), "rules_changed": FLAG}
     ages: Schema = {
         "type": "object",
         "description": "Severity -> how many findings, median and longest of their ages in days.",
-        "propertyNames": _SEVERITY,
-        "additionalProperties": {"type": "array", "prefixItems": [_COUNT, _MONEY, _COUNT], "items": False},
+        "propertyNames": SEVERITY,
+        "additionalProperties": {"type": "array", "prefixItems": [COUNT, MONEY, COUNT], "items": False},
     }
     account = {
-        "account": _TEXT,
-        "months": _list(_object(month)),
-        "other_packs": _TEXTS,
-        "broken_links": _TEXTS,
+        "account": TEXT,
+        "months": a_list(an_object(month)),
+        "other_packs": TEXTS,
+        "broken_links": TEXTS,
         "open": ages,
         "fixed": ages,
-        "trends": {"type": "object", "additionalProperties": _list(_or_null(_object(point)))},
-        "waivers": _list(_object({"control": _TEXT, "expires": _TEXT, "first_seen": _TIME})),
+        "trends": {"type": "object", "additionalProperties": a_list(or_null(an_object(point)))},
+        "waivers": a_list(an_object({"control": TEXT, "expires": TEXT, "first_seen": TIME})),
     }
-    joined = {"pack": _TEXT, "pack_id": _TEXT, "period": _TEXT, "members": _COUNT, "verified": _TEXT}
-    return _document(
+    joined = {"pack": TEXT, "pack_id": TEXT, "period": TEXT, "members": COUNT, "verified": TEXT}
+    return a_document(
         "history",
         "All packs under a folder by account and month. For a bucket without a pack of the month that is required, "
         "only the first members.",
         {
             "schema": {"const": "auditor.history/1"},
             "exit_code": {"enum": [0, 3, 4]},
-            "required": _or_null(_MONTH),
-            "missing": _TEXTS,
-            "broken": _TEXTS,
-            "unreadable": _list(_object({"pack": _TEXT, "why": _TEXT})),
-            "joined": _list(_object(joined)),
-            "accounts": _list(_object(account)),
+            "required": or_null(MONTH),
+            "missing": TEXTS,
+            "broken": TEXTS,
+            "unreadable": a_list(an_object({"pack": TEXT, "why": TEXT})),
+            "joined": a_list(an_object(joined)),
+            "accounts": a_list(an_object(account)),
         },
         optional=("broken", "unreadable", "joined", "accounts"),
     )
@@ -243,48 +226,48 @@ def history_schema() -> Schema:
 
 def cost_schema() -> Schema:
     """Return the schema of what ``auditor cost`` prints."""
-    where = {"group": {"enum": ["logging", "audit"]}, "area": _TEXT, "what": _TEXT, "account": _TEXT, "region": _TEXT}
-    price = {"id": _TEXT, "usd": _TEXT, "region": _TEXT, "source": _TEXT, "grade": _TEXT, "seen": _TEXT}
+    where = {"group": {"enum": ["logging", "audit"]}, "area": TEXT, "what": TEXT, "account": TEXT, "region": TEXT}
+    price = {"id": TEXT, "usd": TEXT, "region": TEXT, "source": TEXT, "grade": TEXT, "seen": TEXT}
     line = {
         **where,
-        "quantity": _MONEY,
-        "unit": _TEXT,
-        "price": _object(price),
-        "formula": _TEXT,
-        "usd": _MONEY,
+        "quantity": MONEY,
+        "unit": TEXT,
+        "price": an_object(price),
+        "formula": TEXT,
+        "usd": MONEY,
         "estimate": {"const": True},
-        "paid_twice": _FLAG,
-        "note": _TEXT,
-        "evidence": _TEXTS,
+        "paid_twice": FLAG,
+        "note": TEXT,
+        "evidence": TEXTS,
     }
     unknown = {
         **where,
-        "why": _TEXT,
+        "why": TEXT,
         "usd": {"type": "null"},
-        "usd_at_most": _or_null(_MONEY),
-        "answer_missing": _FLAG,
+        "usd_at_most": or_null(MONEY),
+        "answer_missing": FLAG,
     }
     totals = {
-        "logging_usd_a_month": _MONEY, "paid_twice_usd_a_month": _MONEY, "audit_usd": _MONEY, "not_known": _COUNT,
+        "logging_usd_a_month": MONEY, "paid_twice_usd_a_month": MONEY, "audit_usd": MONEY, "not_known": COUNT,
     }  # fmt: skip
-    return _document(
+    return a_document(
         "cost",
         "What the logging of accounts costs a month at list price: estimates, and what is not known.",
         {
             "schema": {"const": "auditor.cost/1"},
-            "exit_code": _CODE,
+            "exit_code": CODE,
             "estimate": {"const": True},
-            "accounts": _TEXTS,
-            "period": _PERIOD,
-            "month": _TEXT,
+            "accounts": TEXTS,
+            "period": PERIOD,
+            "month": TEXT,
             "currency": {"const": "USD"},
-            "prices": _object({"region": _TEXT, "own_file": _or_null(_TEXT)}),
-            "totals": _object(totals),
-            "lines": _list(_object(line)),
-            "not_known": _list(_object(unknown)),
-            "proposals": _list({"type": "object", "required": ["trail", "title", "command"]}),
-            "searched": _TEXTS,
-            "source": _TEXT,
-            "verified": _TEXT,
+            "prices": an_object({"region": TEXT, "own_file": or_null(TEXT)}),
+            "totals": an_object(totals),
+            "lines": a_list(an_object(line)),
+            "not_known": a_list(an_object(unknown)),
+            "proposals": a_list({"type": "object", "required": ["trail", "title", "command"]}),
+            "searched": TEXTS,
+            "source": TEXT,
+            "verified": TEXT,
         },
     )

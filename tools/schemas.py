@@ -11,6 +11,7 @@ from auditor.catalog.responses import ResponseFile
 from auditor.catalog.waivers import AttestationFile, WaiverFile
 from auditor.config import Config
 from auditor.cost.prices import PriceFile
+from tools import answer_schemas, catalogue_schemas
 from tools.assembly_schema import assembly_schema
 from tools.command_schemas import cost_schema, diff_schema, doctor_schema, history_schema, run_schema, verify_schema
 from tools.events_schema import events_schema
@@ -33,6 +34,30 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "trail.schema.json": trail_schema,
     "events.schema.json": events_schema,
     "assembly.schema.json": assembly_schema,
+    "error.schema.json": answer_schemas.error_schema,
+    "collect.schema.json": answer_schemas.collect_schema,
+    "evaluate.schema.json": answer_schemas.evaluate_schema,
+    "render.schema.json": answer_schemas.render_schema,
+    "seal.schema.json": answer_schemas.seal_schema,
+    "keygen.schema.json": answer_schemas.keygen_schema,
+    "upload-answer.schema.json": answer_schemas.upload_schema,
+    "run-organization.schema.json": answer_schemas.organization_run_schema,
+    "assemble.schema.json": answer_schemas.assemble_schema,
+    "prune.schema.json": answer_schemas.prune_schema,
+    "config.schema.json": answer_schemas.config_schema,
+    "completion.schema.json": answer_schemas.completion_schema,
+    "policy.schema.json": answer_schemas.policy_schema,
+    "remedies.schema.json": answer_schemas.remedies_schema,
+    "controls.schema.json": catalogue_schemas.controls_schema,
+    "control.schema.json": catalogue_schemas.control_schema,
+    "controls-validate.schema.json": catalogue_schemas.validate_schema,
+    "controls-test.schema.json": catalogue_schemas.trying_schema,
+    "pattern-check.schema.json": catalogue_schemas.pattern_check_schema,
+    "pattern-test.schema.json": catalogue_schemas.pattern_test_schema,
+    "questions.schema.json": catalogue_schemas.questions_schema,
+    "question.schema.json": catalogue_schemas.question_schema,
+    "anatomy.schema.json": catalogue_schemas.anatomy_schema,
+    "athena-ddl.schema.json": catalogue_schemas.ddl_schema,
 }
 
 

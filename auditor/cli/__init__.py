@@ -7,7 +7,6 @@ import atexit
 import contextlib
 import gc
 import importlib
-import json
 import os
 import signal
 import sys
@@ -15,13 +14,14 @@ import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import NoReturn, cast
 
 import click
 
 from auditor import __version__
 from auditor.base.errors import AuditorError
 from auditor.base.suggest import meant
+from auditor.cli.documents import ERROR, echo_json
 from auditor.cli.help import helpful
 from auditor.cli.strict import strict
 from auditor.cli.variables import asks_for_json
@@ -205,15 +205,10 @@ def _fail(message: str, hint: str, code: int, *, as_json: bool) -> int:
 def _answer(code: int, message: str, hint: str = "", *, as_json: bool) -> int:
     """With ``--json`` a program finds one document on stdout, however the command ended."""
     if as_json:
-        echo_json({"exit_code": code, "error": message, "hint": hint})
+        echo_json({"schema": ERROR, "exit_code": code, "error": message, "hint": hint})
     return code
 
 
 def printable(text: str) -> str:
     """Return text that a terminal shows as it is: control and direction-changing characters are escaped."""
     return "".join(mark if mark.isprintable() or mark in "\n\t" else f"\\x{ord(mark):02x}" for mark in text)
-
-
-def echo_json(document: Any) -> None:
-    """Print one JSON document on stdout."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=True))

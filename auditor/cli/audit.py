@@ -11,8 +11,9 @@ import click
 
 from auditor.base.errors import SealError, UsageError
 from auditor.base.period import rfc3339
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
 from auditor.cli.compare import tell_gate
+from auditor.cli.documents import echo_json
 from auditor.cli.options import (
     config_of,
     moment_of,

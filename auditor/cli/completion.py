@@ -4,6 +4,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from auditor.base.errors import UsageError
+from auditor.cli.documents import echo_json
 
 _WHERE = {
     "bash": 'eval "$(auditor completion bash)"     # in ~/.bashrc',
@@ -14,7 +15,8 @@ _WHERE = {
 
 @click.command()
 @click.argument("shell", type=click.Choice(sorted(_WHERE)))
-def completion(shell: str) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def completion(shell: str, *, as_json: bool) -> int:
     r"""Print what makes a shell complete commands, options, framework and control ids.
 
     \b
@@ -27,6 +29,11 @@ def completion(shell: str) -> int:
     made = get_completion_class(shell)
     if made is None:
         raise UsageError(f"there is no completion for {shell}")
-    click.echo(made(auditor, {}, "auditor", "_AUDITOR_COMPLETE").source())
+    script = made(auditor, {}, "auditor", "_AUDITOR_COMPLETE").source()
+    if as_json:
+        told = {"shell": shell, "script": script, "use": _WHERE[shell]}
+        echo_json({"schema": "auditor.completion/1", "exit_code": 0, **told})
+        return 0
+    click.echo(script)
     click.echo(f"# {_WHERE[shell]}")
     return 0

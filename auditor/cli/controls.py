@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 
 if TYPE_CHECKING:
     from auditor.catalog.load import Catalog
@@ -35,6 +36,7 @@ def list_controls(frameworks: Sequence[str], own: Sequence[str], *, as_json: boo
         controls = catalog.controls_of(chosen) if chosen else tuple(catalog.controls.values())
         echo_json(
             {
+                "schema": "auditor.controls/1",
                 "exit_code": 0,
                 "frameworks": [_framework_document(item) for item in chosen or catalog.frameworks.values()],
                 "controls": [summary(item, chosen or tuple(catalog.frameworks.values())) for item in controls],
@@ -103,7 +105,7 @@ def show(control_id: str, own: Sequence[str], *, as_json: bool) -> int:
     control = catalog.control(control_id)
     document = details(control, catalog)
     if as_json:
-        echo_json({"exit_code": 0, **document})
+        echo_json({"schema": "auditor.control/1", "exit_code": 0, **document})
         return 0
     click.echo(printable(f"{control.id}\n{control.title}\n"))
     for name in _SHOWN:
@@ -214,6 +216,7 @@ def validate(folders: Sequence[str], *, as_json: bool) -> int:
     if as_json:
         echo_json(
             {
+                "schema": "auditor.controls-validate/1",
                 "exit_code": 0,
                 "controls": len(catalog.controls),
                 "frameworks": len(catalog.frameworks),
@@ -258,7 +261,8 @@ def try_controls(chosen: str, own: Sequence[str], *, as_json: bool) -> int:
     untried = [name for name in asked if all(item.case.control != name for item in tried)]
     code = 1 if any(item.wrong for item in tried) else 0
     if as_json:
-        echo_json({"exit_code": code, "cases": [item.document() for item in tried], "without_cases": untried})
+        told = {"cases": [item.document() for item in tried], "without_cases": untried}
+        echo_json({"schema": "auditor.controls-test/1", "exit_code": code, **told})
     else:
         _tell_tried(tried, untried, every=bool(chosen))
     return code

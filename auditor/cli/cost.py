@@ -10,7 +10,8 @@ import click
 
 from auditor.base.errors import UsageError
 from auditor.base.money import at_price
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

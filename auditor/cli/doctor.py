@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 from auditor.cli.options import config_of, what_to_judge, whom_to_ask, with_frameworks, with_organization
 
 

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import click
 
 from auditor.base.errors import UsageError
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 from auditor.cli.events_source import narrowed, opened
 from auditor.cli.help import helpful
 from auditor.cli.strict import strict
@@ -144,7 +145,8 @@ def list_questions(*, folders: tuple[Path, ...], as_json: bool) -> int:
 
     questions = load_questions(folders)
     if as_json:
-        echo_json({"exit_code": 0, "questions": [question.document() for question in questions.values()]})
+        every = [question.document() for question in questions.values()]
+        echo_json({"schema": "auditor.questions/1", "exit_code": 0, "questions": every})
         return 0
     width = max(map(len, questions))
     for name, question in questions.items():
@@ -167,7 +169,7 @@ def anatomy(*, file: IO[bytes], as_json: bool) -> int:
             {"place": place, "fields": [line.document() for line in lines], "remarks": list(words)}
             for place, lines, words in explained
         ]
-        echo_json({"exit_code": 0, "records": records})
+        echo_json({"schema": "auditor.anatomy/1", "exit_code": 0, "records": records})
         return 0
     for place, lines, words in explained:
         click.echo(printable(f"Record {place}" if place else "Record"))
@@ -216,7 +218,8 @@ def sql(*, statement: str, **options: Any) -> int:
 @click.option("--organization", default="", metavar="ID", help="Of an organization's trail: o-...")
 @click.option("--since", metavar="DAY", required=True, help="First day of the log files, such as 2025-01-01.")
 @click.option("--kind", default="CloudTrail", show_default=True, help="Folder of the log files.")
-def athena_ddl(*, place: str, table: str, since: str, **options: Any) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def athena_ddl(*, place: str, table: str, since: str, as_json: bool, **options: Any) -> int:
     """Write the CREATE TABLE for Athena; nothing is created."""
     from auditor.events.athena_ddl import Ddl, ddl
 
@@ -234,7 +237,10 @@ def athena_ddl(*, place: str, table: str, since: str, **options: Any) -> int:
         since.replace("-", "/"),
         options["kind"],
     )
-    click.echo(ddl(asked), nl=False)
+    if as_json:
+        echo_json({"schema": "auditor.athena-ddl/1", "exit_code": 0, "table": table, "ddl": ddl(asked)})
+    else:
+        click.echo(ddl(asked), nl=False)
     return 0
 
 
@@ -246,7 +252,7 @@ def show(*, name: str, folders: tuple[Path, ...], as_json: bool) -> int:
     """Show one question: what it answers, what it cannot see, and its SQL for both engines."""
     question = _question(name, folders)
     if as_json:
-        echo_json({"exit_code": 0, **question.document()})
+        echo_json({"schema": "auditor.question/1", "exit_code": 0, **question.document()})
         return 0
     click.echo(f"{question.name}: {question.title}\n\n{question.answers}\n")
     for parameter in question.parameters:

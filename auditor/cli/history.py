@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.base.errors import UsageError
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

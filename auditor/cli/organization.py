@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli import echo_json, printable
+from auditor.base.period import Period
+from auditor.cli import printable
 from auditor.cli.audit import Occasion, request_of, tell_standing, tell_upload
+from auditor.cli.documents import echo_json
 from auditor.cli.telling import tell_period
 from auditor.config import Config
 
 if TYPE_CHECKING:
     from auditor.org.running import Organized
-    from auditor.run import Request
-    from auditor.run.uploading import Uploaded
 
 _MOST_NAMED = 20
 _MOST_WORST = 5
@@ -48,7 +48,7 @@ def organize_and_tell(config: Config, occasion: Occasion) -> int:
             click.echo(printable(f"auditor: {told.target} could not be told: {told.error}"), err=True)
     _tell_lost(finished.document)
     if occasion.as_json:
-        echo_json(_document(finished, request, uploaded))
+        echo_json(document_of(finished, request.period))
     elif not occasion.quiet:
         _tell(finished)
     else:
@@ -90,7 +90,8 @@ def _tell(finished: "Organized") -> None:
     click.echo(printable(str(document["headline"])))
 
 
-def _document(finished: "Organized", request: "Request", uploaded: "Uploaded | None") -> dict[str, Any]:
+def document_of(finished: "Organized", period: Period) -> dict[str, Any]:
+    """Return what ``--json`` prints of an organization; the whole stands in its results."""
     document = finished.document
     return {
         "schema": "auditor.run-organization/1",
@@ -98,7 +99,7 @@ def _document(finished: "Organized", request: "Request", uploaded: "Uploaded | N
         "pack": str(finished.pack),
         "pack_id": finished.pack_id,
         "manifest_sha256": finished.manifest_sha256,
-        "period": request.period.document(),
+        "period": period.document(),
         "headline": document["headline"],
         "counts": document["counts"],
         "reconciliation": document["reconciliation"],
@@ -119,5 +120,5 @@ def _document(finished: "Organized", request: "Request", uploaded: "Uploaded | N
         "left_out": finished.left_out,
         "zip": str(finished.zip) if finished.zip else None,
         "notified": [told.document() for told in finished.told],
-        "upload": uploaded.document() if uploaded else None,
+        "upload": finished.uploaded.document() if finished.uploaded else None,
     }

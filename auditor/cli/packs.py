@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 
 
 @click.group()
@@ -43,7 +44,7 @@ def prune(folder: Path, *, keep: int, dry_run: bool, break_series: bool, as_json
             {"pack": item.place, "removed": item.goes and not dry_run, "goes": item.goes, "why": item.why}
             for item in told
         ]
-        echo_json({"exit_code": 0, "dry_run": dry_run, "packs": packs})
+        echo_json({"schema": "auditor.prune/1", "exit_code": 0, "dry_run": dry_run, "packs": packs})
         return 0
     for item in told:
         word = ("would go" if dry_run else "removed") if item.goes else "stays"

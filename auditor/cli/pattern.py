@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.base.errors import UsageError
-from auditor.cli import echo_json, pattern_try
+from auditor.cli import pattern_try
+from auditor.cli.documents import echo_json
 from auditor.cli.files import say
 from auditor.cli.pattern_code import read_code
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from auditor.monitoring.patterns.requirement import Requirement
 
 COVERED, NOT_COVERED, INVALID, UNDECIDED = 0, 1, 2, 3
+_FORM = "auditor.pattern-check/1"
 
 
 @click.group(name="pattern")
@@ -96,7 +98,8 @@ def check(
     found = judge_patterns(_requirement(catalog, control_id, framework), patterns)
     code = _code(found)
     if as_json:
-        echo_json({"exit_code": code, "control": control_id, "framework": framework or "", **found.document()})
+        asked_for = {"control": control_id, "framework": framework or ""}
+        echo_json({"schema": _FORM, "exit_code": code, **asked_for, **found.document()})
     else:
         _point_at_mistakes(patterns)
         _tell(control_id, found)
@@ -116,6 +119,7 @@ def _check_all(
         controls = [{"control": name, **found.document()} for name, found in rows]
         echo_json(
             {
+                "schema": _FORM,
                 "exit_code": ended,
                 "framework": framework or "",
                 "valid": ended != INVALID,
@@ -242,6 +246,7 @@ def _check_code(
         controls = [{"control": name, **document(answer)} for name, answer in rows]
         echo_json(
             {
+                "schema": _FORM,
                 "exit_code": ended,
                 "framework": framework or "",
                 "valid": not found.invalid,

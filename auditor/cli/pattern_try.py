@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.base.errors import UsageError
-from auditor.cli import echo_json
+from auditor.cli.documents import echo_json
 from auditor.cli.files import read_bytes, read_text, say
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def command(pattern: str, event: Path, *, as_text: bool, as_json: bool) -> int:
     if as_json:
         echo_json(
             {
+                "schema": "auditor.pattern-test/1",
                 "exit_code": code,
                 "dialect": read.dialect.value,
                 "matches": bool(matched),

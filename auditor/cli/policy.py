@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 from auditor.cli.options import config_of, with_controls
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from auditor.config import Config
     from auditor.evidence.operations import Operation
     from auditor.model import Control
+
+_FORM = "auditor.policy/1"
 
 
 @click.command()
@@ -90,7 +93,8 @@ def _print(operations: Sequence["Operation"], given: Mapping[str, Any], *, as_js
     scope = Scope(given["partition"], given["for_account"], tuple(given["buckets"]), tuple(given["keys"]))
     found = documents(statements(operations, scope))
     if as_json:
-        echo_json({"exit_code": 0, "policies": list(found), "characters": [size(item) for item in found]})
+        told = {"policies": list(found), "characters": [size(item) for item in found]}
+        echo_json({"schema": _FORM, "exit_code": 0, **told})
         return 0
     for document in found:
         click.echo(json.dumps(document, indent=2))
@@ -121,7 +125,7 @@ def _print_organization(
         "holders": holding(),
     }
     if as_json:
-        echo_json({"exit_code": 0, **found})
+        echo_json({"schema": _FORM, "exit_code": 0, **found})
         return 0
     click.echo(json.dumps(found, indent=2))
     click.echo(
@@ -147,7 +151,7 @@ def _print_upload(place: str, given: Mapping[str, Any], *, as_json: bool) -> int
 
 def _print_writing(document: Mapping[str, Any], *, as_json: bool) -> int:
     if as_json:
-        echo_json({"exit_code": 0, "policies": [dict(document)]})
+        echo_json({"schema": _FORM, "exit_code": 0, "policies": [dict(document)]})
     else:
         click.echo(json.dumps(document, indent=2))
     return 0
@@ -186,7 +190,7 @@ def _check(
     code = 3 if any(item.may is May.DENIED for item in permissions) else 0
     if as_json:
         rows = [item.document() | {"controls": list(lost.get(item.operation, ()))} for item in permissions]
-        echo_json({"exit_code": code, "principal": caller.principal, "operations": rows})
+        echo_json({"schema": _FORM, "exit_code": code, "principal": caller.principal, "operations": rows})
     else:
         _tell(caller.principal, permissions, lost)
     return code

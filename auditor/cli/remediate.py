@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 from auditor.cli.options import in_parts
 
 _FORMS = ("cloudformation", "terraform", "cli")

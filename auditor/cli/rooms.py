@@ -7,7 +7,8 @@ import click
 
 from auditor.base.errors import UsageError
 from auditor.base.whole import unfinished, write_whole
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 from auditor.cli.options import (
     config_of,
     moment_of,
@@ -55,7 +56,8 @@ def collect(out: Path, *, as_json: bool, quiet: bool, verbose: bool, **given: An
     records = Evidence(out / EVIDENCE).records
     gaps = [record for record in records if record.error is not None and not record.absent]
     if as_json:
-        echo_json({"exit_code": 3 if gaps else 0, "evidence": str(out), "records": len(records), "gaps": len(gaps)})
+        found = {"evidence": str(out), "records": len(records), "gaps": len(gaps)}
+        echo_json({"schema": "auditor.collect/1", "exit_code": 3 if gaps else 0, **found})
     else:
         click.echo(f"{len(records)} answers in {out}, {len(gaps)} without what was asked for")
     return 3 if gaps else 0
@@ -82,7 +84,8 @@ def evaluate(
         write_whole(out, results_json(results))
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
     if as_json:
-        echo_json({"exit_code": code, "headline": headline(results), "counts": results.counts})
+        told = {"headline": headline(results), "counts": results.counts}
+        echo_json({"schema": "auditor.evaluate/1", "exit_code": code, **told})
         return code
     for item in results.controls:
         click.echo(f"{item.state.value:<15} {item.control.id:<45} {printable(item.control.title)}")
@@ -112,7 +115,8 @@ def render(folder: Path, *, as_json: bool, quiet: bool, verbose: bool, **given: 
         results, manifest = complete_in_place(folder, load_rules(config), show)
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow)
     if as_json:
-        echo_json({"exit_code": code, "pack": str(folder), "headline": headline(results), "counts": results.counts})
+        told = {"pack": str(folder), "headline": headline(results), "counts": results.counts}
+        echo_json({"schema": "auditor.render/1", "exit_code": code, **told})
     else:
         click.echo(f"{folder} is sealed; its manifest is {manifest.sha256}")
         click.echo(printable(headline(results)))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.base.errors import SealError, UsageError
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 
 if TYPE_CHECKING:  # cryptography takes 80 ms to import; it is when a command runs
     from cryptography.x509 import Certificate
@@ -322,7 +323,8 @@ def keygen(name: str, *, out: Path, days: int, as_json: bool, **options: Any) ->
     _write_new({out / file_name: data for file_name, data in files.items()})
     if as_json:
         paths = {kind: str(out / kind) for kind in files}
-        echo_json({"exit_code": 0, "files": sorted(paths.values()), "certificate_sha256": identity.sha256})
+        made = {"files": sorted(paths.values()), "certificate_sha256": identity.sha256}
+        echo_json({"schema": "auditor.keygen/1", "exit_code": 0, **made})
         return 0
     for file_name in files:
         click.echo(printable(f"{out / file_name}"))

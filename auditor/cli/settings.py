@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from auditor.base.suggest import meant
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 from auditor.cli.options import resolve_options
 from auditor.cli.variables import FromVariables, long_name, walk
 from auditor.config import SECTIONS, VARIABLE, Config
@@ -47,7 +48,8 @@ def show(config_file: Path | None, *, everything: bool, as_json: bool) -> int:
             {"variable": variable, "value": os.environ[variable], "options": names}
             for variable, names in options.items()
         ]
-        echo_json({"exit_code": 0, "settings": settings, "options": given, "ignored": ignored})
+        told = {"settings": settings, "options": given, "ignored": ignored}
+        echo_json({"schema": "auditor.config/1", "exit_code": 0, **told})
         return 0
     for name, value in shown.items():
         click.echo(printable(f"{name:<26} {value!s:<40} {found.origins.get(name, 'default')}"))

@@ -14,7 +14,8 @@ import click
 
 from auditor.base.errors import RenderError, UsageError
 from auditor.base.period import parse_past_period
-from auditor.cli import echo_json, printable
+from auditor.cli import printable
+from auditor.cli.documents import echo_json
 from auditor.cli.options import moment_of
 
 if TYPE_CHECKING:  # obstore and cryptography are imported when the command runs

@@ -12,6 +12,9 @@ import jsonschema
 import pytest
 
 from auditor.base.errors import CollectionError, UsageError
+from auditor.base.period import parse_period
+from auditor.cli.documents import text_of
+from auditor.cli.organization import document_of
 from auditor.config import Config
 from auditor.org.replaying import replay_any
 from auditor.org.running import Organized, audit_organization
@@ -28,6 +31,7 @@ from auditor.seal.signer import load_signer, make_identity
 from auditor.seal.verify import Demands, verify_pack
 from auditor.simulator import Simulator
 from auditor.simulator.worlds import organization as story
+from tests.published import validator
 
 pytestmark = pytest.mark.simulator
 
@@ -356,6 +360,12 @@ def test_the_roll_up_is_of_its_published_form(made: Organized) -> None:
     jsonschema.validate(json.loads((made.pack / "results/results.json").read_bytes()), schema)
     single = json.loads((Path(__file__).parents[2] / "docs/schemas/results.schema.json").read_bytes())
     jsonschema.validate(json.loads((made.pack / "accounts/210000000004/results/results.json").read_bytes()), single)
+
+
+def test_what_the_command_prints_is_of_its_published_form(made: Organized) -> None:
+    document = document_of(made, parse_period("2026-10", AS_OF))
+    validator("run-organization.schema.json").validate(json.loads(text_of(document)))
+    assert {row["standing"] for row in document["accounts"]} >= {"assessed", "refused"}
 
 
 def test_one_signature_is_over_every_account(made: Organized, tmp_path: Path) -> None:
