@@ -1,5 +1,6 @@
 """Prepares monitoring chains for drawing: seven links from a trail to people, and the event that a filter misses."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -244,12 +245,12 @@ def _split(pattern: str, clause: str) -> tuple[Part, ...]:
 
 
 def flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Write nested members as ``userIdentity.type``, the way filter patterns name them."""
+    """Write nested members as ``userIdentity.type``, the way filter patterns name them, and values as JSON has them."""
     pairs: list[tuple[str, str]] = []
     for key, item in value.items():
         name = f"{prefix}{key}"
         if isinstance(item, Mapping):
             pairs.extend(flat(item, f"{name}."))
         else:
-            pairs.append((name, "null" if item is None else str(item)))
+            pairs.append((name, item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)))
     return pairs

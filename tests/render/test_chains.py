@@ -31,6 +31,17 @@ def test_a_link_that_is_not_known_is_told_from_one_that_is_not_reached() -> None
     assert not path.holds
 
 
+def test_an_event_is_written_as_json_and_not_as_python() -> None:
+    event = {"readOnly": False, "errorCode": None, "responseElements": {"ids": ["a", 1.5, True]}}
+    (missed,) = drawn(missed={"event": event, "fields": list(event)}).missed
+    assert {part.key: part.value for part in missed.event} == {
+        "readOnly": "false",
+        "errorCode": "null",
+        "responseElements.ids": '["a", 1.5, true]',
+        "responseElements": "not in the event",
+    }
+
+
 def test_a_disagreement_with_aws_is_shown_with_pattern_and_event() -> None:
     rule = {"pattern": '{"source": ["aws.cloudtrail"]}', "event": {"detail": EVENT}, "aws": False, "ours": True}
     plain = {"pattern": "{ $.eventName = StopLogging }", "event": EVENT, "aws": True, "ours": False}

@@ -26,7 +26,7 @@ from auditor.monitoring.chain.link import (
 from auditor.monitoring.chain.log_alarms import log_alarm_links
 from auditor.monitoring.chain.paths import Path
 from auditor.monitoring.chain.rules import RulePath
-from auditor.monitoring.patterns.coverage import Detector, World
+from auditor.monitoring.patterns.coverage import Detector, World, concerns, shares_names
 from auditor.monitoring.patterns.judge import Coverage, decide, judge
 from auditor.monitoring.patterns.requirement import Requirement
 from auditor.monitoring.patterns.rules import Rules
@@ -81,12 +81,11 @@ class Candidate:
         """Say whether it catches something of what is required."""
         return self.detector is not None and self.detector.name in coverage.used
 
-    def is_meant_for(self, events: frozenset[str]) -> bool:
-        """Say whether it is about these events, and not one for others that shares a name with them."""
-        names = self.detector.names if self.detector is not None else None
-        if not names or not events:
+    def is_meant_for(self, requirement: Requirement) -> bool:
+        """Say whether it is about the required events, and not one for others that shares a name with them."""
+        if self.detector is None or not self.detector.names or not requirement.events:
             return True
-        return 2 * len(names & events) >= min(len(names), len(events))
+        return shares_names(self.detector, requirement)
 
 
 class Judgement:
@@ -279,8 +278,7 @@ class Judgement:
         if coverage.missed:
             first = coverage.missed[0]
             names = _names(list(dict.fromkeys(missed.name for missed in coverage.missed)))
-            events = frozenset(self.requirement.events)
-            about = [one for one in reachable if one.catches_some_of(coverage) and one.is_meant_for(events)]
+            about = [one for one in reachable if one.catches_some_of(coverage) and one.is_meant_for(self.requirement)]
             called = _names([one.path.filter.name for one in about]) if about else ""
             who = f"The filter{'s' if len(about) > 1 else ''} {called}" if about else "No metric filter"
             verb = ("misses" if len(about) == 1 else "miss") if about else "catches"
@@ -317,14 +315,13 @@ class Judgement:
 
     def _shown(self, coverage: Coverage) -> list[Candidate]:
         """Return the filters that have to do with the requirement, those that catch something first."""
-        events = frozenset(self.requirement.events)
         caught = frozenset(coverage.used)
         named = {narrowed.pattern for narrowed in coverage.narrowed_by}
         used, near = [], []
         for one in self.candidates:
             if one.path.filter.name in caught:
                 used.append(one)
-            elif one.path.filter.name in named or _about(one, events):
+            elif one.path.filter.name in named or _about(one, self.requirement):
                 near.append(one)
         return [*used, *near][:MAX_LISTED]
 
@@ -357,11 +354,11 @@ class Judgement:
         return found
 
 
-def _about(one: Candidate, events: frozenset[str]) -> bool:
+def _about(one: Candidate, requirement: Requirement) -> bool:
     """Say whether a filter names an event of the requirement, or would if it could be read."""
     if one.detector is None:
-        return any(name in one.path.filter.pattern for name in events)
-    return one.detector.names is not None and not events.isdisjoint(one.detector.names)
+        return any(name in one.path.filter.pattern for name in requirement.events)
+    return concerns(one.detector, requirement)
 
 
 def _is_elsewhere(trail: Trail, head: Links, facts: Facts) -> bool:

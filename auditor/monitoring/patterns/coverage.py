@@ -15,6 +15,7 @@ reported.
 Work is bounded; beyond the bound the answer is "undecided", which is never a pass.
 """
 
+import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -43,6 +44,7 @@ from auditor.monitoring.patterns.errors import TooComplexError
 from auditor.monitoring.patterns.formula import (
     ABSENT,
     Formula,
+    Predicate,
     Test,
     evaluate,
     holds,
@@ -91,6 +93,35 @@ class Detector:
         if self.formula is not None:
             return holds(self.formula, record, rules)
         return matches(self.pattern, serialized(record), rules)
+
+
+def concerns(detector: Detector, requirement: Requirement) -> bool:
+    """Say whether a pattern is about a requirement, and not about other events that share a name with it.
+
+    ``AttachPolicy`` is a call of IAM and one of Organizations: a pattern that asks for the source of one is not about
+    the other, nor is one most of whose names are others. A source that looks like a slip counts as the right one.
+    """
+    if detector.formula is None or not shares_names(detector, requirement):
+        return False
+    asked = [test.predicate for test in tests_of(detector.formula) if test.path.keys == EVENT_SOURCE]
+    sources = {requirement.source_of(name) for name in (detector.names or frozenset()).intersection(requirement.events)}
+    return any(not source or not asked or any(_asks_for(source, one) for one in asked) for source in sources)
+
+
+def shares_names(detector: Detector, requirement: Requirement) -> bool:
+    """Say whether half of the names that a pattern asks for are required, or it asks for half of those required."""
+    names, events = detector.names or frozenset(), requirement.events
+    shared = names.intersection(events)
+    return bool(shared) and 2 * len(shared) >= min(len(names), len(events))
+
+
+def _asks_for(source: str, predicate: Predicate) -> bool:
+    return predicate.holds(source, RULES) or any(source_slip(text, source) for text in predicate.probes.texts)
+
+
+def source_slip(written: str, meant: str) -> bool:
+    """Say whether one eventSource looks like a misspelling of another."""
+    return difflib.SequenceMatcher(None, written, meant).ratio() > 0.9  # noqa: PLR2004 - one slip
 
 
 @dataclass(frozen=True, slots=True)

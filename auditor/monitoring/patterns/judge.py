@@ -20,8 +20,10 @@ from auditor.monitoring.patterns.coverage import (
     Outcome,
     World,
     cases,
+    concerns,
     look,
     options_for,
+    source_slip,
 )
 from auditor.monitoring.patterns.delivery import detector_of
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
@@ -313,9 +315,7 @@ def _resting_on_doubts(
 
 
 def _relevant(detector: Detector, requirement: Requirement) -> bool:
-    if detector.formula is None:
-        return False
-    return detector.names is not None and bool(detector.names & set(requirement.events))
+    return detector.formula is not None and not (detector.names or frozenset()).isdisjoint(requirement.events)
 
 
 def _touches(detectors: Sequence[Detector], case: Case, other: Rules) -> bool:
@@ -373,7 +373,7 @@ def _missed(miss: Miss, index: Detectors, rules: Rules) -> Missed:
     field_text = "$.eventName"
     if not miss.case.requirement.events:
         field_text = "$.errorCode" if "errorCode" in miss.record else "$.userIdentity.type"
-    near = next((one for one in index.all if one.names and one.names & set(miss.case.requirement.events)), None)
+    near = next((one for one in index.all if concerns(one, miss.case.requirement)), None)
     return Missed(name, words, miss.record, field_text, pattern=near.pattern.text if near is not None else "")
 
 
@@ -480,7 +480,7 @@ def _hint_for(test: Test, record: Mapping[str, Any]) -> str:
 def _similar(written: str, value: str, keys: Keys) -> bool:
     if keys == ERROR_CODE:
         return value.endswith(written) or value.startswith(written)
-    return keys == EVENT_SOURCE and difflib.SequenceMatcher(None, written, value).ratio() > 0.9  # noqa: PLR2004 - one slip
+    return keys == EVENT_SOURCE and source_slip(written, value)
 
 
 # ---------------------------------------------------------------- what is caught beside

@@ -382,6 +382,44 @@ def test_several_filters_share_the_work() -> None:
     assert first_broken(unwatched.chain).kind == "alarm"  # type: ignore[union-attr]  # a broken chain has a first broken link
 
 
+IAM = PRINTED["monitor-iam-policy-changes"]
+
+
+@pytest.mark.parametrize(
+    ("control", "pattern", "drawn"),
+    [
+        pytest.param("monitor-organizations-changes", IAM, False, id="names-that-two-services-share"),
+        pytest.param(
+            "monitor-organizations-changes",
+            '{ $.eventSource = "iam.amazonaws.com" && ($.eventName = AttachPolicy || $.eventName = DetachPolicy) }',
+            False,
+            id="the-same-names-of-another-service",
+        ),
+        pytest.param(
+            "monitor-organizations-changes",
+            '{ $.eventSource = "organisations.amazonaws.com" && $.eventName = DetachPolicy }',
+            True,
+            id="a-slip-in-the-source",
+        ),
+        pytest.param(
+            "monitor-organizations-changes",
+            '{ $.eventSource = "organizations.amazonaws.com" && $.eventName = AttachPolicy }',
+            True,
+            id="one-of-its-events",
+        ),
+        pytest.param(
+            "monitor-network-gateway-changes", "{ $.eventName = DeleteInternetGateway }", True, id="no-source-asked-for"
+        ),
+    ],
+)
+def test_a_filter_for_other_events_is_not_drawn(control: str, pattern: str, drawn: bool) -> None:
+    found = detect(filtered(pattern=pattern), control)
+    assert found.state is State.BROKEN
+    assert (found.details["missed"]["pattern"] == pattern) is drawn
+    if drawn:
+        assert [one["pattern"] for one in found.details["filters"]] == [pattern]
+
+
 def test_two_trails_and_groups_count_together() -> None:
     second = replace(TRAIL, arn=TRAIL.arn + "2", group_arn=f"arn:aws:logs:{HOME}:{ME}:log-group:second:*")
     halves = (
