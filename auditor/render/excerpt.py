@@ -185,9 +185,20 @@ def _items(where: str, items: Sequence[Mapping[str, Any]]) -> Excerpt:
         scalars = {name: value for name, value in item.items() if _is_scalar(value)}
         name = next((key for key in scalars if key.lower().endswith("name")), next(iter(scalars), ""))
         told = next((key for part in _SAID for key in scalars if part in key.lower() and key != name), "")
-        words = f"{told}: {_short(scalars[told])}" if told else "..."
-        lines.append(Line(visible(scalars.get(name, ""), 60), words, deciding=False))
+        words = f"{told}: {_short(scalars[told])}" if told else _said(item, name)
+        label = str(scalars.get(name, "")) if told or name.lower().endswith("name") else f"{name} {scalars.get(name, '')}"
+        lines.append(Line(visible(label.strip(), 60), words, deciding=False))
     return Excerpt(where, tuple(lines), max(0, len(items) - _LINES))
+
+
+def _said(item: Mapping[str, Any], name: str) -> str:
+    """Write the members of a listed thing that hold something, such as who may reach a port; one is its name."""
+    told = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in item.items() if _holds(value))
+    return visible(", ".join(text for text in told if not text.startswith(f"{name}:")), _VALUE_LIMIT) or "nothing else"
+
+
+def _holds(value: Any) -> bool:
+    return value is not None and value not in ("", [], {})
 
 
 def _chosen(names: Sequence[str], deciding: str) -> list[str]:

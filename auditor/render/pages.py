@@ -23,8 +23,8 @@ _AFTER = re.compile(r"(?<=[:/_=,.])(?:(?<!\d[,.])|(?!\d))")
 ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 """How a colour of the branding is written; it goes into style sheets, so nothing else may pass."""
 
-_REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-\d{1,2}[a-z]?")
-"""Names of Regions and zones stay whole; other hyphenated words may break at their hyphens."""
+_NEVER_BROKEN = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-\d{1,2}[a-z]?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Names of Regions and zones, ids of events and requests stay whole; other words may break at their hyphens."""
 
 _OPTION = re.compile(r"((?<![^\s'\"(])[\w.]*-[\w.-]*\w)")
 """An option or subcommand of a command line, an id or a Region: a word with hyphens."""
@@ -96,7 +96,7 @@ def breakable_on_paper(text: str) -> Markup:
 
 @lru_cache(maxsize=_KEPT)
 def _piece(part: str) -> Markup:
-    if "-" in part and _REGION.fullmatch(part.rstrip(":/_=,.")):
+    if "-" in part and _NEVER_BROKEN.fullmatch(part.rstrip(":/_=,.")):
         return Markup('<span class="nb">{}</span>').format(part)
     return escape(part)
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import logging
 import os
+import re
 import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
@@ -139,7 +140,7 @@ def lay_out(
         RenderError: Pango is missing, or WeasyPrint complains about anything at all.
     """
     weasyprint = _weasyprint()
-    html = fonts.spelt(html)
+    html = _unhung(fonts.spelt(html))
     with _complaints() as complaints, _no_collector():
         document = _parsed(weasyprint, html).render(
             font_config=(configuration := _configuration(weasyprint)),
@@ -155,6 +156,17 @@ def lay_out(
     if complaints:
         raise RenderError(f"the PDF's layout failed: {complaints[0]}")
     return data
+
+
+_HANGING = re.compile(r"(?<=[^\s>]) (?=<(?:a|b|bdi|code|strong)\b)")
+
+
+def _unhung(html: str) -> str:
+    """Let no text end with a space, but with a place to break behind it.
+
+    Where a text fills its line but for its last space, Pango 1.50 breaks it after its first word.
+    """
+    return _HANGING.sub(" \u200b", html)
 
 
 def _write(document: Any, identifier: bytes, shared: Mapping[str, str]) -> bytes:

@@ -127,3 +127,15 @@ def test_a_file_can_be_attached(report: Context, tmp_path: Path) -> None:
     )
     with pikepdf.open(path) as opened:
         assert opened.attachments["results/results.json"].get_file().read_bytes() == b"{}\n"
+
+
+def test_no_line_ends_early_where_the_text_fills_it_but_for_its_last_space(tmp_path: Path) -> None:
+    """Pango 1.50 broke such a text after its first word."""
+    said = "Topics, their keys and the rules that mute them were read; pending subscriptions do not count."
+    paragraphs = (f'<p class="say" style="width: {width}px">{said} <b>Why</b></p>' for width in range(480, 520))
+    page = f'<!DOCTYPE html><html lang="en"><head><title>Lines</title></head><body>{"".join(paragraphs)}</body></html>'
+    data = pdf.lay_out(page, accent="#14324f", paper="A4", attachments=(), identity="lines")
+    (path := tmp_path / "lines.pdf").write_bytes(data)
+    lines = [line.split() for line in text_of(path).splitlines() if line.strip()]
+    assert [words for words in lines if words[0] == "Topics," and len(words) < len(said.split()) - 2] == []
+    assert sum(words[0] == "Topics," for words in lines) == len(range(480, 520))

@@ -86,5 +86,15 @@ def test_a_list_that_decides_as_a_whole_is_shown_as_a_list() -> None:
     assert excerpt({"pages": [{"metricFilters": []}]}, "/pages/0/metricFilters").lines[0].value == "[]"
 
 
+def test_a_listed_thing_without_a_name_says_what_it_holds() -> None:
+    rule = {"FromPort": 22, "IpProtocol": "tcp", "IpRanges": [{"CidrIp": "0.0.0.0/0"}], "Ipv6Ranges": [], "ToPort": 22}
+    found = excerpt({"pages": [{"IpPermissions": [rule, {}, {"IpRanges": []}]}]}, "/pages/0/IpPermissions")
+    assert [(line.key, line.value) for line in found.lines[1:]] == [
+        ("FromPort 22", 'IpProtocol: "tcp", IpRanges: [{"CidrIp": "0.0.0.0/0"}], ToPort: 22'),
+        ("", "nothing else"),
+        ("", "nothing else"),
+    ]
+
+
 def test_every_service_of_the_catalogue_has_its_name() -> None:
     assert {control.service for control in catalog().controls.values()} <= SERVICES.keys()
