@@ -186,7 +186,7 @@ def _items(where: str, items: Sequence[Mapping[str, Any]]) -> Excerpt:
         name = next((key for key in scalars if key.lower().endswith("name")), next(iter(scalars), ""))
         told = next((key for part in _SAID for key in scalars if part in key.lower() and key != name), "")
         words = f"{told}: {_short(scalars[told])}" if told else _said(item, name)
-        title = "" if told or name.lower().endswith("name") else f"{name} "
+        title = "" if told or not name or name.lower().endswith("name") else f"{name} "
         lines.append(Line(visible(f"{title}{scalars.get(name, '')}", 60), words, deciding=False))
     return Excerpt(where, tuple(lines), max(0, len(items) - _LINES))
 
