@@ -71,6 +71,17 @@ OPEN: Final = (
     "eventContext",
     "insightDetails",
 )
+RARE: Final = (
+    "apiVersion",
+    "vpcEndpointAccountId",
+    "sessionCredentialFromConsole",
+    "serviceEventDetails",
+    "edgeDeviceDetails",
+    "addendum",
+    "eventContext",
+    "insightDetails",
+)
+"""Members that few records have: kept together in one column, because an empty one takes as long as a full one."""
 AGGREGATED_SCALARS: Final = (
     "eventVersion",
     "eventId",
@@ -135,19 +146,44 @@ _OUTCOME: Final = """CASE
     ELSE 'success' END AS outcome"""
 
 
+_MOMENT: Final = "CASE WHEN isfinite(TRY_CAST(eventTime AS TIMESTAMPTZ)) THEN TRY_CAST(eventTime AS TIMESTAMPTZ) END"
+_ODD_TIME: Final = f"CASE WHEN {_MOMENT} IS NULL THEN eventTime END"
+
+
 def stored() -> str:
     """Return the select list that turns records as read, with their places, into rows as stored."""
-    moment = "CASE WHEN isfinite(TRY_CAST(eventTime AS TIMESTAMPTZ)) THEN TRY_CAST(eventTime AS TIMESTAMPTZ) END"
     flag = "CASE lower({0}) WHEN 'true' THEN true WHEN 'false' THEN false END AS {0}"
     special = {
-        "eventTime": f"{moment} AS eventTime, CASE WHEN {moment} IS NULL THEN eventTime END AS odd_time",
+        "eventTime": f"{_MOMENT} AS eventTime",
         "readOnly": flag.format("readOnly"),
         "managementEvent": flag.format("managementEvent"),
         "eventName": f"eventName, regexp_replace(eventName, '{VERSION}', '') AS call",
     }
-    names = [special.get(name, name) for name in SCALARS]
-    opened = [f"CAST(NULLIF(CAST({name} AS VARCHAR), 'null') AS VARCHAR) AS {name}" for name in OPEN]
-    return ", ".join([*_PLACE, *names, "userIdentity", *opened, _ACTOR, _BY_ROOT, _OUTCOME])
+    names = [special.get(name, name) for name in SCALARS if name not in RARE]
+    opened = [f"{_given(name)} AS {name}" for name in OPEN if name not in RARE]
+    return ", ".join([*_PLACE, *names, "userIdentity", *opened, _ACTOR, _OUTCOME, _rare()])
+
+
+def _given(name: str) -> str:
+    return f"CAST(NULLIF(CAST({name} AS VARCHAR), 'null') AS VARCHAR)"
+
+
+def _rare() -> str:
+    """Return the column of the rare members, as one JSON object; NULL where a record has none of them."""
+    members = ", ".join(f"'{name}', {name}" for name in RARE)
+    anything = ", ".join([*map(_given, RARE), _ODD_TIME])
+    whole = f"json_object({members}, 'odd_time', {_ODD_TIME})"
+    return f"CASE WHEN COALESCE({anything}) IS NOT NULL THEN CAST({whole} AS VARCHAR) END AS rare"
+
+
+def as_columns(source: str) -> str:
+    """Return the SELECT of stored rows in which the rare members are columns again."""
+    scalars = [*(name for name in RARE if name in SCALARS), "odd_time"]
+    columns = [f"json_extract_string(rare, '$.{name}') AS {name}" for name in scalars]
+    columns += [
+        f"NULLIF(CAST(json_extract(rare, '$.{name}') AS VARCHAR), 'null') AS {name}" for name in RARE if name in OPEN
+    ]
+    return f"SELECT * EXCLUDE (rare), {', '.join(columns)}, {_BY_ROOT} FROM {source}"
 
 
 def stored_aggregated() -> str:

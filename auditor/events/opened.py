@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from auditor.base.errors import IntegrityError, UsageError
+from auditor.events.columns import aggregated_columns, as_columns, events_columns, stored, stored_aggregated
 from auditor.events.identity import CONFLICT_FILE, COPIES, find_copies
 from auditor.events.store import AGGREGATED, EVENTS, FILES, connect, quoted, read_lines
 from auditor.events.table import duckdb_table, macros
@@ -16,7 +17,7 @@ from auditor.events.table import duckdb_table, macros
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA: Final = "auditor.event-store/2"
+SCHEMA: Final = "auditor.event-store/3"
 CARD: Final = "store.json"
 
 _FILE_COLUMNS: Final = (
@@ -199,16 +200,13 @@ def _sources(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
     )
     for name, view in ((EVENTS, "stored"), (AGGREGATED, "aggregated")):
         found = sorted(str(path) for path in (folder / name).glob("*.parquet"))
-        if found:
-            database.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({found})")
-        else:
-            database.execute(f"CREATE TABLE {view} AS SELECT * FROM {_empty(view)}")
+        rows = f"read_parquet({found})" if found else _empty(view)
+        text = f"SELECT * FROM {rows}" if name == AGGREGATED else as_columns(rows)
+        database.execute(f"CREATE {'VIEW' if found else 'TABLE'} {view} AS {text}")
 
 
 def _empty(view: str) -> str:
     """Return an empty table of the right form: a month without one event is still asked."""
-    from auditor.events.columns import aggregated_columns, events_columns, stored, stored_aggregated
-
     select, columns = (stored(), events_columns()) if view == "stored" else (stored_aggregated(), aggregated_columns())
     return (
         f"(SELECT {select} FROM (SELECT true AS line, 0 AS of_file, 0 AS of_position, *"

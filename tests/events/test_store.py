@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.events.asking import Asked, ask
-from auditor.events.opened import EventStore
+from auditor.events.columns import SCALARS
+from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter
 
@@ -99,16 +100,55 @@ def test_rows_and_named_losses_add_up_to_the_records(tmp_path_factory: Any, file
     assert store.contents().unreadable_records == sum(HOSTILE[case][2] for cases in files for case in cases)
 
 
-@pytest.mark.parametrize("more", [-1, 1])
-def test_a_batch_of_more_or_fewer_lines_than_records_stops_the_run(tmp_path: Path, more: int) -> None:
+@pytest.mark.parametrize("lines_left", [0, 1, 3])
+def test_a_batch_of_more_or_fewer_lines_than_records_stops_the_run(tmp_path: Path, lines_left: int) -> None:
     writer = StoreWriter(tmp_path / "store")
     writer.take(records_log([event(1), event(2)]))
     [lines] = (tmp_path / "store" / "work").glob("*.ndjson")
     text = lines.read_bytes()
-    lines.write_bytes(text.split(b"\n")[0] + b"\n" if more < 0 else text * 2)
+    first, size = text.split(b"\n")[0], len(text)
+    lines.write_bytes({0: text[:-9], 1: first.ljust(size), 3: b"{}\n{}\n{}\n".ljust(size)}[lines_left])
     with pytest.raises(IntegrityError, match="a batch"):
         writer.flush()
     assert not list((tmp_path / "store" / "events").iterdir())
+
+
+def test_a_longer_batch_before_leaves_nothing_in_the_next_one(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path / "store")
+    sizes = {10: 9, 20: 2, 30: 5}
+    for first, count in sizes.items():
+        writer.take(records_log([event(first + number) for number in range(count)], number=first))
+        writer.flush()
+    writer.close()
+    finish(tmp_path / "store", {})
+    found = rows(EventStore(tmp_path / "store"), "event_id", "ORDER BY event_id")
+    assert found == [(f"e{first + number}",) for first, count in sizes.items() for number in range(count)]
+
+
+RARE_ONES: Final = {
+    "apiVersion": "",
+    "vpcEndpointAccountId": "1",
+    "serviceEventDetails": {"keyId": 'with "quotes"', "n": 9007199254740993},
+    "edgeDeviceDetails": "text instead of an object",
+    "addendum": {"reason": "DELIVERY_DELAY", "rare": None},
+    "eventContext": [1, {"odd_time": "x"}],
+    "insightDetails": {},
+}
+
+
+def test_rare_members_come_back_as_they_were_written(tmp_path: Path) -> None:
+    odd = [{**event(number), name: value} for number, (name, value) in enumerate(RARE_ONES.items())]
+    late = {**event(8), "eventTime": "yesterday", "rare": "its own", "odd_time": "its own"}
+    store = store_of(tmp_path / "store", records_log([*odd, late, {**event(9), "addendum": None}]))
+    names = list(RARE_ONES)
+    with store.database() as database:
+        found = database.execute(f"SELECT {', '.join(names)}, odd_time FROM stored ORDER BY position").fetchall()
+    for number, row in enumerate(found):
+        texts = {name: text for name, text in zip([*names, "odd_time"], row, strict=True) if text is not None}
+        expected = {names[number]: RARE_ONES[names[number]]} if number < len(names) else {}
+        late_one = {"odd_time": "yesterday"} if number == len(names) else {}
+        plain = {*SCALARS, "odd_time"}
+        assert {n: t if n in plain else json.loads(t) for n, t in texts.items()} == expected | late_one
 
 
 def test_places_are_right_over_files_lost_records_and_a_mended_batch(tmp_path: Path) -> None:
