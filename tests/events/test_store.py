@@ -142,7 +142,8 @@ def test_rare_members_come_back_as_they_were_written(tmp_path: Path) -> None:
     store = store_of(tmp_path / "store", records_log([*odd, late, {**event(9), "addendum": None}]))
     names = list(RARE_ONES)
     with store.database() as database:
-        found = database.execute(f"SELECT {', '.join(names)}, odd_time FROM stored ORDER BY position").fetchall()
+        stored = database.table("stored").order("position")
+        found = stored.select(*names, "odd_time").fetchall()
     for number, row in enumerate(found):
         texts = {name: text for name, text in zip([*names, "odd_time"], row, strict=True) if text is not None}
         expected = {names[number]: RARE_ONES[names[number]]} if number < len(names) else {}
