@@ -199,7 +199,7 @@ class Config(BaseModel):
         Literal["summary", "standard", "full"], Field(description="Length of the PDF; the HTML page has everything.")
     ] = "standard"
     limits: Limits = Limits()
-    scheduler: Annotated[str, Field(description="Dask scheduler that hands out the accounts, tls://HOST:PORT.")] = ""
+    scheduler: Annotated[str, Field(description="Dask scheduler whose workers audit or read, tls://HOST:PORT.")] = ""
     cluster: Cluster = Cluster()
     redaction: Redaction = Redaction()
     branding: Branding = Branding()

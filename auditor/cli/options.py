@@ -256,7 +256,11 @@ def with_organization(command: _Command) -> _Command:
             metavar="NAME",
             help="Profile that lists the accounts and enters the management account.",
         ),
-        click.option("--scheduler", metavar="tls://HOST:PORT", help="Dask scheduler whose workers audit the accounts."),
+        click.option(
+            "--scheduler",
+            metavar="tls://HOST:PORT",
+            help="Dask scheduler whose workers audit accounts, or read a trail.",
+        ),
         click.option("--certificates", metavar="DIR", help="Folder with ca.pem, client.pem and client-key.pem for it."),
         click.option(
             "--plain-scheduler",

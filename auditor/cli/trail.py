@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # obstore and cryptography are imported when the command runs
 _PATH = click.Path(path_type=Path)
 _PAGES = (".html", ".pdf")
 INTERRUPTED = 130
-_MOST_FAILED = 20
 
 
 @click.group()
@@ -127,23 +126,19 @@ def sharing(options: Mapping[str, Any]) -> Iterator["Shared | None"]:
         return
     from auditor.base.scratch import scratch_folder
     from auditor.cli.options import config_of
-    from auditor.org.each import engine_of
-    from auditor.run.sharing import bucket_opening, folder_opening
+    from auditor.run.engine import cluster_of
+    from auditor.run.sharing import bucket_opening, failed_words, folder_opening
     from auditor.trail.sharing import Shared
     from auditor.work.ledger import Ledger
 
     folder = options["folder"]
     opening = folder_opening(folder) if folder else bucket_opening(options["profile"], options["region"])
     config = config_of({name: options[name] for name in ("scheduler", "certificates", "plain_scheduler")})
-    with engine_of(config) as engine, scratch_folder("tasks") as kept:
-        shared = Shared(engine, Ledger(kept), opening)
+    with cluster_of(config) as engine, scratch_folder("tasks") as kept:
+        shared = None if engine is None else Shared(engine, Ledger(kept), opening)
         yield shared
-    for key, failure in shared.failed[:_MOST_FAILED]:
-        hint = f" ({failure.hint})" if failure.hint else ""
-        words = f"{key} was not carried out: {failure.name}: {failure.message}{hint}"
+    for words in failed_words(shared.failed if shared is not None else ()):
         click.echo(f"auditor: {printable(words)}", err=True)
-    if more := len(shared.failed[_MOST_FAILED:]):
-        click.echo(f"auditor: and {more} more tasks were not carried out", err=True)
 
 
 def _numbered(path: Path | None, number: int, scopes: Sequence[object]) -> Path | None:

@@ -10,7 +10,7 @@ from typing import Final
 from auditor.base import errors
 from auditor.base.errors import AuditorError, CollectionError
 from auditor.config import Config
-from auditor.org.member import greeting
+from auditor.run.engine import cluster_of
 from auditor.work.local import Processes, Threads
 from auditor.work.task import NO_WORKERS, SCHEDULER_LOST, TIMED_OUT, WORKER_LOST, Done, Engine, Failure, Keeper, Task
 
@@ -80,15 +80,6 @@ def engine_of(config: Config) -> Iterator[Engine]:
         UsageError: the scheduler's address is refused, or certificates are missing.
         CollectionError: it cannot be reached, has no worker, or another program runs there.
     """
-    if not config.scheduler:
+    with cluster_of(config) as engine:
         accounts = config.limits.accounts
-        yield Threads(1) if accounts == 1 else Processes(accounts, preload=(_MODULE,))
-        return
-    from auditor.work.cluster import Bounds, Cluster, Place
-
-    chosen = config.cluster
-    certificates = Path(chosen.certificates) if chosen.certificates else None
-    place = Place(config.scheduler, certificates, plain=chosen.plain)
-    bounds = Bounds(no_workers_seconds=chosen.no_workers_seconds, task_seconds=chosen.task_seconds)
-    with Cluster(place, agreed=(f"{_MODULE}:greeting", greeting()), bounds=bounds) as engine:
-        yield engine
+        yield engine or (Threads(1) if accounts == 1 else Processes(accounts, preload=(_MODULE,)))

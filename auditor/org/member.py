@@ -4,14 +4,12 @@ A task holds no credentials: whoever carries it out has them from the SDK's chai
 idempotent: carried out twice, it leaves the same pack, which the driver of the run puts in its place.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from auditor import __version__
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import UsageError
 from auditor.base.period import parse_time, rfc3339
@@ -19,16 +17,13 @@ from auditor.config import Config
 from auditor.model import PartOf
 from auditor.pack.layout import EVIDENCE
 from auditor.run import complete, load_rules
-from auditor.run.building import this_build
+from auditor.run.engine import external_id_there
 from auditor.run.gather import collect_evidence
 from auditor.run.request import Request
 from auditor.run.shared import Shared
 from auditor.run.workroom import MAY_DIFFER
 from auditor.seal.manifest import Tool
 from auditor.work.task import Json, Task
-
-EXTERNAL_ID: Final = "AUDITOR_EXTERNAL_ID"
-"""Where a worker of a cluster finds the external id: it is not sent there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +116,5 @@ def audit_member(arguments: Json, target: Path) -> None:
 def _config(arguments: Json) -> Config:
     config = dict(arguments["config"])
     if arguments["external_id"]:
-        config["external_id"] = os.environ.get(EXTERNAL_ID, "")
-        if not config["external_id"]:
-            raise UsageError(
-                f"this worker does not know the external id: {EXTERNAL_ID} is not set", hint="set it there"
-            )
+        config["external_id"] = external_id_there()
     return Config.model_validate(config)
-
-
-def greeting() -> dict[str, str]:
-    """Return what runs here, to be compared with the driver: version, and a hash over code, controls and templates."""
-    return {"version": __version__, "sources": this_build(drawn=False).sources_sha256}

@@ -14,6 +14,7 @@ from auditor.base.whole import check_writable
 from auditor.config import Config
 from auditor.pack.layout import EVIDENCE
 from auditor.pack.outcome import exit_code, results_document
+from auditor.run.engine import cluster_of
 from auditor.run.gather import collect_evidence
 from auditor.run.gating import gated, hold, makeable, open_baseline
 from auditor.run.judging import Rules, judge, load_rules, open_catalog, open_rules
@@ -58,7 +59,7 @@ def audit(request: Request, progress: Progress) -> Finished:
             kept, and a note on the error says where. When the zip of a finished pack cannot be written, the pack stays.
     """
     config, left_out = makeable(gated(request.config))
-    _needs_one_machine(config)
+    _shares_something(config)
     if left_out:
         progress("Without PDF", 0, 0)
     asked, request, out = request, replace(request, config=config), Path(config.out)
@@ -77,11 +78,11 @@ def audit(request: Request, progress: Progress) -> Finished:
         return record
 
     check_writable(out)
-    with workroom(asked, rules.catalog) as room:
+    with cluster_of(config) as engine, workroom(asked, rules.catalog) as room:
         clear_up(out, progress)
         folder = room.pack
         clear_written(folder)
-        collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out, room=room)
+        collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out, room=room, engine=engine)
         with kept_when_broken(folder, out):
             results, manifest = complete(
                 folder,
@@ -112,10 +113,10 @@ def audit(request: Request, progress: Progress) -> Finished:
     return replace(finished, told=_told(config, targets, finished)) if targets else finished
 
 
-def _needs_one_machine(config: Config) -> None:
-    if config.scheduler:
-        hint = "give --org, or accounts in auditor.yaml; one account is audited by one machine"
-        raise UsageError("--scheduler is for a run over several accounts", hint=hint)
+def _shares_something(config: Config) -> None:
+    if config.scheduler and "trail" in config.skip:
+        hint = "of one account, the digests and log files of its trails are: leave --skip trail or --scheduler out"
+        raise UsageError("--scheduler: nothing of this run is handed out", hint=hint)
 
 
 def _zipped(pack: Path, config: Config, progress: Progress) -> Path | None:

@@ -18,6 +18,7 @@ from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter
 from auditor.evidence.operations import GLOBAL, Call
 from auditor.evidence.store import Answer, CallError, EvidenceWriter
+from auditor.run.sharing import StoreParts
 from auditor.run.trails import ANSWERS, MEASURED
 from auditor.trail.coverage import STATES
 from auditor.trail.report import TrailReport
@@ -115,6 +116,10 @@ class Activity:
     def take(self, log: LogBytes) -> None:
         """Take one log file in. May be called from several threads."""
         self._writer.take(log_bytes(log))
+
+    def parts(self) -> StoreParts:
+        """Return what takes in the parts that tasks make of log files."""
+        return StoreParts(self._writer)
 
     def note(self, report: TrailReport) -> None:
         """Note that a trail was read to its end, and what its verification says of its hours; that outlasts the run."""

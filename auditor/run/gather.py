@@ -26,6 +26,7 @@ from auditor.run.settings import caller_of, limits_of, redaction_of
 from auditor.run.trails import EVENTS, TrailRun
 from auditor.run.truth import truth_calls, truth_operations
 from auditor.run.workroom import Workroom
+from auditor.work.task import Engine
 
 
 def collect_evidence(
@@ -36,6 +37,7 @@ def collect_evidence(
     *,
     previous: Path | None = None,
     room: Workroom | None = None,
+    engine: Engine | None = None,
 ) -> None:
     """Collect the evidence of one account into a new folder and close it.
 
@@ -46,6 +48,7 @@ def collect_evidence(
         progress: shown how far it is.
         previous: where older packs stand; the newest comparable one of this account gives the anchors.
         room: where the run keeps what it needs to be taken up again; with None it cannot be.
+        engine: reads the trails in tasks, of a run that can be taken up again; None for this process.
 
     Raises:
         AuditorError: the account cannot be asked at all, or the evidence cannot be written.
@@ -71,7 +74,7 @@ def collect_evidence(
     if wanted := wanted_of_trails(config, controls):
         if EVENTS in wanted and (config.frameworks or HISTORY in catalog.operations_of(controls)):
             produced += asking.draw(collected)
-        trails = TrailRun(request, caller, own, writer, folder, log, progress, wanted, kept)
+        trails = TrailRun(request, caller, own, writer, folder, log, progress, wanted, kept, engine)
         produced += trails.verify(collected.scope, series.anchors, room)
     (folder / CALLS).write_bytes(canonical_json(log.document()))
     _keep_previous(folder, series, config)

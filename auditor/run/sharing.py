@@ -1,12 +1,14 @@
 """How tasks open the store of a trail: on whatever machine they are carried out, with that machine's credentials."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from auditor.base.errors import UsageError
-from auditor.work.task import Json
+from auditor.config import Config
+from auditor.run.engine import external_id_there
+from auditor.work.task import Failure, Json
 
 if TYPE_CHECKING:
     from auditor.activity.logbytes import LogBytes
@@ -16,7 +18,19 @@ if TYPE_CHECKING:
     from auditor.trail.portion import Opening, Taker
     from auditor.trail.spool import Entry
 
-_HERE = "auditor.run.sharing"
+_HERE: Final = "auditor.run.sharing"
+_WAY: Final = ("profile", "region", "account", "role_name", "session_name", "source_identity")
+"""Settings that lead into an account; the external id is none that is sent."""
+_MOST_FAILED: Final = 20
+
+
+def failed_words(failed: Sequence[tuple[str, Failure]]) -> Iterator[str]:
+    """Say which tasks were not carried out, and why; the first of many by name."""
+    for key, failure in failed[:_MOST_FAILED]:
+        hint = f" ({failure.hint})" if failure.hint else ""
+        yield f"{key} was not carried out: {failure.name}: {failure.message}{hint}"
+    if more := len(failed[_MOST_FAILED:]):
+        yield f"and {more} more tasks were not carried out"
 
 
 def folder_opening(folder: Path) -> "Opening":
@@ -31,6 +45,14 @@ def bucket_opening(profile: str | None, region: str | None) -> "Opening":
     from auditor.trail.portion import Opening
 
     return Opening(f"{_HERE}:open_bucket_there", {"profile": profile or "", "region": region or ""})
+
+
+def account_opening(config: Config) -> "Opening":
+    """Say how tasks open the buckets of an audit: the role that it takes, which they take themselves."""
+    from auditor.trail.portion import Opening
+
+    way = {name: getattr(config, name) for name in _WAY}
+    return Opening(f"{_HERE}:open_account_there", {"way": way, "external_id": bool(config.external_id)})
 
 
 def open_folder_there(arguments: Json) -> "ObjectSource":
@@ -61,6 +83,21 @@ def open_bucket_there(arguments: Json) -> "ObjectSource":
 
     session = open_session(profile=arguments["profile"] or None, region=arguments["region"] or None, log=CallLog())
     return S3Source(session)
+
+
+def open_account_there(arguments: Json) -> "ObjectSource":
+    """Open the buckets of :func:`account_opening`: with the credentials of whoever carries the task out, and the role.
+
+    Raises:
+        CollectionError: there are none, or the role cannot be taken.
+        UsageError: the role asks for an external id that is not known there.
+    """
+    from auditor.collect.guard import CallLog
+    from auditor.run.settings import caller_of
+    from auditor.trail.fetch import S3Source
+
+    config = Config(**arguments["way"], external_id=external_id_there() if arguments["external_id"] else "")
+    return S3Source(caller_of(config, CallLog()).session)
 
 
 # ------------------------------------------------------------------------------------------------------------ events

@@ -21,11 +21,13 @@ from auditor.run.request import Progress, Request
 from auditor.run.resuming import Kept
 from auditor.run.settings import caller_of, keep_of
 from auditor.run.workroom import Workroom
+from auditor.work.task import Engine, Failure
 
 if TYPE_CHECKING:  # a run without trails does without the rooms
     from auditor.run.activity import Activity
     from auditor.trail.audit import AccountTrails
     from auditor.trail.report import Anchor, TrailReport, TrailScope
+    from auditor.trail.sharing import Shared
     from auditor.trail.verify import Progress as TrailProgress
 
 DIGESTS, EVENTS = "trail:VerifyDigests", "trail:NotableEvents"
@@ -56,6 +58,8 @@ class TrailRun:
         progress: shown how far it is.
         wanted: which of the two documents about a trail become evidence.
         kept: what lets the run be taken up again; None when it cannot be.
+        engine: carries tasks out on other machines; None where this one does all.
+        failed: is given the key of each task that failed, and why.
         readers: who reads which bucket, as far as that was asked.
     """
 
@@ -68,6 +72,8 @@ class TrailRun:
     progress: Progress
     wanted: tuple[str, ...]
     kept: Kept | None
+    engine: Engine | None = None
+    failed: list[tuple[str, Failure]] = field(default_factory=list)
     readers: dict[str, Caller] = field(default_factory=dict)
 
     def verify(self, scope: AccountScope, anchors: Anchors, room: Workroom | None) -> tuple[str, ...]:
@@ -80,6 +86,8 @@ class TrailRun:
                     activity.note(report)
                 if self.kept is not None:
                     self.kept.note_trail(place)
+            if self.failed:
+                self._tell_failed()
             if activity is not None and trails.trails:
                 from auditor.run.activity import Asking, in_use
 
@@ -89,6 +97,12 @@ class TrailRun:
                 drawn = drawn_ids(self.writer, self.caller.account)
                 activity.keep(asking, self.caller.principal, self.writer, self.request.now, drawn)
         return (*self.wanted, *((ANSWERS, MEASURED) if EVENTS in self.wanted else ()))
+
+    def _tell_failed(self) -> None:
+        from auditor.run.sharing import failed_words
+
+        for words in failed_words(self.failed):
+            self.progress(words, 0, 0)
 
     def _trails(self, scope: AccountScope) -> "AccountTrails":
         from auditor.trail.audit import AccountTrails
@@ -153,7 +167,19 @@ class TrailRun:
             finished=None if kept is None else lambda place, scope: kept.has_trail(place, self._calls(scope), writer),
             on_log=None if activity is None else activity.take,
             reading=lambda scope: self._reader(scope).session,
+            shared=lambda scope: self._tasks(scope, activity),
         )
+
+    def _tasks(self, scope: "TrailScope", activity: "Activity | None") -> "Shared | None":
+        """Return who reads a trail in tasks; None where this machine does."""
+        if self.engine is None or self.kept is None or self._reader(scope) is not self.caller:
+            return None
+        from auditor.run.sharing import account_opening
+        from auditor.trail.sharing import Shared
+
+        parts = None if activity is None else activity.parts()
+        opening = account_opening(self.request.config)
+        return Shared(self.engine, self.kept.ledger, opening, parts=parts, failed=self.failed)
 
     def _add(self, report: "TrailReport") -> None:
         """Store a report and its table of events.

@@ -20,6 +20,7 @@ from auditor.trail.kept import Keep
 from auditor.trail.keys import KeyBook, KeySource, PublicKey
 from auditor.trail.reading import OnLog
 from auditor.trail.report import Anchor, TrailReport, TrailScope
+from auditor.trail.sharing import Shared
 from auditor.trail.verify import verify_trail
 
 _KEY_THREADS: Final = 8
@@ -96,6 +97,7 @@ def audit_trails(
     finished: Callable[[Path, TrailScope], bool] | None = None,
     on_log: OnLog | None = None,
     reading: Callable[[TrailScope], Any] | None = None,
+    shared: Callable[[TrailScope], Shared | None] = lambda _scope: None,
 ) -> Iterator[tuple[Path, TrailReport]]:
     """Verify each trail of an account and read its records for notable events; per trail its folder and its report.
 
@@ -113,6 +115,7 @@ def audit_trails(
         finished: says of a trail's folder and scope whether that was verified before; then it is passed over.
         on_log: called with every log file of every trail, from several threads.
         reading: returns the session by which a trail's bucket is read; the account's own without.
+        shared: says who reads digests and log files of a trail in tasks; None for threads of this process.
     """
     scopes = trails.scopes(period, anchors or {})
     share = replace(keep, most=keep.most // len(scopes)) if keep is not None and scopes else None
@@ -120,6 +123,7 @@ def audit_trails(
         place = archive / f"trail-{number}"
         if finished is not None and finished(place, scope):
             continue
+        tasks = shared(scope)
         source = S3Source(reading(scope) if reading is not None else session, endpoint_url=endpoint_url)
         report = verify_trail(
             source,
@@ -131,8 +135,11 @@ def audit_trails(
             archive=place,
             keep=share,
             on_log=on_log,
+            shared=tasks,
         )
         sent(scope, source.sent)
+        if tasks is not None:
+            sent(scope, tasks.sent)
         yield place, report
 
 

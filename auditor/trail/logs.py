@@ -308,7 +308,11 @@ class LogPass:
                 outcome.trail_events.append(event)
             if self._events and (row := notable_row(record, log_file=entry.key, verified=verified)) is not None:
                 outcome.rows.append(row)
+                self._note_record(entry, record, verified=verified)
         return found.plain
+
+    def _note_record(self, entry: Entry, record: Mapping[str, Any], *, verified: bool) -> None:
+        """Take a record that became a row of note; for whoever hands it to another machine. From several threads."""
 
     def _note_checked(self, checked: Checked) -> None:
         self._stored += checked.stored

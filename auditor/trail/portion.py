@@ -13,9 +13,10 @@ from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from threading import Event
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from auditor.activity.logbytes import LogBytes
+from auditor.activity.rows import Row, notable_row
 from auditor.base.errors import CollectionError
 from auditor.base.period import rfc3339
 from auditor.trail.context import Context, Teller
@@ -26,7 +27,7 @@ from auditor.trail.logs import LogPass, LogsChecked
 from auditor.trail.names import Location, Place
 from auditor.trail.parallel import Concurrency, Workers
 from auditor.trail.plan import Target
-from auditor.trail.reading import Reading
+from auditor.trail.reading import OnLog, Reading
 from auditor.trail.relocated import RelocatedSource
 from auditor.trail.report import TrailScope
 from auditor.trail.retention import Expiry, Retention
@@ -40,6 +41,15 @@ FOUND, PART = "found.json", "part"
 """What a task makes: what it found, and its part of a store."""
 _ABOUT: Final = "metadata.json"
 _USUAL: Final = "SHA-256"
+
+
+@runtime_checkable
+class _Counting(Protocol):
+    """A store that counts its requests."""
+
+    @property
+    def sent(self) -> Mapping[str, int]:
+        """How many, by operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +87,24 @@ class Found:
         problems: of its files, numbered from 0 in their order.
         checked: what else the step over its files found.
         wrappers: how many files were saved otherwise than stored, by how.
+        sent: requests that were made, by operation; as far as the store counts them.
+        notable: records of note, each with the key of its log file and whether that verified; None when they were not
+            asked for.
+        read: how many log files and records were searched for them, and how many files could not be read.
     """
 
     problems: tuple[Problem, ...]
     checked: LogsChecked
     wrappers: Mapping[str, int]
+    sent: Mapping[str, int]
+    notable: tuple[tuple[str, bool, Mapping[str, Any]], ...] | None = None
+    read: tuple[int, int, int] = (0, 0, 0)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the records of note as rows: they are judged where the run is driven, by the same code."""
+        for key, verified, record in self.notable or ():
+            if (row := notable_row(record, log_file=key, verified=verified)) is not None:
+                yield row
 
 
 # --------------------------------------------------------------------------------------------------- what is asked
@@ -127,9 +150,10 @@ def _common(keys: Sequence[str]) -> str:
     return first[:same]
 
 
-def question(scope: TrailScope, links: Links, retention: Retention) -> dict[str, Any]:
-    """Return what every portion of a trail is asked."""
+def question(scope: TrailScope, links: Links, retention: Retention, *, events: bool) -> dict[str, Any]:
+    """Return what every portion of a trail is asked; with ``events``, also for records of note."""
     return {
+        "events": events,
         "trail": {
             "name": scope.trail,
             "home_region": scope.home_region,
@@ -164,6 +188,17 @@ class _Noted(Spool):
         self.noted += problems
 
 
+class _Pass(LogPass):
+    """Step 6 over a portion, which keeps the records of note as they were read."""
+
+    def __init__(self, context: Context, links: Links, retention: Retention, reading: Reading) -> None:
+        super().__init__(context, links, retention, reading)
+        self.notable: list[tuple[str, bool, Mapping[str, Any]]] = []
+
+    def _note_record(self, entry: Entry, record: Mapping[str, Any], *, verified: bool) -> None:
+        self.notable.append((entry.key, verified, record))
+
+
 def check_portion(arguments: Json, target: Path) -> None:
     """Check the log files of a portion and write what was found; a task.
 
@@ -175,16 +210,16 @@ def check_portion(arguments: Json, target: Path) -> None:
         CollectionError: there are no credentials here, or another store than the driver's.
     """
     if arguments["part"] is None:
-        target.write_bytes(_checked(arguments, Reading()))
+        target.write_bytes(_checked(arguments))
         return
     target.mkdir()
     wanted = arguments["part"]
     taker: Taker = function_of(wanted["function"])(wanted["arguments"], target / PART)
-    (target / FOUND).write_bytes(_checked(arguments, Reading(on_log=taker.take)))
+    (target / FOUND).write_bytes(_checked(arguments, taker.take))
     taker.finish()
 
 
-def _checked(arguments: Json, reading: Reading) -> bytes:
+def _checked(arguments: Json, on_log: OnLog | None = None) -> bytes:
     """Check the log files of a portion and return what was found, as JSON."""
     source, scope = _source(arguments), _scope(arguments)
     for seen in arguments["seen"]:
@@ -196,13 +231,18 @@ def _checked(arguments: Json, reading: Reading) -> bytes:
         retention = _retention(arguments["retention"])
         context = Context(source, scope, retention.now, workers, spool, Teller(lambda _: None))
         links = _links(arguments, spool)
-        checked = LogPass(context, links, retention, reading).run()
+        step = _Pass(context, links, retention, Reading(events=arguments["events"], on_log=on_log))
+        checked = step.run()
         found = _document(spool.noted, checked)
     finally:
         workers.close()
         spool.close()
     after = _wrappers(source)
     found["wrappers"] = {name: after[name] - before.get(name, 0) for name in after}
+    found["sent"] = _sent(source)
+    if checked.notable is not None:
+        found["read"] = [checked.notable["source"].get(name, 0) for name in ("log_files", "records", "unread")]
+        found["notable"] = sorted(step.notable, key=lambda item: item[0])
     return json.dumps(found).encode("ascii")
 
 
@@ -233,7 +273,7 @@ def read_digests(arguments: Json, target: Path) -> None:
                 if fetched is not None:
                     archive.writestr(str(number), bytes(fetched.body))
                     told[str(number)] = fetched.metadata
-            archive.writestr(_ABOUT, json.dumps(told))
+            archive.writestr(_ABOUT, json.dumps({"digests": told, "sent": _sent(source)}))
     finally:
         workers.close()
 
@@ -241,8 +281,14 @@ def read_digests(arguments: Json, target: Path) -> None:
 def digests_in(path: Path) -> Iterator[tuple[int, Fetched]]:
     """Yield the digests that :func:`read_digests` could read: position and object."""
     with zipfile.ZipFile(path) as archive:
-        for name, metadata in json.loads(archive.read(_ABOUT)).items():
+        for name, metadata in json.loads(archive.read(_ABOUT))["digests"].items():
             yield int(name), Fetched(archive.read(name), metadata)
+
+
+def sent_for(path: Path) -> Mapping[str, int]:
+    """Return which requests :func:`read_digests` made."""
+    with zipfile.ZipFile(path) as archive:
+        return dict(json.loads(archive.read(_ABOUT))["sent"])
 
 
 def _source(arguments: Json) -> ObjectSource:
@@ -271,6 +317,12 @@ def _must_see(source: ObjectSource, bucket: str, key: str, digest: str) -> None:
         raise CollectionError(
             f"this worker reads other bytes at {place} than the driver", hint="let both read the same place"
         )
+
+
+def _sent(source: ObjectSource) -> dict[str, int]:
+    """Return how many requests a store counts, by operation; nothing where it counts none."""
+    inner = source.source if isinstance(source, RelocatedSource) else source
+    return dict(inner.sent) if isinstance(inner, _Counting) else {}
 
 
 def _wrappers(source: ObjectSource) -> dict[str, int]:
@@ -350,4 +402,13 @@ def read_found(path: Path) -> Found:
     checked = LogsChecked(
         document["stored_bytes"], document["inflated_bytes"], events, headers, None, frozenset(), interrupted=False
     )
-    return Found(tuple(Problem(*row) for row in document["problems"]), checked, document["wrappers"])
+    notable = document.get("notable")
+    files, records, unread = document.get("read", (0, 0, 0))
+    return Found(
+        tuple(Problem(*row) for row in document["problems"]),
+        checked,
+        document["wrappers"],
+        document["sent"],
+        None if notable is None else tuple((key, verified, record) for key, verified, record in notable),
+        (files, records, unread),
+    )

@@ -34,6 +34,7 @@ from auditor.trail.portion import (
     read_found,
     relocation,
     rows_of,
+    sent_for,
     together,
 )
 from auditor.trail.reading import Reading
@@ -82,6 +83,7 @@ class Shared:
         digests: digests of a task at most.
         parts: takes what tasks make of all log files, where somebody wants these.
         failed: is given the key of each task that failed, and why.
+        sent: is given how many requests tasks made, by operation.
     """
 
     engine: Engine
@@ -91,6 +93,7 @@ class Shared:
     digests: int = DIGESTS
     parts: Parts | None = None
     failed: list[tuple[str, Failure]] = field(default_factory=list)
+    sent: Counter[str] = field(default_factory=Counter)
 
     def failure(self, outcome: Done) -> Failure:
         """Note why a task has no result, and return it.
@@ -138,6 +141,7 @@ class SharedDigests:
                 failure = self._shared.failure(outcome)
                 yield from ((position, Unavailable("broken", failure.name)) for position in portion)
                 continue
+            self._shared.sent.update(sent_for(outcome.path))
             left = set(range(len(portion)))
             for index, fetched in digests_in(outcome.path):
                 left.remove(index)
@@ -195,11 +199,11 @@ class SharedPass(LogPass):
     """
 
     def __init__(self, context: Context, links: Links, retention: Retention, reading: Reading, shared: Shared) -> None:
-        if reading.events or (reading.on_log is not None) != (shared.parts is not None):
-            raise ValueError("tasks hand back what is wrong with log files, and parts of a store, no more")
+        if (reading.on_log is not None) != (shared.parts is not None):
+            raise ValueError("tasks hand back no log files, but parts of a store")
         super().__init__(context, links, retention, reading)
         self._shared = shared
-        self._asked = question(context.scope, links, retention)
+        self._asked = question(context.scope, links, retention, events=reading.events)
         self._wrappers: Counter[str] = Counter()
 
     def run(self) -> LogsChecked:
@@ -318,6 +322,9 @@ class SharedPass(LogPass):
         for header, (count, keys) in checked.headers.items():
             self._note_header(header, count, keys)
         self._wrappers.update(found.wrappers)
+        self._shared.sent.update(found.sent)
+        files, records, unread = found.read
+        self._rows.add(found.rows(), files, records, unread)
 
     def _left_out(self, portion: Sequence[Entry], outcome: Done) -> None:
         """Leave the log files of a task that failed unread, by name."""

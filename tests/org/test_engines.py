@@ -11,10 +11,11 @@ import pytest
 from auditor.base.errors import CollectionError, UsageError
 from auditor.config import Config
 from auditor.org.running import Organized, audit_organization
-from auditor.run import Request, take_up
+from auditor.run import Request, audit, take_up
 from auditor.simulator import Simulator
 from auditor.simulator.worlds import organization as story
 from tests.org.test_run import AS_OF
+from tests.run.test_resume import said_of
 from tests.work.machines import Machines, machines, make_certificates
 
 pytestmark = pytest.mark.simulator
@@ -91,6 +92,19 @@ def test_a_cluster_gives_the_same_pack_though_a_worker_dies(
     assert files(audit_organization(request_of(tmp_path, **settings), kill).pack) == here
 
 
+def test_one_account_whose_trail_workers_read_has_the_same_pack(cluster: tuple[Machines, Path], tmp_path: Path) -> None:
+    made, certificates = cluster
+    made.man(2)
+    packs = []
+    for name, scheduler in (("here", ""), ("there", made.address)):
+        chosen = {"scheduler": scheduler, "cluster": {"certificates": str(certificates)}, "org": False}
+        given = {**chosen, "control_ids": ["trail-chain-verified", "root-unused-in-period"], "external_id": ""}
+        packs.append(audit(request_of(tmp_path / name, **given), lambda *_: None).pack)
+    here, there = map(said_of, packs)
+    assert here == there
+    assert any(name.endswith("digests.zip") for name in here)
+
+
 def test_no_credential_and_no_external_id_is_sent(tmp_path: Path) -> None:
     from auditor.model import PartOf
     from auditor.org.member import Member
@@ -102,7 +116,10 @@ def test_no_credential_and_no_external_id_is_sent(tmp_path: Path) -> None:
     assert "AKIA" not in sent
 
 
-def test_a_scheduler_that_is_not_there_is_told_before_anything_is_asked(aws: Simulator, tmp_path: Path) -> None:
+def test_a_scheduler_that_is_not_there_is_told_before_anything_is_asked(
+    aws: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auditor.work.cluster._CONNECT_SECONDS", 0.2)  # Dask tries again for so long
     aws.clear()
     with pytest.raises(UsageError, match="not encrypted"):
         organized(tmp_path, scheduler="tcp://10.0.0.5:8786")

@@ -118,7 +118,9 @@ def test_without_any_worker_left_the_wait_has_an_end(cluster: Machines, certific
         pass
 
 
-def test_a_scheduler_that_dies_fails_what_is_left_by_name(certificates: Path, tmp_path: Path) -> None:
+def test_a_scheduler_that_dies_fails_what_is_left_by_name(
+    certificates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with machines(certificates, tmp_path) as made:
         made.man(1)
         work = [*tasks(tmp_path / "log", 3), *(Task(f"hangs/{number}", f"{HERE}:hang") for number in range(3))]
@@ -132,6 +134,7 @@ def test_a_scheduler_that_dies_fails_what_is_left_by_name(certificates: Path, tm
         assert {item.failure.name for item in done if item.failure} == {SCHEDULER_LOST}
         assert [item.failure for item in done[:1]] == [None]
         assert sorted(item.key for item in done) == sorted(task.key for task in work)
+        monkeypatch.setattr("auditor.work.cluster._CONNECT_SECONDS", 0.2)
         with pytest.raises(CollectionError, match="cannot be reached"):
             Cluster(Place("tls://127.0.0.1:1", certificates), bounds=BOUNDS).__enter__()
 
