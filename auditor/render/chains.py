@@ -111,10 +111,11 @@ def chains_of(results: Sequence[Mapping[str, Any]]) -> Chain | None:
     ways: list[Ways] = []
     missed: list[Missed] = []
     found = 0
+    seen: set[bytes] = set()
     for result in results:
         details = result["details"]
         where = f"{visible(result['account'], 40)}, {visible(result['region'], 40)}"
-        paths = _apart(_listed(details, "chains"))
+        paths = _apart(_listed(details, "chains"), seen)
         if paths and found < _PATHS:
             ways.append(_ways([_path(where, path) for path in paths[: _PATHS - found]], details))
         found += len(paths)
@@ -125,12 +126,30 @@ def chains_of(results: Sequence[Mapping[str, Any]]) -> Chain | None:
     return Chain(tuple(ways), tuple(missed[:_PATHS]), max(0, found - _PATHS))
 
 
-def _apart(paths: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Keep each way once: two filters may lead over the same alarm to the same people, word for word."""
-    found: dict[bytes, Mapping[str, Any]] = {}
+def alike(chains: Sequence[Chain]) -> tuple[tuple[int, ...], ...]:
+    """Arrange chains, by their numbers, so that those whose drawings say the very same stand together.
+
+    Without a trail all alarms of an account break at the same link. What tells one chain from others, such as a filter
+    of its own, keeps it apart.
+    """
+    found: dict[tuple[object, ...], list[int]] = {}
+    for number, chain in enumerate(chains):
+        told = any(ways.filters or ways.others or ways.pace for ways in chain.ways)
+        own = told or chain.left_out or any(item.pattern for item in chain.missed)
+        links = tuple(path.links for ways in chain.ways for path in ways.paths)
+        found.setdefault((links, number if own or not links else None), []).append(number)
+    return tuple(map(tuple, found.values()))
+
+
+def _apart(paths: Sequence[Mapping[str, Any]], seen: set[bytes]) -> list[Mapping[str, Any]]:
+    """Keep each way once: two filters, or two results, may lead over the same alarm to the same people, word for word."""
+    found = []
     for path in paths:
-        found.setdefault(canonical_json(path["links"]), path)
-    return list(found.values())
+        links = canonical_json(path["links"])
+        if links not in seen:
+            found.append(path)
+        seen.add(links)
+    return found
 
 
 def _ways(paths: Sequence[Path], details: Mapping[str, Any]) -> Ways:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.model import State
+from auditor.render.chains import alike
 from auditor.render.charts import stacked_bar
 from auditor.render.context import Context
 from auditor.render.controls import Control
@@ -128,7 +129,7 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
         "bar": stacked_bar([(item.mark.key, item.count) for item in context.tally], BAR_WIDTH),
         "lists": lists,
         "shelves": shown,
-        "chains": [item for item in context.chains if detail == "full" or item.mark.state not in QUIET],
+        "drawings": _drawings(context, detail),
         "remedies": {
             control.id: own_part(control.remediation, shelf.remedy) for shelf in shown for control in shelf.alarms
         },
@@ -153,6 +154,16 @@ def _chapters(context: Context, detail: str) -> dict[str, Any]:
         "parts": [f"{anchor}.html" for anchor, _ in chapters],
         "first": f"{FIRST}.html",
     }
+
+
+def _drawings(context: Context, detail: str) -> tuple[tuple[Control, ...], ...]:
+    """Choose the controls whose chains are drawn; at standard length one drawing stands for all that say the same."""
+    if detail == "full":
+        return tuple((control,) for control in context.chains)
+    drawn = [
+        (control, control.chain) for control in context.chains if control.chain and control.mark.state not in QUIET
+    ]
+    return tuple(tuple(drawn[number][0] for number in numbers) for numbers in alike([chain for _, chain in drawn]))
 
 
 def _occurring(context: Context) -> list[Mark]:

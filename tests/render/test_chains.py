@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.render.chains import Chain, chains_of
+from auditor.render.chains import Chain, alike, chains_of
 from auditor.render.charts import short_lines
 
 LINKS = [
@@ -29,6 +29,25 @@ def test_a_link_that_is_not_known_is_told_from_one_that_is_not_reached() -> None
     assert [link.word for link in path.links] == ["holds", "not known", "not reached"]
     assert "action alerts: not known, The topic is in account 444455556666." in path.text
     assert not path.holds
+
+
+def test_a_way_that_two_results_share_is_drawn_once() -> None:
+    other = [{**LINKS[0], "name": "second"}, *LINKS[1:]]
+    results = [
+        {"account": "111122223333", "region": region, "details": {"chains": [{"links": links}]}}
+        for region, links in (("eu-central-1", LINKS), ("eu-west-1", LINKS), ("us-east-1", other))
+    ]
+    found = chains_of(results)
+    assert found is not None
+    assert [path.links[0].name for ways in found.ways for path in ways.paths] == ["main", "second"]
+
+
+def test_chains_that_say_the_same_stand_together_and_others_apart() -> None:
+    filters = [{"name": "own", "pattern": "{ $.a = 1 }", "sentence": "Nobody is told."}]
+    near = {"event": EVENT, "pattern": "{ $.eventName = StopLoging }"}
+    plain, of_filter, missed = drawn(), drawn(filters=filters), drawn(missed=near)
+    assert alike([plain, of_filter, drawn(missed={"event": EVENT}), missed, of_filter]) == ((0, 2), (1,), (3,), (4,))
+    assert alike([]) == ()
 
 
 def test_an_event_is_written_as_json_and_not_as_python() -> None:

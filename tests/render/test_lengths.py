@@ -12,6 +12,7 @@ from auditor.model import State
 from auditor.render import pdf
 from auditor.render.about import DETAILS, Branding
 from auditor.render.context import Context
+from auditor.render.pages import source
 from auditor.render.references import unlink
 from auditor.render.sections import CHAPTERS, SUMMARY
 from auditor.render.shelves import HOLE, frame, own_part
@@ -139,3 +140,13 @@ def test_the_summary_names_every_requirement_with_its_state_and_every_finding(
             assert "".join(f"{word} {items[0].id} {items[0].title}".split()) in text
     for finding in report.findings:
         assert "".join(finding.control.title.split()) in text
+
+
+def test_the_longest_state_fits_its_column() -> None:
+    """ "Not applicable" takes a seventh of a page's width where another column follows."""
+    text = source("paper_control.html")
+    for columns, heads in re.findall(r"<colgroup>(.*?)</colgroup>\n<thead>(.*?)</thead>", text):
+        names = re.findall(r"<th[^>]*>(.*?)</th>", heads)
+        widths = [int(width) for width in re.findall(r'class="w(\d+)"', columns)]
+        assert sum(widths) == 100
+        assert widths[names.index("State")] >= 15
