@@ -142,7 +142,7 @@ def alike(chains: Sequence[Chain]) -> tuple[tuple[int, ...], ...]:
 
 
 def _apart(paths: Sequence[Mapping[str, Any]], seen: set[bytes]) -> list[Mapping[str, Any]]:
-    """Keep each way once: two filters, or two results, may lead over the same alarm to the same people, word for word."""
+    """Keep each way once: two filters, or results, may lead over the same alarm to the same people, word for word."""
     found = []
     for path in paths:
         links = canonical_json(path["links"])
