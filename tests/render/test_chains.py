@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from auditor.render.chains import Chain, alike, chains_of
 from auditor.render.charts import short_lines
 
-LINKS = [
+LINKS: list[dict[str, Any]] = [
     {"kind": "trail", "name": "main", "holds": True, "reason": ""},
     {"kind": "action", "name": "alerts", "holds": None, "reason": "The topic is in account 444455556666."},
     {"kind": "people", "name": "", "holds": None, "reason": ""},
