@@ -34,11 +34,13 @@ _PAGE = """
 
 
 SEQUENCES = (
-    "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f3f3\ufe0f\u200d\U0001f308", "\U0001f1e9\U0001f1ea", "\U0001f1e9",
-    "\U0001f3f4\U000e0067\U000e0062\U000e007f", "1\ufe0f\u20e3", "\u270a\U0001f3fd", "\u8fba\U000e0100", "e\u0301", "\u0301",
-    "a" + "\u0338\u0323" * 9, "\u1112\u1161\u11ab", "\u0915\u094d\u0937", "\u0644\u0627", "\u202e", "\u2066\u2069", "\u200f", "\ud83d",
-    "\ude00", "\udbff\udfff", "\ufdd0", "\ufffe", "\U0010ffff", "\x00", "\x1b[31m", "\x85", "\u2028", "\ufeff", "\ufffd",
-    "\ue000", "\U000f0000", "\u2007", "\u00a0", "\u00ad", "\u200b", "<b>", "&amp;", "]]>", "--", "{{ 1 }}", "\\", '"', "'",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f3f3\ufe0f\u200d\U0001f308",
+    "\U0001f1e9\U0001f1ea", "\U0001f1e9", "\U0001f3f4\U000e0067\U000e0062\U000e007f",
+    "1\ufe0f\u20e3", "\u270a\U0001f3fd", "\u8fba\U000e0100", "e\u0301", "\u0301",
+    "a" + "\u0338\u0323" * 9, "\u1112\u1161\u11ab", "\u0915\u094d\u0937", "\u0644\u0627", "\u202e",
+    "\u2066\u2069", "\u200f", "\ud83d", "\ude00", "\udbff\udfff", "\ufdd0", "\ufffe", "\U0010ffff",
+    "\x00", "\x1b[31m", "\x85", "\u2028", "\ufeff", "\ufffd", "\ue000", "\U000f0000", "\u2007",
+    "\u00a0", "\u00ad", "\u200b", "<b>", "&amp;", "]]>", "--", "{{ 1 }}", "\\", '"', "'",
 )  # fmt: skip
 """What belongs together, or is no character by itself: families, flags, keycaps, marks in stacks, halves of pairs."""
 
