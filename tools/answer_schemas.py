@@ -2,6 +2,7 @@
 
 from auditor.collect.preflight import May
 from auditor.org.reconcile import Standing
+from auditor.pack.comparison import Change
 from auditor.pack.history import Mark
 from tools.schema_parts import (
     COUNT,
@@ -98,6 +99,18 @@ def organization_run_schema() -> Schema:
         "id": TEXT, "name": TEXT, "state": TEXT, "standing": {"enum": [item.value for item in Standing]},
         "code": TEXT, "reason": TEXT, "exit_code": or_null({"enum": [0, 1, 3, 4, 5]}), "counts": or_null(STATES),
     }  # fmt: skip
+    changes = an_object({kind.value: COUNT for kind in Change})
+    held = {
+        "created": TIME,
+        "counts": changes,
+        "oldest_known_days": or_null(COUNT),
+        "changes": {**a_list(OBJECT), "description": "As in run.schema.json."},
+        "accounts": {"type": "object", "additionalProperties": changes},
+        "without_baseline": TEXTS,
+    }
+    refused = {"id": TEXT, "region": TEXT, "code": TEXT, "message": TEXT}
+    record = an_object({"sent": COUNT, "accepted": COUNT, "refused": a_list(an_object(refused))})
+    imported = {"sent": COUNT, "accepted": COUNT, "accounts": {"type": "object", "additionalProperties": record}}
     members = {
         "pack": TEXT,
         "pack_id": TEXT,
@@ -110,6 +123,8 @@ def organization_run_schema() -> Schema:
         "unmatched_filters": TEXTS,
         "left_out": TEXT,
         "zip": or_null(TEXT),
+        "baseline": or_null(an_object(held)),
+        "securityhub_import": or_null(an_object(imported)),
         "notified": a_list(an_object({"target": TEXT, "error": or_null(TEXT)})),
         "upload": or_null(UPLOADED),
     }
@@ -175,8 +190,9 @@ def policy_schema() -> Schema:
             description="IAM policies: attach them all.",
         ),
         an_object(
-            answered("policy", _DONE, {"caller": iam, "members": a_list(iam), "holders": iam}),
-            description="With --org: of who runs it, of the role in every account, and of holders of a service.",
+            answered("policy", _DONE, {"caller": iam, "members": a_list(iam), "holders": iam, "importers": iam}),
+            optional=("importers",),
+            description="With --org: of who runs it, of the role in every account, holders, who imports findings.",
         ),
         an_object(
             answered("policy", {"enum": [0, 3]}, {"principal": TEXT, "operations": a_list(an_object(asked))}),

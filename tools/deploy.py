@@ -19,6 +19,7 @@ import hcl2
 import yaml
 
 from auditor.catalog.policy import Scope, documents, entering, holding, operations_for, statements, trail_evidence
+from auditor.deliver.securityhub import policy as import_policy
 from auditor.run import open_catalog
 from tools.terraform import remarks
 
@@ -78,10 +79,13 @@ def _organization_role(readers: Mapping[str, Any]) -> str:
         "Type": "AWS::IAM::Role",
         "Properties": {
             "RoleName": {"Ref": "RoleName"},
-            "Description": "Read by Auditor; nothing is written through it",
+            "Description": "Read by Auditor; nothing is written through it but findings, where ImportFindings says yes",
             "MaxSessionDuration": 3600,
             "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
-            "ManagedPolicyArns": [{"Ref": name} for name in (*readers, "Holds")],
+            "ManagedPolicyArns": [
+                *({"Ref": name} for name in (*readers, "Holds")),
+                {"Fn::If": ["ImportsFindings", {"Ref": "Imports"}, {"Ref": "AWS::NoValue"}]},
+            ],
         },
     }
     return f"# {_HEAD}\n" + yaml.safe_dump(
@@ -91,9 +95,10 @@ def _organization_role(readers: Mapping[str, Any]) -> str:
             "Parameters": _ROLE_PARAMETERS,
             "Conditions": {
                 "TakesSourceIdentity": {"Fn::Equals": [{"Ref": "SourceIdentity"}, "yes"]},
+                "ImportsFindings": {"Fn::Equals": [{"Ref": "ImportFindings"}, "yes"]},
                 "IsCallersAccount": {"Fn::Equals": [{"Ref": "CallersAccount"}, "yes"]},
             },
-            "Resources": {**readers, "Holds": _HOLDS, "Role": role, "Enter": _ENTER},
+            "Resources": {**readers, "Holds": _HOLDS, "Imports": _IMPORTS, "Role": role, "Enter": _ENTER},
             "Outputs": {"RoleArn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}},
         },
         sort_keys=False,
@@ -137,6 +142,12 @@ _ROLE_PARAMETERS: Mapping[str, Any] = {
         "AllowedValues": ["yes", "no"],
         "Description": "Whether the caller may set a source identity (--source-identity).",
     },
+    "ImportFindings": {
+        "Type": "String",
+        "Default": "no",
+        "AllowedValues": ["yes", "no"],
+        "Description": "Whether the role may import findings into the account's own Security Hub, which writes.",
+    },
     "CallersAccount": {
         "Type": "String",
         "Default": "no",
@@ -159,6 +170,20 @@ _HOLDS: Mapping[str, Any] = {
     "Properties": {
         "Description": "What is asked besides where a service is administered for all accounts",
         "PolicyDocument": holding(),
+    },
+}
+_IMPORTS: Mapping[str, Any] = {
+    "Type": "AWS::IAM::ManagedPolicy",
+    "Condition": "ImportsFindings",
+    "Properties": {
+        "Description": "The one call that writes: findings of the account into its own Security Hub",
+        "PolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {**item, "Resource": {"Fn::Sub": item["Resource"]}}
+                for item in import_policy("${AWS::Partition}", "${AWS::AccountId}")["Statement"]
+            ],
+        },
     },
 }
 

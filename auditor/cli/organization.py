@@ -13,6 +13,7 @@ from auditor.cli.telling import tell_period
 from auditor.config import Config
 
 if TYPE_CHECKING:
+    from auditor.org.importing import Imported
     from auditor.org.running import Organized
 
 _MOST_NAMED = 20
@@ -46,6 +47,8 @@ def organize_and_tell(config: Config, occasion: Occasion) -> int:
     for told in finished.told:
         if told.error:
             click.echo(printable(f"auditor: {told.target} could not be told: {told.error}"), err=True)
+    if finished.imported is not None:
+        _tell_import(finished.imported, quiet=occasion.as_json)
     _tell_lost(finished.document)
     if occasion.as_json:
         echo_json(document_of(finished, request.period))
@@ -88,11 +91,34 @@ def _tell(finished: "Organized") -> None:
     click.echo(f"{'manifest':<12} {finished.manifest_sha256}")
     click.echo(f"{document['reconciliation']['words']}")
     click.echo(printable(str(document["headline"])))
+    if finished.held is not None:
+        from auditor.cli.compare import tell_gate
+
+        tell_gate(finished.held.gate)
+        for account in finished.held.without[:_MOST_NAMED]:
+            click.echo(f"  {account} has no pack in the baseline: all its failures count as new")
+        if (more := len(finished.held.without) - _MOST_NAMED) > 0:
+            click.echo(f"  nor have {more} more accounts")
+
+
+def _tell_import(imported: "Imported", *, quiet: bool) -> None:
+    """Say what Security Hub took of all accounts, and on stderr what it did not take and why."""
+    if not quiet:
+        number = len(imported.records)
+        click.echo(
+            f"{'Security Hub':<12} {imported.accepted} of {imported.sent} findings of {number} accounts accepted"
+        )
+    for account, item in imported.refused[:_MOST_NAMED]:
+        words = f"{account} in {item['region']}: {item['code']}: {item['message']}"
+        click.echo(printable(f"auditor: Security Hub did not take {item['id']} of {words}"), err=True)
+    if (more := len(imported.refused) - _MOST_NAMED) > 0:
+        click.echo(f"auditor: nor {more} more; results/securityhub-import.json of each account has all", err=True)
 
 
 def document_of(finished: "Organized", period: Period) -> dict[str, Any]:
     """Return what ``--json`` prints of an organization; the whole stands in its results."""
     document = finished.document
+    codes = finished.held.codes if finished.held is not None else {}
     return {
         "schema": "auditor.run-organization/1",
         "exit_code": finished.code,
@@ -111,13 +137,15 @@ def document_of(finished: "Organized", period: Period) -> dict[str, Any]:
                 "standing": row["standing"],
                 "code": row["code"],
                 "reason": row["reason"],
-                "exit_code": row["result"]["exit_code"] if row["result"] else None,
+                "exit_code": codes.get(row["id"], row["result"]["exit_code"]) if row["result"] else None,
                 "counts": row["result"]["counts"] if row["result"] else None,
             }
             for row in document["accounts"]
         ],
         "unmatched_filters": document["unmatched_filters"],
         "left_out": finished.left_out,
+        "baseline": finished.held.document() if finished.held else None,
+        "securityhub_import": finished.imported.document() if finished.imported else None,
         "zip": str(finished.zip) if finished.zip else None,
         "notified": [told.document() for told in finished.told],
         "upload": finished.uploaded.document() if finished.uploaded else None,

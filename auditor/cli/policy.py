@@ -54,7 +54,7 @@ def command(
     from auditor.catalog.policy import operations_for, trail_evidence
     from auditor.run import open_catalog
 
-    if for_import:
+    if for_import and not for_organization:
         return _print_import(given, as_json=as_json)
     if upload is not None:
         return _print_upload(upload, given, as_json=as_json)
@@ -75,7 +75,7 @@ def command(
         whole=bool(config.frameworks) or not config.control_ids,
     )
     if for_organization:
-        return _print_organization(operations, given, role or "", as_json=as_json)
+        return _print_organization(operations, given, role or "", importing=for_import, as_json=as_json)
     if check:
         return _check(catalog, controls, operations, config, as_json=as_json)
     return _print(operations, given, as_json=as_json)
@@ -108,7 +108,7 @@ def _print(operations: Sequence["Operation"], given: Mapping[str, Any], *, as_js
 
 
 def _print_organization(
-    operations: Sequence["Operation"], given: Mapping[str, Any], name: str, *, as_json: bool
+    operations: Sequence["Operation"], given: Mapping[str, Any], name: str, *, importing: bool, as_json: bool
 ) -> int:
     """Print three policies: of who runs it, of the role in every account, and of that role where a service is run.
 
@@ -124,6 +124,10 @@ def _print_organization(
         "members": list(documents(statements(operations, scope))),
         "holders": holding(),
     }
+    if importing:
+        from auditor.deliver.securityhub import policy
+
+        found["importers"] = policy(given["partition"], "*")
     if as_json:
         echo_json({"schema": _FORM, "exit_code": 0, **found})
         return 0
@@ -131,7 +135,11 @@ def _print_organization(
     click.echo(
         "note: caller is for whoever runs it; members for the role in every account, the management account", err=True
     )
-    click.echo("note: included; holders besides, where GuardDuty is administered for all accounts", err=True)
+    click.echo(
+        "note: included; holders besides, where GuardDuty or Security Hub is administered for all accounts", err=True
+    )
+    if importing:
+        click.echo("note: importers besides, in every account, and only where --securityhub-import is used", err=True)
     return 0
 
 

@@ -4,9 +4,10 @@ A task holds no credentials: whoever carries it out has them from the SDK's chai
 idempotent: carried out twice, it leaves the same pack, which the driver of the run puts in its place.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,15 @@ def audit_member(arguments: Json, target: Path) -> None:
     rules = load_rules(config)
     target.mkdir()
     collect_evidence(request, rules.catalog, target / EVIDENCE, lambda *_: None, previous=previous)
-    complete(target, rules, lambda *_: None, tool=tool)
+    deliver = partial(_imported, config) if config.securityhub_import else None
+    complete(target, rules, lambda *_: None, tool=tool, deliver=deliver)
     target.chmod(0o755)
+
+
+def _imported(config: Config, findings: Sequence[Mapping[str, Any]]) -> bytes:
+    from auditor.run.delivering import import_into_security_hub
+
+    return import_into_security_hub(config, findings)[1]
 
 
 def _config(arguments: Json) -> Config:

@@ -25,9 +25,11 @@ from auditor.deliver.upload import Destination
 from auditor.evidence.store import Answer, Evidence, EvidenceWriter
 from auditor.model import AccountScope, Control, PartOf, RunInfo
 from auditor.org.accounts import Account, Listing, Said, listing_of, named_listing
+from auditor.org.baselines import Baselines, Held, hold_all
 from auditor.org.doors import ROLE_NAME, Doors, as_kept, config_of, doors_of, knock
 from auditor.org.each import each, engine_of
 from auditor.org.holding import HolderReader
+from auditor.org.importing import Imported, imported_of
 from auditor.org.member import Member
 from auditor.org.owners import handed_on, owners_of
 from auditor.org.pack import (
@@ -48,6 +50,7 @@ from auditor.org.telling import organization_message
 from auditor.org.trails import TrailFinder, verify_rest
 from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, RESULTS, RULES, write_rules
 from auditor.pack.presentation import PRESENTATION
+from auditor.run import NOT_DELIVERED
 from auditor.run.building import this_build
 from auditor.run.gating import gated, makeable
 from auditor.run.judging import Rules, load_rules
@@ -66,7 +69,7 @@ from auditor.seal.pack import seal_pack
 from auditor.work.ledger import Ledger
 from auditor.work.task import Engine, Task
 
-_FOR_ONE_ACCOUNT = ("account", "baseline", "update_baseline", "securityhub_import")
+_FOR_ONE_ACCOUNT = ("account", "update_baseline")
 """Settings of a run over one account that mean nothing here, and must not be passed over in silence."""
 
 
@@ -83,6 +86,8 @@ class Organized:
         zip: the pack as one file; None when it was not asked for.
         uploaded: what came of the upload; None when it was not asked for.
         told: what came of telling people.
+        held: what is new since the baseline; None without one.
+        imported: what came of the import into Security Hub; None when it was not asked for.
     """
 
     pack: Path
@@ -93,11 +98,17 @@ class Organized:
     zip: Path | None = None
     uploaded: Uploaded | None = None
     told: tuple[Told, ...] = ()
+    held: Held | None = None
+    imported: Imported | None = None
 
     @property
     def code(self) -> int:
-        """The exit code that the roll-up deserves; 5 when the bucket did not take everything."""
-        return 5 if self.uploaded is not None and self.uploaded.error else int(self.document["exit_code"])
+        """The exit code that the roll-up deserves beside its baseline; 5 when not everything was delivered."""
+        if self.uploaded is not None and self.uploaded.error:
+            return NOT_DELIVERED
+        if self.imported is not None and self.imported.refused:
+            return NOT_DELIVERED
+        return self.held.code if self.held is not None else int(self.document["exit_code"])
 
 
 def audit_organization(request: Request, progress: Progress) -> Organized:
@@ -113,6 +124,7 @@ def audit_organization(request: Request, progress: Progress) -> Organized:
     presentation_of(config, request.sealing)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
     where, targets = destination_of(config), targets_of(config)
+    baselines = Baselines.open(config, request.as_of)
     check_writable(out)
     log = CallLog()
     doors = doors_of(config, log)
@@ -122,11 +134,12 @@ def audit_organization(request: Request, progress: Progress) -> Organized:
         folder = room.pack
         shutil.rmtree(folder)
         folder.mkdir()
-        listing = _collect(request, rules, doors, room, engine, log, progress)
+        listing = _collect(request, rules, doors, room, engine, log, progress, baselines)
         rolled = RolledUp(folder, material_of(folder))
         manifest = _complete(request, rolled, progress)
         pack = settle(folder, out / (listing.organization or "accounts") / request.period.label, manifest.pack_id)
     superseded(out, room.state)
+    held = hold_all(pack, rolled.material, baselines, config, request.as_of) if baselines is not None else None
     finished = Organized(
         pack,
         rolled.document,
@@ -135,6 +148,8 @@ def audit_organization(request: Request, progress: Progress) -> Organized:
         left_out,
         _zipped(pack, config, progress),
         _uploaded(pack, where, request, progress),
+        held=held,
+        imported=imported_of(pack) if config.securityhub_import else None,
     )
     return replace(finished, told=_told(config, targets, finished)) if targets else finished
 
@@ -147,6 +162,7 @@ def _told(config: Config, targets: tuple[Target, ...], finished: Organized) -> t
         pack=finished.pack,
         place=uploaded.place if uploaded is not None and not uploaded.error else "",
         manifest_sha256=finished.manifest_sha256,
+        held=finished.held,
     )
     return notify(config, targets, message, pack=finished.pack, pack_id=finished.pack_id)
 
@@ -211,7 +227,14 @@ def _said(answer: Answer, redactor: Redactor) -> Said:
 
 
 def _collect(
-    request: Request, rules: Rules, doors: Doors, room: Workroom, engine: Engine, log: CallLog, progress: Progress
+    request: Request,
+    rules: Rules,
+    doors: Doors,
+    room: Workroom,
+    engine: Engine,
+    log: CallLog,
+    progress: Progress,
+    baselines: Baselines | None = None,
 ) -> Listing:
     """Read the list, knock at every door, audit whoever lets us in; leave evidence, rules and packs in the folder."""
     config, started, folder = request.config, room.state.started, room.pack
@@ -220,6 +243,8 @@ def _collect(
     progress("List the accounts", 0, 0)
     doors = replace(doors, choice=as_kept(doors.choice, redactor))
     listing, answers = read_listing(doors, config, redactor=redactor, request=request)
+    if baselines is not None:
+        baselines.must_be_of(listing.organization)
     for answer in answers:
         writer.add(answer)
     write_rules(folder, rules.catalog, config)

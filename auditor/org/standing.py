@@ -12,8 +12,9 @@ from auditor.base.untrusted import parse_json
 from auditor.collect.guard import CallLog
 from auditor.collect.organization import Wanted, must_be_whole, read_organization
 from auditor.config import Config
+from auditor.org.baselines import Baselines, hold_all
 from auditor.org.doors import doors_of
-from auditor.org.pack import SETTINGS
+from auditor.org.pack import SETTINGS, material_of
 from auditor.pack.layout import RESULTS
 from auditor.run.standing import Standing, broken, lacking
 from auditor.seal.manifest import MANIFEST
@@ -40,10 +41,26 @@ def standing_organization(
     must_be_whole(about)
     told = [page.get("Organization") for page in about.pages if isinstance(page, Mapping)]
     name = next((str(item.get("Id")) for item in told if isinstance(item, Mapping)), "")
-    return _newest(Path(config.out) / name, period, config, progress) if name else None
+    if not name:
+        return None
+    baselines = Baselines.open(config, as_of := now())
+    if baselines is None:
+        return _newest(Path(config.out) / name, period, config, progress)
+    baselines.must_be_of(name)
+
+    def beside(pack: Path) -> int:
+        return hold_all(pack, material_of(pack), baselines, config, as_of).code
+
+    return _newest(Path(config.out) / name, period, config, progress, beside)
 
 
-def _newest(root: Path, period: Period, config: Config, progress: Callable[[str, int, int], None]) -> Standing | None:
+def _newest(
+    root: Path,
+    period: Period,
+    config: Config,
+    progress: Callable[[str, int, int], None],
+    beside: Callable[[Path], int] | None = None,
+) -> Standing | None:
     found = sorted(root.glob(f"*/*/{MANIFEST}"), key=lambda path: path.parent.name, reverse=True)
     for path in found:
         pack = path.parent
@@ -61,7 +78,7 @@ def _newest(root: Path, period: Period, config: Config, progress: Callable[[str,
                 manifest_sha256=sha256_hex(data),
                 headline=str(document["headline"]),
                 counts=document["counts"],
-                code=int(document["exit_code"]),
+                code=int(document["exit_code"]) if beside is None else beside(pack),
             )
         if why != _OTHER:
             progress(f"Passed over {pack.name}: {why}", 0, 0)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.deliver.notify import Message
+from auditor.org.baselines import Held
 from auditor.pack.outcome import EXIT_MEANING
 from auditor.run.notifying import SCHEMA
 
@@ -12,7 +13,7 @@ _MOST_NAMED = 20
 
 
 def organization_message(
-    document: Mapping[str, Any], *, code: int, pack: Path, place: str, manifest_sha256: str
+    document: Mapping[str, Any], *, code: int, pack: Path, place: str, manifest_sha256: str, held: Held | None = None
 ) -> Message:
     """Say in a few lines what became of the accounts, which of them is not as it should be, and where the pack is.
 
@@ -22,6 +23,7 @@ def organization_message(
         pack: the finished folder.
         place: where it was put; empty for nowhere else.
         manifest_sha256: of the organization's manifest.
+        held: what is new since the baseline; None without one.
     """
     organization = document["organization"]["id"] or "accounts"
     period, where = document["run"]["period"]["label"], place or str(pack)
@@ -32,6 +34,7 @@ def organization_message(
         str(document["headline"]),
         f"{document['reconciliation']['words']}.",
         *(str(item["text"]) for item in document["notices"] if item["kind"] in ("missing", "refused", "integrity")),
+        *([held.words] if held is not None else ()),
         f"Pack: {where}",
         f"Manifest: {manifest_sha256}",
     ]
@@ -43,7 +46,7 @@ def organization_message(
         "period": period,
         "exit_code": code,
         "counts": dict(document["counts"]),
-        "since_baseline": None,
+        "since_baseline": dict(held.gate.counts) if held is not None else None,
         "gaps": sum(int(item["calls"]) for item in document["gaps"]),
         "pack": where,
         "pack_id": pack.name,

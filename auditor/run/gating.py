@@ -56,14 +56,14 @@ def open_baseline(config: Config, as_of: datetime) -> Baseline | None:
             raise UsageError(f"--{given[0].replace('_', '-')} goes with --baseline FILE")
         return None
     if config.baseline.startswith("s3://"):
-        return _in_age(config, _uploaded_baseline(config), as_of)
+        return in_age(config, _uploaded_baseline(config), as_of)
     if config.update_baseline and not path.exists():
         if not path.parent.is_dir():
             raise UsageError(f"--baseline: there is no folder {path.parent}")
         return None
     if config.update_baseline and (path.is_dir() or path.name == "results.json"):
         raise UsageError(f"--update-baseline: {path} is part of a pack, which is never written again")
-    return _in_age(config, load_baseline(path), as_of)
+    return in_age(config, load_baseline(path), as_of)
 
 
 def _uploaded_baseline(config: Config) -> Baseline:
@@ -77,7 +77,7 @@ def _uploaded_baseline(config: Config) -> Baseline:
         return load_baseline(file)
 
 
-def _in_age(config: Config, baseline: Baseline, as_of: datetime) -> Baseline:
+def in_age(config: Config, baseline: Baseline, as_of: datetime) -> Baseline:
     """Return a baseline that is neither too old nor of a later day."""
     path, age = config.baseline, as_of - baseline.created
     if age < timedelta():

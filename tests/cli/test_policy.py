@@ -160,6 +160,10 @@ def test_the_policies_of_an_organization_are_those_of_its_template() -> None:
     assert actions(found["holders"]) == of("Holds") == {"guardduty:ListMembers", "securityhub:ListMembers"}
     readers = {name for name in resources if name.startswith("Reader")}
     assert {name for policy in found["members"] for name in actions(policy)} == set().union(*map(of, sorted(readers)))
+    importing = json.loads(auditor("policy", "--org", "--securityhub-import", "--json").stdout)
+    assert "importers" not in found
+    assert actions(importing["importers"]) == of("Imports") == {"securityhub:BatchImportFindings"}
+    assert resources["Imports"]["Condition"] == "ImportsFindings", "nobody has it who did not ask for it"
     named = auditor("policy", "--org", "--role-name", "audit/Reader", "--partition", "aws-cn", "--json")
     (enter, _) = json.loads(named.stdout)["caller"]["Statement"]
     assert enter["Resource"] == "arn:aws-cn:iam::*:role/audit/Reader"

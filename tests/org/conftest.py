@@ -1,9 +1,10 @@
-"""One simulated organization for the session."""
+"""One simulated organization for the session, and one run over it."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from auditor.org.running import Organized
 from auditor.simulator import Simulator
 
 
@@ -19,3 +20,14 @@ def group(running_group: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulato
     for name, value in running_group.environment().items():
         monkeypatch.setenv(name, value)
     return running_group
+
+
+@pytest.fixture(scope="session")
+def made(running_group: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Organized]:
+    from tests.org.test_run import organized
+
+    running_group.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in running_group.environment().items():
+            patch.setenv(name, value)
+        yield organized(tmp_path_factory.mktemp("organization"))

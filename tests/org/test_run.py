@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,14 +53,6 @@ def organized(out: Path, **settings: Any) -> Organized:
     }
     request = Request(Config.model_validate(given), AS_OF, now=lambda: AS_OF, salt=b"salt" * 8)
     return audit_organization(request, lambda *_: None)
-
-
-@pytest.fixture(scope="session")
-def made(running_group: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Organized]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in running_group.environment().items():
-            patch.setenv(name, value)
-        yield organized(tmp_path_factory.mktemp("organization"))
 
 
 def test_a_history_reads_it_as_the_packs_of_its_accounts(made: Organized) -> None:
@@ -329,8 +321,12 @@ def test_a_pack_in_which_an_account_was_refused_is_not_complete(made: Organized)
 
 
 @pytest.mark.parametrize(
-    "settings", [{"baseline": "x.json"}, {"securityhub_import": True}, {"org": False}, {"account": "111122223333"}]
-)
+    "settings",
+    [
+        {"baseline": "x.json"}, {"baseline": "s3://packs/a"}, {"accept_new_controls": True}, {"org": False},
+        {"account": "111122223333"}, {"baseline": "x", "update_baseline": True},
+    ],
+)  # fmt: skip
 def test_settings_of_a_single_run_are_refused(tmp_path: Path, settings: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         organized(tmp_path, **settings)
