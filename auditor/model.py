@@ -493,6 +493,8 @@ class Results:
     """One document for each account whose history of alarms was asked for (``evaluate.fired``)."""
     completeness: tuple[Mapping[str, Any], ...] = ()
     """One document for each account whose events were measured (``evaluate.completeness``)."""
+    opened: tuple[Mapping[str, Any], ...] = ()
+    """One document for each account whose log files were searched: openings, step by step (``evaluate.opened``)."""
     waivers: tuple[Mapping[str, Any], ...] = ()
     attestations: tuple[Mapping[str, Any], ...] = ()
     responses: tuple[Mapping[str, Any], ...] = ()

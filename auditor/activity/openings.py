@@ -74,7 +74,9 @@ def pair_ports(rows: Iterable[Row]) -> list[Row]:
         if row.outcome == SUCCESS:
             over, closed = group.close(row.change)
             for index in over:
-                done[index] = replace(done[index], closed_by=row.actor, closed_at=row.event_time)
+                done[index] = replace(
+                    done[index], closed_by=row.actor, closed_at=row.event_time, closing_event=row.event_id
+                )
             opened = group.open(len(done), row.change)
             if row.kind == ROOT_CALL and (opened or row.change.untold):
                 row = replace(row, kind=OPENED)  # noqa: PLW2901 - the same row, known better

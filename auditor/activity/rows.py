@@ -51,6 +51,7 @@ class Row:
     change: ingress.Change | None = None
     closed_by: str = ""
     closed_at: datetime | None = None
+    closing_event: str = ""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -84,6 +85,7 @@ class Row:
                 "ports": list(self.ports),
                 "closed_by": self.closed_by or None,
                 "closed_at": closed,
+                "closing_event": self.closing_event or None,
                 "minutes_open": minutes,
             }
         return row

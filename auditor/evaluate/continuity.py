@@ -71,6 +71,7 @@ class Timelines:
 
     lines: tuple[Line, ...]
     refs: tuple[str, ...]
+    trails: tuple[TrailFacts, ...] = ()
 
 
 def continuity(libraries: Iterable[Library]) -> tuple[Mapping[str, Any], ...]:
@@ -89,7 +90,8 @@ def _walked_back(view: View, period: Period) -> Timelines | None:
         return None
     trails = [_trail(view, item, reports, events) for item in trail_items(view)]
     lines = tuple(_lines(view, trails, _rows(events.values()), period))
-    return Timelines(lines, tuple(table.ref for table in (*reports.values(), *events.values())))
+    refs = tuple(table.ref for table in (*reports.values(), *events.values()))
+    return Timelines(lines, refs, tuple(trails))
 
 
 def _account(library: Library) -> Mapping[str, Any] | None:

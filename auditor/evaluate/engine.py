@@ -22,6 +22,7 @@ from auditor.evaluate.completeness import completeness
 from auditor.evaluate.continuity import continuity
 from auditor.evaluate.fired import fired
 from auditor.evaluate.library import EvidenceMissing, Library, Missing, libraries
+from auditor.evaluate.opened import opened
 from auditor.evaluate.posture import posture
 from auditor.evaluate.sampling import draw
 from auditor.evaluate.view import Subject, View
@@ -142,6 +143,7 @@ def evaluate(
         posture=posture(accounts),
         completeness=completeness(accounts),
         fired=fired(accounts),
+        opened=opened(accounts),
     )
 
 

@@ -84,7 +84,7 @@ def things(view: View, trails: Sequence[TrailFacts]) -> Iterator[Thing]:
     """Yield everything whose timeline is drawn, as far as its lists were answered."""
     for trail in trails:
         yield from _of_trail(view, trail)
-    groups = _groups_of_trails(view)
+    groups = groups_of_trails(view)
     yield from _log_groups(view, groups)
     yield from _filters(view, groups)
     yield from _alarms(view)
@@ -189,7 +189,7 @@ def _bucket(view: View, name: str) -> Iterator[Thing]:
     yield Thing("log bucket", name, "", about, read, (), () if block is None else (block[0].ref,))
 
 
-def _groups_of_trails(view: View) -> frozenset[tuple[str, str]]:
+def groups_of_trails(view: View) -> frozenset[tuple[str, str]]:
     """Return Region and name of the log groups that trails deliver to."""
     found = set()
     for item in trail_items(view):

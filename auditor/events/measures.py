@@ -13,6 +13,7 @@ from auditor.base.period import Period, rfc3339
 from auditor.events.answer import plain
 from auditor.events.counting import counted
 from auditor.events.opened import EventStore
+from auditor.events.rebuilt import records_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,13 +73,14 @@ FROM files
 """Log files whose bytes are there and hold no records that can be read; the others are told by the hours."""
 
 
-def measured(store: EventStore, period: Period, drawn: Iterable[str]) -> dict[str, Any]:
+def measured(store: EventStore, period: Period, drawn: Iterable[str], followed: Iterable[str] = ()) -> dict[str, Any]:
     """Return what a store shows about the completeness of a period, as plain JSON.
 
     Args:
         store: finished, of the period's log files.
         period: the audited period.
         drawn: ids of events that Event history listed.
+        followed: ids of events that are followed step by step: their records are kept.
 
     Raises:
         CatalogError: DuckDB refuses one of the statements.
@@ -94,6 +96,7 @@ def measured(store: EventStore, period: Period, drawn: Iterable[str]) -> dict[st
             delays = _rows(database, _delays(), bounds)
             hours = _rows(database, _HOURS, bounds)
             copies = _rows(database, _COPIES, bounds)
+            records = records_of(database, followed)
             (unreadable,) = _rows(database, _UNREADABLE, {})
     except duckdb.Error as error:
         raise CatalogError(f"the store cannot be measured: {str(error).splitlines()[0]}") from error
@@ -106,6 +109,7 @@ def measured(store: EventStore, period: Period, drawn: Iterable[str]) -> dict[st
         "delivery": {"steps_minutes": list(STEPS), "places": [_delay(row) for row in delays]},
         "silence": _silence(hours, period),
         "counts": _counts(store, period, copies),
+        "records": records,
     }
 
 

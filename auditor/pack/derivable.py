@@ -52,7 +52,8 @@ def not_derivable(results: Mapping[str, Any], files: Collection[str]) -> tuple[s
         found.append(f"answers to {many} about events, which were asked of all log files")
     if any(document.get("measured") for document in results.get("completeness", ())):
         found.append(
-            "where events drawn from Event history stand, how late log files came, and how many events there were"
+            "where events drawn from Event history stand, how late log files came, how many events there were, and"
+            " the records of openings of security groups"
         )
     if results.get("waivers") or results.get("attestations"):
         found.append("rules/waivers.yaml, rules/attestations: that the people named in them said so")

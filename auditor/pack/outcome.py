@@ -168,6 +168,7 @@ def results_document(results: Results) -> dict[str, Any]:
         "posture": [dict(document) for document in results.posture],
         "fired": [dict(document) for document in results.fired],
         "completeness": [dict(document) for document in results.completeness],
+        "opened": [dict(document) for document in results.opened],
         "waivers": [dict(waiver) for waiver in results.waivers],
         "attestations": [dict(attestation) for attestation in results.attestations],
         **({"responses": [dict(item) for item in results.responses]} if results.responses else {}),

@@ -32,6 +32,7 @@ from auditor.render.frameworks import Framework, framework_edition
 from auditor.render.glance import Glance, glance
 from auditor.render.imported import ImportedFile, imported_file
 from auditor.render.marks import Tally, tally
+from auditor.render.opened import Opened, opened
 from auditor.render.posture import Cost, Posture, posture
 from auditor.render.posture import cost as prepared_cost
 from auditor.render.register import CallCount, EmbeddedFile, EvidenceItem, Library, call_counts, embedded
@@ -73,6 +74,7 @@ class Context:
     continuity: tuple[Continuity, ...]
     fired: tuple[Fired, ...]
     completeness: tuple[Completeness, ...]
+    opened: tuple[Opened, ...]
     activity: tuple[Activity, ...]
     posture: tuple[Posture, ...]
     cost: Cost | None
@@ -185,6 +187,7 @@ def _told(results: Mapping[str, Any], by_id: Mapping[str, Control]) -> dict[str,
             {item["id"]: item.get("regions_left_out", ()) for item in results["run"]["accounts"]},
         ),
         "fired": tuple(fired(document) for document in results.get("fired", ())),
+        "opened": tuple(opened(document) for document in results.get("opened", ())),
         "completeness": tuple(completeness(document, by_id) for document in results.get("completeness", ())),
         "posture": tuple(posture(document) for document in results.get("posture", ())),
         "given": all_given(results),

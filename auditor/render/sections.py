@@ -221,6 +221,7 @@ def _named(
     yield from (trail.ref for trail in context.trails)
     yield from (table.ref for table in context.events)
     yield from (ref for item in context.continuity for ref in item.refs)
+    yield from (ref for item in context.opened for ref in item.refs)
     yield from (ref for item in context.completeness for ref in item.refs)
     yield from (ref for item in context.activity for ref in item.refs)
     yield from (ref for item in context.posture for ref in item.refs[:1])

@@ -168,6 +168,7 @@ class Activity:
         writer: EvidenceWriter,
         now: Callable[[], datetime],
         drawn: Iterable[str] = (),
+        followed: Iterable[str] = (),
     ) -> None:
         """Ask, and keep the answers as evidence; that there are none costs the run nothing else.
 
@@ -177,6 +178,7 @@ class Activity:
             writer: takes the evidence.
             now: the clock.
             drawn: ids of events that Event history listed, which are looked for.
+            followed: ids of events whose records are kept.
         """
         unanswered = dict.fromkeys(QUESTIONS)
 
@@ -189,7 +191,7 @@ class Activity:
             for name, document in self.answers(asking):
                 add(name, (document,))
                 del unanswered[name]
-            add("", (measured(EventStore(self._folder), asking.period, drawn),))
+            add("", (measured(EventStore(self._folder), asking.period, drawn, followed),))
         except AuditorError as error:
             for name in (*unanswered, ""):
                 add(name, (), CallError("NotAnswered", error.message, ""))

@@ -1,4 +1,4 @@
-"""Lets Event history name some events of the period, so that they can be looked for in the verified log files."""
+"""Names events of the period that are looked for in its log files: those Event history listed, and openings."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,12 +6,14 @@ from typing import Any, Final
 
 from auditor.activity.drawn import Draw
 from auditor.activity.fields import maps, text
+from auditor.activity.rows import OPENED
 from auditor.base.period import Period
 from auditor.evidence.operations import Call
 from auditor.evidence.store import EvidenceWriter
 from auditor.model import AccountScope
 
 HISTORY: Final = "cloudtrail:LookupEvents"
+NOTABLE: Final = "trail:NotableEvents"
 
 
 def drawn_calls(scope: AccountScope, period: Period, as_of: datetime, writer: EvidenceWriter) -> Iterator[Call]:
@@ -34,6 +36,15 @@ def drawn_ids(writer: EvidenceWriter, account: str) -> Iterator[str]:
     for page in writer.stored(account, HISTORY):
         for event in maps(_events(page)):
             yield text(event.get("EventId"))
+
+
+def followed_ids(writer: EvidenceWriter, account: str) -> Iterator[str]:
+    """Yield the ids of the openings of the period and of the calls that ended them, as they are stored."""
+    for page in writer.stored(account, NOTABLE):
+        for row in maps(page.get("rows") if isinstance(page, dict) else None):
+            if row.get("kind") == OPENED:
+                yield text(row.get("event_id"))
+                yield text(row.get("closing_event"))
 
 
 def _events(page: Any) -> Any:

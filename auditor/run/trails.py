@@ -16,7 +16,7 @@ from auditor.evidence.operations import Call
 from auditor.evidence.store import Answer, EvidenceWriter
 from auditor.model import AccountScope
 from auditor.pack.layout import INTEGRITY
-from auditor.run.drawing import drawn_ids
+from auditor.run.drawing import drawn_ids, followed_ids
 from auditor.run.request import Progress, Request
 from auditor.run.resuming import Kept
 from auditor.run.settings import caller_of, keep_of
@@ -95,7 +95,8 @@ class TrailRun:
                 homes = (str(item.get("HomeRegion")) for item in trails.trails)
                 asking = Asking(self.request.period, self.own, in_use(homes))
                 drawn = drawn_ids(self.writer, self.caller.account)
-                activity.keep(asking, self.caller.principal, self.writer, self.request.now, drawn)
+                followed = followed_ids(self.writer, self.caller.account)
+                activity.keep(asking, self.caller.principal, self.writer, self.request.now, drawn, followed)
         return (*self.wanted, *((ANSWERS, MEASURED) if EVENTS in self.wanted else ()))
 
     def _tell_failed(self) -> None:

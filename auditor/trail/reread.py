@@ -33,7 +33,9 @@ _JUDGED: Final = (
 )  # fmt: skip
 """Kinds of findings that follow from a log file and the hash that a digest states."""
 _PAIRED: Final = ("port_opened", "port_closed")
-_BY_PAIRS: Final = frozenset({"ports", "summary", "closed_by", "closed_at", "minutes_open"})
+_BY_PAIRS: Final = frozenset({"ports", "summary", "closed_by", "closed_at", "closing_event", "minutes_open"})
+_LATER: Final = frozenset({"closing_event"})
+"""Members that rows of packs of earlier versions do not have."""
 """Members of a row that other rows decide about, which may come from other log files."""
 _MARK: Final = re.compile(r"redacted:[a-z -]+:[0-9a-f]{12}|(?:AKIA|ASIA)\[[0-9a-f]{8}\].{4}")
 """What stands in evidence in the place of what was taken out of it, see ``auditor.collect.redact``."""
@@ -211,7 +213,7 @@ def _compare_rows(notable: Mapping[str, Any], kept: _Kept, found: Reread) -> Non
         found.differences += [
             f"event row {_words(row)}: /{name} was {row.get(name)}, is {now[name]}"
             for name in now
-            if name not in leave and not _same(row.get(name), now[name])
+            if name not in leave and (name in row or name not in _LATER) and not _same(row.get(name), now[name])
         ]
     known = {(row["account"], row["event_id"], row["kind"]) for row in rows}
     for row in (row for left in made.values() for row in left):

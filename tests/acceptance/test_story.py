@@ -31,7 +31,7 @@ def event(pack: Pack, name: str, **fields: str) -> Mapping[str, Any]:
         pytest.param("ConsoleLogin", {"event_time": "2026-10-19T18:21:07"}, "dave.okafor", id="failed-sign-in"),
         pytest.param("DeleteBucket", {}, "northwind-ledger-exports-2025", id="bucket-deleted"),
         pytest.param("PutBucketPolicy", {}, "northwind-ledger-statements", id="bucket-policy-changed"),
-        pytest.param("AuthorizeSecurityGroupIngress", {}, "sg-0b45710e5a11ed9e4", id="port-22-opened"),
+        pytest.param("AuthorizeSecurityGroupIngress", {"region": "eu-c"}, "sg-0b45710e5a11ed9e4", id="port-22-opened"),
         pytest.param("RevokeSecurityGroupIngress", {}, "sg-remediator", id="port-22-closed"),
         pytest.param("ScheduleKeyDeletion", {}, "7d3f1c52-4b0a-4e6e-9c1d-2f5a8e6b9d10", id="key-deletion"),
         pytest.param("StopLogging", {}, ATTACKER, id="logging-stopped"),
@@ -51,11 +51,27 @@ def test_an_event_is_told_with_who_when_and_from_where(
 
 
 def test_the_opened_port_was_closed_four_minutes_later_by_the_function(pack: Pack) -> None:
-    opened = event(pack, "AuthorizeSecurityGroupIngress")
+    opened = event(pack, "AuthorizeSecurityGroupIngress", region="eu-central-1")
     closed = event(pack, "RevokeSecurityGroupIngress")
     assert opened["event_time"] == "2026-10-21T14:02:11Z"
+    assert opened["closing_event"] == closed["event_id"]
     assert closed["event_time"] == "2026-10-21T14:06:13Z"
     assert "sg-remediator-role" in closed["actor"]
+
+
+def test_two_openings_are_followed_step_by_step(pack: Pack) -> None:
+    (document,) = pack.results["opened"]
+    told = [[(step["state"], step["seconds"]) for step in item["steps"]] for item in document["openings"]]
+    nothing = ("missing", None)
+    assert told == [
+        [("seen", 0), ("seen", None), ("seen", None), ("seen", 242), ("seen", 73.412)],
+        [("seen", 0), nothing, nothing, nothing, nothing],
+    ]
+    first, _ = document["openings"]
+    assert "sgr-02b5e1f7c9a84d063" in first["steps"][3]["why"]
+    for text in (pack.page, pack.paper):
+        assert squeezed("242 s") in text
+        assert squeezed("no call ended it until the end of the period") in text
 
 
 STATES = {

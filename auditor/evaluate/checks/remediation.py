@@ -25,7 +25,7 @@ from auditor.monitoring.patterns.records import describe
 
 RULES, TARGETS = "events:ListRules", "events:ListTargetsByRule"
 METRICS, QUEUES = "cloudwatch:GetMetricData", "sqs:GetQueueAttributes"
-_ACTING = frozenset({"lambda", "states", "ssm"})
+ACTING = frozenset({"lambda", "states", "ssm"})
 """Services whose targets can change a security group."""
 
 _CLOSING = frozenset(
@@ -130,13 +130,14 @@ def _ways(subject: Subject, rules: Sequence[_Catching]) -> Iterator[_Way]:
         sender = Sender(EVENTBRIDGE, subject.account.id, optional_text(one.rule, "Arn"))
         for target in view.items(TARGETS, "Targets[]", region=subject.region, Rule=text(one.rule, "Name")):
             arn = text(target, "Arn")
-            if Parts.of(arn).service in _ACTING:
+            if Parts.of(arn).service in ACTING:
                 reaction = known.get(arn)
-                state, sentence = _reacts(arn, reaction, sender)
+                state, sentence = reacts(arn, reaction, sender)
                 yield _Way(one.rule, one.detector, target, reaction, state, sentence)
 
 
-def _reacts(arn: str, reaction: Reaction | None, sender: Sender) -> tuple[State, str]:
+def reacts(arn: str, reaction: Reaction | None, sender: Sender) -> tuple[State, str]:
+    """Say whether a target that can act exists and lets itself be called: state and sentence."""
     parts = Parts.of(arn)
     if parts.service != "ssm":
         state, sentence, _ = judge_reaction(reaction, arn, sender)
@@ -296,6 +297,22 @@ def _asked_about(parameters: Mapping[str, Any], dimension: str, name: str) -> bo
         {"Name": dimension, "Value": name} in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", ())
         for query in queries
     )
+
+
+def calls_by_hour(view: View, region: str, dimension: str, name: str) -> Mapping[datetime, float] | None:
+    """Return how often CloudWatch counted a rule or function being called, by the hours it counted; None if unknown."""
+    for record, pages in view.consult(METRICS).answers:
+        if record.call.region == region and _asked_about(dict(record.call.parameters), dimension, name):
+            results = [item for page in pages for item in listed(page, "MetricDataResults")]
+            own = [item for item in results if text(item, "Id") == "invocations"]
+            if not own or any(text(item, "StatusCode") != "Complete" for item in own):
+                return None
+            return {
+                moment({"t": when}, "t"): float(value)
+                for item in own
+                for when, value in zip(listed(item, "Timestamps"), listed(item, "Values"), strict=True)
+            }
+    return None
 
 
 def _counted(pages: Sequence[Any]) -> tuple[_Figures | None, str]:

@@ -311,22 +311,25 @@ TRAIL_ARN: Final = f"arn:aws:cloudtrail:{HOME}:{ACCOUNT}:trail/management-events
 STOPPED: Final = (_october(14, "02:10:00"), _october(14, "04:10:00"))
 OPENED_AT: Final = _october(21, "14:02:11")
 CLOSED_AT: Final = _october(21, "14:06:13")
+LEFT_OPEN_AT: Final = _october(29, "16:41:05")
+"""Nobody took this one back: no rule of its Region watches for openings."""
 KEY_DOOMED_AT: Final = _october(27, "11:31:00")
 DOOMED_KEY: Final = "7d3f1c52-4b0a-4e6e-9c1d-2f5a8e6b9d10"
 BASTION_GROUP: Final = "sg-0b45710e5a11ed9e4"
+BASTION_RULE: Final = "sgr-02b5e1f7c9a84d063"
 ROOT_SIGN_IN: Final = _october(6, "09:14:22")
 FAILED_BURST: Final = tuple(_october(23, f"02:{minute:02d}:30") for minute in (11, 12, 13, 15, 16, 19))
 
 
-def _ingress(name: str) -> Mapping[str, Any]:
+def _ingress(name: str, group: str = BASTION_GROUP, port: int = 22) -> Mapping[str, Any]:
     return {
-        "groupId": BASTION_GROUP,
+        "groupId": group,
         "ipPermissions": {
             "items": [
                 {
                     "ipProtocol": "tcp",
-                    "fromPort": 22,
-                    "toPort": 22,
+                    "fromPort": port,
+                    "toPort": port,
                     "groups": {},
                     "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0", "description": name}]},
                     "ipv6Ranges": {},
@@ -335,6 +338,13 @@ def _ingress(name: str) -> Mapping[str, Any]:
             ]
         },
     }
+
+
+def _made(rule: str, group: str, port: int) -> Mapping[str, Any]:
+    """Return what EC2 answers to an opening: the rule with its id."""
+    form = {"ipProtocol": "tcp", "fromPort": port, "toPort": port, "cidrIpv4": "0.0.0.0/0"}
+    made = {"groupOwnerId": ACCOUNT, "groupId": group, "securityGroupRuleId": rule, "isEgress": False, **form}
+    return {"requestId": uuid_text("open", rule), "_return": True, "securityGroupRuleSet": {"items": [made]}}
 
 
 def story() -> list[Happening]:
@@ -417,7 +427,7 @@ def _intrusion() -> list[Happening]:
 
 
 def _opened_door() -> list[Happening]:
-    """Return the port that was opened, and closed by the function that watches for it."""
+    """Return the port that was opened and closed by the function that watches for it, and one where nothing watches."""
     return [
         Happening(
             OPENED_AT,
@@ -426,7 +436,7 @@ def _opened_door() -> list[Happening]:
             "AuthorizeSecurityGroupIngress",
             HOME,
             _ingress("temporary, will close later"),
-            {"requestId": uuid_text("open"), "_return": True},
+            _made(BASTION_RULE, BASTION_GROUP, 22),
         ),
         Happening(
             CLOSED_AT,
@@ -434,8 +444,17 @@ def _opened_door() -> list[Happening]:
             "ec2",
             "RevokeSecurityGroupIngress",
             HOME,
-            _ingress("temporary, will close later"),
+            {"groupId": BASTION_GROUP, "securityGroupRuleIds": {"items": [{"securityGroupRuleId": BASTION_RULE}]}},
             {"requestId": uuid_text("close"), "_return": True},
+        ),
+        Happening(
+            LEFT_OPEN_AT,
+            GRETA,
+            "ec2",
+            "AuthorizeSecurityGroupIngress",
+            "us-east-1",
+            _ingress("vendor support", "sg-0c0ffee5ed0a7e12f", 3389),
+            _made("sgr-0f7d3c21b98e4a650", "sg-0c0ffee5ed0a7e12f", 3389),
         ),
     ]
 

@@ -1,0 +1,214 @@
+"""From an opened port to the notice of it: each step is seen with its seconds, or said to be missing or unknown."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.activity.noted import notable_document
+from auditor.activity.rows import notable_row
+from auditor.evaluate.library import libraries
+from auditor.evaluate.opened import opened
+from auditor.evidence import world as fitting
+from auditor.render.opened import opened as prepared
+from tests.evaluate.checks.worlds import (
+    FUNCTION,
+    GROUP,
+    IN_PERIOD,
+    MAY_INVOKE,
+    TRAIL,
+    asked_figures,
+    event_rule,
+    measured,
+    trail,
+)
+from tests.evaluate.kit import ACCOUNT, HOME, World, catalog
+from tests.evaluate.test_continuity import TOPIC, coverage, told
+from tests.evaluate.test_continuity import row as call
+from tests.evaluate.test_fired import action, state
+
+AT, CLOSED = "2026-10-20T05:10:00Z", "2026-10-20T05:10:42Z"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/closer"
+FORM = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22}
+WHO = {"type": "IAMUser", "arn": f"arn:aws:iam::{ACCOUNT}:user/dave"}
+SESSION = {
+    "type": "AssumedRole",
+    "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/closer/f",
+    "sessionContext": {"sessionIssuer": {"type": "Role", "arn": ROLE}},
+}
+CATCHES = "{ ($.eventName = AuthorizeSecurityGroupIngress) }"
+
+
+def record(name: str, at: str, who: Mapping[str, Any], asked: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "eventSource": "ec2.amazonaws.com",
+        "eventName": name,
+        "eventTime": at,
+        "eventID": f"{name}-{at}",
+        "eventType": "AwsApiCall",
+        "awsRegion": HOME,
+        "recipientAccountId": ACCOUNT,
+        "readOnly": False,
+        "userIdentity": dict(who),
+        "requestParameters": dict(asked),
+        **more,
+    }
+
+
+OPENS = record(
+    "AuthorizeSecurityGroupIngress",
+    AT,
+    WHO,
+    {"groupId": "sg-1", "ipPermissions": {"items": [{**FORM, "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}}]}},
+    responseElements={
+        "_return": True,
+        "securityGroupRuleSet": {
+            "items": [{**FORM, "groupId": "sg-1", "securityGroupRuleId": "sgr-1", "cidrIpv4": "0.0.0.0/0"}]
+        },
+    },
+)
+BY_ID = {"groupId": "sg-1", "securityGroupRuleIds": {"items": [{"securityGroupRuleId": "sgr-1"}]}}
+CLOSES = record("RevokeSecurityGroupIngress", CLOSED, SESSION, BY_ID)
+BY_HAND = record("RevokeSecurityGroupIngress", CLOSED, WHO, BY_ID)
+DELETES = record("DeleteSecurityGroup", CLOSED, WHO, {"groupId": "sg-1"})
+
+
+def counts(*hours: str) -> dict[str, Any]:
+    series = {"Timestamps": list(hours), "Values": [1.0] * len(hours), "StatusCode": "Complete"}
+    nothing = {"Timestamps": [], "Values": [], "StatusCode": "Complete"}
+    return {"MetricDataResults": [{"Id": "invocations", **series}, {"Id": "failures", **nothing}], "Messages": []}
+
+
+def world(
+    *records: Mapping[str, Any],
+    rule: Mapping[str, Any] | None = None,
+    others: tuple[Any, ...] = (),
+    kept: bool = True,
+    target: str = FUNCTION,
+    history: tuple[Any, ...] = (state("2026-10-20T05:11:13Z"), action("2026-10-20T05:11:14Z")),
+    called: tuple[str, ...] = ("2026-10-20T05:00:00Z",),
+    report: Mapping[str, Any] | None = None,
+    pattern: str = CATCHES,
+) -> World:
+    """Build an account in which everything happened that should, unless told otherwise."""
+    given = records or (OPENS, CLOSES)
+    rows = [row for item in given if (row := notable_row(item, log_file="a.json.gz", verified=True)) is not None]
+    table = notable_document([*rows, *others], {}, log_files=9, records=900)
+    found = told(report=report).says("trail:NotableEvents", table, region=HOME, Name=TRAIL)
+    records_kept = [{"event_id": item["eventID"], "verified": True, "record": item} for item in given if kept]
+    found = found.says("events:Measured", {**measured((), ()), "records": records_kept})
+    known = event_rule("closes") if rule is None else rule
+    found = found.says("events:ListRules", {"Rules": [known] if known else []}, region=HOME)
+    found = found.says(
+        "events:ListTargetsByRule", {"Targets": [{"Id": "1", "Arn": target}]}, region=HOME, Rule="closes"
+    )
+    queries = asked_figures("AWS/Lambda", ("Invocations", "Errors"), "FunctionName", "f")
+    found = found.says("cloudwatch:GetMetricData", counts(*called), region=HOME, MetricDataQueries=queries, **IN_PERIOD)
+    function = {"FunctionArn": FUNCTION, "State": "Active", "Role": ROLE}
+    found = found.says("lambda:GetFunctionConfiguration", function, region=HOME, FunctionName=FUNCTION)
+    found = found.says("lambda:GetFunctionConcurrency", {}, region=HOME, FunctionName=FUNCTION)
+    found = found.says("lambda:GetPolicy", {"Policy": MAY_INVOKE}, region=HOME, FunctionName=FUNCTION)
+    metric = {"metricNamespace": "N", "metricName": "opened", "metricValue": "1"}
+    one = {"filterName": "f", "logGroupName": "trail", "filterPattern": pattern, "metricTransformations": [metric]}
+    found = found.says("logs:DescribeMetricFilters", {"metricFilters": [one]}, region=HOME)
+    alarm = {"AlarmName": "root", "ActionsEnabled": True, "AlarmActions": [TOPIC], "Namespace": "N"}
+    alarms = {"MetricAlarms": [{**alarm, "MetricName": "opened"}], "CompositeAlarms": []}
+    found = found.says("cloudwatch:DescribeAlarms", alarms, region=HOME)
+    found = found.says("cloudtrail:DescribeTrails", {"trailList": [trail(CloudWatchLogsLogGroupArn=GROUP)]})
+    return found.says(
+        "cloudwatch:DescribeAlarmHistory",
+        {"AlarmHistoryItems": list(history)},
+        region=HOME,
+        StartDate="2026-10-01T00:00:00Z",
+        EndDate="2026-11-01T00:00:00Z",
+    )
+
+
+def followed(given: World) -> Mapping[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = {one.operation for one, _ in given.answers.values()}
+        evidence = fitting.stored(Path(folder) / "evidence", {ACCOUNT: given}, wanted, catalog().operations)
+        (document,) = opened(libraries(evidence, catalog().operations))
+    json.dumps(document)
+    prepared(document)
+    return document
+
+
+def steps(given: World) -> dict[str, Mapping[str, Any]]:
+    (found,) = followed(given)["openings"]
+    return {step["step"]: step for step in found["steps"]}
+
+
+def test_each_step_is_seen_with_the_seconds_between() -> None:
+    found = steps(world())
+    assert {name: (step["state"], step["what"], step["seconds"]) for name, step in found.items()} == {
+        "event": ("seen", "AuthorizeSecurityGroupIngress", 0),
+        "rule": ("seen", "closes", None),
+        "target": ("seen", "f", None),
+        "revert": ("seen", "RevokeSecurityGroupIngress", 42),
+        "notice": ("seen", "root", 74),
+    }
+    assert [found[name]["seconds_between"] for name in ("revert", "notice")] == [42, 32]
+    assert "names the rule sgr-1 of sg-1 and came from the role of f, session f" in found["revert"]["why"]
+
+
+OFF = call(("events", "DisableRule", {"name": "closes"}), "2026-10-20T04:00:00Z")
+ON = call(("events", "EnableRule", {"name": "closes"}), "2026-10-20T06:00:00Z")
+ANEW = call(("events", "PutRule", {"name": "closes"}), "2026-10-20T06:00:00Z")
+BEFORE = call(("events", "PutRule", {"name": "closes"}), "2026-10-20T04:00:00Z")
+GONE = call(("events", "DeleteRule", {"name": "old"}), "2026-10-20T06:00:00Z")
+LATE = (state("2026-10-20T09:00:00Z"),)
+EARLY = (state("2026-10-20T05:00:00Z"), state("2026-10-20T07:00:00Z", "OK"))
+PRIOR = (state("2026-10-02T00:00:00Z", "OK"),)
+
+
+@pytest.mark.parametrize(
+    ("given", "step", "expected", "words"),
+    [
+        (world(others=(OFF, ON)), "rule", "missing", "it was off then"),
+        (world(others=(OFF, ON)), "target", "missing", "no rule is known"),
+        (world(others=(ANEW,)), "rule", "not derivable", "put anew later"),
+        (world(others=(BEFORE,)), "rule", "seen", "it was on then"),
+        (world(rule=event_rule("closes", detail={"eventName": ["StopLogging"]})), "rule", "missing", "no rule"),
+        (world(rule={}), "rule", "missing", "no rule"),
+        (world(rule={}, others=(GONE,)), "rule", "not derivable", "what its pattern was is not known"),
+        (world(kept=False), "rule", "not derivable", "the record is not among the evidence"),
+        (world(kept=False), "revert", "seen", "which rule it named is not known"),
+        (world(kept=False), "notice", "not derivable", "the record is not among the evidence"),
+        (world(target=TOPIC), "target", "missing", "no target that can act"),
+        (world(called=()), "target", "missing", "counted no call"),
+        (world(called=("2026-10-20T04:00:00Z",)), "target", "missing", "counted no call"),
+        (world(OPENS), "revert", "missing", "no call ended it"),
+        (world(OPENS, report=coverage(without="20T09")), "revert", "not searched", "2026-10-20T09:00:00Z"),
+        (world(OPENS, BY_HAND), "revert", "seen", "came from none of the rule's targets"),
+        (world(OPENS, DELETES), "revert", "seen", "the group sg-1 was deleted"),
+        (world(history=LATE + PRIOR), "notice", "missing", "does not tell that it fired"),
+        (world(history=EARLY + PRIOR), "notice", "missing", "in ALARM already"),
+        (world(history=LATE), "notice", "not recorded", "does not reach back"),
+        (world(history=()), "notice", "not recorded", "does not reach back"),
+        (world(history=(), target=TOPIC), "notice", "not recorded", "hands it to the topic"),
+        (world(pattern="{ $.eventName = StopLogging }"), "notice", "missing", "no alarm that was read"),
+    ],
+)
+def test_a_step_that_is_not_seen_says_why(given: World, step: str, expected: str, words: str) -> None:
+    found = steps(given)[step]
+    assert (found["state"], words in found["why"]) == (expected, True), found
+
+
+def test_a_rule_that_asks_for_what_was_taken_out_is_no_match_and_no_miss() -> None:
+    name = "redacted:name:0123456789ab"
+    hidden = {**OPENS, "userIdentity": {**WHO, "arn": f"arn:aws:iam::{ACCOUNT}:user/{name}"}}
+    asks = event_rule("closes", detail={"userIdentity": {"arn": [{"suffix": "user/dave"}]}})
+    found = steps(world(hidden, CLOSES, rule=asks))["rule"]
+    assert (found["state"], "taken out" in found["why"]) == ("not derivable", True)
+    assert steps(world(hidden, CLOSES))["rule"]["state"] == "seen"
+
+
+def test_a_refused_opening_is_none() -> None:
+    refused = {**OPENS, "errorCode": "Client.UnauthorizedOperation", "responseElements": None}
+    document = followed(world(refused))
+    assert (document["openings"], document["more"]) == ([], 0)
+    assert "No call that opened port" in prepared(document).sentence
