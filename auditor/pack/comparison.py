@@ -226,6 +226,25 @@ def side_of(document: Mapping[str, Any]) -> Side:
     return Side(findings, rules)
 
 
+def together(run: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the judgements of an organization's accounts as one, for a comparison; each account has its own results.
+
+    Args:
+        run: of the roll-up; its accounts are those that were assessed.
+        documents: the ``results.json`` documents of these accounts.
+
+    Raises:
+        KeyError, TypeError: one of them has another shape.
+    """
+    controls: dict[str, dict[str, Any]] = {}
+    for document in documents:
+        for control in document["controls"]:
+            known = controls.setdefault(control["id"], {**control, "results": []})
+            known["results"] += control["results"]
+    samples = [document["sampling"] for document in documents if document["sampling"] is not None]
+    return {"run": run, "sampling": samples[0] if samples else None, "controls": list(controls.values())}
+
+
 def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> Comparison:
     """Compare two ``results.json`` documents, the older one first.
 

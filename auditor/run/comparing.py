@@ -1,19 +1,22 @@
 """Two packs side by side: each is verified, read, and compared. One that does not hold only on request."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from auditor.base.errors import IntegrityError
-from auditor.base.untrusted import parse_json
-from auditor.pack.comparison import Change, Comparison, compare
+from auditor.base.untrusted import parse_json, shape_words
+from auditor.pack.comparison import Change, Comparison, compare, together
 from auditor.pack.layout import RESULTS
 from auditor.render import comparison as page
 from auditor.seal.archive import open_pack
-from auditor.seal.contents import read_small
+from auditor.seal.contents import PackFiles, read_small
+from auditor.seal.manifest import ACCOUNTS
 from auditor.seal.verify import Demands, verify_pack
 
+_ROLL_UP = "auditor.organization/"
 _WORDS = {"pass": "the pack holds", "fail": "the pack does NOT hold", "incomplete": "not everything could be checked"}
 
 
@@ -117,11 +120,24 @@ def comparison_page(found: PackComparison) -> bytes:
 
 
 def _results(path: Path) -> Any:
+    """Return a pack's results document; of an organization's pack, those of all its accounts as one."""
     with open_pack(path) as files:
+        document = _document(files, path, RESULTS)
+        if not isinstance(document, Mapping) or not str(document.get("schema", "")).startswith(_ROLL_UP):
+            return document
         try:
-            return parse_json(read_small(files, RESULTS))
-        except ValueError as error:
-            raise IntegrityError(f"{path}: {RESULTS} cannot be read: {error}") from error
+            names = [str(row["id"]) for row in document["accounts"] if row["standing"] == "assessed"]
+            members = [_document(files, path, f"{ACCOUNTS}{name}/{RESULTS}") for name in names]
+            return together(document["run"], members)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise IntegrityError(f"{path}: the roll-up is not of its shape: {shape_words(error)}") from error
+
+
+def _document(files: PackFiles, path: Path, name: str) -> Any:
+    try:
+        return parse_json(read_small(files, name))
+    except ValueError as error:
+        raise IntegrityError(f"{path}: {name} cannot be read: {error}") from error
 
 
 def _as_of(document: Any) -> str:

@@ -19,6 +19,8 @@ from auditor.org.baselines import Baselines, Held, hold_all
 from auditor.org.pack import material_of
 from auditor.org.running import Organized
 from auditor.org.telling import organization_message
+from auditor.pack.comparison import Change
+from auditor.run.comparing import compare_packs
 from auditor.seal.verify import Demands, verify_pack
 from auditor.simulator import Simulator
 from auditor.simulator.worlds import organization as story
@@ -167,3 +169,13 @@ def test_a_run_takes_both_and_each_account_sends_its_own(group: Simulator, made:
         }
     report = verify_pack(again.pack, Demands(at=AS_OF))
     assert report.verdict != "fail"
+    difference = compare_packs(made.pack, again.pack)
+    changed = difference.comparison
+    known = changed.of(Change.KNOWN)
+    assert known, "what failed in both accounts then fails now"
+    assert {item.finding.account for item in known} <= set(records)
+    gone = {item.finding.account for item in changed.of(Change.OUT_OF_SCOPE)}
+    assert gone >= {story.AUDIT, story.MANAGEMENT}, "who is not in the newer pack is no longer asked about, not fixed"
+    assert (difference.exit_code, changed.of(Change.NEW, Change.FIXED)) == (3, ())
+    validator("diff.schema.json").validate(json.loads(text_of(difference.document())))
+    assert compare_packs(made.pack, made.pack).exit_code == 0
