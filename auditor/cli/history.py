@@ -131,8 +131,12 @@ def _none(month: str, accounts: tuple[str, ...], *, as_json: bool) -> int:
 
 
 def _missing(found: "Chronicle", month: str, accounts: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the accounts without a pack of the month; those that were named and have no pack at all as well."""
-    lacking = set(found.history.missing(month)) | (set(accounts) - found.history.known)
+    """Return the accounts without a pack of the month; those named or listed by an organization that have none at all.
+
+    An account that an organization's pack of that month could not assess is not forgotten with it.
+    """
+    lost = {account for item in found.joined if item.label == month for account in item.lost}
+    lacking = set(found.history.missing(month)) | ((set(accounts) | lost) - found.history.known)
     return tuple(sorted(lacking & set(accounts) if accounts else lacking))
 
 

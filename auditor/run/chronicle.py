@@ -11,7 +11,7 @@ from auditor.base.errors import AuditorError, IntegrityError, UsageError
 from auditor.base.period import parse_period
 from auditor.base.untrusted import parse_json
 from auditor.pack.history import History, Run, build, read_run
-from auditor.pack.layout import RESULTS
+from auditor.pack.layout import ORGANIZATION, RESULTS, RULES
 from auditor.render import history as page
 from auditor.seal.archive import open_pack
 from auditor.seal.contents import SUMS, PackFiles, read_small
@@ -53,13 +53,18 @@ class Chronicle:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A pack that consists of others."""
+    """A pack that consists of others.
+
+    Args:
+        lost: accounts that an organization's pack lists and could not assess, so that it has no pack of them.
+    """
 
     place: str
     pack_id: str
     label: str
     members: int
     verified: str
+    lost: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -149,11 +154,21 @@ def _read(place: Path, name: str, checked: datetime) -> list[Run | Joined]:
     with open_pack(place) as files:
         data = read_small(files, MANIFEST)
         stated = parse_manifest(data) if verdict != "fail" else None
-        if stated is None or not (stated.members or stated.accounts):
+        organization = f"{RULES}/{ORGANIZATION}" in files.sizes  # it may have assessed nobody
+        if stated is None or not (stated.members or organization):
             return [_run(files, "", name, verdict)]
         label, inside = str(stated.document["period"]["label"]), stated.members or stated.accounts
-        joined = Joined(name, stated.pack_id, label, len(inside), verdict)
+        lost = _lost(files, name) if organization else ()
+        joined = Joined(name, stated.pack_id, label, len(inside), verdict, lost)
         return [joined, *(_run(files, item.folder, f"{name}/{item.folder}", verdict) for item in stated.accounts)]
+
+
+def _lost(files: PackFiles, name: str) -> tuple[str, ...]:
+    try:
+        rows = parse_json(read_small(files, RESULTS))["accounts"]
+        return tuple(str(row["id"]) for row in rows if row["standing"] in ("refused", "missing"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{name}: the roll-up cannot be read: {error}") from error
 
 
 def _run(files: PackFiles, folder: str, name: str, verdict: str) -> Run:

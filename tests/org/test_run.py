@@ -14,6 +14,7 @@ import pytest
 from auditor.base.errors import CollectionError, UsageError
 from auditor.base.period import parse_period
 from auditor.cli.documents import text_of
+from auditor.cli.history import _missing
 from auditor.cli.organization import document_of
 from auditor.config import Config
 from auditor.org.replaying import replay_any
@@ -62,6 +63,10 @@ def test_a_history_reads_it_as_the_packs_of_its_accounts(made: Organized) -> Non
     assert found.history.known == inside
     assert [(item.pack_id, item.members) for item in found.joined] == [(made.pack_id, len(inside))]
     assert all(line.months[0].label == "2026-10" for line in found.history.accounts)
+    assert found.joined[0].lost == (story.REFUSES,)
+    assert _missing(found, "2026-10", ()) == (story.REFUSES,), "who refused has no pack, and is not forgotten for it"
+    assert _missing(found, "2026-10", ("210000000004",)) == ()
+    assert set(_missing(found, "2026-11", ())) == inside
 
 
 def verified(pack: Path, *, replay: bool = False) -> VerifyReport:
@@ -240,6 +245,8 @@ def test_nobody_there_is_not_a_pass(group: Simulator, tmp_path: Path) -> None:
     assert made.code == 3
     assert made.document["reconciliation"]["refused"] == 1
     assert follows(made.pack)
+    found = chronicle(made.pack.parent, now=datetime(2026, 11, 20, tzinfo=UTC), checked=AS_OF)
+    assert (found.broken, _missing(found, "2026-10", ())) == ((), ("210000000004",))
 
 
 def test_an_account_whose_audit_ends_is_missing(group: Simulator, tmp_path: Path) -> None:
