@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from auditor.base.errors import UsageError
@@ -17,11 +17,24 @@ from auditor.base.period import FORMS, parse_period
 from auditor.base.suggest import meant
 from auditor.base.yamlfile import YamlError, YamlFile, first_problem, gravest, load_yaml, problem_words
 from auditor.model import Severity
+from auditor.regions import FORM, mistake_in
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 """Nobody else's code has a say in what settings are valid, nor is every installed package looked through for it."""
 
-_Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+
+def _region(name: str) -> str:
+    if wrong := mistake_in(name):
+        raise PydanticCustomError("region", "{words}", {"words": wrong})
+    return name
+
+
+def _home_region(name: str) -> str:
+    """Refuse what was mistyped; a store that is not AWS may have a Region of any name."""
+    return _region(name) if name and "did you mean" in mistake_in(name) else name
+
+
+_Region = Annotated[str, AfterValidator(_region), Field(json_schema_extra={"pattern": FORM})]
 _Account = Annotated[str, Field(pattern=r"^\d{12}$")]
 _Allowed = Annotated[str, Field(pattern=r"^not-assessed:[a-z0-9-]+$")]
 
@@ -129,7 +142,7 @@ class Config(BaseModel):
         str, Field(description="last-month, last-quarter, last-7d, 2026-10, 2026-Q3, 2026-10-01, 24h or START/END.")
     ] = "last-month"
     profile: str = ""
-    region: str = ""
+    region: Annotated[str, AfterValidator(_home_region)] = ""
     regions: Annotated[list[_Region], Field(description="Regions to audit; empty means all enabled ones.")] = []
     role_name: str = ""
     external_id: Annotated[str, Field(max_length=1224, description="What the role's trust policy asks for.")] = ""

@@ -21,7 +21,7 @@ ROOMS = frozenset(
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"base"}),
-    frozenset({"model", "work"}),
+    frozenset({"model", "regions", "work"}),
     frozenset({"policies", "activity"}),
     frozenset({"monitoring"}),
     frozenset({"config"}),

@@ -10,6 +10,12 @@ def closest(name: str, known: Iterable[str]) -> str:
     return next((written[near] for near in get_close_matches(name.lower(), written, n=1)), "")
 
 
+def all_of(name: str, known: Iterable[str]) -> str:
+    """Return a hint: the closest known name, and all of them."""
+    names = list(known)
+    return "; ".join(filter(None, (meant(name, names), f"known ones: {', '.join(names)}")))
+
+
 def meant(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return a hint: the closest known name, or where to look for all of them."""
     close = closest(name, known)

@@ -20,9 +20,9 @@ import click
 
 from auditor import __version__
 from auditor.base.errors import AuditorError
-from auditor.base.suggest import meant
 from auditor.cli.documents import ERROR, echo_json
 from auditor.cli.help import helpful
+from auditor.cli.refusals import told
 from auditor.cli.strict import strict
 from auditor.cli.variables import asks_for_json
 from auditor.pack.outcome import EXIT_MEANING
@@ -67,7 +67,7 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
-            ctx.fail(f"there is no command {cmd_name!r}; {meant(cmd_name, _COMMANDS, 'see auditor --help')}")
+            raise click.exceptions.NoSuchCommand(cmd_name, possibilities=_COMMANDS, ctx=ctx)
         module, _, name = _COMMANDS[cmd_name][0].partition(":")
         command = cast("click.Command", getattr(importlib.import_module(module), name))
         return helpful(strict(command, cmd_name), cmd_name)
@@ -142,9 +142,11 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way 
         code = auditor.main(args=arguments, prog_name="auditor", standalone_mode=False)
     except click.exceptions.Exit as leave:
         return leave.exit_code
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        return _answer(2, error.format_message(), as_json=as_json)
+        return _answer(2, "there is no command", as_json=as_json)
+    except click.ClickException as error:
+        return _fail(*told(error), 2, as_json=as_json)
     except AuditorError as error:
         return _fail(error.message, _hints(error, error.hint), error.exit_code, as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as error:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.base.errors import UsageError
 from auditor.base.money import at_price
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
@@ -47,8 +46,6 @@ def cost(pack: Path, *, prices: Path | None, store: Path | None, unverified: boo
     from auditor.cost.prices import load_prices
     from auditor.run.costing import cost_of
 
-    if as_json and as_csv:
-        raise UsageError("--json and --csv exclude each other")
     found = cost_of(pack, load_prices(prices), store=store, unverified=unverified)
     if as_json:
         echo_json(found.document())

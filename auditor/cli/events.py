@@ -328,18 +328,10 @@ _NAMED = {
 
 
 def _check(options: Mapping[str, Any]) -> None:
-    """Refuse options that exclude each other, do nothing, or are empty: that would find nothing, and say so."""
-    if options["as_json"] and options["as_csv"]:
-        raise UsageError("--json and --csv exclude each other")
+    """Refuse options that are empty, which would find nothing and say so, and places that cannot be written to."""
     for name, option in _NAMED.items():
         if any(not text.strip() for text in options.get(name) or ()):
             raise UsageError(f"{option} is empty", hint="is a variable of the shell not set?")
-    if options.get("engine") == "duckdb":
-        for option in ("table", "output", "max_cost"):
-            if options[option] is not None:
-                raise UsageError(f"--{option.replace('_', '-')} goes with --engine athena")
-    if options["scheduler"] and not any(options[name] for name in ("trail", "place", "folder")):
-        raise UsageError("--scheduler reads log files", hint="it goes with --trail, --s3 or --dir")
     target = options.get("parquet")
     if target is not None and (target.is_dir() or not target.resolve().parent.is_dir()):
         raise UsageError(f"--parquet {target}: give a file in a folder that is there")

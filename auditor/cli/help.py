@@ -1,9 +1,11 @@
 """Help of every command: its examples as they are typed, its options in groups, and what exit codes mean."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import click
+
+from auditor.cli.needs import check
 
 EXIT_CODES: Final = (
     "Exit codes, the same for every command: 0 met or waived, or done; 1 a control failed; 2 wrong usage or\n"
@@ -89,7 +91,15 @@ _FEW: Final = 12
 
 
 class Grouped(click.Command):
-    """A command whose options stand in groups, where it has many."""
+    """A command whose options stand in groups, where it has many, and that does nothing when one would be ignored."""
+
+    called: str = ""
+    """How it is called, such as ``trail verify``."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Carry the command out, once it is known that each option counts."""
+        check(ctx, self.called)
+        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options group by group, in the order of the groups."""
@@ -114,6 +124,8 @@ def helpful(command: click.Command, name: str) -> click.Command:
         helpful(below, f"{name} {inner}")
     if type(command) is click.Command:
         command.__class__ = Grouped
+    if isinstance(command, Grouped):
+        command.called = name
     if not command.epilog:
         own = EXAMPLES.get(name, ()) if "\b\nauditor " not in (command.help or "") else ()
         shown = "\n".join(("Examples:", *(f"  {line}" for line in own)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.base.errors import UsageError
+from auditor.base.suggest import meant
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
 
@@ -104,7 +105,9 @@ def _tell_all(found: "Chronicle", month: str, missing: tuple[str, ...], page: Pa
     for name, why in found.unreadable:
         click.echo(printable(f"cannot be read: {name}: {why}"))
     for account in missing:
-        click.echo(printable(f"MISSING: there is no whole pack of {month} that holds for account {account}"))
+        close = "" if account in found.history.known else meant(account, found.history.known)
+        told = f"MISSING: there is no whole pack of {month} that holds for account {account}"
+        click.echo(printable(f"{told}{f'; {close}' if close else ''}"))
     if page is not None:
         click.echo(printable(f"page         {page}"))
 

@@ -1,11 +1,12 @@
 """``auditor run --org``: every account of an organization, told in a few lines."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditor.base.period import Period
+from auditor.base.suggest import meant
 from auditor.cli import printable
 from auditor.cli.audit import Occasion, request_of, tell_standing, tell_upload
 from auditor.cli.documents import echo_json
@@ -68,7 +69,19 @@ def _tell_lost(document: Mapping[str, Any]) -> None:
     if (more := len(lost) - _MOST_NAMED) > 0:
         click.echo(f"auditor: and {more} more accounts were not assessed; --json lists all", err=True)
     for text in document["unmatched_filters"]:
-        click.echo(printable(f"auditor: {text} means no account of the organization"), err=True)
+        close = meant(text, _filters(document["accounts"]))
+        told = f"auditor: {text} means no account of the organization{f'; {close}' if close else ''}"
+        click.echo(printable(told), err=True)
+
+
+def _filters(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what filters could have meant: accounts, units and those above them, tags."""
+    for row in accounts:
+        yield row["id"]
+        parts = str(row["path"]).strip("/").split("/")
+        yield from (f"ou:/{'/'.join(parts[:length])}" for length in range(1, len(parts) + 1))
+        yield from (f"ou:{unit}" for unit in row["units"])
+        yield from (f"tag:{key}={value}" for key, value in row["tags"].items())
 
 
 def _tell(finished: "Organized") -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.base.errors import UsageError
+from auditor.base.suggest import all_of
 from auditor.cli import pattern_try
 from auditor.cli.documents import echo_json
 from auditor.cli.files import say
@@ -78,8 +79,6 @@ def check(
     """
     if terraform is not None and cloudformation is not None:
         raise UsageError("give either --terraform or --cloudformation")
-    if terraform is None and cloudformation is None and (variables or variable_files or sarif):
-        raise UsageError("--var, --var-file and --sarif are for --terraform and --cloudformation")
     catalog = _catalog(controls)
     if terraform is not None or cloudformation is not None:
         if patterns:
@@ -182,7 +181,7 @@ def monitoring_controls(catalog: "Catalog") -> tuple[str, ...]:
 def _parameters(catalog: "Catalog", control_id: str, framework: str | None) -> Mapping[str, Any]:
     known = monitoring_controls(catalog)
     if control_id not in known:
-        raise UsageError(f"there is no monitoring control {control_id!r}", hint=f"known ones: {', '.join(known)}")
+        raise UsageError(f"there is no monitoring control {control_id!r}", hint=all_of(control_id, known))
     control = catalog.controls[control_id]
     if framework is None:
         return control.parameters

@@ -174,14 +174,11 @@ def _check(
     as_json: bool,
 ) -> int:
     from auditor.catalog.policy import TRAIL_EVIDENCE, costs
-    from auditor.collect.accounts import identify, open_session, take_role
     from auditor.collect.guard import CallLog
     from auditor.collect.preflight import TRAIL_QUESTIONS, May, check_permissions
+    from auditor.run.settings import caller_of
 
-    log = CallLog()
-    caller = identify(open_session(profile=config.profile or None, region=config.region or None, log=log))
-    if config.role_name:
-        caller = take_role(caller, account=config.account, role_name=config.role_name, log=log)
+    caller = caller_of(config, CallLog())
     permissions = check_permissions(
         caller,
         operations=catalog.operations,

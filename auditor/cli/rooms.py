@@ -19,6 +19,7 @@ from auditor.cli.options import (
     with_frameworks,
     with_imports,
 )
+from auditor.cli.telling import tell_period
 from auditor.pack.layout import EVIDENCE, RESULTS
 from auditor.pack.outcome import EXIT_MEANING, exit_code, headline, results_json
 
@@ -49,8 +50,11 @@ def collect(out: Path, *, as_json: bool, quiet: bool, verbose: bool, **given: An
     config = with_frameworks(config_of(given))
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", hint="evidence is written once; name a new folder")
+    request = Request(config, as_of)
+    if not quiet:
+        tell_period(request.period, request.as_of)
     with progress(silent=quiet, verbose=verbose) as show, unfinished(out.resolve().parent) as folder:
-        collect_evidence(Request(config, as_of), open_catalog(config.controls), folder / EVIDENCE, show)
+        collect_evidence(request, open_catalog(config.controls), folder / EVIDENCE, show)
         folder.chmod(0o755)
         folder.rename(out)
     records = Evidence(out / EVIDENCE).records
@@ -74,7 +78,7 @@ def evaluate(
     """Judge stored evidence again; needs neither AWS nor a network."""
     from auditor.run import judge, load_rules, open_rules
 
-    del quiet, verbose
+    del verbose
     if rules is not None and not rules.is_dir():
         raise UsageError(f"there is no folder {rules}", hint="give the rules folder of a pack")
     judged_by = load_rules(config_of(given)) if rules is None else open_rules(rules)
@@ -87,7 +91,7 @@ def evaluate(
         told = {"headline": headline(results), "counts": results.counts}
         echo_json({"schema": "auditor.evaluate/1", "exit_code": code, **told})
         return code
-    for item in results.controls:
+    for item in () if quiet else results.controls:
         click.echo(f"{item.state.value:<15} {item.control.id:<45} {printable(item.control.title)}")
     click.echo(printable(headline(results)))
     click.echo(f"exit code {code}: {EXIT_MEANING[code]}")

@@ -14,6 +14,7 @@ import click
 
 from auditor.base.errors import RenderError, UsageError
 from auditor.base.period import parse_past_period
+from auditor.base.suggest import all_of
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
 from auditor.cli.options import moment_of
@@ -69,6 +70,7 @@ def verify(*, as_json: bool, quiet: bool, allow: tuple[str, ...], pages: tuple[P
     from auditor.cli.trail_words import combined, print_report
 
     _check_pages(pages)
+    _check_allowed(allow)
     reports = _verify(options, quiet=quiet)
     documents = [report.document() for report in reports]
     code = _write_pages(pages, documents) or _exit_code(reports, allow)
@@ -230,12 +232,9 @@ def _json_file(path: Path) -> Mapping[str, Any]:
 
 
 def _exit_code(reports: Sequence["TrailReport"], allow: Sequence[str]) -> int:
-    from auditor.trail.findings import KINDS, Level
+    from auditor.trail.findings import KINDS
     from auditor.trail.report import EXIT_CODES
 
-    for kind in allow:
-        if KINDS.get(kind) is not Level.INCOMPLETE:
-            raise UsageError(f"--allow {kind}: no such kind of incomplete finding", hint=", ".join(_allowable()))
     if any(report.interrupted for report in reports):
         return INTERRUPTED
     kinds = {finding.kind for report in reports for finding in report.findings}
@@ -243,10 +242,14 @@ def _exit_code(reports: Sequence["TrailReport"], allow: Sequence[str]) -> int:
     return max((EXIT_CODES[KINDS[kind]] for kind in kinds - set(allow)), default=0)
 
 
-def _allowable() -> list[str]:
+def _check_allowed(kinds: Sequence[str]) -> None:
+    """Refuse kinds that nobody can accept, before hours of work and not after them."""
     from auditor.trail.findings import KINDS, Level
 
-    return sorted(kind for kind, level in KINDS.items() if level is Level.INCOMPLETE)
+    known = sorted(kind for kind, level in KINDS.items() if level is Level.INCOMPLETE)
+    for kind in kinds:
+        if kind not in known:
+            raise UsageError(f"--allow {kind}: no such kind of incomplete finding", hint=all_of(kind, known))
 
 
 # ------------------------------------------------------------------------------------------------------------- pages

@@ -5,11 +5,13 @@
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import click
 from click.core import ParameterSource
+
+from auditor.regions import mistake_in
 
 PREFIX: Final = "AUDITOR_"
 
@@ -72,6 +74,25 @@ def rivals_of(name: str) -> frozenset[str]:
     return _RIVALS.get(name, frozenset()) | {other for other, names in _RIVALS.items() if name in names}
 
 
+def _no_account(text: str) -> str:
+    return (
+        ""
+        if text.isascii() and text.isdigit() and len(text) == _ID
+        else f"{text!r} is no AWS account id: twelve digits"
+    )
+
+
+_ID: Final = len("111122223333")
+_FORMS: Final[Mapping[str, Callable[[str], str]]] = {
+    **dict.fromkeys(("region", "regions", "home-region"), mistake_in),
+    **dict.fromkeys(("account", "for-account"), _no_account),
+}
+"""Option -> what is wrong with one of its values, whichever command takes it."""
+
+_ANY: Final = frozenset({"", "all", "*"})
+"""What these options take beside names; an empty one is told by its command."""
+
+
 class FromVariables(click.Option):
     """An option that a variable may give, where the command line does not."""
 
@@ -92,11 +113,23 @@ class FromVariables(click.Option):
             return super().value_from_envvar(ctx)
         return [part.strip() for part in text.split(",") if part.strip()] or None
 
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """Refuse names that no Region has, and ids that no account has."""
+        found = super().process_value(ctx, value)
+        mistake = _FORMS.get(long_name(self))
+        if mistake is not None and not ctx.resilient_parsing:
+            texts = found if isinstance(found, tuple) else (found,)
+            parts = [part.strip() for text in texts if isinstance(text, str) for part in text.split(",")]
+            for part in parts:
+                if part not in _ANY and (wrong := mistake(part)):
+                    raise click.BadParameter(wrong, ctx, self)
+        return found
+
     def get_error_hint(self, ctx: click.Context | None) -> str:
-        """Name the variable where the value came from one."""
+        """Name the variable where the value came from one, else the option in full."""
         if ctx is not None and ctx.get_parameter_source(self.name or "") is ParameterSource.ENVIRONMENT:
             return self.variable()
-        return super().get_error_hint(ctx)
+        return f"--{long_name(self)}"
 
     def variable(self) -> str:
         """Return the variable that counts now; empty where none is set."""

@@ -27,6 +27,7 @@ from botocore.session import Session
 
 from auditor.activity.ours import MARK
 from auditor.base.errors import CollectionError, UsageError
+from auditor.base.suggest import meant
 from auditor.collect.guard import CallLog
 from auditor.collect.models import Models
 from auditor.collect.pacing import Pacer
@@ -95,6 +96,11 @@ def open_session(*, profile: str | None = None, region: str | None = None, log: 
         CollectionError: there is no such profile, or the SDK's configuration cannot be read.
     """
     with _explained("open an AWS session"):
+        if profile and profile not in (known := Session().available_profiles):
+            raise UsageError(
+                f"the profile {profile!r} could not be found",
+                hint=meant(profile, known, "`aws configure list-profiles` names the profiles there are"),
+            )
         session = boto3.Session(profile_name=profile, region_name=region)
         if not session.region_name:
             core = session._session  # noqa: SLF001 - boto3 has no public way to its core session
@@ -328,7 +334,8 @@ def choose_regions(enabled: Sequence[str], wanted: Sequence[str]) -> tuple[str, 
             raise UsageError(f"{name!r} is no name of an AWS Region")
         if enabled and name not in enabled:
             raise UsageError(
-                f"the Region {name} is not enabled in this account", hint=f"enabled ones: {', '.join(sorted(enabled))}"
+                f"the Region {name} is not enabled in this account",
+                hint="; ".join(filter(None, (meant(name, enabled), f"enabled ones: {', '.join(sorted(enabled))}"))),
             )
     return tuple(sorted(set(wanted or enabled)))
 

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from auditor.activity.calls import CALLS
 from auditor.base.errors import CatalogError, UsageError
 from auditor.base.period import parse_time
+from auditor.base.suggest import all_of
 from auditor.base.yamlfile import YamlError, YamlFile, load_yaml
 from auditor.events.table import ROW
 
@@ -275,8 +276,9 @@ def values_of(question: Question, given: Mapping[str, str]) -> dict[str, Any]:
     known = {item.name: item for item in question.parameters}
     for name in given:
         if name not in known:
-            names = ", ".join(known) or "it has no parameters"
-            raise UsageError(f"{question.name} has no parameter {name}", hint=names)
+            raise UsageError(
+                f"{question.name} has no parameter {name}", hint=all_of(name, known) if known else "it has none"
+            )
     values: dict[str, Any] = {}
     for name, parameter in known.items():
         text = given.get(name, parameter.default)

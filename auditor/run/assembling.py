@@ -10,6 +10,7 @@ from typing import Any
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import UsageError
 from auditor.base.period import Period, parse_period
+from auditor.base.suggest import all_of
 from auditor.base.whole import check_writable, unfinished
 from auditor.config import Config
 from auditor.model import AccountScope, RunInfo, Sampling
@@ -207,7 +208,7 @@ def assemble(order: Order, show: Callable[[str, int, int, str], None]) -> Assemb
 
 def _presentation(order: Order) -> Presentation:
     if odd := [name for name in order.formats if name not in PAGES]:
-        raise UsageError(f"an assembled pack has no format {odd[0]!r}", hint=f"it has {' and '.join(PAGES)}")
+        raise UsageError(f"an assembled pack has no format {odd[0]!r}", hint=all_of(odd[0], PAGES))
     settled = [name for name in order.config.formats if name in PAGES]  # settings name the exports of runs as well
     formats = list(order.formats) or settled or list(PAGES)
     return presentation_of(order.config.model_copy(update={"formats": formats}), order.sealing)

@@ -12,6 +12,7 @@ from typing import Any
 
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError, UsageError
+from auditor.base.suggest import all_of
 from auditor.base.untrusted import parse_json, shape_words
 from auditor.cost.build import estimate
 from auditor.cost.prices import load_prices
@@ -229,7 +230,7 @@ def check_formats(formats: Sequence[str]) -> None:
     known = [*PAGES, *EXPORTS]
     for name in formats:
         if name not in known:
-            raise UsageError(f"there is no format {name!r}", hint=f"known ones: {', '.join(known)}")
+            raise UsageError(f"there is no format {name!r}", hint=all_of(name, known))
     if "pdf" in formats:
         pdf.check()
     if "xlsx" in formats:

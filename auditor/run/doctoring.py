@@ -14,12 +14,13 @@ from auditor.base.errors import AuditorError, CatalogError, RenderError, UsageEr
 from auditor.base.whole import check_writable
 from auditor.catalog.load import Catalog
 from auditor.catalog.policy import operations_for, trail_evidence
-from auditor.collect.accounts import Caller, clock_offset, identify, open_session, overridden_endpoint, take_role
+from auditor.collect.accounts import Caller, clock_offset, overridden_endpoint
 from auditor.collect.guard import CallLog
 from auditor.collect.preflight import May, check_permissions
 from auditor.config import Config
 from auditor.render import pdf
 from auditor.run.judging import load_rules
+from auditor.run.settings import caller_of
 
 CLOCK = timedelta(minutes=5)
 """AWS refuses requests that are signed further away from its own time."""
@@ -62,7 +63,7 @@ def examine(config: Config, *, now: Callable[[], datetime], permissions: bool = 
     yield from _machine(config)
     caller: Caller | None = None
     try:
-        caller = _caller(config)
+        caller = caller_of(config, CallLog())
     except UsageError as error:
         yield Look("settings", Health.BAD, error.message, error.hint)
     except AuditorError as error:
@@ -130,14 +131,6 @@ def _folder(out: Path) -> Iterator[Look]:
     room = f"{free / 1e9:.1f} GB free in {out}"
     enough = free >= _ROOM
     yield Look("output", Health.GOOD if enough else Health.NOTE, room, "" if enough else "a pack may need 0.5 GB")
-
-
-def _caller(config: Config) -> Caller:
-    log = CallLog()
-    caller = identify(open_session(profile=config.profile or None, region=config.region or None, log=log))
-    if config.role_name:
-        caller = take_role(caller, account=config.account, role_name=config.role_name, log=log)
-    return caller
 
 
 def _region(caller: Caller) -> Look:

@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import IO, Any, Final, Self
 
 from auditor.base.errors import AuditorError, UsageError
+from auditor.base.suggest import all_of
 
 WORLDS: Final = ("demo", "clean", "empty", "hostile", "organization", "year", "large")
 """The accounts that can be simulated."""
@@ -88,7 +89,7 @@ class Simulator:
             AuditorError: the child did not come up.
         """
         if self.world not in WORLDS:
-            raise UsageError(f"unknown simulated world {self.world!r}", hint=f"choose one of {', '.join(WORLDS)}")
+            raise UsageError(f"unknown simulated world {self.world!r}", hint=all_of(self.world, WORLDS))
         command = [sys.executable, "-m", "auditor.simulator", "--world", self.world, "--port", str(self._port)]
         if self._accounts:
             command += ["--accounts", str(self._accounts)]

@@ -50,7 +50,7 @@ def test_a_pack_that_does_not_hold_is_not_compared_unasked(tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param(["--update-baseline"], "goes with --baseline", id="nothing-to-update"),
+        pytest.param(["--update-baseline"], "without --baseline", id="nothing-to-update"),
         pytest.param(["--baseline", "absent.json"], "cannot be read", id="absent"),
         pytest.param(["--baseline", str(SAMPLE), "--update-baseline"], "never written again", id="a-pack"),
         pytest.param(

@@ -70,8 +70,8 @@ def test_the_forms_of_an_answer_say_the_same(kept: list[str | Path], capsys: pyt
         (["who-did", "--resource", "ledger", "--resource", ""], "--resource is empty"),
         (["who-did", "--region", ""], "--region is empty"),
         (["sql", "SELECT 1 AS a", "--account", ""], "--account is empty"),
-        (["who-did", "--table", "a.b"], "goes with --engine athena"),
-        (["who-did", "--max-cost", "1"], "goes with --engine athena"),
+        (["who-did", "--table", "a.b"], "does nothing without --engine athena"),
+        (["who-did", "--max-cost", "1"], "does nothing without --engine athena"),
         (["who-did", "--parquet", "/nowhere/at/all/x"], "in a folder that is there"),
         (["who-did", "--parquet", "/"], "in a folder that is there"),
         (["who-did", "--since", "2026-11-10", "--until", "2026-11-05"], "ends before it starts"),
@@ -110,7 +110,7 @@ def test_signs_of_patterns_and_of_sql_are_letters(
 def test_a_region_or_account_that_was_not_read_is_named(
     kept: list[str | Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for option, value in (("--region", "eu-centrl-1"), ("--account", "999999999999")):
+    for option, value in (("--region", "eu-central-9"), ("--account", "999999999999")):
         code, found = document(capsys, "who-did", *kept, option, value)
         assert (code, found["rows"]) == (3, [])
         assert value in json.dumps(found["searched"]["not_searched"])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from auditor.base.errors import UsageError
+from auditor.base.suggest import all_of
 from auditor.render.exports.asff import asff, asff_batches
 from auditor.render.exports.codequality import codequality
 from auditor.render.exports.junit import junit
@@ -52,7 +53,7 @@ def export(source: Source, formats: Iterable[str]) -> dict[str, bytes]:
     chosen = list(dict.fromkeys(formats))
     for name in chosen:
         if name not in EXPORTS:
-            raise UsageError(f"there is no format {name!r}", hint=f"known ones: pdf, html, json, {', '.join(EXPORTS)}")
+            raise UsageError(f"there is no format {name!r}", hint=all_of(name, ("pdf", "html", "json", *EXPORTS)))
     found = {EXPORTS[name][0]: EXPORTS[name][1](source) for name in chosen}
     for name in chosen:
         if name in FURTHER:
