@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ from auditor.base.period import Period
 from auditor.events.answer import Answer, distinct
 from auditor.events.filters import Filters, literal_sql, predicates, taken_in, used
 from auditor.events.opened import EventStore, lock
-from auditor.events.question import Question, values_of
+from auditor.events.question import Question, filled_in, values_of
 from auditor.events.searched import searched
 from auditor.events.store import quoted
 from auditor.events.table import duckdb_table
@@ -24,6 +25,8 @@ LIMIT: Final = 10_000
 """Rows of an answer when nothing else is asked for; the rest is said to be there."""
 _NEEDED: Final = frozenset({"period_events", "events"})
 """Tables that others stand on; further ones stand in front of a question that names them."""
+_CALLS_NAMED: Final = 200
+"""Calls by whose names stored rows are passed over unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answ
         if asked.question.own:  # somebody's file, perhaps from elsewhere: it reads the store and nothing else
             lock(database, store.folder, *(() if parquet is None else (parquet.resolve().parent,)))
         try:
-            shown_by = _pick(database, asked, narrowing, bound) or text
+            shown_by = _picked(database, asked, narrowing, bound) or text
             result = database.execute(_cut(shown_by, asked.limit), used(shown_by, bound))
             columns = distinct(str(item[0]) for item in result.description or ())
             wanted = result.fetchmany(asked.limit + 1) if asked.limit else result.fetchall()
@@ -121,42 +124,44 @@ def render(
     return text, used(text, {**values, **filtered, **bounds}), narrowing
 
 
-_LISTING: Final = re.compile(
-    r"\s*(?P<columns>SELECT\s(?:(?!\bAS\s+event_(?:time|id)\b).)*?)"
-    r"(?P<rows>\bFROM\s+(?P<table>events|calls)\s+(?:WHERE\b.*)?)(?P<order>ORDER BY event_time, event_id)\s*",
-    re.DOTALL | re.IGNORECASE,
-)
-_NO_LISTING: Final = re.compile(
-    r"\b(?:WITH|GROUP|HAVING|DISTINCT|OVER|JOIN|UNION|EXCEPT|INTERSECT|LIMIT|UNNEST|QUALIFY|WINDOW)\b"
-    r"|\bSELECT\b.*\bSELECT\b",
-    re.DOTALL | re.IGNORECASE,
-)
-
-
-def _pick(
+def _picked(
     database: "duckdb.DuckDBPyConnection", asked: Asked, narrowing: Sequence[str], bound: Mapping[str, Any]
 ) -> str | None:
-    """Pick the rows of a question that lists events one by one; return its text over these alone, None of any other.
-
-    People's own texts are not taken apart.
+    """Pick the rows of a question that lists events; return its text over these alone, None of any other question.
 
     What an event is about is read from its request, which takes longer than all else together: it is to be read of
     the rows that are shown, not of those that a filter or the limit leaves out.
     """
-    text = asked.question.text("duckdb")
-    listing = None if asked.question.own or _NO_LISTING.search(text) else _LISTING.fullmatch(text)
-    if listing is None or not asked.limit:
+    listing = asked.question.listing
+    if listing is None or asked.question.own or not asked.limit:
         return None
     row = database.execute("SELECT count(*) FROM copies").fetchone()
     copies = row is not None and row[0] > 0
-    database.execute("CREATE TEMP TABLE picked (of_file INTEGER, position INTEGER)")
-    for kind in ("numbered", "picked"):
-        database.execute(f"CREATE TEMP VIEW {kind}_events AS {duckdb_table(copies=copies, kind=kind)}")
-    thin = f"SELECT of_file, position {listing['rows']}{listing['order']} LIMIT {asked.limit + 1}"
-    thin = compose(thin, narrowing, source="numbered_events")
-    database.execute(f"INSERT INTO picked {thin}", used(thin, bound))
-    table = listing["table"]
-    return f"WITH {table} AS (SELECT * FROM picked_events)\n{listing['columns']}FROM {table} {listing['order']}"
+    database.execute(f"CREATE TEMP VIEW numbered_events AS {duckdb_table(copies=copies, kind='numbered')}")
+    thin = f"SELECT of_file, position, call, event_time\n{listing.rows()}\nLIMIT {asked.limit + 1}"
+    thin = compose(filled_in(thin, "duckdb"), narrowing, source="numbered_events")
+    database.execute(f"CREATE TEMP TABLE picked AS {thin}", used(thin, bound))
+    view = duckdb_table(copies=copies, kind="picked", only=_in_common(database))
+    database.execute(f"CREATE TEMP VIEW picked_events AS {view}")
+    shown = filled_in(listing.columns, "duckdb")
+    return f"WITH {listing.table} AS (SELECT * FROM picked_events)\n{shown}\nFROM {listing.table}\n{listing.order}"
+
+
+def _in_common(database: "duckdb.DuckDBPyConnection") -> list[str]:
+    """Return what the picked rows have in common, as predicates over stored rows."""
+    calls = [row[0] for row in database.execute("SELECT DISTINCT call FROM picked").fetchall()]
+    times = database.execute("SELECT min(event_time), max(event_time) FROM picked WHERE event_time IS NOT NULL")
+    first, last = times.fetchone() or (None, None)
+    found = []
+    if calls and None not in calls and len(calls) <= _CALLS_NAMED:
+        found.append(f"e.call IN ({', '.join(map(quoted, sorted(calls)))})")
+    if first and last:
+        found.append(f"e.eventTime BETWEEN {_moment(first)} AND {_moment(last)}")
+    return found
+
+
+def _moment(moment: datetime) -> str:
+    return f"TIMESTAMPTZ {quoted(moment.isoformat())}"
 
 
 def compose(
@@ -170,7 +175,7 @@ def compose(
     Args:
         text: the question's SELECT, with or without a WITH of its own.
         narrowing: predicates of the filters.
-        prelude: further tables in front, name and SELECT.
+        prelude: further tables in front, name and SELECT; Athena's have some, DuckDB's are views.
         source: the table of all events.
     """
     where = "".join(f"\n    AND ({predicate})" for predicate in narrowing)
@@ -182,8 +187,8 @@ def compose(
         ("calls", f"SELECT * FROM events WHERE {calls}"),
     ]
     tables = [table for table in tables if table[0] in _NEEDED or re.search(rf"\b{table[0]}\b", text)]
-    # Where a text says itself what is made once, DuckDB must not make all columns of all rows of the tables in front.
-    apart = "NOT MATERIALIZED " if "AS MATERIALIZED (" in text else ""
+    # Of a table that is named twice DuckDB makes all columns of all rows, unless it is told not to.
+    apart = "" if prelude else "NOT MATERIALIZED "
     head = ",\n".join(f"{name} AS {apart}(\n    {select}\n)" for name, select in (*prelude, *tables))
     own = re.match(r"\s*WITH\s+(RECURSIVE\s+)?", text, re.IGNORECASE)
     if own is None:
@@ -194,4 +199,4 @@ def compose(
 def literal_bounds(text: str, period: Period) -> str:
     """Write the period's bounds into a text, for a view: those take no values by name."""
     bounds = {"since": period.start, "until": period.end}
-    return literal_sql(text, bounds, lambda moment: f"TIMESTAMPTZ {quoted(moment.isoformat())}")
+    return literal_sql(text, bounds, _moment)

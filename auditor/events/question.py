@@ -3,7 +3,8 @@
 The SQL stands on tables with the same columns in DuckDB and Athena: ``events`` (the period, after the filters of the
 command line), ``period_events`` (the period alone) and ``all_events``; ``calls`` and ``period_calls`` leave out what
 endpoints record of a call a second time, and Insights. ``{row}`` stands for the columns that every
-listed event shows. Where one text is right in both dialects, it is written once, as ``sql``.
+listed event shows. Where one text is right in both dialects, it is written once, as ``sql``. A question that lists
+events one by one says only of which table (``list``), which (``where``) and what it shows beside the row (``shown``).
 """
 
 import re
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from auditor.activity.calls import CALLS
 from auditor.base.errors import CatalogError, UsageError
@@ -34,6 +35,9 @@ _KEYS: Final = {
     "sql",
     "duckdb",
     "athena",
+    "list",
+    "where",
+    "shown",
     "needs",
     "sources",
 }
@@ -83,6 +87,29 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """Events one by one, in order of time: its parts, with which a store is asked in two steps."""
+
+    table: str
+    where: str
+    """Which events; empty for all."""
+    shown: str
+    """Columns beside those of every row; may be empty."""
+
+    def rows(self) -> str:
+        """Return which events are listed, and in which order."""
+        where = f"\nWHERE {self.where}" if self.where else ""
+        return f"FROM {self.table}{where}\n{self.order}"
+
+    @property
+    def columns(self) -> str:
+        """What is shown of each."""
+        return f"SELECT {{row}}{f', {self.shown}' if self.shown else ''}"
+
+    order: ClassVar[str] = "ORDER BY event_time, event_id"
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One question as its file states it."""
 
@@ -98,11 +125,12 @@ class Question:
     athena: str
     path: str
     own: bool
+    listing: Listing | None = None
+    """Its parts, where it lists events one by one."""
 
     def text(self, engine: Engine) -> str:
-        """Return the SQL for one engine, with ``{row}`` filled in."""
-        array = "JSON[]" if engine == "duckdb" else "ARRAY(JSON)"
-        return with_calls(with_rows(self.duckdb if engine == "duckdb" else self.athena)).replace("{json_array}", array)
+        """Return the SQL for one engine, with ``{row}`` and the like filled in."""
+        return filled_in(self.duckdb if engine == "duckdb" else self.athena, engine)
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -119,6 +147,12 @@ class Question:
             "needs": list(self.needs),
             "sql": {"duckdb": self.text("duckdb"), "athena": self.text("athena")},
         }
+
+
+def filled_in(text: str, engine: Engine) -> str:
+    """Fill in what stands in braces: columns of rows, kinds of calls, and what the engines write differently."""
+    array, once = ("JSON[]", "MATERIALIZED ") if engine == "duckdb" else ("ARRAY(JSON)", "")
+    return with_calls(with_rows(text)).replace("{json_array}", array).replace("{once} ", once)
 
 
 def with_rows(text: str) -> str:
@@ -180,15 +214,17 @@ def _load(path: Path, *, own: bool) -> Question:
         raise CatalogError(f"{path}: a question's name has lower-case letters, digits and hyphens")
     if path.stem in COMMANDS:
         raise CatalogError(f"{path}: {path.stem} is a command", hint="rename the file")
-    both = _text(file, "sql", optional=True)
+    listing = _listing(file)
+    both = f"{listing.columns}\n{listing.rows()}" if listing else _text(file, "sql", optional=True)
     duckdb = _text(file, "duckdb", optional=bool(both)) or both
     athena = _text(file, "athena", optional=bool(both)) or both
+    written = "list" if listing else "sql"
     for name, text in (("duckdb", duckdb), ("athena", athena)):
         if not re.match(r"\s*(--[^\n]*\n\s*)*(SELECT|WITH)\b", text, re.IGNORECASE):
-            raise CatalogError(f"{file.at(name if name in data else 'sql')}: expected one SELECT")
+            raise CatalogError(f"{file.at(name if name in data else written)}: expected one SELECT")
         if unknown := set(_CALLS.findall(text)) - _KINDS:
             raise CatalogError(
-                f"{file.at(name if name in data else 'sql')}: there are no calls of kind {min(unknown)}",
+                f"{file.at(name if name in data else written)}: there are no calls of kind {min(unknown)}",
                 hint=", ".join(sorted(_KINDS)),
             )
     return Question(
@@ -203,7 +239,24 @@ def _load(path: Path, *, own: bool) -> Question:
         athena,
         str(path),
         own,
+        listing,
     )
+
+
+def _listing(file: YamlFile) -> Listing | None:
+    """Read the parts of a question that lists events; None where it has SQL of its own."""
+    table = file.data.get("list")
+    if table is None:
+        for key in ("where", "shown"):
+            if key in file.data:
+                raise CatalogError(f"{file.at(key)}: {key} goes with list", hint="list: events, or list: calls")
+        return None
+    if table not in ("events", "calls"):
+        raise CatalogError(f"{file.at('list')}: list: expected events or calls")
+    for key in ("sql", "duckdb", "athena"):
+        if key in file.data:
+            raise CatalogError(f"{file.at(key)}: {key} and list exclude each other")
+    return Listing(table, _text(file, "where", optional=True), _text(file, "shown", optional=True).rstrip(","))
 
 
 def _text(file: YamlFile, key: str, *, optional: bool = False) -> str:

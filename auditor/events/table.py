@@ -97,22 +97,26 @@ def _duckdb_resource() -> str:
     return "COALESCE(" + ",\n        ".join(found) + ", '') AS resource"
 
 
-def duckdb_table(*, copies: bool, kind: Literal["all", "numbered", "picked"] = "all") -> str:
+def duckdb_table(
+    *, copies: bool, kind: Literal["all", "numbered", "picked"] = "all", only: Sequence[str] = ()
+) -> str:
     """Return the SELECT of all events in DuckDB.
 
     Args:
         copies: whether there are copies to be left out; where there are none, nobody looks for each row among them.
         kind: ``numbered`` has the number of the log file as well, ``of_file``; ``picked`` has only the rows of the
             table of that name, and makes what is dear to make, such as the resource, for these alone.
+        only: predicates over stored rows, ``e``, that all wanted ones fulfil: others are passed over unread.
     """
     text = _text("duckdb.sql").replace("{resource}", _duckdb_resource())
     if kind == "numbered":
         text = text.replace("SELECT", "SELECT\n    e.file AS of_file,", 1)
-    return text + (_PICKED if kind == "picked" else "") + (_NO_COPIES if copies else "")
+    where = [*([_NO_COPIES] if copies else ()), *only]
+    return text + (_PICKED if kind == "picked" else "") + (f"\nWHERE {' AND '.join(where)}" if where else "")
 
 
 _PICKED: Final = "\nJOIN picked p ON p.of_file = e.file AND p.position = e.position"
-_NO_COPIES: Final = "\nWHERE NOT EXISTS (SELECT 1 FROM copies c WHERE c.file = e.file AND c.position = e.position)"
+_NO_COPIES: Final = "NOT EXISTS (SELECT 1 FROM copies c WHERE c.file = e.file AND c.position = e.position)"
 _SCALAR: Final = "CASE WHEN json_type(j, p) NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN json_extract_string(j, p) END"
 _SCALARS: Final = "list_filter(l, lambda x: left(CAST(x AS VARCHAR), 1) NOT IN ('{', '[', 'n'))"
 _FIRST: Final = f"json_extract_string(list_extract({_SCALARS}, 1), '$')"

@@ -219,6 +219,9 @@ def test_people_bring_their_own_questions(folder: Path, tmp_path: Path, capsys: 
         ("title: x\nanswers: y\nsql: SELECT 1\nsqll: SELECT 1\n", ":4: there is no such key: sqll"),
         ("title: x\nanswers: y\nduckdb: SELECT 1\n", "athena: expected text"),
         ("title: x\nsql: SELECT 1\n", "answers: expected text"),
+        ("title: x\nanswers: y\nlist: moons\n", ":3: list: expected events or calls"),
+        ("title: x\nanswers: y\nlist: calls\nsql: SELECT 1\n", ":4: sql and list exclude each other"),
+        ("title: x\nanswers: y\nsql: SELECT 1\nwhere: by_root\n", ":4: where goes with list"),
         ("title: x\nanswers: y\nsql: SELECT 1\nparameters: [{name: N}]\n", ":4: a parameter has a name"),
         ("title: x\nanswers: y\nsql: SELECT 1\nneeds: [moon]\n", ":4: needs: moon is none of"),
         (
