@@ -97,9 +97,7 @@ def _duckdb_resource() -> str:
     return "COALESCE(" + ",\n        ".join(found) + ", '') AS resource"
 
 
-def duckdb_table(
-    *, copies: bool, kind: Literal["all", "numbered", "picked"] = "all", only: Sequence[str] = ()
-) -> str:
+def duckdb_table(*, copies: bool, kind: Literal["all", "numbered", "picked"] = "all", only: Sequence[str] = ()) -> str:
     """Return the SELECT of all events in DuckDB.
 
     Args:
