@@ -65,6 +65,8 @@ def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answ
             result = database.execute(_cut(shown_by, asked.limit), used(shown_by, bound))
             columns = distinct(str(item[0]) for item in result.description or ())
             wanted = result.fetchmany(asked.limit + 1) if asked.limit else result.fetchall()
+        except duckdb.IOException:
+            raise  # the disk, and not the question
         except duckdb.Error as error:
             first = str(error).splitlines()[0]
             raise CatalogError(f"{asked.question.path}: DuckDB refuses the question: {first}") from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.events.columns import aggregated_columns, as_columns, events_columns, stored, stored_aggregated
 from auditor.events.identity import CONFLICT_FILE, COPIES, find_copies
-from auditor.events.store import AGGREGATED, EVENTS, FILES, connect, quoted, read_lines
+from auditor.events.store import AGGREGATED, EVENTS, FILES, connect, disk_told, quoted, read_lines
 from auditor.events.table import duckdb_table, macros
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def finish(folder: Path, card: Mapping[str, Any]) -> None:
     (folder / CARD).unlink(missing_ok=True)
     database = connect(folder)
     try:
-        _sources(database, folder)
-        find_copies(database, folder)
+        with disk_told(folder):
+            _sources(database, folder)
+            find_copies(database, folder)
     finally:
         database.close()
     document = {"schema": SCHEMA, **card, "sha256": dict(_hashes(folder))}
@@ -91,7 +92,8 @@ def database_of(folder: Path, spill: Path, memory: str = "1GB") -> Iterator["duc
         database.execute(f"CREATE VIEW copies AS SELECT * FROM read_parquet({quoted(folder / COPIES)})")
         copies = database.execute("SELECT count(*) FROM copies").fetchone() != (0,)
         database.execute(f"CREATE VIEW all_events AS {duckdb_table(copies=copies)}")
-        yield database
+        with disk_told(spill):
+            yield database
     except RuntimeError as error:  # so DuckDB tells of a signal that came while it worked
         if str(error) != "Query interrupted":
             raise

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _NAME: Final = re.compile(r"([0-9]{12}|unknown)-[0-9]{5,}")
+_NEEDED: Final = ("file", "bucket", "key", "sha256", "state", "problem", "records")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,9 @@ class Listed:
         tables = {kind: part / kind / f"{path.stem}.parquet" for kind in (EVENTS, AGGREGATED)}
         try:
             rows = tuple(read_lines(path))
-        except ValueError as error:
+            for row in rows:
+                _ = [row[name] for name in _NEEDED]
+        except (ValueError, KeyError, TypeError) as error:
             raise IntegrityError(f"{path.name} is no list of log files") from error
         return cls(name[1], rows, {kind: table for kind, table in tables.items() if table.is_file()})
 
@@ -69,6 +72,8 @@ def check_part(
     Raises:
         IntegrityError: it is not.
     """
+    import duckdb
+
     given = [row["file"] for listed in lists for row in listed.rows]
     if len(given) != len(set(given)) or not set(given) <= set(numbers):
         raise IntegrityError("a part of the events numbers its log files as nobody told it to")
@@ -83,7 +88,10 @@ def check_part(
         found: Counter[int] = Counter()
         for table in listed.tables.values():
             query = f"SELECT file, count(*) FROM read_parquet({quoted(table)}) GROUP BY file"
-            found.update(dict(database.execute(query).fetchall()))
+            try:
+                found.update(dict(database.execute(query).fetchall()))
+            except duckdb.Error as error:
+                raise IntegrityError(f"a part of the events cannot be read: {table.name}") from error
         if found != said:
             raise IntegrityError(
                 f"a part of the events has {found.total()} rows of {len(found)} log files, and its list says "

@@ -4,10 +4,12 @@ A folder holds ``events/*.parquet`` and, for each, ``files/*.ndjson`` with the l
 last and makes the batch count. Rows in are records split, always: a batch that does not add up stops the run.
 """
 
+import errno
 import json
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -135,7 +137,8 @@ class StoreWriter:
             check_part(self._connection(), lists, places, numbers)
             for listed in lists:
                 known = {row["file"] for row in listed.rows if self._is_known(row)}
-                without(self._connection(), listed, known)
+                with disk_told(self._folder):
+                    without(self._connection(), listed, known)
                 if rows := [row for row in listed.rows if row["file"] not in known]:
                     self._put(listed, rows)
 
@@ -239,12 +242,13 @@ class StoreWriter:
         if batch.path.stat().st_size < batch.size:
             raise IntegrityError(f"a batch of records ends early ({batch.path.name})", hint="start again")
         os.truncate(batch.path, batch.size)  # behind it may stand what is left of an earlier batch
-        try:
-            rows = self._copy(batch, partial, aggregated=aggregated)
-        except duckdb.InvalidInputException:
-            batch.runs, lost = mended(batch.path, batch.runs)
-            batch.lost += lost
-            rows = self._copy(batch, partial, aggregated=aggregated)
+        with disk_told(self._folder):
+            try:
+                rows = self._copy(batch, partial, aggregated=aggregated)
+            except duckdb.InvalidInputException:
+                batch.runs, lost = mended(batch.path, batch.runs)
+                batch.lost += lost
+                rows = self._copy(batch, partial, aggregated=aggregated)
         refused = sum(item.late for item in batch.lost)
         if rows != batch.records - refused:
             raise IntegrityError(
@@ -286,8 +290,9 @@ class StoreWriter:
             for group, batch in sorted(self._batches.items()):
                 self._write(group, batch)
             if self._better:
-                path = self._folder / FILES / "states.jsonl"
-                write_lines(path, [*(read_lines(path) if path.is_file() else ()), *self._better])
+                path, partial = self._folder / FILES / "states.jsonl", self._folder / WORK / "states"
+                write_lines(partial, [*(read_lines(path) if path.is_file() else ()), *self._better])
+                partial.replace(path)  # whole, or as it was: what is noted there may be an alteration
                 self._better = []
 
     def close(self) -> None:
@@ -310,6 +315,24 @@ def connect(work: Path | None = None, *, memory: str = "512MB", threads: int = 2
     if work is not None:
         database.execute(f"SET temp_directory={quoted(work / 'spill')}")
     return database
+
+
+@contextmanager
+def disk_told(folder: Path) -> Iterator[None]:
+    """Tell of a disk that DuckDB cannot write to as the system tells it, so that it is no mistake of ours.
+
+    Raises:
+        OSError: the disk is full, or broken.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.IOException as error:
+        full = os.strerror(errno.ENOSPC) in str(error)
+        number = errno.ENOSPC if full else errno.EIO
+        words = os.strerror(number) if full else str(error).splitlines()[0]
+        raise OSError(number, words, str(folder)) from error
 
 
 def quoted(text: object) -> str:

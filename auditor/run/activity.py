@@ -10,6 +10,7 @@ from typing import Any, Final
 from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import AuditorError
 from auditor.base.period import Period
+from auditor.base.whole import write_whole
 from auditor.events.answer import plain
 from auditor.events.asking import Asked, ask
 from auditor.events.measures import measured
@@ -134,8 +135,9 @@ class Activity:
             ],
         }
         self._writer.flush()
-        with (self._folder / _TRAILS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        path = self._folder / _TRAILS
+        before = path.read_bytes() if path.is_file() else b""
+        write_whole(path, before + json.dumps(line).encode() + b"\n")  # half a line would stop the next run
 
     def _read(self) -> list[dict[str, Any]]:
         """Return what was noted of each trail, by this run and those before it; the last word on each counts."""

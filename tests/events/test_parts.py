@@ -82,6 +82,16 @@ def test_a_list_of_another_name_is_refused(name: str, tmp_path: Path) -> None:
         writer.adopt(part, places(logs()), numbers)
 
 
+def test_a_part_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path / "store")
+    numbers = writer.reserve(3)
+    part = part_of(tmp_path / "part", logs(), numbers)
+    (table,) = (part / "events").glob("*.parquet")
+    table.write_bytes(table.read_bytes()[:-10])
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        writer.adopt(part, places(logs()), numbers)
+
+
 def test_parts_and_what_is_taken_here_make_one_store(tmp_path: Path) -> None:
     """A log file that is there already is not there twice; that a digest vouches for it now is noted."""
     one, two, three = logs()

@@ -1,5 +1,6 @@
 """Every record is a row, or is counted and named; copies count once; a killed run goes on at a batch."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from auditor.events.asking import Asked, ask
 from auditor.events.columns import SCALARS
 from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
-from auditor.events.store import StoreWriter
+from auditor.events.store import StoreWriter, connect, disk_told
 
 from .kit import OCTOBER, key, log, records_log, rows, store_of
 
@@ -327,3 +328,12 @@ def test_a_parquet_file_without_rows_says_what_was_searched(tmp_path: Path, data
     about = json.loads(value)
     assert about["searched"] == answer.document()["searched"]
     assert about["sentence"].startswith(sentence)
+
+
+def test_a_full_disk_is_told_as_the_system_tells_it(tmp_path: Path) -> None:
+    """DuckDB's own error would count as a mistake of ours."""
+    with pytest.raises(OSError, match="No space left") as caught, disk_told(tmp_path):
+        connect().execute("COPY (SELECT * FROM range(100000)) TO '/dev/full' (FORMAT csv)")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path))
+    with pytest.raises(OSError, match="nowhere"), disk_told(tmp_path):
+        connect().execute(f"COPY (SELECT 1) TO '{tmp_path}/nowhere/file' (FORMAT csv)")
