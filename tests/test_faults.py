@@ -59,7 +59,7 @@ def caller(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Caller:
 
 def groups(operations: Mapping[str, Operation]) -> dict[str, set[str]]:
     """Return the operations that are called, except the list of Regions, which every run begins with."""
-    parents = {source.operation for item in operations.values() for source in item.for_each}
+    parents = {name for item in operations.values() for name in item.leads}
     called = {name for name, item in operations.items() if item.planned and name != REGIONS}
     children = {name for name in called if operations[name].for_each}
     return {

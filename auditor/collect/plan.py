@@ -47,7 +47,7 @@ class Plan:
         self._account = account
         self._regions = tuple(regions)
         self._period = period
-        self._parents = {source.operation for item in self.operations.values() for source in item.for_each}
+        self._parents = {name for item in self.operations.values() for name in item.leads}
         self._answers: dict[str, dict[_Key, Sequence[Any]]] = {name: {} for name in self._parents}
         self._open: dict[str, set[_Key]] = {}
         self._planned = 0
@@ -97,11 +97,7 @@ class Plan:
             and self._open.get(_BUCKETS, _BUCKETS in self.operations)
         ):
             return False  # where a bucket is decides where it is asked about, whoever named it
-        return all(
-            source.operation in self._open and not self._open[source.operation]
-            for source in operation.for_each
-            if source.operation in self.operations
-        )
+        return all(name in self._open and not self._open[name] for name in operation.leads if name in self.operations)
 
     def _expand(self, operation: Operation) -> tuple[Call, ...]:
         try:

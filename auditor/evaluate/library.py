@@ -205,7 +205,9 @@ class Library:
 
     def grounds(self, operation: str) -> tuple[Call, ...]:
         """Return the calls that show what there is of an operation: its own, or where there are none, its parents'."""
-        parents = self._operations[operation].parents
+        found = self._operations[operation]
+        proofs = (proof.operation for proof in found.needless if self.asked(proof.operation))
+        parents = (*found.parents, *proofs)
         return self.due(operation) or tuple(call for parent in parents for call in self.grounds(parent))
 
     def knows(self, operation: str) -> bool:

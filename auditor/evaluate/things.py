@@ -9,7 +9,7 @@ from auditor.activity.calls import names_in
 from auditor.activity.continuity import Reading, Span
 from auditor.activity.fields import flag, maps, member, moment, text
 from auditor.activity.watched import Row
-from auditor.evaluate.checks.cloudtrail import trail_selectors
+from auditor.evaluate.checks.cloudtrail import blocks_everywhere, trail_selectors
 from auditor.evaluate.checks.selectors import WRITE, left_out, management
 from auditor.evaluate.library import UNREADABLE, EvidenceMissing
 from auditor.evaluate.view import View
@@ -179,7 +179,8 @@ def _bucket(view: View, name: str) -> Iterator[Thing]:
         whole = "AccessPoint" in text(row.get("event_name")) or "PutAccount" in text(row.get("event_name"))
         return whole or "DeleteAccount" in text(row.get("event_name")) or name in {told, *told.split(":::")} or not told
 
-    block = next(_asked_about(view, "s3:GetPublicAccessBlock", name), None)
+    # Where the account blocks everything, its buckets are not asked.
+    block = next(_asked_about(view, "s3:GetPublicAccessBlock", name), None) or _whole_account(view, name)
     read: tuple[tuple[str, Reading], ...] = ()
     if block is not None:
         values = member(block[1], "PublicAccessBlockConfiguration")
@@ -187,6 +188,13 @@ def _bucket(view: View, name: str) -> Iterator[Thing]:
         on = all(flag(values.get(item)) is True for item in names)
         read = (("public access", Reading(on, block[0].collected_at)),)
     yield Thing("log bucket", name, "", about, read, (), () if block is None else (block[0].ref,))
+
+
+def _whole_account(view: View, bucket: str) -> tuple[Record, Mapping[str, Any]] | None:
+    """Return the account's block where its buckets were not asked for it; it says nothing of others' buckets."""
+    own = {text(item.get("Name")) for _, page in _answers(view, "s3:ListBuckets") for item in maps(page.get("Buckets"))}
+    found = next(_answers(view, "s3control:GetPublicAccessBlock"), None) if bucket in own else None
+    return found if found is not None and blocks_everywhere(found[1]) else None
 
 
 def groups_of_trails(view: View) -> frozenset[tuple[str, str]]:

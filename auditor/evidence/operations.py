@@ -55,6 +55,21 @@ class ForEach:
 
 
 @dataclass(frozen=True, slots=True)
+class Needless:
+    """What proves that an operation has nothing to tell, so that it is not asked there.
+
+    Only a complete answer proves anything: where it is missing, broken off or of another form, the operation is asked.
+    It is looked at where it is part of the run anyway; nothing asks for it for this.
+    """
+
+    operation: str
+    """Asked once per account or Region, and not needless itself."""
+    when: str
+    """JMESPath over one page of that operation's answer: true on every page where there is nothing to ask. An answer of
+    the whole account speaks for every Region, that of a Region for itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One read operation of one service."""
 
@@ -83,11 +98,18 @@ class Operation:
     """Only the first page is asked for: it holds all that is wanted, however many more there are."""
     older: Mapping[str, Any] = field(default_factory=dict)
     """Parameters to ask with instead where the service does not know a value of the usual ones yet."""
+    needless: tuple[Needless, ...] = ()
+    """Answers that make it needless to ask, each by itself."""
 
     @property
     def parents(self) -> tuple[str, ...]:
         """Names of the operations without whose answers its calls cannot be listed, in order."""
         return tuple(source.operation for source in self.for_each if not source.optional)
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """Names of all operations whose answers tell which of its calls are made, in order."""
+        return (*(source.operation for source in self.for_each), *(proof.operation for proof in self.needless))
 
     def as_before(self, call: "Call") -> "Call":
         """Return a call as it is made where the service is older; the call itself where that makes no difference."""
@@ -191,6 +213,10 @@ def expand(
     if period is not None:
         words |= {"{start}": rfc3339(period.start), "{end}": rfc3339(period.end)}
     fixed = tuple(sorted((key, _filled(value, words)) for key, value in operation.parameters.items()))
+    settled = frozenset(_settled(operation, answers))
+    if GLOBAL in settled:
+        return ()
+    regions = tuple(region for region in regions if region not in settled)
     if not operation.for_each:
         places = (GLOBAL,) if operation.where is Where.GLOBAL else tuple(regions)
         return tuple(Call(operation.name, region, fixed) for region in places)
@@ -210,6 +236,21 @@ def expand(
                     raise
                 broken(source, region, error)
     return tuple(calls[key] for key in sorted(calls))
+
+
+def _settled(operation: Operation, answers: Callable[[str], Pages]) -> Iterable[str]:
+    """Yield where it is needless to ask: Regions, and ``global`` where an answer speaks for the whole account."""
+    for proof in operation.needless:
+        for region, pages in answers(proof.operation):
+            if pages and all(_says(proof.when, page) for page in pages):
+                yield region
+
+
+def _says(expression: str, page: Any) -> bool:
+    try:
+        return jmespath.search(expression, page) is True
+    except SHAPELESS:
+        return False
 
 
 SHAPELESS = (jmespath.exceptions.JMESPathError, TypeError, AttributeError, ValueError)
@@ -268,6 +309,13 @@ class _ForEachFile(BaseModel):
     optional: bool = False
 
 
+class _NeedlessFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    operation: str
+    when: str
+
+
 class _OperationFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -283,6 +331,7 @@ class _OperationFile(BaseModel):
     drawn: bool = False
     first_page: bool = False
     older: dict[str, Any] = Field(default_factory=dict)
+    needless: list[_NeedlessFile] = Field(default_factory=list)
 
 
 def load_operations(path: Path) -> dict[str, Operation]:
@@ -318,12 +367,22 @@ def parse_operations(file: YamlFile) -> dict[str, Operation]:
                 raise CatalogError(f"{file.at(name)}: {name} {verb} {unlisted[0]}, which is not listed")
         if operation.for_each and not operation.parents:
             raise CatalogError(f"{file.at(name)}: {name} is asked for each of optional things only")
+        _check_proofs(operation, operations, file.at(name))
         for source in operation.for_each:
             if source.operation not in operations:
                 raise CatalogError(f"{file.at(name)}: {name} is asked for each {source.operation}, which is not listed")
             for expression in (source.items, source.region, source.where, *source.parameters.values()):
                 check_expression(expression, file.at(name))
     return operations
+
+
+def _check_proofs(operation: Operation, operations: Mapping[str, Operation], at: str) -> None:
+    for proof in operation.needless:
+        other = operations.get(proof.operation)
+        if other is None or other.for_each or other.needless:
+            fault = "which is not listed" if other is None else "which is not always asked itself"
+            raise CatalogError(f"{at}: {operation.name} is needless after {proof.operation}, {fault}")
+        check_expression(proof.when, at)
 
 
 def check_expression(expression: str, at: str) -> None:
@@ -359,6 +418,7 @@ def _operation(name: str, parsed: _OperationFile) -> Operation:
         drawn=parsed.drawn,
         first_page=parsed.first_page,
         older=parsed.older,
+        needless=tuple(Needless(item.operation, item.when) for item in parsed.needless),
     )
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from auditor.base.errors import UsageError
 from auditor.base.locate import controls_folder
 from auditor.collect.plan import Plan
-from auditor.evidence.operations import Call, Operation, Where, load_operations
+from auditor.evidence.operations import Call, Needless, Operation, Where, load_operations
 from tests.collect.aws import ACCOUNT
 from tests.collect.conftest import each, operation
 
@@ -65,6 +66,21 @@ def test_parents_are_asked_before_their_children() -> None:
 def test_what_an_operation_depends_on_is_added() -> None:
     work = Plan({item.name: item for item in ALL}, [STATUS.name], account=ACCOUNT, regions=REGIONS)
     assert set(work.operations) == {TRAILS.name, STATUS.name}
+
+
+@pytest.mark.parametrize("missing", [(), (TRAILS.name,)])
+def test_what_may_prove_needless_is_waited_for_and_only_its_answer_counts(missing: tuple[str, ...]) -> None:
+    groups = replace(operation("ec2:DescribeFlowLogs"), needless=(Needless(TRAILS.name, "trailList == `[]`"),))
+    work = plan(TRAILS, groups)
+    assert {call.operation for call in work.start()} == {TRAILS.name}
+    work = plan(TRAILS, groups)
+    due, asked = list(work.start()), list[Call]()
+    while due:
+        asked.append(call := due.pop())
+        pages: list[Any] = [{"trailList": [] if call.region == "us-east-1" else [{}]}]
+        due.extend(work.done(call, None if call.operation in missing else pages))
+    places = {call.region for call in asked if call.operation == groups.name}
+    assert places == ({"eu-west-1"} if not missing else set(REGIONS))
 
 
 @given(st.integers())

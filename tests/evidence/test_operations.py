@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from auditor.base.errors import CatalogError
 from auditor.base.locate import controls_folder
 from auditor.base.period import Period
-from auditor.evidence.operations import GLOBAL, Call, Operation, Pages, confirming, expand, load_operations, needed
+from auditor.evidence.operations import (
+    GLOBAL,
+    Call,
+    Operation,
+    Pages,
+    Where,
+    confirming,
+    expand,
+    load_operations,
+    needed,
+)
 
 REGIONS = ("eu-west-1", "us-east-1")
 CATALOGUE = load_operations(controls_folder() / "operations.yaml")
@@ -116,6 +126,65 @@ def test_the_order_of_items_and_pages_does_not_matter(items: list[tuple[str, str
     order.shuffle(shuffled)
     assert calls(items) == calls(shuffled)
     assert len(calls(items)) == len(set(items))
+
+
+PROVED: dict[str, Any] = {
+    "ec2:DescribeVpcs": {"Vpcs": []},
+    "config:DescribeConfigurationRecorders": {"ConfigurationRecorders": []},
+    "logs:DescribeLogGroups": {"logGroups": []},
+    "s3control:GetPublicAccessBlock": {
+        "PublicAccessBlockConfiguration": dict.fromkeys(
+            ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+        )
+    },
+}
+"""Answers after which others are needless."""
+NEEDLESS = [(item.name, proof.operation) for item in CATALOGUE.values() for proof in item.needless]
+
+
+def asked_after(name: str, proof: str, pages: Sequence[Any] | None) -> list[str]:
+    """Return where an operation is asked when another one answered in us-east-1 or for the account, or not at all."""
+    place = GLOBAL if CATALOGUE[proof].where is Where.GLOBAL else "us-east-1"
+    said: dict[str, Pages] = {
+        proof: [] if pages is None else [(place, pages)],
+        "s3:ListBuckets": [(GLOBAL, [{"Buckets": [{"Name": "a"}]}])],
+    }
+    calls = expand(
+        CATALOGUE[name], account="111122223333", regions=REGIONS, answers=lambda operation: said.get(operation, [])
+    )
+    return [call.region for call in calls]
+
+
+@pytest.mark.parametrize(("name", "proof"), NEEDLESS)
+def test_what_an_answer_proves_to_be_needless_is_not_asked_there(name: str, proof: str) -> None:
+    assert asked_after(name, proof, [PROVED[proof]]) == (["eu-west-1"] if CATALOGUE[name].where is Where.REGION else [])
+
+
+@pytest.mark.parametrize(("name", "proof"), NEEDLESS)
+@given(data=st.data())
+def test_nothing_but_the_whole_proof_makes_it_needless(name: str, proof: str, data: st.DataObject) -> None:
+    """A missing, cut-off, foreign or malformed answer, or one page of several, leaves everything to be asked."""
+    junk: st.SearchStrategy[Any] = st.sampled_from([None, {}, [], 5, "x", [{}], {"a": 1}, False, "true", [None]])
+    (key, right), *_ = PROVED[proof].items()
+    other = junk.filter(lambda value: value != right).map(lambda value: {key: value})
+    if isinstance(right, dict):
+        flags = st.fixed_dictionaries({flag: st.sampled_from([True, False, None, "true"]) for flag in right})
+        other |= flags.filter(lambda value: value != right).map(lambda value: {key: value})
+    page = data.draw(other | junk)
+    for pages in (None, [], [page], [PROVED[proof], page], [page, PROVED[proof]]):
+        assert asked_after(name, proof, pages) == asked_after(name, proof, None)
+
+
+@pytest.mark.parametrize("after", ["b:Unlisted", "a:GetAlarm", "a:ListLater"])
+def test_only_what_is_always_asked_can_prove_another_needless(tmp_path: Path, after: str) -> None:
+    text = f"""
+a:ListAlarms:
+a:ListLater: {{needless: [{{operation: "a:ListAlarms", when: "Arns == `[]`"}}]}}
+a:GetAlarm: {{for_each: [{{operation: "a:ListAlarms", items: "Arns[]", parameters: {{Name: "@"}}}}]}}
+a:GetOther: {{needless: [{{operation: "{after}", when: "Arns == `[]`"}}]}}
+"""
+    with pytest.raises(CatalogError, match=f"a:GetOther is needless after {after}"):
+        load(tmp_path, text)
 
 
 def test_the_last_part_of_an_arn_can_be_asked_for(tmp_path: Path) -> None:

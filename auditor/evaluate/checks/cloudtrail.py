@@ -355,14 +355,24 @@ def _to_everybody(grant: Mapping[str, Any]) -> bool:
 PUBLIC_ACCESS_FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
+def blocks_everywhere(answer: Mapping[str, Any] | None) -> bool:
+    """Say whether the account's answer sets all flags, so that none of its buckets was asked about."""
+    settings = (answer or {}).get("PublicAccessBlockConfiguration")
+    return isinstance(settings, dict) and all(settings.get(name) is True for name in PUBLIC_ACCESS_FLAGS)
+
+
 def effective_block(view: View, bucket: str) -> Mapping[str, bool]:
     """Return the Block Public Access flags that hold for one of the account's own buckets: the account's or its own.
 
-    No configuration, and a flag that AWS left out, means off. A flag that cannot be read is left out and lacking.
+    No configuration, and a flag that AWS left out, means off. A flag that cannot be read is left out and lacking. Where
+    the account sets all of them, buckets are not asked: S3 applies the stricter of both.
 
     Evidence: ``s3control:GetPublicAccessBlock``, ``s3:GetPublicAccessBlock``.
     """
-    answers = view.find("s3control:GetPublicAccessBlock"), view.find("s3:GetPublicAccessBlock", Bucket=bucket)
+    whole = view.find("s3control:GetPublicAccessBlock")
+    if blocks_everywhere(whole):
+        return dict.fromkeys(PUBLIC_ACCESS_FLAGS, True)
+    answers = whole, view.find("s3:GetPublicAccessBlock", Bucket=bucket)
     settings = [mapping(answer, "PublicAccessBlockConfiguration") for answer in answers if answer is not None]
     found: dict[str, bool] = {}
     for name in PUBLIC_ACCESS_FLAGS:

@@ -332,6 +332,8 @@ def test_a_missing_answer_is_no_break(right: World) -> None:
     """Nothing that would have passed fails for what was not read, refused or broken off, nor passes by it."""
     assert right.weigh(CLOUDTRAIL).state is State.PASS
     for key, (call, said) in right.answers.items():
+        if call.operation == "logs:DescribeMetricFilters" and call.region == FAR:
+            continue  # never asked: there are no log groups that could have filters
         rest = tuple({name: [] if isinstance(one, list) else one for name, one in page.items()} for page in said.pages)
         for pages in ((), rest):
             gone = replace(said, pages=pages, error="AccessDenied", message="no")

@@ -1063,7 +1063,7 @@ RIGHT: dict[str, World] = {
     "iam-single-active-access-key": users(GOOD_USER),
     "iam-access-key-rotation-90d": users(GOOD_USER),
     "s3-block-public-access": log_bucket().says(
-        "s3control:GetPublicAccessBlock", {"PublicAccessBlockConfiguration": BLOCKED}
+        "s3:GetPublicAccessBlock", {"PublicAccessBlockConfiguration": BLOCKED}, Bucket=LOGS
     ),
     "cloudtrail-multi-region-trail": trails(trail()),
     "cloudtrail-log-file-validation": trails(trail()),
