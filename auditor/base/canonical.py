@@ -104,6 +104,18 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind of value
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+def carried(value: Any) -> Any:
+    """Return a JSON value as it is, or, where JSON could not carry its texts, with replacement characters in them.
+
+    Half of a surrogate pair comes from JSON that stands inside a text of AWS, such as a policy: ``"\\ud83d"``.
+    """
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return plain(value)
+    return value
+
+
 def _plain_bytes(value: bytes) -> Any:
     try:
         return value.decode("utf-8")

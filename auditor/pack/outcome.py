@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from auditor.base.canonical import canonical_json
+from auditor.base.canonical import canonical_json, carried
 from auditor.model import ControlResult, Framework, Results, Severity, State, worst
 from auditor.pack.comparison import lasting_id
 from auditor.pack.verdicts import Level, worst_level
@@ -153,7 +153,7 @@ def _number(count: int, one: str, many: str) -> str:
 
 def results_document(results: Results) -> dict[str, Any]:
     """Return the JSON form of the whole judgement; its schema is ``docs/schemas/results.schema.json``."""
-    return {
+    document = {
         "schema": SCHEMA,
         "run": results.run.document(),
         "headline": headline(results),
@@ -176,6 +176,11 @@ def results_document(results: Results) -> dict[str, Any]:
         "sampling": results.sampling.document() if results.sampling else None,
         "imported": [dict(item) for item in results.imported],
         **_stated(results),
+    }
+    # piece by piece: each is written once more to see that it can be
+    return {
+        name: [carried(item) for item in part] if isinstance(part, list) else carried(part)
+        for name, part in document.items()
     }
 
 

@@ -1,7 +1,8 @@
 """The engine's own laws, on a catalogue and an evidence folder made for each test."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -497,3 +498,16 @@ def test_an_iam_action_is_proposed_only_where_it_could_mend_the_refusal(
     code: str, message: str, expected: bool
 ) -> None:
     assert mendable(code, message) is expected
+
+
+def test_half_a_surrogate_pair_from_inside_a_policy_ends_no_run(world: World, catalog: Catalog) -> None:
+    """JSON inside a text of AWS may spell one; JSON of ours cannot carry it."""
+    found = evaluate(world.evidence(), catalog)
+    result = found.controls[0].results[0]
+    odd = replace(result, reason="The policy lets \ud83d in.", details={"principals": ["\udc00", {"\ud83d": 1}]})
+    results = replace(found, controls=(replace(found.controls[0], results=(odd,)), *found.controls[1:]))
+    document = json.loads(results_json(results))
+    told = document["controls"][0]["results"][0]
+    assert told["reason"] == "The policy lets ? in."
+    assert told["details"] == {"principals": ["?", {"?": 1}]}
+    assert document["controls"][1:] == results_document(found)["controls"][1:]

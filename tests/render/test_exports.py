@@ -62,6 +62,7 @@ HOSTILE = (
     "<r><t>a & b</t></r>",
     " =1+1",
     "www.evil.example/x jane@example.com @octocat #1",
+    "a\u2028b\u2029c\x85d\ufffe\ufdd0\U0010ffff\U0001f469\u200d\U0001f467\U0001f1e9\u0338\u2066]]>",
 )
 
 
@@ -222,6 +223,13 @@ OCSF_REQUIRED: dict[str, dict[str, type]] = {
     "cloud": {"provider": str},
     "compliance": {"status_id": int, "control": str, "status_details": list},
 }
+
+
+def test_every_reader_of_lines_finds_one_ocsf_event_a_line(source: Source, exported: dict[str, bytes]) -> None:
+    events = [json.loads(line) for line in exported["ocsf.ndjson"].decode().splitlines()]
+    named = {resource["name"] for event in events for resource in event["resources"]}
+    assert len(events) == len(list(source.findings()))
+    assert {finding.result["resource"] for finding in source.findings()} <= named | {""}
 
 
 def test_ocsf_events_have_every_required_field_of_1_8_0(exported: dict[str, bytes]) -> None:

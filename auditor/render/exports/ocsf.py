@@ -1,5 +1,6 @@
 """OCSF 1.8.0 Compliance Findings (class 2003), one JSON object per line."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,10 +50,19 @@ _REGULAR_FILE = 1
 
 def ocsf(source: Source) -> bytes:
     """Return the results as newline-delimited OCSF events."""
-    return b"".join(
+    lines = (
         orjson.dumps(_event(source, finding), option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
         for finding in source.findings()
     )
+    return b"".join(_OTHER_ENDS.sub(_escaped, line) for line in lines)
+
+
+_OTHER_ENDS = re.compile(b"\xc2\x85|\xe2\x80\xa8|\xe2\x80\xa9")
+"""U+0085, U+2028, U+2029: JSON lets them stand in a text, and many readers of lines end a line there."""
+
+
+def _escaped(end: re.Match[bytes]) -> bytes:
+    return f"\\u{ord(end[0].decode()):04x}".encode()
 
 
 def milliseconds(text: str) -> int:
