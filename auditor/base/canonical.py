@@ -107,7 +107,7 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind of value
 def carried(value: Any) -> Any:
     """Return a JSON value as it is, or, where JSON could not carry its texts, with replacement characters in them.
 
-    Half of a surrogate pair comes from JSON that stands inside a text of AWS, such as a policy: ``"\\ud83d"``.
+    Half of a surrogate pair comes from JSON that stands inside a text of AWS, such as a policy.
     """
     try:
         orjson.dumps(value)
