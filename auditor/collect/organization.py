@@ -50,10 +50,12 @@ class Wanted:
     Args:
         units: the organizational units by name, and which accounts stand in them.
         tags: the tags of each account, one call each.
+        within: which accounts stand in which units, by their ids; the list itself says so where it has paths.
     """
 
     units: bool = False
     tags: bool = False
+    within: bool = False
 
 
 def read_organization(caller: Caller, wanted: Wanted, *, now: Callable[[], datetime]) -> Iterator[Answer]:
@@ -74,8 +76,9 @@ def read_organization(caller: Caller, wanted: Wanted, *, now: Callable[[], datet
     listed = ask(ACCOUNTS)
     yield listed
     accounts = items_of(listed, "Accounts")
-    if wanted.units:
-        yield from _units(ask, with_accounts=not all(item.get("Paths") for item in accounts))
+    paths = all(item.get("Paths") for item in accounts)
+    if wanted.units or (wanted.within and not paths):
+        yield from _units(ask, with_accounts=not paths)
     if wanted.tags:
         for account in accounts:
             if is_account(str(account.get("Id"))):

@@ -22,7 +22,7 @@ NOT_ACTIVE: Final[Mapping[str, str]] = {
 """States in which no role can be assumed (Organizations User Guide, "Account states"). Any other one is tried."""
 
 FILTERS: Final = "111122223333, ou:/workloads/production, ou:ou-ab12-cdefghij or tag:stage=production"
-_ID: Final = re.compile(r"\d{12}")
+_ID: Final = re.compile(r"[0-9]{12}")
 _UNIT: Final = re.compile(r"(ou|r)-[a-z0-9]{4,32}(-[a-z0-9]{8,32})?")
 _PATH: Final = re.compile(r"/[^\x00-\x1f]*")
 _TAG: Final = re.compile(r"([^=\x00-\x1f]{1,128})=([^\x00-\x1f]{0,256})")
@@ -125,7 +125,8 @@ def listing_of(answers: Sequence[Said]) -> Listing:
             tags=_tags(answers, name),
             management=name == management,
         )
-        if name not in found or account.state == ACTIVE:
+        known = found.get(name)
+        if known is None or account.state == ACTIVE or (known.state in NOT_ACTIVE and account.state not in NOT_ACTIVE):
             found[name] = account  # a list that changes while it is paged may name an account twice
     return Listing(str(about.get("Id") or ""), management, tuple(found[key] for key in sorted(found)), tuple(malformed))
 
@@ -232,6 +233,10 @@ class Filter:
         """Return the JSON form."""
         return {"text": self.text, "kept": self.kept}
 
+    def untold(self, account: Account) -> bool:
+        """Say whether nobody can tell if an account is meant: it moved or joined while the list was read."""
+        return self.by_unit and not (account.path if self.by_name else account.units)
+
     def holds(self, account: Account) -> bool:
         """Say whether an account is meant."""
         if self.by_name:
@@ -265,15 +270,29 @@ class Choice:
         return self.include + self.exclude
 
     def reason(self, account: Account) -> str:
-        """Say why an account is excluded; empty when it is not."""
+        """Say why an account is excluded; empty when it is not, or nobody can tell."""
         for item in self.exclude:
             if item.holds(account):
                 return f"excluded by {item.text}"
         if self.named and account.id not in self.named:
             return "not among the accounts that the settings name"
-        if self.include and not any(item.holds(account) for item in self.include):
+        if self.include and not any(item.holds(account) or item.untold(account) for item in self.include):
             return f"not included by {', '.join(item.text for item in self.include)}"
         return ""
+
+    def unsure(self, account: Account) -> str:
+        """Say why nobody can tell whether an account is meant, which then is neither asked nor excluded; else empty."""
+        if self.reason(account):
+            return ""
+        open_for = [item for item in self.exclude if item.untold(account)]
+        if self.include and not any(item.holds(account) for item in self.include):
+            open_for += [item for item in self.include if item.untold(account)]
+        if not open_for:
+            return ""
+        names = ", ".join(item.text for item in open_for)
+        return (
+            f"nobody can tell whether {names} means it, as its unit is not known: it may have moved or joined meanwhile"
+        )
 
     def unmatched(self, listing: Listing) -> tuple[str, ...]:
         """Return the filters that mean no account of the listing; a misspelt one would go unnoticed."""

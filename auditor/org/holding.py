@@ -160,6 +160,8 @@ class HolderReader:
             return "the organization does not list it"
         if finder.doors.choice.reason(listed):
             return "it is not asked, because a filter of the run leaves it out"
+        if unsure := finder.doors.choice.unsure(listed):
+            return unsure
         known = {item.id for item in to_assess(finder.listing, finder.doors.choice)}
         return "the role was refused" if account in known else f"it is {listed.state}"
 

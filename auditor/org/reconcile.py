@@ -104,7 +104,11 @@ def to_assess(listing: Listing, choice: Choice) -> tuple[Account, ...]:
 
     A state that AWS invents tomorrow, or none at all, does not excuse an account: it is tried.
     """
-    return tuple(item for item in listing.accounts if not choice.reason(item) and item.state not in NOT_ACTIVE)
+    return tuple(
+        item
+        for item in listing.accounts
+        if item.state not in NOT_ACTIVE and not choice.reason(item) and not choice.unsure(item)
+    )
 
 
 def reconcile(
@@ -142,13 +146,12 @@ def _row(account: Account, choice: Choice, entry: Entry | None, period: Period) 
         return Row(account, Standing.EXCLUDED, reason, joined=joined)
     if account.state in NOT_ACTIVE:
         return Row(account, Standing.NOT_ACTIVE, f"{account.state}: {NOT_ACTIVE[account.state]}", joined=joined)
-    if entry is None:
-        return Row(account, Standing.MISSING, "nobody tried to enter it", joined=joined)
+    if entry is None or choice.unsure(account):
+        return Row(account, Standing.MISSING, choice.unsure(account) or "nobody tried to enter it", joined=joined)
     if entry.refused[0]:
         return Row(account, Standing.REFUSED, entry.refused[1], entry.refused[0], joined)
-    if not entry.done:
-        return Row(account, Standing.MISSING, entry.broken or "there is no pack of it", joined=joined)
-    return Row(account, Standing.ASSESSED, joined=joined)
+    lost = "" if entry.done else entry.broken or "there is no pack of it"
+    return Row(account, Standing.MISSING if lost else Standing.ASSESSED, lost, joined=joined)
 
 
 def _moved(row: Row, movements: Sequence[Movement], period: Period) -> Row:

@@ -17,7 +17,7 @@ from auditor.base.errors import UsageError
 from auditor.base.whole import check_writable, link_files
 from auditor.collect.accounts import source_of
 from auditor.collect.guard import CallLog
-from auditor.collect.organization import ACCOUNTS, ORGANIZATION, TAGS, Wanted, must_be_whole, read_organization
+from auditor.collect.organization import Wanted, must_be_whole, read_organization
 from auditor.collect.redact import Redactor
 from auditor.config import Config
 from auditor.deliver.notify import Target, Told
@@ -210,12 +210,13 @@ def read_listing(doors: Doors, config: Config, *, redactor: Redactor, request: R
     if not config.org:
         return named_listing(doors.choice.named), []
     wanted = Wanted(
-        units=any(item.by_name for item in doors.choice.filters), tags=any(item.by_tag for item in doors.choice.filters)
+        units=any(item.by_name for item in doors.choice.filters),
+        tags=any(item.by_tag for item in doors.choice.filters),
+        within=any(item.by_unit for item in doors.choice.filters),
     )
     answers: list[Answer] = []
     for answer in read_organization(doors.lister, wanted, now=request.now):
-        if answer.call.operation in (ORGANIZATION, ACCOUNTS, TAGS) or wanted.units:
-            must_be_whole(answer)
+        must_be_whole(answer)  # what is asked at all is what chooses the accounts
         answers.append(answer)
     return listing_of([_said(answer, redactor) for answer in answers]), answers
 

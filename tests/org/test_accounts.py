@@ -45,7 +45,50 @@ def test_a_list_that_changed_while_it_was_paged_names_each_account_once() -> Non
     assert [(item.id, item.state) for item in found.accounts] == [(A, "ACTIVE")]
 
 
-@pytest.mark.parametrize("entry", [{}, {"Id": "1"}, {"Id": None}, "text", 7, None, {"State": "ACTIVE"}])
+def test_of_an_account_named_twice_the_state_counts_that_excuses_it_least() -> None:
+    """A closed account cannot hide one that is listed again in a state that nobody knows."""
+    for second in ({"Id": A}, {"Id": A, "State": "SOMETHING_NEW"}, {"Id": A, "State": "ACTIVE"}):
+        for order in ([{"Id": A, "State": "SUSPENDED"}, second], [second, {"Id": A, "State": "SUSPENDED"}]):
+            assert [item.id for item in to_assess(listed(*order), Choice())] == [A], order
+
+
+@pytest.mark.parametrize("text", ["ou:/workloads", "ou:ou-ab12-workload"])
+def test_an_account_whose_unit_nobody_knows_is_missing_where_the_unit_decides(text: str) -> None:
+    """It moved or joined while the list was read: neither audited against a filter nor excluded in silence."""
+    units = said(UNITS, "OrganizationalUnits", [{"Id": "ou-ab12-workload", "Name": "workloads"}], ParentId="r-ab12")
+    roots = said(ROOTS, "Roots", [{"Id": "r-ab12", "Name": "Root"}])
+    within = said(CHILDREN, "Accounts", [{"Id": A}], ParentId="ou-ab12-workload")
+    outside = said(CHILDREN, "Accounts", [{"Id": C}], ParentId="r-ab12")
+    active = {"State": "ACTIVE"}
+    found = listed({"Id": A, **active}, {"Id": B, **active}, {"Id": C, **active}, a=units, b=roots, c=within, d=outside)
+    for choice, standings in (
+        (Choice(include=(Filter(text),)), ["assessed", "missing", "excluded"]),
+        (Choice(exclude=(Filter(text),)), ["excluded", "missing", "assessed"]),
+        (Choice(include=(Filter(text), Filter(B))), ["assessed", "assessed", "excluded"]),
+        (Choice(include=(Filter(C),), exclude=(Filter(text),)), ["excluded", "excluded", "assessed"]),
+        (Choice(exclude=(Filter(text), Filter(B))), ["excluded", "excluded", "assessed"]),
+    ):
+        asked = {item.id for item in to_assess(found, choice)}
+        table = reconcile(found, choice, {name: Entry(done=True) for name in asked}, OCTOBER)
+        assert [row.standing.value for row in table.rows] == standings
+        assert asked == {row.account.id for row in table.rows if row.standing is Standing.ASSESSED}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        {"Id": "1"},
+        {"Id": "\u0661" * 12},
+        {"Id": "\uff11" * 12},
+        {"Id": 111122223333},
+        {"Id": None},
+        "text",
+        7,
+        None,
+        {"State": "ACTIVE"},
+    ],
+)
 def test_an_entry_that_names_no_account_is_missing_not_ignored(entry: Any) -> None:
     found = listed({"Id": A, "State": "ACTIVE"}, entry)
     table = reconcile(found, Choice(), {A: Entry(done=True)}, OCTOBER)

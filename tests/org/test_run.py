@@ -21,7 +21,7 @@ from auditor.org.replaying import replay_any
 from auditor.org.running import Organized, audit_organization
 from auditor.org.standing import _newest, standing_organization
 from auditor.render.about import Branding
-from auditor.render.organization import Stated, values_of
+from auditor.render.organization import Stated, screen, tables, values_of
 from auditor.render.pages import page
 from auditor.run import Request
 from auditor.run.chronicle import chronicle
@@ -355,6 +355,32 @@ def test_the_paper_report_is_bounded_however_many_accounts_there_are(made: Organ
     assert text.count('class="which"') <= 600
     if number > 600:
         assert f"and {number // 7 * 7 - 520:,} more accounts" in text, "what is left out is said"
+
+
+HOSTILE = (
+    '=HYPERLINK("http://x.example","y")',
+    "+1",
+    "@SUM(A1)",
+    "\t=1",
+    "-2+3",
+    "<script>alert(1)</script>",
+    '\U0001f4a9,"',
+)
+"""Names that accounts may have: formulas, mark-up, what no font has, what a table's form is made of."""
+
+
+def test_hostile_names_stay_text_in_tables_and_on_the_page(made: Organized) -> None:
+    document = json.loads(json.dumps(made.document))
+    for row, name in zip(document["accounts"], HOSTILE, strict=False):
+        row["name"] = name
+    for data in tables(document).values():
+        rows = list(csv.reader(data.decode("utf-8-sig").splitlines()))
+        assert len({len(row) for row in rows}) == 1, "no name begins a cell of its own"
+        assert not [cell for row in rows for cell in row if cell[:1] in ("=", "+", "-", "@", "\t") and cell != "-"]
+    about = Stated("0" * 64, "x", Branding(), "auditor", "")
+    text = screen(document, about).decode()
+    assert "<script>alert(1)" not in text
+    assert "&lt;script&gt;alert(1)" in text
 
 
 def test_the_roll_up_is_of_its_published_form(made: Organized) -> None:
