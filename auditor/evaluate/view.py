@@ -299,6 +299,28 @@ class View:
         found: _T = known[name]
         return found
 
+    def shared(self, name: str, work_out: Callable[["View"], _T]) -> _T:
+        """Return what follows from the account's evidence, worked out for the first who asks.
+
+        What was read, lacking or left open for it counts for each who asks, as if they had worked it out themselves.
+
+        Args:
+            name: tells it from other such things.
+            work_out: works it out of a view of its own; what it returns is never changed by anybody.
+        """
+        known = self._library.worked_out
+        if name not in known:
+            apart = View(self._library)
+            known[name] = work_out(apart), apart._notes()
+        found: _T = known[name][0]
+        for mine, theirs in zip(self._notes(), known[name][1], strict=True):
+            for key, value in theirs.items():
+                mine.setdefault(key, value)
+        return found
+
+    def _notes(self) -> tuple[dict[Any, Any], ...]:
+        return self._read, self._cited, self._left_open, self._lacking, self._unknown, self._held
+
     def refer(self, refs: Iterable[str]) -> None:
         """Count records of this account as read, by their references."""
         for record in map(self._library.referred, refs):

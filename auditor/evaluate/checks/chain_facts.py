@@ -54,14 +54,18 @@ def facts_of(subject: Subject) -> Facts:
     """Read all means of detection of an account from evidence, and those of other accounts that they lead to.
 
     What cannot be read is lacking in the evidence, and ``unread`` in the facts; in another account it is left open, as
-    it counts only where a chain leads to it.
+    it counts only where a chain leads to it. The controls of an account share what was read.
     """
-    facts = Reader(subject.evidence, subject.as_of).facts()
+    return subject.evidence.shared("means of detection", partial(_facts, subject.as_of))
+
+
+def _facts(as_of: datetime, view: View) -> Facts:
+    facts = Reader(view, as_of).facts()
     others: dict[str, Facts] = {}
     for name in sorted(_leads_to(facts)):
-        beside = subject.evidence.beside(name, leaving_open=True)
+        beside = view.beside(name, leaving_open=True)
         if beside is not None:
-            others[name] = Reader(beside, subject.as_of, another=True).facts()
+            others[name] = Reader(beside, as_of, another=True).facts()
     return replace(facts, others=others) if others else facts
 
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from auditor.evaluate.checks import target_facts
 from auditor.evaluate.checks.alarm_facts import HARMLESS
+from auditor.evaluate.engine import evaluate
+from auditor.evidence.world import held
 from auditor.model import State
 from auditor.monitoring.patterns.truth import MAX_REQUESTS, TEST_FILTER
 from tests.evaluate.checks.test_every_control import _answering, _spoil
@@ -340,6 +342,26 @@ def test_a_missing_answer_is_no_break(right: World) -> None:
             found = replace(right, answers={**right.answers, key: (call, gone)}).weigh(CLOUDTRAIL)
             allowed = {State.NOT_ASSESSED, State.PASS} if call.operation in IRRELEVANT else {State.NOT_ASSESSED}
             assert found.state in allowed, (call, reasons(found))
+
+
+def test_controls_that_share_what_was_read_come_to_what_each_comes_to_alone() -> None:
+    """Whatever is missing, refused or of another form counts for each of them, with the same grounds."""
+    right, operations = world(PRINTED[CLOUDTRAIL]), catalog().operations
+    names = (CLOUDTRAIL, "monitor-root-usage")
+    control = catalog().controls[CLOUDTRAIL]
+    for key, (call, said) in right.answers.items():
+        for hurt in (
+            replace(said, pages=(), error="AccessDenied", message="no"),
+            replace(said, pages=({"Strange": 1},)),
+        ):
+            answers = {**right.answers, key: (call, hurt)}
+            evidence = held(
+                {ACCOUNT: replace(right, answers=answers)}, (*control.evidence, *control.consults), operations
+            )
+            together = {one.control.id: one for one in evaluate(evidence, catalog(), control_ids=names).controls}
+            for name in names:
+                (alone,) = evaluate(evidence, catalog(), control_ids=[name]).controls
+                assert together[name].results == alone.results, (name, call)
 
 
 ELSEWHERE = f"arn:aws:sns:{FAR}:{ACCOUNT}:others"
