@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from auditor.cli import _run
 from auditor.events.question import load_questions
@@ -90,10 +91,13 @@ def _answer(asked: str) -> str:
     return f"{out.getvalue().rstrip()}\n\n(exit code {code})"
 
 
+_SEARCHED: Final = re.compile(r" in what was searched|all that was asked for was searched")
+
+
 def _cut(answer: str) -> str:
     """Return title, the first rows and the sentence on what was searched; the gaps are those of the first answer."""
     lines = answer.splitlines()
-    end = next((number for number, line in enumerate(lines) if " in what was searched" in line), len(lines))
+    end = next((number for number, line in enumerate(lines) if _SEARCHED.search(line)), len(lines))
     rows = [line for line in lines[2:end] if line]
     more = [f"... {len(rows) - 1 - SHOWN} more rows"] if len(rows) > SHOWN + 1 else []
     return "\n".join([*_narrow(rows[: SHOWN + 1]), *more, *([""] if rows else []), lines[end]])

@@ -69,3 +69,10 @@ def test_the_opening_was_closed_by_a_machine_after_four_minutes(store: EventStor
 def test_root_is_found_with_its_second_factor(store: EventStore) -> None:
     rows = asked(store, "root-activity").rows
     assert [(row["event_name"], row["mfa"]) for row in rows] == [("ConsoleLogin", "Yes"), ("GetAccountSummary", None)]
+
+
+def test_an_opening_is_followed_to_the_call_that_took_its_rule_back(store: EventStore) -> None:
+    first, second = asked(store, "opened-to-notice").rows
+    assert (first["linked_by"], first["by_itself"], first["seconds_between"]) == ("rule id", True, 242)
+    assert first["reverted_id"] == planted("RevokeSecurityGroupIngress")[0]
+    assert (second["reverted_by"], second["seconds_between"]) == (None, None)
