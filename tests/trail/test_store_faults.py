@@ -103,7 +103,9 @@ def test_a_wrong_content_length_never_passes(store: Store, session: Any) -> None
     [
         pytest.param(403, "AccessDenied", "AccessDenied", id="denied"),
         pytest.param(403, "InvalidObjectState", "InvalidObjectState", id="archived"),
-        pytest.param(500, "InternalError", "GenericError", id="broken"),
+        pytest.param(403, "InvalidAccessKeyId", "InvalidAccessKeyId", id="deleted-key"),
+        pytest.param(400, "ExpiredToken", "ExpiredToken", id="expired"),
+        pytest.param(500, "InternalError", "InternalError", id="broken"),
     ],
 )
 def test_one_refused_object_does_not_end_the_run(

@@ -287,7 +287,10 @@ _DENIED: Final = frozenset(
         "InvalidAccessKeyId",
         "InvalidToken",
         "NoSuchBucket",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
         "Unauthorized",
     }
 )
@@ -319,11 +322,12 @@ def classify(error: Exception, path: str = "") -> Unavailable:
     if isinstance(error, NotFoundError | FileNotFoundError):
         return Unavailable("denied", code) if code == "NoSuchBucket" else Unavailable("missing", "NoSuchKey")
     if code in _THROTTLED:
-        return Unavailable("throttled", "SlowDown")
+        return Unavailable("throttled", code)
     if code in _DENIED or isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
-        return Unavailable("denied", "AccessDenied")
+        return Unavailable("denied", code or "AccessDenied")
     status = int(answer[1]) if (answer := _ANSWER.search(text)) else 0
-    return Unavailable(*_STATUS.get(status, ("broken", type(error).__name__)))
+    reason, usual = _STATUS.get(status, ("broken", type(error).__name__))
+    return Unavailable(reason, code or usual)
 
 
 def _boto_unavailable(error: Exception) -> Unavailable:
