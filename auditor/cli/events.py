@@ -107,7 +107,15 @@ _NARROWING = (
     click.option("--errors", type=click.Choice(["only", "without"]), help="Refused and failed calls alone, or none."),
     click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the question."),
     click.option("--parquet", type=_PATH, metavar="FILE", help="Write all rows as Parquet as well."),
-)
+    click.option(
+        "--timeout", type=click.FloatRange(0.1, 86_400), metavar="SECONDS",
+        help="With a question of --questions: end it after so long; default: 60.",
+    ),
+    click.option(
+        "--memory", type=click.IntRange(256, 1 << 20), metavar="MIB",
+        help="With a question of --questions: memory for its data; default: 1024.",
+    ),
+)  # fmt: skip
 
 
 def _with(function: _Command, options: Sequence[Callable[[_Command], _Command]]) -> _Command:
@@ -284,7 +292,9 @@ def _question(name: str, folders: Sequence[Path]) -> "Question":
 
 
 def _ask(name: str, values: Sequence[str], options: Mapping[str, Any]) -> int:
+    from auditor.events.apart import Bounds
     from auditor.events.asking import Asked, ask
+    from auditor.events.own import ask_own
 
     _check(options)
     question = _question(name, options["folders"])
@@ -298,7 +308,12 @@ def _ask(name: str, values: Sequence[str], options: Mapping[str, Any]) -> int:
         return answer.exit_code
     with opened(options) as (store, period):
         asked = Asked(question, narrowed(period, options), filters, given, options["limit"])
-        answer = ask(store, asked, parquet=options["parquet"])
+        if question.own:
+            usual = Bounds()
+            bounds = Bounds(options["timeout"] or usual.seconds, options["memory"] or usual.memory)
+            answer = ask_own(store, asked, bounds, parquet=options["parquet"])
+        else:
+            answer = ask(store, asked, parquet=options["parquet"])
     _print(answer, options)
     return answer.exit_code
 

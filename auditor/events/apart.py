@@ -8,8 +8,8 @@ import contextlib
 import multiprocessing
 import resource
 import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -65,12 +65,18 @@ class Statement:
         text: the statement.
         views: tables that stand in front of it, by name.
         limit: rows at most; 0 for all.
+        values: those that it names.
+        copy: a statement of ours that writes all rows into a file; empty for none.
+        beside: the folder of that file.
     """
 
     folder: Path
     text: str
     views: dict[str, str]
     limit: int
+    values: Mapping[str, Any] = field(default_factory=dict)
+    copy: str = ""
+    beside: Path | None = None
 
 
 Asking = Callable[[Statement, Bounds, Path], Rows | Refusal]

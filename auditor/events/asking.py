@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditor.base.errors import CatalogError, UsageError
 from auditor.base.period import Period
-from auditor.events.answer import Answer, distinct
+from auditor.events.answer import Answer, Searched, distinct
+from auditor.events.apart import Rows
 from auditor.events.filters import Filters, literal_sql, predicates, taken_in, used
-from auditor.events.opened import EventStore, lock
+from auditor.events.opened import EventStore
 from auditor.events.question import Question, filled_in, values_of
 from auditor.events.searched import searched
 from auditor.events.store import quoted
@@ -42,7 +43,7 @@ class Asked:
 
 
 def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answer:
-    """Answer a question from a store.
+    """Answer a question that ships with the product; for others there is :func:`auditor.events.own.ask_own`.
 
     Args:
         store: the store.
@@ -58,11 +59,9 @@ def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answ
     values = values_of(asked.question, asked.given)
     with store.database() as database:
         text, bound, narrowing = render(database, asked, values)
-        if asked.question.own:  # somebody's file, perhaps from elsewhere: it reads the store and nothing else
-            lock(database, store.folder, *(() if parquet is None else (parquet.resolve().parent,)))
         try:
             shown_by = _picked(database, asked, narrowing, bound) or text
-            result = database.execute(_cut(shown_by, asked.limit), used(shown_by, bound))
+            result = database.execute(cut(shown_by, asked.limit), used(shown_by, bound))
             columns = distinct(str(item[0]) for item in result.description or ())
             wanted = result.fetchmany(asked.limit + 1) if asked.limit else result.fetchall()
         except duckdb.IOException:
@@ -73,39 +72,48 @@ def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answ
         what = searched(store, database, asked.period, asked.filters, asked.question.needs)
         truncated = bool(asked.limit) and len(wanted) > asked.limit
         shown = wanted[: asked.limit] if asked.limit else wanted
-        answer = Answer(
-            asked.question.name,
-            asked.question.title,
-            {**values, **asked.filters.document()},
-            asked.period,
-            "duckdb",
-            tuple(store.card.get("sources") or ()),
-            what,
-            columns,
-            tuple(dict(zip(columns, row, strict=True)) for row in shown),
-            truncated,
-            (*asked.question.cannot_see, *(store.card.get("cannot_see") or ())),
-        )
+        answer = answer_of(store, asked, values, what, Rows(columns, tuple(shown), truncated))
         if parquet is not None:
             _write_parquet(database, text, bound, parquet, answer)
     return answer
 
 
+def answer_of(store: EventStore, asked: Asked, values: Mapping[str, Any], what: Searched, found: Rows) -> Answer:
+    """Put rows, and what was searched for them, into the form of an answer."""
+    return Answer(
+        asked.question.name,
+        asked.question.title,
+        {**values, **asked.filters.document()},
+        asked.period,
+        "duckdb",
+        tuple(store.card.get("sources") or ()),
+        what,
+        found.columns,
+        tuple(dict(zip(found.columns, row, strict=True)) for row in found.rows),
+        found.more,
+        (*asked.question.cannot_see, *(store.card.get("cannot_see") or ())),
+    )
+
+
 def _write_parquet(
     database: "duckdb.DuckDBPyConnection", text: str, bound: Mapping[str, Any], target: Path, answer: Answer
 ) -> None:
-    """Write all rows; what was searched stands in the file's own metadata, under ``auditor``."""
     import duckdb
 
-    about = {name: value for name, value in answer.document().items() if name not in {"rows", "truncated", "columns"}}
-    said = quoted(json.dumps({**about, "sentence": answer.searched_sentence()}, sort_keys=True))
     try:
-        database.execute(f"COPY ({text}) TO {quoted(target)} (FORMAT parquet, KV_METADATA {{auditor: {said}}})", bound)
+        database.execute(parquet_copy(text, target, answer), bound)
     except duckdb.IOException as error:
         raise UsageError(f"the rows cannot be written: {error}") from error
 
 
-def _cut(text: str, limit: int) -> str:
+def parquet_copy(text: str, target: Path, answer: Answer) -> str:
+    """Return what writes all rows; what was searched stands in the file's own metadata, under ``auditor``."""
+    about = {name: value for name, value in answer.document().items() if name not in {"rows", "truncated", "columns"}}
+    said = quoted(json.dumps({**about, "sentence": answer.searched_sentence()}, sort_keys=True))
+    return f"COPY (\n{text}\n) TO {quoted(target)} (FORMAT parquet, KV_METADATA {{auditor: {said}}})"
+
+
+def cut(text: str, limit: int) -> str:
     """Ask for one row more than are shown: DuckDB then need not sort the others. A question's own limit stays."""
     return text if not limit or re.search(r"\bLIMIT\b[^)]*$", text, re.IGNORECASE) else f"{text}\nLIMIT {limit + 1}"
 
@@ -135,7 +143,7 @@ def _picked(
     the rows that are shown, not of those that a filter or the limit leaves out.
     """
     listing = asked.question.listing
-    if listing is None or asked.question.own or not asked.limit:
+    if listing is None or not asked.limit:
         return None
     row = database.execute("SELECT count(*) FROM copies").fetchone()
     copies = row is not None and row[0] > 0

@@ -9,7 +9,7 @@ from auditor.base.period import Period
 from auditor.events.answer import Answer, distinct
 from auditor.events.apart import Bounds, Refusal, Rows, Statement, answered_apart, fetched
 from auditor.events.asking import compose, literal_bounds
-from auditor.events.filters import Filters
+from auditor.events.filters import Filters, used
 from auditor.events.opened import EventStore, database_of, lock
 from auditor.events.searched import searched
 
@@ -62,11 +62,13 @@ def answered(statement: Statement, bounds: Bounds, spill: Path) -> Rows | Refusa
             _only_select(database, statement.text)
             for name, view in statement.views.items():
                 database.execute(f"CREATE VIEW {name} AS {view}")
-            lock(database, statement.folder)
+            lock(database, statement.folder, *(() if statement.beside is None else (statement.beside,)))
             database.execute("BEGIN TRANSACTION READ ONLY")  # a WITH can hold a DELETE, and be a SELECT all the same
-            result = database.execute(statement.text)
+            result = database.execute(statement.text, used(statement.text, statement.values))
             columns = distinct(str(item[0]) for item in result.description or ())
             rows, more = fetched(result.fetchmany, statement.limit, bounds.answer)
+            if statement.copy:
+                database.execute(statement.copy, used(statement.copy, statement.values))
     except duckdb.OutOfMemoryException as error:
         raise MemoryError from error
     except duckdb.Error as error:

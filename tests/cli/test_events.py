@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import jsonschema
 import pytest
 
@@ -205,8 +206,10 @@ def test_people_bring_their_own_questions(folder: Path, tmp_path: Path, capsys: 
         "parameters: [{name: least, type: integer, default: 1, help: at least so often}]\n"
         "sql: SELECT call, count(*) AS calls FROM events GROUP BY call HAVING count(*) >= $least ORDER BY call\n"
     )
-    _, found = document(capsys, "by-name", *from_folder(folder), "--questions", tmp_path, "--param", "least=30")
+    named = ("by-name", *from_folder(folder), "--questions", tmp_path, "--param", "least=30")
+    _, found = document(capsys, *named, "--parquet", tmp_path / "rows.parquet")
     assert found["rows"] == [{"call": "DescribeInstances", "calls": 36}]
+    assert duckdb.read_parquet(str(tmp_path / "rows.parquet")).fetchall() == [("DescribeInstances", 36)]
     code, shown = ask(capsys, "show", "by-name", "--questions", tmp_path)
     assert code == 0
     assert "--param least=INTEGER" in shown
@@ -238,12 +241,27 @@ def test_a_wrong_question_is_told_with_file_and_line(
     assert where in capsys.readouterr().err
 
 
-def test_a_question_that_the_engine_refuses_is_told(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+_ENDLESS = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n FROM t) SELECT count(*) FROM t"
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("SELECT nothing FROM events", "DuckDB refuses the question"),
+        (f"{_ENDLESS}, events", "the question had no answer after 2 seconds"),
+        ("SELECT repeat('x', 70000000) FROM events LIMIT 1", "the answer is larger than 64 MiB"),
+        ("SELECT * FROM read_text('/etc/hostname'), events", "DuckDB refuses the question"),
+    ],
+)
+def test_a_question_of_ones_own_is_bounded(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], statement: str, words: str
 ) -> None:
-    (tmp_path / "own.yaml").write_text("title: x\nanswers: y\nsql: SELECT nothing FROM events\n")
-    assert _run(["events", "own", *map(str, from_folder(folder)), "--questions", str(tmp_path)]) == 2
-    assert "DuckDB refuses the question" in capsys.readouterr().err
+    (tmp_path / "own.yaml").write_text(f"title: x\nanswers: y\nsql: |\n  {statement}\n")
+    given = ["--questions", str(tmp_path), "--timeout", "2" if _ENDLESS in statement else "60"]
+    assert _run(["events", "own", *map(str, from_folder(folder)), *given]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert "own.yaml" in said
 
 
 def test_times_in_the_documents_are_utc(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
