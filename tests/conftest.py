@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from auditor.simulator.worlds.kept import VARIABLE
+from auditor.simulator import nursery
+from auditor.simulator.worlds import kept
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -17,15 +18,16 @@ settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let all simulated accounts of this session sign what their trails delivered once, in whichever process."""
+    """Let each simulated account of this session be built once, and its trail be signed once, for all processes."""
     if not hasattr(config, "workerinput"):
-        os.environ[VARIABLE] = tempfile.mkdtemp(prefix="auditor-simulated-")
+        os.environ[kept.VARIABLE] = os.environ[nursery.VARIABLE] = tempfile.mkdtemp(prefix="auditor-simulated-")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Clear up, once all workers have ended."""
     if not hasattr(config, "workerinput"):
-        shutil.rmtree(os.environ.pop(VARIABLE), ignore_errors=True)
+        del os.environ[nursery.VARIABLE]
+        shutil.rmtree(os.environ.pop(kept.VARIABLE), ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

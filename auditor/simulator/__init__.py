@@ -18,6 +18,7 @@ import http.client
 import json
 import os
 import selectors
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from typing import IO, Any, Final, Self
 
 from auditor.base.errors import AuditorError, UsageError
 from auditor.base.suggest import all_of
+from auditor.simulator import nursery
 
 WORLDS: Final = ("demo", "clean", "empty", "hostile", "organization", "year", "large")
 """The accounts that can be simulated."""
@@ -69,6 +71,7 @@ class Simulator:
         self._accounts = accounts
         self._sizes = ",".join(f"{name}={number}" for name, number in (sizes or {}).items())
         self._child: subprocess.Popen[str] | None = None
+        self._born: socket.socket | None = None
         self._about: dict[str, Any] = {}
         self._complaints: IO[str] | None = None
 
@@ -90,15 +93,23 @@ class Simulator:
         """
         if self.world not in WORLDS:
             raise UsageError(f"unknown simulated world {self.world!r}", hint=all_of(self.world, WORLDS))
-        command = [sys.executable, "-m", "auditor.simulator", "--world", self.world, "--port", str(self._port)]
+        told = ["--world", self.world]
         if self._accounts:
-            command += ["--accounts", str(self._accounts)]
+            told += ["--accounts", str(self._accounts)]
         if self._sizes:
-            command += ["--sizes", self._sizes]
+            told += ["--sizes", self._sizes]
         if self._enabled:
-            command += ["--enabled", self._enabled]
-        self._complaints = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - read when the start fails, closed by stop
+            told += ["--enabled", self._enabled]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
+        if not self._port and not self._sizes and (born := nursery.born(told, clean)):
+            self._born, line = born
+            self._about = json.loads(line)
+        else:
+            self._start_alone(told, clean)
+
+    def _start_alone(self, told: Sequence[str], clean: Mapping[str, str]) -> None:
+        command = [sys.executable, "-m", "auditor.simulator", *told, "--port", str(self._port)]
+        self._complaints = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - read when the start fails, closed by stop
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [*command, "--parent", str(os.getpid())],
             stdin=subprocess.DEVNULL,
@@ -130,6 +141,9 @@ class Simulator:
 
     def stop(self) -> None:
         """End the child; harmless when it has ended already."""
+        born, self._born = self._born, None
+        if born is not None:
+            nursery.ended(born, seconds=5)
         child, self._child = self._child, None
         if child is None:
             return

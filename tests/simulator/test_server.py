@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from auditor.base.errors import AuditorError
-from auditor.simulator import Simulator, wait_until_gone
+from auditor.simulator import Simulator, nursery, wait_until_gone
 from tests.simulator.conftest import Clients, clients_of
 
 pytestmark = pytest.mark.simulator
@@ -51,7 +51,8 @@ def test_the_environment_leads_to_this_account_only(demo: Simulator) -> None:
     assert demo.about["as_of"] == "2026-11-02T06:00:00Z"
 
 
-def test_the_child_goes_when_its_parent_goes(tmp_path: Path) -> None:
+def test_the_child_goes_when_its_parent_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(nursery.VARIABLE)
     script = (
         "import time\n"
         "from auditor.simulator import Simulator\n"
@@ -67,12 +68,65 @@ def test_the_child_goes_when_its_parent_goes(tmp_path: Path) -> None:
     assert wait_until_gone(child)
 
 
-def test_stopping_ends_the_child() -> None:
+def test_stopping_ends_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(nursery.VARIABLE)
     with Simulator("empty") as simulator:
         assert simulator._child is not None
         child = simulator._child.pid
         assert simulator.account == "444455556666"
     assert wait_until_gone(child)
+
+
+def _refuses(endpoint: str, seconds: float = 5.0) -> bool:
+    """Tell whether nobody listens there any more, within a time."""
+    host, _, port = endpoint.removeprefix("http://").partition(":")
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except ConnectionRefusedError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_forked_account_is_like_a_built_one_and_sees_no_change_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Simulator("empty") as first, Simulator("empty") as second:
+        assert first._born is not None
+        assert second._born is not None
+        forked = {name: value for name, value in second.about.items() if name != "endpoint"}
+        clients_of(first)("iam").create_user(UserName="left-behind")
+        made = clients_of(second)("iam").create_user(UserName="next")["User"]
+        assert [user["UserName"] for user in clients_of(second)("iam").list_users()["Users"]] == ["next"]
+    assert _refuses(first.endpoint)
+    assert _refuses(second.endpoint)
+    monkeypatch.delenv(nursery.VARIABLE)
+    with Simulator("empty") as alone:
+        assert {name: value for name, value in alone.about.items() if name != "endpoint"} == forked
+        assert clients_of(alone)("iam").create_user(UserName="next")["User"] == made
+
+
+def test_a_forked_account_goes_when_its_owner_goes() -> None:
+    script = (
+        "import time\n"
+        "from auditor.simulator import Simulator\n"
+        "simulator = Simulator('empty')\n"
+        "simulator.start()\n"
+        "print(simulator.endpoint, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        endpoint = owner.stdout.readline().strip()
+        owner.send_signal(signal.SIGKILL)
+    assert _refuses(endpoint)
+
+
+def test_a_nursery_that_cannot_be_had_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(nursery.VARIABLE, str(tmp_path / "gone"))
+    with Simulator("empty") as simulator:
+        assert simulator._child is not None
+        assert simulator.account == "444455556666"
 
 
 def test_requests_in_pieces_and_one_after_the_other_on_one_connection(demo: Simulator) -> None:
