@@ -285,6 +285,11 @@ _CONTAINERS: Final[tuple[tuple[str, str, type | tuple[type, ...]], ...]] = (
     ("Sns", "a message of SNS", Mapping),
     ("Message", "a message of SNS", str),
     ("body", "a message of SQS", str),
+    ("Messages", "an answer of SQS", list),
+    ("Body", "a message of SQS", str),
+    ("hits", "an answer of OpenSearch", (Mapping, list)),
+    ("_source", "an answer of OpenSearch", Mapping),
+    ("eventData", "a message to CloudTrail Lake", (Mapping, str)),
     ("message", "an answer of CloudWatch Logs", str),
 )
 """Key, what has it, and what kind of value it has there."""
@@ -293,6 +298,7 @@ _STRANGERS: Final = (
     ("digestS3Bucket", "a digest file, which names log files and holds no record"),
     ("s3", "a notification of S3, which names a log file and holds no record; give the file"),
     ("s3Bucket", "a notification of CloudTrail, which names log files and holds no record; give the files"),
+    ("QueryResultRows", "an answer of CloudTrail Lake, whose columns are no record; give the log files"),
     ("trailList", "an answer of describe-trails, no record"),
     ("configurationItems", "a file of AWS Config, no CloudTrail record"),
 )

@@ -64,6 +64,9 @@ CONTAINERS: dict[str, Callable[[Records], str]] = {
         json.dumps({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(event(one))}}]})
         for one in records
     ),
+    "receive-message": lambda records: json.dumps({"Messages": [{"Body": to_queue(one)} for one in records]}),
+    "search": lambda records: json.dumps({"hits": {"hits": [{"_source": one} for one in records]}}),
+    "lake": lambda records: json.dumps([{"id": "1", "eventData": json.dumps(one)} for one in records]),
     "function-by-sqs": lambda records: "".join(json.dumps(handed("aws:sqs", body=to_queue(one))) for one in records),
 }
 
