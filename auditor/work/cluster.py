@@ -121,6 +121,8 @@ class _State:
     flying: dict[str, _Flying] = field(default_factory=dict)
     lost: Failure | None = None
     heard: float = field(default_factory=monotonic)
+    silent: bool = False
+    """Whether nothing has ended since tasks were given up."""
     manned: float = field(default_factory=monotonic)
 
 
@@ -246,7 +248,7 @@ class Cluster:
         for key, item in list(state.flying.items()):
             if item.future.status in {"pending", "lost"}:  # lost with its worker: the scheduler has it done again
                 continue
-            state.heard = monotonic()
+            state.heard, state.silent = monotonic(), False
             del state.flying[key]
             if item.future.status == "finished":
                 done = self._kept(item, keeper, state)
@@ -329,7 +331,8 @@ class Cluster:
         failure = state.lost
         if failure is None and now - state.heard > self._bounds.task_seconds:
             failure = Failure(TIMED_OUT, f"no task came to an end for {self._bounds.task_seconds:g} seconds")
-            state.heard = now
+            state.lost = failure if state.silent else None  # nor did those that came after: nobody works there
+            state.heard, state.silent = now, True
         if failure is not None:
             gone = sorted(state.flying)
             self._drop(state)

@@ -22,7 +22,7 @@ from auditor.trail.verify import verify_trail
 from auditor.work.cluster import Bounds, Cluster, Place
 from auditor.work.ledger import Ledger
 from auditor.work.local import Threads
-from auditor.work.task import NO_WORKERS, SCHEDULER_LOST, WORKER_LOST, Done, Task, carry_out
+from auditor.work.task import NO_WORKERS, SCHEDULER_LOST, TIMED_OUT, WORKER_LOST, Done, Task, carry_out
 from tests.trail.bucket import END, NOW, START
 from tests.trail.scenarios import AT, genuine
 from tests.trail.test_fetch import download
@@ -116,6 +116,21 @@ def test_without_any_worker_left_the_wait_has_an_end(cluster: Machines, certific
         Cluster(Place(cluster.address, certificates), bounds=bounds),
     ):
         pass
+
+
+def test_workers_that_hang_do_not_make_each_task_wait(cluster: Machines, certificates: Path, tmp_path: Path) -> None:
+    """A stopped worker is there, and does nothing: what is given to it is given up, and after twice so is the rest."""
+    cluster.man()
+    given = tasks(tmp_path / "log", 60)
+    with Cluster(Place(cluster.address, certificates), bounds=Bounds(no_workers_seconds=600, task_seconds=1)) as engine:
+        for worker in cluster.workers:
+            worker.send_signal(signal.SIGSTOP)
+        done = carry_out(engine, given, Ledger(tmp_path / "kept"))
+    for worker in cluster.workers:
+        worker.kill()
+    assert [item.key for item in done] == [task.key for task in given]
+    assert {item.failure.name for item in done if item.failure} == {TIMED_OUT}
+    assert len([item for item in done if item.failure]) > 50
 
 
 def test_a_scheduler_that_dies_fails_what_is_left_by_name(
