@@ -121,3 +121,8 @@ class Models(Loader):  # type: ignore[misc]  # as above
             model = {name: dict(part) if isinstance(part, Unread) else part for name, part in model.items()}
             self._extras_processor.process(model, extras)
         return model
+
+
+def forget() -> None:
+    """Let go of all models that were read; sessions that are open keep theirs, and the next one reads them again."""
+    _read.clear()

@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auditor.base.arenas import give_memory_back
 from auditor.base.errors import UsageError
 from auditor.base.whole import check_writable
+from auditor.collect.models import forget
 from auditor.config import Config
 from auditor.pack.layout import EVIDENCE
 from auditor.pack.outcome import exit_code, results_document
@@ -83,6 +85,8 @@ def audit(request: Request, progress: Progress) -> Finished:
         folder = room.pack
         clear_written(folder)
         collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out, room=room, engine=engine)
+        forget()
+        give_memory_back()
         with kept_when_broken(folder, out):
             results, manifest = complete(
                 folder,

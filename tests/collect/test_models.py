@@ -1,5 +1,6 @@
 """The SDK's models, read in our own way: what its own loader reads, without what is not permitted."""
 
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
 
+from auditor.base.arenas import give_memory_back
 from auditor.base.locate import controls_folder
 from auditor.collect.guard import is_read
-from auditor.collect.models import Models
+from auditor.collect.models import Models, forget
 from auditor.evidence.operations import load_operations
 
 KINDS = ("service-2", "paginators-1", "endpoint-rule-set-1")
@@ -58,3 +60,16 @@ def test_a_users_own_model_goes_before_the_sdks(sdk: Loader, tmp_path: Any) -> N
     (own / "service-2.json").write_text('{"operations": {}, "metadata": {"own": true}}')
     found = Models([str(tmp_path), *sdk.search_paths], is_read).load_service_model("sts", "service-2")
     assert found["metadata"] == {"own": True}
+
+
+def test_models_go_when_they_are_forgotten_and_no_session_has_them(sdk: Loader) -> None:
+    models = Models(sdk.search_paths, is_read)
+    shapes = models.load_service_model("sts", "service-2")["shapes"]
+    known = weakref.ref(shapes)
+    del shapes
+    forget()
+    give_memory_back()
+    assert known() is models.load_service_model("sts", "service-2")["shapes"]
+    del models
+    give_memory_back()
+    assert known() is None
