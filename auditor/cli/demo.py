@@ -114,6 +114,7 @@ def _settings(aws: "Simulator", given: Mapping[str, Any]) -> Config:
     }
     if aws.world == "organization":
         settings |= {"org": True, "role_name": aws.about["role_name"], "external_id": aws.about["external_id"]}
+        settings["detail"] = given.get("detail") or "summary"  # drawing each account's PDF in full is half of the time
     return config_of(settings)
 
 
