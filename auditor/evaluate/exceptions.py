@@ -158,10 +158,10 @@ def _waiver(waiver: Waiver, as_of: datetime, *, used: bool, wide: str) -> dict[s
         notes.append(f"over-wide: {wide} and names no owner, so it was not applied")
     if waiver.expires <= as_of:
         notes.append("expired: it was not applied")
-    elif waiver.expires - as_of <= SOON:
-        notes.append("ends within 30 days")
-    if not notes and not used:
+    elif not used and not wide:
         notes.append("unused: no failure fits it")
+    if as_of < waiver.expires <= as_of + SOON:
+        notes.append("ends within 30 days")
     return {**_terms(waiver), "used": used, "notes": notes}
 
 
@@ -185,8 +185,8 @@ def _attestation(attestation: Attestation, as_of: datetime, *, used: bool) -> di
         notes.append("expired: it was not applied")
     elif attestation.date > as_of:
         notes.append("dated after the audit: it was not applied")
-    elif attestation.valid_until - as_of <= SOON:
-        notes.append("ends within 30 days")
-    if not notes and not used:
+    elif not used:
         notes.append("unused: no manual result fits it")
+    if as_of < attestation.valid_until <= as_of + SOON:
+        notes.append("ends within 30 days")
     return {**_statement(attestation), "used": used, "notes": notes}

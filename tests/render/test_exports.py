@@ -33,6 +33,7 @@ from auditor.evaluate.exceptions import apply_exceptions
 from auditor.evaluate.responses import apply_responses
 from auditor.model import State
 from auditor.pack.outcome import results_document
+from auditor.render.exceptions import last_day
 from auditor.render.exports import EXPORTS, Source, export
 from auditor.render.exports.markdown import literal
 from auditor.render.exports.resources import resource_of
@@ -191,7 +192,8 @@ def test_github_gets_no_more_than_it_keeps(source: Source) -> None:
 def test_sarif_says_why_a_result_is_open(source: Source, exported: dict[str, bytes]) -> None:
     def told(data: bytes) -> list[str]:
         (invocation,) = json.loads(data)["runs"][0]["invocations"]
-        return [item["message"]["text"] for item in invocation["toolExecutionNotifications"]]
+        notes = invocation["toolExecutionNotifications"]
+        return [item["message"]["text"] for item in notes if item["level"] == "warning"]
 
     assert len(told(exported["results.sarif"])) == len(source.document["gaps"])
     without = export(replace(source, document={**source.document, "gaps": []}), ["sarif"])["results.sarif"]
@@ -398,6 +400,19 @@ def test_what_was_handed_in_has_a_table_of_its_own_in_csv(source: Source, export
     ]
     nothing = replace(source, document={**source.document, "waivers": [], "attestations": [], "responses": []})
     assert "accepted.csv" not in export(nothing, ["csv"])
+
+
+def test_what_needs_a_look_of_what_was_handed_in_is_told_with_its_reason(source: Source) -> None:
+    unused = {**source.document["waivers"][0], "used": False, "notes": ["unused: no failure fits it"]}
+    document = {**source.document, "waivers": [*source.document["waivers"], unused]}
+    exported = export(replace(source, document=document), ("markdown", "sarif"))
+    day = last_day(unused["expires"])
+    assert (
+        f"- Waiver {unused['control']}, last day {day}: unused: no failure fits it" in exported["summary.md"].decode()
+    )
+    (run,) = json.loads(exported["results.sarif"])["runs"]
+    told = [item["message"]["text"] for item in run["invocations"][0]["toolExecutionNotifications"]]
+    assert f"Waiver for {unused['control']}, last day {day}: unused: no failure fits it" in told
 
 
 def test_findings_come_in_files_that_one_call_takes(exported: dict[str, bytes]) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from auditor.base.canonical import canonical_json
 from auditor.model import State
+from auditor.render.exceptions import all_given
 from auditor.render.exports.source import PRODUCT, Finding, Source, shortened
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -109,7 +110,10 @@ def _help(source: Source, control: Mapping[str, Any]) -> str:
 
 
 def _notifications(source: Source) -> list[dict[str, Any]]:
-    """Say why results are open: answers that are missing, and reasons that no missing answer explains."""
+    """Say why results are open, and what became of waivers and the like that need a look.
+
+    Results are open for want of answers, and for reasons that no missing answer explains.
+    """
     gaps = source.document["gaps"]
     explained = {name for gap in gaps for name in gap["controls"]}
     texts = [
@@ -121,7 +125,16 @@ def _notifications(source: Source) -> list[dict[str, Any]]:
         for finding in source.findings()
         if finding.state is State.NOT_ASSESSED and finding.control["id"] not in explained
     ]
-    return [{"level": "warning", "message": {"text": shortened(text, _MESSAGE_LIMIT)}} for text in texts]
+    handed_in = [
+        f"{item.kind} for {item.control}{f', last day {item.until}' if item.until else ''}: {item.notes}"
+        for item in all_given(source.document)
+        if item.notes
+    ]
+    return [
+        {"level": level, "message": {"text": shortened(text, _MESSAGE_LIMIT)}}
+        for level, said in (("warning", texts), ("note", handed_in))
+        for text in said
+    ]
 
 
 def _result(source: Source, finding: Finding, indexes: Mapping[str, int], *, with_evidence: bool) -> dict[str, Any]:
@@ -161,7 +174,7 @@ def _location(source: Source, finding: Finding, *, with_evidence: bool) -> dict[
         "logicalLocations": [
             {
                 "name": shortened(result["resource"], 512),
-                "fullyQualifiedName": f"{result['account']}/{result['region']}/{result['resource']}",
+                "fullyQualifiedName": f"{result['account']}/{result['region']}/{shortened(result['resource'], 2048)}",
                 "kind": "resource",
             }
         ],
