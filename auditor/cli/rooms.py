@@ -9,6 +9,7 @@ from auditor.base.errors import UsageError
 from auditor.base.whole import unfinished, write_whole
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
+from auditor.cli.files import for_writing
 from auditor.cli.options import (
     config_of,
     moment_of,
@@ -48,6 +49,8 @@ def collect(out: Path, *, as_json: bool, quiet: bool, verbose: bool, **given: An
 
     as_of = moment_of(given.pop("as_of"))
     config = with_frameworks(config_of(given))
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out: {out} is no folder")
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", hint="evidence is written once; name a new folder")
     request = Request(config, as_of)
@@ -81,6 +84,7 @@ def evaluate(
     del verbose
     if rules is not None and not rules.is_dir():
         raise UsageError(f"there is no folder {rules}", hint="give the rules folder of a pack")
+    for_writing(out)
     judged_by = load_rules(config_of(given)) if rules is None else open_rules(rules)
     config = judged_by.config
     results = judge(evidence_folder(evidence), judged_by)

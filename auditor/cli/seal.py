@@ -310,7 +310,14 @@ def keygen(name: str, *, out: Path, days: int, as_json: bool, **options: Any) ->
     Such a signature shows that a pack comes from whoever holds the key. Who that is, others only know when they got the
     certificate's fingerprint from you by another way than the pack.
     """
-    identity = _new_identity(name, days, options)
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out: {out} is no folder")
+    try:
+        identity = _new_identity(name, days, options)
+    except SealError as error:
+        if options["kms_key"]:
+            raise  # AWS may be at fault
+        raise UsageError(error.message, hint=error.hint or "a name has from 1 to 64 characters") from error
     out.mkdir(parents=True, exist_ok=True)
     files = {CERTIFICATE_FILE: identity.certificate}
     if identity.key:

@@ -17,6 +17,7 @@ from auditor.base.period import parse_past_period
 from auditor.base.suggest import all_of
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
+from auditor.cli.files import read_bytes
 from auditor.cli.options import moment_of
 
 if TYPE_CHECKING:  # obstore and cryptography are imported when the command runs
@@ -222,8 +223,8 @@ def _open_s3(
 
 def _json_file(path: Path) -> Mapping[str, Any]:
     try:
-        document = json.loads(path.read_bytes())
-    except ValueError as error:
+        document = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not JSON") from error
     return document if isinstance(document, dict) else {}
 

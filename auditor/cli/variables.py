@@ -6,6 +6,9 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from errno import ENAMETOOLONG
+from pathlib import Path
+from stat import S_ISBLK, S_ISCHR
 from typing import Any, Final
 
 import click
@@ -89,6 +92,24 @@ _FORMS: Final[Mapping[str, Callable[[str], str]]] = {
 }
 """Option -> what is wrong with one of its values, whichever command takes it."""
 
+_FILES: Final = frozenset({"attestations", "baseline", "controls", "import", "out", "responses", "waivers"})
+"""Options that name files or folders, beside those whose type says so."""
+
+_READABLE: Final = frozenset({"/dev/null", "/dev/stdin"})
+
+
+def _no_file(text: str) -> str:
+    """Say why a text can name no file or folder; empty where it may, or where there is none yet."""
+    try:
+        mode = Path(text).stat().st_mode
+    except ValueError:
+        return "a name holds no zero byte"
+    except OSError as error:
+        return f"{text[:40]}...: the name is too long" if error.errno == ENAMETOOLONG else ""
+    device = S_ISCHR(mode) or S_ISBLK(mode)
+    return f"{text} is a device, no file" if device and text not in _READABLE else ""
+
+
 _ANY: Final = frozenset({"", "all", "*"})
 """What these options take beside names; an empty one is told by its command."""
 
@@ -116,9 +137,14 @@ class FromVariables(click.Option):
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         """Refuse names that no Region has, and ids that no account has."""
         found = super().process_value(ctx, value)
-        mistake = _FORMS.get(long_name(self))
-        if mistake is not None and not ctx.resilient_parsing:
-            texts = found if isinstance(found, tuple) else (found,)
+        if ctx.resilient_parsing:
+            return found
+        texts = found if isinstance(found, tuple) else (found,)
+        if isinstance(self.type, click.Path) or long_name(self) in _FILES:
+            for text in texts:
+                if isinstance(text, str | Path) and (wrong := _no_file(str(text))):
+                    raise click.BadParameter(wrong, ctx, self)
+        if (mistake := _FORMS.get(long_name(self))) is not None:
             parts = [part.strip() for text in texts if isinstance(text, str) for part in text.split(",")]
             for part in parts:
                 if part not in _ANY and (wrong := mistake(part)):
