@@ -52,7 +52,7 @@ def tell_results(results: Results) -> None:
     for cause in causes[:_MOST_CAUSES]:
         action = f"; needs {_first(cause['actions'])}" if cause["actions"] else ""
         calls = _number(cause["calls"], "call")
-        click.echo(printable(f"  {calls:>11}  {cause['error']}: {cause['first']}{action}"[:400]))
+        click.echo(printable(f"  {calls:>11}  {_cause_words(cause)}{action}"[:400]))
         if remedy := _REMEDIES.get(cause["error"], ""):
             click.echo(f"         {remedy}")
     if (more := len(causes) - _MOST_CAUSES) > 0:
@@ -84,6 +84,19 @@ def tell_given(results: Results) -> None:
         click.echo(printable(f"  {item.kind.lower():<12} {item.control}{covers}{day}: {item.notes}"[:400]))
     if (more := len(noted) - _MOST_CAUSES) > 0:
         click.echo(f"  and {more} more; the chapter on criteria not met and results/accepted.csv have all")
+
+
+_INNER = {"events": "the questions over CloudTrail events", "trail": "the verification of log files"}
+"""What is made from log files and asked of no service -> what people call it."""
+
+
+def _cause_words(cause: dict[str, Any]) -> str:
+    """Say a cause to people: no inner name, and no error code where AWS was not asked."""
+    service = str(cause["first"]).partition(":")[0]
+    what = _INNER.get(service) or str(cause["first"]).removesuffix(" in global")
+    return (
+        f"{what}: not part of what was looked at" if cause["error"] == "NotCollected" else f"{cause['error']}: {what}"
+    )
 
 
 def failing_controls(results: Results) -> list[ControlResult]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from auditor.cli.options import config_of, in_parts
-from auditor.cli.telling import causes_of_gaps, tell_code, tell_given, tell_results
+from auditor.cli.telling import _cause_words, causes_of_gaps, tell_code, tell_given, tell_results
 from auditor.config import Config
 from auditor.model import Gap, Severity
 from tests.cli.test_compare import answer
@@ -151,3 +151,17 @@ def test_what_was_handed_in_is_told_with_its_last_day_and_why_it_was_not_applied
     told = capsys.readouterr().out
     assert "handed in: 1 waiver (0 applied), 1 response (1 applied), 1 accepted gap (0 applied)" in told
     assert "waiver       a-b *, last day 2026-10-31: expired" in told
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (
+            ("NotCollected", "events:Answer in global"),
+            "the questions over CloudTrail events: not part of what was looked at",
+        ),
+        (("AccessDenied", "iam:ListUsers in global"), "AccessDenied: iam:ListUsers"),
+    ],
+)
+def test_a_cause_has_no_inner_name(cause: tuple[str, str], words: str) -> None:
+    assert _cause_words({"error": cause[0], "first": cause[1]}) == words
