@@ -109,7 +109,7 @@ def _only_select(database: "duckdb.DuckDBPyConnection", text: str) -> None:
     try:
         statements = database.extract_statements(text)
     except duckdb.Error as error:
-        raise UsageError(f"DuckDB cannot read the statement: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"DuckDB refuses the statement: {str(error).splitlines()[0]}") from error
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise UsageError("give exactly one SELECT", hint=f"over {', '.join(TABLES)}")
 
