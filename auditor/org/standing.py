@@ -16,7 +16,7 @@ from auditor.org.baselines import Baselines, hold_all
 from auditor.org.doors import doors_of
 from auditor.org.pack import SETTINGS, material_of
 from auditor.pack.layout import RESULTS
-from auditor.run.standing import Standing, broken, lacking
+from auditor.run.standing import OTHER_PERIOD, Standing, broken, lacking
 from auditor.seal.manifest import MANIFEST
 
 
@@ -80,12 +80,9 @@ def _newest(
                 counts=document["counts"],
                 code=int(document["exit_code"]) if beside is None else beside(pack),
             )
-        if why != _OTHER:
+        if why != OTHER_PERIOD:
             progress(f"Passed over {pack.name}: {why}", 0, 0)
     return None
-
-
-_OTHER = "another period"
 
 
 def _unfit(
@@ -94,7 +91,7 @@ def _unfit(
     """Say why a pack is not what the run would make; empty when it is."""
     span, scope, run = manifest["period"], manifest["scope"], document["run"]
     if (parse_time(span["start"]), parse_time(span["end"])) != (period.start, period.end):
-        return _OTHER
+        return OTHER_PERIOD
     if manifest["results_sha256"] != sha256:
         return "its results are not those that its manifest names"
     if parse_time(scope["as_of"]) < period.end:

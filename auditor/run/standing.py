@@ -110,12 +110,13 @@ def _newest(
             reason = "it cannot be read, or its results are not those that its manifest names"
         if not reason:
             return found, pack
-        if reason != _OTHER:
+        if reason != OTHER_PERIOD:
             progress(f"Passed over {name}: {reason}", 0, 0)
     return None
 
 
-_OTHER = "another period"
+OTHER_PERIOD = "another period"
+"""Why packs of other months are passed over, without a word: there are many."""
 
 
 def _unfit(found: Candidate, period: Period, config: Config) -> str:
@@ -123,7 +124,7 @@ def _unfit(found: Candidate, period: Period, config: Config) -> str:
     manifest, scope = found.manifest, found.manifest["scope"]
     span = manifest["period"]
     if (parse_time(span["start"]), parse_time(span["end"])) != (period.start, period.end) or manifest.get("members"):
-        return _OTHER
+        return OTHER_PERIOD
     if parse_time(scope["as_of"]) < period.end:
         return "it was made before the period had ended"
     if words := cut_short(manifest, found.results):
