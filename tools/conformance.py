@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = {"3a": "PDF/A-3a", "ua1": "PDF/UA-1"}
@@ -90,7 +91,7 @@ def _judge_pdfs(files: Sequence[Path]) -> list[str]:
     if _lacks("PDF", "java", "mvn"):
         return []
     jars = _verapdf()
-    return [f"{file.name}, {profile}" for profile in PROFILES for file in files if not _conforms(jars, file, profile)]
+    return [f"{file.name}, {profile}" for profile in PROFILES for file in _not_conforming(jars, files, profile)]
 
 
 def _verapdf() -> Path:
@@ -102,14 +103,17 @@ def _verapdf() -> Path:
     return folder
 
 
-def _conforms(jars: Path, file: Path, profile: str) -> bool:
+def _not_conforming(jars: Path, files: Sequence[Path], profile: str) -> list[Path]:
+    """Judge all files in one process, as most of the time of a first file is Java's; a file without PASS has failed."""
     command = ["java", "-Djava.awt.headless=true", "-cp", f"{jars}/*", VERAPDF, "-f", profile, "--format", "text", "-v"]
-    answer = subprocess.run([*command, str(file)], check=False, capture_output=True, text=True)
-    passed = answer.stdout.startswith("PASS ")
-    print(f"{PROFILES[profile]}: {'conforms' if passed else 'DOES NOT CONFORM'}: {file.name}")
-    if not passed:
+    answer = subprocess.run([*command, *map(str, files)], check=False, capture_output=True, text=True)
+    passed = {line for line in answer.stdout.splitlines() if line.startswith("PASS ")}
+    wrong = [file for file in files if f"PASS {file.resolve()} {profile}" not in passed]
+    for file in files:
+        print(f"{PROFILES[profile]}: {'DOES NOT CONFORM' if file in wrong else 'conforms'}: {file.name}")
+    if wrong:
         print(answer.stdout, answer.stderr, sep="\n")
-    return passed
+    return wrong
 
 
 # --- SARIF ------------------------------------------------------------------------------------------------------------
@@ -173,28 +177,28 @@ def _judge_pages(files: Sequence[Path]) -> list[str]:
         folder.mkdir(parents=True, exist_ok=True)
         quiet = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         subprocess.run(["npm", "install", *quiet, "--prefix", str(folder), CHECKER], check=True, stdout=sys.stderr)
-    found = []
+    command = ["java", "-Xss8m", "-jar", str(jar), "--format", "json", *map(str, files)]
+    answer = subprocess.run(command, check=False, capture_output=True, text=True)
+    found = list(remarks(answer.stderr))
     for file in files:
-        command = ["java", "-Xss8m", "-jar", str(jar), "--format", "json", str(file)]
-        answer = subprocess.run(command, check=False, capture_output=True, text=True)
-        lines = list(remarks(answer.stderr, file.name))
-        print(f"HTML: {'conforms' if not lines else 'DOES NOT CONFORM'}: {file.name}")
-        found += lines
+        wrong = any(line.startswith((f"{file.name}:", "the checker broke:")) for line in found)
+        print(f"HTML: {'DOES NOT CONFORM' if wrong else 'conforms'}: {file.name}")
     for line in found:
         print(line)
     return found
 
 
-def remarks(answer: str, name: str) -> Iterator[str]:
-    """Yield what the Nu Html Checker says of a page, but for what is accepted; an answer that is none is told."""
+def remarks(answer: str) -> Iterator[str]:
+    """Yield what the Nu Html Checker says of pages, but for what is accepted; an answer that is none is told."""
     try:
         messages = json.loads(answer)["messages"]
     except (ValueError, KeyError, TypeError):
-        yield f"{name}: the checker broke: {answer[:500]}"
+        yield f"the checker broke: {answer[:500]}"
         return
     for item in messages:
-        if item["type"] == "error" or not item["message"].startswith(tuple(HTML_ACCEPTED)):
-            yield f"{name}:{item.get('lastLine', 0)}: {item['type']}: {item['message']}"
+        if "error" in item["type"] or not item["message"].startswith(tuple(HTML_ACCEPTED)):
+            page = unquote(str(item.get("url", "?"))).rpartition("/")[2]
+            yield f"{page}:{item.get('lastLine', 0)}: {item['type']}: {item['message']}"
 
 
 # --- CSV and XLSX -----------------------------------------------------------------------------------------------------

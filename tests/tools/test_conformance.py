@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,14 +24,16 @@ def test_a_judge_that_cannot_be_had_is_named_and_fails_nothing(
 
 
 def test_errors_of_a_page_are_told_and_accepted_remarks_are_not() -> None:
-    said = [
+    said: list[dict[str, Any]] = [
         {"type": "error", "message": "Trailing slash on void elements is an error now.", "lastLine": 3},
         {"type": "info", "message": "Trailing slash on void elements has no effect.", "lastLine": 4},
         {"type": "info", "message": "Something else.", "lastLine": 5},
+        {"type": "non-document-error", "message": "File not found."},
     ]
-    told = list(remarks(json.dumps({"messages": said}), "page.html"))
-    assert [line.split(": ")[0] for line in told] == ["page.html:3", "page.html:5"]
-    assert "broke" in next(remarks("Exception in thread", "page.html"))
+    said = [{**item, "url": f"file:/a/p%20{number}.html"} for number, item in enumerate(said)]
+    told = list(remarks(json.dumps({"messages": said})))
+    assert [line.split(": ")[0] for line in told] == ["p 0.html:3", "p 2.html:5", "p 3.html:0"]
+    assert "broke" in next(remarks("Exception in thread"))
 
 
 def test_what_a_spreadsheet_shows_is_compared_with_what_was_written() -> None:
