@@ -246,6 +246,8 @@ def _population(control: Control, library: Library) -> list[_Item]:
     members: dict[tuple[str, str], _Item] = {}
     due = library.listed(control.evidence[0])
     unanswered = {missing: _gap(missing) for _, missing in due.missing}
+    if (skipped := library.skipped(control.evidence[0])) is not None:
+        unanswered[skipped] = _gap(skipped)
     for call in due.calls:
         for item in _members(control, library, call):
             if item.missing is not None:

@@ -210,6 +210,26 @@ class Library:
         parents = (*found.parents, *proofs)
         return self.due(operation) or tuple(call for parent in parents for call in self.grounds(parent))
 
+    def skipped(self, operation: str) -> Missing | None:
+        """Return what is not known of things that were not asked about, because another answer makes it needless.
+
+        Where an operation is asked once per place, such an answer shows that there is nothing. Where it is asked for
+        each of other things, these are there all the same, and what each of them says is not known.
+        """
+        found = self._operations[operation]
+        if not found.needless or not found.for_each or not self.asked(operation):
+            return None
+        made = {call.key for call in self.listed(operation).calls}
+        every = self._listed(
+            replace(found, needless=()), self._complete_answers, optional=False, broken=lambda *_: None
+        )
+        left = [call for call in every if call.key not in made]
+        if not left:
+            return None
+        proofs = ", ".join(proof.operation for proof in found.needless if self.asked(proof.operation))
+        message = f"{len(left):,} were not asked about, because of what {proofs} says; a check can read that"
+        return Missing(operation, left[0].region, "NotCollected", message, "", "")
+
     def knows(self, operation: str) -> bool:
         """Say whether the catalogue has an operation; that of an older pack may not."""
         return operation in self._operations

@@ -5,13 +5,14 @@ from dataclasses import replace
 import botocore.session
 import pytest
 
+from auditor.evaluate.checks.cloudtrail import PUBLIC_ACCESS_FLAGS
 from auditor.evaluate.library import Missing, unknown_feature
 from auditor.evidence.places import NO_ENDPOINT, NOT_IN, REGIONS, has_no_endpoint
 from auditor.model import State
 from tests.evaluate.checks.test_monitoring import CONTROLS as MONITORING
 from tests.evaluate.checks.test_monitoring import pattern_for
 from tests.evaluate.checks.test_monitoring import world as watched
-from tests.evaluate.checks.worlds import RIGHT, macie
+from tests.evaluate.checks.worlds import RIGHT, macie, two_buckets
 from tests.evaluate.kit import FAR, HOME, World, catalog, reasons, states
 
 NO_NAME = "could not connect: [Errno -2] Name or service not known"
@@ -171,3 +172,39 @@ def test_a_service_that_the_sdk_lists_everywhere_is_only_out_of_reach() -> None:
     for region in ("eu-west-1", "ap-southeast-7"):
         assert not has_no_endpoint("securityhub", region, "EndpointConnectionError", "Could not connect")
     assert has_no_endpoint("macie2", "ap-southeast-7", "EndpointConnectionError", "Could not connect")
+
+
+@pytest.mark.parametrize("when_empty", [State.PASS, State.NOT_APPLICABLE, State.FAIL])
+@pytest.mark.parametrize("whole", [True, False])
+def test_things_that_were_not_asked_about_are_no_empty_population(when_empty: State, *, whole: bool) -> None:
+    """A control of somebody's own may list its members from answers that the account's answer makes needless."""
+    blocks = dict.fromkeys(PUBLIC_ACCESS_FLAGS, True)
+    world = two_buckets().says("s3control:GetPublicAccessBlock", {"PublicAccessBlockConfiguration": blocks})
+    own = {"PublicAccessBlockConfiguration": blocks}
+    world = world.says("s3:GetPublicAccessBlock", own, Bucket="a").says("s3:GetPublicAccessBlock", own, Bucket="b")
+    evidence = ("s3:GetPublicAccessBlock", "s3:ListBuckets", *(("s3control:GetPublicAccessBlock",) if whole else ()))
+    control = replace(
+        catalog().controls["s3-block-public-access"],
+        evidence=evidence,
+        population="[PublicAccessBlockConfiguration]",
+        identify="'block'",
+        check="",
+        pass_when="BlockPublicAcls",
+        when_empty=when_empty,
+    )
+    result = world.judge_control(control)
+    assert result.state is (State.NOT_ASSESSED if whole else State.PASS)
+    assert ("2 were not asked about, because of what s3control:GetPublicAccessBlock says" in reasons(result)) is whole
+
+
+def test_no_bucket_at_all_is_still_an_empty_population() -> None:
+    blocks = {"PublicAccessBlockConfiguration": dict.fromkeys(PUBLIC_ACCESS_FLAGS, True)}
+    world = World().says("s3control:GetPublicAccessBlock", blocks).says("s3:ListBuckets", {"Buckets": []})
+    control = replace(
+        catalog().controls["s3-block-public-access"],
+        evidence=("s3:GetPublicAccessBlock", "s3:ListBuckets", "s3control:GetPublicAccessBlock"),
+        population="[PublicAccessBlockConfiguration]",
+        check="",
+        pass_when="BlockPublicAcls",
+    )
+    assert world.judge_control(control).state is State.NOT_APPLICABLE
