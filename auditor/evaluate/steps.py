@@ -350,10 +350,17 @@ def _linked(opening: Opening, closing: Mapping[str, Any]) -> str:
     if done.deletes:
         return f"the group {done.group} was deleted"
     ours = {known for known, _ in made.adds} | {known for known, _ in made.becomes} if made is not None else set()
+    group = done.group or "the group"
     same = sorted((ours - {""}) & {*done.removes_ids, *(known for known, _ in done.becomes)})
     if same:
-        return f"it names the rule {same[0]} of {done.group or 'the group'}"
-    return f"it names the same rule of {done.group or 'the group'} by its form"
+        return f"it names the rule {same[0]} of {group}"
+    if made is None:
+        return (
+            f"whether it names the rule that was opened in {group} is not known: that record is not among the evidence"
+        )
+    if set(made.opens) & done.removes:
+        return f"it names the same rule of {group} by its form"
+    return f"it names no rule that this call is known to have made, though what was open of {group} ended with it"
 
 
 def _by_whom(closing: Mapping[str, Any], targets: Sequence[Target]) -> str:

@@ -207,6 +207,31 @@ def test_a_rule_that_asks_for_what_was_taken_out_is_no_match_and_no_miss() -> No
     assert steps(world(hidden, CLOSES))["rule"]["state"] == "seen"
 
 
+def half(number: str, at: str, source: str) -> dict[str, Any]:
+    asked = {"groupId": "sg-1", "ipPermissions": {"items": [{**FORM, "ipRanges": {"items": [{"cidrIp": source}]}}]}}
+    made = {**FORM, "groupId": "sg-1", "securityGroupRuleId": number, "cidrIpv4": source}
+    answer = {"_return": True, "securityGroupRuleSet": {"items": [made]}}
+    return record("AuthorizeSecurityGroupIngress", at, WHO, asked, responseElements=answer)
+
+
+def test_the_end_of_an_opening_by_halves_is_not_taken_for_the_rule_of_its_second_half() -> None:
+    first, second = half("sgr-1", "2026-10-20T05:00:00Z", "0.0.0.0/1"), half("sgr-2", AT, "128.0.0.0/1")
+    why = steps(world(first, second, CLOSES))["revert"]["why"]
+    assert "names no rule that this call is known to have made" in why
+    assert "by its form" not in why
+
+
+def test_a_closing_by_form_is_linked_by_form_only_beside_the_record_of_the_opening() -> None:
+    asked = OPENS["requestParameters"]
+    by_form = record("RevokeSecurityGroupIngress", CLOSED, SESSION, asked)
+    found = world(OPENS, by_form)
+    assert "names the same rule of sg-1 by its form" in steps(found)["revert"]["why"]
+    alone = [{"event_id": by_form["eventID"], "verified": True, "record": by_form}]
+    revert = steps(found.says("events:Measured", {**measured((), ()), "records": alone}))["revert"]
+    assert revert["state"] == "seen"
+    assert "whether it names the rule that was opened in sg-1 is not known" in revert["why"]
+
+
 def test_a_refused_opening_is_none() -> None:
     refused = {**OPENS, "errorCode": "Client.UnauthorizedOperation", "responseElements": None}
     document = followed(world(refused))
