@@ -161,6 +161,16 @@ def test_what_yaml_takes_for_a_number_means_what_it_looks_like(tmp_path: Path) -
     assert (config.period, config.account) == ("2026", "111122223333")
 
 
+def test_an_account_that_begins_with_zero_is_no_octal_number(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, "account: 001234567012\naccounts: [000000000001, 012345670123]\n"), {})
+    assert (config.account, list(config.accounts)) == ("001234567012", ["000000000001", "012345670123"])
+
+
+def test_a_zero_byte_in_a_setting_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"auditor\.yaml:2: a text holds a zero byte"):
+        load_config(write(tmp_path, 'period: "2026"\nout: "a\\0b"\n'), {})
+
+
 def test_a_file_that_looks_like_settings_and_is_not_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

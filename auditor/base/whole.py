@@ -35,6 +35,21 @@ def check_writable(folder: Path) -> None:
         raise UsageError(f"--out: {folder} cannot be written: {why}", hint="name another folder with --out") from error
 
 
+def check_file(path: Path) -> None:
+    """Refuse a place for a file whose folder takes none, before any work is done.
+
+    Raises:
+        UsageError: what is wrong with it.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".writable-", dir=path.parent):
+            pass
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
+            raise  # the machine's fault
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}", hint="name another place") from error
+
+
 @contextmanager
 def unfinished(parent: Path, *, keep: Callable[[Path, BaseException], bool] | None = None) -> Iterator[Path]:
     """Give a new folder that vanishes unless it was renamed; beside its place, so that renaming is one step.
@@ -113,7 +128,13 @@ def left_over(parent: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file beside its place and rename it: a reader sees the old bytes or the new ones."""
+    """Write a file beside its place and rename it: a reader sees the old bytes or the new ones.
+
+    A device or a pipe is written into: renaming would put a file where the machine's /dev/null is.
+    """
+    if written_into(path):
+        path.write_bytes(data)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     beside = Path(name)
@@ -124,6 +145,13 @@ def write_whole(path: Path, data: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def written_into(path: Path) -> bool:
+    """Say whether a path is a device, a pipe, or one of the system's names for an open file such as /dev/stdout."""
+    place = path.absolute()
+    named = str(place) in {"/dev/stdout", "/dev/stderr"} or str(place.parent) in {"/dev/fd", "/proc/self/fd"}
+    return path.exists() and (named or not (path.is_file() or path.is_dir()))
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -60,6 +60,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 _TEXT = "tag:yaml.org,2002:str"
+_ACCOUNT = re.compile(r"0[0-9]{11}")
 
 
 def load_yaml(path: Path) -> YamlFile:
@@ -160,11 +161,16 @@ class _Reader:
         return built
 
     def _plain(self, event: Any) -> Any:
-        """Return a value without parts; YAML takes some texts for numbers that are none (``0x_``, 5,000 digits)."""
+        """Return a value without parts; YAML takes some texts for numbers that are none (``0x_``, 5,000 digits).
+
+        An account id that begins with 0 would be an octal number, and another id.
+        """
         tag = event.tag
         if tag is None or tag == "!":
             tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
-        if tag == _TEXT:
+        if "\0" in event.value:
+            raise YamlError(f"{self._line(event)}: a text holds a zero byte")
+        if tag == _TEXT or (event.tag is None and _ACCOUNT.fullmatch(event.value)):
             return event.value
         node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark, style=event.style)
         try:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from auditor.base.errors import UsageError
+from auditor.base.whole import check_file, written_into
 from auditor.cli import printable
 
 MAX_BYTES = 20_000_000
@@ -21,12 +22,15 @@ def for_writing(path: Path | None) -> None:
     """Say that a file cannot be put where it shall go, before any work is done.
 
     Raises:
-        UsageError: its folder is not there, or it is a folder itself.
+        UsageError: its folder is not there or cannot be written, or it is a folder itself.
     """
-    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+    if path is None or written_into(path):
+        return
+    if path.is_dir() or not path.parent.is_dir():
         raise UsageError(
             f"{path} is a folder" if path.is_dir() else f"there is no folder {path.parent} for {path.name}"
         )
+    check_file(path)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -10,7 +10,7 @@ import click
 from auditor.base.period import Period, rfc3339
 from auditor.cli import printable
 from auditor.config import Config
-from auditor.model import ControlResult, Gap, Results, State
+from auditor.model import OWN_ASKING, ControlResult, Gap, Results, State
 from auditor.pack.outcome import EXIT_MEANING, results_document
 from auditor.render.exceptions import all_given
 
@@ -86,14 +86,10 @@ def tell_given(results: Results) -> None:
         click.echo(f"  and {more} more; the chapter on criteria not met and results/accepted.csv have all")
 
 
-_INNER = {"events": "the questions over CloudTrail events", "trail": "the verification of log files"}
-"""What is made from log files and asked of no service -> what people call it."""
-
-
 def _cause_words(cause: dict[str, Any]) -> str:
     """Say a cause to people: no inner name, and no error code where AWS was not asked."""
-    service = str(cause["first"]).partition(":")[0]
-    what = _INNER.get(service) or str(cause["first"]).removesuffix(" in global")
+    what = str(cause["first"]).removesuffix(" in global")
+    what = OWN_ASKING.get(what.partition(" in ")[0], what)
     return (
         f"{what}: not part of what was looked at" if cause["error"] == "NotCollected" else f"{cause['error']}: {what}"
     )

@@ -376,8 +376,10 @@ def _explained(doing: str) -> Iterator[None]:
     except (BotoCoreError, ResponseParserError, ValueError) as error:
         name = type(error).__name__
         message = _HIDDEN.sub("...", " ".join(str(error).split()))[:300]
-        kind = UsageError if name in _WRONG_SETTINGS else CollectionError
-        raise kind(f"cannot {doing}: {message.rstrip('.')}", hint=_HINTS.get(name, "")) from error
+        no_url = message.startswith("Invalid endpoint")  # a bare ValueError of the SDK
+        kind = UsageError if no_url or name in _WRONG_SETTINGS else CollectionError
+        hint = "AWS_ENDPOINT_URL and endpoint_url take https://HOST" if no_url else _HINTS.get(name, "")
+        raise kind(f"cannot {doing}: {message.rstrip('.')}", hint=hint) from error
 
 
 _WRONG_SETTINGS: Final = frozenset(

@@ -29,6 +29,7 @@ from auditor.evaluate.view import Subject, View
 from auditor.evidence.operations import Call
 from auditor.evidence.store import Evidence, Record
 from auditor.model import (
+    OWN_ASKING,
     Citation,
     Control,
     ControlResult,
@@ -464,8 +465,14 @@ def _unanswered(lacking: Sequence[Missing]) -> Verdict:
     needs = f" The IAM action is {missing.action}." if missing.action else ""
     more = f" {counted(len(others), 'further answer')} {'is' if len(others) == 1 else 'are'} missing." if others else ""
     why = missing.message.rstrip(".")
-    reason = f"{missing.operation}{where} gave no usable answer ({missing.code}){about}: {why}.{needs}{more}"
-    return Verdict(State.NOT_ASSESSED, reason, observed=f"{missing.operation}: {missing.code}")
+    unasked = missing.code == "NotCollected"  # our own word, no answer of AWS
+    own = OWN_ASKING.get(missing.operation) if unasked else None
+    told = "was not asked" if unasked else f"gave no usable answer ({missing.code})"
+    told = f"{own[0].upper()}{own[1:]}{where} could not be made" if own else f"{missing.operation}{where} {told}"
+    reason = f"{told}{about}: {why}.{needs}{more}"
+    return Verdict(
+        State.NOT_ASSESSED, reason, observed=f"{missing.operation}: {'not asked' if unasked else missing.code}"
+    )
 
 
 def _result(variant: _Variant, account: str, region: str, resource: str, verdict: Verdict, view: View) -> Result:

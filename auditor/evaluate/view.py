@@ -398,7 +398,9 @@ class View:
             raise EvidenceMissing(_outside(operation, str(region)))
         if not fitting:
             detail = ", ".join(f"{key}={value}" for key, value in parameters.items())
-            raise EvidenceMissing(Missing(operation, region or "global", "NotCollected", f"not asked {detail}", "", ""))
+            raise EvidenceMissing(
+                Missing(operation, region or "global", "NotCollected", f"no call with {detail} was made", "", "")
+            )
         if len(fitting) > 1:
             raise ValueError(f"{operation} {parameters} fits {len(fitting):,} calls")
         return fitting[0]

@@ -22,6 +22,9 @@ _PARTS = {
 }
 """What leaving out a part on request means."""
 
+_SAID = {"NotCollected": "not part of what was asked"}
+"""Our own word where AWS gave no code -> what people read."""
+
 _NAMED = 4
 
 
@@ -129,8 +132,9 @@ def _not_looked(
     for part in about.skipped:
         yield f"Left out on request: {_PARTS.get(part, part)}."
     for cause in found[:_NAMED]:
+        said = _SAID.get(cause.error, cause.error)
         yield (
-            f"{plural(cause.calls, 'call')} without an answer: {cause.error}, {plural(cause.operations, 'operation')} "
+            f"{plural(cause.calls, 'call')} without an answer: {said}, {plural(cause.operations, 'operation')} "
             f"in {plural(cause.places, 'place')}; {plural(cause.controls, 'control')} needed them."
         )
     if len(found) > _NAMED:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.base.whole import left_over, link_files, move_in, unfinished, write_new, write_whole
+from auditor.base.whole import left_over, link_files, move_in, unfinished, write_new, write_whole, written_into
 
 
 def test_a_folder_vanishes_unless_it_was_renamed(tmp_path: Path) -> None:
@@ -71,3 +71,23 @@ def test_what_cannot_be_moved_in_completely_goes_back(tmp_path: Path) -> None:
     move_in(made, place, last=("manifest",))
     assert (place / "evidence" / "imported" / "i").read_text() == "i"
     assert (place / "manifest").exists()
+
+
+def test_a_pipe_is_written_into_and_stays_one(tmp_path: Path) -> None:
+    """Renaming would put a file where the machine's /dev/null is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, b"all of it")
+    assert os.read(reader, 100) == b"all of it"
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_devices_and_open_files_are_written_into(tmp_path: Path) -> None:
+    with (tmp_path / "open").open("wb") as file:
+        write_whole(Path(f"/dev/fd/{file.fileno()}"), b"x")
+    assert (tmp_path / "open").read_bytes() == b"x"
+    assert all(map(written_into, map(Path, ("/dev/null", "/dev/stdout", "/dev/stderr"))))
+    assert not any(map(written_into, (tmp_path, tmp_path / "open", tmp_path / "none")))

@@ -84,3 +84,9 @@ def test_a_hostile_value_is_no_mistake_of_ours(
             assert code in {0, 1, 2, 3}, (told, value, code, err)
             said = [line for line in err.splitlines() if line.startswith("auditor: ")]
             assert code != 2 or len(said) == 1, (told, value, err)
+
+
+@pytest.mark.parametrize("place", ["/proc/self/none", "missing/results.json", "."])
+def test_a_place_that_takes_no_file_is_a_usage_mistake(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = answer(capsys, "evaluate", str(SAMPLE), "--out", place)
+    assert (code, err.count("auditor: ")) == (2, 1), err

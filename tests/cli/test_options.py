@@ -161,6 +161,7 @@ def test_what_was_handed_in_is_told_with_its_last_day_and_why_it_was_not_applied
             "the questions over CloudTrail events: not part of what was looked at",
         ),
         (("AccessDenied", "iam:ListUsers in global"), "AccessDenied: iam:ListUsers"),
+        (("AccessDenied", "events:ListRules in eu-west-1"), "AccessDenied: events:ListRules in eu-west-1"),
     ],
 )
 def test_a_cause_has_no_inner_name(cause: tuple[str, str], words: str) -> None:

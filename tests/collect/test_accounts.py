@@ -79,6 +79,15 @@ def test_an_endpoint_that_nobody_answers_at_is_said_plainly(
     assert "AWS_ENDPOINT_URL" in caught.value.hint
 
 
+def test_an_endpoint_that_is_no_url_is_a_usage_mistake(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, collection: Collection
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "foo")
+    with pytest.raises(UsageError, match="Invalid endpoint: foo") as caught:
+        collection.caller()
+    assert "https://" in caught.value.hint
+
+
 def test_a_broken_configuration_is_said_plainly(aws: FakeAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "config"
     broken.write_text("[profile x\n")

@@ -236,7 +236,8 @@ def unanswered(missing: Missing) -> str:
     """Say in a few words that an operation gave no answer."""
     action = f", which needs {missing.action}" if missing.action else ""
     where = f" in {missing.region}" if missing.region and missing.region != "global" else ""
-    return f"{missing.operation}{where} gave no usable answer ({missing.code}){action}"
+    told = "was not asked" if missing.code == "NotCollected" else f"gave no usable answer ({missing.code})"
+    return f"{missing.operation}{where} {told}{action}"
 
 
 def _mute_rule(page: Mapping[str, Any], region: str, ref: str) -> MuteRule:
