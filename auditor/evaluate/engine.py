@@ -468,7 +468,11 @@ def _unanswered(lacking: Sequence[Missing]) -> Verdict:
     unasked = missing.code == "NotCollected"  # our own word, no answer of AWS
     own = OWN_ASKING.get(missing.operation) if unasked else None
     told = "was not asked" if unasked else f"gave no usable answer ({missing.code})"
-    told = f"{own[0].upper()}{own[1:]}{where} could not be made" if own else f"{missing.operation}{where} {told}"
+    told = (
+        f"{own[0].upper()}{own[1:]} ({missing.operation}){where} could not be made"
+        if own
+        else f"{missing.operation}{where} {told}"
+    )
     reason = f"{told}{about}: {why}.{needs}{more}"
     return Verdict(
         State.NOT_ASSESSED, reason, observed=f"{missing.operation}: {'not asked' if unasked else missing.code}"
