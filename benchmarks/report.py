@@ -2,7 +2,7 @@
 
 ``python benchmarks/report.py`` prints a table; each row is a process of its own, so that memory is its own, too.
 ``python benchmarks/report.py PACK`` measures the report of a pack instead, in this process.
-Figures to reach: one account 6 s and 300 MB for PDF and HTML together; 500 accounts bounded.
+Figures to reach: one account 3 s and 200 MiB for PDF and HTML together; 500 accounts bounded.
 """
 
 import json
