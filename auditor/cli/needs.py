@@ -38,6 +38,8 @@ class Clash:
     option: str
     others: tuple[str, ...]
     why: str = ""
+    unless: str = ""
+    """An option beside which they count."""
 
 
 _ROLE = Need(
@@ -127,7 +129,8 @@ CLASHES: Final[Mapping[str, tuple[Clash, ...]]] = {
             (*_POLICY, "for-account", "securityhub-import", "org", "check"),
             "its policy is of the bucket alone",
         ),
-        Clash("securityhub-import", (*_POLICY, "kms-key", "org", "check"), "its policy is of one call alone"),
+        Clash("securityhub-import", ("kms-key", "check"), "its policy is of one call alone"),
+        Clash("securityhub-import", _POLICY, "its policy is of one call alone", unless="org"),
     ),
 }
 """Command -> what of its options excludes each other."""
@@ -146,7 +149,11 @@ def check(context: click.Context, called: str) -> None:
     options = {long_name(option): option.name or "" for option in context.command.params}
     words = {name for name, parameter in options.items() if _by_word(context, parameter)}
     for clash in CLASHES.get(called, ()):
-        if clash.option in words and (lost := [name for name in clash.others if name in words]):
+        if (
+            clash.option in words
+            and clash.unless not in words
+            and (lost := [name for name in clash.others if name in words])
+        ):
             raise UsageError(f"--{clash.option} and --{lost[0]} exclude each other", hint=clash.why)
     for need in NEEDS.get(called, ()):
         idle = [name for name in need.options if name in words]

@@ -3,7 +3,7 @@
 A missing or odd answer is a gap, never an empty list.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -49,12 +49,20 @@ class Facts:
         ]
         return self._read(operation, records, "" if records else self._never_asked(operation))
 
-    def everywhere(self, operation: str, key: str) -> Answered:
-        """Return the items under a key of an operation's answers, with a gap for each Region without an answer."""
+    def everywhere(self, operation: str, key: str, belongs_to: tuple[str, str] | None = None) -> Answered:
+        """Return the items under a key of an operation's answers, with a gap for each Region without an answer.
+
+        Args:
+            operation: which answers.
+            key: of the list in each.
+            belongs_to: operation and key of what each item is part of: a Region that has none of it was not asked.
+        """
         records = self._evidence.of(self.account.id, operation)
         places = {record.call.region for record in records}
+        if belongs_to is not None:
+            places |= self._without(*belongs_to)
         lacking = [] if GLOBAL in places else [region for region in self.account.regions if region not in places]
-        gap = self._never_asked(operation) if not records else f"{operation} has no answer in {', '.join(lacking)}"
+        gap = f"{operation} has no answer in {', '.join(lacking)}" if places else self._never_asked(operation)
         found = self._read(operation, records, gap if lacking else "")
         items, gaps = [], list(found.gaps)
         for region, ref, page in found.items:
@@ -68,6 +76,11 @@ class Facts:
     def records(self, operation: str) -> tuple[Record, ...]:
         """Return the records of an operation."""
         return self._evidence.of(self.account.id, operation)
+
+    def _without(self, operation: str, key: str) -> set[str]:
+        """Return the Regions whose complete answers say that there is nothing."""
+        found = [record for record in self._evidence.of(self.account.id, operation) if record.complete]
+        return {record.call.region for record in found if _holds_none(self._evidence.pages(record), key)}
 
     def _never_asked(self, operation: str) -> str:
         return f"the evidence holds no answer to {operation}"
@@ -107,6 +120,10 @@ class Facts:
                 why = f"an item of {ref} does not have the documented form ({type(error).__name__})"
                 lost.append(NotKnown(area, what, why, self.account.id, region, gap=True))
         return found, lost
+
+
+def _holds_none(pages: Sequence[Any], key: str) -> bool:
+    return bool(pages) and all(isinstance(page, Mapping) and page.get(key) == [] for page in pages)
 
 
 def text(item: Mapping[str, Any], key: str) -> str:

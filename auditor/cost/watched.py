@@ -96,10 +96,9 @@ def _alarm(item: Mapping[str, Any]) -> Alarm:
 
 def _metrics(pricing: Pricing, facts: Facts) -> Iterator[Item]:
     """Yield the metrics that filters on logs make, and those that agents sent in the last hours."""
-    found, lost = facts.each(
-        facts.everywhere("logs:DescribeMetricFilters", "metricFilters"), lambda _, item: _made(item), METRICS,
-        "metrics of metric filters",
-    )  # fmt: skip
+    groups = ("logs:DescribeLogGroups", "logGroups")
+    filters = facts.everywhere("logs:DescribeMetricFilters", "metricFilters", belongs_to=groups)
+    found, lost = facts.each(filters, lambda _, item: _made(item), METRICS, "metrics of metric filters")
     yield from lost
     made: dict[str, set[tuple[str, str]]] = {}
     many: dict[str, set[tuple[str, str]]] = {}

@@ -158,15 +158,16 @@ def lay_out(
     return data
 
 
-_HANGING = re.compile(r"(?<=[^\s>]) (?=<(?:a|b|bdi|code|strong)\b)")
+_HANGING = re.compile(r"(<h[1-6]\b.*?</h[1-6]>)|(?<=[^\s>]) (?=<(?:a|b|bdi|code|strong)\b)", re.DOTALL)
 
 
 def _unhung(html: str) -> str:
     """Let no text end with a space, but with a place to break behind it.
 
-    Where a text fills its line but for its last space, Pango 1.50 breaks it after its first word.
+    Where a text fills its line but for its last space, Pango 1.50 breaks it after its first word. Headings stay as
+    they are: their words are the outline's.
     """
-    return _HANGING.sub(" \u200b", html)
+    return _HANGING.sub(lambda found: found[1] or " \u200b", html)
 
 
 def _write(document: Any, identifier: bytes, shared: Mapping[str, str]) -> bytes:

@@ -218,6 +218,9 @@ def test_what_cannot_be_delivered_is_told() -> None:
 @pytest.mark.parametrize("how", ["refused", "forgotten", "malformed"])
 def test_an_answer_that_is_not_there_is_not_known_and_never_zero(operation: str, how: str) -> None:
     account = keeping(with_trails(empty(), Told(), Told("b")))
+    if operation == "logs:DescribeMetricFilters":  # where there is no log group, nobody needs its answer
+        group = {"logGroupName": "trail", "arn": f"{GROUP}:*", "logGroupArn": GROUP, "storedBytes": GIB}
+        account = account.says("logs:DescribeLogGroups", {"logGroups": [group]}, region=HOME)
     whole = costs(account)
     assert whole.exit_code == 0
     broken = {
@@ -229,6 +232,12 @@ def test_an_answer_that_is_not_there_is_not_known_and_never_zero(operation: str,
     assert len(found.not_known) > len(whole.not_known)
     if how != "malformed" or operation not in {"cloudtrail:GetEventSelectors", "s3:GetBucketLifecycleConfiguration"}:
         assert found.exit_code == 3
+
+
+def test_filters_are_not_missed_where_there_is_no_log_group() -> None:
+    assert costs(empty().without("logs:DescribeMetricFilters")).exit_code == 0
+    groups = empty().without("logs:DescribeMetricFilters").refuses_all("logs:DescribeLogGroups")
+    assert "logs:DescribeMetricFilters" in unknown(costs(groups), "custom metrics").why
 
 
 def test_without_the_list_of_calls_the_audit_has_no_price() -> None:
