@@ -121,6 +121,20 @@ class Record:
     """Relative to the evidence folder."""
     redactions: tuple[Mapping[str, str], ...]
 
+    def answer(self, pages: tuple[Any, ...]) -> Answer:
+        """Return what was answered, with pages as they were stored or as they are to be handed on."""
+        return Answer(
+            account=self.account,
+            call=self.call,
+            pages=pages,
+            principal=self.principal,
+            request_ids=self.request_ids,
+            http_status=self.http_status,
+            collected_at=self.collected_at,
+            error=self.error,
+            absent=self.absent,
+        )
+
     def document(self) -> dict[str, Any]:
         """Return the JSON form, as stored under ``meta/``."""
         return {
@@ -248,17 +262,7 @@ class EvidenceWriter:
             record = self._records.get((account, *call.key))
         if record is None:
             return None
-        return Answer(
-            account=account,
-            call=record.call,
-            pages=tuple(orjson.loads((self._folder / record.path).read_bytes())["pages"]),
-            principal=record.principal,
-            request_ids=record.request_ids,
-            http_status=record.http_status,
-            collected_at=record.collected_at,
-            error=record.error,
-            absent=record.absent,
-        )
+        return record.answer(tuple(orjson.loads((self._folder / record.path).read_bytes())["pages"]))
 
     def forget(self, account: str, call: Call) -> None:
         """Drop the stored answer to a call, if there is one: what it stands on does not hold any more."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from auditor.activity.calls import without_version
 from auditor.base.scratch import scratch_folder
-from auditor.evidence.store import Answer, Evidence, EvidenceWriter, Record
+from auditor.evidence.store import Answer, Evidence, EvidenceWriter
 from auditor.model import Control
 from auditor.pack.layout import EVIDENCE
 from auditor.policies.arn import account_of
@@ -59,21 +59,7 @@ def _answers(evidence: Evidence, owner: str, calls: set[str], shared: Shared) ->
             for record in evidence.of(owner, operation):
                 if account_of(arn) == owner and dict(record.call.parameters).get("Name") == arn:
                     pages = tuple(cut(page) for page in evidence.pages(record))
-                    yield _as_answered(record, pages)
-
-
-def _as_answered(record: Record, pages: tuple[Any, ...]) -> Answer:
-    return Answer(
-        account=record.account,
-        call=record.call,
-        pages=pages,
-        principal=record.principal,
-        request_ids=record.request_ids,
-        http_status=record.http_status,
-        collected_at=record.collected_at,
-        error=record.error,
-        absent=record.absent,
-    )
+                    yield record.answer(pages)
 
 
 def _report(page: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ A pack is written to a folder of its own below the output folder and renamed whe
 half a pack and two runs never mix.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,14 +71,6 @@ def audit(request: Request, progress: Progress) -> Finished:
     where, targets = _where_to(config)
     request.period  # noqa: B018 - a wrong period is told before anything is asked
     imported: list[Import] = []
-
-    def deliver(findings: Sequence[Mapping[str, Any]]) -> bytes:
-        from auditor.run.delivering import import_into_security_hub
-
-        outcome, record = import_into_security_hub(config, findings)
-        imported.append(outcome)
-        return record
-
     check_writable(out)
     with cluster_of(config) as engine, workroom(asked, rules.catalog) as room:
         clear_up(out, progress)
@@ -93,7 +85,7 @@ def audit(request: Request, progress: Progress) -> Finished:
                 rules,
                 progress,
                 sealing=request.sealing,
-                deliver=deliver if config.securityhub_import else None,
+                deliver=_importing(config, imported) if config.securityhub_import else None,
                 tool=request.tool,
             )
             pack = settle(folder, place_of(results, out), manifest.pack_id)
@@ -115,6 +107,19 @@ def audit(request: Request, progress: Progress) -> Finished:
     if where is not None:
         finished = _uploaded(finished, where, request, progress)
     return replace(finished, told=_told(config, targets, finished)) if targets else finished
+
+
+def _importing(config: Config, imported: "list[Import]") -> Callable[[Sequence[Mapping[str, Any]]], bytes]:
+    """Return what takes findings into Security Hub, notes the outcome in a list, and answers with the record of it."""
+
+    def deliver(findings: Sequence[Mapping[str, Any]]) -> bytes:
+        from auditor.run.delivering import import_into_security_hub
+
+        outcome, record = import_into_security_hub(config, findings)
+        imported.append(outcome)
+        return record
+
+    return deliver
 
 
 def _shares_something(config: Config) -> None:

@@ -1,7 +1,6 @@
 """A store of events filled by tasks answers like one filled here; what no task could read is named, and read later."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -21,8 +20,8 @@ from auditor.trail.fetch import open_folder
 from auditor.trail.portion import PART
 from auditor.trail.sharing import Shared
 from auditor.work.ledger import Ledger
-from auditor.work.local import Threads
-from auditor.work.task import SCHEDULER_LOST, WORKER_LOST, Done, Failure, Keeper, Task
+from auditor.work.task import SCHEDULER_LOST, WORKER_LOST, Done, Failure
+from tests.run.watched import Watched
 from tests.trail.bucket import END, HOME, NOW, OTHER, START, filled
 from tests.trail.scenarios import AT, forged_log
 from tests.trail.test_fetch import download
@@ -54,36 +53,16 @@ def rows(here: EventStore) -> list[Any]:
     return of(here)
 
 
-class Engine:
-    """Threads; what becomes of each task of a kind is decided here."""
-
-    def __init__(self, fate: Callable[[int, Done], Done] = lambda _, done: done) -> None:
-        self._engine, self._fate = Threads(2), fate
-        self.tasks: list[Task] = []
-
-    def run(self, tasks: Iterable[Task], keeper: Keeper) -> Iterator[Done]:
-        """See ``auditor.work.task.Engine``."""
-
-        def noted() -> Iterator[Task]:
-            for task in tasks:
-                self.tasks.append(task)
-                yield task
-
-        for done in self._engine.run(noted(), keeper):
-            checking = [task.key for task in self.tasks if task.key.startswith("verify/")]
-            yield self._fate(checking.index(done.key), done) if done.key in checking else done
-
-    @property
-    def parts(self) -> list[int]:
-        """How many log files each part was asked of."""
-        return [
-            sum(len(group["files"]) for group in task.arguments["groups"])
-            for task in self.tasks
-            if task.arguments.get("part")
-        ]
+def parts(engine: Watched) -> list[int]:
+    """How many log files each part was asked of."""
+    return [
+        sum(len(group["files"]) for group in task.arguments["groups"])
+        for task in engine.tasks
+        if task.arguments.get("part")
+    ]
 
 
-def store_of(logs: Path, folder: Path, engine: Engine | None = None, files: int = 7) -> EventStore:
+def store_of(logs: Path, folder: Path, engine: Watched | None = None, files: int = 7) -> EventStore:
     source, prefix = open_folder(logs)
     scopes = scopes_of_place(source, "", prefix, Wanted(START, END))
     reading = Reading(source, lambda regions, *_: source.keys(regions), scopes, {"folder": "logs"}, PERIOD, NOW)
@@ -111,13 +90,13 @@ def of(store: EventStore) -> list[Any]:
 
 
 def test_questions_have_the_same_answers(logs: Path, here: EventStore, tmp_path: Path) -> None:
-    engine = Engine()
+    engine = Watched()
     store = store_of(logs, tmp_path / "store", engine)
     found = answers(store)
     assert found == answers(here)
     assert of(store) == of(here)
-    assert sum(engine.parts) == 72
-    assert max(engine.parts) == 7
+    assert sum(parts(engine)) == 72
+    assert max(parts(engine)) == 7
     assert any(answer["rows"] for answer in found)
     assert store.contents().altered == 1
 
@@ -135,22 +114,22 @@ def test_a_part_that_is_lost_or_wrong_is_named_and_read_by_the_next_run(
         write_lines(listed, list(read_lines(listed))[1:])
         return done
 
-    failed = Engine(spoil)
+    failed = Watched(spoil)
     lost = store_of(logs, tmp_path / "store", failed)
     assert lost.contents().unreadable_files >= 7
     assert ask(lost, Asked(load_questions()["root-activity"], PERIOD)).exit_code == 4
-    again = Engine()
+    again = Watched()
     assert of(store_of(logs, tmp_path / "store", again)) == rows
-    assert 7 <= sum(again.parts) <= 9, "only what was not there is made again: that part, and what was altered or gone"
+    assert 7 <= sum(parts(again)) <= 9, "only what was not there is made again: that part, and what was altered or gone"
 
 
 def test_a_lost_scheduler_costs_no_part_that_was_taken(logs: Path, rows: list[Any], tmp_path: Path) -> None:
     gone = Failure(SCHEDULER_LOST, "the scheduler is gone")
     with pytest.raises(CollectionError, match="broken off"):
-        store_of(logs, tmp_path / "store", Engine(lambda at, done: Done(done.key, failure=gone) if at == 5 else done))
-    again = Engine()
+        store_of(logs, tmp_path / "store", Watched(lambda at, done: Done(done.key, failure=gone) if at == 5 else done))
+    again = Watched()
     assert of(store_of(logs, tmp_path / "store", again)) == rows
-    assert 0 < sum(again.parts) < 72
+    assert 0 < sum(parts(again)) < 72
 
 
 def test_a_store_filled_here_is_gone_on_with_there_and_the_other_way_round(
@@ -158,7 +137,7 @@ def test_a_store_filled_here_is_gone_on_with_there_and_the_other_way_round(
 ) -> None:
     """What is there already is checked again, and not taken twice."""
     store = store_of(logs, tmp_path / "store")
-    for engine in (Engine(), None):
+    for engine in (Watched(), None):
         card = json.loads((store.folder / "store.json").read_bytes())
         (store.folder / "store.json").write_text(json.dumps({**card, "again": True}))
         store = store_of(logs, tmp_path / "store", engine)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,33 +15,12 @@ from auditor.config import Config
 from auditor.model import State
 from auditor.run import Finished
 from auditor.simulator import Simulator
-from auditor.work.local import Threads
-from auditor.work.task import SCHEDULER_LOST, WORKER_LOST, Done, Engine, Failure, Keeper, Task
+from auditor.work.task import SCHEDULER_LOST, WORKER_LOST, Done, Engine, Failure
 from tests.run.killed import run, settings
 from tests.run.test_resume import said_of
+from tests.run.watched import Fate, Watched
 
 pytestmark = pytest.mark.simulator
-Fate = Callable[[int, Done], Done]
-
-
-class Watched:
-    """Threads; what becomes of each task that checks log files is decided here."""
-
-    def __init__(self, fate: Fate) -> None:
-        self._engine, self._fate = Threads(2), fate
-        self.tasks: list[Task] = []
-
-    def run(self, tasks: Iterable[Task], keeper: Keeper) -> Iterator[Done]:
-        """See ``auditor.work.task.Engine``."""
-
-        def noted() -> Iterator[Task]:
-            for task in tasks:
-                self.tasks.append(task)
-                yield task
-
-        for done in self._engine.run(noted(), keeper):
-            checking = [task.key for task in self.tasks if task.key.startswith("verify/")]
-            yield self._fate(checking.index(done.key), done) if done.key in checking else done
 
 
 @pytest.fixture(scope="module")
