@@ -73,6 +73,18 @@ class Given:
     applied: bool
     notes: str
 
+    @property
+    def told(self) -> str:
+        """What became of it and why, in one line; a long name comes last, where a format cuts."""
+        until = f", last day {self.until}" if self.until else ""
+        became = self.notes or ("applied" if self.applied else "not applied")
+        return f"{self.kind} for {self.control}{until}: {became}{f' (it covers {self.covers})' if self.covers else ''}"
+
+    @property
+    def to_mind(self) -> bool:
+        """Whether it was not applied, or there is something to say of it."""
+        return bool(self.notes) or not self.applied
+
 
 def last_day(end: str) -> str:
     """Return the last day on which something holds that ends at an instant: people write days, documents instants."""

@@ -1,5 +1,6 @@
 """Every export of the same results: counts agree, required fields are there, others' tools accept them."""
 
+import copy
 import csv
 import html
 import io
@@ -8,16 +9,20 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
+import botocore.session
 import cmarkgfm
 import jsonschema
 import junitparser
 import openpyxl
 import pytest
+from botocore.validate import ParamValidator
 from cmarkgfm.cmark import Options
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -33,7 +38,6 @@ from auditor.evaluate.exceptions import apply_exceptions
 from auditor.evaluate.responses import apply_responses
 from auditor.model import State
 from auditor.pack.outcome import results_document
-from auditor.render.exceptions import last_day
 from auditor.render.exports import EXPORTS, Source, export
 from auditor.render.exports.markdown import literal
 from auditor.render.exports.resources import resource_of
@@ -158,10 +162,15 @@ def test_the_counts_of_all_formats_agree(exported: dict[str, bytes], expected: C
         "fail": expected[State.FAIL],
         "other": expected[State.WAIVED],
     }
-    assert len(oscal["observations"]) == expected.total()
+    observed = [item for item in oscal["observations"] if not is_of_what_was_handed_in(item)]
+    assert len(observed) == expected.total()
 
     sheet = openpyxl.load_workbook(io.BytesIO(exported["evidence.xlsx"]))["Results"]
     assert Counter(State(row[4]) for row in sheet.iter_rows(min_row=2, values_only=True)) == expected
+
+
+def is_of_what_was_handed_in(observation: Mapping[str, Any]) -> bool:
+    return any(item["name"] == "handed-in" for item in observation["props"])
 
 
 def test_the_sarif_level_is_none_unless_something_failed(exported: dict[str, bytes]) -> None:
@@ -296,12 +305,19 @@ def test_oscal_is_accepted_by_trestle(exported: dict[str, bytes]) -> None:
 def test_oscal_is_accepted_by_the_schema_of_its_version(exported: dict[str, bytes], tmp_path: Path) -> None:
     """That library unpacks its schemas into the working folder, so it gets one of its own."""
     document = json.loads(exported["oscal-ar.json"])
-    (tmp_path / "good.json").write_text(json.dumps(document))
-    del document["assessment-results"]["results"][0]["findings"][0]["target"]["status"]
-    (tmp_path / "bad.json").write_text(json.dumps(document))
-    script = "import oscal; print([bool(oscal.OSCAL.load(name)) for name in ('good.json', 'bad.json')])"
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[True, False]"
+    bad = copy.deepcopy(document)
+    del bad["assessment-results"]["results"][0]["findings"][0]["target"]["status"]
+    assert loads_as_oscal(tmp_path, document, bad) == [True, False]
+
+
+def loads_as_oscal(folder: Path, *documents: object) -> list[bool]:
+    names = [f"{number}.json" for number in range(len(documents))]
+    for name, document in zip(names, documents, strict=True):
+        (folder / name).write_text(json.dumps(document))
+    script = f"import oscal; print([bool(oscal.OSCAL.load(name)) for name in {names}])"
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True)
+    found: list[bool] = json.loads(done.stdout.splitlines()[-1].lower())
+    return found
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", " =", "\u00a0=", "\ufeff=", "\u200b@", "\t", "\r"])
@@ -402,17 +418,135 @@ def test_what_was_handed_in_has_a_table_of_its_own_in_csv(source: Source, export
     assert "accepted.csv" not in export(nothing, ["csv"])
 
 
-def test_what_needs_a_look_of_what_was_handed_in_is_told_with_its_reason(source: Source) -> None:
-    unused = {**source.document["waivers"][0], "used": False, "notes": ["unused: no failure fits it"]}
-    document = {**source.document, "waivers": [*source.document["waivers"], unused]}
-    exported = export(replace(source, document=document), ("markdown", "sarif"))
-    day = last_day(unused["expires"])
-    assert (
-        f"- Waiver {unused['control']}, last day {day}: unused: no failure fits it" in exported["summary.md"].decode()
-    )
+@pytest.fixture(scope="module")
+def handed_in(source: Source) -> Source:
+    """The same run with a waiver and an attestation that expired, a waiver for a control that was not judged, and an
+    attestation on which a result rests."""
+    (waived,) = source.document["waivers"]
+    expired = {**waived, "used": False, "resource": "=1+1 <b>*x*</b>", "notes": ["expired: it was not applied"]}
+    elsewhere = {**waived, "used": False, "control": "sg-closed", "notes": ["unused: no failure fits it"]}
+    attestation = {
+        "control": "people-are-trained",
+        "account": "",
+        "statement": "All have been trained.",
+        "criterion": "met",
+        "person": "Jane Doe, internal audit",
+        "date": "2026-10-20",
+        "valid_until": "2027-10-20T00:00:00Z",
+        "attachments": [{"name": "minutes.pdf", "sha256": "ab" * 32}],
+        "origin": "attestations.yaml:1",
+    }
+    controls = [
+        {**item, "results": [{**result, "details": {"attestation": attestation}} for result in item["results"]]}
+        if item["id"] == attestation["control"]
+        else item
+        for item in source.document["controls"]
+    ]
+    past = {**attestation, "used": False, "notes": ["expired: it was not applied"]}
+    document = {
+        **source.document,
+        "controls": controls,
+        "waivers": [waived, expired, elsewhere],
+        "attestations": [{**attestation, "used": True, "notes": []}, past],
+    }
+    return replace(source, document=document)
+
+
+NOT_APPLIED = (
+    "Waiver for vpc-is-tagged, last day 2027-01-31: expired: it was not applied",
+    "Waiver for sg-closed, last day 2027-01-31: unused: no failure fits it",
+    "Attestation for people-are-trained, last day 2027-10-19: expired: it was not applied",
+)
+
+
+def test_each_format_tells_what_was_not_applied_and_why(handed_in: Source, expected: Counter[State]) -> None:
+    exported = export(handed_in, EXPORTS)
     (run,) = json.loads(exported["results.sarif"])["runs"]
     told = [item["message"]["text"] for item in run["invocations"][0]["toolExecutionNotifications"]]
-    assert f"Waiver for {unused['control']}, last day {day}: unused: no failure fits it" in told
+    report = junitparser.JUnitXml.fromstring(exported["junit.xml"])
+    output = "\n".join(element.text or "" for element in elements_of(exported["junit.xml"], "system-out"))
+    assert report.tests == expected.total(), "it is no test, and no build breaks on it"
+    oscal = json.loads(exported["oscal-ar.json"])["assessment-results"]["results"][0]
+    observed = [item["description"].replace("\\", "") for item in oscal["observations"]]
+    events = [json.loads(line) for line in exported["ocsf-accepted.ndjson"].splitlines()]
+    assert Counter(event["status"] for event in events) == {"Success": 4, "Not applied": 3}
+    for line in NOT_APPLIED:
+        for texts in (told, output.splitlines(), observed, [event["message"] for event in events]):
+            assert [text for text in texts if text.startswith(line)], line
+        assert f"- {line}" in exported["summary.md"].decode()
+    fields = [item["ProductFields"].get("auditor/to-mind", "") for item in json.loads(exported["asff.json"])]
+    for line in (NOT_APPLIED[0], NOT_APPLIED[2]):
+        assert [text for text in fields if text.startswith(line)]
+    assert not any("sg-closed" in text for text in fields), "Security Hub has no place for it"
+
+
+def test_each_format_names_who_accepted_or_answered(handed_in: Source) -> None:
+    exported = export(handed_in, EXPORTS)
+    said = "criterion met by the word of Jane Doe, internal audit on 2026-10-20, valid until 2027-10-19"
+    (accepted,) = {item.people for item in handed_in.findings() if item.state is State.WAIVED}
+    assert accepted.startswith("waived until 2027-01-31 (")
+    cases = [case for suite in junitparser.JUnitXml.fromstring(exported["junit.xml"]) for case in suite]
+    skipped = [mark.message for case in cases for mark in case.result]
+    findings = json.loads(exported["asff.json"])
+    comments = [json.loads(line).get("comment", "") for line in exported["ocsf.ndjson"].splitlines()]
+    fields = [item["ProductFields"].get("auditor/people", "") for item in findings]
+    for texts in (skipped, comments, fields):
+        for line in (said, accepted):
+            assert [text for text in texts if line in text]
+    rows = csv.DictReader(io.StringIO(exported["results.csv"].decode()))
+    assert [row["control"] for row in rows if said in row["attestation"]] == ["people-are-trained"]
+    oscal = json.loads(exported["oscal-ar.json"])["assessment-results"]["results"][0]
+    (attested,) = oscal["attestations"]
+    assert attested["parts"][0]["prose"] == "Criterion met: All have been trained."
+
+
+def test_what_was_handed_in_keeps_each_format_valid(handed_in: Source, tmp_path: Path) -> None:
+    exported = export(handed_in, EXPORTS)
+    document = json.loads(exported["oscal-ar.json"])
+    AssessmentResults(**document["assessment-results"])
+    assert loads_as_oscal(tmp_path, document) == [True]
+    for element in elements_of(exported["junit.xml"]):
+        children, attributes = JUNIT[element.tag]
+        assert {child.tag for child in element} <= children
+        assert set(element.keys()) <= attributes
+    securityhub = botocore.session.get_session().create_client("securityhub", region_name="eu-central-1")
+    shape = securityhub.meta.service_model.operation_model("BatchImportFindings").input_shape
+    for name, data in exported.items():
+        if name.startswith("asff/"):
+            report = ParamValidator().validate({"Findings": json.loads(data)}, shape)
+            assert not report.has_errors(), report.generate_report()
+    for event in map(json.loads, exported["ocsf-accepted.ndjson"].splitlines()):
+        assert {name: event[name] for name in ("category_uid", "class_uid", "activity_id", "type_uid")} == {
+            "category_uid": 0,
+            "class_uid": 0,
+            "activity_id": 99,
+            "type_uid": 99,
+        }
+        assert event.keys() <= OCSF_BASE
+    nothing = replace(handed_in, document={**handed_in.document, "waivers": [], "attestations": [], "responses": []})
+    assert "ocsf-accepted.ndjson" not in export(nothing, ["ocsf"])
+
+
+def elements_of(data: bytes, tag: str | None = None) -> list[ET.Element]:
+    return list(ET.fromstring(data).iter(tag))  # noqa: S314 (we wrote it ourselves)
+
+
+_SUITE = {"name", "tests", "failures", "errors", "skipped", "time", "timestamp"}
+_CASE_PARTS = {"skipped", "error", "failure", "system-out", "system-err"}
+JUNIT: dict[str, tuple[set[str], set[str]]] = {
+    "testsuites": ({"testsuite"}, {"name", "time", "tests", "failures", "errors"}),
+    "testsuite": ({"testcase", "properties", "system-out", "system-err"}, _SUITE),
+    "testcase": (_CASE_PARTS, {"name", "time", "classname"}),
+    **dict.fromkeys(("failure", "error", "skipped"), (set[str](), {"message", "type"})),
+    "system-out": (set(), set()),
+}
+"""Elements of the Jenkins junit-10 schema: what may stand in each, and their attributes as far as they are used."""
+
+OCSF_BASE = {
+    *("activity_id", "activity_name", "category_name", "category_uid", "class_name", "class_uid", "message"),
+    *("metadata", "severity", "severity_id", "status", "status_detail", "status_id", "time", "type_uid", "unmapped"),
+}
+"""Members of OCSF's base event, as far as they are used."""
 
 
 def test_findings_come_in_files_that_one_call_takes(exported: dict[str, bytes]) -> None:

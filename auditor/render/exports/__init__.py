@@ -8,7 +8,7 @@ from auditor.render.exports.asff import asff, asff_batches
 from auditor.render.exports.codequality import codequality
 from auditor.render.exports.junit import junit
 from auditor.render.exports.markdown import markdown
-from auditor.render.exports.ocsf import ocsf
+from auditor.render.exports.ocsf import ocsf, ocsf_given
 from auditor.render.exports.oscal import oscal, oscal_plan
 from auditor.render.exports.sarif import sarif, sarif_all
 from auditor.render.exports.source import Finding, Source
@@ -34,13 +34,14 @@ EXPORTS: dict[str, tuple[str, Callable[[Source], bytes]]] = {
 
 FURTHER: dict[str, Callable[[Source], dict[str, bytes]]] = {
     "csv": given_csv,
+    "ocsf": ocsf_given,
     "oscal": oscal_plan,
     "asff": asff_batches,
     "sarif": sarif_all,
 }
 """Format -> further files of it, by name."""
 
-FURTHER_NAMES = r"accepted\.csv|oscal-ap\.json|results-all\.sarif|asff/\d{4}\.json"
+FURTHER_NAMES = r"accepted\.csv|ocsf-accepted\.ndjson|oscal-ap\.json|results-all\.sarif|asff/\d{4}\.json"
 """What these are called, as a regular expression."""
 
 

@@ -1,7 +1,8 @@
 """AWS Security Finding Format (schema 2018-10-08), ready for ``BatchImportFindings``.
 
 A finding has the same id in every run, so that an import updates the one of the run before. What Security Hub lets
-providers update of severity and types is in ``FindingProviderFields``.
+providers update of severity and types is in ``FindingProviderFields``. It knows findings of resources only: waivers and
+the like that were not applied are named by the findings of their control.
 """
 
 import re
@@ -24,6 +25,7 @@ _COMPLIANCE = {
 _HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 _TYPES = ["Software and Configuration Checks/Industry and Regulatory Standards"]
 _REQUIREMENTS = 32
+_FIELD = 2048
 
 BATCH = 100
 """Findings that one call takes (Security Hub API reference, BatchImportFindings)."""
@@ -73,11 +75,21 @@ def _finding(source: Source, finding: Finding) -> dict[str, Any]:
         "Compliance": _compliance(finding),
         "Workflow": {"Status": _workflow(finding.state)},
         "RecordState": "ACTIVE",
-        "ProductFields": {"auditor/report": source.report_id, "auditor/state": finding.state.value},
+        "ProductFields": _fields(source, finding),
     }
     if control["remediation"]:
         found["Remediation"] = {"Recommendation": {"Text": shortened(control["remediation"], 512)}}
     return found
+
+
+def _fields(source: Source, finding: Finding) -> dict[str, str]:
+    """Return what ASFF has no member for; a provider's own note would be kept from the first import on."""
+    fields = {"auditor/report": source.report_id, "auditor/state": finding.state.value}
+    if finding.people:
+        fields["auditor/people"] = shortened(finding.people, _FIELD)
+    if told := [item.told for item in source.to_mind if item.control == finding.control["id"]]:
+        fields["auditor/to-mind"] = shortened("; ".join(told), _FIELD)
+    return fields
 
 
 def _workflow(state: State) -> str:

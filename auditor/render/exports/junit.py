@@ -1,5 +1,10 @@
-"""JUnit XML, as build servers read it (the Jenkins junit-10 schema): one suite per control, one case per result."""
+"""JUnit XML, as build servers read it (the Jenkins junit-10 schema): one suite per control, one case per result.
 
+Waivers and the like that were not applied are the output of their control's suite, where build servers show them beside
+its cases; those of controls that were not judged have a suite without cases, so that tests are counted as results are.
+"""
+
+from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from auditor.model import State
@@ -12,12 +17,22 @@ def junit(source: Source) -> bytes:
     for finding in source.findings():
         suites.setdefault(finding.control["id"], []).append(finding)
     everything = [finding for findings in suites.values() for finding in findings]
-    root = ET.Element("testsuites", {"name": "auditor", **_totals(everything)})
+    told: dict[str, list[str]] = {}
+    for item in source.to_mind:
+        told.setdefault(item.control if item.control in suites else HANDED_IN, []).append(item.told)
+    totals = _totals(everything)
+    del totals["skipped"]  # an attribute of suites only
+    root = ET.Element("testsuites", {"name": "auditor", **totals})
     for name, findings in suites.items():
-        root.append(_suite(name, findings, source.as_of))
+        root.append(_suite(name, findings, source.as_of, told.get(name, ())))
+    if rest := told.get(HANDED_IN):
+        root.append(_suite(HANDED_IN, [], source.as_of, rest))
     ET.indent(root)
     data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return data + b"\n"
+
+
+HANDED_IN = "waivers, attestations and responses for controls that were not judged"
 
 
 def _totals(findings: list[Finding]) -> dict[str, str]:
@@ -31,11 +46,13 @@ def _totals(findings: list[Finding]) -> dict[str, str]:
     }
 
 
-def _suite(name: str, findings: list[Finding], as_of: str) -> ET.Element:
+def _suite(name: str, findings: list[Finding], as_of: str, told: Sequence[str]) -> ET.Element:
     # The schema's time has no zone: it is UTC.
     suite = ET.Element("testsuite", {"name": name, "timestamp": as_of[:19], **_totals(findings)})
     for finding in findings:
         suite.append(_case(finding))
+    if told:
+        ET.SubElement(suite, "system-out").text = xml_safe("\n".join(told))
     return suite
 
 
@@ -58,9 +75,10 @@ def _case(finding: Finding) -> ET.Element:
         case State.NOT_ASSESSED:
             ET.SubElement(case, "error", message=reason, type="not-assessed")
         case State.WAIVED:
-            ET.SubElement(case, "skipped", message=xml_safe(f"waived: {result['waiver']['justification']} ({reason})"))
+            ET.SubElement(case, "skipped", message=xml_safe(f"{finding.people} ({reason})"))
         case State.NOT_APPLICABLE | State.MANUAL:
-            ET.SubElement(case, "skipped", message=f"{finding.state.value.lower().replace('_', ' ')}: {reason}")
+            said = f" ({xml_safe(finding.people)})" if finding.people else ""
+            ET.SubElement(case, "skipped", message=f"{finding.state.value.lower().replace('_', ' ')}: {reason}{said}")
         case State.PASS:
             pass
     return case

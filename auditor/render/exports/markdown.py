@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from auditor.model import State
-from auditor.render.exceptions import Given, all_given
+from auditor.render.exceptions import Given
 from auditor.render.exports.source import Finding, Source
 from auditor.render.text import TEXT_LIMIT, plural, visible
 
@@ -46,7 +46,7 @@ def markdown(source: Source) -> bytes:
         *_section("Not met", State.FAIL, source),
         *_section("Could not be assessed", State.NOT_ASSESSED, source),
         *_integrity(document["integrity"]),
-        *_handed_in(all_given(document)),
+        *_handed_in(source.given, source.to_mind),
         f"In the pack: {', '.join(f'`{name}`' for name in _files(source))}.",
         "",
         "Evidence summary. Not an audit opinion.",
@@ -92,15 +92,12 @@ def _section(title: str, state: State, source: Source) -> list[str]:
     return [*lines, ""]
 
 
-def _handed_in(given: Sequence[Given]) -> list[str]:
+def _handed_in(given: Sequence[Given], told: Sequence[Given]) -> list[str]:
     """Say what waivers, attestations, responses and accepted gaps came to; each that needs a look has its reason."""
     if not given:
         return []
     lines = ["## Handed in", "", f"{sum(item.applied for item in given):,} of {len(given):,} applied.", ""]
-    told = [item for item in given if item.notes or not item.applied]
-    for item in told[:_LISTED]:
-        until = f", last day {item.until}" if item.until else ""
-        lines.append(f"- {item.kind} {literal(item.control)}{until}: {literal(item.notes or 'not applied', _CELL)}")
+    lines += [f"- {literal(item.told, 2 * _CELL)}" for item in told[:_LISTED]]
     if len(told) > _LISTED:
         lines.append(f"- {len(told) - _LISTED:,} more stand in `results/results.json`.")
     return [*lines, *([""] if told else [])]

@@ -1,13 +1,20 @@
-"""OCSF 1.8.0 Compliance Findings (class 2003), one JSON object per line."""
+"""OCSF 1.8.0 Compliance Findings (class 2003), one JSON object per line.
+
+What was handed in is no finding of a resource: it stands in a file of its own, as events of the base class.
+"""
 
 import re
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import count, repeat
 from typing import Any
 
 import orjson
 
 from auditor.base.period import parse_time
 from auditor.model import State
+from auditor.render.exceptions import Given
 from auditor.render.exports.source import PRODUCT, Finding, Source
 
 VERSION = "1.8.0"
@@ -43,17 +50,36 @@ _KIND = {
     "class_name": "Compliance Finding",
     "type_uid": _CLASS * 100 + _CREATE,
 }
+_BASE = {
+    "activity_id": 99,
+    "category_uid": 0,
+    "category_name": "Uncategorized",
+    "class_uid": 0,
+    "class_name": "Base Event",
+    "type_uid": 99,
+}
+_SUCCESS, _OTHER = 1, 99
 _AWS_ACCOUNT = 10
 _SHA256 = 3
 _REGULAR_FILE = 1
 
 
+GIVEN = "ocsf-accepted.ndjson"
+"""What was handed in: waivers, attestations, responses, accepted gaps."""
+
+
 def ocsf(source: Source) -> bytes:
     """Return the results as newline-delimited OCSF events."""
-    lines = (
-        orjson.dumps(_event(source, finding), option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
-        for finding in source.findings()
-    )
+    return _lines(_event(source, finding) for finding in source.findings())
+
+
+def ocsf_given(source: Source) -> dict[str, bytes]:
+    """Return an event for each thing that was handed in, as a further file; none where nobody handed anything in."""
+    return {GIVEN: _lines(map(_handed_in, repeat(source), source.given, count()))} if source.given else {}
+
+
+def _lines(events: Iterable[dict[str, Any]]) -> bytes:
+    lines = (orjson.dumps(event, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE) for event in events)
     return b"".join(_OTHER_ENDS.sub(_escaped, line) for line in lines)
 
 
@@ -79,12 +105,7 @@ def _event(source: Source, finding: Finding) -> dict[str, Any]:
         "severity": severity,
         "time": milliseconds(source.as_of),
         "message": result["reason"],
-        "metadata": {
-            "version": VERSION,
-            "profiles": ["cloud"],
-            "product": {"name": PRODUCT, "vendor_name": PRODUCT, "version": source.version},
-            "uid": source.identifier("ocsf", *finding.key),
-        },
+        "metadata": {**_metadata(source, *finding.key), "profiles": ["cloud"]},
         "cloud": {
             "provider": "AWS",
             "region": result["region"],
@@ -101,7 +122,34 @@ def _event(source: Source, finding: Finding) -> dict[str, Any]:
         event["status_id"], event["status"] = _STATUS[finding.state]
     if control["remediation"]:
         event["remediation"] = {"desc": control["remediation"]}
+    if finding.people:
+        event["comment"] = finding.people
     return event
+
+
+def _metadata(source: Source, *key: str) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "product": {"name": PRODUCT, "vendor_name": PRODUCT, "version": source.version},
+        "uid": source.identifier("ocsf", *key),
+    }
+
+
+def _handed_in(source: Source, item: Given, number: int) -> dict[str, Any]:
+    became = "applied" if item.applied else "not applied"
+    return {
+        **_BASE,
+        "activity_name": f"{item.kind} {became}",
+        "severity_id": 1,
+        "severity": "Informational",
+        "time": milliseconds(source.as_of),
+        "message": item.told,
+        "metadata": _metadata(source, "given", str(number)),
+        "status_id": _SUCCESS if item.applied else _OTHER,
+        "status": "Success" if item.applied else "Not applied",
+        "status_detail": item.notes or became,
+        "unmapped": {"auditor": asdict(item)},
+    }
 
 
 def _info(source: Source, finding: Finding) -> dict[str, Any]:

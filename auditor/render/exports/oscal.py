@@ -6,6 +6,7 @@ from typing import Any
 
 from auditor.base.canonical import canonical_json
 from auditor.model import State
+from auditor.render.exceptions import Given
 from auditor.render.exports.source import Finding, Source, shortened
 
 VERSION = "1.2.1"
@@ -60,8 +61,13 @@ def _result(source: Source) -> dict[str, Any]:
         "start": run["started"],
         "end": run["ended"],
         "reviewed-controls": {"control-selections": _selections(source)},
-        "observations": [_observation(source, finding) for finding in findings],
+        "observations": [
+            *(_observation(source, finding) for finding in findings),
+            *(_not_applied(source, item, number) for number, item in enumerate(source.to_mind)),
+        ],
     }
+    if attested := [_attestation(item) for item in source.given if item.kind == "Attestation" and item.applied]:
+        result["attestations"] = attested
     if concluded := [_finding(source, finding) for finding in findings if finding.state in _CONCLUDED]:
         result["findings"] = concluded
     if risks := [_risk(source, finding) for finding in findings if _has_risk(finding)]:
@@ -163,6 +169,31 @@ def _observation(source: Source, finding: Finding) -> dict[str, Any]:
     if evidence:
         observation["relevant-evidence"] = evidence
     return observation
+
+
+def _not_applied(source: Source, item: Given, number: int) -> dict[str, Any]:
+    """Return what was found in what was handed in: a waiver that had expired, say. No result rests on it."""
+    return {
+        "uuid": source.identifier("oscal", "given", str(number)),
+        "title": _text(f"{item.kind} for {item.control}"),
+        "description": _prose(item.told),
+        "methods": ["EXAMINE"],
+        "props": [
+            _property("handed-in", item.kind),
+            _property("control", item.control),
+            _property("applied", "yes" if item.applied else "no"),
+        ],
+        "collected": source.as_of,
+        "remarks": _prose(f"{item.people}: {item.words}" if item.people else item.words),
+    }
+
+
+def _attestation(item: Given) -> dict[str, Any]:
+    """Return a person's statement on which a result rests."""
+    told = {"person": item.people, "date": item.date, "last-day": item.until, "account": item.covers}
+    files = [_property("attachment", f"{name} SHA-256 {digest}") for name, digest in item.attachments]
+    prose = {"name": "statement", "title": _text(item.control), "prose": _prose(item.words)}
+    return {"parts": [prose | {"props": [*(_property(*pair) for pair in told.items() if pair[1]), *files]}]}
 
 
 def _evidence_words(record: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 from auditor.base.canonical import canonical_json
 from auditor.model import State
-from auditor.render.exceptions import all_given
 from auditor.render.exports.source import PRODUCT, Finding, Source, shortened
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -125,11 +124,7 @@ def _notifications(source: Source) -> list[dict[str, Any]]:
         for finding in source.findings()
         if finding.state is State.NOT_ASSESSED and finding.control["id"] not in explained
     ]
-    handed_in = [
-        f"{item.kind} for {item.control}{f', last day {item.until}' if item.until else ''}: {item.notes}"
-        for item in all_given(source.document)
-        if item.notes
-    ]
+    handed_in = [item.told for item in source.to_mind]
     return [
         {"level": level, "message": {"text": shortened(text, _MESSAGE_LIMIT)}}
         for level, said in (("warning", texts), ("note", handed_in))

@@ -8,6 +8,7 @@ from typing import Any
 
 from auditor.model import State
 from auditor.pack.comparison import Change, lasting_id
+from auditor.render.exceptions import Given, all_given, attested, waiver_of
 
 _NAMESPACE = uuid.UUID("6b1f7d0e-6c5a-5e0e-9a57-0a4d41554449")
 """Ours alone; identifiers are derived from it (RFC 9562 version 5), so that the same run has the same ones."""
@@ -51,6 +52,16 @@ class Source:
         for control in self.document["controls"]:
             for result in control["results"]:
                 yield Finding(control, result, State(result["state"]))
+
+    @cached_property
+    def given(self) -> tuple[Given, ...]:
+        """Waivers, attestations, responses and accepted gaps that were handed in, applied or not."""
+        return all_given(self.document)
+
+    @cached_property
+    def to_mind(self) -> tuple[Given, ...]:
+        """Those of them that want a look."""
+        return tuple(item for item in self.given if item.to_mind)
 
     def change(self, finding: "Finding") -> str:
         """Say what became of a result since the pack before; empty where nothing needs a word, or nothing is compared.
@@ -107,6 +118,16 @@ class Finding:
             if not chosen or framework in chosen
             for number in numbers
         ]
+
+    @property
+    def people(self) -> str:
+        """What people said to it: who accepted the failure, or who answered; empty where nobody did."""
+        if self.state is State.WAIVED:
+            waiver = waiver_of(self.result["waiver"])
+            names = ", ".join(dict.fromkeys(name for name in (waiver.owner, waiver.approver) if name))
+            return f"waived until {waiver.expires} ({names}, {waiver.ticket}): {waiver.justification}"
+        said = attested(self.result["details"].get("attestation"))
+        return f"attested: {said}" if said else ""
 
     @property
     def references(self) -> list[str]:

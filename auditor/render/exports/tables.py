@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from auditor.render.exceptions import all_given, last_day
+from auditor.render.exceptions import attested, last_day
 from auditor.render.exports.source import Source, shortened
 
 CONTROL_HEADS = (
@@ -49,6 +49,7 @@ RESULT_HEADS = (
     "response",
     "response ticket",
     "since the previous pack",
+    "attestation",
 )
 GIVEN = "accepted.csv"
 """What was handed in: waivers, attestations, responses, accepted gaps."""
@@ -142,6 +143,7 @@ def result_rows(source: Source) -> Iterator[tuple[str | int, ...]]:
             response.get("response", ""),
             response.get("ticket", ""),
             source.change(finding),
+            attested(finding.result["details"].get("attestation")),
         )
 
 
@@ -173,7 +175,7 @@ GIVEN_HEADS = ("kind", "control", "covers", "words", "people", "date", "last day
 
 def given_rows(source: Source) -> Iterator[tuple[str, ...]]:
     """Yield a row per waiver, attestation, response and accepted gap that was handed in, in the order of its heads."""
-    for item in all_given(source.document):
+    for item in source.given:
         applied = "yes" if item.applied else "no"
         told = (item.kind, item.control, item.covers, item.words, item.people, item.date, item.until, item.ticket)
         yield (*told, applied, item.notes)
