@@ -1,18 +1,17 @@
 """Measures the event store side by side with gunzip and DuckDB: ``python benchmarks/events.py [RECORDS]``.
 
 CPU seconds and peak memory of one child process for each way, over the same log files, in turns, the least of several
-rounds; only ratios within one run count. Records are drawn with a fixed seed from the simulated account's month, some
-of them large. ``--grow RECORDS [RECORDS...]`` fills stores of growing size instead, one after the other, and prints
-memory for each: it has to stay flat. Where ``trailscraper`` is installed in the same environment (it is no dependency),
-or ``--trailscraper PYTHON`` names an interpreter that has it, the question that both answer is asked of both.
-``--verify`` measures instead what the store adds to the verification of a delivered day.
+rounds; only ratios within one run count. The log files are those of ``delivered.py``. ``--questions`` asks every
+question that ships with the product of one store. ``--grow DAYS [DAYS...]`` fills stores of so many days instead, one
+after the other, and prints memory for each: it has to stay flat. Where ``trailscraper`` is installed in the same
+environment (it is no dependency), or ``--trailscraper PYTHON`` names an interpreter that has it, the question that both
+answer is asked of both. ``--verify`` measures instead what the store adds to the verification of a delivered day.
 """
 
 import argparse
 import gzip
 import json
 import os
-import random
 import resource
 import shutil
 import subprocess
@@ -20,12 +19,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from hashlib import sha256
+from datetime import timedelta
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from delivered import ACCOUNT, DAY, START, gathered, write_logs
 from isal import isal_zlib
 
 if TYPE_CHECKING:
@@ -35,12 +35,21 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 RECORDS = 250_000
-PER_FILE = 250
 ROLE = "arn:aws:iam::111122223333:role/ledger-batch"
-QUESTIONS = ("root-activity", "who-deleted-bucket", "denied-calls", "network-openings", "log-tampering", "principal")
-ACCOUNT, REGION = "111122223333", "eu-central-1"
+REGION = "eu-central-1"
 OCTOBER = {"start": "2026-10-01T00:00:00Z", "end": "2026-11-01T00:00:00Z", "label": "2026-10"}
-GIVEN = {"principal": {"who": "svc-legacy-backup"}}
+WHO = {"who": "svc-legacy-backup"}
+GIVEN = {
+    "our-own-calls": {"who": ROLE},
+    "principal": WHO,
+    "resource": {"name": "sg-0a11ce0000000001"},
+    "session-chain": WHO,
+    "timeline": WHO,
+    "unusual-regions": {"expected": "eu-central-1,us-east-1"},
+}
+"""What questions have to be told."""
+ASKED_FOR = 0.5
+"""CPU seconds of a question on a million events."""
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +57,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Measure the event store.")
     parser.add_argument("records", type=int, nargs="?", default=RECORDS)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--grow", type=int, nargs="+", default=(), metavar="RECORDS")
+    parser.add_argument("--grow", type=int, nargs="+", default=(), metavar="DAYS")
+    parser.add_argument("--questions", action="store_true", help="every question of one store")
     parser.add_argument("--verify", action="store_true", help="verification with the store against one without")
     parser.add_argument("--trailscraper", default=sys.executable, metavar="PYTHON")
     chosen = parser.parse_args(arguments)
@@ -57,16 +67,18 @@ def main(arguments: list[str]) -> int:
         if chosen.verify:
             _with_and_without(folder, chosen.records, chosen.rounds)
             return 0
-        count = min(chosen.records, *chosen.grow) if chosen.grow else chosen.records
-        plain = _write(folder / "logs", count)
+        count = DAY if chosen.grow else chosen.records
+        plain = write_logs(folder / "logs", count)
         files = len(list((folder / "logs").rglob("*.gz")))
         print(
             f"{count:,} records in {files:,} log files, {plain / 1e6:,.0f} MB of JSON, load {os.getloadavg()[0]:.1f}\n"
         )
-        for wanted in chosen.grow:
-            [(_, ran)] = _measured({f"a store of {wanted:,} events": _Growing(wanted // count)}, folder, 1).items()
-            print(f"{'':<34}{wanted // count * count / ran:,.0f} events per second and core")
-        if not chosen.grow:
+        for days in chosen.grow:
+            [ran] = _measured({f"a store of {days * DAY:,} events": _Growing(days)}, folder, 1).values()
+            print(f"{'':<34}{days * DAY / ran:,.0f} events per second and core")
+        if chosen.questions:
+            _questions(folder, chosen.rounds)
+        elif not chosen.grow:
             _side_by_side(folder, count, chosen.rounds, chosen.trailscraper)
     return 0
 
@@ -78,9 +90,19 @@ def _side_by_side(folder: Path, count: int, rounds: int, trailscraper: str) -> N
     took = _measured(ways, folder, rounds)
     print(f"\nrate of the store: {took[python] / took[ours]:.2f} of Python's gzip (asked for: 0.25)")
     print(f"DuckDB's own read takes {took[theirs] / took[ours]:.2f} times as long (asked for: 1.5)")
-    print(f"events per second and core: {count / took[ours]:,.0f}\n")
-    _measured({f"question {name}": _Asking(name) for name in QUESTIONS}, folder, rounds)
+    print(f"events per second and core: {count / took[ours]:,.0f}")
     _with_trailscraper(folder, trailscraper, rounds)
+
+
+def _questions(folder: Path, rounds: int) -> None:
+    from auditor.events.question import load_questions
+
+    _once(_ingest, folder)
+    took = _measured({name: _Asking(name) for name in load_questions()}, folder, rounds)
+    longest = max(took, key=took.__getitem__)
+    slow = sum(seconds > ASKED_FOR for seconds in took.values())
+    print(f"\n{len(took)} questions, {slow} above {ASKED_FOR} CPU s; the longest, {longest}, {took[longest]:.2f}")
+    print(f"in all {sum(took.values()):.2f} CPU s; load {os.getloadavg()[0]:.1f}")
 
 
 def _measured(ways: Mapping[str, Callable[[Path], None]], folder: Path, rounds: int) -> dict[str, float]:
@@ -162,28 +184,36 @@ def _ingest(folder: Path) -> None:
 
 
 class _Growing:
-    """A store of the same log files several times over, with ids of their own each time."""
+    """A store of one day's log files several times over, with times and ids of their own each time."""
 
-    def __init__(self, times: int) -> None:
-        self.times = times
+    def __init__(self, days: int) -> None:
+        self.days = days
 
     def __call__(self, folder: Path) -> None:
         from auditor.activity.logbytes import LogBytes
         from auditor.events.opened import finish
         from auditor.events.store import StoreWriter
 
-        place = folder / f"grown-{self.times}"
+        place = folder / f"grown-{self.days}"
         writer = StoreWriter(place)
-        for time_ in range(self.times):
-            ids = b"-%04d-4000-8000-" % time_
+        for number in range(self.days):
             for name, body in _bodies(folder):
-                data = isal_zlib.decompress(body, 31).replace(b"-0000-4000-8000-", ids)
-                key = name.replace(".json.gz", f"{time_}.json.gz")
-                writer.take(LogBytes("bucket", key, "valid", "", f"{name}-{time_}", data))
+                key, data = _moved(name, isal_zlib.decompress(body, 31), number)
+                writer.take(LogBytes("bucket", key, "valid", "", key, data))
         writer.flush()
         writer.close()
         finish(place, {"period": OCTOBER})
         shutil.rmtree(place)
+
+
+def _moved(name: str, data: bytes, days: int) -> tuple[str, bytes]:
+    """Return a log file of the first day, its key and its records, as one of a later day."""
+    for day in (START + timedelta(1), START):  # the last minutes of a day are delivered on the next one
+        moved = day + timedelta(days)
+        for form in ("/%Y/%m/%d/", "_%Y%m%dT"):
+            name = name.replace(f"{day:{form}}", f"{moved:{form}}")
+    data = data.replace(b"-0000-4000-8000-", b"-%04d-4000-8000-" % days)
+    return name, data.replace(f"{START:%Y-%m-%dT}".encode(), f"{START + timedelta(days):%Y-%m-%dT}".encode())
 
 
 def _duckdb(folder: Path) -> None:
@@ -324,16 +354,14 @@ def _deliver(root: Path, count: int) -> int:
     keys = Keyring("benchmark", since=start - timedelta(days=25), shared=True)
     chain = Chain(DeliveredTrail("bench", REGION, "bench-bucket", ACCOUNT), REGION, keys)
     chain.start(start)
-    records, size, metadata = list(_records(count)), 0, {}
-    each = -(-len(records) // 24)
+    size, metadata = 0, {}
+    files = gathered(count, start, each=-(-count // 288))
     for number in range(25):
-        begin = start + number * hour
-        mine = records[number * each : (number + 1) * each]
-        for part in range(0, len(mine), PER_FILE):
-            stored = chain.log(begin + timedelta(minutes=1 + part // PER_FILE % 50), mine[part : part + PER_FILE])
+        for begin, records in islice(files, 12):
+            stored = chain.log(begin + timedelta(minutes=10), records)
             size += len(gzip.decompress(stored.body))
             _put(root, stored.key, stored.body)
-        stored = chain.digest(begin + hour)
+        stored = chain.digest(start + (number + 1) * hour)
         metadata[stored.key] = dict(stored.metadata)
         _put(root, stored.key, stored.body)
     (root / "metadata.json").write_text(json.dumps(metadata))
@@ -346,44 +374,6 @@ def _put(root: Path, key: str, body: bytes) -> None:
     path = root / key
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)
-
-
-# -------------------------------------------------------------------------------------------------------- records
-
-
-def _write(folder: Path, count: int) -> int:
-    """Write log files of one account where their keys say; return bytes of JSON."""
-    size, drawn = 0, _records(count)
-    for _ in range(0, count, PER_FILE):
-        records = list(islice(drawn, PER_FILE))
-        data = json.dumps({"Records": records}, separators=(",", ":")).encode()
-        size += len(data)
-        place = folder / f"AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/2026/10/05"
-        place.mkdir(parents=True, exist_ok=True)
-        name = f"{ACCOUNT}_CloudTrail_{REGION}_20261005T1300Z_{sha256(data).hexdigest()[:16]}.json.gz"
-        (place / name).write_bytes(gzip.compress(data, 6, mtime=0))
-    return size
-
-
-def _records(count: int) -> Iterator[dict[str, Any]]:
-    from auditor.simulator.worlds.archive import trail_records
-    from auditor.simulator.worlds.events import LOG_REGIONS
-
-    chance = random.Random(20261102)  # noqa: S311 - wanted: the same records every time
-    known = [record for region in LOG_REGIONS for record in trail_records(region, eventful=True)]
-    for number in range(count):
-        yield _varied(chance, known, number)
-
-
-def _varied(chance: random.Random, known: list[dict[str, Any]], number: int) -> dict[str, Any]:
-    """Return a record of the month with ids of its own and, now and then, parameters as large as real ones."""
-    record = dict(chance.choice(known))
-    record["eventID"] = f"{chance.getrandbits(32):08x}-0000-4000-8000-{number:012d}"
-    record["requestID"] = f"{chance.getrandbits(128):032x}"
-    if chance.random() < 0.3:
-        extra = {f"member{n}": f"{chance.getrandbits(64):016x}" for n in range(chance.randint(5, 60))}
-        record["requestParameters"] = {**(record.get("requestParameters") or {}), **extra}
-    return record
 
 
 if __name__ == "__main__":
