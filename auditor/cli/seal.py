@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # cryptography takes 80 ms to import; it is when a command ru
     from cryptography.x509 import Certificate
 
     from auditor.seal.pack import Sealing
-    from auditor.seal.report import VerifyReport
+    from auditor.seal.report import Rechecked, VerifyReport
     from auditor.seal.signer import Identity, Signer
     from auditor.seal.verify import Recheck
     from auditor.seal.wanted import Wanted
@@ -217,6 +217,7 @@ def verify(
         replay=_derive_again() if replay else None,
         check_keys=_ask_for_keys(profile) if check_keys else None,
         members=_find_members(members, replay=replay) if members else None,
+        handed_on=_hold_what_was_handed_on(),
     )
     report = verify_pack(pack, demands)
     if as_json:
@@ -263,6 +264,15 @@ def _ask_for_keys(profile: str | None) -> "Recheck":
 
     session = session_of(profile)
     return lambda pack: check_keys(pack, session)
+
+
+def _hold_what_was_handed_on() -> "Recheck":
+    def recheck(pack: Path) -> "Rechecked":
+        from auditor.org.handing import recheck_handed_on  # judging is read in for an organization's pack only
+
+        return recheck_handed_on(pack)
+
+    return recheck
 
 
 def _verify_digests() -> "Recheck":

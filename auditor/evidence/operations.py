@@ -170,6 +170,15 @@ class Call:
         return self._identity
 
 
+def call_in(document: Mapping[str, Any]) -> Call:
+    """Return the call of an answer's record in its JSON form.
+
+    Raises:
+        KeyError, TypeError, AttributeError: it is not of its shape.
+    """
+    return Call(document["operation"], document["region"], tuple(sorted(document["parameters"].items())))
+
+
 Pages = Iterable[tuple[str, Sequence[Any]]]
 """Answers of one operation in one account: Region and pages, each."""
 

@@ -28,7 +28,7 @@ from auditor.base.period import parse_time, rfc3339
 from auditor.base.untrusted import parse_json, shape_words
 from auditor.base.whole import write_new
 from auditor.evidence.journal import Journal
-from auditor.evidence.operations import Call
+from auditor.evidence.operations import Call, call_in
 from auditor.evidence.scope import read_run
 from auditor.model import RunInfo
 
@@ -246,14 +246,17 @@ class EvidenceWriter:
         with self._lock:
             self._records[key] = record
 
-    def lent(self, accounts: Collection[str], operations: Collection[str]) -> list[tuple[dict[str, Any], str]]:
-        """Return answers as they are stored, each with its text, for :meth:`adopt`."""
+    def lent(
+        self, accounts: Collection[str] | None = None, operations: Collection[str] | None = None
+    ) -> list[tuple[dict[str, Any], str]]:
+        """Return answers as they are stored, each with its text, for :meth:`adopt`; None stands for all."""
         with self._lock:
             records = [self._records[key] for key in sorted(self._records)]
         return [
             (record.document(), (self._folder / record.path).read_text("utf-8"))
             for record in records
-            if record.account in accounts and record.call.operation in operations
+            if (accounts is None or record.account in accounts)
+            and (operations is None or record.call.operation in operations)
         ]
 
     def recalled(self, account: str, call: Call) -> Answer | None:
@@ -504,7 +507,7 @@ def _record(document: Any, path: Path) -> Record:
         record = Record(
             ref=document["ref"],
             account=document["account"],
-            call=Call(document["operation"], document["region"], tuple(sorted(document["parameters"].items()))),
+            call=call_in(document),
             principal=document["principal"],
             request_ids=tuple(document["request_ids"]),
             http_status=document["http_status"],

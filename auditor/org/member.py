@@ -75,8 +75,8 @@ class Member:
             "shared": self.shared.document(),
         }
         shaping = {name: value for name, value in config.items() if name not in MAY_DIFFER}
-        identity = {name: arguments[name] for name in ("as_of", "salt", "part_of", "tool")}
-        identity |= {"config": shaping, "shared": self.shared.identity()}
+        identity = {name: arguments[name] for name in ("as_of", "salt", "part_of", "tool", "shared")}
+        identity |= {"config": shaping}
         return Task(
             f"audit/{self.account}", "auditor.org.member:audit_member", arguments, sha256_hex(canonical_json(identity))
         )

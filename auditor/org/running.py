@@ -25,6 +25,8 @@ from auditor.deliver.upload import Destination
 from auditor.evidence.store import Answer, Evidence, EvidenceWriter
 from auditor.model import AccountScope, Control, PartOf, RunInfo
 from auditor.org.accounts import Account, Listing, Said, listing_of, named_listing
+from auditor.org.again import FILE as ONCE
+from auditor.org.again import Once
 from auditor.org.baselines import Baselines, Held, hold_all
 from auditor.org.doors import ROLE_NAME, Doors, as_kept, config_of, doors_of, knock
 from auditor.org.each import each, engine_of
@@ -47,7 +49,7 @@ from auditor.org.pack import (
 from auditor.org.previous import accounts_before
 from auditor.org.reconcile import to_assess
 from auditor.org.telling import organization_message
-from auditor.org.trails import TrailFinder, verify_rest
+from auditor.org.trails import Deliveries, TrailFinder, verify_rest
 from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, RESULTS, RULES, write_rules
 from auditor.pack.presentation import PRESENTATION
 from auditor.run import NOT_DELIVERED
@@ -59,7 +61,7 @@ from auditor.run.notifying import notify, targets_of
 from auditor.run.publishing import presentation_of, put, settle
 from auditor.run.request import Progress, Request
 from auditor.run.settings import redaction_of
-from auditor.run.shared import Shared
+from auditor.run.shared import Shared, operations_in
 from auditor.run.uploading import Uploaded, destination_of, upload_pack
 from auditor.run.workroom import Workroom, superseded, workroom
 from auditor.seal.archive import pack_zip
@@ -260,11 +262,10 @@ def _collect(
     entered = knock(doors, listing, writer, request, progress)
     part_of = PartOf(listing.organization, sha256_hex(order))
     finder = TrailFinder(request, rules.catalog, doors, listing, entered, writer, progress)
-    found = finder.find()
-    progress("Read what single accounts hold for all", 0, 0)
-    shared = HolderReader(finder, redactor).read(found)
+    once = Once(room.folder / ONCE, part_of.accounts_sha256, entered, listing)
+    found, shared = once.recalled(writer, log) or _read_once(finder, redactor, once, log)
     each_one = _Each(request, doors, listing, entered, part_of, shared)
-    broken, ours = _audit_each(each_one, finder.controls, room, engine, progress)
+    broken, ours, shared = _audit_each(each_one, finder.controls, room, engine, progress)
     excluded = {item.id for item in listing.accounts if doors.choice.reason(item)}
     progress("Verify deliveries of accounts without a pack", 0, 0)
     verify_rest(found, request, doors, writer, excluded | (entered.keys() - broken.keys()))
@@ -272,8 +273,18 @@ def _collect(
     put(folder / OUTCOMES, canonical_json(outcomes.document()))
     put(folder / EVIDENCE / CALLS, canonical_json(log.document()))
     info = _run_info(request, doors, listing, folder, started, log, redactor)
+    info = replace(info, holders=shared.holders, operations=operations_in(shared))
     writer.close(replace(info, resumed=room.state.resumed))
     return listing
+
+
+def _read_once(finder: TrailFinder, redactor: Redactor, once: Once, log: CallLog) -> tuple[Deliveries, Shared]:
+    """Read what all accounts are handed, and keep it for a run that goes on."""
+    found = finder.find()
+    finder.progress("Read what single accounts hold for all", 0, 0)
+    shared = HolderReader(finder, redactor).read(found)
+    once.keep(found, shared, finder.writer, log)
+    return found, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,8 +325,10 @@ class _Each:
 
 def _audit_each(
     common: _Each, controls: Sequence[Control], room: Workroom, engine: Engine, progress: Progress
-) -> tuple[dict[str, str], bool]:
-    """Audit the accounts that let us in; return why some have no pack, and whether that was a mistake of ours.
+) -> tuple[dict[str, str], bool, Shared]:
+    """Audit the accounts that let us in.
+
+    Return why some have no pack, whether that was a mistake of ours, and what the last of them were handed.
 
     Accounts whose records others are judged by come first.
     """
@@ -337,7 +350,7 @@ def _audit_each(
             ours = ours or done.ours
         if accounts and accounts is first:
             common = replace(common, shared=handed_on(room.pack, owners, controls, common.shared))
-    return broken, ours
+    return broken, ours, common.shared
 
 
 def _run_info(

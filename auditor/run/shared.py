@@ -18,6 +18,11 @@ ASKED_ONCE: Final = frozenset({"s3:ListObjectsV2"})
 """What an organization's run asks and no audit of an account."""
 
 
+def is_lent(account: str, record_account: str, operation: str) -> bool:
+    """Say whether an answer in the evidence of an account was handed to it, and not given to its own audit."""
+    return record_account != account or operation in ASKED_ONCE
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
     """The organization's trails, who can read what they deliver, and what accounts that hold controls answered.
@@ -49,10 +54,6 @@ class Shared:
             "owners": list(self.owners),
         }
 
-    def identity(self) -> dict[str, Any]:
-        """Return what decides whether a finished audit still serves: not the answers, which tell the time they came."""
-        return {name: value for name, value in self.document().items() if name != "answers"}
-
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
         """Read the JSON form."""
@@ -82,7 +83,7 @@ class Shared:
     def lend(self, account: str, writer: EvidenceWriter) -> None:
         """Put the answers of other accounts into the evidence of one; of its own those that its audit does not ask."""
         for document, data in unpacked(self.answers):
-            if document["account"] != account or document["operation"] in ASKED_ONCE:
+            if is_lent(account, document["account"], document["operation"]):
                 writer.adopt(document, data)
 
 
@@ -100,3 +101,8 @@ def unpacked(text: str) -> list[tuple[dict[str, Any], str]]:
         return []
     data = zlib.decompressobj().decompress(base64.b64decode(text), _MOST_BYTES)
     return [(document, held) for document, held in parse_json(data)]
+
+
+def operations_in(shared: Shared) -> tuple[str, ...]:
+    """Return the operations whose answers are handed on, sorted."""
+    return tuple(sorted({str(document["operation"]) for document, _ in unpacked(shared.answers)}))

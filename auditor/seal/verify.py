@@ -27,6 +27,7 @@ from auditor.base.scratch import scratch_folder
 from auditor.base.untrusted import parse_json
 from auditor.seal.archive import open_pack, unpack
 from auditor.seal.authenticity import check_authenticity
+from auditor.seal.belonging import belonging
 from auditor.seal.contents import (
     DEFAULT_LIMITS,
     SUMS,
@@ -41,11 +42,9 @@ from auditor.seal.manifest import (
     HTML,
     MANIFEST,
     META,
-    ORDER,
     PDF,
     RESULTS,
     SEAL_RECORD,
-    AccountPack,
     Manifest,
     anchors_in,
     belongs_in_manifest,
@@ -54,7 +53,7 @@ from auditor.seal.manifest import (
 from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.names import shown, skeleton
 from auditor.seal.pages import manifests_named
-from auditor.seal.parts import Part, parts_of
+from auditor.seal.parts import parts_of
 from auditor.seal.report import Check, Difference, Finding, Outcome, Rechecked, VerifyReport, concluded
 from auditor.seal.sums import UNSUMMED, parse_sums
 from auditor.seal.wanted import Wanted
@@ -81,6 +80,7 @@ class Demands:
         replay: derives everything again from the evidence and rules in the pack.
         check_keys: asks CloudTrail for the keys in the pack; the one check that needs a network.
         members: looks for the packs that an assembled one consists of, and verifies them.
+        handed_on: of an organization's pack: compares what its accounts were handed with where it comes from.
         limits: what may be spent on each pack.
     """
 
@@ -93,6 +93,7 @@ class Demands:
     replay: Recheck | None = None
     check_keys: Recheck | None = None
     members: Recheck | None = None
+    handed_on: Recheck | None = None
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -170,11 +171,12 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     checks += who.checks
     findings += who.findings
     # 6: what others hand in
-    content = _recheck(path, files, demands, sound=not findings)
+    several = bool(pack.manifest and pack.manifest.accounts)
+    content = _recheck(path, files, demands if several else replace(demands, handed_on=None), sound=not findings)
     checks += content.checks
     findings += content.findings
     # 7: the packs inside
-    if parts_of(files) or (pack.manifest and pack.manifest.accounts):
+    if parts_of(files) or several:
         check, found = _inside(path, pack, demands)
         checks.append(check)
         findings += found
@@ -393,9 +395,8 @@ def _inside(path: Path, pack: _Pack, demands: Demands) -> tuple[Check, list[Find
         Finding("accounts", "added", f"{ACCOUNTS}{account}", f"is no pack that {MANIFEST} names")
         for account in parts.keys() - stated.keys()
     ]
-    drawn_up = pack.hashes.get(ORDER, "")
     open_questions: list[str] = []
-    asked = replace(demands, previous=None, members=None, trusted=(), wanted=None)
+    asked = replace(demands, previous=None, members=None, handed_on=None, trusted=(), wanted=None)
     for account, member in stated.items():
         if account not in parts:
             found.append(Finding("accounts", "missing", member.folder, f"is named in {MANIFEST} but is not there"))
@@ -404,27 +405,13 @@ def _inside(path: Path, pack: _Pack, demands: Demands) -> tuple[Check, list[Find
         report = _verify(path / place, part, asked)
         open_questions += [f"{account}: {check.name}" for check in report.checks if check.outcome is Outcome.UNKNOWN]
         found += [replace(item, check="accounts", path=f"{place}/{item.path}") for item in report.findings]
-        found += _bound(part, member, report, drawn_up, demands.limits)
+        if pack.manifest is not None:
+            found += belonging(part, member, report, pack.manifest, demands.limits)
     found.sort()
     if open_questions and not found:
         return Check("accounts", Outcome.UNKNOWN, shown(f"not checked: {'; '.join(open_questions)}", _LONGEST)), []
-    words = f"each of the {len(stated)} packs of accounts holds, is named here, and names the list of accounts"
+    words = f"each of the {len(stated)} packs of accounts holds, is named here, and is of this run: list, rules, moment"
     return concluded("accounts", found, words), found
-
-
-def _bound(part: Part, member: AccountPack, report: VerifyReport, drawn_up: str, limits: Limits) -> Iterator[Finding]:
-    """Say where the pack of an account and that of the organization do not name each other."""
-    place = f"{member.folder}{MANIFEST}"
-    if (report.pack_id, report.manifest_sha256) != (member.pack_id, member.manifest_sha256):
-        yield Finding("accounts", "mismatch", place, f"is another pack than the one that {MANIFEST} names")
-    try:
-        manifest = parse_manifest(read_small(part, MANIFEST, limits), limits)
-    except IntegrityError:
-        return  # said above
-    if manifest.part_of is None or not drawn_up or manifest.part_of.accounts_sha256 != drawn_up:
-        yield Finding("accounts", "mismatch", place, f"does not name this {ORDER} as the list that it is a part of")
-    if [str(item.get("id")) for item in manifest.document["scope"].get("accounts", ())] != [member.account]:
-        yield Finding("accounts", "mismatch", place, f"is not about account {member.account} alone")
 
 
 def _differing(name: str, outcome: Rechecked) -> tuple[Finding, ...]:
@@ -439,6 +426,7 @@ def _rechecks(demands: Demands) -> tuple[tuple[str, Recheck | None], ...]:
         ("keys", demands.check_keys),
         ("replay", demands.replay),
         ("members", demands.members),
+        ("handed-on", demands.handed_on),
     )
 
 

@@ -1,4 +1,4 @@
-"""One simulated organization for the session, and one run over it."""
+"""One simulated organization for the session, and two runs over it."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import pytest
 
 from auditor.org.running import Organized
 from auditor.simulator import Simulator
+from tests.org.watching import Watched, watched_day
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,14 @@ def made(running_group: Simulator, tmp_path_factory: pytest.TempPathFactory) -> 
         for name, value in running_group.environment().items():
             patch.setenv(name, value)
         yield organized(tmp_path_factory.mktemp("organization"))
+
+
+@pytest.fixture(scope="session")
+def watched(running_group: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    running_group.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in running_group.environment().items():
+            patch.setenv(name, value)
+        found = watched_day(running_group, tmp_path_factory.mktemp("watched"))
+    running_group.clear()
+    return found

@@ -3,6 +3,8 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,17 @@ import pytest
 
 from auditor.base.errors import CollectionError, UsageError
 from auditor.config import Config
+from auditor.org.handing import recheck_handed_on
+from auditor.org.replaying import replay_any
 from auditor.org.running import Organized, audit_organization
 from auditor.run import Request, audit, take_up
+from auditor.seal.report import Outcome
+from auditor.seal.verify import Demands, verify_pack
 from auditor.simulator import Simulator
 from auditor.simulator.worlds import organization as story
 from tests.org.test_run import AS_OF
 from tests.run.test_resume import said_of
+from tests.seal.forging import edited
 from tests.work.machines import Machines, machines, make_certificates
 
 pytestmark = pytest.mark.simulator
@@ -148,3 +155,33 @@ def test_a_run_that_was_cut_off_asks_only_the_accounts_that_are_left(
     inside = {name: data for name, data in files(again.pack).items() if name.startswith("accounts/")}
     assert inside == {name: data for name, data in here.items() if name.startswith("accounts/")}
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("entered_anew", [False, True])
+def test_a_run_that_goes_on_hands_on_what_was_read_before(aws: Simulator, tmp_path: Path, entered_anew: bool) -> None:
+    """Otherwise packs of accounts that were finished would cite answers which the organization's pack does not have."""
+    chosen: dict[str, Any] = {
+        "control_ids": ["guardduty-enabled"],
+        "include": [story.AUDIT, "210000000004", story.DENIED],
+    }
+
+    def interrupt(stage: str, done: int, total: int, note: str = "") -> None:
+        del total, note
+        if stage == "Audit the accounts" and done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        audit_organization(request_of(tmp_path, **chosen), interrupt)
+    aws.clear()
+    if entered_anew:
+        (kept,) = tmp_path.glob(".unfinished-*/checkpoint/shared.json")
+        edited(kept, lambda document: document["entered"].update({story.AUDIT: ""}))
+    later = replace(request_of(tmp_path, resume=True, **chosen), now=lambda: AS_OF + timedelta(minutes=7))
+    pack = audit_organization(take_up(later, as_of_given=True), lambda *_: None).pack
+    assert aws.calls()["guardduty:ListDetectors"] == (4 if entered_anew else 1), "the administrator, and each account"
+    assert aws.calls().get("guardduty:ListMembers", 0) == (1 if entered_anew else 0)
+    report = verify_pack(pack, Demands(at=AS_OF, handed_on=recheck_handed_on, replay=replay_any))
+    assert report.findings == ()
+    assert report.outcome("handed-on") is Outcome.PASS
+    asked = {item["operation"] for item in json.loads((pack / "evidence/calls.json").read_bytes())}
+    assert "ListMembers" in asked, "requests of both parts are told"

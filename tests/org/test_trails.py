@@ -1,8 +1,7 @@
 """The organization's trail in a run: found once, read by whom its bucket lets in, each account on its own."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import jsonschema
 import pytest
 
 from auditor.org.replaying import replay_any
-from auditor.org.running import Organized
 from auditor.run.rechecking import recheck_digests
 from auditor.seal.report import Outcome
 from auditor.seal.verify import Demands, verify_pack
@@ -18,54 +16,9 @@ from auditor.simulator import Simulator
 from auditor.simulator.worlds import organization as story
 from auditor.simulator.worlds.orgtrail import ALTERED
 from tests.org.test_run import AS_OF, by_id, organized
+from tests.org.watching import DAY, GAP, Watched
 
 pytestmark = pytest.mark.simulator
-
-DAY = "2026-10-20/2026-10-20"
-GAP = "210000000004"
-"""Whose digests may not be listed in this run."""
-ASKED = (story.MANAGEMENT, story.LOG_ARCHIVE, story.AUDIT, story.REFUSES, story.DENIED, ALTERED, GAP)
-CHOSEN = (
-    "trail-chain-verified", "trail-configuration-unchanged", "cloudtrail-multi-region-trail",
-    "cloudtrail-log-file-validation", "cloudtrail-cloudwatch-logs", "monitor-root-usage", "monitor-vpc-changes",
-    "access-analyzer-external-all-regions", "guardduty-enabled", "securityhub-enabled",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A run over one day with the organization's trail, and how often AWS was asked what."""
-
-    made: Organized
-    calls: Mapping[str, int]
-
-    def results(self, account: str) -> Mapping[str, Any]:
-        """Return the results document of an account's pack."""
-        found: Mapping[str, Any] = json.loads(
-            (self.made.pack / "accounts" / account / "results/results.json").read_bytes()
-        )
-        return found
-
-    def states(self, account: str) -> Mapping[str, str]:
-        """Return the state of each control of an account."""
-        return {item["id"]: item["state"] for item in self.results(account)["controls"]}
-
-
-@pytest.fixture(scope="module")
-def watched(running_group: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    running_group.clear()
-    place = f"AWSLogs/{story.ID}/{GAP}/CloudTrail-Digest"
-    for form in (place, place.replace("/", "%2F")):
-        running_group.fault("s3:ListObjectsV2", "access-denied", key=form)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in running_group.environment().items():
-            patch.setenv(name, value)
-        made = organized(
-            tmp_path_factory.mktemp("watched"), control_ids=list(CHOSEN), period=DAY, include=list(ASKED),
-            regions=["eu-central-1", "us-east-1"], formats=["html"],
-        )  # fmt: skip
-        yield Watched(made, running_group.calls())
-    running_group.clear()
 
 
 def test_each_account_answers_for_its_own_deliveries(watched: Watched) -> None:
