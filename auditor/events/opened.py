@@ -1,6 +1,5 @@
 """A finished store, opened to be read: views over its Parquet files, and what was searched to fill it."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +12,7 @@ from auditor.events.columns import aggregated_columns, as_columns, events_column
 from auditor.events.identity import CONFLICT_FILE, COPIES, find_copies
 from auditor.events.store import AGGREGATED, EVENTS, FILES, connect, disk_told, quoted, read_lines
 from auditor.events.table import duckdb_table, macros
+from auditor.events.unchanged import SEEN, hashes
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,7 +48,8 @@ def finish(folder: Path, card: Mapping[str, Any]) -> None:
         folder: the store, flushed.
         card: what was asked and searched, as :class:`EventStore` gives it back.
     """
-    (folder / CARD).unlink(missing_ok=True)
+    for name in (CARD, SEEN):
+        (folder / name).unlink(missing_ok=True)
     database = connect(folder)
     try:
         with disk_told(folder):
@@ -56,16 +57,14 @@ def finish(folder: Path, card: Mapping[str, Any]) -> None:
             find_copies(database, folder)
     finally:
         database.close()
-    document = {"schema": SCHEMA, **card, "sha256": dict(_hashes(folder))}
+    document = {"schema": SCHEMA, **card, "sha256": _hashes(folder)}
     partial = folder / f"{CARD}.partial"
     partial.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", "utf-8")
     partial.replace(folder / CARD)
 
 
-def _hashes(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted([*folder.glob("*/*.parquet"), *folder.glob(f"{FILES}/*"), *folder.glob("*.parquet")]):
-        with path.open("rb") as file:
-            yield str(path.relative_to(folder)), hashlib.file_digest(file, "sha256").hexdigest()
+def _hashes(folder: Path) -> dict[str, str]:
+    return hashes(folder, sorted([*folder.glob("*/*.parquet"), *folder.glob(f"{FILES}/*"), *folder.glob("*.parquet")]))
 
 
 def card_of(folder: Path) -> Mapping[str, Any] | None:
@@ -88,6 +87,7 @@ def database_of(folder: Path, spill: Path, memory: str = "1GB") -> Iterator["duc
     """
     database = connect(spill, memory=memory)
     try:
+        database.execute("SET parquet_metadata_cache=true")  # the files stay as they are while they are asked
         _sources(database, folder)
         database.execute(f"CREATE VIEW copies AS SELECT * FROM read_parquet({quoted(folder / COPIES)})")
         copies = database.execute("SELECT count(*) FROM copies").fetchone() != (0,)
@@ -125,7 +125,7 @@ class EventStore:
         card = card_of(folder)
         if card is None:
             raise UsageError(f"{folder} is no finished event store", hint="fill it with --dir, --s3 or --trail")
-        if dict(_hashes(folder)) != card["sha256"]:
+        if _hashes(folder) != card["sha256"]:
             raise IntegrityError(
                 f"the files of the event store {folder} were changed", hint="delete it and fill it again"
             )

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import IntegrityError, UsageError
+from auditor.events import unchanged
 from auditor.events.asking import Asked, ask
 from auditor.events.columns import SCALARS
 from auditor.events.opened import EventStore, finish
@@ -256,6 +258,30 @@ def test_a_changed_store_is_not_believed(tmp_path: Path) -> None:
     lines.write_text(lines.read_text().replace('"valid"', '"altered"'))
     with pytest.raises(IntegrityError, match="were changed"):
         EventStore(folder)
+
+
+def test_a_store_is_hashed_once_and_again_when_somebody_touched_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unchanged, "SETTLED_NS", -1)
+    folder = tmp_path / "store"
+    store_of(folder, records_log([event(1)]))
+    with monkeypatch.context() as patch:
+        patch.delattr(unchanged.hashlib, "file_digest")
+        EventStore(folder)
+    [table] = (folder / "events").glob("*.parquet")
+    status, content = table.stat(), bytearray(table.read_bytes())
+    content[len(content) // 2] ^= 1
+    table.write_bytes(content)
+    os.utime(table, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(IntegrityError, match="were changed"):
+        EventStore(folder)
+
+
+def test_a_store_that_was_changed_just_now_is_hashed_whatever_its_times_say(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    store_of(folder, records_log([event(1)]))
+    assert not (folder / unchanged.SEEN).exists()
 
 
 def test_an_unfinished_store_is_not_asked(tmp_path: Path) -> None:
