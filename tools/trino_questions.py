@@ -1,7 +1,8 @@
 """Compares both SQL texts of every question: DuckDB against Trino, the engine behind Athena, on the second month.
 
 Trino runs in one process on Java 17 and comes through Maven; where one of them cannot be had the script says so in one
-line and fails nothing. ``python -m tools.trino_questions [NAME ...]`` compares some questions only.
+line and fails nothing. ``python -m tools.trino_questions [NAME ...]`` compares some questions only; ``who-did`` is
+asked with every filter as well.
 """
 
 import json
@@ -21,6 +22,7 @@ from auditor.activity.logbytes import LogBytes
 from auditor.base.period import rfc3339
 from auditor.events.answer import plain
 from auditor.events.asking import Asked, compose
+from auditor.events.athena import from_addresses
 from auditor.events.columns import IDENTITY, OPEN, SCALARS, Shape
 from auditor.events.filters import Filters, literal_sql, predicates
 from auditor.events.question import load_questions, values_of
@@ -34,6 +36,22 @@ NOT_THERE = {"verified", "log_file"}
 
 ROUTINE = 25
 """One in so many of the routine records is taken."""
+
+FILTERED = "who-did"
+FILTERS = {
+    "user": Filters(users=("ana", "*_EC*:BATCH*")),
+    "role": Filters(roles=("*Admin*", "arn:aws:iam::222233334444:role/deploy")),
+    "resource": Filters(resources=("ledger", "arn:aws:s3:::ledger", "sg-*", "i-9")),
+    "address": Filters(ips=("203.0.113.66", "2001:DB8::6", "cloudformation.amazonaws.com")),
+    "range": Filters(ips=("198.51.100.99/24",)),
+    "range-6": Filters(ips=("2001:db8::/125",)),
+    "event": Filters(events=("Put*", "UpdateFunctionCode", "getFunction20150331V2")),
+    "region": Filters(regions=("us-east-1",)),
+    "account": Filters(accounts=("222233334444",)),
+    "errors-only": Filters(errors="only"),
+    "errors-without": Filters(errors="without", events=("*Bucket*", "ConsoleLogin")),
+}
+"""What the command line can narrow a question to; each must mean the same in both engines."""
 
 _TEXTS = (*SCALARS, *(name for name in OPEN if name not in {"resources", "addendum"}))
 
@@ -67,34 +85,37 @@ def _compare(scratch: Path, jars: Path, names: Sequence[str]) -> int:
     store = month(scratch / "store", few())
     queries = scratch / "queries"
     queries.mkdir()
-    for name in names:
-        (queries / f"{name}.sql").write_text(athena_text(name), "utf-8")
+    asked = {name: (name, Filters()) for name in names}
+    if FILTERED in names:
+        asked |= {f"{FILTERED} by {option}": (FILTERED, filters) for option, filters in FILTERS.items()}
+    for label, (name, filters) in asked.items():
+        (queries / f"{label}.sql").write_text(athena_text(name, filters), "utf-8")
     command = ["java", "-Xmx1g", "-cp", f"{jars}/*", str(ROOT / "tools" / "Trino.java"), str(queries)]
     subprocess.run(command, check=True, capture_output=True)
     differing = 0
-    for name in names:
-        ours = answered(store, name)
+    for label, (name, filters) in asked.items():
+        ours = answered(store, name, filters)
         expected = sorted(
             [_cell(plain(row[column])) for column in ours.columns if column not in NOT_THERE] for row in ours.rows
         )
-        found = _rows(queries / f"{name}.tsv", ours.columns)
+        found = _rows(queries / f"{label}.tsv", ours.columns)
         if found == expected:
             continue
         differing += 1
-        print(f"{name}: DuckDB {len(expected)} rows, Trino {found if isinstance(found, str) else f'{len(found)} rows'}")
+        print(f"{label}: DuckDB {len(expected)} rows, Trino {found if isinstance(found, str) else f'{len(found)} rows'}")
         if not isinstance(found, str):
             for row in [row for row in expected if row not in found][:3]:
                 print(f"  only DuckDB: {row}")
             for row in [row for row in found if row not in expected][:3]:
                 print(f"  only Trino:  {row}")
-    print(f"questions: {len(names)} compared with Trino on {sum(1 for _ in records())} records, {differing} differ")
+    print(f"questions: {len(asked)} compared with Trino on {sum(1 for _ in records())} records, {differing} differ")
     return 1 if differing else 0
 
 
 def athena_text(name: str, filters: Filters | None = None) -> str:
     """Return a question as Athena would be asked, over a table of the month's records."""
     asked = Asked(load_questions()[name], NOVEMBER, filters or Filters(), GIVEN.get(name, {}))
-    narrowing, values = predicates(asked.filters, ())
+    narrowing, values = predicates(asked.filters, from_addresses(asked.filters.ips))
     prelude = [
         ("cloudtrail", _table()),
         ("cloudtrail_files", athena_table("cloudtrail", "1 = 1")),

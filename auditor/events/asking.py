@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +13,7 @@ from auditor.base.period import Period
 from auditor.events.answer import Answer, Searched, distinct
 from auditor.events.apart import Rows
 from auditor.events.filters import Filters, literal_sql, predicates, taken_in, used
+from auditor.events.lacking import lacking
 from auditor.events.opened import EventStore
 from auditor.events.question import Question, filled_in, values_of
 from auditor.events.searched import searched
@@ -69,13 +70,22 @@ def ask(store: EventStore, asked: Asked, *, parquet: Path | None = None) -> Answ
         except duckdb.Error as error:
             first = str(error).splitlines()[0]
             raise CatalogError(f"{asked.question.path}: DuckDB refuses the question: {first}") from error
-        what = searched(store, database, asked.period, asked.filters, asked.question.needs)
+        what = looked_through(store, database, asked, narrowing)
         truncated = bool(asked.limit) and len(wanted) > asked.limit
         shown = wanted[: asked.limit] if asked.limit else wanted
         answer = answer_of(store, asked, values, what, Rows(columns, tuple(shown), truncated))
         if parquet is not None:
             _write_parquet(database, text, bound, parquet, answer)
     return answer
+
+
+def looked_through(
+    store: EventStore, database: "duckdb.DuckDBPyConnection", asked: Asked, narrowing: Sequence[str]
+) -> Searched:
+    """Return what lies behind the answer, with what the store does not keep of its events."""
+    what = searched(store, database, asked.period, asked.filters, asked.question.needs)
+    missing = lacking(store.card.get("lacks") or (), asked.question.duckdb, narrowing)
+    return replace(what, not_searched=(*what.not_searched, *missing))
 
 
 def answer_of(store: EventStore, asked: Asked, values: Mapping[str, Any], what: Searched, found: Rows) -> Answer:
@@ -122,14 +132,15 @@ def render(
     database: "duckdb.DuckDBPyConnection", asked: Asked, values: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any], Sequence[str]]:
     """Return the whole SQL of a question with its filters, the values that it names, and the filters' predicates."""
-    addresses: Sequence[str] = ()
+    from_there = ""
     bounds = {"since": asked.period.start, "until": asked.period.end}
     if asked.filters.ips:
         rows = database.execute(
             "SELECT DISTINCT source_ip FROM all_events WHERE event_time >= $since AND event_time < $until", bounds
         ).fetchall()
         addresses = taken_in(asked.filters.ips, [row[0] for row in rows if row[0] is not None])
-    narrowing, filtered = predicates(asked.filters, addresses)
+        from_there = f"source_ip IN ({', '.join(map(quoted, addresses))})" if addresses else "1 = 0"
+    narrowing, filtered = predicates(asked.filters, from_there)
     text = compose(asked.question.text("duckdb"), narrowing)
     return text, used(text, {**values, **filtered, **bounds}), narrowing
 

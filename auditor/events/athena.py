@@ -18,9 +18,10 @@ from auditor.base.period import Period
 from auditor.events.answer import Answer, Missing, Searched
 from auditor.events.asking import Asked, compose
 from auditor.events.athena_table import LogTable, constrained, scans, table_of
-from auditor.events.filters import literal_sql, predicates
+from auditor.events.filters import literal_sql, network_of, predicates
+from auditor.events.lacking import lacking
 from auditor.events.question import values_of
-from auditor.events.table import UNIQUE, athena_table, literal
+from auditor.events.table import UNIQUE, athena_table, empty_columns, literal
 
 WRITES: Final = frozenset({"athena:StartQueryExecution", "athena:StopQueryExecution"})
 """Operations that are no reads; whoever asks Athena asked for them."""
@@ -94,7 +95,8 @@ def ask_athena(athena: Athena, asked: Asked) -> Answer:
     values = values_of(asked.question, asked.given)
     table = _read_table(athena)
     where, missing = constrained(table, asked.period, asked.filters, athena.now)
-    text, count = _text(table, where, asked, values)
+    narrowing, filtered = predicates(asked.filters, from_addresses(asked.filters.ips))
+    text, count = _text(table, where, asked, narrowing, {**values, **filtered})
     size = _estimate(athena, table, asked)
     _tell_cost(athena, size, count)
     ran = _run(athena, text, asked.limit)
@@ -115,7 +117,11 @@ def ask_athena(athena: Athena, asked: Asked) -> Answer:
             ran.input_rows // count,
             0,
             0,
-            (*missing, *_nothing_read(ran, size)),
+            (
+                *missing,
+                *_nothing_read(ran, size),
+                *lacking(empty_columns(table.columns), asked.question.athena, narrowing),
+            ),
         ),
         ran.columns,
         tuple(ran.rows),
@@ -131,15 +137,14 @@ def _nothing_read(ran: _Ran, size: tuple[int, int] | None) -> Iterator[Missing]:
         yield Missing("source", "the log files could not be listed: whether Athena read all of them is not known", {})
 
 
-def _text(table: LogTable, where: str, asked: Asked, values: Mapping[str, Any]) -> tuple[str, int]:
+def _text(
+    table: LogTable, where: str, asked: Asked, narrowing: Sequence[str], values: Mapping[str, Any]
+) -> tuple[str, int]:
     """Return the whole statement, and how often it reads the log files."""
-    narrowing, filtered = predicates(asked.filters, ())
-    if asked.filters.ips:
-        narrowing = [part for part in narrowing if part != "1 = 0"] + [_addresses(asked.filters.ips)]
     prelude = [("cloudtrail_files", athena_table(table.quoted, where, table.columns)), ("all_events", UNIQUE)]
     bounds = {"since": asked.period.start, "until": asked.period.end}
     question = asked.question.text("athena")
-    text = literal_sql(compose(question, narrowing, prelude), {**values, **filtered, **bounds}, literal)
+    text = literal_sql(compose(question, narrowing, prelude), {**values, **bounds}, literal)
     whole = dict([*prelude, *_tables(asked.period)])
     return text, scans(question, whole)
 
@@ -154,15 +159,16 @@ def _tables(period: Period) -> list[tuple[str, str]]:
     ]
 
 
-def _addresses(texts: Sequence[str]) -> str:
+def from_addresses(texts: Sequence[str]) -> str:
     """Return the predicate for addresses, ranges and names of services."""
     parts = []
     for text in texts:
-        if any(mark.isdigit() for mark in text) and ("/" in text or ":" in text):
-            address = "regexp_like(source_ip, '^[0-9a-fA-F.:]+$') AND TRY(contains({0}, CAST(source_ip AS IPADDRESS)))"
-            parts.append(address.format(literal(text)))
-        else:
+        network = network_of(text)
+        if network is None:
             parts.append(f"source_ip = {literal(text)}")
+        else:
+            within = f"TRY(contains({literal(str(network))}, CAST(source_ip AS IPADDRESS)))"
+            parts.append(f"regexp_like(source_ip, '^[0-9a-fA-F.:]+$') AND {within}")
     return " OR ".join(f"({part})" for part in parts)
 
 

@@ -52,12 +52,12 @@ class Filters:
         return named | ({"errors": self.errors} if self.errors else {})
 
 
-def predicates(filters: Filters, addresses: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+def predicates(filters: Filters, from_there: str = "") -> tuple[list[str], dict[str, Any]]:
     """Return predicates over the table of events, and the values that they name.
 
     Args:
         filters: what is asked for.
-        addresses: the source addresses that the asked-for ranges take in, among those that occur.
+        from_there: the predicate for source addresses, which each engine tells from ranges in its own way.
     """
     found: list[str] = []
     values: dict[str, Any] = {}
@@ -86,7 +86,7 @@ def predicates(filters: Filters, addresses: Sequence[str]) -> tuple[list[str], d
         if texts:
             found.append(" OR ".join(f"{column} = {named(text)}" for text in texts))
     if filters.ips:
-        found.append(" OR ".join(f"source_ip = {named(text)}" for text in addresses) or "1 = 0")
+        found.append(from_there)
     if filters.errors:
         found.append("outcome <> 'success'" if filters.errors == "only" else "outcome = 'success'")
     return found, values
@@ -109,8 +109,8 @@ def _about(text: str, named: Any) -> Iterator[str]:
     bare, open_end = (text[:-1], True) if text.endswith("*") else (text, False)
     literal = json.dumps(bare, ensure_ascii=False)[1:-1]
     inside = named(literal)
-    close = '[^"]*"' if open_end else '"'
-    whole = named(f'["/:]{re.escape(literal)}{close}\\s*([,}}\\]]|$)')
+    close = r'([^"\\]|\\.)*"' if open_end else '"'
+    whole = named(rf'((^|[^\\])"|[/:]){re.escape(literal)}{close}\s*([,}}\]]|$)')
     for column in _SOMETHING:
         yield f"(strpos({column}, {inside}) > 0 AND regexp_like({column}, {whole}))"
     end = "" if open_end else "( |$)"
@@ -119,8 +119,8 @@ def _about(text: str, named: Any) -> Iterator[str]:
 
 def taken_in(texts: Sequence[str], addresses: Sequence[str]) -> list[str]:
     """Return those of the addresses that the asked-for addresses, ranges and names take in."""
-    networks = [network for text in texts if (network := _network(text)) is not None]
-    names = {text for text in texts if _network(text) is None}
+    networks = [network for text in texts if (network := network_of(text)) is not None]
+    names = {text for text in texts if network_of(text) is None}
     found = []
     for address in addresses:
         try:
@@ -134,7 +134,8 @@ def taken_in(texts: Sequence[str], addresses: Sequence[str]) -> list[str]:
     return found
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+def network_of(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """Return the range that an address or range of ``--ip`` is; None of the name of a service."""
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:

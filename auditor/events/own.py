@@ -7,10 +7,9 @@ from auditor.base.errors import CatalogError, UsageError
 from auditor.base.scratch import scratch_folder
 from auditor.events.answer import Answer
 from auditor.events.apart import Bounds, Rows, Statement, answered_apart
-from auditor.events.asking import Asked, answer_of, cut, parquet_copy, render
+from auditor.events.asking import Asked, answer_of, cut, looked_through, parquet_copy, render
 from auditor.events.opened import EventStore
 from auditor.events.question import values_of
-from auditor.events.searched import searched
 from auditor.events.select import answered
 
 
@@ -29,8 +28,8 @@ def ask_own(store: EventStore, asked: Asked, bounds: Bounds, *, parquet: Path | 
     """
     values = values_of(asked.question, asked.given)
     with store.database() as database:
-        text, bound, _ = render(database, asked, values)
-        what = searched(store, database, asked.period, asked.filters, asked.question.needs)
+        text, bound, narrowing = render(database, asked, values)
+        what = looked_through(store, database, asked, narrowing)
     with scratch_folder("rows") as folder:
         copy = ""
         if parquet is not None:

@@ -1,6 +1,7 @@
 """Lets people ask a store in their own SQL: one SELECT over the tables of events, and nothing that leaves the store."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +11,7 @@ from auditor.events.answer import Answer, distinct
 from auditor.events.apart import Bounds, Refusal, Rows, Statement, answered_apart, fetched
 from auditor.events.asking import compose, literal_bounds
 from auditor.events.filters import Filters, used
+from auditor.events.lacking import lacking
 from auditor.events.opened import EventStore, database_of, lock
 from auditor.events.searched import searched
 
@@ -81,6 +83,8 @@ def answered(statement: Statement, bounds: Bounds, spill: Path) -> Rows | Refusa
 def _answer(store: EventStore, text: str, period: Period, found: Rows) -> Answer:
     with store.database() as database:
         what = searched(store, database, period, Filters(), ("management",))
+    missing = lacking(store.card.get("lacks") or (), text, ())
+    what = replace(what, not_searched=(*what.not_searched, *missing))
     return Answer(
         "sql",
         "A statement of one's own",

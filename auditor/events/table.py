@@ -1,7 +1,7 @@
 """The one table of events that questions see: its text in both dialects, made of files beside this module."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Final, Literal
@@ -144,11 +144,7 @@ def athena_table(table: str, partitions: str, known: Collection[str] | None = No
         known: columns and members of structures that the table has, lower case, such as
             ``useridentity.sessioncontext.sourceidentity``; None for the table that we make. What it lacks is empty.
     """
-    have = (
-        OPTIONAL
-        if known is None
-        else frozenset(known) & OPTIONAL | ({"addendum_json"} if "addendum" in known else set())
-    )
+    have = _optional(known)
     text = _text("athena.sql").replace("{version}", VERSION)
 
     def column(match: re.Match[str]) -> str:
@@ -163,21 +159,31 @@ def athena_table(table: str, partitions: str, known: Collection[str] | None = No
     return text.replace("{table}", table).replace("{partitions}", partitions)
 
 
-OPTIONAL: Final = frozenset(
-    {
-        "eventcategory",
-        "managementevent",
-        "insightdetails",
-        "addendum_json",
-        "vpcendpointaccountid",
-        "useridentity.onbehalfof.userid",
-        "useridentity.inscopeof.sourcearn",
-        "useridentity.inscopeof.credentialsissuedto",
-        "useridentity.sessioncontext.sourceidentity",
-        "useridentity.sessioncontext.assumedroot",
-    }
-)
-"""What AWS's own table of CloudTrail logs lacks, wholly or in older forms."""
+def empty_columns(known: Collection[str]) -> tuple[str, ...]:
+    """Return the columns of the table of events that are empty where a table of log files has only these columns."""
+    have = _optional(known)
+    return tuple(column for name, columns in OPTIONAL.items() if name not in have for column in columns)
+
+
+def _optional(known: Collection[str] | None) -> frozenset[str]:
+    if known is None:
+        return frozenset(OPTIONAL)
+    return frozenset(OPTIONAL) & {*known, *(("addendum_json",) if "addendum" in known else ())}
+
+
+OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
+    "eventcategory": (),
+    "managementevent": ("management",),
+    "insightdetails": ("insight",),
+    "addendum_json": ("addendum",),
+    "vpcendpointaccountid": ("vpc_endpoint_account",),
+    "useridentity.onbehalfof.userid": ("on_behalf_of",),
+    "useridentity.inscopeof.sourcearn": ("in_scope_of",),
+    "useridentity.inscopeof.credentialsissuedto": ("issued_to",),
+    "useridentity.sessioncontext.sourceidentity": ("source_identity",),
+    "useridentity.sessioncontext.assumedroot": ("assumed_root",),
+}
+"""What AWS's own table of CloudTrail logs lacks, wholly or in older forms, and the columns that are empty then."""
 
 _ADDENDUM: Final = (
     "CASE WHEN e.addendum IS NOT NULL THEN json_format(CAST(MAP(ARRAY['reason', 'originalEventID'],"

@@ -239,6 +239,8 @@ def _sign_ins(rows: Sequence[Row]) -> str:
             ("identity provider", "federated, where the identity provider asks for it"),
         )
     ]
+    if silent := sum(row.get("mfa") == "not said" for row in done):
+        parts.append(f"{silent:,} that do not say")
     return f"{plural(len(rows), 'sign-in')}: {', '.join(parts)}; {len(rows) - len(done):,} failed"
 
 

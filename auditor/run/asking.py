@@ -4,6 +4,7 @@ Records of a period's last minutes are delivered after its end, so the pass read
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -299,7 +300,7 @@ def open_pack(folder: Path, pack: Path) -> EventStore:
 
     def fill(writer: StoreWriter) -> dict[str, Any]:
         for record, page in documents:
-            for log in _kept_rows(page):
+            for log in kept_logs(page):
                 writer.take(log)
             missing.append(_only_of_note(page, record.ref))
         return {
@@ -307,6 +308,7 @@ def open_pack(folder: Path, pack: Path) -> EventStore:
             "sources": [{"kind": "pack", "pack": pack.name, "evidence": [record.ref for record, _ in documents]}],
             "scope": {"accounts": [account.id for account in evidence.run.accounts]},
             "missing": missing,
+            "lacks": list(PACK_LACKS),
             "cannot_see": list(PACK_CANNOT_SEE),
         }
 
@@ -319,6 +321,15 @@ PACK_CANNOT_SEE: Final = (
 )
 
 
+PACK_LACKS: Final = (
+    *("request", "response", "additional", "service_details", "error_message", "insight", "addendum", "resource_arns"),
+    *("access_key", "principal_id", "session_name", "source_identity", "on_behalf_of", "role_arn", "assumed_root"),
+    *("in_scope_of", "issued_to", "session_created", "session_start", "session_mfa", "shared_event_id"),
+    *("vpc_endpoint_id", "vpc_endpoint_account", "tls", "request_id", "event_version"),
+)
+"""Columns of the table of events that a pack's rows leave empty, or nearly so."""
+
+
 def _only_of_note(page: Mapping[str, Any], ref: str) -> dict[str, Any]:
     source = page.get("source") or {}
     why = "a pack keeps the events that were picked out when it was made; all others were not searched"
@@ -326,8 +337,8 @@ def _only_of_note(page: Mapping[str, Any], ref: str) -> dict[str, Any]:
     return {"what": "events", "why": why, "where": where}
 
 
-def _kept_rows(page: Mapping[str, Any]) -> Iterator[LogBytes]:
-    """Yield the rows of note as records again, by the log file that they come from."""
+def kept_logs(page: Mapping[str, Any]) -> Iterator[LogBytes]:
+    """Yield the rows of note of one trail as records again, by the log file that they come from."""
     files: dict[tuple[str, bool], list[Mapping[str, Any]]] = {}
     for row in page.get("rows") or ():
         if isinstance(row, Mapping):
@@ -337,11 +348,31 @@ def _kept_rows(page: Mapping[str, Any]) -> Iterator[LogBytes]:
         yield LogBytes("", key, "valid" if verified else "unvouched", "", sha256(data).hexdigest(), data)
 
 
+_WHO: Final = re.compile(r"arn:[a-z-]+:(?:iam|sts)::(\d{12}):(?:(?:assumed-role/([^/]+)|user)/(?:.*/)?([^/]+)|.*)")
+
+
+def _identity_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who acted, with what follows from the ARN."""
+    told = _WHO.fullmatch(str(row.get("actor")))
+    account, role, name = told.groups() if told else (None, None, None)
+    return {
+        "type": row.get("actor_type"),
+        "arn": row.get("actor"),
+        "accountId": account,
+        "userName": None if role else name,
+        "invokedBy": row.get("service") or None,
+        "sessionContext": {"sessionIssuer": {"userName": role}} if role else None,
+    }
+
+
 def _record_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    identity = {"type": row.get("actor_type"), "arn": row.get("actor"), "accountId": None}
     failed = row.get("outcome") not in {None, "", "Success"}
     sign_in = row.get("event_name") == "ConsoleLogin"
+    identity = _identity_of(row)
+    own_root = identity["type"] == "Root" and identity["accountId"] == row.get("account")
+    by_aws = own_root and row.get("by_root") is False and not identity["invokedBy"]
     return {
+        "eventType": "AwsServiceEvent" if by_aws else None,
         "eventID": row.get("event_id"),
         "eventTime": row.get("event_time"),
         "eventName": row.get("event_name"),
@@ -354,6 +385,7 @@ def _record_of(row: Mapping[str, Any]) -> dict[str, Any]:
         "errorCode": row.get("outcome") if failed and not sign_in else None,
         "errorMessage": row.get("outcome") if failed and sign_in else None,
         "responseElements": {"ConsoleLogin": "Failure" if failed else "Success"} if sign_in else None,
+        "additionalEventData": {"MFAUsed": "No"} if row.get("kind") == "sign_in_without_mfa" else None,
         "requestParameters": {"name": row.get("resource")} if row.get("resource") else None,
         "readOnly": None if row.get("kind") == "root_call" else False,
         "eventCategory": "Management",

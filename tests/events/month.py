@@ -1063,9 +1063,11 @@ def rarities() -> Iterator[Record]:
         "CreateQueue",
         session("worker", "i-0def", "ASIAWORKER0000000001", context={"ec2RoleDelivery": "2.0"}),
         requestParameters={"queueName": "work"},
+        sourceIPAddress="2001:db8::5",
         tlsDetails={"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256"},
     )
-    yield record("pod-writes", "17T09:15", "sqs", "SendMessageBatch", _web_session(), recipientAccountId=DEV)
+    by_pod = {"recipientAccountId": DEV, "sourceIPAddress": "2001:db8:0:0:0:0:0:6"}
+    yield record("pod-writes", "17T09:15", "sqs", "SendMessageBatch", _web_session(), **by_pod)
     yield record(
         "delegated-service",
         "17T09:20",

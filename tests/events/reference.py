@@ -3,9 +3,12 @@
 A record is a dictionary as CloudTrail writes it. Nothing here shares code with the product.
 """
 
+import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+
+from auditor.events.filters import Filters
 
 Record = Mapping[str, Any]
 
@@ -174,3 +177,67 @@ GROUPED: Mapping[str, tuple[Callable[[Record], tuple[Any, ...] | None], tuple[st
     "denied-calls": (denied, ("account", "actor", "actor_type", "event_source", "call", "error")),
 }
 """Of questions that group: the group of a record, None where it is in none, and the columns that name it."""
+
+
+# ------------------------------------------------------------------------------------------------------- filters
+
+
+def keeps(filters: Filters, record: Record) -> bool:
+    """Tell whether the filters of the command line leave a record over."""
+    issuer = part(record, "userIdentity", "sessionContext", "sessionIssuer")
+    role = (text({"role": issuer}, "role", "userName"), text({"role": issuer}, "role", "arn"))
+    asked: list[tuple[tuple[str, ...], Callable[[str], bool]]] = [
+        (filters.users, lambda wanted: _like(wanted, names_of(record))),
+        (filters.roles, lambda wanted: _like(wanted, role)),
+        (filters.events, lambda wanted: _like(wanted, (call(record) or None, text(record, "eventName")))),
+        (filters.resources, lambda wanted: _about(wanted, record)),
+        (filters.ips, lambda wanted: _from(wanted, text(record, "sourceIPAddress"))),
+        (filters.regions, lambda wanted: record.get("awsRegion") == wanted),
+        (filters.accounts, lambda wanted: record.get("recipientAccountId") == wanted),
+    ]
+    errors = {"": True, "only": not succeeded(record), "without": succeeded(record)}[filters.errors]
+    return errors and all(not texts or any(map(matches, texts)) for texts, matches in asked)
+
+
+def names_of(record: Record) -> list[str | None]:
+    """Return everything by which the caller of a record can be named."""
+    identity = part(record, "userIdentity") or {}
+    principal = text(identity, "principalId") or ""
+    return [
+        actor(record),
+        *(text(identity, name) for name in ("arn", "userName", "principalId")),
+        text(identity, "accessKeyId") or None,
+        principal.split(":")[1] if ":" in principal else None,
+        text(identity, "sessionContext", "sourceIdentity"),
+        text(identity, "onBehalfOf", "userId"),
+    ]
+
+
+def _like(wanted: str, values: Iterable[str | None]) -> bool:
+    parts = (re.escape(part) for part in wanted.lower().split("*"))
+    pattern = re.compile(".*".join(parts), re.DOTALL)
+    return any(value is not None and pattern.fullmatch(value.lower()) for value in values)
+
+
+def _about(wanted: str, record: Record) -> bool:
+    bare = wanted.removesuffix("*")
+    rest = ".*" if wanted.endswith("*") else ""
+    pattern = re.compile(f"(.*[/:])?{re.escape(bare)}{rest}", re.DOTALL)
+    named = [record.get(name) for name in ("requestParameters", "responseElements", "serviceEventDetails")]
+    arns = [text(item, "ARN") or "" for item in record.get("resources") or ()]
+    return any(pattern.fullmatch(value) for value in (*_texts(named), *arns))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a value; the names of members are none."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _texts(inner)
+
+
+def _from(wanted: str, address: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(address or "") in ipaddress.ip_network(wanted, strict=False)
+    except ValueError:
+        return address == wanted

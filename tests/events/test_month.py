@@ -14,6 +14,7 @@ import pytest
 from auditor.activity.logbytes import LogBytes
 from auditor.events.answer import Answer
 from auditor.events.asking import Asked, ask
+from auditor.events.filters import Filters
 from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter
@@ -53,8 +54,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> EventStore:
     return month(tmp_path_factory.mktemp("month") / "store")
 
 
-def answered(store: EventStore, name: str) -> Answer:
-    return ask(store, Asked(load_questions()[name], NOVEMBER, given=GIVEN.get(name, {})))
+def answered(store: EventStore, name: str, filters: Filters | None = None) -> Answer:
+    return ask(store, Asked(load_questions()[name], NOVEMBER, filters or Filters(), GIVEN.get(name, {})))
 
 
 def readable(answer: Answer) -> list[dict[str, Any]]:
