@@ -102,7 +102,8 @@ def _compare(scratch: Path, jars: Path, names: Sequence[str]) -> int:
         if found == expected:
             continue
         differing += 1
-        print(f"{label}: DuckDB {len(expected)} rows, Trino {found if isinstance(found, str) else f'{len(found)} rows'}")
+        theirs = found if isinstance(found, str) else f"{len(found)} rows"
+        print(f"{label}: DuckDB {len(expected)} rows, Trino {theirs}")
         if not isinstance(found, str):
             for row in [row for row in expected if row not in found][:3]:
                 print(f"  only DuckDB: {row}")

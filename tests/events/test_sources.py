@@ -130,9 +130,7 @@ def without_place(answer: Answer, lost: frozenset[str] = frozenset()) -> list[di
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_log_files_and_history_agree_on_every_question(
-    sources: Mapping[str, EventStore], name: str
-) -> None:
+def test_log_files_and_history_agree_on_every_question(sources: Mapping[str, EventStore], name: str) -> None:
     by_place = name == "our-own-calls"  # groups by whether a digest vouches
     for filters in (Filters(), EACH["user"], EACH["range"], EACH["errors only"]):
         files, history = (answered(sources[source], name, filters) for source in ("log files", "history"))
