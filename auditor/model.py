@@ -444,15 +444,6 @@ class RunInfo:
         }
 
 
-OWN_ASKING = {
-    "events:Answer": "the questions over CloudTrail events",
-    "events:Measured": "the measurements of CloudTrail events",
-    "trail:NotableEvents": "the search of log files",
-    "trail:VerifyDigests": "the verification of log files",
-}
-"""What is made from log files and asked of no service -> what people call it; EventBridge is ``events:``, too."""
-
-
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A call whose answer is missing, and the controls that this costs."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from auditor.activity.fields import Map, flag, found, items, maps, member, text, texts
+from auditor.base.counts import counted
 
 
 class Effect(StrEnum):
@@ -202,7 +203,7 @@ def recorder(asked: Map) -> Told:
     ):
         return weakens("only some resource types are recorded")
     if left_out:
-        return weakens(f"{len(left_out):,} resource types are left out")
+        return weakens(f"{counted(len(left_out), 'resource type is', 'resource types are')} left out")
     mode = member(told, "recordingMode")
     if text(mode.get("recordingFrequency")).upper() == "DAILY":
         return weakens("changes are recorded once a day")

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from auditor.base.counts import counted
+
 MOST_VALUES = 10_000_000
 """In one document; each takes some 150 bytes of memory, however few it takes in the file."""
 
@@ -31,7 +33,7 @@ def bounded_json(data: bytes, most: int = MOST_VALUES) -> bytes:
     """
     values = sum(data.count(mark) for mark in (b",", b"[", b"{"))  # what stands before a value, except before the first
     if values > most:
-        raise ValueError(f"it may hold {values:,} values; at most {most:,} are read")
+        raise ValueError(f"it may hold {counted(values, 'value')}; at most {most:,} are read")
     return data
 
 

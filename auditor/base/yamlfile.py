@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import yaml
 
+from auditor.base.counts import counted
 from auditor.base.errors import AuditorError
 from auditor.base.suggest import meant
 
@@ -222,10 +223,12 @@ def problem_words(problem: Any) -> str:
     if kind == "string_pattern_mismatch":
         return f"{given} does not have the form that this takes"
     if kind == "string_too_long":
-        return f"too long: {len(problem['input']):,} characters, and at most {bounds['max_length']:,} fit"
+        return f"too long: {counted(len(problem['input']), 'character')}, and at most {bounds['max_length']:,} fit"
     if kind == "string_too_short":
         return (
-            "must not be empty" if bounds["min_length"] == 1 else f"takes at least {bounds['min_length']:,} characters"
+            "must not be empty"
+            if bounds["min_length"] == 1
+            else f"takes at least {counted(bounds['min_length'], 'character')}"
         )
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.catalog.load import Catalog
 from auditor.evidence.operations import Operation, confirming, needed, shown_beside
 from auditor.model import Control
@@ -253,7 +254,7 @@ def documents(found: Sequence[Statement], *, limit: int = SIZE_LIMIT) -> tuple[d
             if fitting:
                 packed[-1].append(Statement(rest.sid, rest.actions[:fitting], rest.resources))
             elif not packed[-1]:
-                raise ValueError(f"{rest.actions[0]} does not fit into {limit} characters")
+                raise ValueError(f"{rest.actions[0]} does not fit into {counted(limit, 'character')}")
             rest = Statement(rest.sid, rest.actions[fitting:], rest.resources)
             if rest.actions:
                 packed.append([])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.base.errors import SealError, UsageError
 from auditor.base.period import rfc3339
 from auditor.cli import printable
@@ -260,7 +261,7 @@ def _tell(finished: "Finished") -> None:
 def _tell_import(imported: "Import", *, quiet: bool) -> None:
     """Say what Security Hub took, and on stderr what it did not take and why."""
     if not quiet:
-        click.echo(f"{'Security Hub':<12} {imported.accepted} of {imported.sent} findings accepted")
+        click.echo(f"{'Security Hub':<12} {imported.accepted} of {counted(imported.sent, 'finding')} accepted")
     for item in imported.refused[:_MOST_REFUSED]:
         where = f"{item.id} in {item.region}"
         click.echo(printable(f"auditor: Security Hub did not take {where}: {item.code}: {item.message}"), err=True)
@@ -272,7 +273,9 @@ def tell_upload(uploaded: "Uploaded", *, quiet: bool) -> None:
     """Say what is in the bucket, and on stderr why something is not."""
     new, total = sum(item.new for item in uploaded.objects), len(uploaded.objects)
     if not quiet:
-        click.echo(printable(f"{'upload':<12} {uploaded.place}: {new} files put, {total - new} there already"))
+        click.echo(
+            printable(f"{'upload':<12} {uploaded.place}: {counted(new, 'file')} put, {total - new} there already")
+        )
         click.echo(printable(f"{'record':<12} {uploaded.record}"))
     if uploaded.error:
         click.echo(printable(f"auditor: the upload is not complete: {uploaded.error}"), err=True)

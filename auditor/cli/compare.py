@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
 
@@ -23,7 +24,7 @@ def tell_gate(gate: "Gate") -> None:
     told = [f"{number} {kind}" for kind, number in gate.counts.items() if number]
     click.echo(f"since the baseline of {rfc3339(gate.created)}: {', '.join(told) or 'nothing failed then or now'}")
     if gate.ages:
-        click.echo(f"  the oldest finding still open was seen first {max(gate.ages.values()).days} days ago")
+        click.echo(f"  the oldest finding still open was seen first {counted(max(gate.ages.values()).days, 'day')} ago")
     _tell(gate.loud)
 
 

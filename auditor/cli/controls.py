@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
 
@@ -48,7 +49,9 @@ def list_controls(frameworks: Sequence[str], own: Sequence[str], *, as_json: boo
     else:
         for control in catalog.controls.values():
             click.echo(printable(_line(control)))
-        click.echo(f"{len(catalog.controls)} controls, {len(catalog.frameworks)} frameworks", err=True)
+        click.echo(
+            f"{counted(len(catalog.controls), 'control')}, {counted(len(catalog.frameworks), 'framework')}", err=True
+        )
     return 0
 
 
@@ -89,7 +92,9 @@ def _print_framework(catalog: "Catalog", framework: "Framework") -> None:
             click.echo("      no confirmed control bears on it")
     covered = sum(bool(item.controls) for item in framework.requirements)
     click.echo(
-        f"{len(framework.controls)} controls bear on {covered} of {len(framework.requirements)} requirements", err=True
+        f"{counted(len(framework.controls), 'control')} for {covered} of "
+        f"{counted(len(framework.requirements), 'requirement')}",
+        err=True,
     )
 
 
@@ -225,7 +230,9 @@ def validate(folders: Sequence[str], *, as_json: bool) -> int:
             }
         )
         return 0
-    click.echo(f"{len(catalog.controls)} controls and {len(catalog.frameworks)} frameworks are well formed")
+    click.echo(
+        f"well formed: {counted(len(catalog.controls), 'control')} and {counted(len(catalog.frameworks), 'framework')}"
+    )
     for name in own:
         note = "; no framework asks for it; --control does" if name in unasked else ""
         click.echo(printable(f"  own: {name}{note}"))
@@ -277,5 +284,5 @@ def _tell_tried(tried: Sequence["Tried"], untried: Sequence[str], *, every: bool
             click.echo(printable(f"ok     {name} ({item.state.value})"))
     for control in untried:
         click.echo(printable(f"       {control} has no case"))
-    wrong = sum(bool(item.wrong) for item in tried)
-    click.echo(f"{len(tried)} cases of {len({item.case.control for item in tried})} controls, {wrong or 'none'} wrong")
+    wrong, subjects = sum(bool(item.wrong) for item in tried), {item.case.control for item in tried}
+    click.echo(f"{counted(len(tried), 'case')} of {counted(len(subjects), 'control')}, {wrong or 'none'} wrong")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.base.money import at_price
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
@@ -140,7 +141,10 @@ def _tell_line(line: "Line") -> None:
 def _tell_proposal(proposal: "Mapping[str, Any]") -> None:
     saved, lost = proposal["usd_saved_a_month"], proposal["events_no_longer_recorded"]
     click.echo(printable(f"\nPossible: {proposal['trail']}: {proposal['title']}"))
-    click.echo(f"  would save {saved:,.4f} USD a month (estimate); {lost:,} events of the period would not be recorded")
+    click.echo(
+        f"  would save {saved:,.4f} USD a month (estimate); {counted(lost, 'event')} of the period would not be "
+        "recorded"
+    )
     for row in proposal["no_longer_recorded"][:_MOST_LOST]:
         click.echo(printable(f"    {row['events']:>10,}  {row['event_name']} {row['resource']} {row['region']}"))
     if proposal["events_not_told"]:

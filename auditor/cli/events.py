@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
@@ -327,7 +328,9 @@ def _parameters(question: "Question", values: Sequence[str], pairs: Sequence[str
         given[name] = text
     open_ones = [item.name for item in question.parameters if item.default is None and item.name not in given]
     if len(values) > len(open_ones):
-        raise UsageError(f"{question.name} takes {len(open_ones)} value(s) without a name", hint=", ".join(open_ones))
+        raise UsageError(
+            f"{question.name} takes {counted(len(open_ones), 'value')} without a name", hint=", ".join(open_ones)
+        )
     return given | dict(zip(open_ones, values, strict=False))
 
 

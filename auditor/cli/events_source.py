@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.base.period import Period, parse_past_period, parse_time
 from auditor.base.scratch import scratch_folder
@@ -82,7 +83,7 @@ def _from_history(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore
 
     def tell(region: str, events: int) -> None:
         if not options["quiet"]:
-            click.echo(f"Event history of {region}: {events:,} events", err=True)
+            click.echo(f"Event history of {region}: {counted(events, 'event')}", err=True)
 
     with stopping() as stop:
         asked = LookUp(caller.session, caller.account, regions, period, now, stop=stop)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.events.answer import Answer, plain
 from auditor.events.table import ROW
 
@@ -26,7 +27,7 @@ def lines(answer: Answer, shown: Sequence[str]) -> Iterator[str]:
     if searched.hours_expected is not None:
         yield f"Hours with a verified digest: {searched.hours_verified:,} of {searched.hours_expected:,}."
     if searched.duplicates:
-        yield f"{searched.duplicates:,} copies of the same events were left out."
+        yield f"{counted(searched.duplicates, 'copy')} of the same events were left out."
     if searched.not_searched:
         yield ""
         yield "Not searched, or not proved:"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.base.suggest import meant
 from auditor.cli import printable
@@ -101,7 +102,7 @@ def _tell_all(found: "Chronicle", month: str, missing: tuple[str, ...], page: Pa
         _tell(line)
     for item in found.joined:
         holds = "" if item.verified != "fail" else ", does not hold"
-        click.echo(printable(f"of {item.members} packs: {item.label}, pack {item.pack_id}{holds}"))
+        click.echo(printable(f"of {counted(item.members, 'pack')}: {item.label}, pack {item.pack_id}{holds}"))
     for name, why in found.unreadable:
         click.echo(printable(f"cannot be read: {name}: {why}"))
     for account in missing:
@@ -149,7 +150,7 @@ def _tell(line: "Timeline") -> None:
         marks = ", ".join(mark.value for mark in month.marks)
         best = month.best
         failing = sum(item.state.value == "FAIL" for item in best.side.findings) if best else 0
-        words = f"{failing} findings, pack {best.pack_id}" if best else ""
+        words = f"{counted(failing, 'finding')}, pack {best.pack_id}" if best else ""
         click.echo(printable(f"  {month.label}  {marks:<24} {words}"))
         for hole in best.holes if best else ():
             click.echo(printable(f"           {hole}"))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.base.period import Period
 from auditor.base.suggest import meant
 from auditor.cli import printable
@@ -67,7 +68,10 @@ def _tell_lost(document: Mapping[str, Any]) -> None:
         why = f"{row['code']}: {row['reason']}" if row["code"] else row["reason"]
         click.echo(printable(f"auditor: {row['id']} {row['name']} {row['standing']}: {why}"), err=True)
     if (more := len(lost) - _MOST_NAMED) > 0:
-        click.echo(f"auditor: and {more} more accounts were not assessed; --json lists all", err=True)
+        click.echo(
+            f"auditor: and {counted(more, 'more account was', 'more accounts were')} not assessed; --json lists all",
+            err=True,
+        )
     for text in document["unmatched_filters"]:
         close = meant(text, _filters(document["accounts"]))
         told = f"auditor: {text} means no account of the organization{f'; {close}' if close else ''}"
@@ -111,7 +115,7 @@ def _tell(finished: "Organized") -> None:
         for account in finished.held.without[:_MOST_NAMED]:
             click.echo(f"  {account} has no pack in the baseline: all its failures count as new")
         if (more := len(finished.held.without) - _MOST_NAMED) > 0:
-            click.echo(f"  nor have {more} more accounts")
+            click.echo(f"  nor have {counted(more, 'more account')}")
 
 
 def _tell_import(imported: "Imported", *, quiet: bool) -> None:
@@ -119,7 +123,8 @@ def _tell_import(imported: "Imported", *, quiet: bool) -> None:
     if not quiet:
         number = len(imported.records)
         click.echo(
-            f"{'Security Hub':<12} {imported.accepted} of {imported.sent} findings of {number} accounts accepted"
+            f"{'Security Hub':<12} {imported.accepted} of {counted(imported.sent, 'finding')} of "
+            f"{counted(number, 'account')} accepted"
         )
     for account, item in imported.refused[:_MOST_NAMED]:
         words = f"{account} in {item['region']}: {item['code']}: {item['message']}"

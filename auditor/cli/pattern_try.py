@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.cli.documents import echo_json
 from auditor.cli.files import read_bytes, read_text, say
@@ -90,9 +91,9 @@ def _tell_matches(dialect: str, reading: "Reading", answers: Sequence[Mapping[st
     which = f": {', '.join(_called(one) for one in matched[:_TOLD])}" if matched and len(answers) > 1 else ""
     more = f" and {len(matched) - _TOLD} more" if len(matched) > _TOLD and which else ""
     verb = "matches" if len(matched) == 1 else "match"
-    say(f"{_number_of(len(answers), 'record')} read{within}; {len(matched)} {verb}{which}{more}")
+    say(f"{counted(len(answers), 'record')} read{within}; {len(matched)} {verb}{which}{more}")
     if reading.skipped:
-        say(f"{_number_of(reading.skipped, 'place')} without a record, or not read: {'; '.join(reading.problems[:3])}")
+        say(f"{counted(reading.skipped, 'place')} without a record, or not read: {'; '.join(reading.problems[:3])}")
     for answer in answers[:_TOLD]:
         which = f"{_called(answer)}: " if len(answers) > 1 else ""
         say(f"{which}{'matches' if answer['matches'] else 'does not match'} ({dialect})")
@@ -105,10 +106,6 @@ def _tell_matches(dialect: str, reading: "Reading", answers: Sequence[Mapping[st
 def _called(answer: Mapping[str, Any]) -> str:
     name = f" ({answer['name']})" if answer["name"] else ""
     return f"record {answer['number']}{name}"
-
-
-def _number_of(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _event_of(text: str) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
 from auditor.cli.options import config_of, with_controls
@@ -99,7 +100,9 @@ def _print(operations: Sequence["Operation"], given: Mapping[str, Any], *, as_js
     for document in found:
         click.echo(json.dumps(document, indent=2))
     if len(found) > 1:
-        click.echo(f"note: {len(found)} policies, as one would be larger than IAM allows; attach them all", err=True)
+        click.echo(
+            f"note: {counted(len(found), 'policy')}, as one would be larger than IAM allows; attach them all", err=True
+        )
     if not scope.kms_keys and any(item.name in TRAIL_EVIDENCE for item in operations):
         click.echo(
             "note: trails encrypted with a KMS key also need kms:Decrypt on it; name it with --kms-key", err=True
@@ -202,7 +205,7 @@ def _check(
 
 
 def _tell(principal: str, permissions: Sequence["Permission"], lost: Mapping[str, Sequence[str]]) -> None:
-    click.echo(f"{printable(principal)} was asked about {len(permissions)} operations:")
+    click.echo(f"{printable(principal)} was asked about {counted(len(permissions), 'operation')}:")
     for kind in ("denied", "unknown"):
         for item in permissions:
             if item.may.value != kind:

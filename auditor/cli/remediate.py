@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from auditor.base.counts import counted
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
 from auditor.cli.options import in_parts
@@ -48,4 +49,4 @@ def remediate(pack: Path, controls: tuple[str, ...], form: str, out: Path, *, as
 
 
 def _number(remedies: int) -> str:
-    return "1 remedy" if remedies == 1 else f"{remedies} remedies"
+    return counted(remedies, "remedy")

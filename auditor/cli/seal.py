@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.base.errors import SealError, UsageError
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
@@ -288,7 +289,7 @@ def _print_report(report: "VerifyReport") -> None:
     for finding in report.findings[:_MOST_FINDINGS]:
         click.echo(printable(f"  {finding.kind}: {finding.path} {finding.message}"))
     if (more := len(report.findings) - _MOST_FINDINGS) > 0:
-        click.echo(f"  and {more} more findings; --json lists all of them")
+        click.echo(f"  and {counted(more, 'more finding')}; --json lists all of them")
     for item in report.notices:
         click.echo(f"  to know       {item}")
     if report.not_derivable:

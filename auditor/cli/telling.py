@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.base.period import Period, rfc3339
 from auditor.cli import printable
 from auditor.config import Config
-from auditor.model import OWN_ASKING, ControlResult, Gap, Results, State
+from auditor.evidence.unanswered import asked_for, error_words
+from auditor.model import ControlResult, Gap, Results, State
 from auditor.pack.outcome import EXIT_MEANING, results_document
 from auditor.render.exceptions import all_given
 
@@ -45,18 +47,18 @@ def tell_results(results: Results) -> None:
     for item in failing[:_MOST_FAILING]:
         click.echo(printable(_line(item)))
     if (more := len(failing) - _MOST_FAILING) > 0:
-        click.echo(f"  and {more} more failing controls; the report and results.json have all")
+        click.echo(f"  and {counted(more, 'more failing control')}; the report and results.json have all")
     causes = causes_of_gaps(results.gaps)
     if causes:
         click.echo("not assessed, by cause:")
     for cause in causes[:_MOST_CAUSES]:
         action = f"; needs {_first(cause['actions'])}" if cause["actions"] else ""
-        calls = _number(cause["calls"], "call")
+        calls = counted(cause["calls"], "call")
         click.echo(printable(f"  {calls:>11}  {_cause_words(cause)}{action}"[:400]))
         if remedy := _REMEDIES.get(cause["error"], ""):
             click.echo(f"         {remedy}")
     if (more := len(causes) - _MOST_CAUSES) > 0:
-        click.echo(f"  and {more} more causes; the chapter on what was not assessed has all")
+        click.echo(f"  and {counted(more, 'more cause')}; the chapter on what was not assessed has all")
 
 
 def tell_since(results: Results) -> None:
@@ -74,7 +76,7 @@ def tell_given(results: Results) -> None:
     kinds = dict.fromkeys(item.kind for item in given)
     told = [(kind, [item for item in given if item.kind == kind]) for kind in kinds]
     words = [
-        f"{_number(len(found), kind.lower())} ({sum(item.applied for item in found)} applied)" for kind, found in told
+        f"{counted(len(found), kind.lower())} ({sum(item.applied for item in found)} applied)" for kind, found in told
     ]
     click.echo(f"handed in: {', '.join(words)}")
     noted = [item for item in given if item.notes]
@@ -89,10 +91,8 @@ def tell_given(results: Results) -> None:
 def _cause_words(cause: dict[str, Any]) -> str:
     """Say a cause to people: no inner name, and no error code where AWS was not asked."""
     what = str(cause["first"]).removesuffix(" in global")
-    what = OWN_ASKING.get(what.partition(" in ")[0], what)
-    return (
-        f"{what}: not part of what was looked at" if cause["error"] == "NotCollected" else f"{cause['error']}: {what}"
-    )
+    operation, where, region = what.partition(" in ")
+    return f"{error_words(cause['error'])}: {asked_for(operation)}{where}{region}"
 
 
 def failing_controls(results: Results) -> list[ControlResult]:
@@ -103,7 +103,7 @@ def failing_controls(results: Results) -> list[ControlResult]:
 
 def _line(item: ControlResult) -> str:
     results = [result for result in item.results if result.state is State.FAIL]
-    number = f"{len(results)} {'result' if len(results) == 1 else 'results'}"
+    number = counted(len(results), "result")
     first = results[0].reason if results else ""
     line = f"  FAIL  {item.control.severity.value:<13} {item.control.id:<44} {number:<12} {first}"
     return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."
@@ -162,9 +162,9 @@ def _let_through(results: Results, config: Config, known: int) -> Iterator[str]:
     failing = [item for item in results.controls if item.state is State.FAIL]
     below = [item for item in failing if item.control.severity.rank > config.fail_on.rank]
     if below:
-        yield f"{_number(len(below), 'failing control')} below --fail-on {config.fail_on.value}"
+        yield f"{counted(len(below), 'failing control')} below --fail-on {config.fail_on.value}"
     if known and len(failing) > len(below):
-        yield f"{_number(known, 'failure')} that the baseline knows"
+        yield f"{counted(known, 'failure')} that the baseline knows"
     accepted = {name.removeprefix("not-assessed:") for name in config.allow}
     gaps = [
         item.control.id
@@ -174,7 +174,3 @@ def _let_through(results: Results, config: Config, known: int) -> Iterator[str]:
     ]
     if gaps:
         yield f"gaps accepted by --allow: {', '.join(gaps)}"
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count} {word}" + ("" if count == 1 else "s")

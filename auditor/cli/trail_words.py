@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import counted
 from auditor.cli import printable
 from auditor.pack.verdicts import Level, worst_level
 
@@ -64,7 +65,7 @@ def print_report(report: "TrailReport") -> None:
     _say(f"log files {_counts(report.logs)}")
     for chain in report.chains:
         verified = sum(state == "v" for _, state in chain.hours)
-        _say(f"  {chain.account} {chain.region:16} {verified} of {len(chain.hours)} hours verified")
+        _say(f"  {chain.account} {chain.region:16} {verified} of {counted(len(chain.hours), 'hour')} verified")
     groups = _folded(report.findings)
     for members in groups[:_MOST_FINDINGS]:
         finding = members[0]

@@ -31,6 +31,7 @@ from botocore.parsers import ResponseParserError
 
 from auditor.base.arenas import keep_memory_flat
 from auditor.base.canonical import plain
+from auditor.base.counts import counted
 from auditor.base.errors import CollectionError
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller, is_region
@@ -174,7 +175,9 @@ class Asker:
                 if received.error is not None or first_page:
                     break
                 if len(received.pages) >= self._limits.max_pages:
-                    received.error = self._error(INCOMPLETE, f"no end after {self._limits.max_pages} pages", operation)
+                    received.error = self._error(
+                        INCOMPLETE, f"no end after {counted(self._limits.max_pages, 'page')}", operation
+                    )
                     break
             else:
                 if received.pages and _goes_on(received.pages[-1]):

@@ -11,6 +11,7 @@ import boto3
 import orjson
 from botocore.context import get_context
 
+from auditor.base.counts import counted
 from auditor.collect.accounts import client, configured_attempts
 
 MAX_PAGES: Final = 20_000
@@ -177,7 +178,7 @@ def _damage(body: bytes, headers: Mapping[str, str], protocol: str) -> str:
         return "the body is empty"
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) != len(body) and not headers.get("content-encoding"):
-        return f"the body has {len(body)} of {announced} bytes"
+        return f"the body has {len(body)} of {counted(int(announced), 'byte')}"
     if "json" in protocol:
         try:
             orjson.loads(body)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.cost.estimate import AUDIT, Item, NotKnown, Pricing
 from auditor.cost.facts import UNREADABLE, Facts, count, text
 from auditor.cost.trails import Trail
@@ -41,7 +42,7 @@ def audited(pricing: Pricing, facts: Facts, trails: Sequence[Trail], calls: Any)
         if service != "s3" and (service, operation) != ("cloudwatch", "GetMetricData")
     )
     why = "most reads of AWS's services are free; no price is known here for those that are not"
-    yield NotKnown(AREA, f"{others:,} other requests", why, pricing.account, group=AUDIT)
+    yield NotKnown(AREA, counted(others, "other request"), why, pricing.account, group=AUDIT)
 
 
 def _requests(calls: Any) -> Counter[tuple[str, str, str]]:
@@ -62,7 +63,10 @@ def _objects(pricing: Pricing, requests: Mapping[tuple[str, str, str], int]) -> 
         name, what = ("s3.put", "S3 lists") if lists else ("s3.get", "S3 objects and settings of buckets")
         note = "lists are charged like PUT" if lists else "settings as if they were charged like GET"
         yield from pricing.items(
-            name, region, Decimal(number), area=AREA, what=what, formula=f"{number:,} requests of this run", note=note,
+            name, region, Decimal(number), area=AREA, what=what, formula=(
+                f"{counted(number, 'request')} of this "
+                "run"
+            ), note=note,
             group=AUDIT,
         )  # fmt: skip
 
@@ -77,7 +81,7 @@ def _metric_data(pricing: Pricing, facts: Facts) -> Iterator[Item]:
     for region, number in sorted(asked.items()):
         yield from pricing.items(
             "cloudwatch.metric-data", region, Decimal(number), area=AREA, what="CloudWatch GetMetricData",
-            formula=f"{number:,} metrics requested by this run", evidence=refs, group=AUDIT,
+            formula=f"{counted(number, 'metric')} requested by this run", evidence=refs, group=AUDIT,
         )  # fmt: skip
 
 
@@ -87,7 +91,7 @@ def _decrypted(pricing: Pricing, trails: Sequence[Trail]) -> Iterator[Item]:
             files = trail.volume.files
             yield from pricing.items(
                 "kms.requests", trail.home, Decimal(files), area=AREA, what=f"{trail.name}: log files decrypted",
-                formula=f"{files:,} log files x 1 request", note="at most: a bucket key makes it fewer",
+                formula=f"{counted(files, 'log file')} x 1 request", note="at most: a bucket key makes it fewer",
                 evidence=[trail.volume.ref], group=AUDIT,
             )  # fmt: skip
 
@@ -99,6 +103,6 @@ def _scan(pricing: Pricing, trails: Sequence[Trail]) -> Iterator[Item]:
             size = max(trail.volume.stored, _LEAST)
             yield from pricing.items(
                 "athena.scan", trail.home, size / _TB, area=ATHENA, what=f"{trail.name}: one question, if asked there",
-                formula=f"{trail.volume.stored:,} bytes, at least {_LEAST:,}, / 2^40",
+                formula=f"{counted(trail.volume.stored, 'byte')}, at least {_LEAST:,}, / 2^40",
                 evidence=[trail.volume.ref], group=AUDIT,
             )  # fmt: skip

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.cost.estimate import GB, Item, NotKnown, Pricing
 from auditor.cost.facts import UNREADABLE, Facts, count, listed, optional_text, text
 from auditor.cost.trails import Trail, oldest
@@ -48,14 +49,14 @@ def log_groups(pricing: Pricing, facts: Facts, trails: Sequence[Trail]) -> Itera
             why = f"no price is known for log groups of class {group.kind}"
             yield NotKnown(LOGS, f"{group.name}: storage", why, pricing.account, region)
             continue
-        kept = "never expires" if group.days is None else f"kept {group.days} days"
+        kept = "never expires" if group.days is None else f"kept {counted(group.days, 'day')}"
         yield from pricing.items(
             "logs.storage", region, Decimal(group.stored) / GB, area=LOGS, what=f"{group.name}: storage, {kept}",
-            formula=f"{group.stored:,} bytes / 2^30", note=_COMPRESSED, evidence=[ref],
+            formula=f"{counted(group.stored, 'byte')} / 2^30", note=_COMPRESSED, evidence=[ref],
         )  # fmt: skip
     if others:
         why = "no trail writes to them and no metric filter reads them"
-        yield NotKnown(LOGS, f"{others} further log groups", f"not looked at: {why}", pricing.account)
+        yield NotKnown(LOGS, counted(others, "further log group"), f"not looked at: {why}", pricing.account)
     for trail in trails:
         yield from _ingestion(pricing, trail, {group.arn: group for _, _, group in found})
 
@@ -86,7 +87,7 @@ def _ingestion(pricing: Pricing, trail: Trail, groups: Mapping[str, LogGroup]) -
         size = trail.volume.inflated
         yield from pricing.items(
             "logs.ingestion", trail.home, size * pricing.month / GB, area=LOGS, what=what,
-            formula=f"{size:,} bytes of inflated log files x {pricing.month:.4f} / 2^30",
+            formula=f"{counted(size, 'byte')} of inflated log files x {pricing.month:.4f} / 2^30",
             note=_at_least(trail, "the log group gets the same events as the log files"),
             evidence=[trail.volume.ref],
         )  # fmt: skip
@@ -94,7 +95,7 @@ def _ingestion(pricing: Pricing, trail: Trail, groups: Mapping[str, LogGroup]) -
 
 def _at_least(trail: Trail, note: str = "") -> str:
     missing = trail.volume.missing if trail.volume else 0
-    few = f"at least: {missing:,} log files could not be counted" if missing else ""
+    few = f"at least: {counted(missing, 'log file')} could not be counted" if missing else ""
     return "; ".join(part for part in (note, few) if part)
 
 
@@ -159,7 +160,8 @@ def buckets(pricing: Pricing, facts: Facts, trails: Sequence[Trail]) -> Iterator
         files = trail.volume.files
         yield from pricing.items(
             "s3.put", trail.home, files * pricing.month, area=BUCKETS, what=f"{what}: written",
-            formula=f"{files:,} log files x {pricing.month:.4f}", note=_at_least(trail), evidence=[trail.volume.ref],
+            formula=f"{counted(files, 'log file')} x {pricing.month:.4f}", note=_at_least(trail),
+            evidence=[trail.volume.ref],
         )  # fmt: skip
 
 
@@ -209,11 +211,14 @@ def _stay(
         days = min(known) - place.start
         if days <= 0:
             return  # nothing is that old yet
-        oldest_words = "" if age is None else f"; the oldest is {age} days old"
+        oldest_words = "" if age is None else f"; the oldest is {counted(age, 'day')} old"
         growing = "grows month by month: they never expire" if place.end is None else ""
         yield from pricing.items(
             _CLASSES[place.kind], trail.home, daily * days / GB, area=BUCKETS, what=what,
-            formula=f"{daily:,.0f} bytes a day x {days} days (from day {place.start}) / 2^30{oldest_words}",
+            formula=(
+                f"{counted(round(daily), 'byte')} a day x {counted(days, 'day')} (from day {place.start}) / "
+                f"2^30{oldest_words}"
+            ),
             note=_at_least(trail, growing), evidence=refs,
         )  # fmt: skip
 
@@ -245,7 +250,7 @@ def keys(pricing: Pricing, facts: Facts, trails: Sequence[Trail]) -> Iterator[It
                 files = trail.volume.files
                 yield from pricing.items(
                     "kms.requests", home, files * pricing.month, area=KEYS, what=f"{trail.name}: log files encrypted",
-                    formula=f"{files:,} log files x 1 request x {pricing.month:.4f}",
+                    formula=f"{counted(files, 'log file')} x 1 request x {pricing.month:.4f}",
                     note=_at_least(trail, "at least one request for each file; readers need one each as well"),
                     evidence=[trail.volume.ref],
                 )  # fmt: skip

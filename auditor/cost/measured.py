@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.cost.facts import MOST, UNREADABLE
 from auditor.cost.recorded import Counts
 from auditor.cost.selectors import Group
@@ -77,9 +78,9 @@ def _words(account: str, groups: tuple[Group, ...], copies: Counter[str], omitte
         sources[group.source.removesuffix(".amazonaws.com") or "not told"] += group.number
     named = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common())
     first = ", ".join(f"{source} {number:,}" for source, number in sources.most_common(_MOST_SOURCES))
-    found = [f"{account}: {kinds.total():,} distinct events ({named or 'none'}; {ref})"]
+    found = [f"{account}: {counted(kinds.total(), 'distinct event')} ({named or 'none'}; {ref})"]
     found += [f"most of them of {first}"] if first else []
-    found += [f"{omitted:,} further events in groups that are not listed"] if omitted else []
+    found += [f"{counted(omitted, 'further event')} in groups that are not listed"] if omitted else []
     if copies.total():
         kept = ", ".join(f"{number:,} {kind or 'not told'}" for kind, number in copies.most_common())
         found.append(f"copies of events that other log files hold as well: {kept}")

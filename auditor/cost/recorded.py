@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from auditor.base.canonical import canonical_json
+from auditor.base.counts import counted
 from auditor.cost.estimate import Item, NotKnown, Pricing
 from auditor.cost.selectors import DATA, MANAGEMENT, Group, records
 from auditor.cost.trails import Trail
@@ -82,7 +83,7 @@ def _copies(pricing: Pricing, trails: Sequence[Trail], counts: Counts) -> Iterat
             yield from pricing.items(
                 "cloudtrail.management.copy", region, paid[region] * pricing.month,
                 area=COPIES, what=f"further copies, by {_names(trails, region)}",
-                formula=f"{paid[region]:,} copies beyond the first x {pricing.month:.4f}",
+                formula=f"{counted(paid[region], 'copy')} beyond the first x {pricing.month:.4f}",
                 twice=True, note=_note(counts), evidence=counts.refs,
             )  # fmt: skip
     for region in sorted(unsure):
@@ -99,7 +100,7 @@ def _first_copies(pricing: Pricing, free: Mapping[str, int], counts: Counts) -> 
         if free[region]:
             yield from pricing.items(
                 "cloudtrail.management.first", region, free[region] * pricing.month,
-                area=COPIES, what="first copy", formula=f"{free[region]:,} events x {pricing.month:.4f}",
+                area=COPIES, what="first copy", formula=f"{counted(free[region], 'event')} x {pricing.month:.4f}",
                 note=_note(counts), evidence=counts.refs,
             )  # fmt: skip
 
@@ -128,7 +129,7 @@ def _data(pricing: Pricing, trails: Sequence[Trail], counts: Counts) -> Iterator
             most, _ = pricing.price("cloudtrail.data", region).cost(unsure[region] * pricing.month)
             why = "the selectors do not tell at this grain which of these events the trail records"
             yield NotKnown(
-                DATA_EVENTS, f"{trail.name}: {unsure[region]:,} events", why, pricing.account, region,
+                DATA_EVENTS, f"{trail.name}: {counted(unsure[region], 'event')}", why, pricing.account, region,
                 at_most=most if counts.whole else None,
             )  # fmt: skip
 
@@ -148,7 +149,7 @@ def _data_rows(
     for region, what, twice, number in shown:
         yield from pricing.items(
             "cloudtrail.data", region, number * pricing.month,
-            area=DATA_EVENTS, what=f"{trail.name}: {what}", formula=f"{number:,} events x {pricing.month:.4f}",
+            area=DATA_EVENTS, what=f"{trail.name}: {what}", formula=f"{counted(number, 'event')} x {pricing.month:.4f}",
             twice=twice, note=_note(counts), evidence=counts.refs,
         )  # fmt: skip
 
@@ -180,20 +181,22 @@ def _copies_by_sums(pricing: Pricing, trails: Sequence[Trail]) -> Iterator[Item]
         if len(together) == 1 and pure:
             yield from pricing.items(
                 "cloudtrail.management.first", region, total * pricing.month,
-                area=COPIES, what=f"first copy, by {names}", formula=f"{total:,} records x {pricing.month:.4f}",
+                area=COPIES, what=f"first copy, by {names}",
+                formula=f"{counted(total, 'record')} x {pricing.month:.4f}",
                 evidence=refs,
             )  # fmt: skip
         elif len(together) == 1:
             yield from pricing.items(
                 "cloudtrail.management.first", region, total * pricing.month,
-                area=COPIES, what=f"first copy, by {names}", formula=f"{total:,} records x {pricing.month:.4f}",
+                area=COPIES, what=f"first copy, by {names}",
+                formula=f"{counted(total, 'record')} x {pricing.month:.4f}",
                 note="at most: its log files may hold other events as well", evidence=refs,
             )  # fmt: skip
         elif pure and _alike(together):
             yield from pricing.items(
                 "cloudtrail.management.copy", region, paid * pricing.month,
                 area=COPIES, what=f"further copies, by {names}",
-                formula=f"({total:,} records of all - {max(sums):,} of the first) x {pricing.month:.4f}",
+                formula=f"({counted(total, 'record')} of all - {max(sums):,} of the first) x {pricing.month:.4f}",
                 twice=True, evidence=refs,
             )  # fmt: skip
         else:
@@ -299,10 +302,10 @@ def _insights_counted(pricing: Pricing, trail: Trail, kind: str, what: str, coun
             unsure += group.number
     yield from pricing.items(
         "cloudtrail.insights.management", trail.home, number * pricing.month,
-        area=INSIGHTS, what=what, formula=f"{number:,} events x {pricing.month:.4f}", note=_note(counts),
+        area=INSIGHTS, what=what, formula=f"{counted(number, 'event')} x {pricing.month:.4f}", note=_note(counts),
         evidence=counts.refs,
     )  # fmt: skip
     if unsure:
         most, _ = pricing.price("cloudtrail.insights.management", trail.home).cost(unsure * pricing.month)
-        why = f"of {unsure:,} events it cannot be told whether they are looked at"
+        why = f"of {counted(unsure, 'event')} it cannot be told whether they are looked at"
         yield NotKnown(INSIGHTS, what, why, pricing.account, trail.home, at_most=most)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.cost.estimate import Item, NotKnown, Pricing
 from auditor.cost.facts import Facts, count, listed, optional_text, text
 
@@ -56,7 +57,7 @@ def _alarms(pricing: Pricing, facts: Facts) -> Iterator[Item]:
         kind = "high-resolution" if fine else "standard"
         yield from pricing.items(
             f"cloudwatch.alarm.{kind}", region, Decimal(number), area=ALARMS, what=f"metric alarms, {kind}",
-            formula=f"{number:,} metrics of {alarms[region, fine]:,} alarms", evidence=[refs[region]],
+            formula=f"{counted(number, 'metric')} of {counted(alarms[region, fine], 'alarm')}", evidence=[refs[region]],
         )  # fmt: skip
     composites = facts.everywhere(operation, "CompositeAlarms")
     yield from facts.not_known(composites, COMPOSITES, "composite alarms")
@@ -64,7 +65,7 @@ def _alarms(pricing: Pricing, facts: Facts) -> Iterator[Item]:
         here = [ref for place, ref, _ in composites.items if place == region]
         yield from pricing.items(
             "cloudwatch.alarm.composite", region, Decimal(len(here)), area=COMPOSITES, what="composite alarms",
-            formula=f"{len(here):,} composite alarms", evidence=here,
+            formula=counted(len(here), "composite alarm"), evidence=here,
         )  # fmt: skip
     yield from _log_alarms(pricing, facts)
 
@@ -74,7 +75,7 @@ def _log_alarms(pricing: Pricing, facts: Facts) -> Iterator[Item]:
     pages = [page.get("LogAlarms") or [] for _, _, page in facts.pages("cloudwatch:DescribeAlarms").items]
     number = sum(len(listed) if isinstance(listed, list) else 1 for listed in pages)
     if number:
-        yield NotKnown(ALARMS, f"{number:,} log alarms", "no price is known for log alarms", pricing.account)
+        yield NotKnown(ALARMS, counted(number, "log alarm"), "no price is known for log alarms", pricing.account)
 
 
 def _alarm(item: Mapping[str, Any]) -> Alarm:
@@ -110,7 +111,7 @@ def _metrics(pricing: Pricing, facts: Facts) -> Iterator[Item]:
     for region, names in sorted(made.items()):
         yield from pricing.items(
             "cloudwatch.metric", region, Decimal(len(names)), area=METRICS, what="metrics of metric filters",
-            formula=f"{len(names):,} metrics, counted once by namespace and name",
+            formula=f"{counted(len(names), 'metric')}, counted once by namespace and name",
             note="at most: one without a default value is charged for the hours only in which it has values",
             evidence=[refs[region]],
         )  # fmt: skip
@@ -123,7 +124,10 @@ def _metrics(pricing: Pricing, facts: Facts) -> Iterator[Item]:
         here = [ref for place, ref, _ in agents.items if place == region]
         yield from pricing.items(
             "cloudwatch.metric", region, Decimal(len(here)), area=METRICS, what="metrics of the CloudWatch agent",
-            formula=f"{len(here):,} metrics of the last three hours, as if they came the whole month", evidence=here,
+            formula=(
+                f"{counted(len(here), 'metric')} of the last three hours, as if they came the whole "
+                "month"
+            ), evidence=here,
         )  # fmt: skip
 
 
@@ -143,5 +147,5 @@ def _dashboards(pricing: Pricing, facts: Facts) -> Iterator[Item]:
     if number := len(answered.items):
         yield from pricing.items(
             "cloudwatch.dashboard", "global", Decimal(number), area=DASHBOARDS, what="custom dashboards",
-            formula=f"{number:,} dashboards", evidence=[ref for _, ref, _ in found],
+            formula=counted(number, "dashboard"), evidence=[ref for _, ref, _ in found],
         )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from auditor.base.counts import counted
 from auditor.base.errors import CollectionError
 from auditor.deliver.upload import COMMIT, Destination
 
@@ -61,7 +62,7 @@ def read_object(where: Destination, client: Any, most: int) -> bytes:
         answer = client.get_object(Bucket=where.bucket, Key=where.prefix)
         data: bytes = answer["Body"].read(most + 1)
     if len(data) > most:
-        raise CollectionError(f"{where.url()} is larger than {most:,} bytes")
+        raise CollectionError(f"{where.url()} is larger than {counted(most, 'byte')}")
     return data
 
 

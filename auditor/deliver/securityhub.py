@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from auditor.base.counts import counted
 from auditor.base.errors import AuditorError
 
 OPERATION: Final = "securityhub:BatchImportFindings"
@@ -131,7 +132,7 @@ def _failed(answer: Mapping[str, Any], batch: Sequence[Finding]) -> dict[str, tu
     known = {finding["Id"] for finding in batch}
     if failed.keys() <= known and answer.get("SuccessCount") == len(batch) - len(failed):
         return failed
-    message = f"Security Hub accounted for {answer.get('SuccessCount')} of {len(batch)} findings"
+    message = f"Security Hub accounted for {answer.get('SuccessCount')} of {counted(len(batch), 'finding')}"
     return {name: failed.get(name, (_NO_ANSWER, message)) for name in known}
 
 

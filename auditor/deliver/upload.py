@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from auditor.base.counts import counted
 from auditor.base.errors import AuditorError, UsageError
 from auditor.base.period import rfc3339
 
@@ -190,7 +191,7 @@ def _one(
     """Put one file where nothing is yet, and prove what is there afterwards."""
     size = path.stat().st_size
     if size > MOST_BYTES:
-        raise UploadError(f"{path} has {size:,} bytes; one upload takes {MOST_BYTES:,}")
+        raise UploadError(f"{path} has {counted(size, 'byte')}; one upload takes {MOST_BYTES:,}")
     with path.open("rb") as file:
         checksum = file_digest(file, "sha256").digest()
     version = _put(path, key, checksum, where, client, now, wait)
@@ -248,7 +249,7 @@ def _proved(key: str, checksum: bytes, size: int, version: str | None, where: De
         if version is None:
             raise UploadError(
                 f"{place} is there already and is not the file of this pack: "
-                f"SHA-256 {arrived.hex() or 'unknown'}, {head.get('ContentLength')} bytes",
+                f"SHA-256 {arrived.hex() or 'unknown'}, {counted(head.get('ContentLength'), 'byte')}",
                 hint="nothing was overwritten; find out who wrote it, or upload to another prefix",
             )
         raise UploadError(f"{place} did not arrive as it was sent: SHA-256 {arrived.hex() or 'unknown'}")
@@ -271,7 +272,9 @@ def _locked(place: str, head: Mapping[str, Any], where: Destination) -> None:
         )
     if until < written + timedelta(days=where.lock_days) - _LATE:
         days = where.lock_days
-        raise UploadError(f"{place} is locked until {rfc3339(until)}, less than {days} days from its writing")
+        raise UploadError(
+            f"{place} is locked until {rfc3339(until)}, less than {counted(days, 'day')} from its writing"
+        )
 
 
 def _code(error: ClientError) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from auditor.activity.drawn import Draw
 from auditor.activity.fields import maps, member
 from auditor.activity.fields import moment as time_in
+from auditor.base.counts import counted
 from auditor.base.period import Period, rfc3339
 from auditor.evaluate.checks.cloudtrail import listed_trails, trail_selectors
 from auditor.evaluate.checks.fields import flag, integer, listed, moment, optional_text, text
@@ -176,7 +177,7 @@ class Sample:
         if not due:
             return Place.OPEN, "the trails' selectors do not tell whether it was to be recorded"
         if self._unreadable:
-            return Place.OPEN, f"{self._unreadable:,} log files or records could not be read"
+            return Place.OPEN, f"{counted(self._unreadable, 'log file')} or records could not be read"
         reasons = [item.looked(event, self._draw.period) for item in due]
         if "" not in reasons:
             return Place.OPEN, min(reasons)

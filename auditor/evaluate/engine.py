@@ -13,11 +13,12 @@ from typing import Any
 import jmespath
 
 from auditor.base.canonical import canonical_json
+from auditor.base.counts import counted
 from auditor.base.errors import CatalogError
 from auditor.catalog.load import Catalog
 from auditor.evaluate import criterion
 from auditor.evaluate.checks import find_check, find_listing
-from auditor.evaluate.checks.fields import counted, seen_until, shortened, some
+from auditor.evaluate.checks.fields import seen_until, shortened, some
 from auditor.evaluate.completeness import completeness
 from auditor.evaluate.continuity import continuity
 from auditor.evaluate.fired import fired
@@ -28,8 +29,8 @@ from auditor.evaluate.sampling import draw
 from auditor.evaluate.view import Subject, View
 from auditor.evidence.operations import Call
 from auditor.evidence.store import Evidence, Record
+from auditor.evidence.unanswered import NOT_COLLECTED, OWN_ASKING, error_words
 from auditor.model import (
-    OWN_ASKING,
     Citation,
     Control,
     ControlResult,
@@ -463,20 +464,18 @@ def _unanswered(lacking: Sequence[Missing]) -> Verdict:
     about = f" about {shortened(missing.resource, _MOST_NAMED)}" if missing.resource else ""
     where = "" if missing.region == "global" else f" in {missing.region}"
     needs = f" The IAM action is {missing.action}." if missing.action else ""
-    more = f" {counted(len(others), 'further answer')} {'is' if len(others) == 1 else 'are'} missing." if others else ""
+    more = f" {counted(len(others), 'further answer is', 'further answers are')} missing." if others else ""
     why = missing.message.rstrip(".")
-    unasked = missing.code == "NotCollected"  # our own word, no answer of AWS
+    unasked = missing.code == NOT_COLLECTED  # our own word, no answer of AWS
     own = OWN_ASKING.get(missing.operation) if unasked else None
-    told = "was not asked" if unasked else f"gave no usable answer ({missing.code})"
+    told = "was not asked" if unasked else f"gave no usable answer ({error_words(missing.code)})"
     told = (
         f"{own[0].upper()}{own[1:]} ({missing.operation}){where} could not be made"
         if own
         else f"{missing.operation}{where} {told}"
     )
     reason = f"{told}{about}: {why}.{needs}{more}"
-    return Verdict(
-        State.NOT_ASSESSED, reason, observed=f"{missing.operation}: {'not asked' if unasked else missing.code}"
-    )
+    return Verdict(State.NOT_ASSESSED, reason, observed=f"{missing.operation}: {error_words(missing.code)}")
 
 
 def _result(variant: _Variant, account: str, region: str, resource: str, verdict: Verdict, view: View) -> Result:

@@ -9,6 +9,7 @@ from typing import Any
 
 from auditor.base.period import rfc3339
 from auditor.catalog.waivers import Attestation, Waiver
+from auditor.evidence.unanswered import error_words
 from auditor.model import ControlResult, Population, Result, Results, State
 
 SOON = timedelta(days=30)
@@ -120,7 +121,9 @@ def _waived(result: Result, waiver: Waiver) -> Result:
     missing = result.details.get("missing")
     if not missing:
         return replace(result, state=State.WAIVED, waiver=_terms(waiver))
-    named = ", ".join(f"{item['operation']} in {item['region']} ({item['error']})" for item in missing[:_NAMED])
+    named = ", ".join(
+        f"{item['operation']} in {item['region']} ({error_words(item['error'])})" for item in missing[:_NAMED]
+    )
     more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
     reason = f"The failure found is waived, but not all answers were there to look for others: {named}{more}."
     return replace(result, state=State.NOT_ASSESSED, reason=reason, waiver=_terms(waiver))

@@ -16,6 +16,7 @@ from auditor.base.pointer import escape, pointer_to
 from auditor.evidence.operations import GLOBAL, SHAPELESS, Call, ForEach, Operation, Pages, Where, expand
 from auditor.evidence.places import has_no_endpoint
 from auditor.evidence.store import Evidence, Record
+from auditor.evidence.unanswered import NOT_COLLECTED
 from auditor.model import AccountScope, Holder
 
 UNREADABLE = (
@@ -228,7 +229,7 @@ class Library:
             return None
         proofs = ", ".join(proof.operation for proof in found.needless if self.asked(proof.operation))
         message = f"{len(left):,} were not asked about, because of what {proofs} says; a check can read that"
-        return Missing(operation, left[0].region, "NotCollected", message, "", "")
+        return Missing(operation, left[0].region, NOT_COLLECTED, message, "", "")
 
     def knows(self, operation: str) -> bool:
         """Say whether the catalogue has an operation; that of an older pack may not."""
@@ -291,7 +292,7 @@ class Library:
     def _expand(self, name: str) -> Due:
         operation = self._operations[name]
         if name not in self._evidence.run.operations:
-            missing = Missing(name, GLOBAL, "NotCollected", "this operation was not part of the run", "", "")
+            missing = Missing(name, GLOBAL, NOT_COLLECTED, "this operation was not part of the run", "", "")
             return Due(missing=((GLOBAL, missing),))
         if not operation.planned:
             return Due(tuple(record.call for record in self._evidence.of(self.account.id, name)))
@@ -406,7 +407,7 @@ class Library:
         operation = self._operations[call.operation]
         record = self._stored(call)
         if record is None:
-            raise EvidenceMissing(self._missing(call, "NotCollected", "no answer was stored"))
+            raise EvidenceMissing(self._missing(call, NOT_COLLECTED, "no answer was stored"))
         if record.absent and absent_ok:
             return record
         if record.error is not None or not record.complete:

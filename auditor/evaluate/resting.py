@@ -12,6 +12,7 @@ from auditor.activity.calls import without_version
 from auditor.activity.continuity import Condition, Stretch
 from auditor.activity.fields import moment, text
 from auditor.activity.watched import leaves
+from auditor.base.counts import counted
 from auditor.base.period import lasting, rfc3339
 from auditor.evaluate.continuity import Line, timelines
 from auditor.evaluate.library import EvidenceMissing
@@ -99,7 +100,7 @@ def _words(broken: list[tuple[Line, Stretch]]) -> str:
         for line, stretch in broken[:_NAMED]
     ]
     more = len(broken) - _NAMED
-    return "; ".join(parts) + (f"; and {more} more times" if more > 0 else "")
+    return "; ".join(parts) + (f"; and {counted(more, 'more time')}" if more > 0 else "")
 
 
 def _document(line: Line, stretch: Stretch) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from auditor.activity import ingress
 from auditor.activity.calls import without_version
 from auditor.activity.continuity import Condition
 from auditor.activity.fields import maps, member, moment, text
+from auditor.base.counts import counted
 from auditor.base.period import rfc3339
 from auditor.evaluate.checks.remediation import ACTING, calls_by_hour, reacts
 from auditor.evaluate.continuity import Line
@@ -284,7 +285,7 @@ class Aims:
         if not calls:
             return replace(step, seen=Seen.MISSING, why="CloudWatch counted no call of it in that hour"), targets
         hour = opening.at.replace(minute=0, second=0, microsecond=0)
-        why = f"called {calls:,} time{'' if calls == 1 else 's'} in the hour from {hour:%H:%M}; the second is not kept"
+        why = f"called {counted(calls, 'time')} in the hour from {hour:%H:%M}; the second is not kept"
         return replace(step, why=why), targets
 
     def _called(self, rule: Rule, arn: str, opening: Opening) -> int | None:

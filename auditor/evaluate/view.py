@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 
 import jmespath
 
+from auditor.base.counts import counted
 from auditor.base.period import Period
 from auditor.evaluate.library import UNREADABLE, Consulted, EvidenceMissing, Library, Missing
 from auditor.evidence.operations import GLOBAL, Call
 from auditor.evidence.store import Record
+from auditor.evidence.unanswered import NOT_COLLECTED
 from auditor.model import AccountScope, Citation, Holder, Verdict
 
 _T = TypeVar("_T")
@@ -79,7 +81,7 @@ class View:
                 why = f"{broken.error.code}: {broken.error.message}"
             ref = broken.ref if broken is not None else ""
             raise EvidenceMissing(
-                Missing(operation, region, "NotCollected", f"{who} that holds it for the organization: {why}", "", ref)
+                Missing(operation, region, NOT_COLLECTED, f"{who} that holds it for the organization: {why}", "", ref)
             )
         return tuple((self.note(one), () if one.absent else self._library.pages(one)) for one in records)
 
@@ -126,7 +128,7 @@ class View:
         if self.left_out:
             names = ", ".join(self.left_out)
             message = f"enabled Regions that are not part of the audit: {names}"
-            raise EvidenceMissing(Missing(operation, GLOBAL, "NotCollected", message, "", ""))
+            raise EvidenceMissing(Missing(operation, GLOBAL, NOT_COLLECTED, message, "", ""))
 
     def apart(self) -> "View":
         """Return a view on the same evidence that notes its own reads: for one member of many."""
@@ -399,10 +401,10 @@ class View:
         if not fitting:
             detail = ", ".join(f"{key}={value}" for key, value in parameters.items())
             raise EvidenceMissing(
-                Missing(operation, region or "global", "NotCollected", f"no call with {detail} was made", "", "")
+                Missing(operation, region or "global", NOT_COLLECTED, f"no call with {detail} was made", "", "")
             )
         if len(fitting) > 1:
-            raise ValueError(f"{operation} {parameters} fits {len(fitting):,} calls")
+            raise ValueError(f"{operation} {parameters} fits {counted(len(fitting), 'call')}")
         return fitting[0]
 
     def items(self, operation: str, path: str, *, region: str | None = None, **parameters: Any) -> tuple[Any, ...]:
@@ -465,7 +467,7 @@ class View:
 
 
 def _outside(operation: str, region: str) -> Missing:
-    return Missing(operation, region, "NotCollected", "the Region is not part of the audit", "", "")
+    return Missing(operation, region, NOT_COLLECTED, "the Region is not part of the audit", "", "")
 
 
 def _listed(path: str, page: Any, record: Record, library: Library) -> Sequence[Any]:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.base.period import Period, rfc3339
 
 SCHEMA: Final = "auditor.events/1"
@@ -115,10 +116,10 @@ class Answer:
     def sentence(self) -> str:
         """Say in one sentence how many rows there are, and whether that can be relied on."""
         count = len(self.rows)
-        read = f"{self.searched.records:,} records of {self.searched.log_files:,} log files"
+        read = f"{counted(self.searched.records, 'record')} of {counted(self.searched.log_files, 'log file')}"
         if not count and not self.searched.records:
             return "No event was searched: this is no answer."
-        found = "No row" if not count else f"{count:,} row{'' if count == 1 else 's'}"
+        found = "No row" if not count else counted(count, "row")
         more = " (cut at the limit)" if self.truncated else ""
         if not self.searched.not_searched:
             return f"{found}{more}; all that was asked for was searched: {read}."

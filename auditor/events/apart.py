@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.base.scratch import scratch_folder
 
@@ -115,7 +116,7 @@ def _received(ours: Connection, process: BaseProcess, bounds: Bounds) -> Rows | 
     hint = "narrow it with WHERE on event_time, call or account; --timeout allows more"
     try:
         if not ours.poll(bounds.seconds):
-            return Refusal(f"the statement had no answer after {bounds.seconds:g} seconds", hint)
+            return Refusal(f"the statement had no answer after {counted(bounds.seconds, 'second')}", hint)
         found = ours.recv()
     except EOFError:
         process.join(_SHUT_DOWN)
@@ -171,7 +172,7 @@ def fetched(fetch: Callable[[int], list[tuple[Any, ...]]], limit: int, most: int
         size += sum(_size(value) for row in some for value in row)
         if size > most << 20:
             raise UsageError(
-                f"the answer is larger than {most} MiB after {len(rows):,} rows",
+                f"the answer is larger than {most} MiB after {counted(len(rows), 'row')}",
                 hint="take fewer and shorter values, or count and group them",
             )
     return (rows[:limit], True) if limit and len(rows) > limit else (rows, False)

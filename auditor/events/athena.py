@@ -13,6 +13,7 @@ from hashlib import sha256
 from itertools import product
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.base.errors import CollectionError, UsageError
 from auditor.base.period import Period
 from auditor.events.answer import Answer, Missing, Searched
@@ -261,8 +262,11 @@ def _tell_cost(athena: Athena, size: tuple[int, int] | None, count: int) -> None
             )
         return
     cost = size[0] * count * athena.price_per_tb / TB
-    times = f", read {count} times" if count > 1 else ""
-    athena.tell(f"Up to {size[0]:,} bytes of {size[1]:,} log files{times}: about {cost:.2f} US dollars at list price.")
+    times = f", read {counted(count, 'time')}" if count > 1 else ""
+    athena.tell(
+        f"Up to {counted(size[0], 'byte')} of {counted(size[1], 'log file')}{times}: about {cost:.2f} US "
+        "dollars at list price."
+    )
     if athena.max_cost is not None and cost > athena.max_cost:
         raise UsageError(
             f"the question would cost about {cost:.2f} US dollars, more than --max-cost {athena.max_cost:g}",

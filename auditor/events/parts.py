@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.events.store import AGGREGATED, EVENTS, FORM, quoted, read_lines
 
@@ -80,7 +81,7 @@ def check_part(
     held = {(row["bucket"], row["key"]) for listed in lists for row in listed.rows}
     if held != set(places):
         raise IntegrityError(
-            f"a part of the events holds {len(held)} log files, {len(held - set(places))} of them unasked, "
+            f"a part of the events holds {counted(len(held), 'log file')}, {len(held - set(places))} of them unasked, "
             f"and not the {len(places)} that it was made of"
         )
     for listed in lists:
@@ -94,7 +95,8 @@ def check_part(
                 raise IntegrityError(f"a part of the events cannot be read: {table.name}") from error
         if found != said:
             raise IntegrityError(
-                f"a part of the events has {found.total()} rows of {len(found)} log files, and its list says "
+                f"a part of the events has {counted(found.total(), 'row')} of "
+                f"{counted(len(found), 'log file')}, and its list says "
                 f"{said.total()} of {len(said)}"
             )
 

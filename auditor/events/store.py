@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditor.activity.logbytes import LogBytes
 from auditor.activity.split import RECORD_LIMIT
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.events.columns import aggregated_columns, events_columns, stored, stored_aggregated
 from auditor.events.lines import Lost, Run, lines_of, mended
@@ -252,7 +253,7 @@ class StoreWriter:
         refused = sum(item.late for item in batch.lost)
         if rows != batch.records - refused:
             raise IntegrityError(
-                f"{rows} of {batch.records} records of a batch became rows ({target.name})",
+                f"{rows:,} of {counted(batch.records, 'record')} of a batch became rows ({target.name})",
                 hint="please report it; nothing of this batch was kept",
             )
         if rows:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.base.untrusted import MOST_VALUES, parse_json
 
@@ -133,7 +134,7 @@ class _Reader:
         if kind := next((words for magic, words in _ARCHIVES if data.startswith(magic)), ""):
             raise UsageError(f"{self.named} is {kind}", hint="unpack it first, or give what it was made of")
         if len(data) > self.left:
-            raise UsageError(f"{self.named} is larger than {self.left} bytes")
+            raise UsageError(f"{self.named} is larger than {counted(self.left, 'byte')}")
         return data
 
     def gunzip(self, data: bytes) -> bytes:
@@ -157,7 +158,7 @@ class _Reader:
                     raise UsageError(f"{self.named} unpacks to more bytes than are read")
                 at += len(piece) - len(stream.unused_data)
         if data[at:].strip(b"\x00"):
-            self.problem("", f"{len(data) - at} bytes follow the end of the gzip stream")
+            self.problem("", f"behind the end of the gzip stream: {counted(len(data) - at, 'byte')}")
         whole = b"".join(parts)
         self.left += len(whole)  # what counts is the text, not each wrapping of it
         return whole
@@ -183,7 +184,7 @@ class _Reader:
     def bound(self, text: str) -> None:
         values = sum(text.count(mark) for mark in ",[{")
         if values > MOST_VALUES:
-            raise UsageError(f"{self.named} may hold {values:,} values; at most {MOST_VALUES:,} are read")
+            raise UsageError(f"{self.named} may hold {counted(values, 'value')}; at most {MOST_VALUES:,} are read")
 
     def several(self, text: str) -> None:
         decoder = json.JSONDecoder(parse_constant=_no_number)

@@ -23,6 +23,7 @@ from typing import Any, Final
 import orjson
 
 from auditor.base.canonical import canonical_json, plain, sha256_hex
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.base.period import parse_time, rfc3339
 from auditor.base.untrusted import parse_json, shape_words
@@ -472,7 +473,7 @@ def _read_bytes(path: Path, most: int) -> bytes:
     try:
         size = os.fstat(descriptor).st_size
         if size > most:
-            raise IntegrityError(f"{path.name} is larger than {most:,} bytes")
+            raise IntegrityError(f"{path.name} is larger than {counted(most, 'byte')}")
         pieces = []
         while piece := os.read(descriptor, size + 1):
             pieces.append(piece)

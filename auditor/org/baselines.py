@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.period import parse_time, rfc3339
 from auditor.config import Config
@@ -123,7 +124,7 @@ class Held:
     def words(self) -> str:
         """What there is of each kind, in one line."""
         told = ", ".join(f"{number} {kind}" for kind, number in self.gate.counts.items() if number)
-        fresh = f"; without a baseline: {len(self.without)} accounts" if self.without else ""
+        fresh = f"; without a baseline: {counted(len(self.without), 'account')}" if self.without else ""
         return f"Since the baseline of {rfc3339(self.gate.created)}: {told or 'nothing failed then or now'}{fresh}."
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.base.period import Period, parse_time
 from auditor.org.accounts import NOT_ACTIVE, Account, Choice, Listing
 from auditor.org.comings import CLOSED, JOINED, LEFT, Movement
@@ -96,7 +97,7 @@ class Reconciliation:
         """The sum in one sentence."""
         counts = self.counts
         parts = [f"{counts[standing.value]} {standing.value.replace('_', ' ')}" for standing in Standing]
-        return f"{counts['listed']} accounts listed = {' + '.join(parts)}"
+        return f"{counted(counts['listed'], 'account')} listed = {' + '.join(parts)}"
 
 
 def to_assess(listing: Listing, choice: Choice) -> tuple[Account, ...]:

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any, Final
 
 from auditor.base.canonical import canonical_json
+from auditor.base.counts import counted
 from auditor.base.period import rfc3339
 from auditor.model import RunInfo, Severity, State, worst
 from auditor.org.reconcile import Gone, Reconciliation, Standing
@@ -117,7 +118,7 @@ def headline(material: Material) -> str:
     """Sum up in neutral sentences; the accounts that were not assessed stand in the first one."""
     counts = material.table.counts
     total = counts["listed"]
-    parts = [f"{counts['assessed']} of {total} {'account' if total == 1 else 'accounts'} assessed"]
+    parts = [f"{counts['assessed']:,} of {counted(total, 'account')} assessed"]
     for standing, words in (
         (Standing.MISSING, "MISSING"),
         (Standing.REFUSED, "refused to be entered"),
@@ -152,7 +153,7 @@ def _notices(material: Material) -> list[dict[str, str]]:
         if rows:
             named = ", ".join(row.account.id for row in rows[:MOST_ON_COVER])
             more = f" and {len(rows) - MOST_ON_COVER} more" if len(rows) > MOST_ON_COVER else ""
-            number = "1 account" if len(rows) == 1 else f"{len(rows)} accounts"
+            number = counted(len(rows), "account")
             found.append({"kind": standing.value, "text": f"Not assessed because {words}: {number}: {named}{more}."})
     if material.unread:
         text = f"Not verified: what {', '.join(material.unread)} delivered for accounts without a pack."
@@ -161,7 +162,7 @@ def _notices(material: Material) -> list[dict[str, str]]:
     if failing:
         named = ", ".join(failing[:MOST_ON_COVER])
         more = f" and {len(failing) - MOST_ON_COVER} more" if len(failing) > MOST_ON_COVER else ""
-        number = "1 account" if len(failing) == 1 else f"{len(failing)} accounts"
+        number = counted(len(failing), "account")
         found.append({"kind": "integrity", "text": f"Recorded activity of {number} does not verify: {named}{more}."})
     return found
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.period import Period, parse_time, rfc3339
 from auditor.model import Sampling, Severity, State, TestType
@@ -97,7 +98,7 @@ class Month:
         if not verified:
             return "no hour of the month is verified by a trail's digests"
         if verified < expected:
-            return f"{expected - verified:,} of {expected:,} Region-hours of the month are not verified"
+            return f"{expected - verified:,} of {counted(expected, 'Region-hour')} of the month are not verified"
         return ""
 
     @property
@@ -374,7 +375,8 @@ class Assembly:
         """Sum it up in neutral sentences; never an all-clear while a month is not covered."""
         total, there = len(self.months), sum(month.taken is not None for month in self.months)
         covered = sum(not month.gap for month in self.months)
-        parts = [f"{self.counts['PASS']:,} of {len(self.controls):,} criteria met in each of {_number(total)}"]
+        criteria = counted(len(self.controls), "criterion", "criteria")
+        parts = [f"{self.counts['PASS']:,} of {criteria} met in each of {counted(total, 'month')}"]
         for state, words in (
             (State.FAIL, "not met in at least one"),
             (State.NOT_ASSESSED, "not assessed for at least one"),
@@ -387,7 +389,8 @@ class Assembly:
         altered = sum(item["verdict"] == "fail" for item in self.integrity)
         words = f" Alteration, deletion or forgery of logs is shown by {altered} of the packs." if altered else ""
         months = (
-            f"Of {_number(total)}, {there} {'has' if there == 1 else 'have'} a pack; covered in every hour: {covered}."
+            f"Of {counted(total, 'month')}, {there} {'has' if there == 1 else 'have'} a pack; covered in "
+            f"every hour: {covered}."
         )
         return f"{', '.join(parts)}. {months}{words}"
 
@@ -468,7 +471,7 @@ class Assembly:
 
 
 def _number(months: int) -> str:
-    return f"{months} month{'' if months == 1 else 's'}"
+    return counted(months, "month")
 
 
 def _pack(item: MonthPack) -> dict[str, Any]:
@@ -535,6 +538,6 @@ def check_packs(packs: Sequence[MonthPack], *, newest: bool) -> None:
     if several and not newest:
         label, names = min(several.items())
         raise UsageError(
-            f"there are {len(names):,} packs of {label}: {', '.join(sorted(names))}",
+            f"there are {counted(len(names), 'pack')} of {label}: {', '.join(sorted(names))}",
             hint="--take newest lets the newest complete one speak for a month; failures of the others stay",
         )

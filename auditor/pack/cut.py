@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from auditor.base.counts import counted
+
 _NO_CREDENTIALS = (
     "ExpiredToken", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClient", "InvalidAccessKeyId",
     "SignatureDoesNotMatch", "AuthFailure", "NotAuthorizedSSO",
@@ -18,7 +20,7 @@ def cut_short(manifest: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     """
     completeness = manifest["completeness"]
     if 2 * completeness["done"] < completeness["planned"]:
-        return f"only {completeness['done']} of {completeness['planned']} calls were answered"
+        return f"only {completeness['done']:,} of {counted(completeness['planned'], 'call')} answered"
     if any(str(gap["error"]).startswith(_NO_CREDENTIALS) for gap in results["gaps"]):
         return "its credentials were refused or expired on the way"
     return ""

@@ -6,6 +6,8 @@ Reads a results document and names of files; opens nothing.
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from auditor.base.counts import counted
+
 _ALWAYS = (
     "evidence/raw, evidence/meta: that AWS gave these answers, to whom and when; AWS does not sign what it answers",
     "evidence/calls.json: which requests were sent",
@@ -48,7 +50,7 @@ def not_derivable(results: Mapping[str, Any], files: Collection[str]) -> tuple[s
     if results.get("events"):
         found.append(_EVENTS)
     if activity := results.get("activity"):
-        many = f"{len(activity):,} question{'s' if len(activity) > 1 else ''}"
+        many = counted(len(activity), "question")
         found.append(f"answers to {many} about events, which were asked of all log files")
     if any(document.get("measured") for document in results.get("completeness", ())):
         found.append(

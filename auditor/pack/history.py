@@ -11,6 +11,7 @@ from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.base.period import parse_time
 from auditor.model import Severity, State
@@ -155,10 +156,10 @@ def _holes(manifest: Mapping[str, Any], results: Mapping[str, Any]) -> Iterable[
         coverage = trail["coverage"]
         asked, verified = coverage["hours_asked"], coverage["hours_verified"]
         if verified < asked:
-            yield f"{asked - verified:,} of {asked:,} Region-hours of a trail are not verified"
+            yield f"{asked - verified:,} of {counted(asked, 'Region-hour')} of a trail are not verified"
     unread = sum(item.state is State.NOT_ASSESSED for item in side_of(results).findings)
     if unread:
-        yield f"{unread:,} {'result is' if unread == 1 else 'results are'} not assessed"
+        yield f"{counted(unread, 'result is', 'results are')} not assessed"
 
 
 @dataclass(frozen=True, slots=True)

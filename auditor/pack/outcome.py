@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from auditor.base.canonical import canonical_json, carried
+from auditor.base.counts import counted
 from auditor.model import ControlResult, Framework, Results, Severity, State, worst
 from auditor.pack.comparison import lasting_id
 from auditor.pack.verdicts import Level, worst_level
@@ -121,7 +122,7 @@ def headline(results: Results) -> str:
     """Sum the run up in neutral sentences; never an all-clear while something could not be assessed."""
     counts = results.counts
     total = len(results.controls)
-    parts = [f"{counts['PASS']:,} of {_number(total, 'criterion', 'criteria')} met"]
+    parts = [f"{counts['PASS']:,} of {counted(total, 'criterion', 'criteria')} met"]
     for state, words in (
         (State.FAIL, "not met"),
         (State.NOT_ASSESSED, "could not be assessed"),
@@ -144,11 +145,7 @@ def _integrity(results: Results) -> str:
         Level.PASS: "proved for the whole period",
     }
     found = worst_level(str(document.get("verdict")) for document in results.integrity)
-    return f"Log integrity over {_number(len(results.integrity), 'trail', 'trails')}: {words[found]}."
-
-
-def _number(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
+    return f"Log integrity over {counted(len(results.integrity), 'trail', 'trails')}: {words[found]}."
 
 
 def results_document(results: Results) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from auditor.base.counts import counted
 from auditor.remedy.change import Asked, Remedy, in_order
 from auditor.remedy.proposal import Proposal
 from auditor.remedy.shell import asked_of
@@ -26,7 +27,7 @@ def page(proposal: Proposal, files: dict[str, str], notes: tuple[str, ...] = ())
         "",
         *notes,
         *([""] if notes else []),
-        f"{len(proposal.remedies)} results have a remedy, {len(proposal.left)} have none.",
+        f"{counted(len(proposal.remedies), 'result')} with a remedy, {len(proposal.left):,} without.",
         "",
     ]
     for number, remedy in enumerate(proposal.remedies, 1):

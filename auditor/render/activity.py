@@ -6,8 +6,9 @@ from math import ceil
 from types import MappingProxyType
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.base.period import parse_time
-from auditor.render.text import NAME_LIMIT, moment, plural, visible
+from auditor.render.text import NAME_LIMIT, moment, visible
 
 Row = Mapping[str, Any]
 
@@ -117,7 +118,7 @@ def _account(name: str, documents: Sequence[Mapping[str, Any]], left_out: Collec
     beyond = tuple(sorted(set(left_out) - set(what["regions"])))
     tables = tuple(_table(by_question[question], beyond) for question in TITLES if question in by_question)
     records, files = what["records"], what["log_files"]
-    searched = f"{plural(records, 'record')} of {plural(files, 'log file')} were searched, {_hours(what)} verified"
+    searched = f"{counted(records, 'record')} of {counted(files, 'log file')} searched, {_hours(what)} verified"
     scenario = _scenario(by_question["auto-remediation"], beyond) if "auto-remediation" in by_question else None
     refs = [table.ref for table in tables] + ([scenario.ref] if scenario else [])
     return Activity(visible(name, 40), searched, _missing(what, beyond), tables, scenario, tuple(refs))
@@ -130,9 +131,13 @@ def _scenario(document: Mapping[str, Any], beyond: Sequence[str]) -> Scenario:
         sentence = _sentence(document, beyond)
     else:
         answered = sum(bool(row.get("answer_id")) for row in rows)
-        sentence = f"{plural(len(rows), 'call')}, {answered:,} answered by itself within "
-        sentence += f"{visible(parameters.get('minutes', ''), 10)} minutes."
+        sentence = f"{counted(len(rows), 'call')}, {answered:,} answered by itself within "
+        sentence += f"{_minutes(parameters.get('minutes'))}."
     return Scenario(document["ref"], sentence, tuple(map(_answered, rows)))
+
+
+def _minutes(value: object) -> str:
+    return counted(value, "minute") if isinstance(value, int | float) else f"{visible(value, 10)} minutes"
 
 
 def _answered(row: Row) -> Answered:
@@ -152,7 +157,7 @@ def _answered(row: Row) -> Answered:
 def _hours(what: Mapping[str, Any]) -> str:
     if not what["hours_expected"]:
         return "no hours that could be"
-    return f"{what['hours_verified']:,} of {what['hours_expected']:,} Region-hours"
+    return f"{what['hours_verified']:,} of {counted(what['hours_expected'], 'Region-hour')}"
 
 
 def _missing(what: Mapping[str, Any], beyond: Sequence[str]) -> tuple[str, ...]:
@@ -165,7 +170,7 @@ def _missing(what: Mapping[str, Any], beyond: Sequence[str]) -> tuple[str, ...]:
     return (
         *places[: len(beyond)],
         *told[:_REASONS],
-        *((f"{len(told) - _REASONS} further kinds",) if len(told) > _REASONS else ()),
+        *((counted(len(told) - _REASONS, "further kind"),) if len(told) > _REASONS else ()),
     )
 
 
@@ -205,11 +210,11 @@ def _sentence(document: Mapping[str, Any], beyond: Sequence[str]) -> str:
     if rows:
         more = "more than " if document["truncated"] else ""
         return f"{more}{_counted(document)}."
-    parts = [f"0 in {verified:,} verified hours of {expected:,}"]
+    parts = [f"0 in {counted(verified, 'verified hour')} of {expected:,}"]
     if not expected or verified != expected:
         parts.append("what the others held is not known")
     if beyond:
-        where = visible(beyond[0], 40) if len(beyond) == 1 else f"{len(beyond):,} enabled Regions"
+        where = visible(beyond[0], 40) if len(beyond) == 1 else counted(len(beyond), "enabled Region")
         parts.append(f"nothing of {where} was searched")
     return f"{'; '.join(parts)}."
 
@@ -220,7 +225,7 @@ def _counted(document: Mapping[str, Any]) -> str:
         return _sign_ins(rows)
     calls = sum(row.get("calls") or 1 for row in rows)
     refused = sum(_refused_of(row) for row in rows)
-    return plural(calls, "call") + (f", {refused:,} of them refused or failed" if refused else "")
+    return counted(calls, "call") + (f", {refused:,} of them refused or failed" if refused else "")
 
 
 def _refused_of(row: Row) -> int:
@@ -241,7 +246,7 @@ def _sign_ins(rows: Sequence[Row]) -> str:
     ]
     if silent := sum(row.get("mfa") == "not said" for row in done):
         parts.append(f"{silent:,} that do not say")
-    return f"{plural(len(rows), 'sign-in')}: {', '.join(parts)}; {len(rows) - len(done):,} failed"
+    return f"{counted(len(rows), 'sign-in')}: {', '.join(parts)}; {len(rows) - len(done):,} failed"
 
 
 def _time(value: Any) -> str:
@@ -302,7 +307,9 @@ def _opening(row: Row) -> ActivityLine:
         ports = f"{row['from_port']}"
     what = f"{_name(row, 'protocol', limit=20)} {ports} to {_name(row, 'range', limit=60)}"
     if row.get("closed_at"):
-        note = f"closed {_time(row['closed_at'])} by {_who(row, 'closed_by')}, after {row.get('minutes_open')} minutes"
+        note = (
+            f"closed {_time(row['closed_at'])} by {_who(row, 'closed_by')}, after {_minutes(row.get('minutes_open'))}"
+        )
     else:
         note = "not closed again in what was searched" if row.get("outcome") == "success" else ""
     return _event(row, what=f"{_name(row, 'resource')}: {what}", note=note)
@@ -310,7 +317,9 @@ def _opening(row: Row) -> ActivityLine:
 
 def _session(row: Row) -> ActivityLine:
     used = row.get("minutes_used")
-    note = f"{plural(row.get('calls') or 0, 'call')}" + (f" over {used:,} minutes" if isinstance(used, int) else "")
+    note = f"{counted(row.get('calls') or 0, 'call')}" + (
+        f" over {counted(used, 'minute')}" if isinstance(used, int) else ""
+    )
     return _event(row, what=_name(row, "role"), note=note)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.base.period import parse_time, rfc3339
 from auditor.model import State
 from auditor.pack.members import Member
@@ -154,7 +155,7 @@ def _remarks(document: Mapping[str, Any]) -> list[str]:
         said = [visible(month["gap"])] if month["gap"] else []
         marks = [mark for mark in month["marks"] if mark in ("late", "repeated")]
         said += [f"its pack was made {month['packs'][0]['as_of'][:10]}, which is late"] if "late" in marks else []
-        said += [f"{len(month['packs'])} packs were made of it"] if "repeated" in marks else []
+        said += [f"{counted(len(month['packs']), 'pack was', 'packs were')} made of it"] if "repeated" in marks else []
         said += ["the rules are others than in the pack before"] if month["rules_changed"] else []
         said += ["other Regions were looked at than in the pack before"] if month["scope_changed"] else []
         if said:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.base.period import parse_time
 from auditor.render.controls import Control
-from auditor.render.text import moment, plural, visible
+from auditor.render.text import moment, visible
 
 CONTROLS = ("trail-events-found-again", "trail-delivery-current", "cloudtrail-digest-delivery-current")
 """Which controls judge what stands here."""
@@ -124,7 +125,7 @@ def _sentence(sample: Mapping[str, Any], rows: Sequence[SampleRow]) -> str:
     left, missing = sum(row.left_out for row in rows), sum(row.missing for row in rows)
     if not drawn:
         return "No event was drawn."
-    text = f"{found:,} of {plural(drawn - left, 'event')} drawn from Event history stand in verified log files"
+    text = f"{found:,} of {counted(drawn - left, 'event')} drawn from Event history stand in verified log files"
     if missing:
         text += f"; {missing:,} in none"
     if others := sum(row.open + row.unverified for row in rows):

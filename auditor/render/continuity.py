@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.base.period import lasting, parse_time
-from auditor.render.text import NAME_LIMIT, moment, plural, visible
+from auditor.render.text import NAME_LIMIT, moment, visible
 
 WIDTH, LEFT, RIGHT = 704.0, 196.0, 592.0
 """Of the drawing; the bar stands between left and right, its name before it and its figures behind it."""
@@ -159,7 +160,7 @@ def _sentence(document: Mapping[str, Any]) -> str:
     for line in lines:
         broken += any(item["condition"] == "broken" for item in line["stretches"])
     changed = sum(bool(line["changes"]) for line in lines)
-    text = f"Of {plural(things + len(lines), 'thing')} that were followed, calls of the period changed {changed}"
+    text = f"Of {counted(things + len(lines), 'thing')} that were followed, calls of the period changed {changed}"
     return f"{text}; {broken or 'none'} of them {'was' if broken in (0, 1) else 'were'} out of order for some time."
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.model import Severity, State
 from auditor.render.chains import Chain, chains_of
 from auditor.render.exceptions import Answer, Waiver, answer_of, attested, waiver_of
@@ -279,7 +280,7 @@ def open_results(controls: Sequence[Control], state: State) -> tuple[Open, ...]:
                 groups[row.reason, row.attested, row.response].append(row)
         for (reason, words, response), rows in groups.items():
             first = rows[0]
-            place = f"{first.resource}, {first.region}" if len(rows) == 1 else f"{len(rows):,} results"
+            place = f"{first.resource}, {first.region}" if len(rows) == 1 else counted(len(rows), "result")
             found.append(Open(control, MARKS[state], reason, len(rows), place, words, response))
     return tuple(found)
 

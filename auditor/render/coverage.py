@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.evidence.store import Record
+from auditor.evidence.unanswered import asked_for, error_words
 from auditor.model import State
 from auditor.render.anchors import Link
 from auditor.render.controls import Control
 from auditor.render.marks import MARKS, Tally
 from auditor.render.register import outcome
-from auditor.render.text import plural, visible
+from auditor.render.text import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,16 @@ class Gap:
     action: str
     ref: str
     controls: tuple[Link, ...]
+
+    @property
+    def asked(self) -> str:
+        """What was asked for, by the name that people know."""
+        return asked_for(self.operation)
+
+    @property
+    def said(self) -> str:
+        """Why there is no answer, in words or by AWS's code."""
+        return error_words(self.error)
 
 
 def places_of(
@@ -98,7 +110,7 @@ def by_account(places: Sequence[Place]) -> tuple[Place, ...]:
     return tuple(
         Place(
             account,
-            plural(sum(place.region != "global" for place in members), "Region"),
+            counted(sum(place.region != "global" for place in members), "Region"),
             sum(place.calls for place in members),
             sum(place.answered for place in members),
             sum(place.absent for place in members),

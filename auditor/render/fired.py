@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.base.period import lasting, parse_time
-from auditor.render.text import NAME_LIMIT, moment, plural, visible
+from auditor.render.text import NAME_LIMIT, moment, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def _sentence(document: Mapping[str, Any]) -> str:
     nobody = sum(item["told"] == "nobody" for item in found)
     open_for = len(found) - told - nobody
     return (
-        f"Alarms fired {plural(number, 'time')}: somebody could be told of {told:,}, nobody of {nobody:,}; "
+        f"Alarms fired {counted(number, 'time')}: somebody could be told of {told:,}, nobody of {nobody:,}; "
         f"of {open_for:,} that is not known."
     )
 
@@ -75,12 +76,12 @@ def _limits(document: Mapping[str, Any]) -> str:
         if oldest - start > timedelta(hours=1):
             words += f", so whether alarms fired in the {_days(oldest - start)} before it is not known"
     if silent:
-        words += f"; of {plural(silent, 'Region')} no item of the period is left, or there was none"
+        words += f"; of {counted(silent, 'Region')} no item of the period is left, or there was none"
     return f"{words}."
 
 
 def _days(span: timedelta) -> str:
-    return plural(span.days, "day") if span.days > 1 else plural(round(span / timedelta(hours=1)), "hour")
+    return counted(span.days, "day") if span.days > 1 else counted(round(span / timedelta(hours=1)), "hour")
 
 
 def _row(item: Mapping[str, Any]) -> FiredRow:

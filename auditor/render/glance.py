@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from auditor.base.counts import counted
+from auditor.evidence.unanswered import error_words
 from auditor.model import State
 from auditor.render.about import About
 from auditor.render.controls import Control, Finding, by_service, findings, summed
 from auditor.render.coverage import Account, Gap
 from auditor.render.frameworks import Framework
-from auditor.render.text import plural
 from auditor.render.trails import Trail
 
 WEIGHTIEST = 5
@@ -21,9 +22,6 @@ _PARTS = {
     "truth": "AWS was not asked to confirm how patterns read",
 }
 """What leaving out a part on request means."""
-
-_SAID = {"NotCollected": "not part of what was asked"}
-"""Our own word where AWS gave no code -> what people read."""
 
 _NAMED = 4
 
@@ -47,6 +45,11 @@ class Cause:
     places: int
     controls: int
     message: str
+
+    @property
+    def said(self) -> str:
+        """Why, in words or by AWS's code."""
+        return error_words(self.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +115,16 @@ def causes(gaps: Iterable[Gap]) -> tuple[Cause, ...]:
 def _looked(
     accounts: Sequence[Account], frameworks: Sequence[Framework], controls: Sequence[Control]
 ) -> tuple[str, ...]:
-    regions = {region for account in accounts for region in account.regions}
+    regions = counted(len({region for account in accounts for region in account.regions}), "Region")
     names = ", ".join(
         f"{account.id} ({account.alias})" if account.alias else account.id for account in accounts[:_NAMED]
     )
-    more = f" and {plural(len(accounts) - _NAMED, 'more account')}" if len(accounts) > _NAMED else ""
+    more = f" and {counted(len(accounts) - _NAMED, 'more account')}" if len(accounts) > _NAMED else ""
     return (
-        f"{plural(len(accounts), 'account')} ({names}{more}), {plural(len(regions), 'Region')} and what has no Region.",
+        f"{counted(len(accounts), 'account')} ({names}{more}), {regions} and what has no Region.",
         (
-            f"{plural(len(controls), 'control')} over {plural(len(by_service(controls)), 'service')}, for "
-            f"{plural(len(frameworks), 'framework edition')}: {', '.join(framework.id for framework in frameworks)}."
+            f"{counted(len(controls), 'control')} over {counted(len(by_service(controls)), 'service')}, for "
+            f"{counted(len(frameworks), 'framework edition')}: {', '.join(framework.id for framework in frameworks)}."
         ),
     )
 
@@ -132,16 +135,18 @@ def _not_looked(
     for part in about.skipped:
         yield f"Left out on request: {_PARTS.get(part, part)}."
     for cause in found[:_NAMED]:
-        said = _SAID.get(cause.error, cause.error)
         yield (
-            f"{plural(cause.calls, 'call')} without an answer: {said}, {plural(cause.operations, 'operation')} "
-            f"in {plural(cause.places, 'place')}; {plural(cause.controls, 'control')} needed them."
+            f"{counted(cause.calls, 'call')} without an answer: {cause.said}, {counted(cause.operations, 'operation')} "
+            f"in {counted(cause.places, 'place')}; {counted(cause.controls, 'control')} needed them."
         )
     if len(found) > _NAMED:
-        yield f"{plural(sum(cause.calls for cause in found[_NAMED:]), 'more call')} failed for other reasons."
+        yield f"{counted(sum(cause.calls for cause in found[_NAMED:]), 'more call')} failed for other reasons."
     for trail in trails:
         if trail.unverified:
-            yield f"{trail.unverified:,} of {trail.asked:,} Region-hours of the trail {trail.name} are not verified."
+            yield (
+                f"{trail.unverified:,} of {counted(trail.asked, 'Region-hour')} of the trail {trail.name} are "
+                "not verified."
+            )
     open_states = {State.NOT_ASSESSED: "not assessed", State.MANUAL: "left to a person"}
     for state, words in open_states.items():
         results = [row for control in controls for row in control.rows if row.mark.state is state]
@@ -149,7 +154,7 @@ def _not_looked(
             number = sum(any(row.mark.state is state for row in control.rows) for control in controls)
             whole = sum(control.mark.state is state for control in controls)
             rest = "" if whole == number else f"; as a whole, {whole:,} of these controls {_is(whole)} so"
-            yield f"{plural(len(results), 'result')} in {plural(number, 'control')} {words}{rest}."
+            yield f"{counted(len(results), 'result')} in {counted(number, 'control')} {words}{rest}."
 
 
 def _is(count: int) -> str:
@@ -172,7 +177,7 @@ def _integrity(trails: Sequence[Trail]) -> str:
         for trail in trails[:_NAMED]
     ]
     if len(trails) > _NAMED:
-        parts.append(f"and {plural(len(trails) - _NAMED, 'more trail')}")
+        parts.append(f"and {counted(len(trails) - _NAMED, 'more trail')}")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
 
@@ -183,9 +188,9 @@ def _reconciled(controls: Sequence[Control]) -> str:
     results = sum(len(control.rows) for control in controls)
     apart = [control for control in controls if len({row.frameworks for row in control.rows}) > 1]
     text = (
-        f"{plural(len(controls), 'control')} look at {plural(population.source, 'subject')}: "
+        f"{counted(len(controls), 'control')} look at {counted(population.source, 'subject')}: "
         f"{population.tested:,} tested, {population.excluded:,} excluded, {population.not_assessed:,} not assessed "
-        f"or left to a person; they have {plural(results, 'result')}"
+        f"or left to a person; they have {counted(results, 'result')}"
     )
     if not apart or results == population.source:
         return f"{text}."

@@ -10,12 +10,13 @@ from typing import Any
 
 from auditor import __version__
 from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.counts import counted
 from auditor.base.period import rfc3339
 from auditor.pack.verdicts import worst_level
 from auditor.render import html, pdf
 from auditor.render.about import Branding
 from auditor.render.pages import page
-from auditor.render.text import moment, plural, visible
+from auditor.render.text import moment, visible
 from auditor.render.trails import Trail, trail_view
 
 _HOUSE = Branding()
@@ -67,12 +68,12 @@ class Pages:
     def accounts(self) -> str:
         """Whose log files were verified."""
         found = sorted({row.account for trail in self.trails for row in trail.regions})
-        return ", ".join(found) if len(found) <= 8 else plural(len(found), "account")  # noqa: PLR2004
+        return ", ".join(found) if len(found) <= 8 else counted(len(found), "account")  # noqa: PLR2004
 
     @property
     def regions(self) -> str:
         """How many Regions were verified; all of them stand in the tables."""
-        return plural(len({row.region for trail in self.trails for row in trail.regions}), "Region")
+        return counted(len({row.region for trail in self.trails for row in trail.regions}), "Region")
 
     @property
     def judged(self) -> str:

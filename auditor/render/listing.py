@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from auditor.base.counts import counted
 from auditor.render.controls import Control, Row
 from auditor.render.marks import EXCEPTIONS, Mark
-from auditor.render.text import plural
 
 _LEAST = 6
 """Exceptions of one control that are listed however short the space is."""
@@ -149,6 +149,6 @@ def _short_name(name: str, before: str) -> str:
 
 def _where(rows: Sequence[Row]) -> str:
     accounts, regions = {row.account for row in rows}, {row.region for row in rows}
-    account = next(iter(accounts)) if len(accounts) == 1 else plural(len(accounts), "account")
-    region = next(iter(regions)) if len(regions) == 1 else plural(len(regions), "Region")
+    account = next(iter(accounts)) if len(accounts) == 1 else counted(len(accounts), "account")
+    region = next(iter(regions)) if len(regions) == 1 else counted(len(regions), "Region")
     return f"{account}, {region}"

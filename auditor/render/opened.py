@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.base.period import parse_time
-from auditor.render.text import NAME_LIMIT, moment, plural, visible
+from auditor.render.text import NAME_LIMIT, moment, visible
 
 NAMES = {
     "event": "Event",
@@ -69,7 +70,7 @@ def _sentence(document: Mapping[str, Any]) -> str:
     whole = sum(all(step["state"] == "seen" for step in item["steps"]) for item in found)
     reverted = [step for item in found for step in item["steps"] if step["step"] == "revert" and step["at"]]
     told = [step for item in found for step in item["steps"] if step["step"] == "notice" and step["state"] == "seen"]
-    text = f"Port 22 or 3389 was opened to everybody {plural(number, 'time')}: {len(reverted):,} taken back"
+    text = f"Port 22 or 3389 was opened to everybody {counted(number, 'time')}: {len(reverted):,} taken back"
     if reverted:
         text += f", the slowest after {_seconds(max(step['seconds'] for step in reverted))}"
     return f"{text}; of {len(told):,} somebody could be told; of {whole:,} every step was seen."

@@ -10,6 +10,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from auditor.base.period import rfc3339
+from auditor.evidence.unanswered import error_words
 from auditor.model import Severity, State
 from auditor.render import html, pdf
 from auditor.render.about import About, Branding, about_run
@@ -186,7 +187,7 @@ def values_of(document: Mapping[str, Any], stated: Stated, medium: str) -> dict[
         "everywhere": [visible(name) for name in document["everywhere"]],
         "outliers": document["outliers"],
         "trails": document["trails"],
-        "gaps": document["gaps"],
+        "gaps": [{**item, "said": error_words(item["error"])} for item in document["gaps"]],
         "tally": [(mark, int(document["counts"][mark.state.value])) for mark in MARKS.values()],
         "severities": [level.value for level in Severity],
         "grid": list(_grid(assessed, document["controls"])) if medium == "pdf" else (),

@@ -10,11 +10,11 @@ from typing import Any, Literal
 from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from auditor.base.counts import counted
 from auditor.base.locate import templates_folder
 from auditor.render.charts import KEY
 from auditor.render.compiled import Compiled
 from auditor.render.pagenumbers import ROOM
-from auditor.render.text import plural
 
 _AFTER = re.compile(r"(?<=[:/_=,.])(?:(?<!\d[,.])|(?!\d))")
 """Separators in names; ``1,024``, ``0.0150`` and ``198.51.100.23`` stay whole."""
@@ -53,7 +53,7 @@ def environment(medium: Medium) -> Environment:
     )
     breaks = breakable if medium == "html" else breakable_on_paper
     made.globals.update(medium=medium, room=ROOM, strip_key=KEY)
-    made.filters.update(breakable=breaks, thousands=thousands, plural=plural, options=options, without=without)
+    made.filters.update(breakable=breaks, thousands=thousands, plural=counted, options=options, without=without)
     return made
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.base.money import at_price
-from auditor.render.text import NAME_LIMIT, plural, visible
+from auditor.render.text import NAME_LIMIT, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,11 @@ def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     states = ", ".join(f"{count:,} {visible(state, 40)}" for state, count in alarms["states"].items())
     kept = f"{groups['count']:,}, {_size(groups['bytes'])} stored; {groups['never_expire']:,} keep for ever"
     silent = f"{alarms['actions_off']:,} with actions off, {alarms['without_action']:,} without an action for ALARM"
-    machines = f"{plural(agents['metrics'], 'metric')} of {plural(agents['instances'], 'instance')}"
+    machines = f"{counted(agents['metrics'], 'metric')} of {counted(agents['instances'], 'instance')}"
     across = (
-        _known(document, "oam:ListSinks", plural(links["sinks"], "sink"), "sinks "),
-        _known(document, "oam:ListAttachedLinks", f"{plural(links['attached'], 'account')} attached", "accounts "),
-        _known(document, "oam:ListLinks", f"{plural(links['links'], 'link')} to a monitoring account", "links "),
+        _known(document, "oam:ListSinks", counted(links["sinks"], "sink"), "sinks "),
+        _known(document, "oam:ListAttachedLinks", f"{counted(links['attached'], 'account')} attached", "accounts "),
+        _known(document, "oam:ListLinks", f"{counted(links['links'], 'link')} to a monitoring account", "links "),
     )
     return [
         ("Log groups", _known(document, "logs:DescribeLogGroups", kept)),
@@ -120,7 +121,7 @@ def _size(number: int) -> str:
     for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
         if number >= unit:
             return f"{number / unit:,.1f} {name}"
-    return plural(number, "byte")
+    return counted(number, "byte")
 
 
 def _group(item: Mapping[str, Any]) -> GroupRow:
@@ -128,7 +129,7 @@ def _group(item: Mapping[str, Any]) -> GroupRow:
     return GroupRow(
         name=visible(item["name"], NAME_LIMIT),
         region=visible(item["region"], 40),
-        kept="for ever" if days is None else plural(days, "day"),
+        kept="for ever" if days is None else counted(days, "day"),
         size=_size(item["bytes"]),
         filters=item["filters"],
     )
@@ -210,7 +211,8 @@ def cost(document: Mapping[str, Any]) -> Cost:
         unknown=tuple(_unknown(item) for item in document["not_known"]),
         proposals=tuple(
             f"{visible(item['trail'], NAME_LIMIT)}: {visible(item['title'])}, would save "
-            f"{_sum(item['usd_saved_a_month'])} USD a month; {item['events_no_longer_recorded']:,} events of the "
+            f"{_sum(item['usd_saved_a_month'])} USD a month; "
+            f"{counted(item['events_no_longer_recorded'], 'event')} of the "
             "period would not be recorded"
             for item in document["proposals"]
         ),

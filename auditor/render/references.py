@@ -9,10 +9,10 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from auditor.base.counts import counted
 from auditor.render.anchors import Link
 from auditor.render.pagenumbers import ROOM
 from auditor.render.register import ANSWERED, EvidenceItem
-from auditor.render.text import plural
 
 _PARAMETERS = 100
 """Characters of a call's parameters on paper; the whole stands in the evidence's metadata."""
@@ -151,7 +151,7 @@ def _several(items: Sequence[EvidenceItem], *, one_account: bool, with_key: bool
     if earliest.collected != latest.collected:
         notes.append(f"the last at {latest.collected}")
     more = (*_filled(files), ", ".join(notes)) if notes else tuple(_filled(files))
-    return Answer(tuple(item.anchor for item in items), _line(plural(len(items), "equal file"), earliest), more)
+    return Answer(tuple(item.anchor for item in items), _line(counted(len(items), "equal file"), earliest), more)
 
 
 def _filled(texts: Sequence[str]) -> Iterator[str]:

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.base.period import parse_time
 from auditor.model import Severity
 from auditor.pack.comparison import Change
 from auditor.render.controls import Control
-from auditor.render.text import NAME_LIMIT, moment, plural, visible
+from auditor.render.text import NAME_LIMIT, moment, visible
 
 _SAID = (Change.NEW, Change.WORSE, Change.KNOWN, Change.FIXED, Change.UNREADABLE)
 """Kinds that the first page counts, also when there is none."""
@@ -137,7 +138,7 @@ def _rules(catalogue: Mapping[str, Any]) -> list[str]:
         ("judged by a changed rule", changed),
     )
     return [
-        f"{plural(len(names), 'control')} {words}: {', '.join(visible(name, 160) for name in names[:_NAMED])}"
+        f"{counted(len(names), 'control')} {words}: {', '.join(visible(name, 160) for name in names[:_NAMED])}"
         + (f" and {len(names) - _NAMED:,} more." if len(names) > _NAMED else ".")
         for words, names in parts
         if names

@@ -7,6 +7,8 @@ module deals with what survives escaping. It never drops anything in silence.
 import re
 from datetime import datetime
 
+from auditor.base.counts import counted
+
 _INVISIBLE = re.compile(
     "[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -30,14 +32,14 @@ def visible(text: object, limit: int = TEXT_LIMIT) -> str:
     raw = str(text)
     kept = raw if len(raw) <= limit else raw[:limit]
     shown = _INVISIBLE.sub(lambda match: f"[U+{ord(match[0]):04X}]", _LINE_ENDS.sub(" ", kept))
-    return shown if len(raw) <= limit else f"{shown} [first {limit:,} of {len(raw):,} characters]"
+    return shown if len(raw) <= limit else f"{shown} [first {limit:,} of {counted(len(raw), 'character')}]"
 
 
 def lines(text: object, limit: int = TEXT_LIMIT) -> str:
     """Do what ``visible`` does and keep line breaks, for text of several lines from a catalogue, such as commands."""
     raw = str(text)
     shown = "\n".join(visible(line, limit) for line in raw[:limit].rstrip().splitlines())
-    return shown if len(raw) <= limit else f"{shown} [first {limit:,} of {len(raw):,} characters]"
+    return shown if len(raw) <= limit else f"{shown} [first {limit:,} of {counted(len(raw), 'character')}]"
 
 
 def moment(time: datetime) -> str:
@@ -48,8 +50,3 @@ def moment(time: datetime) -> str:
 def prose_date(time: datetime) -> str:
     """Write a date as sentences do: ``1 October 2026``."""
     return f"{time.day} {time:%B %Y}"
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """Write a count with its noun: ``1 control``, ``1,204 controls``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.render.charts import Strip, strip
-from auditor.render.text import NAME_LIMIT, plural, visible
+from auditor.render.text import NAME_LIMIT, visible
 from auditor.render.timeline import Timeline, timeline
 
 _VERIFIED = "v"
@@ -255,17 +256,17 @@ def _counts(document: Mapping[str, Any], name: str, one: str) -> str:
     ]
     beyond = [f"{counts[key]:,} more {words}" for key, words in _BEYOND.items() if counts.get(key)]
     due = "due in the period" if name == "digests" else "listed by digests"
-    return "; ".join([f"{plural(expected, one)} {due}: {', '.join(parts)}", *beyond]) + "."
+    return "; ".join([f"{counted(expected, one)} {due}: {', '.join(parts)}", *beyond]) + "."
 
 
 def _hours(coverage: Mapping[str, Any]) -> str:
     """Write verified hours with what they are counted over: each Region of each account has its own."""
     asked = coverage.get("hours_asked", 0)
     chains = coverage.get("chains", ())
-    text = f"{coverage.get('hours_verified', 0):,} of {asked:,} Region-hours"
+    text = f"{coverage.get('hours_verified', 0):,} of {counted(asked, 'Region-hour')}"
     each = {chain["hours_asked"] for chain in chains}
     if len(each) == 1 and len(chains) > 1:
-        return f"{text} ({len(chains):,} Regions, {next(iter(each)):,} hours each)"
+        return f"{text} ({counted(len(chains), 'Region')}, {counted(next(iter(each)), 'hour')} each)"
     return text
 
 
@@ -392,8 +393,8 @@ def event_table(document: Mapping[str, Any]) -> EventTable:
         ref=document.get("ref", ""),
         account=visible(document.get("account", ""), 40),
         region=visible(document.get("region", ""), 40),
-        sentence=f"{plural(number, 'event')} of note among {source.get('records', 0):,} records "
-        f"in the {source.get('log_files', 0):,} log files that could be read.",
+        sentence=f"{counted(number, 'event')} of note among {counted(source.get('records', 0), 'record')} "
+        f"in the {counted(source.get('log_files', 0), 'log file')} that could be read.",
         groups=tuple(
             EventGroup(kind, _title(kind), counts.get(kind, len(rows)), tuple(rows)) for kind, rows in groups.items()
         ),
@@ -410,7 +411,7 @@ def _event(document: Mapping[str, Any]) -> EventRow:
     if document.get("closed_at"):
         minutes = document.get("minutes_open")
         closed = f"closed {_time(document['closed_at'])} by {visible(document.get('closed_by') or '', NAME_LIMIT)}"
-        closed += f", after {minutes:g} minutes" if isinstance(minutes, int | float) else ""
+        closed += f", after {counted(minutes, 'minute')}" if isinstance(minutes, int | float) else ""
     return EventRow(
         time=_time(document.get("event_time", "")),
         name=visible(document.get("event_name", ""), 120),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.base.period import Period, parse_period
 from auditor.base.suggest import all_of
@@ -262,7 +263,7 @@ def _whole(start: datetime, end: datetime) -> Period:
 
 def _title(period: Period) -> str:
     months = (period.end.year - period.start.year) * 12 + period.end.month - period.start.month
-    return f"Evidence over {months} month{'s' if months > 1 else ''}"
+    return f"Evidence over {counted(months, 'month')}"
 
 
 def _entity(packs: Sequence[MonthPack]) -> str:

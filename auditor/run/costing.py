@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.scratch import scratch_folder
 from auditor.base.untrusted import parse_json
@@ -16,7 +17,7 @@ from auditor.cost.measured import not_counted
 from auditor.cost.prices import Prices
 from auditor.cost.recorded import Counts
 from auditor.cost.selectors import Group
-from auditor.events.counting import counted
+from auditor.events import counting
 from auditor.events.opened import EventStore
 from auditor.evidence.store import SCOPE, Evidence
 from auditor.pack.layout import CALLS, EVIDENCE
@@ -83,7 +84,7 @@ def _counts(evidence: Evidence, store: EventStore) -> tuple[dict[str, Counts], t
         UsageError: the store holds no account of the evidence.
     """
     period = evidence.run.period
-    rows, searched = counted(store, period)
+    rows, searched = counting.counted(store, period)
     groups = [Group(**row) for row in rows]
     accounts = {item.id for item in evidence.run.accounts} & set(searched.accounts)
     if not accounts:
@@ -93,9 +94,15 @@ def _counts(evidence: Evidence, store: EventStore) -> tuple[dict[str, Counts], t
         )
     gaps = [f"{item.what}: {item.why}" for item in searched.not_searched]
     hours = (
-        f"{searched.hours_verified:,} of {searched.hours_expected:,} hours verified" if searched.hours_expected else ""
+        f"{searched.hours_verified:,} of {counted(searched.hours_expected, 'hour')} verified"
+        if searched.hours_expected
+        else ""
     )
-    words = [f"{searched.records:,} records in {searched.log_files:,} log files", hours, *not_counted(gaps)]
+    words = [
+        f"{counted(searched.records, 'record')} in {counted(searched.log_files, 'log file')}",
+        hours,
+        *not_counted(gaps),
+    ]
     counts = {
         account: Counts(tuple(group for group in groups if group.account == account), whole=not gaps)
         for account in sorted(accounts)

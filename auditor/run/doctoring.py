@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from auditor import __version__
+from auditor.base.counts import counted
 from auditor.base.errors import AuditorError, CatalogError, RenderError, UsageError
 from auditor.base.whole import check_writable
 from auditor.catalog.load import Catalog
@@ -96,7 +97,10 @@ def _rules(config: Config) -> tuple[Catalog | None, Look]:
     except (UsageError, CatalogError) as error:
         return None, Look("settings", Health.BAD, error.message, error.hint)
     chosen = rules.catalog.controls_of(rules.catalog.select(config.frameworks, config.control_ids))
-    seen = f"{len(chosen)} controls chosen of {len(rules.catalog.controls)}, {len(rules.waivers)} waivers"
+    seen = (
+        f"{counted(len(chosen), 'control')} chosen of {len(rules.catalog.controls)}, "
+        f"{counted(len(rules.waivers), 'waiver')}"
+    )
     return rules.catalog, Look("settings", Health.GOOD, seen)
 
 
@@ -182,4 +186,4 @@ def _permissions(catalog: Catalog, config: Config, caller: Caller, now: Callable
     allowed = sum(item.may is May.ALLOWED for item in found)
     rest = len(found) - allowed - len(denied)
     more = f", {rest} with nothing to ask about" if rest else ""
-    yield Look("permissions", Health.GOOD, f"{allowed} of {len(found)} operations are allowed{more}")
+    yield Look("permissions", Health.GOOD, f"{allowed} of {counted(len(found), 'operation')} allowed{more}")

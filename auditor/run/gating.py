@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor import __version__
+from auditor.base.counts import counted
 from auditor.base.errors import RenderError, UsageError
 from auditor.base.period import rfc3339
 from auditor.base.whole import write_whole
@@ -84,7 +85,7 @@ def in_age(config: Config, baseline: Baseline, as_of: datetime) -> Baseline:
         raise UsageError(f"--baseline: {path} is of {rfc3339(baseline.created)}, after the moment of this run")
     if config.baseline_max_age and age > (most := timedelta(days=int(config.baseline_max_age[:-1]))):
         raise UsageError(
-            f"--baseline: {path} is {age.days} days old, and {most.days} are allowed",
+            f"--baseline: {path} is {counted(age.days, 'day')} old, and {most.days} are allowed",
             hint="look at what is in it, then run once with --update-baseline",
         )
     return baseline

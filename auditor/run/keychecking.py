@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.base.period import parse_time
 from auditor.base.untrusted import shape_words
@@ -61,7 +62,8 @@ def check_keys(pack: Path, session: Any) -> Rechecked:
         ]
     regions = len({key.region for key in used})
     return Rechecked(
-        f"CloudTrail publishes the {len(used)} keys of {regions} Regions that the digests were checked with",
+        f"CloudTrail publishes the {counted(len(used), 'key')} of {counted(regions, 'Region')} that the digests "
+        "were checked with",
         tuple(differences),
         tuple(unanswered) or (() if used else ("the pack names no key of CloudTrail",)),
     )
@@ -96,7 +98,7 @@ def _used(pack: Path) -> tuple[_Used, ...]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{RESULTS} does not say which keys were used: {shape_words(error)}") from error
     if len(found) > _MOST_KEYS:
-        raise IntegrityError(f"{RESULTS} names {len(found):,} keys; at most {_MOST_KEYS:,} are asked for")
+        raise IntegrityError(f"{RESULTS} names {counted(len(found), 'key')}; at most {_MOST_KEYS:,} are asked for")
     return tuple(sorted(found, key=lambda key: (key.region, key.start, key.fingerprint)))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.base.canonical import canonical_json
+from auditor.base.counts import counted
 from auditor.base.period import rfc3339
 from auditor.collect import accounts
 from auditor.collect.guard import CallLog
@@ -38,7 +39,7 @@ def message_of(finished: Finished) -> Message:
     if gate is not None:
         kinds = ", ".join(f"{count} {kind}" for kind, count in changed.items() if count) or "nothing changed"
         lines.append(f"Since the baseline of {gate.created:%Y-%m-%d}: {kinds}.")
-    lines.append(f"Gaps: {len(results.gaps)} calls without a complete answer.")
+    lines.append(f"Gaps: {counted(len(results.gaps), 'call')} without a complete answer.")
     if uploaded and uploaded.error:
         lines.append("The upload is not complete.")
     lines += [f"Pack: {where}", f"Manifest: {finished.manifest_sha256}"]

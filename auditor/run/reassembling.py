@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from auditor.base.canonical import sha256_hex
+from auditor.base.counts import counted
 from auditor.base.errors import AuditorError, IntegrityError, RenderError, UsageError
 from auditor.pack.assembled import ASSEMBLY, read_asked
 from auditor.pack.assembly import Assembly, check_packs
@@ -142,7 +143,7 @@ def recheck_members(folder: Path, again: Callable[[Path], Rechecked] | None) -> 
                     raise IntegrityError(f"{path} is not the pack that {MANIFEST} names")
             except AuditorError as error:
                 wrong.append(Difference(member.folder, error.message))
-        words = f"all {len(members)} members were found and hold{', derived again' if again else ''}"
+        words = f"all {counted(len(members), 'member')} were found and hold{', derived again' if again else ''}"
         return Rechecked(words, tuple(wrong), tuple(missing))
 
     return recheck

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.base.untrusted import shape_words
 from auditor.pack.assembly import SCHEMA as ASSEMBLED
@@ -71,7 +72,9 @@ def _differences(
     counts = report.get("counts")
     digests = counts.get("digests") if isinstance(counts, Mapping) else None
     valid = digests.get("valid") if isinstance(digests, Mapping) else None
-    return () if valid == 0 else (f"the report speaks of {valid} valid digests, and none is archived",)
+    if not isinstance(valid, int):
+        return ("the report does not say how many digests are valid, and none is archived",)
+    return (f"the report speaks of {counted(valid, 'valid digest')}, and none is archived",) if valid else ()
 
 
 def trail_name(report: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from auditor.base.canonical import sha256_hex
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError, RenderError
 from auditor.base.untrusted import parse_json
 from auditor.catalog.released import shipped
@@ -228,7 +229,7 @@ class Again:
         for text in words[:_MOST_NAMED]:
             yield Difference(name, text)
         if (more := len(words) - _MOST_NAMED) > 0:
-            yield Difference(name, f"and {more} more differences")
+            yield Difference(name, f"and {counted(more, 'more difference')}")
 
     def _unsigned(self, name: str, data: bytes) -> bytes:
         """Return a file as it was before anybody signed it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from auditor.base.counts import counted
 from auditor.catalog.load import Catalog
 from auditor.catalog.released import shipped
 from auditor.pack.differences import differences
@@ -24,12 +25,16 @@ def ruled(found: Judged, catalog: Catalog, version: str) -> Rechecked:
     """
     rules = found.document["rules"]
     words = [
-        f"{rules['released']} rules are as released" + (f" in {rules['as_released_in']}" * bool(rules["released"]))
+        f"{counted(rules['released'], 'rule is', 'rules are')} as released"
+        + (f" in {rules['as_released_in']}" * bool(rules["released"]))
     ]
     if rules["own"]:
         words.append(f"{len(rules['own'])} are the user's own: {_listed(rules['own'])}")
-    answers = f", {rules['responses']} responses" if rules.get("responses") else ""
-    accepted = f"{rules['waivers']} waivers, {rules['attestations']} attestations{answers}, fails on {rules['fail_on']}"
+    answers = f", {counted(rules['responses'], 'response')}" if rules.get("responses") else ""
+    accepted = (
+        f"{counted(rules['waivers'], 'waiver')}, "
+        f"{counted(rules['attestations'], 'attestation')}{answers}, fails on {rules['fail_on']}"
+    )
     words.append(accepted + (f", gaps accepted: {_listed(rules['allow'])}" if rules["allow"] else ""))
     unknown = () if version in shipped() else (f"it is not known here what auditor {version} shipped",)
     return Rechecked("; ".join(words), open=(*unknown, *_changes(rules["changed"], catalog)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.config import Config
 from auditor.run.engine import external_id_there
@@ -30,7 +31,7 @@ def failed_words(failed: Sequence[tuple[str, Failure]]) -> Iterator[str]:
         hint = f" ({failure.hint})" if failure.hint else ""
         yield f"{key} was not carried out: {failure.name}: {failure.message}{hint}"
     if more := len(failed[_MOST_FAILED:]):
-        yield f"and {more} more tasks were not carried out"
+        yield f"and {counted(more, 'more task was', 'more tasks were')} not carried out"
 
 
 def folder_opening(folder: Path) -> "Opening":

@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.seal import der
 from auditor.seal.signer import Signer
@@ -143,7 +144,7 @@ def verify(signature: bytes, content: bytes | None, *, content_type: str = DATA)
         IntegrityError: it is malformed, not over ``content``, of an algorithm not accepted here, or wrong.
     """
     if len(signature) > _MOST_BYTES:
-        raise IntegrityError(f"a signature of {len(signature):,} bytes is not read")
+        raise IntegrityError(f"a signature of {counted(len(signature), 'byte')} is not read")
     try:
         return _verify(signature, content, content_type)
     except (ValueError, InvalidSignature, UnsupportedAlgorithm) as error:
@@ -199,7 +200,7 @@ def _rebuilt(
 def _fields(node: der.Node, count: int) -> tuple[der.Node, ...]:
     fields = node.expect(_SEQUENCE_TAG).children
     if len(fields) != count:
-        raise ValueError(f"a structure has {len(fields)} members instead of {count}")
+        raise ValueError(f"a structure has {counted(len(fields), 'member')} instead of {count}")
     return fields
 
 

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.base.untrusted import MOST_VALUES, ZIP_FREE_BYTES, ZIP_RATIO
 from auditor.seal.names import is_portable, shown
@@ -99,7 +100,7 @@ def read_small(pack: PackFiles, path: str, limits: Limits = DEFAULT_LIMITS) -> b
     if size is None:
         raise IntegrityError(f"{shown(path)} is missing")
     if size > limits.document_bytes:
-        raise IntegrityError(f"{shown(path)} has {size:,} bytes; at most {limits.document_bytes:,} are read")
+        raise IntegrityError(f"{shown(path)} has {counted(size, 'byte')}; at most {limits.document_bytes:,} are read")
     return b"".join(pack.chunks(path))
 
 
@@ -133,7 +134,7 @@ class FolderFiles:
             else:
                 found[path] = entry.stat(follow_symlinks=False).st_size
         if (total := sum(found.values())) > limits.total_bytes:
-            raise IntegrityError(f"the pack has {total:,} bytes; at most {limits.total_bytes:,} are read")
+            raise IntegrityError(f"the pack has {counted(total, 'byte')}; at most {limits.total_bytes:,} are read")
         self.sizes: Mapping[str, int] = dict(sorted(found.items()))
         self.problems = tuple(sorted(problems, key=lambda item: (item.path, item.kind)))
 
@@ -163,13 +164,13 @@ def _walk(folder: Path, limits: Limits) -> Iterator[tuple[str, os.DirEntry[str]]
     while waiting:
         prefix, depth = waiting.pop()
         if depth > limits.depth:
-            raise IntegrityError(f"{shown(prefix)} lies deeper than {limits.depth} folders")
+            raise IntegrityError(f"{shown(prefix)} lies deeper than {counted(limits.depth, 'folder')}")
         try:
             with os.scandir(folder / prefix) as entries:
                 for entry in entries:
                     count += 1
                     if count > limits.files:
-                        raise IntegrityError(f"the pack has more than {limits.files:,} entries")
+                        raise IntegrityError(f"the pack has more than {counted(limits.files, 'entry')}")
                     path = f"{prefix}{entry.name}"
                     entry.stat(follow_symlinks=False)  # fails here, and not later, in a folder that is only listed
                     if entry.is_dir(follow_symlinks=False):

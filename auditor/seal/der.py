@@ -10,6 +10,8 @@ from itertools import pairwise
 
 from cryptography.x509 import ObjectIdentifier
 
+from auditor.base.counts import counted
+
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET = 0x17, 0x18, 0x30, 0x31
 _LONG_LENGTH, _LONG_TAG, _CONSTRUCTED = 0x80, 0x1F, 0x20
@@ -52,7 +54,7 @@ class Node:
         """An object identifier in dotted form."""
         self.expect(OID)
         if len(self.content) > _MOST_OID_BYTES:
-            raise DerError(f"an object identifier of {len(self.content):,} bytes")
+            raise DerError(f"an object identifier of {counted(len(self.content), 'byte')}")
         arcs, value = [], 0
         for byte in self.content:
             if value == 0 and byte == _LONG_LENGTH:

@@ -7,6 +7,8 @@ without anything that a shell, ``sha256sum``, Windows or a zip tool reads as mor
 import re
 import unicodedata
 
+from auditor.base.counts import counted
+
 MAX_PATH = 400
 """Bytes; a pack has to fit below a folder on systems that allow about 1,000."""
 
@@ -48,7 +50,7 @@ def shown(name: str, most: int = _SHOWN) -> str:
     """Write a hostile name so that it cannot disturb a terminal or a log: escaped unless printable ASCII, and cut."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     text = "".join(char if char.isprintable() and char.isascii() else _escaped(char) for char in text)
-    return text if len(text) <= most else f"{text[:most]}... ({len(name)} characters)"
+    return text if len(text) <= most else f"{text[:most]}... ({counted(len(name), 'character')})"
 
 
 def _escaped(char: str) -> str:

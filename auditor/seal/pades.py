@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError, SealError
 from auditor.seal.cms import load_certificate
 from auditor.seal.signer import Signer
@@ -173,7 +174,7 @@ def _check(tools: Any, pdf: bytes) -> PdfSignature:
     reader = tools.IndexedReader(io.BytesIO(pdf))
     signatures = list(reader.embedded_regular_signatures)
     if len(signatures) != 1:
-        raise IntegrityError(f"the PDF carries {len(signatures)} signatures instead of one")
+        raise IntegrityError(f"the PDF carries {counted(len(signatures), 'signature')} instead of one")
     (signature,) = signatures
     contexts = {
         "signer_validation_context": _itself(tools, [signature.signer_cert]),

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from auditor.base.counts import counted
+
 
 class Outcome(StrEnum):
     """What became of one check."""
@@ -167,4 +169,4 @@ def concluded(name: str, findings: Iterable[Finding], message: str) -> Check:
     count = len(list(findings))
     if not count:
         return Check(name, Outcome.PASS, message)
-    return Check(name, Outcome.FAIL, f"{count} finding{'s' if count > 1 else ''}")
+    return Check(name, Outcome.FAIL, counted(count, "finding"))

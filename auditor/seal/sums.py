@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from io import BytesIO
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.seal.contents import DEFAULT_LIMITS, SUMS, Limits
 from auditor.seal.names import is_portable, shown
@@ -41,7 +42,7 @@ def parse_sums(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, str]:
         if match[2] <= last:
             raise IntegrityError(f"{SUMS} line {number} is out of order or repeated: {shown(match[2])}")
         if number > limits.files:
-            raise IntegrityError(f"{SUMS} has more than {limits.files:,} lines")
+            raise IntegrityError(f"{SUMS} has more than {counted(limits.files, 'line')}")
         last = match[2]
         hashes[last] = match[1]
     return hashes

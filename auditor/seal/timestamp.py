@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError, SealError
 from auditor.seal import cms, der
 from auditor.seal.trust import Use, check_path, name_of
@@ -144,7 +145,7 @@ def verify_stamp(reply: bytes, data: bytes, *, nonce: int | None = None) -> Stam
         IntegrityError: the service refused, or the token is malformed, not over ``data``, or wrongly signed.
     """
     if len(reply) > _MOST_BYTES:
-        raise IntegrityError(f"a time stamp of {len(reply):,} bytes is not read")
+        raise IntegrityError(f"a time stamp of {counted(len(reply), 'byte')} is not read")
     try:
         signed = cms.verify(_token(reply), None, content_type=_TST_INFO)
         return _read_info(signed, data, nonce)

@@ -21,6 +21,7 @@ from typing import Any
 
 from cryptography import x509
 
+from auditor.base.counts import counted
 from auditor.base.errors import AuditorError, IntegrityError, UsageError
 from auditor.base.period import rfc3339
 from auditor.base.scratch import scratch_folder
@@ -140,7 +141,7 @@ def _no_pack(path: Path, files: PackFiles) -> UsageError:
         return UsageError(f"{path} is no pack: it holds neither {SUMS} nor {MANIFEST}")
     named = ", ".join(shown(folder) for folder in inside[:_MOST_NAMED])
     more = f" and {len(inside) - _MOST_NAMED:,} more" if len(inside) > _MOST_NAMED else ""
-    number = "one" if len(inside) == 1 else f"{len(inside):,} packs"
+    number = "one" if len(inside) == 1 else counted(len(inside), "pack")
     hint = "name the folder of the pack" if path.is_dir() else "unpack it, and name the folder of the pack"
     return UsageError(f"{path} is no pack itself, but holds {number}: {named}{more}", hint=hint)
 
@@ -148,12 +149,14 @@ def _no_pack(path: Path, files: PackFiles) -> UsageError:
 def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     # 1 and 2: files
     pack, findings = _open(files, demands.limits)
-    checks = [concluded("files", findings, f"all {len(pack.stated)} files are those that {SUMS} lists")]
+    checks = [concluded("files", findings, f"{counted(len(pack.stated), 'file')}, all as {SUMS} lists")]
     # 3: manifest
     found = [Finding("manifest", "malformed", MANIFEST, pack.broken)] if pack.broken else []
     found += _manifest_findings(pack, pack.manifest) if pack.manifest else ()
     listed = len(pack.manifest.files) if pack.manifest else 0
-    checks.append(concluded("manifest", found, f"the manifest describes the {listed} files it was made over"))
+    checks.append(
+        concluded("manifest", found, f"the manifest describes the {counted(listed, 'file')} it was made over")
+    )
     findings += found
     # 4: pages
     check, found = _pages(pack)
@@ -410,7 +413,8 @@ def _inside(path: Path, pack: _Pack, demands: Demands) -> tuple[Check, list[Find
     found.sort()
     if open_questions and not found:
         return Check("accounts", Outcome.UNKNOWN, shown(f"not checked: {'; '.join(open_questions)}", _LONGEST)), []
-    words = f"each of the {len(stated)} packs of accounts holds, is named here, and is of this run: list, rules, moment"
+    packs = counted(len(stated), "pack")
+    words = f"each of the {packs} of accounts holds, is named here, and is of this run: list, rules, moment"
     return concluded("accounts", found, words), found
 
 
@@ -484,7 +488,10 @@ def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
         return Check("previous", Outcome.UNKNOWN, f"its {open_questions} could not be checked"), []
     words = "it follows the pack given, and no digest chain lost its history"
     if back > 1:
-        words = f"it follows the pack given, {back} packs back; the packs in between show that no history was lost"
+        words = (
+            f"it follows the pack given, {counted(back, 'pack')} back; the packs in between show that no "
+            "history was lost"
+        )
     if signed_before != (signed := _certificate(pack)):
         now, was = _signed_by(signed), _signed_by(signed_before)
         words = f"{words}; this pack {now}, the one given {was}: ask the signer why, by another way"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.base.untrusted import ZIP_ERRORS
 from auditor.seal.contents import CHUNK, DEFAULT_LIMITS, SUMS, Limits, Problem, left_over
@@ -84,10 +85,12 @@ class ZipFiles:
     def _check_limits(self, infos: list[zipfile.ZipInfo], size: int) -> None:
         limits, total = self._limits, sum(info.file_size for info in infos)
         if len(infos) > limits.files:
-            raise IntegrityError(f"the zip has {len(infos):,} entries; at most {limits.files:,} are read")
+            raise IntegrityError(f"the zip has {counted(len(infos), 'entry')}; at most {limits.files:,} are read")
         allowed = max(limits.free_bytes, limits.ratio * size)
         if total > min(allowed, limits.total_bytes):
-            raise IntegrityError(f"the zip of {size:,} bytes claims to unpack to {total:,}; it is not unpacked")
+            raise IntegrityError(
+                f"the zip of {counted(size, 'byte')} claims to unpack to {total:,}; it is not unpacked"
+            )
 
     def _entry(self, info: zipfile.ZipInfo) -> _Entry:
         """Read the header that stands before an entry's bytes; readers of streams go by it and by nothing else."""
@@ -122,13 +125,13 @@ class ZipFiles:
             if gap < 0:
                 yield Problem("hidden", name, "shares its bytes with another entry of the zip")
             elif gap > 0:
-                yield Problem("hidden", name, f"follows {gap:,} bytes that belong to no entry of the zip")
+                yield Problem("hidden", name, f"follows {counted(gap, 'byte')} that belong to no entry of the zip")
             if not entry.agrees:
                 yield Problem("hidden", name, "is described in two ways by the zip")
             expected = entry.end
             count += 1
         if (left := self._zip.start_dir - expected) != 0:
-            yield Problem("hidden", "", f"{abs(left):,} bytes before the zip's directory belong to no entry")
+            yield Problem("hidden", "", f"{counted(abs(left), 'byte')} before the zip's directory belong to no entry")
         if not self._ends_with_directory(count):
             yield Problem("hidden", "", "the zip does not end with its directory, or ends with another one")
 
@@ -212,10 +215,10 @@ class _Capped:
     def read(self, size: int = -1) -> bytes:
         most = self._limits.directory_bytes
         if size > most:
-            raise ValueError(f"its directory has {size:,} bytes; at most {most:,} are read")
+            raise ValueError(f"its directory has {counted(size, 'byte')}; at most {most:,} are read")
         data = self._file.read(most if size < 0 else size)
         if data.count(b"PK\1\2") > self._limits.files:
-            raise ValueError(f"its directory has more than {self._limits.files:,} entries")
+            raise ValueError(f"its directory has more than {counted(self._limits.files, 'entry')}")
         return data
 
     def seekable(self) -> bool:
@@ -225,7 +228,7 @@ class _Capped:
 def _odd_info(name: str, info: zipfile.ZipInfo, times: int) -> Problem | None:  # noqa: PLR0911 - one line for each kind
     kind = stat.S_IFMT(info.external_attr >> 16)
     if times > 1:
-        return Problem("duplicate", shown(name), f"stands {times} times in the zip")
+        return Problem("duplicate", shown(name), f"stands {counted(times, 'time')} in the zip")
     if kind == stat.S_IFLNK:
         return Problem("link", shown(name), "is a symbolic link; a pack holds plain files only")
     if kind not in {0, stat.S_IFREG}:

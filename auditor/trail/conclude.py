@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from auditor.base.counts import counted
 from auditor.base.period import rfc3339
 from auditor.trail.anchors import check_anchors, newest
 from auditor.trail.chain import Linked
@@ -251,7 +252,7 @@ def header_findings(headers: Mapping[bytes, tuple[int, tuple[str, ...]]], accoun
     whose, moment = (account, ""), None
     if name is not None and number == 1:
         whose, moment = (name.account, name.region), name.minute
-    files = f"Log file {key} has" if number == 1 else f"{number} log files, such as {key}, have"
+    files = f"Log file {key} has" if number == 1 else f"{counted(number, 'log file')}, such as {key}, have"
     sentence = (
         f"{files} another gzip header than CloudTrail's own, as after packing again; no signature covers it, and the "
         "content is as delivered."

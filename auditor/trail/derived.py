@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.base.period import parse_time, rfc3339
 from auditor.trail.coverage import GAP_STATES, SEVERITY
 from auditor.trail.findings import KINDS, Level
@@ -78,7 +79,10 @@ def _logs(recorded: Mapping[str, Any]) -> Iterator[str]:
     for name in ("altered", "missing"):
         number = recorded["counts"]["logs"][name]
         if number and not any(kind.startswith("log_") for kind in kinds):
-            yield f"/findings: {number} log files are counted as {name}, and no finding is about a log file"
+            yield (
+                f"/findings: {counted(number, 'log file is', 'log files are')} counted as {name}, and no "
+                "finding is about a log file"
+            )
 
 
 def _verdict(recorded: Mapping[str, Any]) -> Iterator[str]:

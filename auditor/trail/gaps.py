@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.base.period import rfc3339
 from auditor.trail.digest import CheckedDigest, Proof
 from auditor.trail.findings import Certainty, Finding
@@ -62,7 +63,7 @@ class Gap:
             self.region,
             self.start,
             f"digests for {span}",
-            f"none that counts; {self.logs} log objects lie there",
+            f"none that counts; {counted(self.logs, 'log object lies', 'log objects lie')} there",
             self.certainty,
             self.sentence,
             (

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from isal import isal_zlib
 
+from auditor.base.counts import counted
+
 CHUNK: Final = 1 << 22
 """Bytes inflated at a time: large enough to release the interpreter lock, small enough to keep memory flat."""
 GZIP_WBITS: Final = 31
@@ -95,7 +97,7 @@ def _inflate_rest(stream: Any, data: bytes, limit: int, *, keep: bool) -> Inflat
     parts = [data] if keep else []
     while not stream.eof:
         if size > limit:
-            raise Damaged("too_large", f"more than {limit} bytes inflated")
+            raise Damaged("too_large", f"more than {counted(limit, 'byte')} inflated")
         waiting = stream.unconsumed_tail
         data = stream.decompress(waiting, CHUNK)
         if not data and not stream.eof and len(stream.unconsumed_tail) == len(waiting):
@@ -111,4 +113,4 @@ def _inflate_rest(stream: Any, data: bytes, limit: int, *, keep: bool) -> Inflat
 def _check_end(stream: Any) -> None:
     if stream.unused_data:
         extra = len(stream.unused_data)
-        raise Damaged("trailing", f"{extra} bytes follow the end of the gzip member")
+        raise Damaged("trailing", f"{counted(extra, 'byte follows', 'bytes follow')} the end of the gzip member")

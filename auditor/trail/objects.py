@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from auditor.base.counts import counted
 from auditor.base.period import rfc3339
 from auditor.trail.chain import Linked
 from auditor.trail.context import Context
@@ -203,7 +204,7 @@ class ExtraTeller:
 def _extra_finding(extra: Extra, target: Target, kind: str, certainty: Certainty, moment: datetime) -> Finding:
     written = "" if extra.modified is None else f", written {rfc3339(extra.modified)}"
     sentence = _EXTRA_SENTENCES[kind].format(key=extra.key, written=written)
-    seen = f"{extra.size} bytes{written}"
+    seen = f"{counted(extra.size, 'byte')}{written}"
     return Finding(kind, extra.key, *target.key, moment, "an entry in a proved digest", seen, certainty, sentence)
 
 

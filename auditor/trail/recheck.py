@@ -14,6 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.base.period import parse_time
 from auditor.base.scratch import scratch_folder
@@ -101,7 +102,7 @@ def recheck(
             f"the archived digests in {archive.name} cannot be verified again: {shape_words(error)}"
         ) from error
     more = len(differences) - _MOST_DIFFERENCES
-    return tuple(differences[:_MOST_DIFFERENCES] + ([f"and {more} more differences"] if more > 0 else []))
+    return tuple(differences[:_MOST_DIFFERENCES] + ([f"and {counted(more, 'more difference')}"] if more > 0 else []))
 
 
 def _scope(recorded: Mapping[str, Any]) -> tuple[TrailScope, datetime]:
@@ -140,7 +141,9 @@ def _check_size(scope: TrailScope, source: FolderSource) -> None:
     hours = (scope.end - scope.start) // timedelta(hours=1) * len(scope.accounts) * len(scope.regions)
     digests = sum(1 for _ in source.objects("", "", ""))
     if hours > max(_FREE_HOURS, _HOURS_EACH * digests):
-        raise ValueError(f"the report speaks of {hours:,} hours and {digests:,} digests are archived")
+        raise ValueError(
+            f"the report speaks of {counted(hours, 'hour')} and {counted(digests, 'digest is', 'digests are')} archived"
+        )
 
 
 def _report_differences(recorded: Mapping[str, Any], report: TrailReport) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from auditor.activity.candidates import candidates
 from auditor.activity.noted import ROW_LIMIT, notable_document
 from auditor.activity.rows import Row, notable_row
+from auditor.base.counts import counted
 from auditor.base.untrusted import ZIP_ERRORS, parse_json
 from auditor.trail.archive import OBJECT_LIST, defused
 from auditor.trail.fetch.source import OBJECT_LIMIT
@@ -225,14 +226,14 @@ def _compare_rows(notable: Mapping[str, Any], kept: _Kept, found: Reread) -> Non
 
 def _taken(notable: Mapping[str, Any], kept: _Kept, rows: int, other: int, omitted: int) -> Iterator[str]:
     if other:
-        yield f"{other} of {rows} event rows: their log files are not kept"
+        yield f"{other} of {counted(rows, 'event row')}: their log files are not kept"
     if omitted:
-        yield f"{omitted} more events that are counted and not listed; {ROW_LIMIT} rows are"
+        yield f"{counted(omitted, 'more event is', 'more events are')} counted and not listed; {ROW_LIMIT} rows are"
     source = notable["source"]
     if kept.read != source["log_files"] or kept.records != source["records"]:
         yield (
-            f"that no other record is of note: {source['log_files']} log files with {source['records']} records were "
-            f"read, and {kept.read} with {kept.records} are kept"
+            f"that no other record is of note: {counted(source['log_files'], 'log file')} with "
+            f"{counted(source['records'], 'record')} were read, and {kept.read} with {kept.records} are kept"
         )
 
 

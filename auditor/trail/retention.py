@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from auditor.base.counts import counted
+
 MOST_DAYS: Final = 36_500
 """A century: no trail is older. S3 takes ages that no calendar reaches."""
 
@@ -125,4 +127,4 @@ class Retention:
 
 
 def _aged(days: int) -> str:
-    return f"{days} day" if days == 1 else f"{days} days"
+    return counted(days, "day")

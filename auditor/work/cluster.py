@@ -20,6 +20,7 @@ from time import monotonic, sleep
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+from auditor.base.counts import counted
 from auditor.base.errors import CollectionError, UsageError
 from auditor.base.scratch import scratch_folder
 from auditor.work.ledger import tree_sha256
@@ -192,7 +193,9 @@ class Cluster:
         try:
             self._client.wait_for_workers(1, timeout=self._bounds.no_workers_seconds)
         except TimeoutError as error:
-            words = f"no worker came to {self._place.address} within {self._bounds.no_workers_seconds:g} seconds"
+            words = (
+                f"no worker came to {self._place.address} within {counted(self._bounds.no_workers_seconds, 'second')}"
+            )
             raise CollectionError(words, hint="start one: dask worker SCHEDULER --tls-ca-file ...") from error
         if self._agreed is None:
             return
@@ -326,11 +329,11 @@ class Cluster:
         elif self._workers() or not state.flying:
             state.manned = now
         elif now - state.manned > self._bounds.no_workers_seconds:
-            words = f"no worker was there for {self._bounds.no_workers_seconds:g} seconds"
+            words = f"no worker was there for {counted(self._bounds.no_workers_seconds, 'second')}"
             state.lost = Failure(NO_WORKERS, words, "start workers again")
         failure = state.lost
         if failure is None and now - state.heard > self._bounds.task_seconds:
-            failure = Failure(TIMED_OUT, f"no task came to an end for {self._bounds.task_seconds:g} seconds")
+            failure = Failure(TIMED_OUT, f"no task came to an end for {counted(self._bounds.task_seconds, 'second')}")
             state.lost = failure if state.silent else None  # nor did those that came after: nobody works there
             state.heard, state.silent = now, True
         if failure is not None:

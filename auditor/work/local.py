@@ -18,6 +18,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.work.perform import attempt, failure_of, perform
 from auditor.work.task import TIMED_OUT, WORKER_LOST, Done, Failure, Json, Keeper, Task
 
@@ -153,7 +154,7 @@ class Processes:
         key = item.task.key
         try:
             if not item.told.poll():
-                words = f"it took longer than {self._most_seconds:g} seconds and was ended"
+                words = f"it took longer than {counted(self._most_seconds, 'second')} and was ended"
                 return Done(key, failure=Failure(TIMED_OUT, words))
             failure = item.told.recv()
         except (EOFError, OSError):

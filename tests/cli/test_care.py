@@ -45,7 +45,7 @@ def test_a_doctor_asks_for_each_permission(
             monkeypatch.setenv(name, value)
         code, out, _ = answer(capsys, "doctor", "--control", "iam-root-mfa")
     assert code == 0
-    assert "operations are allowed" in out
+    assert "operations allowed" in out
     assert "not AWS's own" in out
 
 

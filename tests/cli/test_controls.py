@@ -59,7 +59,7 @@ def test_the_list_of_an_edition_follows_its_numbers(capsys: pytest.CaptureFixtur
     captured = capsys.readouterr()
     assert "2.21" in captured.out
     assert "resource-policies-no-open-principal" in captured.out
-    assert "70 controls bear on 70 of 70 requirements" in captured.err
+    assert "70 controls for 70 of 70 requirements" in captured.err
 
 
 def test_requirements_without_a_control_are_said_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,10 +156,7 @@ def test_what_was_handed_in_is_told_with_its_last_day_and_why_it_was_not_applied
 @pytest.mark.parametrize(
     ("cause", "words"),
     [
-        (
-            ("NotCollected", "events:Answer in global"),
-            "the questions over CloudTrail events: not part of what was looked at",
-        ),
+        (("NotCollected", "events:Answer in global"), "not asked: the questions over CloudTrail events"),
         (("AccessDenied", "iam:ListUsers in global"), "AccessDenied: iam:ListUsers"),
         (("AccessDenied", "events:ListRules in eu-west-1"), "AccessDenied: events:ListRules in eu-west-1"),
     ],

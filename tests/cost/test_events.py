@@ -254,5 +254,5 @@ def test_a_store_tells_buckets_and_calls(tmp_path: Path, capsys: pytest.CaptureF
     assert end.value.code == 0
     counted = {item["what"]: item["quantity"] for item in document["lines"] if item["area"].endswith("events")}
     assert counted == {"first copy": 1, "management-events: PutObject on arn:aws:s3:::shop/": 7}  # reads: not recorded
-    assert "10 records in 1 log files" in document["searched"]
+    assert "10 records in 1 log file" in document["searched"]
     assert document["proposals"] == []  # less than a hundredth of a cent

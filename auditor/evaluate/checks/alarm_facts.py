@@ -20,6 +20,7 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.library import UNREADABLE, Missing
 from auditor.evaluate.view import View
+from auditor.evidence.unanswered import NOT_COLLECTED, error_words
 from auditor.monitoring.chain.facts import Alarm, Composite, LogAlarm, MuteRule, Series
 from auditor.monitoring.chain.metric_math import NotASum, read_sum
 
@@ -236,7 +237,7 @@ def unanswered(missing: Missing) -> str:
     """Say in a few words that an operation gave no answer."""
     action = f", which needs {missing.action}" if missing.action else ""
     where = f" in {missing.region}" if missing.region and missing.region != "global" else ""
-    told = "was not asked" if missing.code == "NotCollected" else f"gave no usable answer ({missing.code})"
+    told = "was not asked" if missing.code == NOT_COLLECTED else f"gave no usable answer ({error_words(missing.code)})"
     return f"{missing.operation}{where} {told}{action}"
 
 

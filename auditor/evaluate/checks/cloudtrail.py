@@ -10,9 +10,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.evaluate.checks import selectors
 from auditor.evaluate.checks.fields import (
-    counted,
     flag,
     listed,
     mapping,
@@ -26,6 +26,7 @@ from auditor.evaluate.checks.holders import undelivered
 from auditor.evaluate.checks.selectors import READ, WRITE, DataEvents, Management
 from auditor.evaluate.library import UNREADABLE, EvidenceMissing, Missing
 from auditor.evaluate.view import Subject, View
+from auditor.evidence.unanswered import NOT_COLLECTED
 from auditor.model import State, Verdict, failed, not_assessed, passed
 from auditor.policies.arn import account_of
 
@@ -90,7 +91,7 @@ def _asked_at_home(view: View, operation: str, parameter: str, item: Mapping[str
         if owner is None:
             raise
         if view.lent(owner.account.id) and (why := undelivered(view, item)):
-            raise EvidenceMissing(Missing(operation, home, "NotCollected", why, "", "", arn)) from None
+            raise EvidenceMissing(Missing(operation, home, NOT_COLLECTED, why, "", "", arn)) from None
         found = owner.page(operation, region=home, **{parameter: arn})
         view.credit(owner.account.id)
         return found

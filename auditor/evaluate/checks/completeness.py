@@ -1,11 +1,12 @@
 """Judges whether log files hold what they have to: events that Event history lists have to stand in verified ones."""
 
 from auditor.activity.drawn import Draw
+from auditor.base.counts import counted
 from auditor.base.period import rfc3339
-from auditor.evaluate.checks.fields import counted
 from auditor.evaluate.drawn import HISTORY, Drawn, Place, Sample
 from auditor.evaluate.library import EvidenceMissing, Missing
 from auditor.evaluate.view import Subject
+from auditor.evidence.unanswered import NOT_COLLECTED
 from auditor.model import State, Verdict, failed, not_assessed, passed
 
 _NAMED = 5
@@ -25,7 +26,7 @@ def events_found_again(subject: Subject) -> Verdict:
         )
     if subject.region not in subject.account.regions:
         raise EvidenceMissing(
-            Missing(HISTORY, subject.region, "NotCollected", "the Region is not part of the audit", "", "")
+            Missing(HISTORY, subject.region, NOT_COLLECTED, "the Region is not part of the audit", "", "")
         )
     sample = Sample(subject.evidence, draw)
     drawn = sample.region(subject.region)

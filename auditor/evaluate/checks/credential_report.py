@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+from auditor.base.counts import counted
 from auditor.evaluate.checks.fields import integer, mapping, moment, past, text, time_of
 from auditor.evaluate.view import Subject, View
 from auditor.model import State, Verdict, failed, manual, not_applicable, not_assessed, passed
@@ -198,7 +199,8 @@ def content_of(view: View, as_of: datetime) -> str:
             if not any(-_IN_BETWEEN <= then - made <= _RENEWED + _IN_BETWEEN for then in (record.collected_at, as_of)):
                 raise ValueError(
                     f"the credential report was made at {made:%Y-%m-%d %H:%M} UTC and read at "
-                    f"{record.collected_at:%Y-%m-%d %H:%M} UTC; IAM renews it after {_RENEWED.seconds // 3600} hours"
+                    f"{record.collected_at:%Y-%m-%d %H:%M} UTC; IAM renews it after "
+                    f"{counted(_RENEWED.seconds // 3600, 'hour')}"
                 )
             return content
     raise ValueError("there is no credential report")
@@ -270,8 +272,10 @@ def _root_use(row: Row, as_of: datetime, window: timedelta) -> Verdict:
     last = max(uses)
     sentence = f"The root user's credentials were last used on {last:%Y-%m-%d %H:%M} UTC"
     if as_of - last <= window:
-        return failed(f"{sentence}, within the last {window.days:,} days.", observed=f"last use {last:%Y-%m-%d}")
-    return passed(f"{sentence}, more than {window.days:,} days ago.", observed=f"last use {last:%Y-%m-%d}")
+        return failed(
+            f"{sentence}, within the last {counted(window.days, 'day')}.", observed=f"last use {last:%Y-%m-%d}"
+        )
+    return passed(f"{sentence}, more than {counted(window.days, 'day')} ago.", observed=f"last use {last:%Y-%m-%d}")
 
 
 def console_user_has_mfa(subject: Subject) -> Verdict:
@@ -307,10 +311,11 @@ def _idleness(credentials: list[tuple[str, datetime]], as_of: datetime, limit: t
     idle = [f"{name} since {since:%Y-%m-%d}" for name, since in credentials if as_of - since >= limit]
     if idle:
         return failed(
-            f"Enabled and unused for {limit.days:,} days or longer: {', '.join(idle)}.", observed="; ".join(idle)
+            f"Enabled and unused for {counted(limit.days, 'day')} or longer: {', '.join(idle)}.",
+            observed="; ".join(idle),
         )
     names = " and ".join(name for name, _ in credentials)
-    return passed(f"Used, or made, less than {limit.days:,} days ago: {names}.", observed=f"in use: {names}")
+    return passed(f"Used, or made, less than {counted(limit.days, 'day')} ago: {names}.", observed=f"in use: {names}")
 
 
 def _last_uses(row: Row) -> list[tuple[str, datetime]]:
@@ -341,7 +346,7 @@ def single_active_key(subject: Subject) -> Verdict:
     active = len(row.active_keys)
     if active > 1:
         return failed("Both access keys of the user are active.", observed="2 active access keys")
-    verdict = passed(f"The user has {active or 'no'} active access key.", observed=f"{active} active access keys")
+    verdict = passed(f"The user has {active or 'no'} active access key.", observed=counted(active, "active access key"))
     return _as_far_as_listed(row, verdict)
 
 
@@ -361,10 +366,12 @@ def _ages(row: Row, as_of: datetime, limit: timedelta) -> Verdict:
     if not row.active_keys:
         return not_applicable("The user has no active access key.")
     ages = {key.slot: _age(key, as_of) for key in row.active_keys}
-    observed = ", ".join(f"key {slot}: {age.days:,} days old" for slot, age in ages.items())
+    observed = ", ".join(f"key {slot}: {counted(age.days, 'day')} old" for slot, age in ages.items())
     if any(age > limit for age in ages.values()):
-        return failed(f"An active access key is older than {limit.days:,} days ({observed}).", observed=observed)
-    return passed(f"No active access key is older than {limit.days:,} days ({observed}).", observed=observed)
+        return failed(
+            f"An active access key is older than {counted(limit.days, 'day')} ({observed}).", observed=observed
+        )
+    return passed(f"No active access key is older than {counted(limit.days, 'day')} ({observed}).", observed=observed)
 
 
 def _age(key: AccessKey, as_of: datetime) -> timedelta:

@@ -196,11 +196,6 @@ def _typed(item: Mapping[str, Any], name: str, kind: type[_Kind]) -> _Kind:
     return value
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Write a number with its noun: 1 trail, 2 trails."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def some(names: Sequence[str], *, limit: int = 5) -> str:
     """List the first few names of a list that may be long or hostile."""
     shown = ", ".join(shortened(name, _MAX_NAME) for name in names[:limit])

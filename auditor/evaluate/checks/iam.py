@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.evaluate.checks.credential_report import content_of, read_report
 from auditor.evaluate.checks.fields import (
-    counted,
     flag,
     integer,
     listed,

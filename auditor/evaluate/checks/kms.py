@@ -1,5 +1,6 @@
 """Judges KMS keys."""
 
+from auditor.base.counts import counted
 from auditor.evaluate.checks.fields import flag, optional_mapping, optional_text, text
 from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, not_applicable, passed
@@ -18,7 +19,7 @@ def rotation(subject: Subject) -> Verdict:
     if not flag(answer, "KeyRotationEnabled"):
         return failed("Automatic rotation of the key is off.", observed="KeyRotationEnabled is false")
     days = answer.get("RotationPeriodInDays")
-    every = f" every {days:,} days" if isinstance(days, int) else ""
+    every = f" every {counted(days, 'day')}" if isinstance(days, int) else ""
     return passed(f"The key rotates automatically{every}.", observed=f"KeyRotationEnabled is true{every}")
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.evaluate.checks.cloudtrail import nowhere, trail_status
 from auditor.evaluate.checks.fields import (
-    counted,
     flag,
     integer,
     listed,
@@ -88,7 +88,11 @@ def versions_protected(subject: Subject) -> Verdict:
         mode = text(retention, "Mode")
         if mode not in _MODES:
             raise ValueError("Mode is not of a documented kind")
-        length = f"{integer(retention, 'Days')} days" if "Days" in retention else f"{integer(retention, 'Years')} years"
+        length = (
+            counted(integer(retention, "Days"), "day")
+            if "Days" in retention
+            else counted(integer(retention, "Years"), "year")
+        )
         note = "; holders of s3:BypassGovernanceRetention can lift it" if mode == "GOVERNANCE" else ""
         return passed(
             f"Object Lock keeps each new object for {length} in {mode} mode{note}.", observed=f"{mode}, {length}"
@@ -155,7 +159,7 @@ def _as_old_as_it_should_be(subject: Subject, by_rules: str) -> Verdict:
     observed = f"oldest log file {day:%Y-%m-%d}"
     if storage in _COLD and age < timedelta(days=at_hand):
         return failed(
-            f"The log file of {day:%Y-%m-%d} is in {storage} already; {at_hand} days at hand are asked for.",
+            f"The log file of {day:%Y-%m-%d} is in {storage} already; {counted(at_hand, 'day')} at hand are asked for.",
             observed=f"{observed} in {storage}",
         )
     if day > max(subject.as_of - timedelta(days=keep), began) + _QUIET:
@@ -205,7 +209,7 @@ def _shortens(rule: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[st
     found = []
     expiration = optional_mapping(rule, "Expiration")
     if "Days" in expiration and integer(expiration, "Days") < keep:
-        found.append(f"deletes logs after {expiration['Days']} days; {keep:,} are asked for")
+        found.append(f"deletes logs after {counted(expiration['Days'], 'day')}; {keep:,} are asked for")
     if "Date" in expiration:
         found.append("deletes logs on a fixed date")
     for transition in optional_list(rule, "Transitions"):
@@ -215,7 +219,7 @@ def _shortens(rule: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[st
         if storage in _AT_HAND:
             continue
         if "Date" in transition or integer(transition, "Days") < at_hand:
-            found.append(f"moves logs to {storage} before {at_hand} days have passed")
+            found.append(f"moves logs to {storage} before {counted(at_hand, 'day has', 'days have')} passed")
     return found
 
 

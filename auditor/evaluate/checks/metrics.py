@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.evaluate.checks.connections import NAMES, limit_of, memory_of
 from auditor.evaluate.checks.fields import (
-    counted,
     integer,
     listed,
     mapping,

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 
+from auditor.base.counts import counted
 from auditor.evaluate.checks.chain_facts import facts_of
 from auditor.evaluate.checks.fields import mapping, text
 from auditor.evaluate.view import Subject, View
@@ -135,7 +136,7 @@ def confirmed(account: Account, requirement: Requirement, answers: tuple[Answer,
 
 def _said(confirmation: Confirmation, event_patterns: Collection[str]) -> str:
     """Say in a few words what came of asking AWS."""
-    tests = f"({confirmation.asked} tests)"
+    tests = f"({counted(confirmation.asked, 'test')})"
     if not confirmation.disagreements:
         return f"AWS confirms it {tests}"
     if all(one.pattern in event_patterns for one in confirmation.disagreements):

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.base.internet import WHOLE, are_everybody, merged, network
 from auditor.evaluate.checks.fields import (
     FieldMalformedError,
-    counted,
     flag,
     integer,
     listed,

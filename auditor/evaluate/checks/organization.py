@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.evaluate.checks.fields import counted, listed, mapping, optional_list, some, text
+from auditor.base.counts import counted
+from auditor.evaluate.checks.fields import listed, mapping, optional_list, some, text
 from auditor.evaluate.view import Subject
 from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
 from auditor.policies.arn import account_of
@@ -110,7 +111,8 @@ def unit_structure(subject: Subject) -> Verdict:
     outside = [text(item, "Id") for item in direct if text(item, "Id") != subject.account.id]
     loose = f"; directly under the root: {some(outside)}" if outside else "; no member is directly under the root"
     return manual(
-        f"Units below the root: {names}{loose}.", observed=f"{len(units):,} units, {len(outside):,} accounts outside"
+        f"Units below the root: {names}{loose}.",
+        observed=f"{counted(len(units), 'unit')}, {counted(len(outside), 'account')} outside",
     )
 
 

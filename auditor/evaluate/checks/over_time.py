@@ -13,10 +13,10 @@ from typing import Any
 from auditor.activity.calls import ROOT_CALL, SIGN_INS, sources_of_call, sources_of_kind, without_version
 from auditor.activity.effects import Effect
 from auditor.activity.watched import replaced, switched_on_first
+from auditor.base.counts import counted
 from auditor.evaluate.checks import selectors
 from auditor.evaluate.checks.cloudtrail import listed_trails, trail_selectors
 from auditor.evaluate.checks.fields import (
-    counted,
     flag,
     integer,
     listed,
@@ -129,7 +129,7 @@ def chain_verified(subject: Subject) -> Verdict:
         return failed("The trail writes no digests, so nothing can be verified.", observed="validation off")
     report = _report(subject.evidence, subject.item)
     verified, asked = _hours(report)
-    found = f"{verified:,} of {asked:,} hours verified"
+    found = f"{verified:,} of {counted(asked, 'hour')} verified"
     findings = [text(item, "sentence") for item in listed(report, "findings") if text(item, "level") == "fail"]
     details = {"findings": findings[:_SHOWN], "hours_verified": verified, "hours_asked": asked}
     if text(report, "verdict") == "fail":
@@ -329,7 +329,9 @@ def opened_ports_closed(subject: Subject) -> Verdict:
         return row["minutes_open"] is None or row["minutes_open"] > limit
 
     wanted = _wanted_kinds(["port_opened"], stayed_open)
-    return _in_account(subject, wanted, f"no admin port stayed open to the world for more than {limit} minutes")
+    return _in_account(
+        subject, wanted, f"no admin port stayed open to the world for more than {counted(limit, 'minute')}"
+    )
 
 
 def wholly_searched(subject: Subject, criterion: str) -> Verdict:
@@ -397,7 +399,10 @@ def _by_events(subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, crit
     if unseen := _unseen(trail, trail_selectors(view, trail), wanted):
         return not_assessed(f"{unseen}, so that nothing shows whether such an event took place.", observed=unseen)
     searched = f" Searched for: {', '.join(wanted.names)}." if wanted.names else ""
-    return passed(f"In all {asked:,} verified hours {criterion}.{searched}", observed=f"no event in {asked:,} hours")
+    return passed(
+        f"In all {counted(asked, 'verified hour')} {criterion}.{searched}",
+        observed=f"no event in {counted(asked, 'hour')}",
+    )
 
 
 def _switched_on(rows: Sequence[Row], wanted: _Wanted) -> str:
@@ -439,7 +444,7 @@ def _unsearched(wanted: _Wanted, document: Row, verified: int, asked: int) -> st
     if optional_mapping(document, "source").get("unread"):
         return "The records of some log files could not be read."
     if not asked or verified < asked:
-        return f"Only {verified:,} of {asked:,} hours were verified; the rest could hold such an event."
+        return f"Only {verified:,} of {counted(asked, 'hour')} were verified; the rest could hold such an event."
     return ""
 
 

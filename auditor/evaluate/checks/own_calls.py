@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from auditor.activity.ours import Own, own_calls
+from auditor.base.counts import counted
 from auditor.evaluate.checks.fields import (
-    counted,
     flag,
     integer,
     listed,

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.evaluate.checks import selectors
 from auditor.evaluate.checks.cloudtrail import Trail, decided, trail_selectors, trail_status, trails
 from auditor.evaluate.checks.fields import (
-    counted,
     flag,
     integer,
     listed,
@@ -153,8 +153,10 @@ def _delivered(what: str, last: datetime | None, error: str, limit: timedelta, a
     sentence = f"The last {what} arrived at {last:%Y-%m-%d %H:%M} UTC"
     hours = int(limit.total_seconds() // 3600)
     if as_of - last > limit:
-        return failed(f"{sentence}, more than {hours:,} hours before the audit.", observed=f"{last:%Y-%m-%d %H:%M} UTC")
-    return passed(f"{sentence}, within {hours:,} hours of the audit.", observed=f"{last:%Y-%m-%d %H:%M} UTC")
+        return failed(
+            f"{sentence}, more than {counted(hours, 'hour')} before the audit.", observed=f"{last:%Y-%m-%d %H:%M} UTC"
+        )
+    return passed(f"{sentence}, within {counted(hours, 'hour')} of the audit.", observed=f"{last:%Y-%m-%d %H:%M} UTC")
 
 
 def key_usable(subject: Subject) -> Verdict:
@@ -254,8 +256,8 @@ def log_group_retention(subject: Subject) -> Verdict:
     if subject.item.get("retentionInDays") is None:
         return passed("Events of the log group never expire.", observed="never expires")
     days = integer(subject.item, "retentionInDays")
-    sentence = f"The log group keeps events for {days:,} days; {keep:,} are asked for."
-    return (failed if days < keep else passed)(sentence, observed=f"{days:,} days", pointer="/retentionInDays")
+    sentence = f"The log group keeps events for {counted(days, 'day')}; {keep:,} are asked for."
+    return (failed if days < keep else passed)(sentence, observed=counted(days, "day"), pointer="/retentionInDays")
 
 
 def trail_log_group_retention(subject: Subject) -> Verdict:
@@ -279,5 +281,5 @@ def trail_log_group_retention(subject: Subject) -> Verdict:
     if group.get("retentionInDays") is None:
         return passed("Events of the trail's log group never expire.", observed="never expires")
     days = integer(group, "retentionInDays")
-    sentence = f"The trail's log group keeps events for {days:,} days; {keep:,} are asked for."
-    return (failed if days < keep else passed)(sentence, observed=f"{days:,} days")
+    sentence = f"The trail's log group keeps events for {counted(days, 'day')}; {keep:,} are asked for."
+    return (failed if days < keep else passed)(sentence, observed=counted(days, "day"))

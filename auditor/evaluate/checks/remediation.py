@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from auditor.base.canonical import plain
+from auditor.base.counts import counted
 from auditor.evaluate.checks.alarm_facts import unanswered
-from auditor.evaluate.checks.fields import counted, listed, mapping, moment, optional_list, optional_text, some, text
+from auditor.evaluate.checks.fields import listed, mapping, moment, optional_list, optional_text, some, text
 from auditor.evaluate.checks.target_facts import reactions
 from auditor.evaluate.view import Subject, View
 from auditor.model import Verdict, failed, not_assessed, passed

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.evaluate.checks.alarm_facts import mute_rules
-from auditor.evaluate.checks.fields import counted, flag, mapping, optional_list, optional_text, some, text
+from auditor.evaluate.checks.fields import flag, mapping, optional_list, optional_text, some, text
 from auditor.evaluate.checks.target_facts import Keys
 from auditor.evaluate.library import EvidenceMissing
 from auditor.evaluate.view import Subject

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.base.counts import counted, lasting
 from auditor.evaluate.checks.alarm_facts import alarm_from, mute_rules
 from auditor.evaluate.checks.chain_facts import ALARMS, placed
 from auditor.evaluate.checks.fields import integer, listed, optional_list, optional_text, some, text
@@ -56,7 +57,7 @@ def group_scaling(subject: Subject) -> Verdict:
         return passed(sentence, observed=some([policy_name]))
     if state is State.UNKNOWN:
         return not_assessed(sentence, observed=some([policy_name]))
-    more = f" None of the group's {len(policies):,} policies does otherwise." if len(policies) > 1 else ""
+    more = f" None of the group's {counted(len(policies), 'policy')} does otherwise." if len(policies) > 1 else ""
     return failed(f"{sentence}{more}", observed=some([policy_name]))
 
 
@@ -147,8 +148,11 @@ def _sets_off(  # noqa: PLR0911 - one line for each way to break
     back = kept_back_now(alarm.name, alarm.region, known.facts)
     if back is not None and back[0] is not State.OK:
         return back[0], f"The actions of the alarm {by} can be kept back: {back[1]}."
-    minutes = max(1, alarm.period * alarm.datapoints // 60)
-    return State.OK, f"The scaling policy {name} adds capacity {minutes:,} minutes after the alarm {by} sees load."
+    after = lasting(alarm.period * alarm.datapoints)
+    return (
+        State.OK,
+        f"The scaling policy {name} adds capacity {after} after the alarm {by} sees load.",
+    )
 
 
 def _adds(policy: Mapping[str, Any], kind: str, group: Mapping[str, Any], *, rises: bool) -> bool | None:
@@ -180,7 +184,7 @@ def _late_or_dead(alarm: Alarm, by: str, within: int, *, rises: bool) -> tuple[S
     if seconds > within:
         return (
             State.BROKEN,
-            f"The alarm {by} goes off after {seconds // 60:,} minutes; {within // 60:,} are allowed.",
+            f"The alarm {by} goes off after {lasting(seconds)}; the limit is {lasting(within)}.",
         )
     metrics = {one.metric for one in alarm.series}
     if not rises and metrics & set(_LOADS):

@@ -4,6 +4,7 @@ Source: CloudWatch User Guide, "Using Amazon CloudWatch alarms" and "Configuring
 data"; ``MetricAlarm`` of the API model.
 """
 
+from auditor.base.counts import counted, lasting
 from auditor.monitoring.chain.facts import Alarm, Filter, Series
 from auditor.monitoring.chain.link import State
 
@@ -17,7 +18,10 @@ def judge_alarm(one: Filter, alarm: Alarm) -> tuple[State, str]:
             return answer
     if answer := hindered(alarm.name, alarm.evaluation, alarm.warm_up):
         return answer
-    return State.OK, f"The alarm {alarm.name} goes off at one hit in {alarm.period} seconds.{_state(one, alarm)}"
+    return (
+        State.OK,
+        f"The alarm {alarm.name} goes off at one hit in {lasting(alarm.period)}.{_state(one, alarm)}",
+    )
 
 
 def _state(one: Filter, alarm: Alarm) -> str:
@@ -107,7 +111,7 @@ def _one_hit_suffices(one: Filter, alarm: Alarm) -> Answer:
             f"Whether one hit moves the {alarm.statistic} of the alarm {alarm.name} enough is not sure.",
         )
     if alarm.datapoints > 1:
-        needs = f"{alarm.datapoints} of {alarm.periods} periods"
+        needs = f"{alarm.datapoints} of {counted(alarm.periods, 'period')}"
         return State.BROKEN, f"The alarm {alarm.name} needs hits in {needs}: a single event never raises it."
     return None
 

@@ -10,6 +10,7 @@ there are some, and every statistic but the sum is 1 then.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from auditor.base.counts import counted, lasting
 from auditor.monitoring.chain.alarms import hindered
 from auditor.monitoring.chain.levels import Level, NotALevelError, compares, evaluate
 from auditor.monitoring.chain.link import State
@@ -43,7 +44,7 @@ def judge_errors(level: Level, wanted: Failing) -> tuple[State, str]:  # noqa: P
     if seconds > wanted.within:
         return (
             State.BROKEN,
-            f"The alarm {name} goes off after {seconds // 60:,} minutes; {wanted.within // 60:,} are allowed.",
+            f"The alarm {name} goes off after {lasting(seconds)}; the limit is {lasting(wanted.within)}.",
         )
     if alarm.threshold is None:
         return State.UNKNOWN, f"The alarm {name} has no fixed threshold."
@@ -58,13 +59,13 @@ def judge_errors(level: Level, wanted: Failing) -> tuple[State, str]:  # noqa: P
     if not rests:
         return State.BROKEN, f"The alarm {name} with the threshold {alarm.threshold:g} never rests."
     if not goes_off:
-        many = f"{wanted.errors} errors in a period, {wanted.percent:g} % of the requests"
+        many = f"{counted(wanted.errors, 'error')} in a period, {wanted.percent:g} % of the requests"
         return State.BROKEN, f"The alarm {name} with the threshold {alarm.threshold:g} is silent at {many}."
     if parts := sorted({key for one in level.series.values() for key, _ in one.dimensions} - wanted.dimensions):
         return State.UNKNOWN, f"The alarm {name} sees one {parts[0]} only; whether others see the rest is not known."
     return hindered(name, alarm.evaluation, alarm.warm_up) or (
         State.OK,
-        f"The alarm {name} goes off at {alarm.threshold:g} within {max(1, seconds // 60):,} minutes.",
+        f"The alarm {name} goes off at {alarm.threshold:g} within {lasting(seconds)}.",
     )
 
 

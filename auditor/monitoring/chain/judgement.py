@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from auditor.base.counts import lasting
 from auditor.monitoring.chain.facts import Alarm, Facts, Trail
 from auditor.monitoring.chain.link import (
     Link,
@@ -425,8 +426,8 @@ def detection_time(alarm: Alarm | None) -> dict[str, Any]:
     rhythm = max(alarm.period * alarm.datapoints, alarm.interval)
     seconds = TRAIL_DELIVERY_SECONDS + rhythm
     sentence = (
-        f"About {round(seconds / 60):,} minutes: some {TRAIL_DELIVERY_SECONDS // 60} for the delivery to the log group "
-        f"and up to {round(rhythm / 60) or 1} for the alarm's period. An EventBridge rule takes about a minute."
+        f"About {lasting(seconds)}: some {lasting(TRAIL_DELIVERY_SECONDS)} for the delivery to the log group "
+        f"and up to {lasting(rhythm)} for the alarm's period. An EventBridge rule takes about a minute."
     )
     return {
         "seconds": seconds,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from auditor.base.counts import lasting
 from auditor.monitoring.chain.alarms import hindered
 from auditor.monitoring.chain.facts import Alarm, Series
 from auditor.monitoring.chain.link import State
@@ -81,7 +82,7 @@ def judge_level(level: Level, wanted: Wanted) -> tuple[State, str]:  # noqa: PLR
     if seconds > wanted.within:
         return (
             State.BROKEN,
-            f"The alarm {name} goes off after {seconds // 60:,} minutes; {wanted.within // 60:,} are allowed.",
+            f"The alarm {name} goes off after {lasting(seconds)}; the limit is {lasting(wanted.within)}.",
         )
     try:
         rests = not _goes_off(level, wanted.rest)
@@ -99,7 +100,7 @@ def judge_level(level: Level, wanted: Wanted) -> tuple[State, str]:  # noqa: PLR
         )
     return hindered(name, alarm.evaluation, alarm.warm_up) or (
         State.OK,
-        f"The alarm {name} goes off at {alarm.threshold:g} within {max(1, seconds // 60):,} minutes.",
+        f"The alarm {name} goes off at {alarm.threshold:g} within {lasting(seconds)}.",
     )
 
 

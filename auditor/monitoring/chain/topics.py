@@ -7,6 +7,7 @@ costs": a publishing service needs ``kms:GenerateDataKey*`` and ``kms:Decrypt`` 
 
 from dataclasses import dataclass
 
+from auditor.base.counts import counted
 from auditor.monitoring.chain.facts import Topic
 from auditor.monitoring.chain.link import Link, State
 from auditor.policies.access import Request, allows
@@ -111,7 +112,7 @@ def _subscriber(topic: Topic) -> Link:
     confirmed = [one for one in topic.subscriptions if one.confirmed]
     if confirmed:
         ways = ", ".join(sorted({one.protocol for one in confirmed}))
-        number = f"{len(confirmed):,} confirmed subscription{'s' if len(confirmed) > 1 else ''}"
+        number = counted(len(confirmed), "confirmed subscription")
         return Link(
             "subscriber",
             State.OK,
@@ -123,8 +124,7 @@ def _subscriber(topic: Topic) -> Link:
         sentence = f"Whether the topic {topic.name} has a confirmed subscription is not known: {topic.unread}."
         return Link("subscriber", State.UNKNOWN, topic.name, sentence, (topic.ref,))
     pending = len(topic.subscriptions)
-    why = f"{pending} unconfirmed" if pending else "no"
-    noun = "subscription" if pending == 1 else "subscriptions"
-    sentence = f"The topic {topic.name} has {why} {noun} and no confirmed one: nobody is told."
+    has = counted(pending, "unconfirmed subscription") if pending else "no subscriptions"
+    sentence = f"The topic {topic.name} has {has} and no confirmed one: nobody is told."
     refs = tuple(one.ref for one in topic.subscriptions[:2]) or (topic.ref,)
     return Link("subscriber", State.BROKEN, topic.name, sentence, refs)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.remedy.change import Finding, Look, Remedy, Stage, Step
 from auditor.remedy.known import Known, Unknown
 from auditor.remedy.plans.common import (
@@ -98,7 +99,7 @@ def policy(finding: Finding, known: Known) -> Remedy:
     )
     return Remedy(
         finding,
-        f"A policy with {len(statements)} statements, which stay." if text else "The bucket has no policy.",
+        f"A policy with {counted(len(statements), 'statement')}, which stay." if text else "The bucket has no policy.",
         (step,),
         (undo,),
         "Clients that use plain HTTP, or delete log files by permission of the bucket's policy, are refused.",

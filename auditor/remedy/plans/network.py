@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.remedy.change import Finding, Look, Made, Remedy, Stage, Step
 from auditor.remedy.known import Known, Unknown
 from auditor.remedy.plans.common import role_steps
@@ -117,7 +118,7 @@ def default_group(finding: Finding, known: Known) -> Remedy:
     )
     return Remedy(
         finding,
-        f"The default group of {group.get('VpcId')} with {_count(group)} rules.",
+        f"The default group of {group.get('VpcId')} with {counted(_count(group), 'rule')}.",
         steps,
         _authorize(finding, group),
         "Everything that sits in the group is cut off: list its network interfaces first "
@@ -137,7 +138,7 @@ def open_ports(finding: Finding, known: Known) -> Remedy:
     query = f"!IsEgress && ({sources}) && (IpProtocol=='-1' || ((IpProtocol=='tcp' || IpProtocol=='udp') && ({spans})))"
     return Remedy(
         finding,
-        f"The group {group.get('GroupName')} with {_count(group)} rules.",
+        f"The group {group.get('GroupName')} with {counted(_count(group), 'rule')}.",
         (_revoke(finding, "Ingress", query),),
         tuple(_again(finding, permission) for permission in _opened(group, ports, kinds)),
         "Connections from the internet to these ports are refused; rules for narrower sources stay.",

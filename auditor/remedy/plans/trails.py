@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.remedy.change import Finding, Look, Made, Remedy, Stage, Step
 from auditor.remedy.known import Known, Unknown
 from auditor.remedy.plans.common import (
@@ -378,7 +379,7 @@ def retention(finding: Finding, known: Known) -> Remedy:
     given = {"logGroupName": name}
     step = Step(
         Stage.LOG_GROUP,
-        f"keep events of {name} for {days} days",
+        f"keep events of {name} for {counted(days, 'day')}",
         "logs",
         "PutRetentionPolicy",
         region,
@@ -398,7 +399,7 @@ def retention(finding: Finding, known: Known) -> Remedy:
     )
     return Remedy(
         finding,
-        f"Events are kept for {before} days." if before else "Events are kept for ever.",
+        f"Events are kept for {counted(before, 'day')}." if before else "Events are kept for ever.",
         (step,),
         (undo,),
         "Undoing deletes what is older at once."

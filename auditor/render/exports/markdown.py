@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from auditor.base.counts import counted
 from auditor.model import State
 from auditor.render.exceptions import Given
 from auditor.render.exports.source import Finding, Source
-from auditor.render.text import TEXT_LIMIT, plural, visible
+from auditor.render.text import TEXT_LIMIT, visible
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>~&$@]|(?<![^\s])[-+](?=\s|$)|(?<![^\s])[-+=](?=[-+=]*$))")
 _WORD = re.compile(r"(?P<before>[(\"']*)(?P<word>.*?)(?P<after>[.,;:!?)\"']*)")
@@ -137,5 +138,7 @@ def _told(document: Mapping[str, Any]) -> str:
         for item in document.get("findings", ())
         if item.get("level") in ("fail", "incomplete") and not str(item.get("kind", "")).startswith(("gap_", "no_dig"))
     ]
-    hours = f"{coverage.get('hours_verified', 0):,} of {coverage.get('hours_asked', 0):,} Region-hours verified"
-    return f"{verdict}; {hours}; {plural(len(serious), 'finding')}"
+    hours = (
+        f"{coverage.get('hours_verified', 0):,} of {counted(coverage.get('hours_asked', 0), 'Region-hour')} verified"
+    )
+    return f"{verdict}; {hours}; {counted(len(serious), 'finding')}"

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from auditor.base.canonical import canonical_json
+from auditor.evidence.unanswered import unanswered
 from auditor.model import State
 from auditor.render.exports.source import PRODUCT, Finding, Source, shortened
 
@@ -116,7 +117,7 @@ def _notifications(source: Source) -> list[dict[str, Any]]:
     gaps = source.document["gaps"]
     explained = {name for gap in gaps for name in gap["controls"]}
     texts = [
-        f"{gap['operation']} in {gap['region']} of {gap['account']} gave no usable answer: {gap['error']}"
+        unanswered(gap["operation"], gap["region"], gap["account"], gap["error"], gap.get("message", ""))
         for gap in gaps
     ]
     texts += [

@@ -7,6 +7,7 @@ from typing import Any
 
 from auditor.base.errors import RenderError
 from auditor.base.period import parse_time
+from auditor.evidence.unanswered import asked_for, error_words
 from auditor.render.exports.source import Source, fitted, xml_safe
 from auditor.render.exports.tables import (
     CONTROL_HEADS,
@@ -47,7 +48,7 @@ _EVIDENCE_HEADS = (
     "sha256",
     "path",
 )
-_GAP_HEADS = ("account", "region", "operation", "error", "IAM action", "evidence", "controls")
+_GAP_HEADS = ("account", "region", "operation", "error", "message", "IAM action", "evidence", "controls")
 _COVER_HEADS = ("about", "value")
 _FRAMEWORK_HEADS = ("framework", "requirement", "title", "assessment", "controls", "state")
 _Row = Sequence[str | int]
@@ -207,8 +208,9 @@ def _gaps(source: Source) -> Iterator[_Row]:
         yield (
             gap["account"],
             gap["region"],
-            gap["operation"],
-            gap["error"],
+            asked_for(gap["operation"]),
+            error_words(gap["error"]),
+            gap.get("message", ""),
             gap["action"],
             gap["ref"],
             "; ".join(gap["controls"]),

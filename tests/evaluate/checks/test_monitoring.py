@@ -470,7 +470,10 @@ def muted(**changes: Any) -> World:
             muted().without("cloudwatch:GetAlarmMuteRule"), State.NOT_ASSESSED, "GetAlarmMuteRule", id="no-answer"
         ),
         pytest.param(
-            muted().changed("cloudwatch:ListAlarmMuteRules", {}), State.NOT_ASSESSED, "Malformed", id="list-malformed"
+            muted().changed("cloudwatch:ListAlarmMuteRules", {}),
+            State.NOT_ASSESSED,
+            "cannot be understood",
+            id="list-malformed",
         ),
     ],
 )

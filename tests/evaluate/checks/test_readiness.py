@@ -392,7 +392,7 @@ FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
             "trail-logs-retained",
             lifecycle(Prefix=None, Filter={"And": {"Prefix": "AWSLogs/", "Tags": []}}, Expiration={"Days": 1}),
             State.FAIL,
-            "1 days",
+            "1 day;",
             id="prefix-inside-and",
         ),
         pytest.param(

@@ -1,0 +1,26 @@
+"""How numbers of things and stretches of time are written in sentences. Everybody who writes one uses these."""
+
+_HISSING = ("s", "x", "ch", "sh")
+_VOWELS = "aeiou"
+_MINUTE = 60
+
+
+def counted(number: float, noun: str, plural: str = "") -> str:
+    """Write a number with its noun: ``1 trail``, ``1,204 policies``, ``2.5 minutes``.
+
+    ``plural`` is for irregular ones, and for a noun with its verb: ``counted(n, "row was", "rows were")``.
+    """
+    written = f"{number:,}" if isinstance(number, int) else f"{number:,.1f}".removesuffix(".0")
+    return f"{written} {noun if written == '1' else plural or _plural(noun)}"
+
+
+def lasting(seconds: int) -> str:
+    """Write a stretch of time without rounding it: whole minutes as such, any other in seconds."""
+    minutes, rest = divmod(seconds, _MINUTE)
+    return counted(seconds, "second") if rest or not minutes else counted(minutes, "minute")
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("y") and noun[-2] not in _VOWELS:
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(_HISSING) else f"{noun}s"
