@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.base.untrusted import shape_words
 from auditor.evidence.operations import call_in
@@ -67,7 +68,8 @@ def _unstated(pack: Path, members: Iterable[AccountPack]) -> Rechecked:
     handed = [member.account for member in members if _handed(Evidence(pack / member.folder / EVIDENCE), member)]
     if not handed:
         return Rechecked("nothing was handed on from account to account")
-    words = f"{EVIDENCE}/scope.json does not say what was handed on, and {len(handed)} accounts have answers of others"
+    many = counted(len(handed), "account has", "accounts have")
+    words = f"{EVIDENCE}/scope.json does not say what was handed on, and {many} answers of others"
     return Rechecked("", open=(words,))
 
 

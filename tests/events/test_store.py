@@ -1,6 +1,7 @@
 """Every record is a row, or is counted and named; copies count once; a killed run goes on at a batch."""
 
 import errno
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -267,7 +268,7 @@ def test_a_store_is_hashed_once_and_again_when_somebody_touched_it(
     folder = tmp_path / "store"
     store_of(folder, records_log([event(1)]))
     with monkeypatch.context() as patch:
-        patch.delattr(unchanged.hashlib, "file_digest")
+        patch.delattr(hashlib, "file_digest")
         EventStore(folder)
     [table] = (folder / "events").glob("*.parquet")
     status, content = table.stat(), bytearray(table.read_bytes())
