@@ -27,6 +27,8 @@ LIMIT: Final = 10_000
 """Rows of an answer when nothing else is asked for; the rest is said to be there."""
 _NEEDED: Final = frozenset({"period_events", "events"})
 """Tables that others stand on; further ones stand in front of a question that names them."""
+_ONE_OF: Final = re.compile(r"((?:\b[a-z]+\.)?\b(?:call|event_source)) IN \((\s*'[^']*'(?:,\s*'[^']*')*)\s*\)")
+"""One of some calls or services, written out."""
 _CALLS_NAMED: Final = 200
 """Calls by whose names stored rows are passed over unread."""
 
@@ -175,7 +177,7 @@ def _in_common(database: "duckdb.DuckDBPyConnection") -> list[str]:
     first, last = times.fetchone() or (None, None)
     found = []
     if calls and None not in calls and len(calls) <= _CALLS_NAMED:
-        found.append(f"e.call IN ({', '.join(map(quoted, sorted(calls)))})")
+        found.append(_filtering(f"e.call IN ({', '.join(map(quoted, sorted(calls)))})"))
     if first and last:
         found.append(f"e.eventTime BETWEEN {_moment(first)} AND {_moment(last)}")
     return found
@@ -213,8 +215,15 @@ def compose(
     head = ",\n".join(f"{name} AS {apart}(\n    {select}\n)" for name, select in (*prelude, *tables))
     own = re.match(r"\s*WITH\s+(RECURSIVE\s+)?", text, re.IGNORECASE)
     if own is None:
-        return f"WITH {head}\n{text}"
-    return f"WITH {'RECURSIVE ' if own[1] else ''}{head},\n{text[own.end() :]}"
+        whole = f"WITH {head}\n{text}"
+    else:
+        whole = f"WITH {'RECURSIVE ' if own[1] else ''}{head},\n{text[own.end() :]}"
+    return whole if prelude else _filtering(whole)
+
+
+def _filtering(text: str) -> str:
+    """Let DuckDB's scan pass over rows of other calls and services: of IN it only makes a hint, of CASE a filter."""
+    return _ONE_OF.sub(r"CASE WHEN \1 IN (\2) THEN true WHEN \1 IS NOT NULL THEN false END", text)
 
 
 def literal_bounds(text: str, period: Period) -> str:
