@@ -38,7 +38,7 @@ from auditor.evaluate.exceptions import apply_exceptions
 from auditor.evaluate.responses import apply_responses
 from auditor.model import State
 from auditor.pack.outcome import results_document
-from auditor.render.exports import EXPORTS, Source, export
+from auditor.render.exports import EXPORTS, Source, export, resources
 from auditor.render.exports.markdown import literal
 from auditor.render.exports.resources import resource_of
 from auditor.render.exports.sarif import sarif
@@ -564,11 +564,30 @@ def test_findings_come_in_files_that_one_call_takes(exported: dict[str, bytes]) 
         pytest.param("config", "eu-west-1", ("AwsAccount", "AWS::::Account:1"), id="region"),
         pytest.param("iam", "111122223333", ("AwsAccount", "AWS::::Account:111122223333"), id="account"),
         pytest.param("iam", "  ", ("AwsAccount", "AWS::::Account:1"), id="blank"),
-        pytest.param("logs", "/my/group", ("Other", "/my/group"), id="unknown"),
+        pytest.param("logs", "/my/group", ("Other", "arn:aws:logs:r:1:log-group:/my/group"), id="log-group"),
+        pytest.param("logs", "my group", ("Other", "my group"), id="unknown"),
+        pytest.param(
+            "elasticloadbalancing",
+            "arn:aws:elasticloadbalancing:r:1:loadbalancer/net/web/0a1b",
+            ("AwsElbv2LoadBalancer", "arn:aws:elasticloadbalancing:r:1:loadbalancer/net/web/0a1b"),
+            id="load-balancer",
+        ),
+        pytest.param(
+            "ec2",
+            "pcx-0ab1",
+            ("AwsEc2VpcPeeringConnection", "arn:aws:ec2:r:1:vpc-peering-connection/pcx-0ab1"),
+            id="peering",
+        ),
     ],
 )
 def test_a_resource_has_the_type_and_id_of_security_hub(service: str, resource: str, found: tuple[str, str]) -> None:
     assert resource_of({"service": service}, {"resource": resource, "account": "1"}, "aws", "r") == found
+
+
+def test_each_type_of_resource_is_one_of_security_hub() -> None:
+    model = botocore.session.get_session().get_service_model("securityhub")
+    known = {*model.shape_for("ResourceDetails").members, "AwsAccount", "Other"}
+    assert {kind for _, kind in resources.BY_ARN} | {kind for _, kind, *_ in resources.BY_ID} <= known
 
 
 def test_the_assessment_plan_is_there_and_accepted_by_trestle(exported: dict[str, bytes]) -> None:

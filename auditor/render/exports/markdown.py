@@ -1,14 +1,15 @@
 """A Markdown summary that fits a job page: headline, counts, what was not met, what could not be assessed."""
 
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from auditor.base.counts import counted
 from auditor.model import State
 from auditor.render.exceptions import Given
-from auditor.render.exports.source import Finding, Source
-from auditor.render.text import TEXT_LIMIT, visible
+from auditor.render.exports.source import Finding, Source, shortened
+from auditor.render.text import visible
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>~&$@]|(?<![^\s])[-+](?=\s|$)|(?<![^\s])[-+=](?=[-+=]*$))")
 _WORD = re.compile(r"(?P<before>[(\"']*)(?P<word>.*?)(?P<after>[.,;:!?)\"']*)")
@@ -56,13 +57,13 @@ def markdown(source: Source) -> bytes:
     return "\n".join(lines).encode("utf-8", "replace")
 
 
-def literal(text: str, limit: int = TEXT_LIMIT) -> str:
+def literal(text: str) -> str:
     """Return text that Markdown shows as it is, on one line.
 
     Job pages turn addresses, ``@names``, ``#numbers`` and ``:words:`` into links and pictures, escaped or not, but not
     inside code: words that could be one are code.
     """
-    return " ".join(_word(word) for word in visible(" ".join(str(text).split()), limit).split())
+    return " ".join(_word(word) for word in visible(" ".join(str(text).split())).split())
 
 
 def _word(text: str) -> str:
@@ -85,12 +86,17 @@ def _section(title: str, state: State, source: Source) -> list[str]:
         return []
     lines = [f"## {title}", "", "| control | severity | resource | reason |", "| --- | --- | --- | --- |"]
     for item in rows[:_LISTED]:
-        resource = literal(item.result["resource"], _CELL)
-        reason = literal(item.result["reason"], _CELL)
+        resource, reason = (literal(_cut(item.result[name])) for name in ("resource", "reason"))
         lines.append(f"| `{item.control['id']}` | {item.control['severity']} | {resource} | {reason} |")
     if len(rows) > _LISTED:
         lines += ["", f"{len(rows) - _LISTED} more stand in `results/results.json`."]
     return [*lines, ""]
+
+
+def _cut(text: str, limit: int = _CELL) -> str:
+    """Cut a text between words; the whole stands in results.json, which the summary names."""
+    short = textwrap.shorten(text, limit, placeholder=" ...")
+    return short if short != "..." else shortened(text, limit)
 
 
 def _handed_in(given: Sequence[Given], told: Sequence[Given]) -> list[str]:
@@ -98,7 +104,7 @@ def _handed_in(given: Sequence[Given], told: Sequence[Given]) -> list[str]:
     if not given:
         return []
     lines = ["## Handed in", "", f"{sum(item.applied for item in given):,} of {len(given):,} applied.", ""]
-    lines += [f"- {literal(item.told, 2 * _CELL)}" for item in told[:_LISTED]]
+    lines += [f"- {literal(_cut(item.told, 2 * _CELL))}" for item in told[:_LISTED]]
     if len(told) > _LISTED:
         lines.append(f"- {len(told) - _LISTED:,} more stand in `results/results.json`.")
     return [*lines, *([""] if told else [])]
