@@ -15,6 +15,8 @@ DETAILS = ("summary", "standard", "full")
 _MARKING = 80
 """Characters of a classification on every page, and of a version."""
 
+_UNSAID = "not stated"
+
 _PERSON = 160
 """Characters of who prepared a report, whom it is for and whom to ask."""
 
@@ -56,10 +58,10 @@ class Branding:
 
     @property
     def particulars(self) -> tuple[tuple[str, str], ...]:
-        """Label and words of what the cover says about the report, as far as anybody said it."""
+        """Label and words of what the cover says about the report; a stranger looks for by whom and for whom first."""
         said = (
-            ("Prepared by", visible(self.prepared_by, _PERSON)),
-            ("Prepared for", visible(self.prepared_for, _PERSON)),
+            ("Prepared by", visible(self.prepared_by, _PERSON) or _UNSAID),
+            ("Prepared for", visible(self.prepared_for, _PERSON) or _UNSAID),
             ("Contact", visible(self.contact, _PERSON)),
             ("Version", visible(self.version, _MARKING)),
             ("Distribution", visible(self.distribution, _PERSON)),

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.base.canonical import canonical_json
+from auditor.model import State
 from auditor.render.charts import Box
 from auditor.render.charts import chain as place
+from auditor.render.marks import MARKS
 from auditor.render.text import NAME_LIMIT, visible
 
 LINKS = ("trail", "log group", "metric filter", "metric", "alarm", "action", "people")
@@ -65,12 +67,22 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The ways found in one place, the best first, and what was read there of filters and other detections."""
+    """The ways of one result, the best first, and what was read there of filters and other detections.
 
+    ``label`` tells the result from others of its control: its state and editions, or its place.
+    """
+
+    label: str
     paths: tuple[Path, ...]
     filters: tuple[FilterText, ...]
     others: tuple[str, ...]
     pace: str
+
+    @property
+    def drawn_filters(self) -> tuple[FilterText, ...]:
+        """The filters that the drawings name; all of them where they name none."""
+        names = {link.name for path in self.paths for link in path.links}
+        return tuple(item for item in self.filters if item.name in names) or self.filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,12 @@ class Chain:
     def whole(self) -> bool:
         """Whether every way that is drawn holds."""
         return all(path.holds for ways in self.ways for path in ways.paths)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why links do not hold, each reason once."""
+        links = (link for ways in self.ways for path in ways.paths for link in path.links)
+        return tuple(dict.fromkeys(link.reason for link in links if link.verdict == "broken" and link.reason))
 
 
 _PATHS = 3
@@ -112,12 +130,14 @@ def chains_of(results: Sequence[Mapping[str, Any]]) -> Chain | None:
     missed: list[Missed] = []
     found = 0
     seen: set[bytes] = set()
+    told: set[object] = set()
     for result in results:
         details = result["details"]
         where = f"{visible(result['account'], 40)}, {visible(result['region'], 40)}"
         paths = _apart(_listed(details, "chains"), seen)
         if paths and found < _PATHS:
-            ways.append(_ways([_path(where, path) for path in paths[: _PATHS - found]], details))
+            drawn = [_path(where, path) for path in paths[: _PATHS - found]]
+            ways.append(_ways(_label(result) or where, drawn, details, told))
         found += len(paths)
         missed.extend(_missed(item) for item in _listed(details, "missed"))
         missed.extend(_disagreement(item) for item in _listed(details.get("truth") or {}, "disagreements"))
@@ -129,14 +149,19 @@ def chains_of(results: Sequence[Mapping[str, Any]]) -> Chain | None:
 def alike(chains: Sequence[Chain]) -> tuple[tuple[int, ...], ...]:
     """Arrange chains, by their numbers, so that those whose drawings say the very same stand together.
 
-    Without a trail all alarms of an account break at the same link. What tells one chain from others, such as a filter
-    of its own, keeps it apart.
+    Without a trail all alarms of an account break at the same link; without a filter of their own, at another. What
+    tells one chain from others, such as a filter that is there, keeps it apart. Why a thing is missed may differ.
     """
     found: dict[tuple[object, ...], list[int]] = {}
     for number, chain in enumerate(chains):
         told = any(ways.filters or ways.others or ways.pace for ways in chain.ways)
         own = told or chain.left_out or any(item.pattern for item in chain.missed)
-        links = tuple(path.links for ways in chain.ways for path in ways.paths)
+        links = tuple(
+            (link.kind, link.name, link.verdict, link.reason if link.name else "")
+            for ways in chain.ways
+            for path in ways.paths
+            for link in path.links
+        )
         found.setdefault((links, number if own or not links else None), []).append(number)
     return tuple(map(tuple, found.values()))
 
@@ -152,13 +177,26 @@ def _apart(paths: Sequence[Mapping[str, Any]], seen: set[bytes]) -> list[Mapping
     return found
 
 
-def _ways(paths: Sequence[Path], details: Mapping[str, Any]) -> Ways:
-    return Ways(
+def _label(result: Mapping[str, Any]) -> str:
+    """Say what a result came to, and for which editions; empty where it speaks for all."""
+    editions = ", ".join(visible(name, 60) for name in result.get("frameworks", ()))
+    return f"{MARKS[State(result['state'])].word} for {editions}" if editions else ""
+
+
+def _ways(label: str, paths: Sequence[Path], details: Mapping[str, Any], told: set[object]) -> Ways:
+    """Collect what one result says; ``told`` is what those before said, and is added to."""
+    filters = [_filter(item) for item in _listed(details, "filters")[:_FILTERS]]
+    others = [_other(item) for item in _listed(details, "alternatives")[:_FILTERS]]
+    pace = visible((details.get("detection_time") or {}).get("sentence", ""))
+    made = Ways(
+        label,
         tuple(paths),
-        filters=tuple(_filter(item) for item in _listed(details, "filters")[:_FILTERS]),
-        others=tuple(_other(item) for item in _listed(details, "alternatives")[:_FILTERS]),
-        pace=visible((details.get("detection_time") or {}).get("sentence", "")),
+        filters=tuple(item for item in filters if item not in told),
+        others=tuple(item for item in others if item not in told),
+        pace="" if pace in told else pace,
     )
+    told.update([*filters, *others, pace])
+    return made
 
 
 def _listed(details: Mapping[str, Any], *names: str) -> list[Mapping[str, Any]]:
@@ -176,7 +214,8 @@ def _path(where: str, document: Mapping[str, Any]) -> Path:
     boxes = place([(link.kind, link.name, link.verdict) for link in links])
     holds = all(link.verdict == "holds" for link in links)
     spoken = "; ".join(
-        f"{link.kind} {link.name or 'none'}: {link.word}{f', {link.reason}' if link.reason else ''}" for link in links
+        f"{f'{link.kind} {link.name}'.strip()}: {link.word}{f', {link.reason}' if link.reason else ''}"
+        for link in links
     )
     return Path(
         title=visible(document.get("title", where)),

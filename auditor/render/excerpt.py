@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,9 @@ from auditor.render.text import visible
 
 _LINES = 6
 """Members shown around the deciding one."""
+
+_MEMBERS = 4
+"""Lines of a list that decides as a whole, however short an excerpt is."""
 
 _VALUE_LIMIT = 150
 
@@ -36,11 +39,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A place in an answer. ``where`` is its JSON pointer, ``left_out`` how many members are not shown."""
+    """A place in an answer.
+
+    Args:
+        where: its JSON pointer.
+        lines: its members, or as many as are shown.
+        left_out: how many are not.
+        whole: whether the list decides as a whole, so that its members say what it is.
+    """
 
     where: str
     lines: tuple[Line, ...]
     left_out: int
+    whole: bool = False
 
     @property
     def deciding(self) -> bool:
@@ -48,10 +59,10 @@ class Excerpt:
         return any(line.deciding for line in self.lines)
 
     def cut(self, most: int) -> "Excerpt":
-        """Return the same place in fewer lines; the deciding ones stay."""
-        room = max(0, most - sum(line.deciding for line in self.lines))
-        others = [line for line in self.lines if not line.deciding][:room]
-        kept = tuple(line for line in self.lines if line.deciding or line in others)
+        """Return the same place in fewer lines; the deciding ones stay, and of a list some of its members."""
+        room = max(0, max(most, _MEMBERS if self.whole else 0) - sum(line.deciding for line in self.lines))
+        others = [number for number, line in enumerate(self.lines) if not line.deciding][:room]
+        kept = tuple(line for number, line in enumerate(self.lines) if line.deciding or number in others)
         return replace(self, lines=kept, left_out=self.left_out + len(self.lines) - len(kept))
 
 
@@ -119,8 +130,14 @@ def _is_table(text: str) -> bool:
 
 _CSV_HEAD = re.compile(r"[a-z0-9_]+(,[a-z0-9_]+)+\r?")
 _CSV_ROWS = 6
-_CSV_COLUMNS = ("user", "password_enabled", "password_last_used", "mfa_active", "access_key_1_active")
-"""Columns of the IAM credential report that most questions are about; the file has them all."""
+_ROW_LIMIT = 400
+_CSV_COLUMNS = (
+    ("password_enabled", ("password_last_used",)),
+    ("mfa_active", ()),
+    ("access_key_1_active", ("access_key_1_last_rotated", "access_key_1_last_used_date")),
+    ("access_key_2_active", ("access_key_2_last_rotated", "access_key_2_last_used_date")),
+)
+"""Columns of the IAM credential report that say whether something is on, each with those that tell more of it then."""
 
 
 def _table(where: str, text: str, names: Collection[str] = ()) -> Excerpt:
@@ -130,14 +147,18 @@ def _table(where: str, text: str, names: Collection[str] = ()) -> Excerpt:
     told = [(row, (row.get("user") or "") in named) for row in rows]
     chosen = sorted(told, key=lambda pair: not pair[1])[:_CSV_ROWS]
     lines = tuple(
-        Line(
-            visible(row.get("user") or "", 60),
-            visible(", ".join(f"{name} {row[name]}" for name in _CSV_COLUMNS[1:] if row.get(name)), _VALUE_LIMIT + 40),
-            deciding=own,
-        )
+        Line(visible(row.get("user") or "", 60), visible(", ".join(_credentials(row)), _ROW_LIMIT), deciding=own)
         for row, own in chosen
     )
     return Excerpt(where, lines, max(0, len(rows) - _CSV_ROWS))
+
+
+def _credentials(row: Mapping[str, Any]) -> Iterator[str]:
+    """Say what a user signs in with; of what is off only that it is."""
+    for switch, further in _CSV_COLUMNS:
+        for name in (switch, *(further if row.get(switch) == "true" else ())):
+            if row.get(name):
+                yield f"{name} {row[name]}"
 
 
 def _named(users: Collection[str], names: Iterable[str]) -> set[str]:
@@ -188,7 +209,7 @@ def _items(where: str, items: Sequence[Mapping[str, Any]]) -> Excerpt:
         words = f"{told}: {_short(scalars[told])}" if told else _said(item, name)
         title = "" if told or not name or name.lower().endswith("name") else f"{name} "
         lines.append(Line(visible(f"{title}{scalars.get(name, '')}", 60), words, deciding=False))
-    return Excerpt(where, tuple(lines), max(0, len(items) - _LINES))
+    return Excerpt(where, tuple(lines), max(0, len(items) - _LINES), whole=True)
 
 
 def _said(item: Mapping[str, Any], name: str) -> str:

@@ -121,7 +121,7 @@ def _looked(
     )
     more = f" and {counted(len(accounts) - _NAMED, 'more account')}" if len(accounts) > _NAMED else ""
     return (
-        f"{counted(len(accounts), 'account')} ({names}{more}), {regions} and what has no Region.",
+        f"{counted(len(accounts), 'account')} ({names}{more}), {regions} and what belongs to none.",
         (
             f"{counted(len(controls), 'control')} over {counted(len(by_service(controls)), 'service')}, for "
             f"{counted(len(frameworks), 'framework edition')}: {', '.join(framework.id for framework in frameworks)}."

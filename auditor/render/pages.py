@@ -26,8 +26,19 @@ ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 _NEVER_BROKEN = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-\d{1,2}[a-z]?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Names of Regions and zones, ids of events and requests stay whole; other words may break at their hyphens."""
 
+_SKIPPED = (
+    r"<head>.*?</head>|<a\b.*?</a>|<svg.*?</svg>|<h[1-6]\b.*?</h[1-6]>|<pre.*?</pre>|<p class=\"(?:answer|files)\".*?</p>"
+    r'|<[^>]*\bclass="(?:[^"]* )?nb"[^>]*>[^<]*|<[^>]*>'
+)
+"""Markup, and text whose words are whole anyhow or that must not hold further elements: a link is one (ISO 14289-1)."""
+
+_HYPHENED = re.compile(rf"{_SKIPPED}|(?P<word>\w[\w.]*(?:-[\w.]*\w)+)", re.DOTALL)
+
 _OPTION = re.compile(r"((?<![^\s'\"(])[\w.]*-[\w.-]*\w)")
 """An option or subcommand of a command line, an id or a Region: a word with hyphens."""
+
+_DIGIT, _BROKEN = re.compile(r"\d"), re.compile(r"-[^\W\d]")
+"""A name has a digit somewhere; a line ends behind a hyphen only where a letter follows."""
 
 _WHOLE = 40
 """Characters of a word that is kept whole; a longer one might not fit a line."""
@@ -108,6 +119,17 @@ def options(text: str) -> Markup:
         whole.format(part) if at % 2 and len(part) <= _WHOLE else escape(part)
         for at, part in enumerate(_OPTION.split(text))
     )
+
+
+def whole(html: str) -> str:
+    """Keep the names in a page whole: Regions, editions, ids; what Pango breaks behind a hyphen copies as two words."""
+    return _HYPHENED.sub(lambda found: _whole(found["word"]) if found["word"] else found[0], html)
+
+
+def _whole(word: str) -> str:
+    if len(word) > _WHOLE or not _DIGIT.search(word) or not _BROKEN.search(word):
+        return word
+    return f'<span class="nb">{word}</span>'
 
 
 def without(text: str, end: str) -> str:

@@ -21,7 +21,7 @@ from auditor.base.period import rfc3339
 from auditor.render import fonts, pagenumbers, sections
 from auditor.render.context import Context
 from auditor.render.finish import finish
-from auditor.render.pages import ACCENT, page, source
+from auditor.render.pages import ACCENT, page, source, whole
 from auditor.render.references import lead, shared_places, unlink
 
 ROW_BUDGET = 900
@@ -52,7 +52,7 @@ _FULL = sections.Limits(
 )
 _LIMITS = {
     "summary": replace(_FULL, cost=1, accounts=40, places=30, gaps=30, waivers=20, changes=12, evidence=0),
-    "standard": replace(_FULL, whole=1, activity=6, posture=6, cost=1, groups=0, proofs=1, lines=4, uses=0, evidence=0),
+    "standard": replace(_FULL, whole=1, activity=6, posture=6, cost=1, groups=0, proofs=1, lines=1, uses=0, evidence=0),
     "full": _FULL,
 }
 """How much of each list stands on paper, by length of the report."""
@@ -140,7 +140,7 @@ def lay_out(
         RenderError: Pango is missing, or WeasyPrint complains about anything at all.
     """
     weasyprint = _weasyprint()
-    html = _unhung(fonts.spelt(html))
+    html = _unhung(whole(fonts.spelt(html)))
     with _complaints() as complaints, _no_collector():
         document = _parsed(weasyprint, html).render(
             font_config=(configuration := _configuration(weasyprint)),
@@ -158,7 +158,7 @@ def lay_out(
     return data
 
 
-_HANGING = re.compile(r"(<h[1-6]\b.*?</h[1-6]>)|(?<=[^\s>]) (?=<(?:a|b|bdi|code|strong)\b)", re.DOTALL)
+_HANGING = re.compile(r"(<h[1-6]\b.*?</h[1-6]>)|(?<=[^\s>]) (?=<(?:a|b|bdi|code|span|strong)\b)", re.DOTALL)
 
 
 def _unhung(html: str) -> str:

@@ -70,8 +70,11 @@ def _proofs(control: Control, cited: dict[_Place, str], most: int, lines: int) -
 
 
 def _decides(box: EvidenceBox) -> bool:
-    """Whether a result pointed at a value in this answer: that one is shown before one that was only read."""
-    return any(excerpt.deciding for excerpt in box.excerpts)
+    """Whether a result rests on this answer more than on one that was only read.
+
+    It does where it pointed at a value in it, and where the answer is that there is no such thing.
+    """
+    return box.item.absent or any(excerpt.deciding for excerpt in box.excerpts)
 
 
 def _place(box: EvidenceBox) -> _Place:

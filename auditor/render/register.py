@@ -38,6 +38,8 @@ class EvidenceItem:
     outcome: str
     """``answered``, ``no such thing``, or the error code."""
     complete: bool
+    absent: bool
+    """Whether the answer is that there is no such thing."""
     used_by: tuple[Link, ...]
     redactions: int
 
@@ -120,6 +122,7 @@ def _item(record: Record, used_by: tuple[Link, ...]) -> EvidenceItem:
         path=f"evidence/{record.path}",
         outcome=found,
         complete=record.complete or record.absent,
+        absent=record.absent,
         used_by=used_by,
         redactions=len(record.redactions),
     )

@@ -130,6 +130,7 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
         "lists": lists,
         "shelves": shown,
         "drawings": _drawings(context, detail),
+        "followed": _followed(context, limits) if detail == "standard" else frozenset(),
         "remedies": {
             control.id: own_part(control.remediation, shelf.remedy) for shelf in shown for control in shelf.alarms
         },
@@ -164,6 +165,12 @@ def _drawings(context: Context, detail: str) -> tuple[tuple[Control, ...], ...]:
         (control, control.chain) for control in context.chains if control.chain and control.mark.state not in QUIET
     ]
     return tuple(tuple(drawn[number][0] for number in numbers) for numbers in alike([chain for _, chain in drawn]))
+
+
+def _followed(context: Context, limits: Limits) -> frozenset[str]:
+    """Return the ids of the openings whose steps are shown: a shorter report does not tell of them twice."""
+    shown = (one for item in context.opened for one in item.openings[: limits.activity])
+    return frozenset(step.event for one in shown for step in one.steps if step.event)
 
 
 def _occurring(context: Context) -> list[Mark]:

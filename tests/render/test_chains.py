@@ -50,6 +50,51 @@ def test_chains_that_say_the_same_stand_together_and_others_apart() -> None:
     assert alike([]) == ()
 
 
+def test_chains_that_lack_the_same_link_share_a_drawing_whatever_they_miss_by_it() -> None:
+    def broken(reason: str, name: str = "") -> Chain:
+        return drawn(
+            chains=[{"links": [LINKS[0], {"kind": "metric filter", "name": name, "holds": False, "reason": reason}]}]
+        )
+
+    deleted, stopped, named = (
+        broken("No filter catches DeleteTrail."),
+        broken("No filter catches StopLogging."),
+        broken("It misses one.", "own"),
+    )
+    assert alike([deleted, stopped, named, broken("It misses another.", "own")]) == ((0, 1), (2,), (3,))
+    assert (deleted.reasons, stopped.reasons) == (
+        ("No filter catches DeleteTrail.",),
+        ("No filter catches StopLogging.",),
+    )
+    ((path,),) = (ways.paths for ways in deleted.ways)
+    assert path.text.endswith("metric filter: broken, No filter catches DeleteTrail..")
+
+
+def test_results_of_one_control_are_told_apart_and_share_what_both_say() -> None:
+    details = {
+        "alternatives": [{"kind": "EventBridge rule", "name": "r", "region": "eu-central-1", "sentence": "It reacts."}],
+        "detection_time": {"sentence": "About 10 minutes."},
+        "filters": [{"name": "main", "pattern": "{ a }"}, {"name": "far", "pattern": "{ b }"}],
+    }
+    results = [
+        {
+            "account": "111122223333",
+            "region": "global",
+            "state": state,
+            "frameworks": [edition],
+            "details": {**details, "chains": [{"links": links}]},
+        }
+        for state, edition, links in (("FAIL", "cis-aws-5.0.0", LINKS), ("PASS", "cis-aws-3.0.0", LINKS[:1]))
+    ]
+    found = chains_of(results)
+    assert found
+    first, second = found.ways
+    assert (first.label, second.label) == ("Fail for cis-aws-5.0.0", "Pass for cis-aws-3.0.0")
+    assert (len(first.others), first.pace, len(first.filters)) == (1, "About 10 minutes.", 2)
+    assert (second.others, second.pace, second.filters) == ((), "", ())
+    assert [item.name for item in first.drawn_filters] == ["main"]
+
+
 def test_an_event_is_written_as_json_and_not_as_python() -> None:
     event = {"readOnly": False, "errorCode": None, "responseElements": {"ids": ["a", 1.5, True]}}
     (missed,) = drawn(missed={"event": event, "fields": list(event)}).missed

@@ -11,7 +11,7 @@ import pytest
 from auditor.evidence.store import CallError
 from auditor.render import context, html, pdf
 from auditor.render.context import Context
-from auditor.render.pages import breakable, options
+from auditor.render.pages import breakable, options, whole
 from auditor.render.register import Library
 from auditor.render.sections import CHAPTERS
 from tests.render.conftest import text_of
@@ -140,6 +140,21 @@ def test_an_option_of_a_command_is_never_broken() -> None:
     assert options("aws ec2 x --port-range <N>, then --dry-run; a--b") == (
         f"aws ec2 x {whole('--port-range')} &lt;N&gt;, then {whole('--dry-run')}; {whole('a--b')}"
     )
+
+
+def test_names_are_whole_wherever_they_stand_and_markup_is_not_touched() -> None:
+    plain = (
+        '<head><title>eu-west-1</title></head><h2 id="a">eu-west-1</h2><svg><text>eu-west-1</text></svg>'
+        '<td class="nb">eu-west-1</td><a class="to nb" href="#eu-west-1">cis-aws-5.0.0</a><pre>eu-west-1</pre>'
+        "<p>An e-mail of 2026-10-14, well-known to northwind-logs and vpc-0a1b2c3d.</p>"
+    )
+    assert whole(plain) == plain
+    for name in ("eu-central-1", "us-gov-west-1", "cis-aws-5.0.0", "sg-df203578257d93ce6"):
+        assert whole(f"<p>In {name}, and ({name}).</p>") == (
+            f'<p>In <span class="nb">{name}</span>, and (<span class="nb">{name}</span>).</p>'
+        )
+    long = "-".join(["name"] * 12) + "-1"
+    assert whole(f"<p>{long}</p>") == f"<p>{long}</p>"
 
 
 def test_the_matrix_says_where_another_edition_asks_for_something_else(sample: Sample) -> None:

@@ -60,6 +60,40 @@ def test_a_long_text_is_cut_once_with_what_json_escapes_in_it() -> None:
         assert line.value.endswith('"')
 
 
+def test_a_short_excerpt_keeps_what_decided_and_of_a_list_some_of_its_members() -> None:
+    answer = {"pages": [{"Policy": {f"Name{number}": number for number in range(9)}, "Rules": [{"Id": "a"}] * 9}]}
+    member = excerpt(answer, "/pages/0/Policy/Name7").cut(1)
+    assert [(line.key, line.value) for line in member.lines] == [("Name7", "7")]
+    assert member.left_out == 8
+    listed = excerpt(answer, "/pages/0/Rules").cut(1)
+    assert [line.deciding for line in listed.lines] == [True, False, False, False]
+    assert listed.left_out == 6
+
+
+def test_that_there_is_no_such_thing_goes_before_an_answer_that_was_only_read(report: Context) -> None:
+    failed = next(item for item in report.controls if item.mark.state is State.FAIL and item.boxes)
+    read, other = (
+        replace(box, item=replace(box.item, ref=ref), excerpts=())
+        for box, ref in zip((failed.boxes[0],) * 2, ("EV-8001", "EV-8002"), strict=True)
+    )
+    absent = replace(other, item=replace(other.item, absent=True))
+    row = replace(failed.rows[0], refs=("EV-8001", "EV-8002"))
+    found = proofs((replace(failed, rows=(row,), boxes=(read, absent), kinds=2),), most=1)
+    assert [proof.item.ref for proof in found[failed.id]] == ["EV-8002"]
+
+
+def test_the_credential_report_says_of_what_is_off_only_that_it_is() -> None:
+    head = "user,password_enabled,password_last_used,mfa_active,access_key_1_active,access_key_1_last_rotated\n"
+    ann_row = "ann,true,2026-10-01T00:00:00+00:00,false,true,2025-01-01T00:00:00+00:00"
+    text = f"{head}{ann_row}\nbob,false,N/A,false,false,N/A\n"
+    ann, bob = excerpt({"pages": [{"Content": text}]}, "/pages/0/Content").lines
+    assert ann.value == (
+        "password_enabled true, password_last_used 2026-10-01T00:00:00+00:00, mfa_active false, "
+        "access_key_1_active true, access_key_1_last_rotated 2025-01-01T00:00:00+00:00"
+    )
+    assert bob.value == "password_enabled false, mfa_active false, access_key_1_active false"
+
+
 def test_the_users_that_a_result_is_about_come_first_in_the_credential_report() -> None:
     users = ["ann", "a/b", "nn", "", *(f"u{number}" for number in range(9)), "zoe"]
     head = "user,password_enabled,mfa_active\n"

@@ -38,6 +38,7 @@ def items(draw: st.DrawFn) -> EvidenceItem:
         path=f"evidence/raw/{account}/{region}/{operation.replace(':', '.')}{key}.json",
         outcome=draw(st.sampled_from(("answered", "no such thing (NoSuchBucketPolicy)", "AccessDenied"))),
         complete=True,
+        absent=False,
         used_by=tuple(draw(st.lists(st.sampled_from(CONTROLS), unique=True))),
         redactions=0,
     )

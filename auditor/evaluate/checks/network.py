@@ -171,7 +171,8 @@ def default_group_closed(subject: Subject) -> Verdict:
     inbound, outbound = len(listed(subject.item, "IpPermissions")), len(listed(subject.item, "IpPermissionsEgress"))
     observed = f"{counted(inbound, 'inbound rule')}, {counted(outbound, 'outbound rule')}"
     if inbound or outbound:
-        return failed(f"The default security group has {observed}.", observed=observed, pointer="/IpPermissions")
+        decides = "/IpPermissions" if inbound else "/IpPermissionsEgress"
+        return failed(f"The default security group has {observed}.", observed=observed, pointer=decides)
     return passed("The default security group has no rules.", observed=observed, pointer="/IpPermissions")
 
 

@@ -376,16 +376,19 @@ def test_ranges_that_are_the_whole_internet(cidrs: list[str], version: int, expe
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("found", "expected", "decides"),
     [
-        pytest.param(group("default", rule("10.0.0.0/8")), State.FAIL, id="inbound"),
-        pytest.param(group("default", IpPermissionsEgress=[{}]), State.FAIL, id="outbound"),
-        pytest.param(group("default", IpPermissionsEgress=None), State.NOT_ASSESSED, id="hostile"),
+        pytest.param(group("default", rule("10.0.0.0/8")), State.FAIL, "/IpPermissions", id="inbound"),
+        pytest.param(group("default", IpPermissionsEgress=[{}]), State.FAIL, "/IpPermissionsEgress", id="outbound"),
+        pytest.param(group("default", IpPermissionsEgress=None), State.NOT_ASSESSED, "", id="hostile"),
     ],
 )
-def test_default_groups(found: dict[str, Any], expected: State) -> None:
+def test_default_groups(found: dict[str, Any], expected: State, decides: str) -> None:
     other = group("other", GroupId="sg-9", GroupName="default")
-    assert states(groups(other, found).judge("default-sg-closed")) == {"sg-9": State.PASS, "default": expected}
+    judged = groups(other, found).judge("default-sg-closed")
+    assert states(judged) == {"sg-9": State.PASS, "default": expected}
+    (result,) = (item for item in judged.results if item.resource == "default")
+    assert result.evidence[0].pointer.endswith(decides)
 
 
 ALLOW_ALL = acl_entry(100, "allow", ANY4, Protocol="-1")
