@@ -75,9 +75,8 @@ def _varied(chance: random.Random, of: Record, number: int, begin: datetime, sta
     record["requestID"] = f"{chance.getrandbits(128):032x}"
     if identity := of.get("userIdentity"):
         record["userIdentity"] = _in_session(identity, moment)
-    if credentials := (of.get("responseElements") or {}).get("credentials"):
-        fresh = {**credentials, "accessKeyId": _key(credentials["accessKeyId"], moment)}
-        record["responseElements"] = {**of["responseElements"], "credentials": fresh}
+    if of["eventName"] == "AssumeRole" and (sessions := _sessions().get(of["requestParameters"]["roleArn"])):
+        record |= _begun(chance.choice(sessions), of, moment)
     if chance.random() < _LARGE:
         extra = {f"member{n}": f"{chance.getrandbits(64):016x}" for n in range(chance.randint(5, 60))}
         record["requestParameters"] = {**(record.get("requestParameters") or {}), **extra}
@@ -92,6 +91,30 @@ def _in_session(identity: Record, moment: datetime) -> Record:
     begun = {**session["attributes"], "creationDate": f"{moment:%Y-%m-%dT%H:00:00Z}"}
     changed = {**identity, "sessionContext": {**session, "attributes": begun}}
     return {**changed, "accessKeyId": _key(key, moment)} if (key := identity.get("accessKeyId")) else changed
+
+
+@lru_cache(maxsize=1)
+def _sessions() -> dict[str, list[Record]]:
+    """Return the identities of the month's sessions by the ARN of their role."""
+    found: dict[str, list[Record]] = {}
+    for record in _known():
+        identity = record.get("userIdentity") or {}
+        issuer = identity.get("sessionContext", {}).get("sessionIssuer", {}).get("arn")
+        if issuer and identity.get("accessKeyId"):
+            found.setdefault(issuer, []).append(identity)
+    return found
+
+
+def _begun(identity: Record, of: Record, moment: datetime) -> Record:
+    """Return what is asked and answered when the session of an identity begins."""
+    credentials = {
+        "accessKeyId": _key(identity["accessKeyId"], moment),
+        "sessionToken": sha256(f"{moment}".encode()).hexdigest() * 8,
+        "expiration": f"{moment + timedelta(hours=1):%b %d, %Y, %I:%M:%S %p}",
+    }
+    who = {"assumedRoleId": identity["principalId"], "arn": identity["arn"]}
+    asked = {**of["requestParameters"], "roleSessionName": identity["principalId"].partition(":")[2]}
+    return {"requestParameters": asked, "responseElements": {"credentials": credentials, "assumedRoleUser": who}}
 
 
 @lru_cache(maxsize=100_000)
