@@ -50,3 +50,9 @@ class RenderError(AuditorError):
 
 class SealError(AuditorError):
     """A pack cannot be sealed, signed or time-stamped."""
+
+
+class IdentityError(SealError):
+    """A key or certificate that somebody named is none, or not for signing. The caller can act."""
+
+    exit_code: ClassVar[int] = 2

@@ -10,6 +10,7 @@ import yaml
 
 from auditor.base.counts import counted
 from auditor.base.errors import AuditorError
+from auditor.base.given import read_given
 from auditor.base.suggest import meant
 
 _MAX_BYTES = 4_000_000
@@ -71,9 +72,7 @@ def load_yaml(path: Path) -> YamlFile:
         YamlError: not readable, too large, nested too deeply, not YAML, a duplicate key, an alias or a tag.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise YamlError(f"{path}: larger than {_MAX_BYTES} bytes")
-        source = path.read_bytes()
+        source = read_given(path, _MAX_BYTES)
         text = source.decode("utf-8")
     except OSError as error:
         raise YamlError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from auditor.base.canonical import sha256_hex
 from auditor.base.errors import UsageError
+from auditor.base.given import read_given
 from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
 
 _ARN_PARTS = 6
@@ -227,9 +228,7 @@ def _attachment(folder: Path, name: str, at: str) -> Attachment:
     if not path.resolve().is_relative_to(folder.resolve()) or path.is_symlink():
         raise UsageError(f"{at}: the attachment {name!r} is not inside the folder of the attestation file")
     try:
-        if path.stat().st_size > _MAX_ATTACHMENT_BYTES:
-            raise UsageError(f"{at}: the attachment {name!r} is larger than {_MAX_ATTACHMENT_BYTES} bytes")
-        data = path.read_bytes()
+        data = read_given(path, _MAX_ATTACHMENT_BYTES)
     except OSError as error:
-        raise UsageError(f"{at}: the attachment {name!r} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{at}: the attachment {name!r} cannot be read: {error.strerror or error}") from error
     return Attachment(path.name, sha256_hex(data), data)

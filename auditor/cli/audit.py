@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.base.counts import counted
-from auditor.base.errors import SealError, UsageError
+from auditor.base.errors import UsageError
 from auditor.base.period import rfc3339
 from auditor.cli import printable
 from auditor.cli.compare import tell_gate
@@ -329,7 +329,7 @@ def sealing_in(config: Config) -> "Sealing | None":
     """Return how the settings want packs to be signed; None for not at all.
 
     Raises:
-        UsageError: a key or certificate cannot be used.
+        IdentityError: a key or certificate cannot be used.
         SealError: AWS KMS does not let the key be used.
     """
     from auditor.cli.seal import sealing_of
@@ -346,9 +346,4 @@ def sealing_in(config: Config) -> "Sealing | None":
         "profile": config.profile or None,
         "region": config.region or None,
     }
-    try:
-        return sealing_of(options, at=datetime.now(UTC))
-    except SealError as error:
-        if options["kms_key"]:
-            raise  # AWS may be at fault
-        raise UsageError(error.message, hint=error.hint) from error
+    return sealing_of(options, at=datetime.now(UTC))

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -13,6 +13,7 @@ from auditor.base.errors import UsageError
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
 from auditor.cli.events_source import narrowed, opened
+from auditor.cli.files import named, read_bytes
 from auditor.cli.help import helpful
 from auditor.cli.strict import strict
 
@@ -164,14 +165,14 @@ def list_questions(*, folders: tuple[Path, ...], as_json: bool) -> int:
 
 
 @command.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def anatomy(*, file: IO[bytes], as_json: bool) -> int:
+def anatomy(*, file: Path, as_json: bool) -> int:
     """Explain each field of a record, offline; FILE may be - for stdin, and a log file or any container of records."""
     from auditor.events.anatomy import explain, remarks
-    from auditor.evidence.records import read_records
+    from auditor.evidence.records import MOST_BYTES, read_records
 
-    found = [item for item in read_records(file.read(), file.name).records if item.record]
+    found = [item for item in read_records(read_bytes(file, MOST_BYTES), named(file)).records if item.record]
     explained = [(item.place, explain(item.record), remarks(item.record)) for item in found]
     if as_json:
         records = [

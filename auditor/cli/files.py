@@ -1,11 +1,13 @@
 """Reads what a command is given, a file or standard input, and prints what strangers wrote."""
 
 import sys
+from errno import EBADF, EFBIG
 from pathlib import Path
 
 import click
 
 from auditor.base.errors import UsageError
+from auditor.base.given import read_given
 from auditor.base.whole import check_file, written_into
 from auditor.cli import printable
 
@@ -33,24 +35,29 @@ def for_writing(path: Path | None) -> None:
     check_file(path)
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file, or standard input for ``-``.
+def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
+    """Read a file, or standard input for ``-``, of so many bytes at most.
 
     Raises:
         UsageError: it cannot be read, is a folder, or is too large.
     """
     try:
-        if str(path) == "-":
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
-        elif path.is_dir():
-            raise UsageError(f"{path} is a folder")
-        else:
-            with path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
+        return _standard_input(most) if str(path) == "-" else read_given(path, most)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(data) > MAX_BYTES:
-        raise UsageError(f"{'the input' if str(path) == '-' else path} is larger than {MAX_BYTES} bytes")
+        raise UsageError(f"{named(path)} cannot be read: {error.strerror or error}") from error
+
+
+def named(path: Path) -> str:
+    """Return how a file, or standard input for ``-``, is called in messages."""
+    return "the input" if str(path) == "-" else str(path)
+
+
+def _standard_input(most: int) -> bytes:
+    if sys.stdin is None:  # it was closed
+        raise OSError(EBADF, "there is none")
+    data = sys.stdin.buffer.read(most + 1)
+    if len(data) > most:
+        raise OSError(EFBIG, f"it is larger than {most:,} bytes")
     return data
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.base.errors import UsageError
 from auditor.base.scratch import scratch_folder
-from auditor.cli.files import read_bytes, read_text
+from auditor.cli.files import named, read_bytes, read_text
 
 if TYPE_CHECKING:
     from auditor.monitoring.infrastructure.values import Code
@@ -53,7 +53,7 @@ def _terraform(path: Path, variables: Sequence[str], variable_files: Sequence[Pa
         raise UsageError("a plan has its variables already; --var and --var-file are for *.tf files")
     if str(path) != "-" and read_bytes(path).startswith(_BINARY):
         raise UsageError(f"{path} is a plan in Terraform's own form", hint=f"terraform show -json {path} > plan.json")
-    return read_plan(read_text(path), "the plan" if str(path) == "-" else str(path))
+    return read_plan(read_text(path), named(path))
 
 
 def _cloudformation(path: Path, variables: Sequence[str]) -> "Code":
@@ -67,8 +67,8 @@ def _cloudformation(path: Path, variables: Sequence[str]) -> "Code":
             raise UsageError(f"--var {one[:100]}: give name=value")
         parameters[name.strip()] = value
     if not path.is_dir():
-        named, folder = ("the template", None) if str(path) == "-" else (path.name, path.parent)
-        return read_cloudformation(read_text(path), named, folder, parameters)
+        shown, folder = (named(path), None) if str(path) == "-" else (path.name, path.parent)
+        return read_cloudformation(read_text(path), shown, folder, parameters)
     whole = Code()
     for file in _templates(path):
         text = read_text(file)
@@ -93,7 +93,7 @@ def _templates(folder: Path) -> list[Path]:
 
 
 def _is_template(path: Path) -> bool:
-    return bool(_RESOURCES.search(path.read_text(encoding="utf-8", errors="replace")[:2_000_000]))
+    return bool(_RESOURCES.search(read_bytes(path)[:2_000_000].decode(errors="replace")))
 
 
 def _meant(parameters: dict[str, str], text: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import click
 from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.cli.documents import echo_json
-from auditor.cli.files import read_bytes, read_text, say
+from auditor.cli.files import named, read_bytes, read_text, say
 
 if TYPE_CHECKING:
     from auditor.evidence.records import Reading
@@ -31,7 +31,7 @@ def command(pattern: str, event: Path, *, as_text: bool, as_json: bool) -> int:
     lookup-events or aws logs filter-log-events prints; each may be gzipped. Exit code 0: it matches at least one
     record; 1: none; 2: the pattern is not valid, or the input holds no record.
     """
-    from auditor.evidence.records import Reading, read_records
+    from auditor.evidence.records import MOST_BYTES, Reading, read_records
     from auditor.monitoring.patterns.errors import TooComplexError
     from auditor.monitoring.patterns.pattern import parse_pattern
 
@@ -39,12 +39,12 @@ def command(pattern: str, event: Path, *, as_text: bool, as_json: bool) -> int:
         read = parse_pattern(pattern)
     except TooComplexError as error:
         raise UsageError(f"the pattern is too complex: {error}") from error
-    named = "the input" if str(event) == "-" else str(event)
+    source = named(event)
     if as_text:
         reading, asked = Reading(()), [("", _event_of(read_text(event)))]
     else:
-        reading = read_records(read_bytes(event), named)
-        asked = _asked(read, reading, named)
+        reading = read_records(read_bytes(event, MOST_BYTES), source)
+        asked = _asked(read, reading, source)
     answers = [{"number": number, **_answer(read, *one)} for number, one in enumerate(asked, start=1)]
     matched = [answer for answer in answers if answer["matches"]]
     code = MATCHES if matched else NO_MATCH

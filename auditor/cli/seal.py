@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.base.counts import counted
-from auditor.base.errors import SealError, UsageError
+from auditor.base.errors import IdentityError, UsageError
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
+from auditor.cli.files import for_writing
 
 if TYPE_CHECKING:  # cryptography takes 80 ms to import; it is when a command runs
     from cryptography.x509 import Certificate
@@ -59,6 +60,7 @@ def seal(pack: Path, *, zip_file: Path | None, as_json: bool, **options: Any) ->
         raise UsageError(f"there is no folder {pack}", hint="a zip is sealed by sealing its folder")
     if zip_file is not None and zip_file.resolve().is_relative_to(pack.resolve()):
         raise UsageError(f"{zip_file} lies inside the pack", hint="a pack holds nothing that its checksums do not list")
+    for_writing(zip_file)
     record = reseal_pack(pack, sealing_of(options, at=datetime.now(UTC)))
     if zip_file is not None:
         pack_zip(pack, zip_file)
@@ -82,7 +84,8 @@ def sealing_of(options: Mapping[str, Any], *, at: datetime) -> "Sealing | None":
 
     Raises:
         UsageError: the options contradict each other, or name a file that is not there.
-        SealError: a key or certificate cannot be used.
+        IdentityError: a key or certificate cannot be used.
+        SealError: AWS KMS does not let the key be used.
     """
     for name in ("key", "certificate", "tsa_ca"):
         if options[name] is not None and not options[name].exists():
@@ -136,7 +139,7 @@ def _password() -> bytes:
     if (given := os.environ.get(PASSWORD_VARIABLE)) is not None:
         return given.encode()
     if not sys.stdin.isatty():
-        raise SealError("the signing key is encrypted", hint=f"set {PASSWORD_VARIABLE}")
+        raise IdentityError("the signing key is encrypted", hint=f"set {PASSWORD_VARIABLE}")
     return str(click.prompt("Password of the signing key", hide_input=True, err=True)).encode()
 
 
@@ -232,20 +235,23 @@ def certificates(paths: Sequence[Path]) -> "tuple[Certificate, ...]":
     """Return the certificates of some files.
 
     Raises:
-        UsageError: one cannot be read.
+        IdentityError: one cannot be read.
     """
     from auditor.seal.signer import load_certificates
 
-    try:
-        return tuple(certificate for path in paths for certificate in load_certificates(path))
-    except SealError as error:
-        raise UsageError(error.message, hint=error.hint) from error
+    return tuple(certificate for path in paths for certificate in load_certificates(path))
 
 
 def _wanted(signer: str) -> "Wanted":
     from auditor.seal.wanted import wanted_by, wanted_of
 
-    return wanted_of(*certificates([Path(signer)])[:1]) if Path(signer).is_file() else wanted_by(signer)
+    return wanted_of(*certificates([Path(signer)])[:1]) if _names_a_file(signer) else wanted_by(signer)
+
+
+def _names_a_file(signer: str) -> bool:
+    """Say whether a certificate's file is meant, there or not: a subject has ``=`` in it, or no place and ending."""
+    path = Path(signer)
+    return path.is_file() or ("=" not in signer and ("/" in signer or path.suffix in {".pem", ".crt", ".cer", ".der"}))
 
 
 def _derive_again() -> "Recheck":
@@ -323,12 +329,7 @@ def keygen(name: str, *, out: Path, days: int, as_json: bool, **options: Any) ->
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out: {out} is no folder")
-    try:
-        identity = _new_identity(name, days, options)
-    except SealError as error:
-        if options["kms_key"]:
-            raise  # AWS may be at fault
-        raise UsageError(error.message, hint=error.hint or "a name has from 1 to 64 characters") from error
+    identity = _new_identity(name, days, options)
     out.mkdir(parents=True, exist_ok=True)
     files = {CERTIFICATE_FILE: identity.certificate}
     if identity.key:

@@ -6,9 +6,9 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from errno import ENAMETOOLONG
+from errno import ELOOP, ENAMETOOLONG
 from pathlib import Path
-from stat import S_ISBLK, S_ISCHR
+from stat import S_ISBLK, S_ISCHR, S_ISSOCK
 from typing import Any, Final
 
 import click
@@ -105,8 +105,10 @@ def _no_file(text: str) -> str:
     except ValueError:
         return "a name holds no zero byte"
     except OSError as error:
+        if error.errno == ELOOP:
+            return f"{text} is a link that leads back to itself"
         return f"{text[:40]}...: the name is too long" if error.errno == ENAMETOOLONG else ""
-    device = S_ISCHR(mode) or S_ISBLK(mode)
+    device = S_ISCHR(mode) or S_ISBLK(mode) or S_ISSOCK(mode)
     return f"{text} is a device, no file" if device and text not in _READABLE else ""
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from auditor.base.errors import IntegrityError, UsageError
+from auditor.base.given import read_given
 from auditor.base.period import parse_time, rfc3339
 from auditor.base.untrusted import parse_json
 from auditor.model import Severity, State
@@ -91,9 +92,7 @@ def load_baseline(path: Path) -> Baseline:
     file = path / RESULTS if path.is_dir() else path
     hint = "give a pack, its results/results.json, or a file written with --update-baseline"
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"--baseline: {file} is larger than {_MOST_BYTES} bytes", hint=hint)
-        document = parse_json(file.read_bytes())
+        document = parse_json(read_given(file, _MOST_BYTES))
     except OSError as error:
         raise UsageError(f"--baseline: {file} cannot be read: {error.strerror or error}", hint=hint) from error
     except ValueError as error:

@@ -18,6 +18,7 @@ import orjson
 
 from auditor.base.canonical import sha256_hex
 from auditor.base.errors import IntegrityError, UsageError
+from auditor.base.given import read_given
 from auditor.base.period import rfc3339
 from auditor.base.untrusted import parse_json
 
@@ -92,9 +93,9 @@ def load_imports(paths: Sequence[Path]) -> tuple[Import, ...]:
     found: dict[str, Import] = {}
     for path in paths:
         try:
-            item = parse(_read(path))
+            item = parse(read_given(path, _MOST_BYTES))
         except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+            raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
         except ValueError as error:
             raise UsageError(f"{path}: {error}", hint="OCSF findings (Prowler) or Security Hub's findings") from error
         found.setdefault(item.sha256, item)
@@ -125,7 +126,7 @@ def stored_imports(evidence: Path) -> tuple[tuple[str, Import], ...]:
         if match is None or path.is_symlink() or len(numbered) == _MOST_FILES:
             raise IntegrityError(f"{IMPORTED}/{path.name!r} is no file that a run imports")
         try:
-            item = parse(_read(path))
+            item = parse(read_given(path, _MOST_BYTES))
         except (OSError, ValueError) as error:
             raise IntegrityError(f"{IMPORTED}/{path.name} cannot be read: {error}") from error
         if not item.sha256.startswith(match[2]):
@@ -151,14 +152,6 @@ def parse(data: bytes) -> Import:
     pairs = [reader(item) for reader in readers for item in items]
     tools = sorted({tool for tool, _ in pairs if tool})
     return Import(data, sha256_hex(data), _text(", ".join(tools)), tuple(finding for _, finding in pairs))
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(_MOST_BYTES + 1)
-    if len(data) > _MOST_BYTES:
-        raise ValueError(f"it is larger than {_MOST_BYTES:,} bytes")
-    return data
 
 
 def _check_sizes(imports: Sequence[Import], error: type[UsageError] | type[IntegrityError]) -> None:

@@ -6,11 +6,16 @@ A zip is byte for byte the same for the same files; what is unpacked has lawful 
 import os
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
+from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError, SealError, UsageError
-from auditor.seal.contents import DEFAULT_LIMITS, FolderFiles, Limits, PackFiles
+from auditor.base.given import open_given
+from auditor.seal.contents import DEFAULT_LIMITS, SUMS, FolderFiles, Limits, PackFiles
+from auditor.seal.manifest import MANIFEST
+from auditor.seal.names import shown
 from auditor.seal.zipfiles import ZipFiles
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -19,6 +24,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _PLAIN_FILE = 0o100644 << 16
 _LEVEL = 6
+_MOST_NAMED = 5
 
 
 @contextmanager
@@ -31,13 +37,50 @@ def open_pack(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[PackFiles
     """
     if path.is_dir():
         yield FolderFiles(path, limits)
-    elif path.is_file():
-        with path.open("rb") as file:
-            if file.read(2) != b"PK" and not zipfile.is_zipfile(file):
-                raise UsageError(f"{path} is neither the folder nor the zip of a pack")
+    elif path.exists():
+        with _zip_at(path) as file:
             yield ZipFiles(file, limits)
     else:
         raise UsageError(f"there is no pack at {path}")
+
+
+def _zip_at(path: Path) -> BinaryIO:
+    with ExitStack() as undo:
+        try:
+            file = undo.enter_context(open_given(path))
+            if file.read(2) != b"PK" and not zipfile.is_zipfile(file):
+                raise UsageError(f"{path} is neither the folder nor the zip of a pack")
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+        undo.pop_all()
+    return file
+
+
+@contextmanager
+def open_sealed(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[PackFiles]:
+    """Open what was sealed as a pack, whatever became of it.
+
+    Raises:
+        UsageError: as ``open_pack``, and where nothing of a pack's own is there.
+        IntegrityError: as ``open_pack``.
+    """
+    with open_pack(path, limits) as files:
+        if SUMS not in files.sizes and MANIFEST not in files.sizes:
+            raise _no_pack(path, files)
+        yield files
+
+
+def _no_pack(path: Path, files: PackFiles) -> UsageError:
+    """Say what is there instead of a pack: nothing of one, or others further inside."""
+    marks = (f"/{SUMS}", f"/{MANIFEST}")
+    inside = sorted({name.rpartition("/")[0] for name in files.sizes if name.endswith(marks)})
+    if not inside:
+        return UsageError(f"{path} is no pack: it holds neither {SUMS} nor {MANIFEST}")
+    named = ", ".join(shown(folder) for folder in inside[:_MOST_NAMED])
+    more = f" and {len(inside) - _MOST_NAMED:,} more" if len(inside) > _MOST_NAMED else ""
+    number = "one" if len(inside) == 1 else counted(len(inside), "pack")
+    hint = "name the folder of the pack" if path.is_dir() else "unpack it, and name the folder of the pack"
+    return UsageError(f"{path} is no pack itself, but holds {number}: {named}{more}", hint=hint)
 
 
 def pack_zip(folder: Path, file: Path) -> None:

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from auditor.base.errors import SealError
+from auditor.base.errors import IdentityError
+from auditor.base.given import read_given
 from auditor.seal.trust import other_purposes
 
 SMALLEST_RSA = 3072
@@ -24,6 +25,8 @@ _CLOCK_MARGIN = timedelta(hours=1)
 
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
 _MOST_BYTES = 1 << 20
+_DER = b"\x30"
+"""How a structure in ASN.1 begins, with whatever password it was encrypted."""
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 Password = Callable[[], bytes]
@@ -81,7 +84,7 @@ def load_signer(
         password: of the key.
 
     Raises:
-        SealError: there is no usable key, no certificate for it, or it is not valid at ``at``.
+        IdentityError: there is no usable key, no certificate for it, or it is not valid at ``at``.
     """
     data = _read(key_file)
     try:
@@ -90,9 +93,10 @@ def load_signer(
         else:
             key, certificates = _load_pkcs12(data, password)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise SealError(
-            f"no key can be read from {key_file}: {str(error)[:200]}", hint="is the password right?"
-        ) from error
+        hint = (
+            "is the password right?" if b"ENCRYPTED" in data or data.startswith(_DER) else "PEM or PKCS #12 is expected"
+        )
+        raise IdentityError(f"no key can be read from {key_file}: {str(error)[:200]}", hint=hint) from error
     if certificate_file is not None:
         certificates = load_certificates(certificate_file)
     usable = _usable(key, key_file)
@@ -105,7 +109,7 @@ def load_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     """Read PEM certificates, or one in DER.
 
     Raises:
-        SealError: there are none.
+        IdentityError: there are none.
     """
     data = _read(path)
     try:
@@ -113,18 +117,14 @@ def load_certificates(path: Path) -> tuple[x509.Certificate, ...]:
             return found
         return (x509.load_der_x509_certificate(data),)
     except ValueError as error:
-        raise SealError(f"{path} holds no certificate", hint="PEM or DER is expected") from error
+        raise IdentityError(f"{path} holds no certificate", hint="PEM or DER is expected") from error
 
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+        return read_given(path, _MOST_BYTES)
     except OSError as error:
-        raise SealError(f"{path} cannot be read: {error.strerror}") from error
-    if len(data) > _MOST_BYTES:
-        raise SealError(f"{path} is too large for keys and certificates")
-    return data
+        raise IdentityError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _load_pem_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
@@ -139,6 +139,8 @@ def _load_pem_key(data: bytes, password: Password | None) -> object:
 
 
 def _load_pkcs12(data: bytes, password: Password | None) -> tuple[object, tuple[x509.Certificate, ...]]:
+    if not data.startswith(_DER):
+        raise ValueError("it is neither PEM nor PKCS #12")
     try:
         bundle = pkcs12.load_pkcs12(data, None)
     except ValueError:
@@ -157,20 +159,20 @@ def _usable(key: object, key_file: Path) -> PrivateKey:
     if isinstance(key, PrivateKey):
         check_public_key(key.public_key())
         return key
-    raise SealError(f"{key_file} holds no ECDSA or RSA key", hint="make one with `auditor keygen`")
+    raise IdentityError(f"{key_file} holds no ECDSA or RSA key", hint="make one with `auditor keygen`")
 
 
 def check_public_key(key: object) -> None:
     """Refuse keys that OpenSSL 3.0 cannot use in CMS, or that are too weak for the years a pack is kept.
 
     Raises:
-        SealError: the key is neither ECDSA on P-256 or P-384 nor RSA of 3072 bits or more.
+        IdentityError: the key is neither ECDSA on P-256 or P-384 nor RSA of 3072 bits or more.
     """
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= SMALLEST_RSA:
         return
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
         return
-    raise SealError("the signing key has to be ECDSA on P-256 or P-384, or RSA of at least 3072 bits")
+    raise IdentityError("the signing key has to be ECDSA on P-256 or P-384, or RSA of at least 3072 bits")
 
 
 def key_kind(certificate: x509.Certificate) -> str:
@@ -185,11 +187,11 @@ def order_chain(key: object, certificates: Sequence[x509.Certificate]) -> tuple[
     """Return the certificate of ``key`` followed by its issuers, as far as they are among ``certificates``.
 
     Raises:
-        SealError: none of them is for that key.
+        IdentityError: none of them is for that key.
     """
     leaf = next((item for item in certificates if item.public_key() == key), None)
     if leaf is None:
-        raise SealError("no certificate was given for the signing key", hint="name its PEM file with --certificate")
+        raise IdentityError("no certificate was given for the signing key", hint="name its PEM file with --certificate")
     chain = [leaf]
     while not is_self_signed(chain[-1]):
         issuer = next((item for item in certificates if item not in chain and issued(item, chain[-1])), None)
@@ -217,19 +219,19 @@ def check_signing_certificate(certificate: x509.Certificate, at: datetime) -> No
     """Refuse a certificate that verifiers would refuse.
 
     Raises:
-        SealError: it is not valid at ``at``, or not meant for signing.
+        IdentityError: it is not valid at ``at``, or not meant for signing.
     """
     if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
-        raise SealError(
+        raise IdentityError(
             f"the signing certificate is valid from {certificate.not_valid_before_utc:%Y-%m-%d} "
             f"to {certificate.not_valid_after_utc:%Y-%m-%d}, not now"
         )
     for extension in certificate.extensions:
         usage = extension.value
         if isinstance(usage, x509.KeyUsage) and not (usage.digital_signature or usage.content_commitment):
-            raise SealError("the signing certificate's key usage allows no signatures")
+            raise IdentityError("the signing certificate's key usage allows no signatures")
         if isinstance(usage, x509.ExtendedKeyUsage) and (only := other_purposes(usage)):
-            raise SealError(f"the signing certificate may be used for {only} only")
+            raise IdentityError(f"the signing certificate may be used for {only} only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +255,7 @@ def make_identity(name: str, *, at: datetime, days: int, use_rsa: bool, password
         password: encrypts the key; None leaves it readable to whoever reads the file.
 
     Raises:
-        SealError: the name cannot stand in a certificate.
+        IdentityError: the name cannot stand in a certificate.
     """
     key: PrivateKey = (
         rsa.generate_private_key(65537, SMALLEST_RSA) if use_rsa else ec.generate_private_key(_CURVES[0]())
@@ -273,7 +275,7 @@ def certificate_template(
     """Return a self-signed end-entity certificate that only lacks its signature.
 
     Raises:
-        SealError: the name or the days cannot stand in a certificate.
+        IdentityError: the name or the days cannot stand in a certificate.
     """
     try:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -281,7 +283,9 @@ def certificate_template(
         builder = x509.CertificateBuilder(subject_name=subject, issuer_name=subject, public_key=key)
         builder = builder.not_valid_before(start - _CLOCK_MARGIN).not_valid_after(start + timedelta(days=days))
     except (ValueError, OverflowError) as error:
-        raise SealError(f"no certificate can be made for {name!r}: {error}") from error
+        raise IdentityError(
+            f"no certificate can be made for {name!r}: {error}", hint="a name has from 1 to 64 characters"
+        ) from error
     identifier = x509.SubjectKeyIdentifier.from_public_key(key)
     return (
         builder.serial_number(x509.random_serial_number())

@@ -22,11 +22,11 @@ from typing import Any
 from cryptography import x509
 
 from auditor.base.counts import counted
-from auditor.base.errors import AuditorError, IntegrityError, UsageError
+from auditor.base.errors import AuditorError, IntegrityError
 from auditor.base.period import rfc3339
 from auditor.base.scratch import scratch_folder
 from auditor.base.untrusted import parse_json
-from auditor.seal.archive import open_pack, unpack
+from auditor.seal.archive import open_sealed, unpack
 from auditor.seal.authenticity import check_authenticity
 from auditor.seal.belonging import belonging
 from auditor.seal.contents import (
@@ -62,7 +62,6 @@ from auditor.seal.wanted import Wanted
 Recheck = Callable[[Path], Rechecked]
 """Examines an unpacked pack."""
 
-_MOST_NAMED = 5
 _LONGEST = 600
 """Characters of what others say about a pack."""
 
@@ -127,23 +126,8 @@ def verify_pack(path: Path, demands: Demands) -> VerifyReport:
         UsageError: there is no pack at ``path`` at all.
         IntegrityError: the pack cannot be read within the limits, or is no readable zip.
     """
-    with open_pack(path, demands.limits) as files:
-        if SUMS not in files.sizes and MANIFEST not in files.sizes:
-            raise _no_pack(path, files)
+    with open_sealed(path, demands.limits) as files:
         return _verify(path, files, demands)
-
-
-def _no_pack(path: Path, files: PackFiles) -> UsageError:
-    """Say what is there instead of a pack: nothing of one, or others further inside."""
-    marks = (f"/{SUMS}", f"/{MANIFEST}")
-    inside = sorted({name.rpartition("/")[0] for name in files.sizes if name.endswith(marks)})
-    if not inside:
-        return UsageError(f"{path} is no pack: it holds neither {SUMS} nor {MANIFEST}")
-    named = ", ".join(shown(folder) for folder in inside[:_MOST_NAMED])
-    more = f" and {len(inside) - _MOST_NAMED:,} more" if len(inside) > _MOST_NAMED else ""
-    number = "one" if len(inside) == 1 else counted(len(inside), "pack")
-    hint = "name the folder of the pack" if path.is_dir() else "unpack it, and name the folder of the pack"
-    return UsageError(f"{path} is no pack itself, but holds {number}: {named}{more}", hint=hint)
 
 
 def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
@@ -462,7 +446,7 @@ def _concluded(name: str, found: Sequence[Finding], outcome: Rechecked) -> Check
 
 def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
     assert demands.previous is not None  # noqa: S101 - asked by the only caller
-    with open_pack(demands.previous, demands.limits) as files:
+    with open_sealed(demands.previous, demands.limits) as files:
         report = _verify(
             demands.previous,
             files,

@@ -85,7 +85,7 @@ def test_a_bundle_that_openssl_made_is_read(tmp_path: Path) -> None:
         pytest.param(
             key_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)), b"", None, "3072", id="weak-rsa"
         ),
-        pytest.param(b"x" * (2 << 20), b"", None, "too large", id="huge"),
+        pytest.param(b"x" * (2 << 20), b"", None, "larger than", id="huge"),
     ],
 )
 def test_an_identity_that_cannot_be_used_is_told_why(

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from auditor.base.errors import UsageError
+from auditor.base.given import read_given
 from auditor.base.scratch import scratch_folder
 from auditor.monitoring.infrastructure.evaluator import evaluate
 from auditor.monitoring.infrastructure.source import Block, Written, items_of, references, values_of
 from auditor.monitoring.infrastructure.terraform_names import NAME_OF, OF_INTEREST, kind_of, resource
-from auditor.monitoring.infrastructure.trace import Folder, Tracer, split_address
+from auditor.monitoring.infrastructure.trace import MAX_FILE, Folder, Tracer, split_address
 from auditor.monitoring.infrastructure.values import ACCOUNT, REGION, Code, Unknown, text_of, unknowns
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -67,7 +68,7 @@ def _found_variable_files(folder: Path) -> list[Path]:
 
 def _names_in(path: Path) -> Iterable[str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_given(path, MAX_FILE).decode("utf-8-sig")
         return list(json.loads(text)) if path.suffix == ".json" else list(values_of(text))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from auditor.base.errors import UsageError
+from auditor.base.given import read_given
 from auditor.monitoring.infrastructure.source import Block, Written, index, references
 from auditor.monitoring.infrastructure.values import Unknown
 
@@ -64,9 +65,10 @@ class Folder:
         place = Path(os.path.normpath(root / relative))
         for path in sorted([*place.glob("*.tf"), *place.glob("*.tf.json")]):
             name = os.path.relpath(path, root)
-            if path.stat().st_size > MAX_FILE:
-                raise UsageError(f"{name} is larger than {MAX_FILE} bytes")
-            text = path.read_text(encoding="utf-8-sig", errors="replace")
+            try:
+                text = read_given(path, MAX_FILE).decode("utf-8-sig", errors="replace")
+            except OSError as error:
+                raise UsageError(f"{name} cannot be read: {error.strerror or error}") from error
             try:
                 folder.add(name, _from_json(text, name) if path.suffix == ".json" else index(text, name))
             except RecursionError as error:

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, Final
 
 from auditor.base.errors import UsageError
+from auditor.base.given import read_given
 from auditor.base.untrusted import ZIP_ERRORS, ZIP_FREE_BYTES, ZIP_RATIO, bounded_json
 from auditor.pack.layout import BY_BUCKET
 from auditor.trail.fetch.mount import Mount, mount_of
@@ -255,9 +256,7 @@ def _read_json(path: Path) -> Mapping[str, Any]:
 
 
 def _parse(path: Path) -> Any:
-    if path.stat().st_size > _MOST_JSON:
-        raise ValueError(f"larger than {_MOST_JSON} bytes")
-    return json.loads(bounded_json(path.read_bytes()))
+    return json.loads(bounded_json(read_given(path, _MOST_JSON)))
 
 
 def _metadata(value: object) -> Mapping[str, str]:
