@@ -3,7 +3,8 @@
 The SQL stands on tables with the same columns in DuckDB and Athena: ``events`` (the period, after the filters of the
 command line), ``period_events`` (the period alone) and ``all_events``; ``calls`` and ``period_calls`` leave out what
 endpoints record of a call a second time, and Insights. ``{row}`` stands for the columns that every
-listed event shows. Where one text is right in both dialects, it is written once, as ``sql``. A question that lists
+listed event shows, ``{openings}`` for the tables that follow the rules of security groups, the last of them
+``ended``. Where one text is right in both dialects, it is written once, as ``sql``. A question that lists
 events one by one says only of which table (``list``), which (``where``) and what it shows beside the row (``shown``).
 """
 
@@ -20,7 +21,7 @@ from auditor.base.errors import CatalogError, UsageError
 from auditor.base.period import parse_time
 from auditor.base.suggest import all_of
 from auditor.base.yamlfile import YamlError, YamlFile, load_yaml
-from auditor.events.table import ROW
+from auditor.events.table import ROW, part
 
 Engine = Literal["duckdb", "athena"]
 
@@ -152,7 +153,8 @@ class Question:
 def filled_in(text: str, engine: Engine) -> str:
     """Fill in what stands in braces: columns of rows, kinds of calls, and what the engines write differently."""
     array, once = ("JSON[]", "MATERIALIZED ") if engine == "duckdb" else ("ARRAY(JSON)", "")
-    return with_calls(with_rows(text)).replace("{json_array}", array).replace("{once} ", once)
+    whole = text.replace("{openings}", part("openings.sql").strip())
+    return with_calls(with_rows(whole)).replace("{json_array}", array).replace("{once} ", once)
 
 
 def with_rows(text: str) -> str:

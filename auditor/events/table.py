@@ -106,7 +106,7 @@ def duckdb_table(*, copies: bool, kind: Literal["all", "numbered", "picked"] = "
             table of that name, and makes what is dear to make, such as the resource, for these alone.
         only: predicates over stored rows, ``e``, that all wanted ones fulfil: others are passed over unread.
     """
-    text = _text("duckdb.sql").replace("{resource}", _duckdb_resource())
+    text = part("duckdb.sql").replace("{resource}", _duckdb_resource())
     if kind == "numbered":
         text = text.replace("SELECT", "SELECT\n    e.file AS of_file,", 1)
     where = [*([_NO_COPIES] if copies else ()), *only]
@@ -131,7 +131,8 @@ def macros() -> Sequence[str]:
     )
 
 
-def _text(name: str) -> str:
+def part(name: str) -> str:
+    """Return the text of a file beside the tables."""
     return files("auditor.events").joinpath("tables", name).read_text("utf-8").rstrip()
 
 
@@ -145,7 +146,7 @@ def athena_table(table: str, partitions: str, known: Collection[str] | None = No
             ``useridentity.sessioncontext.sourceidentity``; None for the table that we make. What it lacks is empty.
     """
     have = _optional(known)
-    text = _text("athena.sql").replace("{version}", VERSION)
+    text = part("athena.sql").replace("{version}", VERSION)
 
     def column(match: re.Match[str]) -> str:
         name = match[1]
