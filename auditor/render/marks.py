@@ -40,7 +40,7 @@ EXCEPTIONS = (State.FAIL, State.NOT_ASSESSED, State.MANUAL, State.WAIVED)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many controls say one state."""
+    """How many say one state."""
 
     mark: Mark
     count: int

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,10 +15,12 @@ from auditor.evidence.unanswered import error_words
 from auditor.model import Severity, State
 from auditor.render import html, pdf
 from auditor.render.about import About, Branding, about_run
+from auditor.render.charts import stacked_bar
 from auditor.render.exports.tables import safe_cell
-from auditor.render.marks import MARKS, Mark
+from auditor.render.marks import MARKS, Mark, Tally
 from auditor.render.pages import page, source
 from auditor.render.pdf import Attachment
+from auditor.render.sections import BAR_WIDTH
 from auditor.render.text import NAME_LIMIT, visible
 
 STANDINGS: Final = {
@@ -28,6 +31,17 @@ STANDINGS: Final = {
     "missing": "Missing",
 }
 """What became of an account, in words; in the order of the sum."""
+
+CHAPTERS: Final = (
+    ("accounts", "What became of each account"),
+    ("worst", "Where it is gravest"),
+    ("controls", "Criterion by criterion"),
+    ("matrix", "Accounts by criteria"),
+    ("all", "The assessed accounts"),
+    ("trails", "Integrity of the trails"),
+    ("check", "How this is checked"),
+)
+"""Anchor and title of each, in order."""
 
 _GRAVEST_FIRST: Final = ("missing", "refused", "not_active", "excluded")
 
@@ -168,6 +182,7 @@ def values_of(document: Mapping[str, Any], stated: Stated, medium: str) -> dict[
         tool=stated.tool,
     )
     apart = [line for line in lines if line.result is None]
+    tally = _tally(document["controls"])
     return {
         "medium": medium,
         "c": {"about": about, "branding": stated.branding},
@@ -188,14 +203,31 @@ def values_of(document: Mapping[str, Any], stated: Stated, medium: str) -> dict[
         "outliers": document["outliers"],
         "trails": document["trails"],
         "gaps": [{**item, "said": error_words(item["error"])} for item in document["gaps"]],
-        "tally": [(mark, int(document["counts"][mark.state.value])) for mark in MARKS.values()],
+        "chapters": CHAPTERS,
+        "tally": tally,
+        "judged": sum(item.count for item in tally),
+        "bar": stacked_bar([(item.mark.key, item.count) for item in tally], BAR_WIDTH),
+        "gravest": list(_gravest(assessed)),
         "severities": [level.value for level in Severity],
         "grid": list(_grid(assessed, document["controls"])) if medium == "pdf" else (),
+        "numbers": _numbers(len(document["controls"])),
         "wide": len(document["controls"]) > _FEW_CONTROLS,
         "grid_left": max(0, len(assessed) - _ON_PAPER),
         "marks": MARKS,
         "most": most,
     }
+
+
+def _tally(controls: Sequence[Mapping[str, Any]]) -> list[Tally]:
+    """Return how many cells of the matrix are in which state."""
+    return [Tally(mark, sum(int(item["counts"][mark.state.value]) for item in controls)) for mark in MARKS.values()]
+
+
+def _gravest(assessed: Sequence[Line]) -> Iterator[tuple[str, int]]:
+    """Yield how many accounts have which severity as their gravest failure, and how many have none."""
+    found = Counter(next((at for at, number in enumerate(line.weight) if number), -1) for line in assessed)
+    yield from ((level.value, found[at]) for at, level in enumerate(Severity))
+    yield "none", found[-1]
 
 
 def _line(row: Mapping[str, Any]) -> Line:
@@ -245,8 +277,8 @@ _SIGNS: Final[Mapping[str, Mark]] = {
     "?": MARKS[State.NOT_ASSESSED],
     "-": MARKS[State.NOT_APPLICABLE],
 }
-_QUIET: Final = {"P": "·", "F": "F", "W": "W", "M": "M", "?": "?", "-": "-", " ": " "}
-"""On paper a criterion that was met is a dot, so that the eye finds the others."""
+_QUIET: Final = {"P": "·", "F": "F", "W": "w", "M": "m", "?": "?", "-": "-", " ": " "}
+"""On paper the one capital is what is not met, so that the eye finds it: a colour would cost an element for each."""
 
 
 def _grid(assessed: Sequence[Line], controls: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Line, str]]:
@@ -254,6 +286,11 @@ def _grid(assessed: Sequence[Line], controls: Sequence[Mapping[str, Any]]) -> It
     for index, line in enumerate(assessed[:_ON_PAPER]):
         signs = "".join(_QUIET[item["cells"][index]] for item in controls)
         yield line, " ".join(signs[at : at + _GROUP] for at in range(0, len(signs), _GROUP))
+
+
+def _numbers(controls: int) -> str:
+    """Return the head of the cells: the number of the first control of each group, above it."""
+    return "".join(f"{at:<{_GROUP + 1}}" for at in range(1, controls + 1, _GROUP)).rstrip()
 
 
 def _data(lines: Sequence[Line], controls: Sequence[Mapping[str, Any]]) -> Markup:

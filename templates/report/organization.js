@@ -5,6 +5,7 @@
   const data = JSON.parse(document.getElementById("rows").textContent);
   const [grid, form, shown, cell] = ["grid", "picks", "shown", "cell"].map((name) => document.getElementById(name));
   const HEIGHT = 22;
+  const WIDTH = 20;
   const SPARE = 6;
   const make = (tag, name, text = "") => {
     const node = document.createElement(tag);
@@ -80,7 +81,7 @@
     room.replaceChildren();
     drawn = new Map();
     room.style.height = `${rows.length * HEIGHT}px`;
-    room.style.width = `${260 + columns.length * 20}px`;
+    for (const node of [head, room]) node.style.width = `${head.firstChild.offsetWidth + columns.length * WIDTH}px`;
     shown.textContent = `${rows.length.toLocaleString("en")} of ${data.accounts.length.toLocaleString("en")} accounts, ${columns.length} of ${data.controls.length} criteria`;
     grid.scrollTop = 0;
     draw();
