@@ -27,7 +27,8 @@ _NEVER_BROKEN = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-\d{1,2}[a-z]?|[0-9a-f]{
 """Names of Regions and zones, ids of events and requests stay whole; other words may break at their hyphens."""
 
 _SKIPPED = (
-    r"<head>.*?</head>|<a\b.*?</a>|<svg.*?</svg>|<h[1-6]\b.*?</h[1-6]>|<pre.*?</pre>|<p class=\"(?:answer|files)\".*?</p>"
+    r"<head>.*?</head>|<a\b.*?</a>|<svg.*?</svg>|<h[1-6]\b.*?</h[1-6]>|<pre.*?</pre>"
+    r'|<p class="(?:answer|files)".*?</p>'
     r'|<[^>]*\bclass="(?:[^"]* )?nb"[^>]*>[^<]*|<[^>]*>'
 )
 """Markup, and text whose words are whole anyhow or that must not hold further elements: a link is one (ISO 14289-1)."""
