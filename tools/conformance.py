@@ -221,7 +221,7 @@ def _samples(folder: Path) -> Iterator[Path]:
     sys.path.insert(0, str(ROOT))
     from auditor.render import about, context, html, integrity, pdf
     from auditor.render.exports import Source, export
-    from auditor.render.exports.tables import csv_bytes
+    from auditor.render.exports.tables import csv_pieces
     from auditor.render.logo import logo_url
     from tests.render import logos
     from tests.render.sample import AS_OF, REGIONS, build
@@ -247,12 +247,12 @@ def _samples(folder: Path) -> Iterator[Path]:
         made_files = export(
             replace(source, bom=name == "letter"), ["sarif", "csv", "results-csv", "imported-csv", "xlsx"]
         )
-        for file, data in made_files.items():
+        for file, pieces in made_files:
             path = folder / f"{name}-{file}"
-            path.write_bytes(data)
+            path.write_bytes(b"".join(pieces))
             yield path
     traps = folder / "traps.csv"
-    traps.write_bytes(csv_bytes(("what", "as"), [(text, "x") for text in TRAPS]))
+    traps.write_bytes(b"".join(csv_pieces(("what", "as"), [(text, "x") for text in TRAPS])))
     yield traps
     alone = folder / "integrity.pdf"
     alone.write_bytes(integrity.render_pdf(integrity.pages(documents_of(*TOLD))))

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -40,7 +40,47 @@ def canonical_json(value: Any) -> bytes:
     Raises:
         ValueError: the value holds something JSON cannot carry (NaN, lone surrogates).
     """
-    return (_quick(value) or rfc8785.dumps(value)) + b"\n"
+    return _written(value) + b"\n"
+
+
+class InPieces(dict[str, Any]):
+    """An object whose members are written one after the other; a member may be an iterator, which is a list then."""
+
+
+def canonical_pieces(value: Any) -> Iterator[bytes]:
+    """Yield the bytes of ``canonical_json`` piece by piece, so that nobody holds the whole of a long list.
+
+    Args:
+        value: a JSON value, an ``InPieces``, or an iterator over any of the three.
+
+    Raises:
+        ValueError: the value holds something JSON cannot carry; what was yielded before is the beginning of nothing.
+    """
+    yield from _pieces(value)
+    yield b"\n"
+
+
+def _pieces(value: Any) -> Iterator[bytes]:
+    if isinstance(value, InPieces):
+        opened = b"{"
+        for key in sorted(value, key=lambda name: name.encode("utf-16-be")):
+            yield opened + _written(key) + b":"
+            yield from _pieces(value[key])
+            opened = b","
+        yield b"{}" if not value else b"}"
+    elif isinstance(value, Iterator):
+        opened = b"["
+        for item in value:
+            yield opened
+            yield from _pieces(item)
+            opened = b","
+        yield b"[]" if opened == b"[" else b"]"
+    else:
+        yield _written(value)
+
+
+def _written(value: Any) -> bytes:
+    return _quick(value) or rfc8785.dumps(value)
 
 
 def _quick(value: Any) -> bytes:

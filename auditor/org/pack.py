@@ -9,7 +9,7 @@ Beside what every pack has (``auditor.pack.layout``)::
     accounts/<account>/               one whole pack each, in no way different from that of a single audit
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -277,11 +277,11 @@ class RolledUp:
             accounts=tuple(item.member for item in self.material.summaries),
         )
 
-    def exports(self, presentation: Presentation, _version: str) -> dict[str, bytes]:
-        """Return the tables for other programs, by path in the pack."""
-        if "csv" not in presentation.formats:
-            return {}
-        return {f"results/{name}": data for name, data in organization.tables(self.document).items()}
+    def exports(self, presentation: Presentation, _version: str) -> Iterator[tuple[str, Iterable[bytes]]]:
+        """Yield the tables for other programs, with their paths in the pack."""
+        if "csv" in presentation.formats:
+            for name, data in organization.tables(self.document).items():
+                yield f"results/{name}", (data,)
 
     def pages(self, presentation: Presentation, manifest: Manifest, progress: Progress) -> Iterator[tuple[str, bytes]]:
         """Yield the pages with their paths in the pack.

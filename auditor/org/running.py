@@ -58,7 +58,7 @@ from auditor.run.gating import gated, makeable
 from auditor.run.judging import Rules, load_rules
 from auditor.run.keeping import clear_up
 from auditor.run.notifying import notify, targets_of
-from auditor.run.publishing import presentation_of, put, settle
+from auditor.run.publishing import presentation_of, put, put_pieces, settle
 from auditor.run.request import Progress, Request
 from auditor.run.settings import redaction_of
 from auditor.run.shared import Shared, operations_in
@@ -373,8 +373,8 @@ def _complete(request: Request, rolled: RolledUp, progress: Progress) -> Manifes
     presentation = presentation_of(request.config, request.sealing)
     tool = request.tool or this_build(drawn="pdf" in presentation.formats)
     put(folder / RESULTS, rolled.data)
-    for name, data in rolled.exports(presentation, tool.version).items():
-        put(folder / name, data)
+    for name, pieces in rolled.exports(presentation, tool.version):
+        put_pieces(folder / name, pieces)
 
     def pages(manifest: Manifest) -> None:
         for name, data in rolled.pages(presentation, manifest, progress):

@@ -4,13 +4,15 @@ A run writes these files, and whoever checks the pack derives them again, by the
 here cannot have shaped a page.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.canonical import InPieces, canonical_pieces
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.suggest import all_of
 from auditor.base.untrusted import parse_json, shape_words
@@ -55,15 +57,25 @@ class Judged:
         """The results document."""
         return results_document(self.results)
 
-    @cached_property
-    def data(self) -> bytes:
-        """The bytes of ``results.json``."""
-        return canonical_json(self.document)
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of ``results.json``."""
+        controls = (InPieces({**control, "results": iter(control["results"])}) for control in self.document["controls"])
+        return canonical_pieces(InPieces({**self.document, "controls": controls}))
 
     @property
+    def data(self) -> bytes:
+        """The same bytes at once."""
+        file = io.BytesIO()
+        file.writelines(self.pieces())
+        return file.getvalue()
+
+    @cached_property
     def report_id(self) -> str:
         """What names the report on every page: its moment and the first digits of the hash of its results."""
-        return f"{self.results.run.as_of:%Y%m%dT%H%M%SZ}-{sha256_hex(self.data)[:8]}"
+        found = hashlib.sha256()
+        for piece in self.pieces():
+            found.update(piece)
+        return f"{self.results.run.as_of:%Y%m%dT%H%M%SZ}-{found.hexdigest()[:8]}"
 
     @property
     def replay_text(self) -> bytes:
@@ -74,8 +86,8 @@ class Judged:
         """Return what the manifest says beside what it reads from the files."""
         return info_of(self, tool)
 
-    def exports(self, presentation: Presentation, version: str) -> dict[str, bytes]:
-        """Return the exports by path in the pack; see ``exports_of``."""
+    def exports(self, presentation: Presentation, version: str) -> Iterator[tuple[str, Iterable[bytes]]]:
+        """Yield the exports with their paths in the pack; see ``exports_of``."""
         return exports_of(self, presentation, version)
 
     def pages(self, presentation: Presentation, manifest: Manifest, progress: Progress) -> Iterator[tuple[str, bytes]]:
@@ -93,8 +105,8 @@ def judged(folder: Path, rules: Rules) -> Judged:
     return Judged(evidence, folder, judge(folder, rules, evidence))
 
 
-def exports_of(found: Judged, presentation: Presentation, version: str) -> dict[str, bytes]:
-    """Return the exports by path in the pack.
+def exports_of(found: Judged, presentation: Presentation, version: str) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Yield the exports with their paths in the pack, each in pieces: none is held as a whole.
 
     Args:
         found: the judgement.
@@ -106,7 +118,7 @@ def exports_of(found: Judged, presentation: Presentation, version: str) -> dict[
     if found.results.imported:
         formats.append("imported-csv")
     source = Source(found.document, records, found.report_id, version, presentation.pages, presentation.csv_bom)
-    return {f"results/{name}": data for name, data in export(source, formats).items()}
+    return ((f"results/{name}", pieces) for name, pieces in export(source, formats))
 
 
 def info_of(found: Judged, tool: Tool) -> ManifestInfo:

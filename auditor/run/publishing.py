@@ -1,7 +1,7 @@
 """The second half of a run: judge, export, render and seal; put the finished pack in its place."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +73,15 @@ def _judge(folder: Path, rules: Rules, presentation: Presentation, progress: Pro
     progress("Evaluate", 0, 0)
     store_imports(folder / EVIDENCE, rules.imports)
     found = judged(folder / EVIDENCE, rules)
-    put(folder / RESULTS, found.data)
+    put_pieces(folder / RESULTS, found.pieces())
     write_rules(folder, rules.catalog, rules.config)
     put(folder / RULES / PRESENTATION, presentation.data())
     return found
 
 
 def _export(folder: Path, found: Judged, presentation: Presentation, tool: Tool) -> None:
-    for name, data in exports_of(found, presentation, tool.version).items():
-        put(folder / name, data)
+    for name, pieces in exports_of(found, presentation, tool.version):
+        put_pieces(folder / name, pieces)
 
 
 def presentation_of(config: Config, sealing: Sealing | None = None, *, with_asff: bool = False) -> Presentation:
@@ -138,8 +138,14 @@ def settle(folder: Path, parent: Path, name: str) -> Path:
 
 def put(path: Path, data: bytes) -> None:
     """Write a file of a pack that is not finished, with the folders above it."""
+    put_pieces(path, (data,))
+
+
+def put_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """Do the same with what is made while it is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+    with path.open("wb") as file:
+        file.writelines(pieces)
 
 
 def complete_in_place(folder: Path, rules: Rules, progress: Progress, **options: Any) -> tuple[Results, Manifest]:

@@ -4,7 +4,7 @@ Everything but evidence and rules follows from them: results, exports, texts, ma
 from nothing is listed by ``auditor.pack.derivable``.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,7 +90,7 @@ def presentation_in(pack: Path) -> Presentation:
 def _judged(pack: Path, rules: Rules) -> Judged:
     found = judged(pack / EVIDENCE, rules)
     try:
-        found.data  # noqa: B018 - written down once, here, where it can be told what is wrong with it
+        found.report_id  # noqa: B018 - written down once, here, where it can be told what is wrong with it
     except (ValueError, RecursionError) as error:
         raise IntegrityError(f"the results of judging again have no canonical form: {error}") from error
     return found
@@ -118,8 +118,8 @@ class Derived(Protocol):
         """Return what the manifest says beside what it reads from the files."""
         ...
 
-    def exports(self, presentation: Presentation, version: str) -> dict[str, bytes]:
-        """Return the exports by path in the pack."""
+    def exports(self, presentation: Presentation, version: str) -> Iterator[tuple[str, Iterable[bytes]]]:
+        """Yield the exports with their paths in the pack, each in pieces."""
         ...
 
     def pages(self, presentation: Presentation, manifest: Manifest, progress: Progress) -> Iterator[tuple[str, bytes]]:
@@ -158,12 +158,10 @@ class Again:
     def _exports(self) -> Iterator[Difference | str]:
         try:
             check_formats([name for name in self.presentation.formats if name != "pdf"])
-            made = self.found.exports(self.presentation, self.stated.tool.version)
+            for name, pieces in self.found.exports(self.presentation, self.stated.tool.version):
+                yield from self._difference(name, b"".join(pieces))
         except RenderError as error:
             yield f"the exports could not be made again: {error.message}"
-            return
-        for name, data in made.items():
-            yield from self._difference(name, data)
 
     def _manifest(self) -> Iterator[Difference | str]:
         """Describe the pack again, its files as they are: what differs in one of them is told of that file alone."""

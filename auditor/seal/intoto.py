@@ -14,6 +14,7 @@ import orjson
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import SealError
 from auditor.model import State
+from auditor.pack.outline import outline
 from auditor.seal.manifest import MANIFEST, RULES, Manifest
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def encoded(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
 def _tests(results: bytes) -> dict[str, list[str]]:
     lists: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
     try:
-        document = orjson.loads(results)
+        document = outline(results)
         for control in document.get("controls", ()):
             if (name := _LISTS.get(State(control["state"]))) is not None:
                 lists[name].append(str(control["id"]))

@@ -17,6 +17,7 @@ from auditor.base.period import rfc3339
 from auditor.base.untrusted import members_of
 from auditor.model import PartOf, RunInfo
 from auditor.pack.members import MEMBERS, Member, read_member
+from auditor.pack.outline import outline
 from auditor.seal.contents import SUMS, PackFiles, hash_file, read_small
 from auditor.seal.sums import UNSUMMED
 
@@ -412,9 +413,9 @@ def _computed(
 
 def _results(pack: PackFiles) -> Any:
     try:
-        return orjson.loads(read_small(pack, RESULTS))
-    except orjson.JSONDecodeError as error:
-        raise SealError(f"{RESULTS} is not JSON: {error}") from error
+        return outline(read_small(pack, RESULTS))
+    except ValueError as error:
+        raise SealError(f"{RESULTS} cannot be read: {error}") from error
 
 
 def ruleset_sha256(hashes: Mapping[str, str]) -> str:

@@ -25,6 +25,7 @@ import orjson
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError, SealError, UsageError
 from auditor.base.period import rfc3339
+from auditor.pack.outline import outline
 from auditor.seal.contents import STAGING, SUMS, FolderFiles, hash_file, read_small
 from auditor.seal.guides import readme_text, verify_text
 from auditor.seal.intoto import ATTESTATION, attestation
@@ -169,7 +170,7 @@ def _finish(
     results = (folder / RESULTS).read_bytes()
     new[ATTESTATION] = attestation(manifest, results, signer)
     new[SEAL_RECORD] = canonical_json(record)
-    new[VERIFY] = verify_text(manifest, record, orjson.loads(results))
+    new[VERIFY] = verify_text(manifest, record, outline(results))
     # 5. every file
     new[SUMS] = _sums(folder, new, known)
     # 6. and 7. the signature and its time

@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.base.canonical import canonical_json, plain
+from auditor.base.canonical import InPieces, canonical_json, canonical_pieces, plain
 
 scalars = (
     st.none()
@@ -40,6 +40,19 @@ def test_the_quick_way_writes_the_bytes_of_the_slow_one(value: Any, key: Any) ->
     stored = plain({"": value, str(key): [value, None, {"\U0001f6a8": 1, "\uffee": 2}]})
     for document in (stored, plain(value), [stored, -0.0, 1e21, 5e-324]):
         assert canonical_json(document) == rfc8785.dumps(document) + b"\n"
+
+
+def opened(value: Any) -> Any:
+    """Let every object and list of a value be written member by member."""
+    if isinstance(value, dict):
+        return InPieces({key: opened(item) for key, item in value.items()})
+    return map(opened, value) if isinstance(value, list) else value
+
+
+@given(values)
+def test_pieces_make_the_same_bytes(value: Any) -> None:
+    stored = plain({"": value, "list": [value], "none": [], "\U0001f6a8": {}, "\uffee": 2})
+    assert b"".join(canonical_pieces(opened(stored))) == canonical_json(stored)
 
 
 @pytest.mark.parametrize(

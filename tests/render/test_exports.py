@@ -8,8 +8,9 @@ import json
 import re
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +39,8 @@ from auditor.evaluate.exceptions import apply_exceptions
 from auditor.evaluate.responses import apply_responses
 from auditor.model import State
 from auditor.pack.outcome import results_document
-from auditor.render.exports import EXPORTS, Source, export, resources
+from auditor.render.exports import EXPORTS, Source, resources
+from auditor.render.exports import export as export_each
 from auditor.render.exports.markdown import literal
 from auditor.render.exports.resources import resource_of
 from auditor.render.exports.sarif import sarif
@@ -101,6 +103,11 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     results = apply_responses(results, (ANSWER, replace(ANSWER, resource="*", owner="=1+1", due=None)))
     records = {record.ref: record.document() for record in evidence.records}
     return Source(results_document(results), records, "20261102T060000Z-0123abcd", "0.1.0")
+
+
+def export(source: Source, formats: Iterable[str]) -> dict[str, bytes]:
+    """Return the files of some formats, each as a whole."""
+    return {name: b"".join(pieces) for name, pieces in export_each(source, formats)}
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +202,7 @@ def test_github_gets_failures_only_worst_first_and_apart(
 
 
 def test_github_gets_no_more_than_it_keeps(source: Source) -> None:
-    assert len(json.loads(sarif(source, most=2))["runs"][0]["results"]) == 2
+    assert len(json.loads(b"".join(sarif(source, most=2)))["runs"][0]["results"]) == 2
 
 
 def test_sarif_says_why_a_result_is_open(source: Source, exported: dict[str, bytes]) -> None:
@@ -645,7 +652,7 @@ def test_no_workbook_cell_is_a_formula_and_heads_are_frozen(exported: dict[str, 
 
 def test_a_table_that_no_sheet_holds_goes_on_in_further_sheets(source: Source, exported: dict[str, bytes]) -> None:
     whole = openpyxl.load_workbook(io.BytesIO(exported["evidence.xlsx"]))
-    split = openpyxl.load_workbook(io.BytesIO(workbook(source, sheet_rows=4)))
+    split = openpyxl.load_workbook(io.BytesIO(b"".join(workbook(source, sheet_rows=4))))
     for sheet in whole:
         parts = [part for part in split if re.fullmatch(rf"{re.escape(sheet.title)}( \(\d+\))?", part.title)]
         heads, *rows = sheet.iter_rows(values_only=True)
@@ -771,3 +778,25 @@ def test_gitlab_takes_the_code_quality_report(exported: dict[str, bytes], expect
 def test_the_same_finding_has_the_same_fingerprint_in_another_run(source: Source) -> None:
     later = replace(source, report_id="20261202T060000Z-89abcdef", version="9.9.9")
     assert export(later, ["codequality"]) == export(source, ["codequality"])
+
+
+def test_no_format_is_held_as_a_whole(source: Source) -> None:
+    """A large account has tens of thousands of results: what was written has to be gone when the next is made."""
+    control = max(source.document["controls"], key=lambda item: len(item["results"]))
+    failing = {**control["results"][0], "state": "FAIL", "details": {}, "waiver": None, "reason": "It is not so. " * 20}
+    controls = [
+        {
+            **control,
+            "id": f"{control['id']}-{number}",
+            "state": "FAIL",
+            "results": [{**failing, "resource": f"vpc-{number}-{count}"} for count in range(40)],
+        }
+        for number in range(60)
+    ]
+    large = replace(source, document={**source.document, "controls": controls})
+    for name in EXPORTS.keys() - {"xlsx", "csv", "imported-csv", "markdown"}:  # a workbook is made in memory
+        tracemalloc.start()
+        written = sum(len(piece) for _, pieces in export_each(large, [name]) for piece in pieces)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < written / 2, f"{name}: {peak:,} of {written:,} bytes"

@@ -1,6 +1,6 @@
 """Machine-readable forms of the results, one module each. All start from the same document and agree on every count."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from auditor.base.errors import UsageError
 from auditor.base.suggest import all_of
@@ -17,7 +17,7 @@ from auditor.render.exports.workbook import workbook
 
 __all__ = ["EXPORTS", "FURTHER_NAMES", "Finding", "Source", "export"]
 
-EXPORTS: dict[str, tuple[str, Callable[[Source], bytes]]] = {
+EXPORTS: dict[str, tuple[str, Callable[[Source], Iterable[bytes]]]] = {
     "csv": ("controls.csv", controls_csv),
     "results-csv": ("results.csv", results_csv),
     "imported-csv": ("imported.csv", imported_csv),
@@ -30,23 +30,23 @@ EXPORTS: dict[str, tuple[str, Callable[[Source], bytes]]] = {
     "markdown": ("summary.md", markdown),
     "codequality": ("gl-code-quality-report.json", codequality),
 }
-"""Format -> file name below ``results/`` and the function that writes it."""
+"""Format -> file name below ``results/`` and the function that writes it, piece by piece."""
 
-FURTHER: dict[str, Callable[[Source], dict[str, bytes]]] = {
+FURTHER: dict[str, Callable[[Source], Iterable[tuple[str, Iterable[bytes]]]]] = {
     "csv": given_csv,
     "ocsf": ocsf_given,
     "oscal": oscal_plan,
     "asff": asff_batches,
     "sarif": sarif_all,
 }
-"""Format -> further files of it, by name."""
+"""Format -> further files of it, each with its name."""
 
 FURTHER_NAMES = r"accepted\.csv|ocsf-accepted\.ndjson|oscal-ap\.json|results-all\.sarif|asff/\d{4}\.json"
 """What these are called, as a regular expression."""
 
 
-def export(source: Source, formats: Iterable[str]) -> dict[str, bytes]:
-    """Return file name -> bytes for the chosen formats.
+def export(source: Source, formats: Iterable[str]) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Yield the files of the chosen formats: name and bytes in pieces, which are made as they are taken.
 
     Raises:
         UsageError: there is no such format.
@@ -55,8 +55,9 @@ def export(source: Source, formats: Iterable[str]) -> dict[str, bytes]:
     for name in chosen:
         if name not in EXPORTS:
             raise UsageError(f"there is no format {name!r}", hint=all_of(name, ("pdf", "html", "json", *EXPORTS)))
-    found = {EXPORTS[name][0]: EXPORTS[name][1](source) for name in chosen}
+    for name in chosen:
+        file, written = EXPORTS[name]
+        yield file, written(source)
     for name in chosen:
         if name in FURTHER:
-            found |= FURTHER[name](source)
-    return found
+            yield from FURTHER[name](source)

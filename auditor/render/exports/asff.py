@@ -6,9 +6,11 @@ the like that were not applied are named by the findings of their control.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import count, islice
 from typing import Any
 
-from auditor.base.canonical import canonical_json
+from auditor.base.canonical import canonical_json, canonical_pieces
 from auditor.evidence.operations import GLOBAL
 from auditor.model import State
 from auditor.render.exports.resources import resource_of
@@ -31,18 +33,18 @@ BATCH = 100
 """Findings that one call takes (Security Hub API reference, BatchImportFindings)."""
 
 
-def asff(source: Source) -> bytes:
-    """Return the results as a JSON array of findings."""
-    return canonical_json([_finding(source, finding) for finding in source.findings()])
+def asff(source: Source) -> Iterator[bytes]:
+    """Yield the results as a JSON array of findings."""
+    return canonical_pieces(_finding(source, finding) for finding in source.findings())
 
 
-def asff_batches(source: Source) -> dict[str, bytes]:
-    """Return the same findings in files that ``aws securityhub batch-import-findings`` takes as they are."""
-    found = [_finding(source, finding) for finding in source.findings()]
-    return {
-        f"asff/{number:04}.json": canonical_json(found[start : start + BATCH])
-        for number, start in enumerate(range(0, len(found), BATCH), start=1)
-    }
+def asff_batches(source: Source) -> Iterator[tuple[str, list[bytes]]]:
+    """Yield the same findings in files that ``aws securityhub batch-import-findings`` takes as they are."""
+    found = (_finding(source, finding) for finding in source.findings())
+    for number in count(1):
+        if not (batch := list(islice(found, BATCH))):
+            return
+        yield f"asff/{number:04}.json", [canonical_json(batch)]
 
 
 def _finding(source: Source, finding: Finding) -> dict[str, Any]:

@@ -4,39 +4,36 @@ Waivers and the like that were not applied are the output of their control's sui
 its cases; those of controls that were not judged have a suite without cases, so that tests are counted as results are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from auditor.model import State
 from auditor.render.exports.source import Finding, Source, xml_safe
 
 
-def junit(source: Source) -> bytes:
-    """Return the run as a JUnit report."""
-    suites: dict[str, list[Finding]] = {}
-    for finding in source.findings():
-        suites.setdefault(finding.control["id"], []).append(finding)
-    everything = [finding for findings in suites.values() for finding in findings]
+def junit(source: Source) -> Iterator[bytes]:
+    """Yield the run as a JUnit report, suite by suite."""
+    controls = {control["id"]: control for control in source.document["controls"] if control["results"]}
     told: dict[str, list[str]] = {}
     for item in source.to_mind:
-        told.setdefault(item.control if item.control in suites else HANDED_IN, []).append(item.told)
-    totals = _totals(everything)
+        told.setdefault(item.control if item.control in controls else HANDED_IN, []).append(item.told)
+    totals = _totals([finding.state for finding in source.findings()])
     del totals["skipped"]  # an attribute of suites only
     root = ET.Element("testsuites", {"name": "auditor", **totals})
-    for name, findings in suites.items():
-        root.append(_suite(name, findings, source.as_of, told.get(name, ())))
+    root.text = "\n"
+    opened, closed = ET.tostring(root, encoding="utf-8", xml_declaration=True).rsplit(b"\n", 1)
+    yield opened
+    for name, control in controls.items():
+        yield _suite(name, list(source.findings_of(control)), source.as_of, told.get(name, ()))
     if rest := told.get(HANDED_IN):
-        root.append(_suite(HANDED_IN, [], source.as_of, rest))
-    ET.indent(root)
-    data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return data + b"\n"
+        yield _suite(HANDED_IN, [], source.as_of, rest)
+    yield b"\n" + closed + b"\n"
 
 
 HANDED_IN = "waivers, attestations and responses for controls that were not judged"
 
 
-def _totals(findings: list[Finding]) -> dict[str, str]:
-    states = [finding.state for finding in findings]
+def _totals(states: Sequence[State]) -> dict[str, str]:
     return {
         "tests": str(len(states)),
         "failures": str(states.count(State.FAIL)),
@@ -46,14 +43,17 @@ def _totals(findings: list[Finding]) -> dict[str, str]:
     }
 
 
-def _suite(name: str, findings: list[Finding], as_of: str, told: Sequence[str]) -> ET.Element:
+def _suite(name: str, findings: Sequence[Finding], as_of: str, told: Sequence[str]) -> bytes:
+    totals = _totals([finding.state for finding in findings])
     # The schema's time has no zone: it is UTC.
-    suite = ET.Element("testsuite", {"name": name, "timestamp": as_of[:19], **_totals(findings)})
+    suite = ET.Element("testsuite", {"name": name, "timestamp": as_of[:19], **totals})
     for finding in findings:
         suite.append(_case(finding))
     if told:
         ET.SubElement(suite, "system-out").text = xml_safe("\n".join(told))
-    return suite
+    ET.indent(suite, level=1)
+    data: bytes = ET.tostring(suite, encoding="utf-8")
+    return b"\n  " + data
 
 
 def _case(finding: Finding) -> ET.Element:

@@ -27,7 +27,7 @@ _WORDS = {
 }
 
 
-def markdown(source: Source) -> bytes:
+def markdown(source: Source) -> list[bytes]:
     """Return the summary. It names files of the pack and links to none: on a job page no link would lead there."""
     document = source.document
     run = document["run"]
@@ -54,7 +54,7 @@ def markdown(source: Source) -> bytes:
         "Evidence summary. Not an audit opinion.",
         "",
     ]
-    return "\n".join(lines).encode("utf-8", "replace")
+    return ["\n".join(lines).encode("utf-8", "replace")]
 
 
 def literal(text: str) -> str:

@@ -4,7 +4,7 @@ What was handed in is no finding of a resource: it stands in a file of its own, 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import count, repeat
@@ -68,19 +68,20 @@ GIVEN = "ocsf-accepted.ndjson"
 """What was handed in: waivers, attestations, responses, accepted gaps."""
 
 
-def ocsf(source: Source) -> bytes:
-    """Return the results as newline-delimited OCSF events."""
+def ocsf(source: Source) -> Iterator[bytes]:
+    """Yield the results as newline-delimited OCSF events."""
     return _lines(_event(source, finding) for finding in source.findings())
 
 
-def ocsf_given(source: Source) -> dict[str, bytes]:
-    """Return an event for each thing that was handed in, as a further file; none where nobody handed anything in."""
-    return {GIVEN: _lines(map(_handed_in, repeat(source), source.given, count()))} if source.given else {}
+def ocsf_given(source: Source) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield an event for each thing that was handed in, as a further file; none where nobody handed anything in."""
+    if source.given:
+        yield GIVEN, _lines(map(_handed_in, repeat(source), source.given, count()))
 
 
-def _lines(events: Iterable[dict[str, Any]]) -> bytes:
+def _lines(events: Iterable[dict[str, Any]]) -> Iterator[bytes]:
     lines = (orjson.dumps(event, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE) for event in events)
-    return b"".join(_OTHER_ENDS.sub(_escaped, line) for line in lines)
+    return (_OTHER_ENDS.sub(_escaped, line) for line in lines)
 
 
 _OTHER_ENDS = re.compile(b"\xc2\x85|\xe2\x80\xa8|\xe2\x80\xa9")

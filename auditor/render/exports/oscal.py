@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain, repeat
 from typing import Any
 
-from auditor.base.canonical import canonical_json
+from auditor.base.canonical import InPieces, canonical_json, canonical_pieces
 from auditor.model import State
 from auditor.render.exceptions import Given
 from auditor.render.exports.source import Finding, Source, shortened
@@ -25,58 +26,59 @@ PLAN = "oscal-ap.json"
 """The assessment plan, beside the results."""
 
 
-def oscal(source: Source) -> bytes:
-    """Return the run as an OSCAL assessment-results document."""
+def oscal(source: Source) -> Iterator[bytes]:
+    """Yield the run as an OSCAL assessment-results document."""
     run = source.document["run"]
-    return canonical_json(
+    document = InPieces(
         {
-            "assessment-results": {
-                "uuid": source.identifier("oscal", "document"),
-                "metadata": {
-                    "title": _text(f"{run['title']}: {run['entity']}"),
-                    "last-modified": source.as_of,
-                    "version": source.version,
-                    "oscal-version": VERSION,
-                    "props": [_property("report-id", source.report_id)],
-                },
-                "import-ap": {"href": PLAN},
-                "results": [_result(source)],
-                "back-matter": {
-                    "resources": [
-                        *(_resource(source, ref, record) for ref, record in source.records.items()),
-                    ]
-                },
-            }
+            "uuid": source.identifier("oscal", "document"),
+            "metadata": {
+                "title": _text(f"{run['title']}: {run['entity']}"),
+                "last-modified": source.as_of,
+                "version": source.version,
+                "oscal-version": VERSION,
+                "props": [_property("report-id", source.report_id)],
+            },
+            "import-ap": {"href": PLAN},
+            "results": iter([_result(source)]),
+            "back-matter": InPieces(
+                {"resources": (_resource(source, ref, record) for ref, record in source.records.items())}
+            ),
         }
     )
+    return canonical_pieces(InPieces({"assessment-results": document}))
 
 
-def _result(source: Source) -> dict[str, Any]:
+def _result(source: Source) -> InPieces:
     run = source.document["run"]
-    findings = list(source.findings())
-    result: dict[str, Any] = {
-        "uuid": source.identifier("oscal", "result"),
-        "title": _text(run["title"]),
-        "description": _prose(source.document["headline"]),
-        "start": run["started"],
-        "end": run["ended"],
-        "reviewed-controls": {"control-selections": _selections(source)},
-        "observations": [
-            *(_observation(source, finding) for finding in findings),
-            *(_not_applied(source, item, number) for number, item in enumerate(source.to_mind)),
-        ],
-    }
+    result = InPieces(
+        {
+            "uuid": source.identifier("oscal", "result"),
+            "title": _text(run["title"]),
+            "description": _prose(source.document["headline"]),
+            "start": run["started"],
+            "end": run["ended"],
+            "reviewed-controls": {"control-selections": _selections(source)},
+            "observations": chain(
+                (_observation(source, finding) for finding in source.findings()),
+                (_not_applied(source, item, number) for number, item in enumerate(source.to_mind)),
+            ),
+        }
+    )
     if attested := [_attestation(item) for item in source.given if item.kind == "Attestation" and item.applied]:
         result["attestations"] = attested
-    if concluded := [_finding(source, finding) for finding in findings if finding.state in _CONCLUDED]:
-        result["findings"] = concluded
-    if risks := [_risk(source, finding) for finding in findings if _has_risk(finding)]:
-        result["risks"] = risks
+    for name, described, chosen in (("findings", _finding, _is_concluded), ("risks", _risk, _has_risk)):
+        if any(map(chosen, source.findings())):
+            result[name] = map(described, repeat(source), filter(chosen, source.findings()))
     return result
 
 
-def oscal_plan(source: Source) -> dict[str, bytes]:
-    """Return the assessment plan that the results import: what was to be examined, of whom, by which rules."""
+def _is_concluded(finding: Finding) -> bool:
+    return finding.state in _CONCLUDED
+
+
+def oscal_plan(source: Source) -> Iterator[tuple[str, list[bytes]]]:
+    """Yield the assessment plan that the results import: what was to be examined, of whom, by which rules."""
     run = source.document["run"]
     described = source.identifier("oscal", "system")
     plan = {
@@ -108,7 +110,7 @@ def oscal_plan(source: Source) -> dict[str, bytes]:
             ]
         },
     }
-    return {PLAN: canonical_json({"assessment-plan": plan})}
+    yield PLAN, [canonical_json({"assessment-plan": plan})]
 
 
 def _selections(source: Source) -> list[dict[str, Any]]:

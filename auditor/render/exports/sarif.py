@@ -1,10 +1,11 @@
 """SARIF 2.1.0 (OASIS), with the additions that code-scanning services ask for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from auditor.base.canonical import canonical_json
+from auditor.base.canonical import InPieces, canonical_pieces
 from auditor.evidence.unanswered import unanswered
 from auditor.model import State
 from auditor.render.exports.source import PRODUCT, Finding, Source, shortened
@@ -31,47 +32,43 @@ ALL = "results-all.sarif"
 """The file with every kind of result."""
 
 
-def sarif(source: Source, *, most: int = MOST) -> bytes:
-    """Return what GitHub's code scanning takes in: failures that nobody waived, the gravest first, as many as it keeps.
+def sarif(source: Source, *, most: int = MOST) -> Iterator[bytes]:
+    """Yield what GitHub's code scanning takes in: failures that nobody waived, the gravest first, as many as it keeps.
 
     It knows neither kinds nor suppressions, and would show a pass as an alert.
     """
-    failed = [finding for finding in source.findings() if finding.state is State.FAIL]
-    failed.sort(key=lambda finding: -float(_SCORES[finding.control["severity"]]))
-    return _log(source, failed[:most], with_evidence=False)
+    graded = sorted(source.document["controls"], key=lambda control: -float(_SCORES[control["severity"]]))
+    failed = (item for control in graded for item in source.findings_of(control) if item.state is State.FAIL)
+    return _log(source, islice(failed, most), with_evidence=False)
 
 
-def sarif_all(source: Source) -> dict[str, bytes]:
-    """Return every result with its kind, waived ones suppressed, for readers that know all of SARIF."""
-    return {ALL: _log(source, list(source.findings()), with_evidence=True)}
+def sarif_all(source: Source) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield every result with its kind, waived ones suppressed, for readers that know all of SARIF."""
+    yield ALL, _log(source, source.findings(), with_evidence=True)
 
 
-def _log(source: Source, findings: Sequence[Finding], *, with_evidence: bool) -> bytes:
+def _log(source: Source, findings: Iterable[Finding], *, with_evidence: bool) -> Iterator[bytes]:
     rules = [_rule(source, control) for control in source.document["controls"]]
     indexes = {rule["id"]: index for index, rule in enumerate(rules)}
     run = source.document["run"]
-    return canonical_json(
+    invocation = InPieces(
         {
-            "$schema": SCHEMA,
-            "version": "2.1.0",
-            "runs": [
-                {
-                    "tool": {"driver": {"name": PRODUCT, "version": source.version, "rules": rules}},
-                    "automationDetails": {"id": _category(source)},
-                    "columnKind": "unicodeCodePoints",
-                    "invocations": [
-                        {
-                            "executionSuccessful": True,
-                            "startTimeUtc": run["started"],
-                            "endTimeUtc": run["ended"],
-                            "toolExecutionNotifications": _notifications(source),
-                        }
-                    ],
-                    "results": [_result(source, finding, indexes, with_evidence=with_evidence) for finding in findings],
-                }
-            ],
+            "executionSuccessful": True,
+            "startTimeUtc": run["started"],
+            "endTimeUtc": run["ended"],
+            "toolExecutionNotifications": _notifications(source),
         }
     )
+    log = InPieces(
+        {
+            "tool": {"driver": {"name": PRODUCT, "version": source.version, "rules": rules}},
+            "automationDetails": {"id": _category(source)},
+            "columnKind": "unicodeCodePoints",
+            "invocations": iter([invocation]),
+            "results": (_result(source, finding, indexes, with_evidence=with_evidence) for finding in findings),
+        }
+    )
+    return canonical_pieces(InPieces({"$schema": SCHEMA, "version": "2.1.0", "runs": iter([log])}))
 
 
 def _category(source: Source) -> str:
@@ -109,28 +106,26 @@ def _help(source: Source, control: Mapping[str, Any]) -> str:
     return ""
 
 
-def _notifications(source: Source) -> list[dict[str, Any]]:
+def _notifications(source: Source) -> Iterator[dict[str, Any]]:
     """Say why results are open, and what became of waivers and the like that need a look.
 
     Results are open for want of answers, and for reasons that no missing answer explains.
     """
     gaps = source.document["gaps"]
     explained = {name for gap in gaps for name in gap["controls"]}
-    texts = [
-        unanswered(gap["operation"], gap["region"], gap["account"], gap["error"], gap.get("message", ""))
-        for gap in gaps
-    ]
-    texts += [
-        f"{finding.control['id']} could not be assessed: {finding.result['reason']}"
-        for finding in source.findings()
-        if finding.state is State.NOT_ASSESSED and finding.control["id"] not in explained
-    ]
-    handed_in = [item.told for item in source.to_mind]
-    return [
-        {"level": level, "message": {"text": shortened(text, _MESSAGE_LIMIT)}}
-        for level, said in (("warning", texts), ("note", handed_in))
-        for text in said
-    ]
+    for gap in gaps:
+        names = (gap["operation"], gap["region"], gap["account"], gap["error"])
+        yield _notification("warning", unanswered(*names, gap.get("message", "")))
+    for finding in source.findings():
+        if finding.state is State.NOT_ASSESSED and finding.control["id"] not in explained:
+            said = f"{finding.control['id']} could not be assessed: {finding.result['reason']}"
+            yield _notification("warning", said)
+    for item in source.to_mind:
+        yield _notification("note", item.told)
+
+
+def _notification(level: str, text: str) -> dict[str, Any]:
+    return {"level": level, "message": {"text": shortened(text, _MESSAGE_LIMIT)}}
 
 
 def _result(source: Source, finding: Finding, indexes: Mapping[str, int], *, with_evidence: bool) -> dict[str, Any]:

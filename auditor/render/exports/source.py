@@ -50,8 +50,12 @@ class Source:
     def findings(self) -> Iterator["Finding"]:
         """Yield every result with its control, in the order of the document."""
         for control in self.document["controls"]:
-            for result in control["results"]:
-                yield Finding(control, result, State(result["state"]))
+            yield from self.findings_of(control)
+
+    def findings_of(self, control: Mapping[str, Any]) -> Iterator["Finding"]:
+        """Yield the results of one control of the document."""
+        for result in control["results"]:
+            yield Finding(control, result, State(result["state"]))
 
     @cached_property
     def given(self) -> tuple[Given, ...]:

@@ -5,6 +5,8 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Final
 
 from auditor.render.exceptions import attested, last_day
 from auditor.render.exports.source import Source, shortened
@@ -155,18 +157,18 @@ def imported_rows(source: Source) -> Iterator[tuple[str, ...]]:
             yield (item["file"], item["tool"], *told, item["note"])
 
 
-def controls_csv(source: Source) -> bytes:
-    """Return one row per control."""
+def controls_csv(source: Source) -> Iterator[bytes]:
+    """Yield one row per control."""
     return _csv(CONTROL_HEADS, control_rows(source), source)
 
 
-def results_csv(source: Source) -> bytes:
-    """Return one row per result."""
+def results_csv(source: Source) -> Iterator[bytes]:
+    """Yield one row per result."""
     return _csv(RESULT_HEADS, result_rows(source), source)
 
 
-def imported_csv(source: Source) -> bytes:
-    """Return one row per finding of another tool."""
+def imported_csv(source: Source) -> Iterator[bytes]:
+    """Yield one row per finding of another tool."""
     return _csv(IMPORTED_HEADS, imported_rows(source), source)
 
 
@@ -181,20 +183,28 @@ def given_rows(source: Source) -> Iterator[tuple[str, ...]]:
         yield (*told, applied, item.notes)
 
 
-def given_csv(source: Source) -> dict[str, bytes]:
-    """Return one row for each thing that was handed in, as a further file; none where nobody handed anything in."""
+def given_csv(source: Source) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield one row for each thing that was handed in, as a further file; none where nobody handed anything in."""
     rows = list(given_rows(source))
-    return {GIVEN: _csv(GIVEN_HEADS, rows, source)} if rows else {}
+    if rows:
+        yield GIVEN, _csv(GIVEN_HEADS, rows, source)
 
 
-def _csv(heads: Sequence[str], rows: Iterable[Sequence[str | int]], source: Source) -> bytes:
-    return (codecs.BOM_UTF8 if source.bom else b"") + csv_bytes(heads, rows)
+def _csv(heads: Sequence[str], rows: Iterable[Sequence[str | int]], source: Source) -> Iterator[bytes]:
+    if source.bom:
+        yield codecs.BOM_UTF8
+    yield from csv_pieces(heads, rows)
 
 
-def csv_bytes(heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> bytes:
-    """Return a table as CSV whose cells no spreadsheet takes for something else."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(heads)
-    writer.writerows([safe_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
-    return text.getvalue().encode("utf-8", "replace")
+_ROWS: Final = 100
+"""Of a table that are written at once."""
+
+
+def csv_pieces(heads: Sequence[str], rows: Iterable[Sequence[str | int]]) -> Iterator[bytes]:
+    """Yield a table as CSV whose cells no spreadsheet takes for something else."""
+    cells = ([safe_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    lines = chain([heads], cells)
+    while some := list(islice(lines, _ROWS)):
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(some)
+        yield text.getvalue().encode("utf-8", "replace")

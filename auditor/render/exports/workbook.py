@@ -67,7 +67,7 @@ def writer() -> Any:
     return xlsxwriter
 
 
-def workbook(source: Source, *, sheet_rows: int = _SHEET_ROWS) -> bytes:
+def workbook(source: Source, *, sheet_rows: int = _SHEET_ROWS) -> list[bytes]:
     """Return the workbook.
 
     Args:
@@ -111,7 +111,7 @@ def workbook(source: Source, *, sheet_rows: int = _SHEET_ROWS) -> bytes:
         sheet.set_footer("&L&A&R&P / &N")
         sheet.autofilter(0, 0, last, len(heads) - 1)
     book.close()
-    return buffer.getvalue()
+    return [buffer.getvalue()]
 
 
 def _lines(row: _Row) -> int:
