@@ -11,7 +11,7 @@ MARKED = $(if $(BROWSER),,-m "not browser")
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: kill-points remedies check-deploy months trino terminal golden check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
+.PHONY: release kill-points remedies check-deploy months trino terminal golden check-questions questions compare-prowler conformance help demo-ready dev lint format test demo sample check readme check-readme scenarios bench package lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ package: dev ## Build the wheel into dist/
 
 lock: ## Rewrite the lock files from pyproject.toml (UPGRADE=1 takes newer releases)
 	tools/lock.sh $(if $(UPGRADE),--upgrade)
+
+release: dev ## Close this version once it is tagged and built, and begin the next one (NEXT=1.2.0)
+	$(BIN)/python -m tools.release $(NEXT)
 
 clean: ## Remove caches and build results, not the environment
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

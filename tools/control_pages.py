@@ -1,13 +1,12 @@
 """Writes docs/controls and the hashes of what ships, or compares them: ``python tools/control_pages.py [--check]``."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from auditor import __version__
 from auditor.catalog.load import Catalog
-from auditor.catalog.released import FILE, fingerprints, shipped
+from auditor.catalog.released import FILE, Release, fingerprints, releases, written
 from auditor.cli.controls import details
 from auditor.model import Control, Framework
 from auditor.run import open_catalog
@@ -142,8 +141,7 @@ def _rows(control: Control, framework: Framework) -> list[str]:
 
 def released_text() -> str:
     """Return ``released.json`` with the entry of this version, which follows the catalogue until it is released."""
-    known = {**shipped(), __version__: fingerprints(open_catalog())}
-    return json.dumps(known, indent=1, sort_keys=False) + "\n"
+    return written({**releases(), __version__: Release("", fingerprints(open_catalog()))})
 
 
 def differences(folder: Path = FOLDER) -> list[str]:

@@ -1,7 +1,8 @@
 """What shipped under which id: hashes of every control and framework of each release; holds a catalogue against them.
 
 ``released.json`` is written by ``tools/control_pages.py``. The entry of a version that is not released yet follows the
-catalogue; entries of releases stay as they are.
+catalogue; entries of releases stay as they are. ``tools/release.py`` closes one: it adds the hash over the sources of
+the release, by which later programs know it again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,20 @@ FILE = Path(__file__).with_name("released.json")
 
 Shipped = Mapping[str, Mapping[str, str]]
 """Version -> name of a rule, such as ``control iam-root-mfa`` -> its SHA-256."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What one version shipped.
+
+    Args:
+        sources_sha256: one hash over code, catalogue and templates, as a manifest names it; empty while it is not
+            released: a program cannot hold its own.
+        rules: name of a rule, such as ``control iam-root-mfa`` -> its SHA-256.
+    """
+
+    sources_sha256: str
+    rules: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +63,33 @@ class Standing:
 
 
 @cache
-def shipped() -> Shipped:
-    """Return what each release shipped, the oldest first."""
-    found: Shipped = orjson.loads(FILE.read_bytes())
+def releases() -> Mapping[str, Release]:
+    """Return each release by its version, the oldest first."""
+    found = orjson.loads(FILE.read_bytes())
+    return {version: Release(item["sources_sha256"], item["rules"]) for version, item in found.items()}
+
+
+def shipped(known: Mapping[str, Release] | None = None, until: str = "") -> Shipped:
+    """Return the rules of each release, the oldest first.
+
+    Args:
+        known: the releases; None for all that this program knows.
+        until: the last version that counts; empty for all.
+    """
+    found: dict[str, Mapping[str, str]] = {}
+    for version, release in (releases() if known is None else known).items():
+        found[version] = release.rules
+        if version == until:
+            break
     return found
+
+
+def written(known: Mapping[str, Release]) -> str:
+    """Return ``released.json`` with these releases."""
+    documents = {
+        version: {"sources_sha256": item.sources_sha256, "rules": dict(item.rules)} for version, item in known.items()
+    }
+    return orjson.dumps(documents, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
 def fingerprints(catalog: Catalog) -> dict[str, str]:

@@ -23,10 +23,11 @@ from auditor.evidence.store import Evidence
 from auditor.org.accounts import Choice, Filter, Listing, Said, listing_of, named_listing
 from auditor.org.comings import movements_of
 from auditor.org.reconcile import Entry, gone_since, reconcile, to_assess
-from auditor.org.rollup import Material, roll_up, rollup_json
+from auditor.org.rollup import Material, roll_up
 from auditor.org.summary import Asked, Summary, summarized
-from auditor.pack.layout import EVIDENCE, ORGANIZATION, RESULTS, RULES, read_request
+from auditor.pack.layout import EVIDENCE, ORGANIZATION, REPLAY, REQUEST, RESULTS, RULES, read_request
 from auditor.pack.presentation import Presentation
+from auditor.pack.told import Told
 from auditor.render import organization
 from auditor.run.deriving import branding_of
 from auditor.run.request import Progress
@@ -231,31 +232,25 @@ def _summaries(pack: Path, members: Sequence[AccountPack]) -> tuple[tuple[Summar
 
 
 @dataclass(frozen=True)
-class RolledUp:
+class RolledUp(Told):
     """Packs and what follows from them: the roll-up, its pages, and what the manifest says."""
 
     pack: Path
     material: Material
 
-    @cached_property
-    def document(self) -> Mapping[str, Any]:
-        """The roll-up."""
+    def derived(self) -> Mapping[str, Any]:
+        """Return the roll-up."""
         return roll_up(self.material)
 
     @cached_property
-    def data(self) -> bytes:
-        """The bytes of ``results/results.json``."""
-        return rollup_json(self.document)
-
-    @property
-    def replay_text(self) -> bytes:
-        """The bytes of ``replay.txt``."""
-        return REPLAY_TEXT
-
-    @property
     def report_id(self) -> str:
         """What names the report on every page."""
-        return f"{self.material.run.as_of:%Y%m%dT%H%M%SZ}-{sha256_hex(self.data)[:8]}"
+        return self.name(self.material.run.as_of)
+
+    def texts(self, pack: Path) -> Iterator[tuple[str, bytes]]:
+        """Yield the files that follow from what was asked."""
+        yield f"{RULES}/{REQUEST}", read_request(pack / RULES).data()
+        yield REPLAY, REPLAY_TEXT
 
     @cached_property
     def evidence(self) -> Evidence:

@@ -9,7 +9,9 @@ from auditor.org.accounts import listing_of, named_listing
 from auditor.org.pack import OWN_FILES, SETTINGS, RolledUp, choice_in, material_of, order_bytes, read_document, said_of
 from auditor.pack.derivable import not_derivable
 from auditor.pack.layout import EVIDENCE
-from auditor.run.replaying import Again, presentation_in, replay
+from auditor.run.again import Again, presentation_in
+from auditor.run.maker import maker_of
+from auditor.run.replaying import replay
 from auditor.run.strays import strays
 from auditor.seal.manifest import MANIFEST, ORDER
 from auditor.seal.manifest_form import parse_manifest
@@ -38,12 +40,11 @@ def replay_organization(pack: Path) -> Rechecked:
     """
     found = RolledUp(pack, material_of(pack))
     stated = parse_manifest((pack / MANIFEST).read_bytes())
-    again = Again(pack, stated, presentation_in(pack), found)
-    outcome = [*again.compared(), *_strays(pack, found), *_order(pack), *_scopes(pack, found)]
+    wrong, unlike = Again(pack, stated, presentation_in(pack), found, maker_of(stated.tool)).outcome()
     return Rechecked(
         _AGREEMENT,
-        differences=tuple(item for item in outcome if isinstance(item, Difference)),
-        open=tuple(item for item in outcome if isinstance(item, str)),
+        differences=(*wrong, *_strays(pack, found), *_order(pack), *_scopes(pack, found)),
+        open=unlike,
         taken=(
             *not_derivable(found.document, ()),
             "evidence/outcomes.json: why an account that could be entered has no pack",

@@ -1,13 +1,11 @@
 """Twelve months as one pack: members are verified and read, joined, drawn and sealed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.base.period import Period, parse_period
@@ -20,12 +18,14 @@ from auditor.pack.assembly import Asked, Assembly, MonthPack, check_packs
 from auditor.pack.history import month_of
 from auditor.pack.layout import RESULTS, RULES
 from auditor.pack.presentation import PAGES, PRESENTATION, Presentation
+from auditor.pack.told import Told
 from auditor.render import assembly as pages
 from auditor.run.building import this_build
 from auditor.run.chronicle import places
 from auditor.run.deriving import branding_of
 from auditor.run.members import verified_pack
 from auditor.run.publishing import presentation_of, put
+from auditor.run.request import Progress
 from auditor.seal.contents import SUMS
 from auditor.seal.manifest import ACCOUNTS, HTML, MANIFEST, PDF, Manifest, ManifestInfo, Tool
 from auditor.seal.pack import Sealing, seal_pack
@@ -84,28 +84,19 @@ class Assembled:
 
 
 @dataclass(frozen=True)
-class Joined:
+class Joined(Told):
     """Members and what follows from them."""
 
     assembly: Assembly
-    presentation: Presentation
-    tool: Tool
 
-    @cached_property
-    def document(self) -> Any:
-        """The results document."""
+    def derived(self) -> Mapping[str, Any]:
+        """Return the results document."""
         return self.assembly.document()
 
-    @cached_property
-    def data(self) -> bytes:
-        """The bytes of ``results.json``."""
-        return canonical_json(self.document)
-
-    @cached_property
-    def info(self) -> ManifestInfo:
-        """What the manifest says beside what it reads from the files."""
+    def info(self, tool: Tool) -> ManifestInfo:
+        """Return what the manifest says beside what it reads from the files."""
         asked, packs = self.assembly.asked, self.assembly.packs
-        name = f"{asked.as_of:%Y%m%dT%H%M%SZ}-{sha256_hex(self.data)[:8]}"
+        name = self.name(asked.as_of)
         regions = {
             account: frozenset().union(*(item.run.regions[account] for item in packs))
             for account in self.assembly.accounts
@@ -126,10 +117,10 @@ class Joined:
                 ended=asked.as_of,
                 frameworks=tuple(item["id"] for item in self.document["frameworks"]),
                 principal="",
-                tool=f"{self.tool.name} {self.tool.version}",
+                tool=f"{tool.name} {tool.version}",
             ),
-            tool=self.tool,
-            ruleset=("auditor-assembly", self.tool.version),
+            tool=tool,
+            ruleset=("auditor-assembly", tool.version),
             planned=len(self.assembly.months),
             done=there,
             counts=self.document["counts"],
@@ -137,26 +128,30 @@ class Joined:
             members=tuple(item.member for item in self.assembly.packs),
         )
 
-    def texts(self) -> Iterator[tuple[str, bytes]]:
-        """Yield the files that depend on members and request alone."""
-        yield RESULTS, self.data
+    def texts(self, _pack: Path) -> Iterator[tuple[str, bytes]]:
+        """Yield the files that follow from what was asked."""
         yield f"{RULES}/{ASSEMBLY}", request_data(self.assembly.asked)
-        yield f"{RULES}/{PRESENTATION}", self.presentation.data()
 
-    def pages(self, manifest: Manifest) -> Iterator[tuple[str, bytes]]:
+    def exports(self, _presentation: Presentation, _version: str) -> Iterable[tuple[str, Iterable[bytes]]]:
+        """Return nothing: the members have their own."""
+        return ()
+
+    def pages(self, presentation: Presentation, manifest: Manifest, progress: Progress) -> Iterator[tuple[str, bytes]]:
         """Yield the pages with their paths."""
         view = pages.view(
             self.document,
-            self.info.members,
+            tuple(item.member for item in self.assembly.packs),
             manifest_hash=manifest.sha256,
             report_id=manifest.pack_id,
-            branding=branding_of(self.presentation),
-            signer=self.presentation.signer,
+            branding=branding_of(presentation),
+            signer=presentation.signer,
             tool=manifest.tool.words,
         )
-        if "html" in self.presentation.pages:
+        if "html" in presentation.pages:
+            progress("Render HTML", 0, 0)
             yield HTML, pages.render_html(view)
-        if "pdf" in self.presentation.pages:
+        if "pdf" in presentation.pages:
+            progress("Render PDF", 0, 0)
             yield PDF, pages.render_pdf(view, self.data)
 
 
@@ -198,10 +193,11 @@ def assemble(order: Order, show: Callable[[str, int, int, str], None]) -> Assemb
         order.sampling,
     )
     tool = order.tool or this_build(drawn="pdf" in presentation.formats)
-    joined = Joined(Assembly(asked, ordered), presentation, tool)
+    joined = Joined(Assembly(asked, ordered))
     show("Draw and seal", 0, 0, "")
     with unfinished(out) as folder:
-        manifest = _write(folder, joined, {name: kept for name, (_, kept) in found.items()}, order.sealing)
+        copies = {name: copied for name, (_, copied) in found.items()}
+        manifest = _write(folder, joined, copies, _Making(presentation, tool, order.sealing))
         pack = _settle(folder, out, joined, manifest)
     left_out += [item.member.id for item in packs if item not in inside]
     return Assembled(pack, manifest.pack_id, joined.assembly, manifest.sha256, tuple(left_out))
@@ -272,18 +268,29 @@ def _entity(packs: Sequence[MonthPack]) -> str:
     return str(newest.run.document["run"].get("entity") or f"AWS account {', '.join(newest.member.accounts)}")
 
 
-def _write(folder: Path, joined: Joined, kept: dict[str, dict[str, bytes]], sealing: Sealing | None) -> Manifest:
-    for name, data in joined.texts():
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """How a pack is drawn, by which program, and who signs it."""
+
+    presentation: Presentation
+    tool: Tool
+    sealing: Sealing | None
+
+
+def _write(folder: Path, joined: Joined, kept: dict[str, dict[str, bytes]], making: _Making) -> Manifest:
+    put(folder / RESULTS, joined.data)
+    put(folder / RULES / PRESENTATION, making.presentation.data())
+    for name, data in joined.texts(folder):
         put(folder / name, data)
     for item in joined.assembly.packs:
         for name, data in kept[item.member.id].items():
             put(folder / item.member.folder / name, data)
 
     def write_pages(manifest: Manifest) -> None:
-        for name, data in joined.pages(manifest):
+        for name, data in joined.pages(making.presentation, manifest, lambda *_: None):
             put(folder / name, data)
 
-    return seal_pack(folder, joined.info, pages=write_pages, sealing=sealing)
+    return seal_pack(folder, joined.info(making.tool), pages=write_pages, sealing=making.sealing)
 
 
 def _settle(folder: Path, out: Path, joined: Joined, manifest: Manifest) -> Path:

@@ -4,8 +4,6 @@ A run writes these files, and whoever checks the pack derives them again, by the
 here cannot have shaped a page.
 """
 
-import hashlib
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,9 +18,10 @@ from auditor.cost.build import estimate
 from auditor.cost.prices import load_prices
 from auditor.evidence.store import Evidence
 from auditor.model import Results
-from auditor.pack.layout import CALLS, EVIDENCE, REPLAY_TEXT, RESULTS
+from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, REPLAY_TEXT, REQUEST, RESULTS, RULES, read_request
 from auditor.pack.outcome import results_document
 from auditor.pack.presentation import PAGES, Presentation
+from auditor.pack.told import Told
 from auditor.render import html, pdf
 from auditor.render.about import Branding
 from auditor.render.context import Context, build
@@ -39,7 +38,7 @@ MOST_ATTACHED_BYTES = 16_000_000
 
 
 @dataclass(frozen=True)
-class Judged:
+class Judged(Told):
     """Evidence and the judgement of it.
 
     Args:
@@ -52,35 +51,24 @@ class Judged:
     folder: Path
     results: Results
 
-    @cached_property
-    def document(self) -> Mapping[str, Any]:
-        """The results document."""
+    def derived(self) -> Mapping[str, Any]:
+        """Return the results document."""
         return results_document(self.results)
 
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes of ``results.json``."""
+    def written(self) -> Iterator[bytes]:
+        """Yield the bytes of ``results.json``; no results of a control are held as JSON at once."""
         controls = (InPieces({**control, "results": iter(control["results"])}) for control in self.document["controls"])
         return canonical_pieces(InPieces({**self.document, "controls": controls}))
 
-    @property
-    def data(self) -> bytes:
-        """The same bytes at once."""
-        file = io.BytesIO()
-        file.writelines(self.pieces())
-        return file.getvalue()
-
     @cached_property
     def report_id(self) -> str:
-        """What names the report on every page: its moment and the first digits of the hash of its results."""
-        found = hashlib.sha256()
-        for piece in self.pieces():
-            found.update(piece)
-        return f"{self.results.run.as_of:%Y%m%dT%H%M%SZ}-{found.hexdigest()[:8]}"
+        """What names the report on every page."""
+        return self.name(self.results.run.as_of)
 
-    @property
-    def replay_text(self) -> bytes:
-        """The bytes of ``replay.txt``."""
-        return REPLAY_TEXT
+    def texts(self, pack: Path) -> Iterator[tuple[str, bytes]]:
+        """Yield the files that follow from what was asked."""
+        yield f"{RULES}/{REQUEST}", read_request(pack / RULES).data()
+        yield REPLAY, REPLAY_TEXT
 
     def info(self, tool: Tool) -> ManifestInfo:
         """Return what the manifest says beside what it reads from the files."""
@@ -133,7 +121,7 @@ def info_of(found: Judged, tool: Tool) -> ManifestInfo:
         ruleset=("auditor-controls", tool.version),
         planned=len(records),
         done=sum(record.complete or record.absent for record in records),
-        counts=results.counts,
+        counts=found.document["counts"],
         previous=series[0] if series else None,
         earlier=series[1:],
         sampling=results.sampling.document() if results.sampling else {},

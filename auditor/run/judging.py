@@ -9,6 +9,7 @@ from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.locate import controls_folder
 from auditor.base.suggest import meant
 from auditor.catalog.load import Catalog, load_catalog
+from auditor.catalog.released import Shipped
 from auditor.catalog.responses import Response, load_responses
 from auditor.catalog.waivers import Attestation, Waiver, load_attestations, load_waivers
 from auditor.config import Config
@@ -51,6 +52,7 @@ class Rules:
         attestations: answers to manual controls.
         responses: what the people in charge say to findings; no verdict depends on them.
         imports: findings of other tools that are to join the pack; the judgement does not depend on them.
+        shipped: what counts as released; None for all that this program knows.
     """
 
     config: Config
@@ -59,6 +61,7 @@ class Rules:
     attestations: tuple[Attestation, ...] = ()
     responses: tuple[Response, ...] = ()
     imports: tuple[Import, ...] = ()
+    shipped: Shipped | None = None
 
 
 def load_rules(config: Config, catalog: Catalog | None = None) -> Rules:
@@ -148,7 +151,7 @@ def judge(folder: Path, rules: Rules, evidence: Evidence | None = None) -> Resul
     results = replace(apply_exceptions(results, rules.waivers, rules.attestations), imported=imported)
     results = apply_responses(results, rules.responses)
     results = replace(results, since=_since(folder, results))
-    results = replace(results, rules=rules_document(results, rules.catalog, rules.config))
+    results = replace(results, rules=rules_document(results, rules.catalog, rules.config, rules.shipped))
     return replace(results, notices=notices(results, evidence))
 
 

@@ -6,6 +6,7 @@ tells anything else.
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from typing import Final
 
@@ -33,6 +34,19 @@ def likeness(name: str, was: bytes, made: bytes) -> str:
         return f"the figures are the same, the text is not: {_first(before, after)}"
     named = ", ".join(figures[:3]) + (f" and {len(figures) - 3} more" if len(figures) > 3 else "")  # noqa: PLR2004
     return f"text and figures ({named}) are not the same: {_first(before, after)}"
+
+
+def all_likeness(found: Sequence[tuple[str, str]]) -> str:
+    """Say of several files in one sentence how far they tell the same; of some with one thing to be said, once.
+
+    Args:
+        found: names of files, each with what ``likeness`` says of it; at least one.
+    """
+    names: dict[str, list[str]] = {}
+    for name, words in found:
+        names.setdefault(words, []).append(name)
+    listed = ", ".join(f"{' and '.join(same)} ({words})" for words, same in names.items())
+    return f"not as this program makes {'it' if len(found) == 1 else 'them'}: {listed}"
 
 
 def _words(name: str, data: bytes) -> list[str]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from auditor.base.period import rfc3339
 from auditor.catalog.load import CHOSEN, Catalog
-from auditor.catalog.released import standing
+from auditor.catalog.released import Shipped, standing
 from auditor.config import Config
 from auditor.evidence.store import Evidence, Record
 from auditor.model import Results, RunInfo, Severity, State
@@ -17,12 +17,14 @@ from auditor.run.shared import ASKED_ONCE
 _MOST_NAMED = 6
 
 
-def rules_document(results: Results, catalog: Catalog, config: Config) -> dict[str, Any]:
+def rules_document(
+    results: Results, catalog: Catalog, config: Config, shipped: Shipped | None = None
+) -> dict[str, Any]:
     """Say how the rules of a judgement stand to those that shipped, and what was accepted beforehand."""
     names = [f"control {item.control.id}" for item in results.controls]
     names += [f"framework {item.id}" for item in results.frameworks if item.id != CHOSEN]
     return {
-        **standing(catalog, [*names, "operations"]).document(),
+        **standing(catalog, [*names, "operations"], shipped).document(),
         "fail_on": config.fail_on.value,
         "allow": sorted(config.allow),
         "waivers": len(results.waivers),

@@ -1,30 +1,25 @@
 """An assembled pack derived again from what it keeps of its members, and the members themselves checked again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from auditor.base.canonical import sha256_hex
 from auditor.base.counts import counted
-from auditor.base.errors import AuditorError, IntegrityError, RenderError, UsageError
+from auditor.base.errors import AuditorError, IntegrityError, UsageError
+from auditor.catalog.released import Release
 from auditor.pack.assembled import ASSEMBLY, read_asked
 from auditor.pack.assembly import Assembly, check_packs
 from auditor.pack.derivable import not_derivable
-from auditor.pack.differences import differences
-from auditor.pack.layout import RULES
-from auditor.pack.presentation import read_presentation
+from auditor.pack.layout import RESULTS, RULES
+from auditor.pack.presentation import PRESENTATION
+from auditor.run.again import Again, presentation_in
 from auditor.run.assembling import Joined
-from auditor.run.building import apart
 from auditor.run.chronicle import places
-from auditor.run.likeness import likeness
+from auditor.run.maker import maker_of
 from auditor.run.members import KEPT, kept_packs, verified_pack
 from auditor.seal.contents import FolderFiles
-from auditor.seal.guides import readme_text, verify_text
-from auditor.seal.intoto import ATTESTATION, stated_in, statement
-from auditor.seal.manifest import HTML, MANIFEST, PDF, README, SEAL_RECORD, VERIFY, Manifest, build_manifest
+from auditor.seal.manifest import HTML, MANIFEST, PDF, README, VERIFY, Manifest
 from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.pack import TRUST_FILES
 from auditor.seal.report import Difference, Rechecked
@@ -39,11 +34,12 @@ def is_assembled(pack: Path) -> bool:
     return (pack / RULES / ASSEMBLY).exists()
 
 
-def replay_assembled(pack: Path) -> Rechecked:
+def replay_assembled(pack: Path, known: Mapping[str, Release] | None = None) -> Rechecked:
     """Derive everything again that follows from what an assembled pack keeps of its members; say what differs.
 
     Args:
         pack: a folder whose files are plain ones with lawful names and the hashes that the pack states.
+        known: releases by version; None for those that this program knows.
 
     Raises:
         AuditorError: members, request or manifest are not usable.
@@ -51,69 +47,23 @@ def replay_assembled(pack: Path) -> Rechecked:
     stated = parse_manifest((pack / MANIFEST).read_bytes())
     asked, packs = read_asked(pack / RULES), tuple(kept_packs(pack, stated.members))
     check_packs(packs, newest=asked.newest)
-    joined = Joined(Assembly(asked, packs), read_presentation(pack / RULES), stated.tool)
-    outcome = list(_compared(pack, stated, joined))
+    joined = Joined(Assembly(asked, packs))
+    wrong, unlike = Again(pack, stated, presentation_in(pack), joined, maker_of(stated.tool, known)).outcome()
     return Rechecked(
         _AGREEMENT,
-        differences=tuple(item for item in outcome if isinstance(item, Difference)),
-        open=tuple(item for item in outcome if isinstance(item, str)),
+        differences=(*wrong, *_strays(pack, stated, joined)),
+        open=unlike,
         taken=not_derivable(joined.document, ()),
     )
 
 
-def _compared(pack: Path, stated: Manifest, joined: Joined) -> Iterator[Difference | str]:
-    record = orjson.loads((pack / SEAL_RECORD).read_bytes())
-    made = dict(joined.texts())
-    made[README] = readme_text(joined.info)
-    made[VERIFY] = verify_text(stated, record, joined.document)
-    others = apart(stated.tool, drawn=False)
-    for name, data in made.items():
-        if (pack / name).exists() and (pack / name).read_bytes() == data:
-            continue
-        if others and name in (README, VERIFY):
-            yield f"{name} is not what this build makes of it, but another one made it: {', '.join(others[:4])}"
-        else:
-            yield Difference(name, "does not follow from the members and what was asked")
-    for change in differences(stated.document, build_manifest(FolderFiles(pack), joined.info).document):
-        yield Difference(MANIFEST, str(change))
-    yield from _pages_again(pack, stated, joined, record)
-    yield from _statement_again(pack, stated, joined)
-    known = {*made, MANIFEST, HTML, PDF, *TRUST_FILES, *UNSUMMED}
+def _strays(pack: Path, stated: Manifest, joined: Joined) -> Iterator[Difference]:
+    own = {RESULTS, f"{RULES}/{PRESENTATION}", README, VERIFY, MANIFEST, HTML, PDF}
+    known = {*own, *(name for name, _ in joined.texts(pack)), *TRUST_FILES, *UNSUMMED}
     known |= {f"{member.folder}{name}" for member in stated.members for name in KEPT}
     for name in FolderFiles(pack).sizes:
         if name not in known:
             yield Difference(name, "is nothing that an assembled pack holds")
-
-
-def _pages_again(pack: Path, stated: Manifest, joined: Joined, record: Any) -> Iterator[Difference | str]:
-    for page, name in {"html": HTML, "pdf": PDF}.items():
-        if (pack / name).exists() != (page in joined.presentation.pages):
-            yield Difference(name, "is missing, or is there although no such page was made")
-    try:
-        for name, data in joined.pages(stated):
-            was = (pack / name).read_bytes() if (pack / name).exists() else data
-            if name == PDF and record["pdf"] is not None:
-                was = was[: record["pdf"]["unsigned_bytes"]]
-            if was == data:
-                continue
-            others = apart(stated.tool, drawn=name == PDF)
-            if others:
-                like = likeness(name, was, data)
-                yield f"{name} is not what this build makes of it, but another one made it ({others[0]}): {like}"
-            else:
-                yield Difference(name, "is not the page that follows from the members")
-    except RenderError as error:
-        yield f"a page could not be drawn again: {error.message}"
-
-
-def _statement_again(pack: Path, stated: Manifest, joined: Joined) -> Iterator[Difference]:
-    try:
-        was = stated_in((pack / ATTESTATION).read_bytes())
-    except (OSError, ValueError):
-        yield Difference(ATTESTATION, "cannot be read")
-        return
-    for change in differences(was, statement(stated, joined.data)):
-        yield Difference(ATTESTATION, str(change))
 
 
 def recheck_members(folder: Path, again: Callable[[Path], Rechecked] | None) -> Callable[[Path], Rechecked]:

@@ -44,6 +44,9 @@ def _changes(names: list[str], catalog: Catalog) -> Iterator[str]:
     if not names:
         return
     installed = open_catalog().written
+    if len(names) > _MOST_NAMED:
+        yield f"{counted(len(names), 'rule is', 'rules are')} not as released: {_listed(names)}"
+        return
     for name in names:
         if name not in installed:
             yield f"{name} is not as any release had it"

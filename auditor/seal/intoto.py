@@ -27,6 +27,9 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
+OUTCOME = ("/subject", *(f"/predicate/{name}" for name in ("result", "passedTests", "warnedTests", "failedTests")))
+"""Where a statement says about which pack, and what became of it."""
+
 _LOG_INTEGRITY = "log-integrity"
 _REQUEST = f"{RULES}request.json"
 

@@ -62,7 +62,7 @@ from auditor.seal.wanted import Wanted
 Recheck = Callable[[Path], Rechecked]
 """Examines an unpacked pack."""
 
-_LONGEST = 600
+_LONGEST = 1_000
 """Characters of what others say about a pack."""
 
 
@@ -439,9 +439,13 @@ def _outcome(recheck: Recheck, folder: Path) -> Rechecked:
 def _concluded(name: str, found: Sequence[Finding], outcome: Rechecked) -> Check:
     if outcome.skipped:
         return Check(name, Outcome.SKIPPED, outcome.skipped)
-    if found or not outcome.open:
+    if not outcome.open:
         return concluded(name, found, outcome.agreement)
-    return Check(name, Outcome.UNKNOWN, shown("; ".join(outcome.open), _LONGEST))
+    unsettled = shown("; ".join(outcome.open), _LONGEST)
+    if not found:
+        return Check(name, Outcome.UNKNOWN, unsettled)
+    check = concluded(name, found, "")
+    return replace(check, message=f"{check.message}; {unsettled}")
 
 
 def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:

@@ -77,6 +77,7 @@ def test_a_value_nested_without_end_is_a_difference_and_no_crash() -> None:
 def test_evidence_whose_results_have_no_canonical_form_is_told(tmp_path: Path) -> None:
     for name in ("evidence", "rules", "results"):
         shutil.copytree(SAMPLE / name, tmp_path / name)
+    shutil.copy(SAMPLE / "manifest.json", tmp_path)
     scope = tmp_path / "evidence" / "scope.json"
     scope.write_bytes(orjson.dumps({**orjson.loads(scope.read_bytes()), "entity": 2**53 + 1}))
     with pytest.raises(IntegrityError, match="no canonical form"):

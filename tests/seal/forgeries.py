@@ -112,6 +112,12 @@ def all_met_in_results(pack: Path) -> None:
     edited(pack / "results/results.json", all_met)
 
 
+def _made_elsewhere(pack: Path) -> None:
+    """Change a verdict, and say that a program made the pack which nobody can have a look at."""
+    all_met_in_results(pack)
+    rewrite_manifest(pack, lambda it: it["tool"].update(version="0.0.9", sources_sha256="ab" * 32))
+
+
 def _unsigned(pack: Path) -> None:
     all_met_in_results(pack)
     rewrite_manifest(pack)
@@ -217,6 +223,14 @@ TABLE = (
     Forgery("signed-by-another", "a verdict, signed by somebody else", STRANGE, all_met_in_results, "certificate"),
     # what the preparer can do, whose hashes and signatures are all right
     Forgery("verdict", "a verdict in the results", PREPARER, all_met_in_results, "replay", file="results/results.json"),
+    Forgery(
+        "verdict-elsewhere",
+        "a verdict in the results, and another build named as the maker",
+        PREPARER,
+        _made_elsewhere,
+        "replay",
+        file="results/results.json",
+    ),
     _stated("headline", "the headline of the results", "results/results.json", headline="2 of 2 criteria met."),
     _stated("opinion", "a member of the results that there is not", "results/results.json", opinion="good"),
     Forgery("gaps", "gaps and counts taken out of the results", PREPARER, _gap_away, "manifest"),

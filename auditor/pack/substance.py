@@ -1,0 +1,65 @@
+"""What a results document amounts to, apart from how it says so: states, counts, populations, scope, what was accepted.
+
+For a pack that another build of the program made: it may word a reason otherwise, and the verdict is still the same.
+What comes from strangers may have any shape.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from auditor.pack.differences import Change, differences
+
+_WHOLE: Final = frozenset(
+    {"activity", "attestations", "counts", "events", "exceptions", "failed_by_severity", "hours", "imported"}
+    | {"integrity", "period", "population", "reconciliation", "responses", "sampling", "waivers"}
+)
+"""Members in which nothing is mere wording: figures, and what evidence and files of the user's own say themselves."""
+
+_SAID: Final = frozenset(
+    {"accounts", "allow", "as_of", "at_test", "controls", "endpoints", "ended", "entity", "error", "everywhere"}
+    | {"exit_code", "fail_on", "fixed", "frameworks", "gap", "headline", "left_out", "marks", "met", "met_at_test"}
+    | {"months", "newest", "operation", "principal", "regions", "requirements", "severity", "skipped", "standing"}
+    | {"started", "state", "taken", "test_type", "verdict", "whole"}
+)
+"""Members that say what was found, or about what, in one value or a list of them."""
+
+_NAMING: Final = frozenset({"account", "region", "resource", "frameworks", "id", "path", "ref", "object", "month"})
+"""Members that tell the items of a list apart."""
+
+_DETAIL: Final = frozenset({"details", "evidence", "notices"})
+"""Members below which nothing decides; notices are derived again and printed whatever the pack says."""
+
+_ALWAYS: Final = frozenset({"controls", "counts", "frameworks", "headline", "integrity", "run"})
+"""Members that the results of every release have."""
+
+_DEEPEST: Final = 12
+
+
+def substantial(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Name what differs in substance between two results documents; a part that one release did not have yet does not.
+
+    Args:
+        was: what the pack says.
+        now: what follows from its evidence and rules.
+    """
+    both = (was.keys() & now.keys()) | _ALWAYS
+    return differences(*(_inner({name: it[name] for name in both if name in it}, 0) for it in (was, now)))
+
+
+def _inner(document: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
+    parts = {name: _part(name, value, depth + 1) for name, value in document.items() if name not in _DETAIL}
+    kept = {name: part for name, part in parts.items() if part is not None}
+    if kept:
+        kept |= {name: document[name] for name in _NAMING & document.keys()}
+    return kept
+
+
+def _part(name: Any, value: Any, depth: int) -> Any:
+    """Return what of a member counts; None when nothing does."""
+    if name in _WHOLE or depth > _DEEPEST:
+        return value
+    if isinstance(value, Mapping):
+        return _inner(value, depth) or None
+    if isinstance(value, list) and any(isinstance(item, (Mapping, list)) for item in value):
+        return [part for item in value if (part := _part("", item, depth + 1)) is not None] or None
+    return value if name in _SAID else None

@@ -1,0 +1,209 @@
+"""A pack that an earlier program made: what this one proves of it, and what no forger gains by naming that program."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from auditor import __version__
+from auditor.base.errors import AuditorError
+from auditor.catalog.released import Release, fingerprints
+from auditor.run import open_catalog
+from auditor.run.building import this_build
+from auditor.run.maker import Kind, maker_of
+from auditor.run.replaying import replay
+from auditor.seal.manifest import Tool
+from auditor.seal.report import Outcome, VerifyReport
+from auditor.seal.verify import Demands, verify_pack
+from tests.seal.forging import AT, edited, made_pack, reseal, rewrite_manifest
+
+THEN = Path(__file__).parent / "packs" / "made-by-80918c9.zip"
+RESULTS = "results/results.json"
+
+Known = Mapping[str, Release]
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """A pack of an earlier program, to be changed at will."""
+    with ZipFile(THEN) as archive:
+        archive.extractall(tmp_path / "pack")
+    return tmp_path / "pack"
+
+
+@pytest.fixture
+def known(pack: Path) -> Known:
+    """That program, as a later one knows a release."""
+    tool = orjson.loads((pack / "manifest.json").read_bytes())["tool"]
+    rules = fingerprints(open_catalog(folder=pack / "rules/controls"))
+    return {tool["version"]: Release(tool["sources_sha256"], rules)}
+
+
+def verified(pack: Path, known: Known | None = None) -> VerifyReport:
+    return verify_pack(pack, Demands(at=AT, replay=partial(replay, known=known)))
+
+
+def said(report: VerifyReport, name: str = "replay") -> str:
+    return next(check.message for check in report.checks if check.name == name)
+
+
+def forged(pack: Path, change: Callable[[Any], object], name: str = RESULTS) -> None:
+    """Change a file as whoever prepares a pack can: every hash is right afterwards."""
+    edited(pack / name, change)
+    counts = orjson.loads((pack / RESULTS).read_bytes())["counts"]
+    rewrite_manifest(pack, lambda it: it.update(counts=counts))
+    reseal(pack)
+
+
+def met(document: Any) -> None:
+    """Let one unmet criterion be met, with the sums right."""
+    (control,) = [item for item in document["controls"] if item["id"] == "own-bucket-names"]
+    control["state"] = "PASS"
+    for result in control["results"]:
+        result["state"] = "PASS"
+    document["counts"] |= {"PASS": document["counts"]["PASS"] + 1, "FAIL": document["counts"]["FAIL"] - 1}
+
+
+def test_what_an_earlier_release_made_is_proved_as_far_as_this_program_can(pack: Path, known: Known) -> None:
+    report = verified(pack, known)
+    assert (report.exit_code, report.findings) == (3, ())
+    assert report.outcome("rules") is Outcome.PASS
+    words = said(report)
+    assert words.startswith(f"the pack names auditor {__version__}, an earlier release, as its maker")
+    assert "reaches the same verdicts, counts and populations" in words
+    assert "results/results.json has other words or details" in words
+
+
+def test_a_build_that_nobody_knows_is_called_that(pack: Path) -> None:
+    report = verified(pack)
+    assert (report.exit_code, report.findings) == (3, ())
+    assert "a build as its maker that is not known here: auditor 0.1.0 (sources 4df68a7d1340)" in said(report)
+    assert "earlier" not in said(report)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param(met, "/controls[own-bucket-names]/state was PASS, is FAIL", id="verdict"),
+        pytest.param(lambda it: it.update(headline="All met."), "/headline was All met., is ", id="headline"),
+        pytest.param(lambda it: it["controls"].pop(), "] was nothing, is {", id="control-left-out"),
+        pytest.param(lambda it: it["controls"][0].update(severity="low"), "/severity was low, is ", id="severity"),
+        pytest.param(lambda it: it["rules"].update(fail_on="high"), "/rules/fail_on was high, is ", id="fail-on"),
+        pytest.param(lambda it: it["run"].update(as_of="2026-12-01T00:00:00Z"), "/run/as_of was 2026-12", id="as-of"),
+        pytest.param(lambda it: it.update(waivers=[{"control": "iam-root-mfa"}]), "/waivers", id="waiver"),
+        pytest.param(lambda it: it.pop("integrity"), "/integrity was nothing, is []", id="part-left-out"),
+    ],
+)
+def test_whoever_names_an_unknown_build_changes_no_verdict_unseen(
+    pack: Path, known: Known, change: Callable[[Any], object], words: str
+) -> None:
+    forged(pack, change)
+    report = verified(pack)
+    assert report.exit_code == 4
+    assert any(words in finding.message for finding in report.findings if finding.path == RESULTS), report.findings
+    # Where the release is known that the pack names, it may have judged so: open, by name, and never held for proved.
+    report = verified(pack, known)
+    assert report.outcome("replay") is Outcome.UNKNOWN or report.exit_code == 4
+    assert words.partition(" was ")[0] in said(report) + str(report.findings)
+
+
+def test_a_release_is_not_the_maker_of_a_pack_with_other_rules(pack: Path, known: Known) -> None:
+    for path in (pack / "rules/controls").glob("*.yaml"):
+        path.write_text(path.read_text().replace("severity: critical", "severity: low"))
+    rewrite_manifest(pack)
+    reseal(pack)
+    report = verified(pack, known)
+    assert report.exit_code == 4
+    words = "control iam-root-mfa is not as auditor 0.1.0 shipped it, which manifest.json names as the maker"
+    assert words in {finding.message for finding in report.findings if finding.path == "rules"}
+
+
+def test_texts_and_tables_follow_from_the_results_as_they_are(pack: Path, known: Known) -> None:
+    table = pack / "results/results.csv"
+    table.write_text(table.read_text().replace("FAIL", "PASS"))
+    rewrite_manifest(pack)
+    reseal(pack)
+    words = said(verified(pack, known))
+    assert "results/results.csv (the figures are the same, the text is not:" in words
+
+
+def test_a_statement_about_another_outcome_is_no_matter_of_words(pack: Path, known: Known) -> None:
+    path = pack / "trust/attestation.intoto.json"
+    edited(path, lambda it: it["predicate"].update(result="PASSED", failedTests=[]))
+    sums = pack / "SHA256SUMS"
+    before = [line for line in sums.read_text().splitlines(keepends=True) if not line.endswith(f"{path.name}\n")]
+    from auditor.base.canonical import sha256_hex
+
+    after = [*before, f"{sha256_hex(path.read_bytes())}  trust/{path.name}\n"]
+    sums.write_text("".join(sorted(after, key=lambda line: line[66:])))
+    assert {finding.path for finding in verified(pack, known).findings} == {f"trust/{path.name}"}
+
+
+def test_only_a_hash_that_is_known_makes_an_earlier_release() -> None:
+    ours, then = this_build(drawn=False), Release("ab" * 32, {})
+    assert maker_of(ours).kind is Kind.THIS
+    kinds = {
+        name: maker_of(Tool("auditor", version, sources_sha256=sources), {"0.0.9": then, "0.0.8": Release("", {})}).kind
+        for name, version, sources in (
+            ("by its hash", "0.0.9", "ab" * 32),
+            ("other sources", "0.0.9", "cd" * 32),
+            ("no sources", "0.0.9", ""),
+            ("not released", "0.0.8", ""),
+            ("the hash of another version", "0.0.7", "ab" * 32),
+            ("our version, other sources", ours.version, "ab" * 32),
+        )
+    }
+    assert [name for name, kind in kinds.items() if kind is Kind.EARLIER] == ["by its hash"]
+    assert set(kinds.values()) == {Kind.EARLIER, Kind.UNKNOWN}
+
+
+def test_a_pack_of_this_build_that_follows_needs_no_name(tmp_path: Path) -> None:
+    made = made_pack(tmp_path / "pack", formats="csv")
+    rewrite_manifest(made, lambda it: it["tool"].update(sources_sha256="ab" * 32))
+    reseal(made)
+    report = verified(made)
+    assert (report.exit_code, report.outcome("replay")) == (0, Outcome.PASS), "byte for byte, whoever is named"
+
+
+junk = st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=3) | st.lists(st.none(), max_size=2)
+
+
+@pytest.fixture(scope="module")
+def archived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("then")
+    with ZipFile(THEN) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_results_of_any_form_end_in_an_answer(archived: Path, tmp_path_factory: Any, data: st.DataObject) -> None:
+    """Whoever names another build has his results read; they may be anything."""
+    pack = tmp_path_factory.mktemp("junk") / "pack"
+    shutil.copytree(archived, pack)
+    document = orjson.loads((pack / RESULTS).read_bytes())
+    place: Any = document
+    while True:
+        keys = sorted(place) if isinstance(place, dict) else range(len(place))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(place[key], (dict, list)) or not place[key] or data.draw(st.booleans()):
+            break
+        place = place[key]
+    if data.draw(st.booleans()):
+        del place[key]
+    else:
+        place[key] = data.draw(junk)
+    (pack / RESULTS).write_bytes(orjson.dumps(document))
+    try:
+        found = replay(pack)
+    except AuditorError:
+        return
+    assert found.open or found.differences
