@@ -16,7 +16,7 @@ from auditor.seal.manifest import AccountPack
 
 CONTROLS = 114
 UNITS = ("security", "workloads/production", "workloads/staging", "workloads/sandbox", "acquired/brands", "suspended")
-TEAMS = ("payments", "ledger", "search", "orders", "identity", "data-platform", "mobile-gateway", "fulfilment")
+TEAMS = ("payments", "ledger", "search", "orders", "identity", "data-platform", "mobile-gateway", "fulfillment")
 STAGES = ("production", "staging", "development", "sandbox", "disaster-recovery")
 NEW = 0.01
 """Share of accounts that joined in the period."""
