@@ -21,6 +21,7 @@ from auditor.pack.comparison import Change, Changed, Side, side_of
 from auditor.pack.layout import RESULTS
 from auditor.pack.outcome import stated_code
 from auditor.run.gating import in_age
+from auditor.run.vouching import vouched
 from auditor.seal.manifest import ACCOUNTS
 
 _HINT = "give the folder of an earlier pack of the organization: each account is held beside its own pack in it"
@@ -48,6 +49,7 @@ class Baselines:
 
         Raises:
             UsageError: it is no pack of an organization, cannot be read, is too old or of a later day.
+            IntegrityError: its results, or those of an account, are not what its manifests name.
         """
         if not config.baseline:
             given = [name for name in ("accept_new_controls", "baseline_max_age") if getattr(config, name)]
@@ -57,6 +59,7 @@ class Baselines:
         pack = Path(config.baseline)
         if not (pack / SETTINGS).is_file():
             raise UsageError(f"--baseline: {config.baseline} is no pack of an organization", hint=_HINT)
+        inside = vouched(pack)
         try:
             document = read_document(pack / RESULTS)
             if document["schema"] != SCHEMA:
@@ -68,6 +71,10 @@ class Baselines:
             raise UsageError(f"--baseline: the roll-up in {pack} cannot be read", hint=_HINT) from error
         in_age(config, Baseline(created, Side((), {}), {}), as_of)
         found = cls(pack, organization, created, accounts)
+        for member in inside:
+            vouched(pack / member.folder, member.manifest_sha256)
+        if lost := sorted(accounts - {member.account for member in inside}):
+            raise IntegrityError(f"--baseline: {pack} has no pack of {lost[0]}, which it says it assessed", hint=_HINT)
         for account in sorted(accounts):
             found.of(account, {})
         return found

@@ -14,6 +14,8 @@ from auditor.config import Config
 from auditor.pack.baseline import Baseline, Gate, baseline_bytes, gate, load_baseline, refreshed
 from auditor.render import pdf
 from auditor.run.fetching import baseline_of
+from auditor.run.vouching import vouched
+from auditor.seal.manifest import MANIFEST
 
 
 def gated(config: Config) -> Config:
@@ -46,6 +48,7 @@ def open_baseline(config: Config, as_of: datetime) -> Baseline | None:
 
     Raises:
         UsageError: it cannot be read, is too old or of a later day, or cannot be written anew.
+        IntegrityError: it is a pack whose results are not those that its manifest names.
         CollectionError: it is in a bucket that cannot be read.
     """
     path = Path(config.baseline)
@@ -64,6 +67,8 @@ def open_baseline(config: Config, as_of: datetime) -> Baseline | None:
         return None
     if config.update_baseline and (path.is_dir() or path.name == "results.json"):
         raise UsageError(f"--update-baseline: {path} is part of a pack, which is never written again")
+    if (path / MANIFEST).is_file():
+        vouched(path)
     return in_age(config, load_baseline(path), as_of)
 
 

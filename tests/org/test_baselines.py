@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from auditor.base.errors import UsageError
+from auditor.base.canonical import canonical_json, sha256_hex
+from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.period import parse_period
 from auditor.cli.documents import text_of
 from auditor.cli.organization import document_of
@@ -37,18 +38,47 @@ def _config(pack: Path, **settings: Any) -> Config:
     return Config.model_validate({"org": True, "baseline": str(pack), **settings})
 
 
-def _copied(made: Organized, folder: Path, change: Callable[[Path], object]) -> Path:
-    """Return an earlier pack: the same, but for what somebody changes in it."""
+def _copied(
+    made: Organized,
+    folder: Path,
+    change: Callable[[Path], object],
+    *,
+    described: Callable[[Path], object] | None = None,
+) -> Path:
+    """Return an earlier pack: the same, but for what somebody changes in it; its manifests fit, or say otherwise."""
     earlier = folder / "earlier"
     shutil.copytree(made.pack, earlier, ignore=shutil.ignore_patterns("raw", "meta", "*.html"))
     change(earlier)
+    (described or _described_anew)(earlier)
     return earlier
+
+
+def _described_anew(pack: Path) -> None:
+    """Let the manifests name what is there."""
+    inside = []
+    for account in sorted((pack / "accounts").iterdir()):
+        _name_results(account)
+        manifest = (account / "manifest.json").read_bytes()
+        inside.append(
+            {
+                "account": account.name,
+                "pack_id": json.loads(manifest)["pack_id"],
+                "manifest_sha256": sha256_hex(manifest),
+            }
+        )
+    _edited(pack / "manifest.json", lambda document: document.update(account_packs=inside))
+    _name_results(pack)
+
+
+def _name_results(pack: Path) -> None:
+    named = sha256_hex((pack / "results/results.json").read_bytes())
+    _edited(pack / "manifest.json", lambda document: document.update(results_sha256=named))
 
 
 def _edited(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     document = json.loads(path.read_bytes())
     change(document)
-    path.write_text(json.dumps(document))
+    path.write_bytes(canonical_json(document))
 
 
 def _held(made: Organized, earlier: Path, **settings: Any) -> Held:
@@ -119,7 +149,6 @@ def test_one_new_failure_in_one_account_fails_the_whole(made: Organized, tmp_pat
         (lambda pack: (pack / "rules/organization.json").unlink(), LATER, {}, "is no pack of an organization"),
         (lambda pack: (pack / "results/results.json").write_text("{"), LATER, {}, "cannot be read"),
         (lambda pack: (pack / "results/results.json").write_text("[]"), LATER, {}, "cannot be read"),
-        (lambda pack: shutil.rmtree(pack / "accounts" / CHANGED), LATER, {}, "cannot be read"),
         (lambda _: None, AS_OF - timedelta(hours=1), {}, "after the moment of this run"),
         (lambda _: None, LATER, {"baseline_max_age": "9d"}, "and 9 are allowed"),
     ],
@@ -134,6 +163,81 @@ def test_a_baseline_that_cannot_be_used_is_told_before_anything_is_asked(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         Baselines.open(_config(_copied(made, tmp_path, change), **settings), as_of)
+
+
+def _softened(document: dict[str, Any]) -> None:
+    """Let what passed have failed before: a failure of today would be known."""
+    for control in document["controls"]:
+        control["state"] = "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("change", "described", "words"),
+    [
+        pytest.param(
+            lambda pack: _edited(pack / "results/results.json", lambda it: it.update(headline="x")), lambda _: None,
+            "its results are not those that its manifest names", id="roll-up",
+        ),
+        pytest.param(
+            lambda pack: _edited(pack / "accounts" / CHANGED / "results/results.json", _softened), lambda _: None,
+            f"{CHANGED}: its results are not those that its manifest names", id="account",
+        ),
+        pytest.param(
+            lambda pack: _edited(pack / "accounts" / CHANGED / "results/results.json", _softened),
+            lambda pack: _name_results(pack / "accounts" / CHANGED),
+            f"{CHANGED} is another pack than the one that is named", id="account-described-anew",
+        ),
+        pytest.param(
+            lambda pack: shutil.rmtree(pack / "accounts" / CHANGED), lambda _: None,
+            f"{CHANGED} is no whole pack: No such file", id="account-taken-away",
+        ),
+        pytest.param(
+            lambda pack: shutil.rmtree(pack / "accounts" / CHANGED), _described_anew,
+            f"has no pack of {CHANGED}, which it says it assessed", id="account-forgotten",
+        ),
+        pytest.param(
+            lambda pack: (pack / "manifest.json").write_text("{"), lambda _: None, "is no whole pack", id="no-manifest"
+        ),
+    ],
+)  # fmt: skip
+def test_a_baseline_that_was_changed_is_no_word_for_what_was_known(
+    made: Organized,
+    tmp_path: Path,
+    change: Callable[[Path], object],
+    described: Callable[[Path], object],
+    words: str,
+) -> None:
+    with pytest.raises(IntegrityError, match=words):
+        Baselines.open(_config(_copied(made, tmp_path, change, described=described)), LATER)
+
+
+def test_the_pack_of_one_account_is_no_baseline_of_an_organization(made: Organized) -> None:
+    with pytest.raises(UsageError, match="is no pack of an organization"):
+        Baselines.open(_config(made.pack / "accounts" / CHANGED), LATER)
+
+
+def test_what_only_a_newer_catalogue_asks_is_told_apart(made: Organized, tmp_path: Path) -> None:
+    """An earlier pack whose catalogue did not have one of the controls that fail today."""
+    failing = [item for item in material_of(made.pack).summaries if item.states[CONTROLS[0]].value == "FAIL"]
+    assert failing
+
+    def older(pack: Path) -> None:
+        def forget(document: dict[str, Any]) -> None:
+            document["controls"] = [item for item in document["controls"] if item["id"] != CONTROLS[0]]
+
+        for account in (pack / "accounts").iterdir():
+            _edited(account / "results/results.json", forget)
+
+    earlier = _copied(made, tmp_path, older)
+    held = _held(made, earlier)
+    assert held.code == 1
+    assert {item.change for item in held.gate.loud} == {Change.NEW_BY_CATALOGUE}
+    assert {item.finding.account for item in held.gate.loud} == {item.member.account for item in failing}
+    assert _only_gaps_of(_held(made, earlier, accept_new_controls=True))
+
+
+def _only_gaps_of(held: Held) -> bool:
+    return held.code == 3 and all(item.change is Change.NEW_BY_CATALOGUE for item in held.gate.loud)
 
 
 def test_the_pack_of_another_organization_is_refused(made: Organized) -> None:

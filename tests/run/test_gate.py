@@ -93,6 +93,17 @@ def test_a_second_run_of_the_same_account_is_quiet_and_says_how_old_findings_are
     assert run("--format", "sarif,junit,codequality")["exit_code"] == 0
 
 
+def test_a_pack_that_was_changed_is_no_baseline(run: Run) -> None:
+    pack = run()["pack"]
+    beside = ("--baseline", pack)
+    assert run(*beside, with_file=False)["exit_code"] == 0, "what failed was known"
+    results = Path(pack) / "results/results.json"
+    results.write_bytes(results.read_bytes().replace(b"ann", b"eve"))
+    told = run(*beside, with_file=False)
+    assert told["exit_code"] == 4
+    assert "its results are not those that its manifest names" in json.dumps(told)
+
+
 def test_each_class_of_change_is_told_and_counts_as_it_should(run: Run, iam: Any, aws: Simulator) -> None:
     iam.create_user(UserName="cid")
     iam.attach_user_policy(UserName="cid", PolicyArn=READER)
