@@ -5,6 +5,7 @@ they were read, and how they stood at that time is as the timelines tell.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,10 +18,12 @@ from auditor.evaluate.checks.target_facts import reactions
 from auditor.evaluate.continuity import Timelines, timelines
 from auditor.evaluate.fired import fired
 from auditor.evaluate.library import UNREADABLE, EvidenceMissing, Library
-from auditor.evaluate.steps import STOOD, Aims, Opening, Rule, Rules, Seen, Step, documents, filter_matches, revert
+from auditor.evaluate.reverts import revert
+from auditor.evaluate.steps import STOOD, Aims, Opening, Rule, Rules, Seen, Step, documents, filter_matches
 from auditor.evaluate.things import groups_of_trails
 from auditor.evaluate.view import View
 from auditor.monitoring.chain.actions import Parts
+from auditor.monitoring.chain.alarm_rule import Expression, RuleError, goes_off_with, mentions, parse_alarm_rule
 
 EVENTS, MEASURED = "trail:NotableEvents", "events:Measured"
 FILTERS, ALARMS = "logs:DescribeMetricFilters", "cloudwatch:DescribeAlarms"
@@ -106,10 +109,10 @@ class _Follower:
             text(row.get("actor")),
             text(row.get("event_id")),
         )
-        rule, rules = self._rules.step(opening)
+        rule, rules = self._rules.step(opening, self._aims)
         target, targets = self._aims.step(rule, rules, opening)
         ended = revert(opening, targets, self._until(opening))
-        notice = self._notices.step(opening, self._aims.arns(rules, opening.region)[0])
+        notice = self._notices.step(opening, self._aims.arns(rules)[0], self._aims.beyond(rules))
         return {
             "event_id": text(row.get("event_id")),
             "event_time": rfc3339(opening.at),
@@ -140,13 +143,22 @@ class _Notices:
     def __init__(self, view: View, found: Timelines, history: Mapping[str, Any] | None) -> None:
         self._view, self._found, self._history = view, found, history
 
-    def step(self, opening: Opening, aims: Sequence[tuple[Rule, str]]) -> Step:
-        """Return the step "notice": the first alarm that fired, else a topic of a rule that people hear."""
+    def step(self, opening: Opening, aims: Sequence[tuple[Rule, str]], beyond: str) -> Step:
+        """Return the step "notice": the first alarm that fired, else a topic of a rule that people hear.
+
+        Args:
+            opening: what was opened.
+            aims: rules that took the event, with their targets.
+            beyond: buses that they hand it to and whose rules nobody read; empty for none.
+        """
         told = self._by_topic(opening, [(rule, arn) for rule, arn in aims if Parts.of(arn).service == "sns"])
         alarmed = self._by_alarm(opening)
-        if alarmed.seen is Seen.SEEN or told is None:
-            return alarmed
-        return told
+        if told is not None and alarmed.seen is not Seen.SEEN:
+            return told
+        if beyond and alarmed.seen is Seen.MISSING:
+            why = f"{alarmed.why}; whether a rule of {beyond} told anybody does not follow: it was not read"
+            return replace(alarmed, seen=Seen.UNDERIVABLE, why=why)
+        return alarmed
 
     def _by_topic(self, opening: Opening, topics: Sequence[tuple[Rule, str]]) -> Step | None:
         """Return the step where a rule hands the event to a topic: whether somebody could hear it, never when."""
@@ -190,7 +202,10 @@ class _Notices:
         return Step("notice", seen, firing["alarm"], why, min(acted, default=began))
 
     def _first(self, alarms: Sequence[tuple[str, str]], at: datetime) -> Mapping[str, Any] | None:
-        """Return the first time that one of the alarms fired after an event, or that it was in ALARM when it came."""
+        """Return the first time that one of the alarms fired after an event, or that it was in ALARM when it came.
+
+        One of which somebody could be told goes before the others: an alarm may act by its composite alone.
+        """
         found = [one for one in (self._history or {}).get("fired", ()) if (one["region"], one["alarm"]) in alarms]
         after = [one for one in found if at <= parse_time(one["at"]) <= at + SOON]
         during = [
@@ -198,7 +213,8 @@ class _Notices:
             for one in found
             if parse_time(one["at"]) < at and (one["until"] is None or parse_time(one["until"]) > at)
         ]
-        return min(after, key=lambda one: str(one["at"]), default=next(iter(during), None))
+        heard = [one for one in after if one["told"] == "somebody"] or after
+        return min(heard, key=lambda one: str(one["at"]), default=next(iter(during), None))
 
     @staticmethod
     def _silent(alarms: Sequence[tuple[str, str]], opening: Opening, history: Mapping[str, Any]) -> Step:
@@ -212,7 +228,10 @@ class _Notices:
         return Step("notice", Seen.MISSING, what, "the history of alarms does not tell that it fired within an hour")
 
     def _alarms(self, record: Mapping[str, Any]) -> tuple[list[tuple[str, str]], str]:
-        """Return Region and name of alarms on filters that match a record, and why there may be others; else empty."""
+        """Return Region and name of alarms on filters that match a record, and why there may be others; else empty.
+
+        Composite alarms over such alarms are among them.
+        """
         metrics, unsure = set(), ""
         groups = groups_of_trails(self._view)
         for answer, page in self._answers(FILTERS):
@@ -231,18 +250,43 @@ class _Notices:
             answered = self._view.consult(operation) if self._view.planned(operation) else None
             if answered is None or any(answered.gap(region) is not None for region, _ in groups):
                 unsure = "filters and alarms were not all read"
-        names = [
-            (answer.call.region, text(item.get("AlarmName")))
+        children: dict[tuple[str, str], str] = {}
+        for answer, page in self._answers(ALARMS):
+            for item in maps(page.get("MetricAlarms")):
+                if any((answer.call.region, *one) in metrics for one in _watched(item)):
+                    children[answer.call.region, text(item.get("AlarmName"))] = text(item.get("AlarmArn"))
+        return sorted(self._with_composites(children)), unsure
+
+    def _with_composites(self, children: Mapping[tuple[str, str], str]) -> set[tuple[str, str]]:
+        """Return alarms, Region and name to ARN, with the composites of the Region that may go off with one of them."""
+        found = dict(children)
+        waiting = [
+            (answer.call.region, item, rule)
             for answer, page in self._answers(ALARMS)
-            for item in maps(page.get("MetricAlarms"))
-            if any((answer.call.region, *one) in metrics for one in _watched(item))
+            for item in maps(page.get("CompositeAlarms"))
+            if (rule := _alarm_rule(text(item.get("AlarmRule")))) is not None
         ]
-        return sorted(set(names)), unsure
+        while True:
+            more = {}
+            for region, item, rule in waiting:
+                names = {name for (place, own), arn in found.items() if place == region for name in (own, arn)} - {""}
+                if mentions(rule, names) and goes_off_with(rule, names) is not False:
+                    more[region, text(item.get("AlarmName"))] = text(item.get("AlarmArn"))
+            if more.keys() <= found.keys():
+                return set(found)
+            found |= more
 
     def _answers(self, operation: str) -> Iterator[tuple[Any, Mapping[str, Any]]]:
         if self._view.planned(operation):
             for record, pages in self._view.consult(operation).answers:
                 yield from ((record, page) for page in pages if isinstance(page, Mapping))
+
+
+def _alarm_rule(rule: str) -> Expression | None:
+    try:
+        return parse_alarm_rule(rule)
+    except RuleError:
+        return None
 
 
 def _watched(alarm: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from auditor.activity import ingress
 from auditor.activity.calls import without_version
 from auditor.activity.continuity import Condition
-from auditor.activity.fields import maps, member, moment, text
+from auditor.activity.fields import maps, moment, text
 from auditor.base.counts import counted
 from auditor.base.period import rfc3339
 from auditor.evaluate.checks.remediation import ACTING, calls_by_hour, reacts
@@ -93,20 +92,24 @@ def documents(steps: Sequence[Step]) -> Iterator[dict[str, Any]]:
     """Yield the JSON forms: with the seconds since the first, and since what took place before, by time."""
     times = sorted(step.at for step in steps if step.at is not None)
     for step in steps:
-        since = None if step.at is None else (step.at - times[0]).total_seconds()
-        before = [at for at in times if step.at is not None and at < step.at]
-        between = None if step.at is None else (step.at - before[-1]).total_seconds() if before else 0
         yield {
             "step": step.name,
             "state": step.seen.value,
             "what": step.what,
             "by": step.by,
             "why": step.why,
-            "at": None if step.at is None else rfc3339(step.at),
             "event_id": step.event_id,
-            "seconds": None if since is None else round(since, 3),
-            "seconds_between": None if between is None else round(between, 3),
+            **_measured(step.at, times),
         }
+
+
+def _measured(at: datetime | None, times: Sequence[datetime]) -> dict[str, Any]:
+    """Return when a step took place, and the seconds since the first of all and since the one before by time."""
+    if at is None:
+        return {"at": None, "seconds": None, "seconds_between": None}
+    before = max((one for one in times if one < at), default=at)
+    since, between = ((at - one).total_seconds() for one in (times[0], before))
+    return {"at": rfc3339(at), "seconds": round(since, 3), "seconds_between": round(between, 3)}
 
 
 def matched(pattern: Pattern, event: Any) -> bool | None:
@@ -145,6 +148,7 @@ class Rule:
 
     item: Mapping[str, Any]
     condition: Condition | None
+    region: str
 
 
 class Rules:
@@ -154,26 +158,42 @@ class Rules:
         self._view = view
         self._lines = {(line.thing.name, line.thing.region): line for line in lines if line.thing.kind == "rule"}
 
-    def step(self, opening: Opening) -> tuple[Step, tuple[Rule, ...]]:
-        """Return the step "rule", and the rules that take the event and stood when it came, or may have stood."""
+    def step(self, opening: Opening, aims: "Aims") -> tuple[Step, tuple[Rule, ...]]:
+        """Return the step "rule", and the rules that take the event and stood when it came, or may have stood.
+
+        What a rule hands to the default bus of another Region of the account is followed there, and no further: a bus
+        passes on nothing that came from another.
+        """
+        step, rules = self._in(opening.region, opening)
+        further: list[Rule] = []
+        for region in aims.regions(rules, opening.region):
+            there, found = self._in(region, opening)
+            further += found
+            told = f"{there.what} takes it there: {there.why}" if found else there.why
+            step = replace(step, why=f"{step.why}; it hands it to {region}; {told}")
+        return step, (*rules, *further)
+
+    def _in(self, region: str, opening: Opening) -> tuple[Step, tuple[Rule, ...]]:
         listed = self._view.consult(RULES)
-        if not self._view.planned(RULES) or listed.gap(opening.region) is not None:
-            return Step("rule", Seen.UNDERIVABLE, why=f"the rules of {opening.region} were not read"), ()
+        if not self._view.planned(RULES) or listed.gap(region) is not None:
+            return Step("rule", Seen.UNDERIVABLE, why=f"the rules of {region} were not read"), ()
         if opening.record is None:
             return Step("rule", Seen.UNDERIVABLE, why="the record is not among the evidence"), ()
         found, unsure, known = [], [], set()
         for record, pages in listed.answers:
-            if record.call.region != opening.region:
+            if record.call.region != region:
                 continue
             for item in (one for page in pages for one in maps(page.get("Rules"))):
-                known.add(text(item.get("Name")))
+                name = text(item.get("Name"))
+                known.add(name)
                 took = self._takes(item, opening.record)
                 if took is None:
-                    unsure.append(text(item.get("Name")))
+                    unsure.append(name)
                 elif took:
-                    found.append(Rule(item, self._stood(text(item.get("Name")), opening)))
-        gone = [name for name, region in self._lines if region == opening.region and name not in known]
-        return self._told(found, unsure, [name for name in gone if self._may_have_stood(name, opening)])
+                    found.append(Rule(item, self._stood(name, region, opening.at), region))
+        gone = [name for name, place in self._lines if place == region and name not in known]
+        may = [name for name in gone if self._stood(name, region, opening.at) is not Condition.BROKEN]
+        return self._told(found, unsure, may)
 
     @staticmethod
     def _takes(item: Mapping[str, Any], record: Mapping[str, Any]) -> bool | None:
@@ -187,15 +207,12 @@ class Rules:
         except TooComplexError:
             return None
 
-    def _stood(self, name: str, opening: Opening) -> Condition | None:
-        line = self._lines.get((name, opening.region))
+    def _stood(self, name: str, region: str, at: datetime) -> Condition | None:
+        line = self._lines.get((name, region))
         stretches = line.stretches if line is not None else ()
-        if line is not None and any(_puts(row, opening.at) for row in line.rows):
+        if line is not None and any(_puts(row, at) for row in line.rows):
             return Condition.ALTERED
-        return next((one.condition for one in stretches if one.start <= opening.at < one.end), None)
-
-    def _may_have_stood(self, name: str, opening: Opening) -> bool:
-        return self._stood(name, opening) is not Condition.BROKEN
+        return next((one.condition for one in stretches if one.start <= at < one.end), None)
 
     @staticmethod
     def _told(found: Sequence[Rule], unsure: Sequence[str], gone: Sequence[str]) -> tuple[Step, tuple[Rule, ...]]:
@@ -249,29 +266,42 @@ class Aims:
     def __init__(self, view: View, reactions: Mapping[str, Reaction]) -> None:
         self._view, self._reactions = view, reactions
 
-    def arns(self, rules: Sequence[Rule], region: str) -> tuple[list[tuple[Rule, str]], bool]:
+    def arns(self, rules: Sequence[Rule]) -> tuple[list[tuple[Rule, str]], bool]:
         """Return rules with the ARNs of their targets, and whether all of them were read."""
         answered = self._view.consult(TARGETS)
         found: list[tuple[Rule, str]] = []
         whole = self._view.planned(TARGETS)
         for rule in rules:
             name = text(rule.item.get("Name"))
-            whole = whole and answered.gap(region, Rule=name) is None
+            whole = whole and answered.gap(rule.region, Rule=name) is None
             for record, pages in answered.answers:
-                if record.call.region == region and dict(record.call.parameters).get("Rule") == name:
+                if record.call.region == rule.region and dict(record.call.parameters).get("Rule") == name:
                     found += [(rule, text(one.get("Arn"))) for page in pages for one in maps(page.get("Targets"))]
         return found, whole
+
+    def regions(self, rules: Sequence[Rule], own: str) -> list[str]:
+        """Return the other Regions of the account to whose default buses rules hand the event."""
+        places = [Parts.of(arn) for _, arn in self.arns(rules)[0]]
+        return sorted({place.region for place in places if self._is_read(place)} - {own})
+
+    def beyond(self, rules: Sequence[Rule]) -> str:
+        """Return the buses that rules hand the event to and whose rules nobody reads: of others, or not the default."""
+        buses = [arn for _, arn in self.arns(rules)[0] if _is_bus(Parts.of(arn)) and not self._is_read(Parts.of(arn))]
+        return ", ".join(sorted(set(buses))[:3])
+
+    def _is_read(self, place: Parts) -> bool:
+        own = place.account == self._view.account.id
+        return own and (place.service, place.name) == ("events", "event-bus/default")
 
     def step(self, before: Step, rules: Sequence[Rule], opening: Opening) -> tuple[Step, tuple[Target, ...]]:
         """Return the step "target" after the step "rule", and the targets that can act."""
         if not rules:
             seen = Seen.MISSING if before.seen is Seen.MISSING else Seen.UNDERIVABLE
             return Step("target", seen, why="no rule is known that handed the event over"), ()
-        found, whole = self.arns(rules, opening.region)
+        found, whole = self.arns(rules)
         acting = [(rule, arn) for rule, arn in found if Parts.of(arn).service in ACTING]
         if not acting:
-            why = "the rule has no target that can act" if whole else "the rule's targets were not read"
-            return Step("target", Seen.MISSING if whole else Seen.UNDERIVABLE, why=why), ()
+            return self._idle(rules, whole=whole), ()
         targets = tuple(Target(arn, _short(arn), self._role(arn)) for _, arn in acting)
         rule, arn = acting[0]
         sender = Sender(EVENTBRIDGE, self._view.account.id, text(rule.item.get("Arn")))
@@ -288,11 +318,19 @@ class Aims:
         why = f"called {counted(calls, 'time')} in the hour from {hour:%H:%M}; the second is not kept"
         return replace(step, why=why), targets
 
+    def _idle(self, rules: Sequence[Rule], *, whole: bool) -> Step:
+        """Return the step of rules without a target that can act."""
+        if buses := self.beyond(rules):
+            why = f"the rule hands the event to {buses}, whose rules are not among the evidence"
+        else:
+            why = "the rule has no target that can act" if whole else "the rule's targets were not read"
+        return Step("target", Seen.MISSING if whole and not buses else Seen.UNDERIVABLE, why=why)
+
     def _called(self, rule: Rule, arn: str, opening: Opening) -> int | None:
         """Return how often it was called in the hour of the event or the one after; None where nobody counted."""
         of_function = Parts.of(arn).service == "lambda"
         dimension, name = ("FunctionName", _short(arn)) if of_function else ("RuleName", text(rule.item.get("Name")))
-        counted = calls_by_hour(self._view, opening.region, dimension, name)
+        counted = calls_by_hour(self._view, rule.region, dimension, name)
         if counted is None:
             return None
         hour = opening.at.replace(minute=0, second=0, microsecond=0)
@@ -312,69 +350,10 @@ class Aims:
         return ""
 
 
+def _is_bus(place: Parts) -> bool:
+    return place.service == "events" and place.name.startswith("event-bus/")
+
+
 def _short(arn: str) -> str:
     name = Parts.of(arn).name
     return name.partition(":")[2].partition(":")[0] or name
-
-
-# ---------------------------------------------------------------- the revert
-
-
-def revert(opening: Opening, targets: Sequence[Target], until: datetime | None) -> Step:
-    """Return the step "revert".
-
-    Args:
-        opening: what was opened.
-        targets: what could act on it.
-        until: up to when every hour after the event verified; None where the whole period did.
-    """
-    row = opening.row
-    at = moment(row.get("closed_at"))
-    if at is None:
-        if until is not None:
-            why = f"no call that ended it is known; what lies after {rfc3339(until)} was not searched with proof"
-            return Step("revert", Seen.UNSEARCHED, why=why)
-        return Step("revert", Seen.MISSING, why="no call ended it until the end of the period")
-    by, known = text(row.get("closed_by")), opening.closing
-    step = Step("revert", Seen.SEEN, at=at, by=by, event_id=text(row.get("closing_event")))
-    if known is None:
-        return replace(step, why="the record of the call is not among the evidence: which rule it named is not known")
-    linked = " and ".join([_linked(opening, known), _by_whom(known, targets)])
-    return replace(step, what=text(known.get("eventName")), why=linked)
-
-
-def _linked(opening: Opening, closing: Mapping[str, Any]) -> str:
-    done = ingress.change_of(closing)
-    made = ingress.change_of(opening.record) if opening.record is not None else None
-    if done is None:
-        return "it is no call on rules"
-    if done.deletes:
-        return f"the group {done.group} was deleted"
-    ours = {known for known, _ in made.adds} | {known for known, _ in made.becomes} if made is not None else set()
-    group = done.group or "the group"
-    same = sorted((ours - {""}) & {*done.removes_ids, *(known for known, _ in done.becomes)})
-    if same:
-        return f"it names the rule {same[0]} of {group}"
-    if made is None:
-        return (
-            f"whether it names the rule that was opened in {group} is not known: that record is not among the evidence"
-        )
-    if set(made.opens) & done.removes:
-        return f"it names the same rule of {group} by its form"
-    return f"it names no rule that this call is known to have made, though what was open of {group} ended with it"
-
-
-def _by_whom(closing: Mapping[str, Any], targets: Sequence[Target]) -> str:
-    identity = member(closing, "userIdentity")
-    issuer = text(member(member(identity, "sessionContext"), "sessionIssuer").get("arn"))
-    session = text(identity.get("arn")).rpartition("/")[2]
-    scope = text(member(identity, "inScopeOf").get("sourceArn"))
-    for target in targets:
-        if scope and scope == target.arn:
-            return f"was made by the function {target.name}"
-        if target.role and issuer == target.role:
-            own = f", session {session}" if session else ""
-            return f"came from the role of {target.name}{own}"
-    if text(identity.get("invokedBy")) or text(identity.get("type")) == "AWSService":
-        return f"was made by {text(identity.get('invokedBy')) or 'a service'} for somebody"
-    return "came from none of the rule's targets"

@@ -92,6 +92,8 @@ def world(
     called: tuple[str, ...] = ("2026-10-20T05:00:00Z",),
     report: Mapping[str, Any] | None = None,
     pattern: str = CATCHES,
+    alarm_actions: tuple[str, ...] = (TOPIC,),
+    composites: tuple[Mapping[str, Any], ...] = (),
 ) -> World:
     """Build an account in which everything happened that should, unless told otherwise."""
     given = records or (OPENS, CLOSES)
@@ -114,8 +116,8 @@ def world(
     metric = {"metricNamespace": "N", "metricName": "opened", "metricValue": "1"}
     one = {"filterName": "f", "logGroupName": "trail", "filterPattern": pattern, "metricTransformations": [metric]}
     found = found.says("logs:DescribeMetricFilters", {"metricFilters": [one]}, region=HOME)
-    alarm = {"AlarmName": "root", "ActionsEnabled": True, "AlarmActions": [TOPIC], "Namespace": "N"}
-    alarms = {"MetricAlarms": [{**alarm, "MetricName": "opened"}], "CompositeAlarms": []}
+    alarm = {"AlarmName": "root", "ActionsEnabled": True, "AlarmActions": [*alarm_actions], "Namespace": "N"}
+    alarms = {"MetricAlarms": [{**alarm, "MetricName": "opened"}], "CompositeAlarms": [*composites]}
     found = found.says("cloudwatch:DescribeAlarms", alarms, region=HOME)
     found = found.says("cloudtrail:DescribeTrails", {"trailList": [trail(CloudWatchLogsLogGroupArn=GROUP)]})
     return found.says(
@@ -237,3 +239,71 @@ def test_a_refused_opening_is_none() -> None:
     document = followed(world(refused))
     assert (document["openings"], document["more"]) == ([], 0)
     assert "No call that opened port" in prepared(document).sentence
+
+
+def composite(rule: str, name: str = "all") -> Mapping[str, Any]:
+    return {"AlarmName": name, "AlarmRule": rule, "ActionsEnabled": True, "AlarmActions": [TOPIC]}
+
+
+QUIET = (state("2026-10-20T05:11:13Z"), {**state("2026-10-20T05:12:00Z"), "AlarmName": "all"})
+HEARD = (*QUIET, {**action("2026-10-20T05:12:02Z"), "AlarmName": "all"})
+
+
+@pytest.mark.parametrize(
+    ("rule", "what", "expected"),
+    [
+        ('ALARM("root")', "all", "seen"),
+        ("ALARM(root) AND NOT ALARM(quiet-hours)", "all", "seen"),
+        ("ALARM(other)", "root", "missing"),
+        ("this is no rule", "root", "missing"),
+    ],
+)
+def test_an_alarm_that_acts_by_a_composite_alone_told_somebody_by_it(rule: str, what: str, expected: str) -> None:
+    found = steps(world(alarm_actions=(), composites=(composite(rule),), history=HEARD))["notice"]
+    assert (found["what"], found["state"]) == (what, expected), found
+
+
+def test_a_composite_over_a_composite_is_followed_too() -> None:
+    pair = (composite("ALARM(inner)"), composite("ALARM(root)", "inner"))
+    found = steps(world(alarm_actions=(), composites=pair, history=HEARD))["notice"]
+    assert (found["what"], found["state"], found["seconds"]) == ("all", "seen", 122)
+
+
+OWN_BUS = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
+
+
+def handed(rules: list[Mapping[str, Any]]) -> World:
+    """Return an account whose rule hands the event to the default bus of another Region."""
+    us, function = "us-east-1", FUNCTION.replace(HOME, "us-east-1")
+    found = world(target=OWN_BUS).says("events:ListRules", {"Rules": rules}, region=us)
+    targets = {"Targets": [{"Id": "1", "Arn": function}]}
+    found = found.says("events:ListTargetsByRule", targets, region=us, Rule="there")
+    answer = {"FunctionArn": function, "State": "Active", "Role": ROLE}
+    return found.says("lambda:GetFunctionConfiguration", answer, region=us, FunctionName=function)
+
+
+def test_an_event_that_is_handed_to_another_region_is_followed_there() -> None:
+    found = steps(handed([event_rule("there")]))
+    assert "it hands it to us-east-1; there takes it there" in found["rule"]["why"]
+    assert found["target"]["what"] == "f"
+    assert "came from the role of f" in found["revert"]["why"]
+
+
+def test_where_no_rule_takes_it_there_nothing_acts() -> None:
+    found = steps(handed([event_rule("there", detail={"eventName": ["StopLogging"]})]))
+    assert "no rule that was read has a pattern that matches" in found["rule"]["why"]
+    assert (found["target"]["state"], "no target that can act" in found["target"]["why"]) == ("missing", True)
+
+
+@pytest.mark.parametrize(
+    "bus",
+    [
+        f"arn:aws:events:{HOME}:999988887777:event-bus/default",
+        f"arn:aws:events:{HOME}:{ACCOUNT}:event-bus/security",
+    ],
+)
+def test_what_a_bus_does_whose_rules_nobody_read_does_not_follow(bus: str) -> None:
+    found = steps(world(target=bus, pattern="{ $.eventName = StopLogging }"))
+    assert (found["target"]["state"], bus in found["target"]["why"]) == ("not derivable", True)
+    assert (found["notice"]["state"], bus in found["notice"]["why"]) == ("not derivable", True)
+    assert steps(world(target=bus))["notice"]["state"] == "seen"
