@@ -1,6 +1,7 @@
 """Ranges of addresses, and whether they are everybody: the whole internet of one IP version. Knows nothing of AWS."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Final
 
@@ -19,6 +20,7 @@ _NOBODY: Final[dict[int, tuple[Network, ...]]] = {
 WHOLE: Final[dict[int, Network]] = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
 
 
+@lru_cache(maxsize=4096)
 def network(text: str) -> Network:
     """Return a range; addresses within it stand for the range, as AWS takes them.
 

@@ -8,7 +8,8 @@ missing, refused, incomplete or malformed evidence becomes NOT_ASSESSED with ope
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final, TypeVar
 
 import jmespath
 
@@ -45,6 +46,8 @@ from auditor.model import (
     Verdict,
     worst,
 )
+
+_T = TypeVar("_T")
 
 _RUN = timedelta(days=1)
 """A run takes hours, and answers come after the as-of moment at which it began; what is newer was not so then."""
@@ -313,7 +316,7 @@ def _members(control: Control, library: Library, call: Call) -> Iterable[_Item]:
     for page in pages:
         for item in _members_of_page(control, library, record, page):
             if not (broken_off and item.missing is not None):
-                yield replace(item, broken_off=broken_off)
+                yield replace(item, broken_off=True) if broken_off else item
 
 
 def _members_of_page(control: Control, library: Library, record: Record, page: Any) -> Iterable[_Item]:
@@ -339,6 +342,8 @@ def _members_of_page(control: Control, library: Library, record: Record, page: A
 
 def _judge_all(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Result:
     """Judge a member; where an answer names several things alike, each of them, so that none hides another."""
+    if not item.others:
+        return _judge(variant, library, item, gaps)
     found = [_judge(variant, library, replace(item, value=value), gaps) for value in (item.value, *item.others)]
     state = worst(result.state for result in found)
     return next(result for result in found if result.state is state)
@@ -488,13 +493,22 @@ def _result(variant: _Variant, account: str, region: str, resource: str, verdict
         region=region,
         resource=resource,
         state=verdict.state,
-        reason=verdict.reason,
-        observed=verdict.observed or verdict.reason,
-        expected=verdict.expected or variant.control.criterion,
-        evidence=citations,
+        reason=(reason := _one(verdict.reason)),
+        observed=_one(verdict.observed) or reason,
+        expected=_one(verdict.expected) or variant.control.criterion,
+        evidence=_one(citations),
         frameworks=variant.frameworks,
-        details=verdict.details,
+        details=verdict.details or _NO_DETAILS,
     )
+
+
+_NO_DETAILS: Final[Mapping[str, Any]] = {}
+
+
+@lru_cache(maxsize=256)
+def _one(value: _T) -> _T:
+    """Return the same object for equal ones: thousands of results of a control say the same of the same answers."""
+    return value
 
 
 def _populations(results: Iterable[Result]) -> list[Population]:

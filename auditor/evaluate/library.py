@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import jmespath
@@ -157,6 +158,7 @@ class Library:
         self._found: dict[tuple[str, str, bytes], Record] = {
             record.call.identity: record for record in evidence.records if record.account == account.id
         }
+        self._by_ref = {record.ref: record for record in self._found.values()}
         self._left_out: tuple[str, ...] | None = None
         self._refused: dict[str, tuple[Record, ...]] = {}
         self.worked_out: dict[str, Any] = {}
@@ -316,10 +318,10 @@ class Library:
         except SHAPELESS as error:
             missing = Missing(name, GLOBAL, "Malformed", f"its list of calls cannot be made: {error}", "", "")
             return Due(missing=((GLOBAL, missing),))
-        there = tuple(call for call in calls if self._endpoint_of(call))
-        gone = (self._stored(call) for call in calls if call not in there)
+        there = [self._endpoint_of(call) for call in calls]
+        gone = (self._stored(call) for call, found in zip(calls, there, strict=True) if not found)
         self._nowhere[name] = tuple(record for record in gone if record is not None)
-        return Due(there, tuple(hidden))
+        return Due(tuple(compress(calls, there)), tuple(hidden))
 
     def nowhere(self, operation: str, region: str | None = None) -> tuple[Record, ...]:
         """Return the unanswered calls of an operation where its service does not exist, of one Region or all."""
@@ -485,7 +487,7 @@ class Library:
 
     def referred(self, ref: str) -> Record | None:
         """Return the record of this account with a reference, if there is one."""
-        return next((record for record in self._found.values() if record.ref == ref), None) if ref else None
+        return self._by_ref.get(ref)
 
     def malformed(self, record: Record, message: str) -> EvidenceMissing:
         """Build the signal for an answer that is there but cannot be understood."""

@@ -44,6 +44,8 @@ _MAX_RAW_BYTES = 1_000_000_000
 """What AWS says of one kind of thing in one Region; of the largest accounts some tens of millions."""
 _MAX_ALL_BYTES = 4_000_000_000
 """Of all raw files that one judgement reads: a stranger's pack may hold very many, each within its own bound."""
+_HELD_BYTES = 2_000_000
+"""Of raw files whose content may stay in memory after it was judged; it takes some four times as much there."""
 _CLOCKS_APART = timedelta(minutes=5)
 """What the clocks of AWS's services and of the machine that asked may be apart."""
 _TIME = re.compile(rb'"([A-Za-z]{4,60})":"(2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|\+00:00))"')
@@ -420,6 +422,15 @@ class Evidence:
             self._pages[record.ref] = tuple(pages)
         return self._pages[record.ref]
 
+    def let_go(self) -> None:
+        """Forget what was read where it is much: few answers are asked for again, and are read and hashed anew then.
+
+        Whoever points into answers by identity has to be done with them.
+        """
+        if _MAX_ALL_BYTES - self._left > _HELD_BYTES:
+            self._pages.clear()
+            self._left = _MAX_ALL_BYTES
+
     @property
     def told_later(self) -> Mapping[str, tuple[str, str]]:
         """By reference of an answer that was read: a member and its time, which lies after the answer was given.
@@ -451,6 +462,9 @@ class HeldEvidence(Evidence):
         self._pages = {record.ref: tuple(parse_json(data)["pages"]) for record, data in numbered}
         self._by_operation = _by_operation(self.records)
 
+    def let_go(self) -> None:
+        """Keep everything: there is nothing to read it from again."""
+
 
 def _order(recorded: tuple[Record, bytes]) -> tuple[str, str, str, bytes]:
     record, _ = recorded
@@ -458,11 +472,10 @@ def _order(recorded: tuple[Record, bytes]) -> tuple[str, str, str, bytes]:
 
 
 def _by_operation(records: Iterable[Record]) -> dict[tuple[str, str], tuple[Record, ...]]:
-    found: dict[tuple[str, str], tuple[Record, ...]] = {}
+    found: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        key = (record.account, record.call.operation)
-        found[key] = (*found.get(key, ()), record)
-    return found
+        found.setdefault((record.account, record.call.operation), []).append(record)
+    return {key: tuple(listed) for key, listed in found.items()}
 
 
 def _read_bytes(path: Path, most: int) -> bytes:

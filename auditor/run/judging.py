@@ -146,6 +146,7 @@ def judge(folder: Path, rules: Rules, evidence: Evidence | None = None) -> Resul
     sampling = Sampling(asked.size, asked.seed) if asked else None
     evidence = evidence or Evidence(folder)
     results = evaluate(evidence, rules.catalog, rules.config.frameworks, sampling, rules.config.control_ids)
+    evidence.let_go()
     results = replace(results, run=_scoped(results.run, evidence, rules.catalog))
     imported = tuple(item.document(f"{EVIDENCE}/{name}") for name, item in stored_imports(folder))
     results = replace(apply_exceptions(results, rules.waivers, rules.attestations), imported=imported)

@@ -180,6 +180,21 @@ def test_what_is_redacted_is_never_written(tmp_path: Path) -> None:
     assert b"canary" not in b"".join(files(tmp_path).values())
 
 
+def test_much_that_was_read_is_let_go_and_read_anew(tmp_path: Path) -> None:
+    little = written(tmp_path / "little", answer())
+    much = written(tmp_path / "much", answer(pages=[{"Keys": [{"KeyId": "k" * 40}] * 50_000}]))
+    for evidence in (little, much):
+        before = evidence.pages(evidence.records[0])
+        evidence.let_go()
+        assert evidence.pages(evidence.records[0]) == before
+        assert (evidence.pages(evidence.records[0]) is before) == (evidence is little)
+    (raw,) = (tmp_path / "much" / "raw").rglob("*.json")
+    raw.write_bytes(raw.read_bytes().replace(b"kk", b"kj", 1))
+    much.let_go()
+    with pytest.raises(IntegrityError, match="does not have the SHA-256"):
+        much.pages(much.records[0])
+
+
 def edit(path: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
     def apply(folder: Path) -> None:
         target = folder / path

@@ -1,6 +1,7 @@
 """Judges VPCs and what guards them."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from auditor.base.counts import counted
@@ -67,6 +68,12 @@ def covers_world(cidrs: Iterable[str], version: int) -> bool:
     Raises:
         ValueError: a range is none.
     """
+    return _cover_world(frozenset(cidrs), version)
+
+
+@lru_cache(maxsize=4096)
+def _cover_world(cidrs: frozenset[str], version: int) -> bool:
+    """Most groups of an account let in the same few ranges."""
     return are_everybody(map(network, cidrs), version)
 
 
