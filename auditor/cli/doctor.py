@@ -29,6 +29,7 @@ def doctor(*, as_json: bool, quick: bool, **given: Any) -> int:
     auditor doctor --profile audit --framework cis-aws-5.0.0
     auditor doctor --org --external-id northwind-2026
     """
+    from auditor.cli.progress import Patience
     from auditor.run.doctoring import Health, examine
 
     given.pop("as_of", None)
@@ -41,12 +42,14 @@ def doctor(*, as_json: bool, quick: bool, **given: Any) -> int:
         found = examine_organization(config, now=lambda: datetime.now(UTC))
     else:
         found = examine(config, now=lambda: datetime.now(UTC), permissions=not quick)
-    for look in found:
-        looks.append(look)
-        if not as_json:
-            click.echo(printable(f"{look.health.value:<5} {look.name:<16} {look.seen}"))
-            if look.hint:
-                click.echo(printable(f"{'':<22} {look.hint}"))
+    with Patience() as patient:
+        for look in found:
+            looks.append(look)
+            if not as_json:
+                click.echo(printable(f"{look.health.value:<5} {look.name:<16} {look.seen}"))
+                if look.hint:
+                    click.echo(printable(f"{'':<22} {look.hint}"))
+            patient("the next answer", len(looks), 0)
     bad = {look.name for look in looks if look.health is Health.BAD}
     code = 0 if not bad else 2 if "settings" in bad else 3 if bad <= {"permission", "refused", "missing"} else 5
     if as_json:

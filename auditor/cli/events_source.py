@@ -70,6 +70,7 @@ def _from_pack(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore", 
 
 
 def _from_history(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore", Period]:
+    from auditor.cli.progress import Patience
     from auditor.cli.trail import stopping
     from auditor.collect.accounts import identify, open_session
     from auditor.collect.guard import CallLog
@@ -77,8 +78,9 @@ def _from_history(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore
     from auditor.run.asking import open_history
     from auditor.trail.fetch import enabled_regions
 
-    caller = identify(open_session(profile=options["profile"], region=options["home_region"], log=CallLog()))
-    regions = tuple(options["regions"]) or enabled_regions(caller.session)
+    with Patience():
+        caller = identify(open_session(profile=options["profile"], region=options["home_region"], log=CallLog()))
+        regions = tuple(options["regions"]) or enabled_regions(caller.session)
     period, now = _period(options), moment_of(options["as_of"])
 
     def tell(region: str, events: int) -> None:

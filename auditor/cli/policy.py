@@ -177,18 +177,20 @@ def _check(
     as_json: bool,
 ) -> int:
     from auditor.catalog.policy import TRAIL_EVIDENCE, costs
+    from auditor.cli.progress import Patience
     from auditor.collect.guard import CallLog
     from auditor.collect.preflight import TRAIL_QUESTIONS, May, check_permissions
     from auditor.run.settings import caller_of
 
-    caller = caller_of(config, CallLog())
-    permissions = check_permissions(
-        caller,
-        operations=catalog.operations,
-        wanted=[item.name for item in operations],
-        region=caller.session.region_name,
-        now=lambda: datetime.now(UTC),
-    )
+    with Patience():
+        caller = caller_of(config, CallLog())
+        permissions = check_permissions(
+            caller,
+            operations=catalog.operations,
+            wanted=[item.name for item in operations],
+            region=caller.session.region_name,
+            now=lambda: datetime.now(UTC),
+        )
     lost = {
         item.operation: costs(catalog, controls, item.operation) for item in permissions if item.may is not May.ALLOWED
     }

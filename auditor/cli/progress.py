@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 import click
 
-from auditor.run import Progress
+if TYPE_CHECKING:
+    from auditor.run import Progress
 
 
 def quiet(stage: str, done: int, total: int, note: str = "") -> None:
@@ -17,17 +19,17 @@ def quiet(stage: str, done: int, total: int, note: str = "") -> None:
 
 
 @contextmanager
-def progress(*, silent: bool, verbose: bool = False) -> Iterator[Progress]:
+def progress(*, silent: bool, verbose: bool = False) -> Iterator["Progress"]:
     """Give a progress function that fits where stderr goes; a verbose one tells each step with its time."""
     if silent:
         yield quiet
         return
-    with _shown(verbose=verbose) as show, _Patience(show) as patient:
+    with _shown(verbose=verbose) as show, Patience(show) as patient:
         yield patient
 
 
 @contextmanager
-def _shown(*, verbose: bool) -> Iterator[Progress]:
+def _shown(*, verbose: bool) -> Iterator["Progress"]:
     if verbose:
         yield _Steps()
     elif sys.stderr.isatty():
@@ -41,17 +43,17 @@ PATIENCE_SECONDS = 10
 """Silence longer than this is explained: somebody may be looking at it."""
 
 
-class _Patience:
+class Patience:
     """Hands progress on, and says what is being waited for when nothing has happened for a while."""
 
-    def __init__(self, show: Progress) -> None:
+    def __init__(self, show: "Progress" = quiet) -> None:
         self._show = show
         self._last = ("the first answer", "")
         self._since = time.monotonic()
         self._over = Event()
         self._watch = Thread(target=self._look, name="patience", daemon=True)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         self._watch.start()
         return self
 
@@ -102,7 +104,7 @@ class _Steps:
 
 
 @contextmanager
-def _bars() -> Iterator[Progress]:
+def _bars() -> Iterator["Progress"]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress

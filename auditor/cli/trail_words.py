@@ -3,13 +3,14 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditor.base.counts import counted
 from auditor.cli import printable
+from auditor.cli.progress import Patience
 from auditor.pack.verdicts import Level, worst_level
 
 if TYPE_CHECKING:
@@ -133,11 +134,14 @@ def shown(*, quiet: bool) -> Iterator[Callable[["Progress"], None]]:
     """Give a function that shows how far a verification is: a bar on a terminal, plain lines otherwise."""
     if quiet:
         yield lambda _: None
-    elif sys.stderr.isatty():
-        with _bar() as show:
-            yield show
-    else:
-        yield _Lines()
+        return
+    with _bar() if sys.stderr.isatty() else nullcontext(_Lines()) as show, Patience() as patient:
+
+        def tell(state: "Progress") -> None:
+            patient(state.stage, state.done, state.total or 0)
+            show(state)
+
+        yield tell
 
 
 class _Lines:

@@ -7,8 +7,7 @@ that says what to do.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -21,13 +20,13 @@ import boto3
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import AssumeRoleCredentialFetcher, RefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from auditor.activity.ours import MARK
 from auditor.base.errors import CollectionError, UsageError
 from auditor.base.suggest import meant
+from auditor.collect.endless import ANSWER_SECONDS, let_end
+from auditor.collect.explained import CREDENTIALS, explained
 from auditor.collect.guard import CallLog
 from auditor.collect.models import Models
 from auditor.collect.pacing import Pacer
@@ -50,16 +49,6 @@ _IDENTITY_SECONDS: Final = 10
 _SESSION_NAME: Final = "auditor"
 _ACCOUNT: Final = re.compile(r"\d{12}")
 _REGION: Final = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-\d{1,2}")
-_EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_REFUSED: Final = frozenset(
-    {
-        "InvalidClientTokenId",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-        "InvalidAccessKeyId",
-        "AuthFailure",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +84,7 @@ def open_session(*, profile: str | None = None, region: str | None = None, log: 
     Raises:
         CollectionError: there is no such profile, or the SDK's configuration cannot be read.
     """
-    with _explained("open an AWS session"):
+    with explained("open an AWS session"):
         if profile and profile not in (known := Session().available_profiles):
             raise UsageError(
                 f"the profile {profile!r} could not be found",
@@ -123,7 +112,7 @@ def identify(session: boto3.Session) -> Caller:
     Raises:
         CollectionError: there are no credentials, they are refused or expired, or the endpoint does not answer.
     """
-    with _explained("ask sts:GetCallerIdentity who we are"):
+    with explained("ask sts:GetCallerIdentity who we are"):
         answer = client(session, "sts", session.region_name, read_timeout=_IDENTITY_SECONDS).get_caller_identity()
     account, arn = str(answer.get("Account")), str(answer.get("Arn"))
     parts = arn.split(":")
@@ -141,7 +130,7 @@ def still_there(sts: Any) -> None:
     Raises:
         CollectionError: it does not answer, or the credentials are refused or expired.
     """
-    with _explained("ask sts:GetCallerIdentity whether the session still holds"):
+    with explained("ask sts:GetCallerIdentity whether the session still holds"):
         sts.get_caller_identity()
 
 
@@ -155,7 +144,7 @@ def clock_offset(caller: Caller, now: Callable[[], datetime]) -> timedelta | Non
     Raises:
         CollectionError: STS does not answer.
     """
-    with _explained("ask sts:GetCallerIdentity for the time"):
+    with explained("ask sts:GetCallerIdentity for the time"):
         asked = now()
         answer = client(caller.session, "sts", caller.session.region_name).get_caller_identity()
         told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
@@ -197,7 +186,7 @@ def take_role(
     role = f"arn:{caller.partition}:iam::{account}:role/{role_name.strip('/')}"
     own = caller.session
     more = {"ExternalId": external_id, "SourceIdentity": source_identity}
-    with _explained(f"assume {role}"):
+    with explained(f"assume {role}"):
         fetcher = AssumeRoleCredentialFetcher(
             client_creator=own._session.create_client,  # noqa: SLF001 - boto3 has no public way to its core session
             source_credentials=own.get_credentials(),
@@ -258,10 +247,10 @@ def source_of(session: boto3.Session) -> Source:
     Raises:
         CollectionError: there are no credentials.
     """
-    with _explained("look at the credentials"):
+    with explained("look at the credentials"):
         held = session.get_credentials()
     if held is None:
-        raise CollectionError("there are no AWS credentials", hint=_CREDENTIALS)
+        raise CollectionError("there are no AWS credentials", hint=CREDENTIALS)
     method = str(getattr(held, "method", "") or "unknown")
     expiry = getattr(held, "_expiry_time", None)
     ends = expiry.astimezone(UTC) if isinstance(expiry, datetime) else None
@@ -291,6 +280,7 @@ def client(session: boto3.Session, service: str, region: str, **options: Any) ->
         # A host of one's own has no name for `<account>.` or `<bucket>.` in front of it.
         defaults |= {"inject_host_prefix": False, "s3": {"addressing_style": "path"}}
     made = session.client(service, region_name=region, config=Config(**(defaults | options)))
+    let_end(made, 2 * _IDENTITY_SECONDS if service == "sts" else ANSWER_SECONDS)
     if endpoint:
         made.meta.events.register("before-call", partial(_keep_host, host=urlsplit(endpoint).netloc))
     return made
@@ -353,79 +343,3 @@ def is_region(name: str) -> bool:
 def known_regions(caller: Caller) -> tuple[str, ...]:
     """Return every Region of the partition that the SDK knows, enabled or not, sorted."""
     return tuple(sorted(caller.session.get_available_regions("ec2", partition_name=caller.partition)))
-
-
-@contextmanager
-def _explained(doing: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours, with a hint for whoever has to act."""
-    try:
-        yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", "Unknown"))
-        raise CollectionError(f"cannot {doing}: AWS answered {code}", hint=_hint_for_code(code)) from error
-    except EOFError as error:
-        raise CollectionError(
-            f"cannot {doing}: the profile asks for an MFA code, and there is no terminal to type it",
-            hint="start a session first (`aws sts get-session-token`, `aws sso login`) and use its credentials",
-        ) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CollectionError(
-            f"cannot {doing}: something answered that is not AWS, such as the login page of a network",
-            hint=_UNREACHABLE,
-        ) from error
-    except (BotoCoreError, ResponseParserError, ValueError) as error:
-        name = type(error).__name__
-        message = _HIDDEN.sub("...", " ".join(str(error).split()))[:300]
-        no_url = message.startswith("Invalid endpoint")  # a bare ValueError of the SDK
-        kind = UsageError if no_url or name in _WRONG_SETTINGS else CollectionError
-        hint = "AWS_ENDPOINT_URL and endpoint_url take https://HOST" if no_url else _HINTS.get(name, "")
-        raise kind(f"cannot {doing}: {message.rstrip('.')}", hint=hint) from error
-
-
-_WRONG_SETTINGS: Final = frozenset(
-    {
-        "ConfigNotFound",
-        "ConfigParseError",
-        "InfiniteLoopConfigError",
-        "InvalidConfigError",
-        "InvalidRegionError",
-        "PartialCredentialsError",
-        "ProfileNotFound",
-        "UnknownRegionError",
-    }
-)
-"""Errors of the SDK about what somebody wrote down, not about AWS."""
-
-_HIDDEN: Final = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}|(?<=//)[^/@\s]+@")
-
-_LOGIN: Final = "sign in again (for a profile with SSO: `aws sso login`) and repeat the run"
-_UNREACHABLE: Final = "check network, proxy, Region and AWS_ENDPOINT_URL"
-_CREDENTIALS: Final = "give --profile, set AWS_PROFILE, or run where a role provides credentials"
-_HINTS: Final[Mapping[str, str]] = {
-    "ConnectTimeoutError": _UNREACHABLE,
-    "ConnectionClosedError": _UNREACHABLE,
-    "CredentialRetrievalError": _CREDENTIALS,
-    "EndpointConnectionError": _UNREACHABLE,
-    "LoginRefreshRequired": _LOGIN,
-    "NoCredentialsError": _CREDENTIALS,
-    "PartialCredentialsError": _CREDENTIALS,
-    "ProfileNotFound": "`aws configure list-profiles` names the profiles there are",
-    "ProxyConnectionError": _UNREACHABLE,
-    "ReadTimeoutError": _UNREACHABLE,
-    "SSLError": "check the proxy and AWS_CA_BUNDLE",
-    "SSOTokenLoadError": _LOGIN,
-    "TokenRetrievalError": _LOGIN,
-    "UnauthorizedSSOTokenError": _LOGIN,
-}
-
-
-def _hint_for_code(code: str) -> str:
-    if code in _EXPIRED:
-        return _LOGIN
-    if code in _REFUSED:
-        return "the credentials are not valid here; check the profile, the partition and the clock"
-    if code.startswith("5") or "Unavailable" in code or "InternalFailure" in code:
-        return "the service, or a proxy in front of it, is not available; try again later"
-    if "AccessDenied" in code:
-        return "see `auditor policy` for the permissions a run needs; a role must also trust the caller"
-    return ""

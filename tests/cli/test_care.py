@@ -99,9 +99,10 @@ class _Elsewhere(BaseHTTPRequestHandler):
     """Something that is not AWS: the login page of a network, or a proxy without a way on."""
 
     status = 200
+    body = b"<html>Log in to the hotel</html>"
 
     def do_POST(self) -> None:
-        body = b"<html>Log in to the hotel</html>"
+        body = self.body
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -111,11 +112,35 @@ class _Elsewhere(BaseHTTPRequestHandler):
         """Stay silent."""
 
 
-@pytest.mark.parametrize(("status", "words"), [(200, "not AWS"), (503, "503")])
+_LATE = (
+    b"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code>"
+    b"<Message>Signature expired: 20261130T091500Z is now earlier than 20261130T101500Z</Message>"
+    b"</Error></ErrorResponse>"
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        pytest.param(200, _Elsewhere.body, "not AWS", id="login-page"),
+        pytest.param(200, b"", "not AWS", id="empty"),
+        pytest.param(200, b'{"hello": [1]}', "not AWS", id="json"),
+        pytest.param(307, b"", "not AWS", id="redirected"),
+        pytest.param(503, _Elsewhere.body, "503", id="unavailable"),
+        pytest.param(403, _Elsewhere.body, "403", id="blocked"),
+        pytest.param(403, _LATE, "is now earlier than", id="clock"),
+        pytest.param(403, _LATE, "the clock of this machine is wrong", id="clock-hint"),
+    ],
+)
 def test_what_is_not_aws_is_told_in_one_message(
-    nowhere: Path, status: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    nowhere: Path,
+    status: int,
+    body: bytes,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    handler = type("Handler", (_Elsewhere,), {"status": status})
+    handler = type("Handler", (_Elsewhere,), {"status": status, "body": body})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         for name, value in {

@@ -1,0 +1,88 @@
+"""Lets each answer end: an endpoint that sends a byte a second, or bytes without end, would keep a run for ever.
+
+The SDK bounds how long nothing may come, not how long something may.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import ReadTimeoutError as SilenceError
+
+ANSWER_SECONDS: Final = 60
+"""From the first byte of an answer's body to its last; the largest ones take a second or two."""
+MOST_BYTES: Final = 512 << 20
+"""Of one page of an answer; the largest ones have some megabytes."""
+
+_PART: Final = 1 << 16
+
+
+def let_end(client: Any, seconds: float) -> None:
+    """Bound the bodies of what an SDK client is answered; one of another build than ours keeps its own way.
+
+    Args:
+        client: its objects in S3, which are read in a stream, are left to whoever reads them.
+        seconds: until a body is complete.
+    """
+    endpoint: Any = getattr(client, "_endpoint", None)
+    if hasattr(endpoint, "http_session"):
+        endpoint.http_session = _Ending(endpoint.http_session, seconds)
+
+
+class _Ending:
+    """Sends as the SDK's own HTTP session does, and reads the bodies itself."""
+
+    def __init__(self, inner: Any, seconds: float) -> None:
+        self._inner = inner
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def send(self, request: Any) -> AWSResponse:
+        """Send a request; its answer's body has been read where the SDK would have read it."""
+        if request.stream_output:
+            return self._inner.send(request)
+        request.stream_output = True
+        answer = self._inner.send(request)
+        try:
+            whole = AWSResponse(answer.url, answer.status_code, answer.headers, _Body(answer.raw, self._seconds))
+            _ = whole.content
+        except (SilenceError, TimeoutError) as error:
+            raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
+        except ProtocolError as error:
+            raise ConnectionClosedError(endpoint_url=request.url, request=request, error=error) from error
+        finally:
+            request.stream_output = False
+        return whole
+
+
+class _Body:
+    """What of an answer is not read yet."""
+
+    def __init__(self, raw: Any, seconds: float) -> None:
+        self._raw = raw
+        self._seconds = seconds
+        self._ends = time.monotonic() + seconds
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield the body's parts as they come.
+
+        Raises:
+            TimeoutError: it takes too long.
+            ProtocolError: it is too large, or the connection broke.
+        """
+        left = MOST_BYTES
+        while part := self._raw.read1(_PART):
+            yield part
+            left -= len(part)
+            if left < 0:
+                self._raw.close()
+                raise ProtocolError(f"the answer has more than {MOST_BYTES:,} bytes")
+            if time.monotonic() > self._ends:
+                self._raw.close()
+                raise TimeoutError(f"the answer took more than {self._seconds:g} s")
+        self._raw.release_conn()

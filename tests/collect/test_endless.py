@@ -1,0 +1,98 @@
+"""Answers that never end are left; those that end are the SDK's own, byte for byte."""
+
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+from auditor.collect import endless
+from auditor.collect.endless import let_end
+
+_ANSWER = (
+    b"<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account>"
+    b"</GetCallerIdentityResult></GetCallerIdentityResponse>"
+)
+
+
+def _drip(write: Callable[[bytes], object]) -> None:
+    for _ in range(100):
+        write(b"x")
+        time.sleep(0.1)
+
+
+def _flood(write: Callable[[bytes], object]) -> None:
+    while True:
+        write(b"x" * 65_536)
+
+
+class _Endpoint(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    kind = "plain"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        if self.kind == "chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for part in (_ANSWER[:7], _ANSWER[7:]):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+            self.wfile.write(b"0\r\n\r\n")
+            return
+        self.send_header("Content-Length", str(len(_ANSWER) if self.kind == "plain" else 10**12))
+        self.end_headers()
+        try:
+            {"plain": lambda write: write(_ANSWER), "drip": _drip, "flood": _flood}[self.kind](self.wfile.write)
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def ask() -> Iterator[Callable[[str], Any]]:
+    """Ask an endpoint of some kind who we are, with one second for the body of its answer."""
+    servers = []
+
+    def asked(kind: str) -> Any:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), type("Kind", (_Endpoint,), {"kind": kind}))
+        servers.append(server)
+        Thread(target=server.serve_forever, daemon=True).start()
+        client = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b").client(
+            "sts",
+            region_name="us-east-1",
+            endpoint_url=f"http://127.0.0.1:{server.server_port}",
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=5),
+        )
+        let_end(client, 1)
+        return [client.get_caller_identity()["Account"] for _ in range(2)]
+
+    yield asked
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("kind", ["plain", "chunked"])
+def test_an_answer_that_ends_is_read_whole(ask: Callable[[str], Any], kind: str) -> None:
+    assert ask(kind) == ["111122223333"] * 2
+
+
+def test_an_answer_that_comes_byte_by_byte_is_left(ask: Callable[[str], Any]) -> None:
+    began = time.monotonic()
+    with pytest.raises(ReadTimeoutError):
+        ask("drip")
+    assert time.monotonic() - began < 8  # ten seconds take all of it
+
+
+def test_an_answer_without_end_is_left(ask: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endless, "MOST_BYTES", 1 << 20)
+    with pytest.raises(ConnectionClosedError):
+        ask("flood")
