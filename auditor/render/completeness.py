@@ -79,6 +79,8 @@ class Completeness:
     sample_refs: tuple[str, ...]
     sentence: str
     rows: tuple[SampleRow, ...]
+    unsampled: tuple[tuple[str, tuple[str, ...]], ...]
+    """Why no event was drawn, and in which Regions."""
     silent: tuple[str, ...]
     """Regions in which Event history lists no event."""
     named: tuple[DrawnRow, ...]
@@ -100,13 +102,18 @@ def completeness(document: Mapping[str, Any], controls: Mapping[str, Control]) -
     sample = document["sample"]
     rows = [SampleRow(**{name: row[name] for name in SampleRow.__slots__}) for row in sample["regions"]]
     told = [row for row in rows if row.sampled or row.gap]
+    unsampled: dict[str, list[str]] = {}
+    for row in told:
+        if row.gap:
+            unsampled.setdefault(visible(row.gap), []).append(visible(row.region, 40))
     steps = document["delivery"]["steps_minutes"]
     return Completeness(
         account=visible(document["account"], 40),
         refs=tuple(document["refs"]),
         sample_refs=tuple(sample["refs"]),
         sentence=_sentence(sample, told),
-        rows=tuple(told),
+        rows=tuple(row for row in told if not row.gap),
+        unsampled=tuple((why, tuple(regions)) for why, regions in unsampled.items()),
         silent=tuple(visible(row.region, 40) for row in rows if row not in told),
         named=tuple(map(_drawn, sample["named"])),
         more=sample["more"],

@@ -1,8 +1,10 @@
 """Controls as the pages show them: state, population, results and the evidence that they rest on."""
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from auditor.base.counts import counted
@@ -11,7 +13,7 @@ from auditor.render.chains import Chain, chains_of
 from auditor.render.exceptions import Answer, Waiver, answer_of, attested, waiver_of
 from auditor.render.marks import EXCEPTIONS, MARKS, Mark, Tally, tally
 from auditor.render.register import EvidenceBox, Library
-from auditor.render.text import NAME_LIMIT, lines, visible
+from auditor.render.text import NAME_LIMIT, anywhere, lines, visible
 
 SERVICES = {
     "account": "Account",
@@ -46,6 +48,9 @@ SERVICES = {
 """AWS's own names of the services, for headings."""
 
 
+_WORD = re.compile(r"[\w*][\w*:./-]*[\w*]|[\w*]")
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One result: one resource in one place."""
@@ -63,6 +68,27 @@ class Row:
     attested: str
     """Who answered a manual result, in a sentence; empty when nobody did."""
     response: Answer | None = None
+
+    @property
+    def adds(self) -> str:
+        """What was observed, where it has a word that the reason does not have."""
+        return self.observed if set(_WORD.findall(self.observed)) - set(_WORD.findall(self.reason)) else ""
+
+
+def of_any_place(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Return rows that say of several Regions what each said of its own, so that equal ones can stand together.
+
+    A reason that rows of several Regions give word for word speaks of no Region of theirs, and stays.
+    """
+    told: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        told[row.reason].add(row.region)
+    return tuple(
+        replace(row, reason=anywhere(row.reason, row.region), observed=anywhere(row.observed, row.region))
+        if len(told[row.reason]) == 1
+        else row
+        for row in rows
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,31 +284,51 @@ def by_service(controls: Sequence[Control]) -> tuple[tuple[str, tuple[Control, .
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """Results of one control that nobody can conclude from, for one reason."""
+class Left:
+    """A control with results that nobody can conclude from: how many, and where."""
 
     control: Control
-    mark: Mark
-    reason: str
     count: int
     place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Results that nobody can conclude from for one reason, control by control."""
+
+    mark: Mark
+    reason: str
     attested: str
     response: Answer | None
+    left: tuple[Left, ...]
 
 
 def open_results(controls: Sequence[Control], state: State) -> tuple[Open, ...]:
-    """List every result in a state, also inside controls that failed, equal reasons of a control together."""
-    found = []
-    for control in controls:
-        groups: dict[tuple[str, str, Answer | None], list[Row]] = defaultdict(list)
-        for row in control.rows:
-            if row.mark.state is state:
-                groups[row.reason, row.attested, row.response].append(row)
-        for (reason, words, response), rows in groups.items():
-            first = rows[0]
-            place = f"{first.resource}, {first.region}" if len(rows) == 1 else counted(len(rows), "result")
-            found.append(Open(control, MARKS[state], reason, len(rows), place, words, response))
-    return tuple(found)
+    """List every result in a state, also inside controls that failed, by reason: one refusal leaves many open."""
+    found = [(control, row) for control in controls for row in control.rows if row.mark.state is state]
+    groups: dict[tuple[str, str, Answer | None], list[tuple[Control, Row]]] = defaultdict(list)
+    for (control, row), general in zip(found, of_any_place([row for _, row in found]), strict=True):
+        groups[general.reason, row.attested, row.response].append((control, row))
+    return tuple(
+        Open(
+            MARKS[state],
+            common if len({row.region for _, row in members}) > 1 else members[0][1].reason,
+            words,
+            response,
+            tuple(_left(members)),
+        )
+        for (common, words, response), members in groups.items()
+    )
+
+
+def _left(members: Sequence[tuple[Control, Row]]) -> Iterator[Left]:
+    for control, pairs in groupby(members, key=lambda pair: pair[0]):
+        rows = [row for _, row in pairs]
+        regions = {row.region for row in rows}
+        own = rows[0].resource
+        one = own if own == rows[0].region else f"{own}, {rows[0].region}"
+        several = f"{counted(len(rows), 'result')} in {counted(len(regions), 'Region')}"
+        yield Left(control, len(rows), one if len(rows) == 1 else several)
 
 
 def findings(controls: Sequence[Control]) -> tuple[Finding, ...]:

@@ -13,7 +13,7 @@ from auditor.render.anchors import Link
 from auditor.render.controls import Control
 from auditor.render.marks import MARKS, Tally
 from auditor.render.register import outcome
-from auditor.render.text import visible
+from auditor.render.text import anywhere, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,44 @@ class Gap:
     def said(self) -> str:
         """Why there is no answer, in words or by AWS's code."""
         return error_words(self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A call that got no answer, for the same reason, in one Region or several of an account.
+
+    Args:
+        gap: the first of them.
+        message: what AWS said to all.
+        regions: where.
+        everywhere: whether that is each of several Regions that the account was asked in.
+        refs: references of what is stored of them.
+    """
+
+    gap: Gap
+    message: str
+    regions: tuple[str, ...]
+    everywhere: bool
+    refs: tuple[str, ...]
+
+
+def unanswered(gaps: Sequence[Gap], accounts: Sequence[Account], *, merge: bool) -> tuple[Unanswered, ...]:
+    """List calls without an answer; ``merge`` puts those together that differ by their Region alone."""
+    asked = {account.id: account.regions for account in accounts}
+    groups: dict[tuple[object, ...], list[Gap]] = {}
+    for number, item in enumerate(gaps):
+        said = (item.account, item.operation, item.error, item.action, anywhere(item.message, item.region))
+        groups.setdefault((*said, item.controls) if merge else (number,), []).append(item)
+    return tuple(
+        Unanswered(
+            members[0],
+            members[0].message if len(members) == 1 else anywhere(members[0].message, members[0].region),
+            tuple(dict.fromkeys(item.region for item in members)),
+            len(members) > 1 and {item.region for item in members} == set(asked.get(members[0].account, ())),
+            tuple(item.ref for item in members if item.ref),
+        )
+        for members in groups.values()
+    )
 
 
 def places_of(

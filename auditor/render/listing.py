@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from auditor.base.counts import counted
-from auditor.render.controls import Control, Row
+from auditor.render.controls import Control, Row, of_any_place
 from auditor.render.marks import EXCEPTIONS, Mark
 
 _LEAST = 6
@@ -102,17 +102,23 @@ def _exceptions(control: Control) -> tuple[Row, ...]:
 def _entries(rows: Sequence[Row], *, merge: bool) -> tuple[Entry, ...]:
     if not merge:
         return tuple(_entry([row]) for row in rows)
-    same: dict[tuple[object, ...], list[Row]] = {}
-    for row in rows:
-        key = (row.mark, row.reason, row.observed, row.expected, row.frameworks, row.waiver, row.attested, row.response)
-        same.setdefault(key, []).append(row)
-    return tuple(_entry(members) for members in same.values())
+    same: dict[tuple[object, ...], list[tuple[Row, Row]]] = {}
+    for row, general in zip(rows, of_any_place(rows), strict=True):
+        said = (general.reason, general.observed)
+        key = (row.mark, *said, row.expected, row.frameworks, row.waiver, row.attested, row.response)
+        same.setdefault(key, []).append((row, general))
+    return tuple(_entry([row for row, _ in members], members[0][1]) for members in same.values())
 
 
-def _entry(rows: Sequence[Row]) -> Entry:
+def _entry(rows: Sequence[Row], general: Row | None = None) -> Entry:
+    first, regions = rows[0], [row.region for row in rows]
     names = short_names([row.resource for row in rows[:_NAMED]])
+    if len(set(regions)) > 1:
+        first = general or first
+        if len({(row.account, row.resource) for row in rows}) == 1:
+            names = (f"{first.resource} in {regions[0]}", *regions[1:_NAMED])
     return Entry(
-        row=rows[0],
+        row=first,
         resources=tuple(Resource(name, row.account, row.region) for name, row in zip(names, rows, strict=False)),
         refs=tuple(dict.fromkeys(ref for row in rows for ref in row.refs)),
         place=_where(rows),

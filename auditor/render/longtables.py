@@ -54,7 +54,7 @@ def _texts(row: Row, control: Control, row_refs: int) -> Iterable[str]:
         row.region,
         row.resource,
         row.reason,
-        row.observed if row.observed not in row.reason else "",
+        row.adds,
         row.expected if row.expected != control.criterion else "",
         ", ".join(row.frameworks),
         waiver,

@@ -50,7 +50,11 @@ def posture(document: Mapping[str, Any]) -> Posture:
     """Prepare one account."""
     groups, alarms = document["log_groups"], document["alarms"]
     gaps = [f"{visible(item, 120)}: no part of this run" for item in document["not_asked"]]
-    gaps += [f"{visible(item, 120)}: no answer" for item in document["unread"]]
+    unread: dict[str, list[str]] = {}
+    for item in document["unread"]:
+        operation, _, region = visible(item, 120).partition(" ")
+        unread.setdefault(operation, []).append(region)
+    gaps += [f"{operation}: no answer in {_named(regions)}" for operation, regions in unread.items()]
     return Posture(
         account=visible(document["account"], 40),
         refs=tuple(document["refs"]),
@@ -61,6 +65,14 @@ def posture(document: Mapping[str, Any]) -> Posture:
         dashboards=tuple(visible(item["name"], NAME_LIMIT) for item in document["dashboards"]["named"]),
         gaps=tuple(gaps),
     )
+
+
+def _named(regions: Sequence[str]) -> str:
+    return ", ".join(regions) if len(regions) <= _NAMED else counted(len(regions), "place")
+
+
+_NAMED = 3
+"""Regions without an answer that are named here; the chapter on gaps names all."""
 
 
 def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -113,7 +125,7 @@ def _known(document: Mapping[str, Any], operation: str, words: str, what: str = 
     if operation in document["not_asked"]:
         return f"{what}not asked"
     if any(item.partition(" ")[0] == operation for item in document["unread"]):
-        return f"at least {words}"
+        return f"at least {words}" if words[0] != "0" else f"{what}not known"
     return words
 
 
@@ -190,9 +202,15 @@ class Cost:
     areas: tuple[CostArea, ...]
     unknown: tuple[tuple[str, str], ...]
     """What may cost money, and why it is not known how much."""
+
     proposals: tuple[str, ...]
     counted: tuple[str, ...]
     """What the numbers of events come from."""
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """What may cost money, each once."""
+        return tuple(dict.fromkeys(what for what, _ in self.unknown))
 
 
 def cost(document: Mapping[str, Any]) -> Cost:
@@ -208,7 +226,7 @@ def cost(document: Mapping[str, Any]) -> Cost:
         month=visible(document["month"]),
         region=visible(document["prices"]["region"], 40),
         areas=tuple(_area(name, lines) for name, lines in areas.items()),
-        unknown=tuple(_unknown(item) for item in document["not_known"]),
+        unknown=tuple(dict.fromkeys(_unknown(item) for item in document["not_known"])),
         proposals=tuple(
             f"{visible(item['trail'], NAME_LIMIT)}: {visible(item['title'])}, would save "
             f"{_sum(item['usd_saved_a_month'])} USD a month; "

@@ -9,6 +9,7 @@ from auditor.render.chains import alike
 from auditor.render.charts import stacked_bar
 from auditor.render.context import Context
 from auditor.render.controls import Control
+from auditor.render.coverage import Unanswered, unanswered
 from auditor.render.listing import Listing, listings
 from auditor.render.marks import MARKS, Mark
 from auditor.render.pages import Medium
@@ -116,7 +117,8 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
     shown = shelves(context.services, whole=detail == "full")
     blocks = [control for shelf in shown for control in shelf.blocks]
     beside = proofs(blocks, most=limits.proofs, lines=limits.lines) if medium == "pdf" else {}
-    listed = _listed(context, _named(context, lists, beside, further, limits), limits)
+    calls = unanswered(context.gaps, context.accounts, merge=medium == "pdf")
+    listed = _listed(context, _named(context, calls, lists, beside, further, limits), limits)
     return {
         "c": context,
         "medium": medium,
@@ -136,6 +138,7 @@ def values(context: Context, medium: Medium, limits: Limits) -> dict[str, Any]:
         },
         "proofs": beside,
         "further": further,
+        "unanswered": calls,
         "evidence": listed,
         "sources": sources(listed) if medium == "pdf" and detail != "summary" else (),
         "unlisted": len(context.evidence) - len(listed),
@@ -210,6 +213,7 @@ def _listed(context: Context, named: Iterable[str], limits: Limits) -> tuple[Evi
 
 def _named(
     context: Context,
+    calls: Iterable[Unanswered],
     lists: Mapping[str, Listing],
     beside: Mapping[str, Sequence[Proof]],
     further: Mapping[str, Sequence[str]],
@@ -224,7 +228,7 @@ def _named(
         yield from control.refs[: limits.row_refs]
         for entry in lists[control.id].entries:
             yield from entry.refs[: limits.row_refs]
-    yield from (gap.ref for gap in context.gaps)
+    yield from (ref for item in calls for ref in item.refs[: limits.row_refs])
     yield from (trail.ref for trail in context.trails)
     yield from (table.ref for table in context.events)
     yield from (ref for item in context.continuity for ref in item.refs)

@@ -42,6 +42,13 @@ def lines(text: object, limit: int = TEXT_LIMIT) -> str:
     return shown if len(raw) <= limit else f"{shown} [first {limit:,} of {counted(len(raw), 'character')}]"
 
 
+def anywhere(text: str, region: str) -> str:
+    """Say of several Regions what a sentence says of one: the same refusal in each of them is one thing to read."""
+    if not region or f" in {region}" not in text:
+        return text
+    return re.sub(rf" in {re.escape(region)}(?![\w-])", " in these Regions", text)
+
+
 def moment(time: datetime) -> str:
     """Write a time as tables show it: ``2026-10-01 13:05:00 UTC``."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
