@@ -169,10 +169,12 @@ def list_questions(*, folders: tuple[Path, ...], as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def anatomy(*, file: Path, as_json: bool) -> int:
     """Explain each field of a record, offline; FILE may be - for stdin, and a log file or any container of records."""
+    from auditor.base.doubled import parse_marked
     from auditor.events.anatomy import explain, remarks
     from auditor.evidence.records import MOST_BYTES, read_records
 
-    found = [item for item in read_records(read_bytes(file, MOST_BYTES), named(file)).records if item.record]
+    reading = read_records(read_bytes(file, MOST_BYTES), named(file), parse=parse_marked)
+    found = [item for item in reading.records if item.record]
     explained = [(item.place, explain(item.record), remarks(item.record)) for item in found]
     if as_json:
         records = [

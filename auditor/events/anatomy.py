@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from auditor.base.doubled import doubled_names
 from auditor.events.columns import VERSION
 
 SHORT: Final = 160
 """Longest value shown; the record has the rest."""
 _DEEP: Final = 6
+_NAMED: Final = 5
 
 FIELDS: Final[Mapping[str, str]] = {
     "eventVersion": "Version of the record's form; its first number changes meanings, its second only adds.",
@@ -118,7 +120,17 @@ def remarks(record: Mapping[str, Any]) -> tuple[str, ...]:
             "The name ends in a version of the interface.",
         ),
     ]
-    return tuple(words for holds, words in known if holds)
+    return (*_ambiguous(record), *(words for holds, words in known if holds))
+
+
+def _ambiguous(record: Mapping[str, Any]) -> Iterator[str]:
+    names = list(doubled_names(record))
+    if names:
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        yield (
+            f"The record is ambiguous: {', '.join(names[:_NAMED])}{more} stands more than once, and two readers may "
+            "see two events in it. The last value is shown."
+        )
 
 
 def _login_failed(record: Mapping[str, Any]) -> bool:

@@ -169,10 +169,7 @@ def csv_lines(answer: Answer) -> Iterable[str]:
     yield f"# {answer.question}: {answer.sentence()}\r\n"
     for item in answer.searched.not_searched:
         place = " ".join(f"{name}={plain(value)}" for name, value in item.where.items())
-        yield (
-            f"# not searched: {item.what}: {item.why}{' ' if place else ''}{place}\r\n".replace("\n", " ").strip()
-            + "\r\n"
-        )
+        yield " ".join(f"# not searched: {item.what}: {item.why} {place}".split()) + "\r\n"
     yield _line(answer.columns)
     for row in answer.rows:
         yield _line([_cell(plain(row[name])) for name in answer.columns])

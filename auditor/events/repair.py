@@ -10,9 +10,12 @@ from typing import Any, Final
 import orjson
 
 from auditor.activity.split import RECORD_LIMIT
+from auditor.base.doubled import Doubled, marked
 from auditor.events.columns import SHAPE
 
 DEPTH_LIMIT: Final = 200
+DIGITS: Final = 4_000
+"""Digits of an integer that are read: Python itself reads few more."""
 
 
 class Unreadable(Exception):  # noqa: N818 - a state of a record, counted and named
@@ -56,24 +59,21 @@ def repaired(record: bytes) -> tuple[bytes, str]:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, strict=True)
+        return json.loads(text, object_pairs_hook=marked, parse_constant=_no_number, parse_int=_whole, strict=True)
     except RecursionError as error:
         raise Unreadable("a record nested too deeply") from error
     except ValueError as error:
         raise Unreadable("a record that is no JSON") from error
 
 
-class _Doubled(dict[str, Any]):
-    """An object in which a name stands twice; the last one counted."""
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    return found if len(found) == len(pairs) else _Doubled(found)
-
-
 def _no_number(text: str) -> Any:
     raise Unreadable(f"a record with {text}, which is no number")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > DIGITS:
+        raise Unreadable(f"a record with a number of more than {DIGITS:,} digits")
+    return int(digits)
 
 
 def _kind(value: object) -> str:
@@ -96,7 +96,7 @@ def _without_halves(value: Any, depth: int = 0) -> Any:
 
 def _shaped(document: dict[str, Any], shape: Mapping[str, Any], where: str) -> list[str]:
     """Take out what stands where an object is expected and is none; return what was taken out."""
-    if isinstance(document, _Doubled):
+    if isinstance(document, Doubled):
         raise Unreadable(f"a record with one name twice in {where.rstrip('.') or 'it'}")
     notes = []
     for name, inner in shape.items():

@@ -9,11 +9,12 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from auditor.base.counts import counted
+from auditor.base.doubled import marked
 from auditor.base.errors import UsageError
 from auditor.base.untrusted import MOST_VALUES, parse_json
 
@@ -76,18 +77,25 @@ class Reading:
     skipped: int = 0
 
 
-def read_records(data: bytes, named: str = "the input", *, most_bytes: int = MOST_BYTES) -> Reading:
+def read_records(
+    data: bytes,
+    named: str = "the input",
+    *,
+    most_bytes: int = MOST_BYTES,
+    parse: Callable[[bytes], Any] = parse_json,
+) -> Reading:
     """Return the records of an input.
 
     Args:
         data: its bytes, packed or not.
         named: what messages call it.
         most_bytes: how many bytes it may have after unpacking.
+        parse: reads one document; :func:`auditor.base.doubled.parse_marked` marks names that stand twice.
 
     Raises:
         UsageError: it cannot be read, or holds neither a record nor an event.
     """
-    reader = _Reader(named, most_bytes)
+    reader = _Reader(named, most_bytes, parse)
     reader.documents(reader.text(reader.unpacked(data)))
     reading = reader.reading()
     if not reading.records and not reading.events:
@@ -105,6 +113,7 @@ class _Reader:
 
     named: str
     left: int
+    parse: Callable[[bytes], Any] = parse_json
     records: list[Found] = field(default_factory=list)
     events: list[Mapping[str, Any]] = field(default_factory=list)
     containers: dict[str, None] = field(default_factory=dict)
@@ -177,7 +186,7 @@ class _Reader:
         """Read one document, or several one after the other, on lines or not."""
         self.bound(text)
         try:
-            self.look(parse_json(text.encode("utf-8", "surrogatepass")), "")
+            self.look(self.parse(text.encode("utf-8", "surrogatepass")), "")
         except (ValueError, RecursionError):
             self.several(text)
 
@@ -187,7 +196,7 @@ class _Reader:
             raise UsageError(f"{self.named} may hold {counted(values, 'value')}; at most {MOST_VALUES:,} are read")
 
     def several(self, text: str) -> None:
-        decoder = json.JSONDecoder(parse_constant=_no_number)
+        decoder = json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=marked)
         at, line, counted, documents, on_line = 0, 1, 0, 0, 0
         while (at := _next_start(text, at)) < len(text):
             lines = text.count("\n", counted, at)
@@ -255,7 +264,7 @@ class _Reader:
     def inside(self, text: str, place: str, depth: int) -> None:
         """Read a document that stands in a text of another one."""
         try:
-            value = parse_json(text.encode("utf-8", "surrogatepass"))
+            value = self.parse(text.encode("utf-8", "surrogatepass"))
         except (ValueError, RecursionError):
             self.problem(place, "the text in it is no JSON")
             return
@@ -266,7 +275,7 @@ class _Reader:
         try:
             data = base64.b64decode(str(text).encode("ascii"), validate=True)
             data = self.unpacked(data)
-            value = parse_json(data)
+            value = self.parse(data)
             self.left -= len(data)
         except (binascii.Error, UnicodeEncodeError, ValueError, RecursionError):
             self.problem(place, "the data in it cannot be read")

@@ -71,8 +71,12 @@ PROBLEMS: Final = {
 
 
 def log_bytes(log: LogBytes) -> LogBytes:
-    """Return a log file as the pass read it, for a store: what is wrong with it said in words."""
-    return replace(log, problem=PROBLEMS.get(log.problem, log.problem))
+    """Return a log file as the pass read it, for a store: what is wrong with it said in words.
+
+    Of one that no digest vouches for, nobody knows whether it was ever whole.
+    """
+    words = PROBLEMS.get(log.problem, log.problem)
+    return replace(log, problem=words if log.state != "unvouched" else words.replace("altered: ", "damaged: ", 1))
 
 
 @dataclass(frozen=True, slots=True)

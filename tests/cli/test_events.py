@@ -294,6 +294,8 @@ def test_a_record_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "The caller is the root user of the account." in text
     code, text = ask(capsys, "anatomy", tmp_path / "event.json", "--json")
     assert json.loads(text)["records"][0]["fields"][0]["path"] == "eventVersion"
+    (tmp_path / "twice.json").write_text('{"eventName": "A", "eventName": "B"}')
+    assert "* The record is ambiguous: eventName stands" in ask(capsys, "anatomy", tmp_path / "twice.json")[1]
     (tmp_path / "nothing.json").write_text("{}")
     assert _run(["events", "anatomy", str(tmp_path / "nothing.json")]) == 2
 

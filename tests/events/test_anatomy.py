@@ -1,7 +1,13 @@
 """A record explained: every member with its path, known ones with their meaning, and what should not be overlooked."""
 
+import json
+
+import pytest
+
+from auditor.base.doubled import parse_marked
 from auditor.events.anatomy import FIELDS, explain, remarks
 from auditor.events.columns import OPEN, SCALARS, SHAPE
+from auditor.evidence.records import read_records
 
 from .month import records
 
@@ -34,3 +40,29 @@ def test_a_record_of_any_shape_is_shown() -> None:
         inner["x"] = inner = {}
     assert len(explain(deep)) == 1
     assert explain({"eventName": ["x" * 1000]})[0].value.endswith("...")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('{"eventName": "A", "eventName": "B"}', "eventName"),
+        ('{"eventName": "A", "event\\u004eame": "B"}', "eventName"),
+        (
+            '{"eventName": "A", "userIdentity": {"arn": "a", "x": [{"b": 1, "b": 2}], "arn": "b"}}',
+            "userIdentity.arn",
+        ),
+        ('{"Records": [{"eventName": "A", "eventName": "B"}]}', "eventName"),
+        ('{"eventName": "A"}\n{"eventName": "A", "eventName": "B"}', "eventName"),
+        ('{"Events": [{"CloudTrailEvent": "{\\"eventName\\": 1, \\"eventName\\": 2}"}]}', "eventName"),
+    ],
+)
+def test_a_name_that_stands_twice_is_told(text: str, names: str) -> None:
+    found = read_records(text.encode(), parse=parse_marked).records[-1].record
+    assert f"The record is ambiguous: {names}" in remarks(found)[0]
+    assert next(line.value for line in explain(found) if line.path == "eventName") in {"B", "A", "2"}
+
+
+def test_a_record_in_which_each_name_stands_once_is_not_ambiguous() -> None:
+    text = json.dumps({"Records": [*records()]}).encode()
+    for item in read_records(text, parse=parse_marked).records:
+        assert not any("ambiguous" in words for words in remarks(item.record))

@@ -48,6 +48,7 @@ class FolderSource:
         self._above = mount.above
         self._lock = Lock()
         self._by_bucket: dict[str, Mapping[str, zipfile.ZipInfo]] = {}
+        self._odd: dict[str, Path] = {}
         self._unwrapped: dict[str, set[str]] = {"plain": set(), "renamed": set()}
 
     def wrappers(self) -> Mapping[str, int]:
@@ -62,12 +63,20 @@ class FolderSource:
         sizes = {name: info.file_size for name, info in zipped.items() if name.startswith(prefix)}
         if folder is not None and folder.is_dir():
             cut = len(str(base)) + 1
-            walked = {self._above + path[cut:]: size for path, size in _walk(folder)}
+            walked = {self._key(path, cut): size for path, size in _walk(folder)}
             sizes |= {_stored_name(key): size for key, size in walked.items()}
             sizes |= {key: size for key, size in walked.items() if key in sizes}
         for key in sorted(sizes):
             if key > after and not key.endswith(".metadata.json"):
                 yield Listed(key, sizes[key], None, "")
+
+    def _key(self, path: str, cut: int) -> str:
+        """Return the key of a file; bytes of its name that are no UTF-8, which no key has, are written as escapes."""
+        key = self._above + path[cut:]
+        spelled = os.fsencode(key).decode("utf-8", "backslashreplace")
+        if spelled != key:
+            self._odd[spelled] = Path(path)
+        return spelled
 
     def folders(self, bucket: str, prefix: str) -> Sequence[str]:
         """Return sub-folders."""
@@ -89,7 +98,7 @@ class FolderSource:
 
     def _content(self, bucket: str, key: str) -> tuple[Path, bytes]:
         try:
-            path = self._inside(self._base(bucket), key)
+            path = self._odd.get(key) or self._inside(self._base(bucket), key)
         except (RuntimeError, OSError) as error:
             raise Unavailable("broken", "links that lead in a circle, or a name that is too long") from error
         if path is None:
@@ -233,7 +242,11 @@ def _taken(path: Path) -> bool:
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, int]]:
-    """Yield path and size of every file below a folder; symbolic links are not followed."""
+    """Yield path and size of everything below a folder that is no folder.
+
+    Symbolic links and other things that are no files are named as objects, too: whoever reads one is told what it is,
+    and nothing is passed over in silence.
+    """
     waiting = [str(folder)]
     while waiting:
         try:
@@ -241,7 +254,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, int]]:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
-                    elif entry.is_file(follow_symlinks=False):
+                    else:
                         yield entry.path, entry.stat(follow_symlinks=False).st_size
         except OSError as error:
             raise Unavailable("denied", type(error).__name__) from error
