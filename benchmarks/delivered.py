@@ -60,7 +60,7 @@ def gathered(count: int, start: datetime = START, each: int = EACH) -> Iterator[
 @lru_cache(maxsize=1)
 def _known() -> list[Record]:
     from auditor.simulator.worlds.archive import trail_records
-    from auditor.simulator.worlds.events import LOG_REGIONS
+    from auditor.simulator.worlds.work import LOG_REGIONS
 
     return [record for region in LOG_REGIONS for record in trail_records(region, eventful=True)]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from auditor.simulator.objects import Bucket
 from auditor.simulator.worlds.archive import TRAIL, Archive, Plan, keys_of
-from auditor.simulator.worlds.events import BEGIN, END, LOG_REGIONS
+from auditor.simulator.worlds.happening import BEGIN, END
+from auditor.simulator.worlds.work import LOG_REGIONS
 
 
 def write(root: Path, regions: Sequence[str] = LOG_REGIONS) -> Path:

@@ -3,10 +3,7 @@
 from typing import Any
 
 from auditor.events.answer import SCHEMA
-
-_TIME = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"}
-_COUNT = {"type": "integer", "minimum": 0}
-_TEXTS = {"type": "array", "items": {"type": "string"}}
+from tools.schema_parts import COUNT, TEXTS, TIME
 
 
 def events_schema() -> dict[str, Any]:
@@ -23,14 +20,14 @@ def events_schema() -> dict[str, Any]:
     }
     counts = ("log_files", "records", "duplicates", "unreadable")
     searched = {
-        "accounts": _TEXTS,
-        "regions": _TEXTS,
+        "accounts": TEXTS,
+        "regions": TEXTS,
         "hours_verified": hours,
         "hours_expected": hours,
-        **dict.fromkeys(counts, _COUNT),
+        **dict.fromkeys(counts, COUNT),
         "not_searched": {"type": "array", "items": missing},
     }
-    period = {"start": _TIME, "end": _TIME, "tz": {"const": "UTC"}, "label": {"type": "string"}}
+    period = {"start": TIME, "end": TIME, "tz": {"const": "UTC"}, "label": {"type": "string"}}
     properties = {
         "exit_code": {"enum": [0, 3, 4]},
         "schema": {"const": SCHEMA},
@@ -51,8 +48,8 @@ def events_schema() -> dict[str, Any]:
             "properties": searched,
             "additionalProperties": False,
         },
-        "cannot_see": _TEXTS,
-        "columns": _TEXTS,
+        "cannot_see": TEXTS,
+        "columns": TEXTS,
         "rows": {"type": "array", "items": {"type": "object"}},
         "truncated": {"type": "boolean"},
     }

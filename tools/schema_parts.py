@@ -26,6 +26,11 @@ def an_object(properties: Schema, *, optional: tuple[str, ...] = (), **words: An
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False, **words}
 
 
+def members(**properties: Schema) -> Schema:
+    """Return an object that has these members and no others, all of them."""
+    return an_object(properties)
+
+
 def a_list(item: Schema) -> Schema:
     """Return a list of items of one kind."""
     return {"type": "array", "items": item}

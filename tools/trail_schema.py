@@ -1,36 +1,20 @@
 """Builds the published JSON Schema of trail reports (``auditor.trail/1``) from the code's lists of kinds and states."""
 
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import get_args
 
 from auditor.trail.coverage import STATES
 from auditor.trail.findings import KINDS, Certainty, Level
 from auditor.trail.report import SCHEMA, DigestCounts, LogCounts
+from tools.schema_parts import COUNT, TEXT, TIME, Schema, a_list, members, or_null
 
-Schema = dict[str, Any]
-
-_TEXT: Schema = {"type": "string"}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$"}
 _ACCOUNT: Schema = {"type": "string", "pattern": r"^(\d{12}|unknown)$"}
 _VERDICT: Schema = {"enum": [level.word for level in Level]}
 _CERTAINTY: Schema = {"enum": list(get_args(Certainty))}
 
 
-def _object(**fields: Schema) -> Schema:
-    return {"type": "object", "properties": fields, "required": sorted(fields), "additionalProperties": False}
-
-
-def _list(item: Schema) -> Schema:
-    return {"type": "array", "items": item}
-
-
-def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
 def _counts(names: Iterable[str]) -> Schema:
-    return _object(**dict.fromkeys(names, _COUNT))
+    return members(**dict.fromkeys(names, COUNT))
 
 
 def _causes() -> list[str]:
@@ -42,50 +26,48 @@ def _definitions() -> dict[str, Schema]:
     bytes_read = ("stored_bytes", "inflated_bytes")
     hours = {"type": "string", "pattern": f"^[{''.join(STATES)}]{{24}}$", "description": "one state for each hour"}
     return {
-        "finding": _object(
+        "finding": members(
             kind={"enum": sorted(KINDS)},
             level={"enum": [level.word for level in Level if level is not Level.PASS]},
-            object=_TEXT,
-            account=_TEXT,
-            region=_TEXT,
-            hour=_or_null(_TIME),
-            expected=_TEXT,
-            found=_TEXT,
+            object=TEXT,
+            account=TEXT,
+            region=TEXT,
+            hour=or_null(TIME),
+            expected=TEXT,
+            found=TEXT,
             certainty=_CERTAINTY,
-            sentence=_TEXT,
-            details={"type": "object", "additionalProperties": _TEXT},
+            sentence=TEXT,
+            details={"type": "object", "additionalProperties": TEXT},
         ),
-        "gap": _object(
+        "gap": members(
             account=_ACCOUNT,
-            region=_TEXT,
-            start=_TIME,
-            end=_TIME,
+            region=TEXT,
+            start=TIME,
+            end=TIME,
             hours={"type": "number", "minimum": 0},
             cause={"enum": _causes()},
             certainty=_CERTAINTY,
-            sentence=_TEXT,
-            log_objects=_COUNT,
-            events=_list(_TEXT),
+            sentence=TEXT,
+            log_objects=COUNT,
+            events=a_list(TEXT),
         ),
-        "anchor": _object(
-            account=_ACCOUNT, region=_TEXT, bucket=_TEXT, key=_TEXT, end=_TIME, sha256=_TEXT, signature=_TEXT
-        ),
-        "chain": _object(
+        "anchor": members(account=_ACCOUNT, region=TEXT, bucket=TEXT, key=TEXT, end=TIME, sha256=TEXT, signature=TEXT),
+        "chain": members(
             account=_ACCOUNT,
-            region=_TEXT,
-            hours_asked=_COUNT,
-            hours_verified=_COUNT,
+            region=TEXT,
+            hours_asked=COUNT,
+            hours_verified=COUNT,
             digests=digests,
             logs=logs,
-            days=_list(_object(date={"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}, hours=hours)),
+            days=a_list(members(date={"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}, hours=hours)),
         ),
-        "coverage": _object(
-            hours_asked=_COUNT,
-            hours_verified=_COUNT,
-            states=_object(**{state: {"const": words} for state, words in STATES.items()}),
-            chains=_list({"$ref": "#/$defs/chain"}),
+        "coverage": members(
+            hours_asked=COUNT,
+            hours_verified=COUNT,
+            states=members(**{state: {"const": words} for state, words in STATES.items()}),
+            chains=a_list({"$ref": "#/$defs/chain"}),
         ),
-        "counts": _object(digests=digests, logs=_counts((*LogCounts.__slots__, *bytes_read))),
+        "counts": members(digests=digests, logs=_counts((*LogCounts.__slots__, *bytes_read))),
     }
 
 
@@ -95,31 +77,29 @@ def _shared() -> dict[str, Schema]:
         "schema": {"const": SCHEMA},
         "verdict": _VERDICT,
         "interrupted": {"type": "boolean"},
-        "period": _object(start=_TIME, end=_TIME),
-        "as_of": _TIME,
+        "period": members(start=TIME, end=TIME),
+        "as_of": TIME,
         "counts": {"$ref": "#/$defs/counts"},
         "coverage": {"$ref": "#/$defs/coverage"},
-        "gaps": _list({"$ref": "#/$defs/gap"}),
-        "findings": _list({"$ref": "#/$defs/finding"}),
-        "anchors": _list({"$ref": "#/$defs/anchor"}),
+        "gaps": a_list({"$ref": "#/$defs/gap"}),
+        "findings": a_list({"$ref": "#/$defs/finding"}),
+        "anchors": a_list({"$ref": "#/$defs/anchor"}),
     }
 
 
 def _one_trail() -> Schema:
     names = ("name", "home_region", "account", "bucket", "prefix")
-    trail = _object(**dict.fromkeys(names, _TEXT), arn=_or_null(_TEXT), organization=_or_null(_TEXT))
-    key = _object(region=_TEXT, fingerprint=_TEXT, valid_from=_TIME, valid_until=_TIME, digests=_COUNT)
-    rule = _object(bucket=_TEXT, prefix=_TEXT, days=_COUNT, rule=_TEXT)
-    return _object(
+    trail = members(**dict.fromkeys(names, TEXT), arn=or_null(TEXT), organization=or_null(TEXT))
+    key = members(region=TEXT, fingerprint=TEXT, valid_from=TIME, valid_until=TIME, digests=COUNT)
+    rule = members(bucket=TEXT, prefix=TEXT, days=COUNT, rule=TEXT)
+    return members(
         **_shared(),
         trail=trail,
-        findings_omitted={"type": "object", "propertyNames": {"enum": sorted(KINDS)}, "additionalProperties": _COUNT},
-        keys=_list(key),
-        earlier_anchors=_list({"$ref": "#/$defs/anchor"}),
-        other_trails=_list(_TEXT),
-        retention=_object(
-            days=_or_null(_COUNT), rules=_list(rule), unreadable=_list(_object(bucket=_TEXT, code=_TEXT))
-        ),
+        findings_omitted={"type": "object", "propertyNames": {"enum": sorted(KINDS)}, "additionalProperties": COUNT},
+        keys=a_list(key),
+        earlier_anchors=a_list({"$ref": "#/$defs/anchor"}),
+        other_trails=a_list(TEXT),
+        retention=members(days=or_null(COUNT), rules=a_list(rule), unreadable=a_list(members(bucket=TEXT, code=TEXT))),
     )
 
 
@@ -130,7 +110,7 @@ def _printed(document: Schema) -> Schema:
 
 def trail_schema() -> Schema:
     """Return the schema of one trail's document and of the document over several trails."""
-    several = _object(**_shared(), trails=_list({"$ref": "#/$defs/trail_report"}))
+    several = members(**_shared(), trails=a_list({"$ref": "#/$defs/trail_report"}))
     return {
         "title": SCHEMA,
         "description": "Verification of CloudTrail digests and log files: of one trail, as in a pack and printed by "

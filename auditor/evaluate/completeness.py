@@ -11,7 +11,8 @@ from auditor.activity.drawn import EVENTS, STRETCHES, Draw
 from auditor.activity.fields import maps, member
 from auditor.base.period import rfc3339
 from auditor.evaluate.drawn import HISTORY, MEASURED, Drawn, Place, Sample
-from auditor.evaluate.library import UNREADABLE, EvidenceMissing, Library
+from auditor.evaluate.library import Library
+from auditor.evaluate.missing import UNREADABLE, EvidenceMissing
 from auditor.evaluate.view import View
 
 MOST_NAMED: Final = 200

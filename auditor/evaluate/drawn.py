@@ -20,7 +20,7 @@ from auditor.evaluate.checks.cloudtrail import listed_trails, trail_selectors
 from auditor.evaluate.checks.fields import flag, integer, listed, moment, optional_text, text
 from auditor.evaluate.checks.holders import DIGESTS
 from auditor.evaluate.checks.selectors import READ, WRITE, left_out, management
-from auditor.evaluate.library import UNREADABLE, EvidenceMissing
+from auditor.evaluate.missing import UNREADABLE, EvidenceMissing
 from auditor.evaluate.view import View
 
 HISTORY, MEASURED = "cloudtrail:LookupEvents", "events:Measured"

@@ -5,13 +5,11 @@ missing, refused, incomplete or malformed evidence becomes NOT_ASSESSED with ope
 (``concluded``); every result cites the evidence that was read for it; populations reconcile.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final, TypeVar
-
-import jmespath
 
 from auditor.base.canonical import canonical_json
 from auditor.base.counts import counted
@@ -23,13 +21,14 @@ from auditor.evaluate.checks.fields import seen_until, shortened, some
 from auditor.evaluate.completeness import completeness
 from auditor.evaluate.continuity import continuity
 from auditor.evaluate.fired import fired
-from auditor.evaluate.library import EvidenceMissing, Library, Missing, libraries
+from auditor.evaluate.library import Library, libraries
+from auditor.evaluate.members import Item, is_excluded, members_of, no_endpoint, sampled, unlisted
+from auditor.evaluate.missing import Missing
 from auditor.evaluate.opened import opened
 from auditor.evaluate.posture import posture
-from auditor.evaluate.sampling import draw
-from auditor.evaluate.view import Subject, View
-from auditor.evidence.operations import Call
-from auditor.evidence.store import Evidence, Record
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
+from auditor.evidence.store import Evidence
 from auditor.evidence.unanswered import NOT_COLLECTED, OWN_ASKING, error_words
 from auditor.model import (
     Citation,
@@ -67,27 +66,6 @@ class _Variant:
     parameters: Mapping[str, Any]
     frameworks: tuple[str, ...]
     """Empty when all selected editions ask for the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One member of a population, or a call that should have told of members but did not answer."""
-
-    region: str
-    resource: str
-    value: Mapping[str, Any]
-    record: Record | None
-    missing: Missing | None = None
-    left_out: str = ""
-    """Why a member of the population is not tested although nothing is missing; empty when it is."""
-    others: tuple[Mapping[str, Any], ...] = ()
-    """Further values that the same answer gives under the same name; the worst of all counts."""
-    broken_off: bool = False
-    """True for a member from an answer that broke off: it counts only for a failure that it shows."""
-    view: View | None = None
-    """What has been read of a member already, where a check lists the members itself."""
-    judge: Callable[[View], Verdict] | None = None
-    """How such a member is judged."""
 
 
 class _Gaps:
@@ -212,135 +190,36 @@ def _account(variant: _Variant, library: Library, gaps: _Gaps, sampling: Samplin
         return [_result(variant, account.id, "global", account.id, Verdict(State.MANUAL, reason), View(library))]
     items = _items(variant, library)
     if sampling is not None and control.scope is Scope.RESOURCE:
-        items = _sampled(control, account.id, items, sampling)
+        items = sampled(control, account.id, items, sampling)
     judged = [(item, _judge_all(variant, library, item, gaps)) for item in items]
     return [result for item, result in judged if not item.broken_off or result.state is State.FAIL]
 
 
-def _items(variant: _Variant, library: Library) -> list[_Item]:
+def _items(variant: _Variant, library: Library) -> list[Item]:
     control, account = variant.control, library.account
     if control.scope is Scope.ACCOUNT:
-        return [_Item("global", account.id, {}, None)]
+        return [Item("global", account.id, {}, None)]
     if control.scope is Scope.REGION:
-        return [_Item(region, region, {}, None) for region in sorted({*account.regions, *library.left_out})]
-    return _population(control, library) if control.population else _by_check(variant, library)
+        return [Item(region, region, {}, None) for region in sorted({*account.regions, *library.left_out})]
+    return members_of(control, library) if control.population else _by_check(variant, library)
 
 
-def _gap(missing: Missing) -> _Item:
-    """Stand for what an answer would have told of: the thing it was asked about, or all of it."""
-    return _Item(missing.region, missing.resource or missing.operation, {}, None, missing)
-
-
-def _by_check(variant: _Variant, library: Library) -> list[_Item]:
+def _by_check(variant: _Variant, library: Library) -> list[Item]:
     """Let a check list the members itself, where they come from answers of several operations."""
     view = View(library)
-    members: dict[tuple[str, str], _Item] = {}
+    members: dict[tuple[str, str], Item] = {}
     listing = find_listing(variant.control.check)
     if listing is None:
         raise CatalogError(f"{variant.control.origin}: there is no check named {variant.control.check}")
     with view.going_on(), seen_until(min(library.seen_until, library.as_of + _RUN)):
-        subject = _subject(variant, library, _Item("global", library.account.id, {}, None), view)
+        subject = _subject(variant, library, Item("global", library.account.id, {}, None), view)
         for member in listing(subject):
-            found = _Item(member.region, member.resource, {}, None, view=member.evidence, judge=member.judge)
+            found = Item(member.region, member.resource, {}, None, view=member.evidence, judge=member.judge)
             members.setdefault((member.region, member.resource), found)
-    return [*(members[key] for key in sorted(members)), *map(_gap, view.lacking)]
+    return [*(members[key] for key in sorted(members)), *map(unlisted, view.lacking)]
 
 
-def _population(control: Control, library: Library) -> list[_Item]:
-    """List the members of a population; one seen from several Regions counts once, as its home Region shows it."""
-    members: dict[tuple[str, str], _Item] = {}
-    due = library.listed(control.evidence[0])
-    unanswered = {missing: _gap(missing) for _, missing in due.missing}
-    if (skipped := library.skipped(control.evidence[0])) is not None:
-        unanswered[skipped] = _gap(skipped)
-    for call in due.calls:
-        for item in _members(control, library, call):
-            if item.missing is not None:
-                unanswered.setdefault(item.missing, item)
-                continue
-            key = (item.region, item.resource)
-            known = members.get(key)
-            if known is not None and known.record is item.record:
-                members[key] = replace(known, others=(*known.others, item.value))
-            elif known is None or call.region == item.region or known.broken_off:
-                members[key] = item
-    gone = map(_elsewhere, library.nowhere(control.evidence[0])) if members or not due.calls else ()
-    return [*(members[key] for key in sorted(members)), *gone, *unanswered.values()]
-
-
-def _elsewhere(record: Record) -> _Item:
-    """Stand for a Region in which the service does not exist: there is nothing to list."""
-    name, region = record.call.operation, record.call.region
-    return _Item(region, name, {}, record, left_out=_no_endpoint(name, region))
-
-
-def _no_endpoint(operation: str, region: str) -> str:
-    return f"The service of {operation} has no endpoint in {region}, so there is nothing of it to judge there."
-
-
-def _sampled(control: Control, account: str, items: Sequence[_Item], sampling: Sampling) -> list[_Item]:
-    """Leave out what is not drawn. Calls without an answer stay: what was never listed cannot be passed over."""
-    members = [(item.region, item.resource) for item in items if _can_be_drawn(control, item)]
-    drawn = draw(sampling, control.id, account, members)
-    left_out = frozenset(members) - drawn
-    reason = f"Not drawn into the sample (seed {sampling.seed}, {len(drawn):,} of {len(members):,})."
-    return [replace(item, left_out=reason) if (item.region, item.resource) in left_out else item for item in items]
-
-
-def _can_be_drawn(control: Control, item: _Item) -> bool:
-    """The criterion's own exclusions come first: a sample is drawn from those that the criterion speaks about."""
-    if item.missing is not None or item.left_out:
-        return False
-    try:
-        return not _is_excluded(control, item)
-    except jmespath.exceptions.JMESPathError:
-        return True  # once drawn, it is not assessed and says why
-
-
-def _is_excluded(control: Control, item: _Item) -> bool:
-    return bool(control.exclude_when) and jmespath.search(control.exclude_when, item.value) is True
-
-
-def _members(control: Control, library: Library, call: Call) -> Iterable[_Item]:
-    """Yield the members that one call tells of, and what it does not tell; what broke off tells of what it holds."""
-    try:
-        record = library.record(call, absent_ok=True)
-        pages = () if record.absent else library.pages(record)
-        broken_off = False
-    except EvidenceMissing as signal:
-        yield _gap(signal.missing)
-        fragment = library.fragments(call)
-        if fragment is None:
-            return
-        (record, pages), broken_off = fragment, True
-    for page in pages:
-        for item in _members_of_page(control, library, record, page):
-            if not (broken_off and item.missing is not None):
-                yield replace(item, broken_off=True) if broken_off else item
-
-
-def _members_of_page(control: Control, library: Library, record: Record, page: Any) -> Iterable[_Item]:
-    try:
-        values = jmespath.search(control.population, page)
-    except jmespath.exceptions.JMESPathError as error:
-        yield _gap(library.malformed(record, f"the population cannot be listed: {error}").missing)
-        return
-    if values is None:
-        yield _gap(library.malformed(record, f"the answer has nothing at {control.population}").missing)
-        return
-    for value in values if isinstance(values, list) else [values]:
-        try:
-            resource = jmespath.search(control.identify, value)
-            home = jmespath.search(control.home_region, value) if control.home_region else None
-        except jmespath.exceptions.JMESPathError:
-            resource = home = None
-        if isinstance(resource, str) and resource and isinstance(value, dict):
-            yield _Item(str(home or record.call.region), resource, value, record)
-        else:
-            yield _gap(library.malformed(record, f"an item has no {control.identify}").missing)
-
-
-def _judge_all(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Result:
+def _judge_all(variant: _Variant, library: Library, item: Item, gaps: _Gaps) -> Result:
     """Judge a member; where an answer names several things alike, each of them, so that none hides another."""
     if not item.others:
         return _judge(variant, library, item, gaps)
@@ -349,7 +228,7 @@ def _judge_all(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) ->
     return next(result for result in found if result.state is state)
 
 
-def _judge(variant: _Variant, library: Library, item: _Item, gaps: _Gaps) -> Result:
+def _judge(variant: _Variant, library: Library, item: Item, gaps: _Gaps) -> Result:
     view = item.view or View(library)
     control, account = variant.control, library.account.id
     found: Verdict | None = None
@@ -392,7 +271,7 @@ def _without_endpoint(control: Control, library: Library, region: str | None, vi
         if gone and not any(region in (None, call.region) for call in library.listed(name).calls):
             for record in gone:
                 view.note(record)
-            reason = _no_endpoint(name, region or "this partition")
+            reason = no_endpoint(name, region or "this partition")
             return Verdict(State.NOT_APPLICABLE, reason, observed=f"{name}: no endpoint")
     return None
 
@@ -419,11 +298,11 @@ def concluded(verdict: Verdict | None, lacking: Sequence[Missing]) -> Verdict:
     return verdict
 
 
-def _verdict(variant: _Variant, library: Library, item: _Item, view: View) -> Verdict:
+def _verdict(variant: _Variant, library: Library, item: Item, view: View) -> Verdict:
     control = variant.control
     if item.left_out:
         return Verdict(State.NOT_APPLICABLE, item.left_out)
-    if _is_excluded(control, item):
+    if is_excluded(control, item):
         return Verdict(State.NOT_APPLICABLE, control.exclude_reason)
     if control.scope is not Scope.RESOURCE:
         region = item.region if control.scope is Scope.REGION else None
@@ -440,7 +319,7 @@ def _verdict(variant: _Variant, library: Library, item: _Item, view: View) -> Ve
     return check(_subject(variant, library, item, view))
 
 
-def _subject(variant: _Variant, library: Library, item: _Item, view: View) -> Subject:
+def _subject(variant: _Variant, library: Library, item: Item, view: View) -> Subject:
     return Subject(
         account=library.account,
         region=item.region,
@@ -453,7 +332,7 @@ def _subject(variant: _Variant, library: Library, item: _Item, view: View) -> Su
     )
 
 
-def _single_page(control: Control, item: _Item, view: View) -> Mapping[str, Any] | None:
+def _single_page(control: Control, item: Item, view: View) -> Mapping[str, Any] | None:
     """Return the one answer that an account or Region control with ``pass_when`` is judged on; None when absent."""
     region = None if control.scope is Scope.ACCOUNT else item.region
     page = view.find(control.evidence[0], region=region)

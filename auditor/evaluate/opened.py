@@ -17,7 +17,8 @@ from auditor.base.period import parse_time, rfc3339
 from auditor.evaluate.checks.target_facts import reactions
 from auditor.evaluate.continuity import Timelines, timelines
 from auditor.evaluate.fired import fired
-from auditor.evaluate.library import UNREADABLE, EvidenceMissing, Library
+from auditor.evaluate.library import Library
+from auditor.evaluate.missing import UNREADABLE, EvidenceMissing
 from auditor.evaluate.reverts import revert
 from auditor.evaluate.steps import STOOD, Aims, Opening, Rule, Rules, Seen, Step, documents, filter_matches
 from auditor.evaluate.things import groups_of_trails

@@ -15,8 +15,8 @@ from auditor.activity.watched import leaves
 from auditor.base.counts import counted
 from auditor.base.period import lasting, rfc3339
 from auditor.evaluate.continuity import Line, timelines
-from auditor.evaluate.library import EvidenceMissing
-from auditor.evaluate.view import Subject
+from auditor.evaluate.missing import EvidenceMissing
+from auditor.evaluate.subject import Subject
 from auditor.model import State, Verdict, failed
 
 _NAMED: Final = 3

@@ -11,7 +11,7 @@ from auditor.activity.fields import flag, maps, member, moment, text
 from auditor.activity.watched import Row
 from auditor.evaluate.checks.cloudtrail import blocks_everywhere, trail_selectors
 from auditor.evaluate.checks.selectors import WRITE, left_out, management
-from auditor.evaluate.library import UNREADABLE, EvidenceMissing
+from auditor.evaluate.missing import UNREADABLE, EvidenceMissing
 from auditor.evaluate.view import View
 from auditor.evidence.store import Record
 

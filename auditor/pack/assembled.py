@@ -9,7 +9,7 @@ from auditor.base.errors import CatalogError
 from auditor.base.period import Period, parse_time, rfc3339
 from auditor.base.untrusted import parse_json, shape_words
 from auditor.model import Sampling
-from auditor.pack.assembly import Asked
+from auditor.pack.months import Asked
 
 ASSEMBLY = "assembly.json"
 """Inside ``rules/``; what makes a pack an assembled one."""

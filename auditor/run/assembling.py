@@ -14,10 +14,11 @@ from auditor.base.whole import check_writable, unfinished
 from auditor.config import Config
 from auditor.model import AccountScope, RunInfo, Sampling
 from auditor.pack.assembled import ASSEMBLY, request_data
-from auditor.pack.assembly import Asked, Assembly, MonthPack, check_packs
-from auditor.pack.history import month_of
+from auditor.pack.assembly import Assembly
 from auditor.pack.layout import RESULTS, RULES
+from auditor.pack.months import Asked, MonthPack, check_packs
 from auditor.pack.presentation import PAGES, PRESENTATION, Presentation
+from auditor.pack.runs import month_of
 from auditor.pack.told import Told
 from auditor.render import assembly as pages
 from auditor.run.building import this_build

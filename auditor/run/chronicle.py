@@ -10,8 +10,9 @@ from auditor.base.canonical import sha256_hex
 from auditor.base.errors import AuditorError, IntegrityError, UsageError
 from auditor.base.period import parse_period
 from auditor.base.untrusted import parse_json
-from auditor.pack.history import History, Run, build, read_run
+from auditor.pack.history import History, build
 from auditor.pack.layout import ORGANIZATION, RESULTS, RULES
+from auditor.pack.runs import Run, read_run
 from auditor.render import history as page
 from auditor.seal.archive import open_pack
 from auditor.seal.contents import SUMS, PackFiles, read_small

@@ -9,9 +9,9 @@ from auditor.base.canonical import sha256_hex
 from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.period import Period
 from auditor.base.untrusted import parse_json, shape_words
-from auditor.pack.assembly import MonthPack
-from auditor.pack.history import read_run
 from auditor.pack.members import Member, Signed
+from auditor.pack.months import MonthPack
+from auditor.pack.runs import read_run
 from auditor.seal import cms
 from auditor.seal.archive import open_pack
 from auditor.seal.contents import SUMS, FolderFiles, PackFiles, hash_file, read_small

@@ -9,9 +9,10 @@ from auditor.base.counts import counted
 from auditor.base.errors import AuditorError, IntegrityError, UsageError
 from auditor.catalog.released import Release
 from auditor.pack.assembled import ASSEMBLY, read_asked
-from auditor.pack.assembly import Assembly, check_packs
+from auditor.pack.assembly import Assembly
 from auditor.pack.derivable import not_derivable
 from auditor.pack.layout import RESULTS, RULES
+from auditor.pack.months import check_packs
 from auditor.pack.presentation import PRESENTATION
 from auditor.run.again import Again, presentation_in
 from auditor.run.assembling import Joined

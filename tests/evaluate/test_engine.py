@@ -16,7 +16,7 @@ from auditor.base.period import parse_period
 from auditor.catalog.load import Catalog, load_catalog
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import concluded, evaluate
-from auditor.evaluate.library import Missing, mendable
+from auditor.evaluate.missing import Missing, mendable
 from auditor.evidence.operations import Call
 from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
 from auditor.model import (

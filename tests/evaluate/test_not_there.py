@@ -6,7 +6,7 @@ import botocore.session
 import pytest
 
 from auditor.evaluate.checks.cloudtrail import PUBLIC_ACCESS_FLAGS
-from auditor.evaluate.library import Missing, unknown_feature
+from auditor.evaluate.missing import Missing, unknown_feature
 from auditor.evidence.places import NO_ENDPOINT, NOT_IN, REGIONS, has_no_endpoint
 from auditor.model import State
 from tests.evaluate.checks.test_monitoring import CONTROLS as MONITORING

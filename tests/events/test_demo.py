@@ -4,7 +4,7 @@ import pytest
 
 from auditor.events.opened import EventStore
 from auditor.simulator.worlds.archive import trail_records
-from auditor.simulator.worlds.events import LOG_REGIONS
+from auditor.simulator.worlds.work import LOG_REGIONS
 
 from .kit import OCTOBER, asked, ids, records_log, store_of
 

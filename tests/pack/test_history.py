@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.base.errors import IntegrityError
-from auditor.pack.history import History, Mark, Run, build, median_days, read_run
+from auditor.pack.history import History, Mark, build, median_days
+from auditor.pack.runs import Run, read_run
 from auditor.render.history import render
 from tests.pack.judgements import accounts, control, judgement, result
 

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from auditor.base.period import parse_period
 from auditor.cli import auditor
 from auditor.model import State
-from auditor.pack.assembly import Asked, Assembly, MonthPack
-from auditor.pack.history import WORST, read_run
+from auditor.pack.assembly import Assembly
+from auditor.pack.history import WORST
 from auditor.pack.members import Member
+from auditor.pack.months import Asked, MonthPack
+from auditor.pack.runs import read_run
 from auditor.seal.pack import Sealing
 from auditor.seal.signer import load_signer
 from tests.cli.test_compare import answer

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from typing import cast
 
 from auditor.catalog.renamed import check_name
-from auditor.evaluate.view import Check, Listing
+from auditor.evaluate.subject import Check, Listing
 
 _NAME = re.compile(r"([a-z_]{1,60})\.([a-z][a-z0-9_]{0,80})")
 _GROUP = "auditor.checks"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditor.evaluate.checks.fields import mapping
-from auditor.evaluate.view import Subject
+from auditor.evaluate.subject import Subject
 from auditor.model import Verdict, failed, manual, passed
 
 _CONTACT_FIELDS = ("FullName", "AddressLine1", "City", "CountryCode", "PostalCode", "PhoneNumber")

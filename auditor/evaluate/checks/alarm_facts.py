@@ -18,7 +18,7 @@ from auditor.evaluate.checks.fields import (
     optional_text,
     text,
 )
-from auditor.evaluate.library import UNREADABLE, Missing
+from auditor.evaluate.missing import UNREADABLE, Missing
 from auditor.evaluate.view import View
 from auditor.evidence.unanswered import NOT_COLLECTED, error_words
 from auditor.monitoring.chain.facts import Alarm, Composite, LogAlarm, MuteRule, Series

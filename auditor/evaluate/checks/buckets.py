@@ -2,7 +2,7 @@
 
 from auditor.evaluate.checks.cloudtrail import effective_block
 from auditor.evaluate.checks.fields import listed, mapping, optional_text, some, text
-from auditor.evaluate.view import Subject
+from auditor.evaluate.subject import Subject
 from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
 from auditor.policies.document import Kind, Statement, read_policy
 from auditor.policies.grants import speaks_of_whole_service

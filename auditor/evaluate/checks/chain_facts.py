@@ -22,8 +22,9 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.checks.holders import undelivered
 from auditor.evaluate.checks.target_facts import Keys, reactions
-from auditor.evaluate.library import UNREADABLE, Consulted, EvidenceMissing, Missing
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.missing import UNREADABLE, Consulted, EvidenceMissing, Missing
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
 from auditor.evidence.store import Record
 from auditor.monitoring.chain.actions import Parts
 from auditor.monitoring.chain.facts import Facts, Filter, Group, Rule, Sharing, Subscription, Topic, Trail

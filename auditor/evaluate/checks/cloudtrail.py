@@ -24,8 +24,9 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.checks.holders import undelivered
 from auditor.evaluate.checks.selectors import READ, WRITE, DataEvents, Management
-from auditor.evaluate.library import UNREADABLE, EvidenceMissing, Missing
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.missing import UNREADABLE, EvidenceMissing, Missing
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
 from auditor.evidence.unanswered import NOT_COLLECTED
 from auditor.model import State, Verdict, failed, not_assessed, passed
 from auditor.policies.arn import account_of

@@ -4,8 +4,8 @@ from auditor.activity.drawn import Draw
 from auditor.base.counts import counted
 from auditor.base.period import rfc3339
 from auditor.evaluate.drawn import HISTORY, Drawn, Place, Sample
-from auditor.evaluate.library import EvidenceMissing, Missing
-from auditor.evaluate.view import Subject
+from auditor.evaluate.missing import EvidenceMissing, Missing
+from auditor.evaluate.subject import Subject
 from auditor.evidence.unanswered import NOT_COLLECTED
 from auditor.model import State, Verdict, failed, not_assessed, passed
 

@@ -12,8 +12,9 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.library import EvidenceMissing
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.missing import EvidenceMissing
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
 from auditor.model import State, Verdict, failed, manual, not_assessed, passed
 
 _RECORDERS = "config:DescribeConfigurationRecorders"

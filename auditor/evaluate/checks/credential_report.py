@@ -12,7 +12,8 @@ from functools import lru_cache
 
 from auditor.base.counts import counted
 from auditor.evaluate.checks.fields import integer, mapping, moment, past, text, time_of
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
 from auditor.model import State, Verdict, failed, manual, not_applicable, not_assessed, passed
 
 _ROOT = "<root_account>"

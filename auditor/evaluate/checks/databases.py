@@ -1,7 +1,7 @@
 """Judges databases beyond what one field says."""
 
 from auditor.evaluate.checks.fields import flag, optional_text, text
-from auditor.evaluate.view import Subject
+from auditor.evaluate.subject import Subject
 from auditor.model import Verdict, failed, passed
 
 

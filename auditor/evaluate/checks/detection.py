@@ -2,8 +2,8 @@
 
 from auditor.evaluate.checks.fields import some, text
 from auditor.evaluate.checks.holders import administrator_of, organization_analyzer
-from auditor.evaluate.library import EvidenceMissing
-from auditor.evaluate.view import Subject
+from auditor.evaluate.missing import EvidenceMissing
+from auditor.evaluate.subject import Subject
 from auditor.model import State, Verdict, failed, passed
 
 _EXTERNAL = ("ACCOUNT", "ORGANIZATION")

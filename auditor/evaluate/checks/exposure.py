@@ -17,7 +17,8 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.view import Member, Subject, View
+from auditor.evaluate.subject import Member, Subject
+from auditor.evaluate.view import View
 from auditor.evidence.store import Record
 from auditor.model import State, Verdict, failed, not_assessed, passed
 from auditor.policies.document import read_policy

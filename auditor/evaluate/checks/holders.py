@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditor.evaluate.checks.fields import listed, optional_text, some, text
-from auditor.evaluate.library import UNREADABLE, EvidenceMissing
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.missing import UNREADABLE, EvidenceMissing
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
 from auditor.model import Verdict, passed
 
 LISTED = "s3:ListObjectsV2"

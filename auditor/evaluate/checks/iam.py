@@ -16,7 +16,8 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
 from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
 from auditor.policies.document import Kind, read_policy
 from auditor.policies.grants import allows_every_action, allows_every_resource

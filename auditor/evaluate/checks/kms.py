@@ -2,7 +2,7 @@
 
 from auditor.base.counts import counted
 from auditor.evaluate.checks.fields import flag, optional_mapping, optional_text, text
-from auditor.evaluate.view import Subject
+from auditor.evaluate.subject import Subject
 from auditor.model import Verdict, failed, not_applicable, passed
 
 

@@ -12,8 +12,9 @@ from auditor.evaluate.checks.alarm_facts import alarm_from, composite_from, mute
 from auditor.evaluate.checks.chain_facts import ALARMS, Reader, placed, sharings_of
 from auditor.evaluate.checks.fields import integer, mapping, optional_list, optional_text, text
 from auditor.evaluate.checks.target_facts import reactions
-from auditor.evaluate.library import EvidenceMissing
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.missing import EvidenceMissing
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
 from auditor.model import Verdict, failed, not_assessed, passed
 from auditor.monitoring.chain.actions import Parts
 from auditor.monitoring.chain.facts import Alarm, Facts, Series

@@ -20,8 +20,8 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.library import EvidenceMissing
-from auditor.evaluate.view import Subject
+from auditor.evaluate.missing import EvidenceMissing
+from auditor.evaluate.subject import Subject
 from auditor.model import Verdict, failed, not_assessed, passed
 from auditor.policies.arn import account_of
 from auditor.policies.callers import behind_access_points, named_callers, names_users, pins_caller

@@ -16,8 +16,8 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.checks.holders import administrator_of
 from auditor.evaluate.checks.levels import judge_levels
-from auditor.evaluate.library import EvidenceMissing
-from auditor.evaluate.view import Subject
+from auditor.evaluate.missing import EvidenceMissing
+from auditor.evaluate.subject import Subject
 from auditor.model import State, Verdict, failed, not_applicable, passed
 from auditor.monitoring.chain.levels import Wanted
 

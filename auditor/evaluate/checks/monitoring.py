@@ -10,7 +10,8 @@ from dataclasses import replace
 from auditor.base.counts import counted
 from auditor.evaluate.checks.chain_facts import facts_of
 from auditor.evaluate.checks.fields import mapping, text
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
 from auditor.evidence.store import Record
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 from auditor.monitoring.chain.detection import Account, account_of

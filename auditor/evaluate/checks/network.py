@@ -18,7 +18,7 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.view import Subject
+from auditor.evaluate.subject import Subject
 from auditor.model import Verdict, failed, manual, not_applicable, passed
 
 _NUMBERED = {"6": "tcp", "17": "udp"}

@@ -5,7 +5,7 @@ from typing import Any
 
 from auditor.base.counts import counted
 from auditor.evaluate.checks.fields import listed, mapping, optional_list, some, text
-from auditor.evaluate.view import Subject
+from auditor.evaluate.subject import Subject
 from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
 from auditor.policies.arn import account_of
 from auditor.policies.document import read_policy

@@ -27,9 +27,10 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.library import UNREADABLE, EvidenceMissing
+from auditor.evaluate.missing import UNREADABLE, EvidenceMissing
 from auditor.evaluate.resting import About, resting
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
 from auditor.model import State, Verdict, failed, not_assessed, passed
 from auditor.policies.arn import account_of
 

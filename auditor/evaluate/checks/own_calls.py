@@ -16,7 +16,7 @@ from auditor.evaluate.checks.fields import (
     text,
 )
 from auditor.evaluate.checks.over_time import wholly_searched
-from auditor.evaluate.view import Subject
+from auditor.evaluate.subject import Subject
 from auditor.model import State, Verdict, failed, not_assessed, passed
 
 _ANSWERS: Final = "events:Answer"

@@ -17,8 +17,9 @@ from auditor.evaluate.checks.fields import (
     some,
     text,
 )
-from auditor.evaluate.library import EvidenceMissing
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.missing import EvidenceMissing
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 from auditor.policies.arn import account_of, region_of
 

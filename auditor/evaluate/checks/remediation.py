@@ -10,7 +10,8 @@ from auditor.base.counts import counted
 from auditor.evaluate.checks.alarm_facts import unanswered
 from auditor.evaluate.checks.fields import listed, mapping, moment, optional_list, optional_text, some, text
 from auditor.evaluate.checks.target_facts import reactions
-from auditor.evaluate.view import Subject, View
+from auditor.evaluate.subject import Subject
+from auditor.evaluate.view import View
 from auditor.model import Verdict, failed, not_assessed, passed
 from auditor.monitoring.chain.actions import Parts, judge_reaction
 from auditor.monitoring.chain.facts import Reaction

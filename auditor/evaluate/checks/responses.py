@@ -7,8 +7,8 @@ from auditor.base.counts import counted
 from auditor.evaluate.checks.alarm_facts import mute_rules
 from auditor.evaluate.checks.fields import flag, mapping, optional_list, optional_text, some, text
 from auditor.evaluate.checks.target_facts import Keys
-from auditor.evaluate.library import EvidenceMissing
-from auditor.evaluate.view import Subject
+from auditor.evaluate.missing import EvidenceMissing
+from auditor.evaluate.subject import Subject
 from auditor.model import State as Result
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 from auditor.monitoring.chain.actions import kept_back_now

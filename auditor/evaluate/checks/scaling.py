@@ -13,7 +13,7 @@ from auditor.base.counts import counted, lasting
 from auditor.evaluate.checks.alarm_facts import alarm_from, mute_rules
 from auditor.evaluate.checks.chain_facts import ALARMS, placed
 from auditor.evaluate.checks.fields import integer, listed, optional_list, optional_text, some, text
-from auditor.evaluate.view import Subject
+from auditor.evaluate.subject import Subject
 from auditor.model import Verdict, failed, not_assessed, passed
 from auditor.monitoring.chain.actions import kept_back_now
 from auditor.monitoring.chain.alarms import hindered

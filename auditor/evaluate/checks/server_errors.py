@@ -11,7 +11,8 @@ from typing import Any
 
 from auditor.evaluate.checks.fields import integer, listed, mapping, optional_text, text
 from auditor.evaluate.checks.levels import judge_watched
-from auditor.evaluate.view import Member, Subject, View
+from auditor.evaluate.subject import Member, Subject
+from auditor.evaluate.view import View
 from auditor.evidence.store import Record
 from auditor.model import Verdict
 from auditor.monitoring.chain.errors import Failing, judge_errors

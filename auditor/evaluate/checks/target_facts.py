@@ -8,7 +8,7 @@ from typing import Any
 
 from auditor.evaluate.checks.alarm_facts import unanswered
 from auditor.evaluate.checks.fields import integer, listed, mapping, optional_mapping, optional_text, text
-from auditor.evaluate.library import Missing
+from auditor.evaluate.missing import Missing
 from auditor.evaluate.view import View
 from auditor.evidence.store import Record
 from auditor.monitoring.chain.actions import Parts

@@ -3,13 +3,12 @@
 ``coverage`` decides; this module asks it, and explains the answer with events, clauses and suggestions.
 """
 
-import difflib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from auditor.monitoring.patterns.callers import ERROR_CODE, EVENT_NAME, EVENT_SOURCE, IDENTITY_TYPE, Keys, Kind
+from auditor.monitoring.patterns.blame import Missed, Narrowed, explained, narrowed, natural
+from auditor.monitoring.patterns.callers import Kind
 from auditor.monitoring.patterns.coverage import (
     ANYWHERE,
     Budget,
@@ -20,100 +19,22 @@ from auditor.monitoring.patterns.coverage import (
     Outcome,
     World,
     cases,
-    concerns,
     look,
     options_for,
-    source_slip,
 )
 from auditor.monitoring.patterns.delivery import detector_of
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
+from auditor.monitoring.patterns.everyday import EVERYDAY, Added, added
 from auditor.monitoring.patterns.filter_pattern import Compare, Glob
 from auditor.monitoring.patterns.formula import (
-    ABSENT,
-    All,
-    Formula,
     Test,
-    ask,
-    holds,
     tests_of,
-    values_at,
 )
 from auditor.monitoring.patterns.pattern import Dialect, parse_pattern
-from auditor.monitoring.patterns.records import (
-    KNOWN_NAMES,
-    MFA_USED,
-    READ_ONLY,
-    SIGN_IN_RESULT,
-    build,
-    describe,
-    field_of,
-)
 from auditor.monitoring.patterns.requirement import Requirement
 from auditor.monitoring.patterns.rules import DOUBTS, OBSERVED, RULES, Rules, turned
 
 NEVER_RESTS = "It matches nearly every event: an alarm on it never rests."
-
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """An event that the requirement names and no pattern catches.
-
-    Args:
-        name: its eventName.
-        words: what happens in it.
-        event: the complete CloudTrail record.
-        field: the field that decides, such as ``$.eventName``.
-        hint: what may have been meant; empty when nothing comes close.
-        pattern: the pattern that comes closest to catching it; empty when none is about it.
-        clause: the part of its text that decides.
-    """
-
-    name: str
-    words: str
-    event: Mapping[str, Any]
-    field: str
-    hint: str = ""
-    pattern: str = ""
-    clause: str = ""
-
-    def document(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "name": self.name,
-            "words": self.words,
-            "field": self.field,
-            "hint": self.hint,
-            "pattern": self.pattern,
-            "clause": self.clause,
-            "event": dict(self.event),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowed:
-    """A clause that keeps a pattern from events whose names it lists."""
-
-    pattern: str
-    clause: str
-    reason: str
-    names: tuple[str, ...]
-
-    def document(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {"pattern": self.pattern, "clause": self.clause, "reason": self.reason, "names": list(self.names)}
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """An everyday event that a pattern catches though the requirement does not name it."""
-
-    pattern: str
-    words: str
-    event: Mapping[str, Any]
-
-    def document(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {"pattern": self.pattern, "words": self.words, "event": dict(self.event)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +94,7 @@ def missed_events(
     index = Detectors(_read(patterns)[0])
     try:
         outcomes, _ = _decided(requirement, index, world, Budget(), RULES)
-        misses = [_natural(outcome.miss, index, RULES) for outcome in outcomes if outcome.miss is not None]
+        misses = [natural(outcome.miss, index, RULES) for outcome in outcomes if outcome.miss is not None]
     except TooComplexError:
         return ()
     return tuple(miss.record for miss in misses if miss.case.name not in requirement.retired)
@@ -208,7 +129,7 @@ def judge(
     try:
         outcomes, covers = _decided(requirement, index, world, budget, rules)
         helpful = list(dict.fromkeys(one for outcome in outcomes for one in outcome.helpful))
-        misses = [_natural(outcome.miss, index, rules) for outcome in outcomes if outcome.miss is not None]
+        misses = [natural(outcome.miss, index, rules) for outcome in outcomes if outcome.miss is not None]
         notes = [*_notes(requirement, misses, helpful), *_tolerated(requirement, world, index, covers, budget, rules)]
         notes += _resting_on_doubts(requirement, world, index, helpful, covers, rules)
     except TooComplexError as error:
@@ -216,14 +137,14 @@ def judge(
     if covers is None:
         notes.append("Not assessed: the patterns can be told apart in too many ways.")
     counted = [miss for miss in misses if miss.case.name not in requirement.retired]
-    adds = tuple(_adds(requirement, helpful, rules))
+    adds = tuple(added(requirement, helpful, rules))
     if len(adds) > len(EVERYDAY) // 2:
         notes.append(NEVER_RESTS)
     return Coverage(
         valid=True,
         covers=covers,
-        missed=tuple(_missed(miss, index, rules) for miss in counted),
-        narrowed_by=_narrowed(counted, index, rules),
+        missed=tuple(explained(miss, index, rules) for miss in counted),
+        narrowed_by=narrowed(counted, index, rules),
         adds=adds[:_SHOWN],
         notes=tuple(dict.fromkeys(notes)),
         used=tuple(one.name for one in helpful),
@@ -346,193 +267,7 @@ def _is_certain(test: Test, case: Case) -> bool:
 # ---------------------------------------------------------------- why an event is missed
 
 
-def _natural(miss: Miss, index: Detectors, rules: Rules) -> Miss:
-    """Let a refused call be one that is usually refused so, where that is missed just the same."""
-    if miss.case.name or "errorCode" not in miss.record:
-        return miss
-    assignment = {
-        keys: value for keys, value in miss.assignment.items() if keys not in {EVENT_NAME, EVENT_SOURCE, READ_ONLY}
-    }
-    record = build(assignment, miss.case.kind)
-    requirement = miss.case.requirement
-    required = holds(requirement.catches, record, rules) and not holds(requirement.spared, record, rules)
-    return Miss(miss.case, assignment, record) if required and index.catching(record, rules, Budget()) is None else miss
-
-
-def _missed(miss: Miss, index: Detectors, rules: Rules) -> Missed:
-    name = str(miss.record["eventName"])
-    words = describe(miss.record)
-    if (written := _misspelt(name, index, miss.case.requirement)) is not None:
-        hint = f"{written} is written; did you mean {name}?"
-        return Missed(name, words, miss.record, "$.eventName", hint, index.written_names[written].pattern.text, written)
-    for one in index.about(name):
-        if failing := _blamed(one, miss.record, rules, alone=len(index.all) == 1):
-            text, test = one.pattern.text, failing[0]
-            clause = next((part for part in (test.words, _path_text(test)) if part in text), "")
-            return Missed(name, words, miss.record, _path_text(test), _hint_for(test, miss.record), text, clause)
-    field_text = "$.eventName"
-    if not miss.case.requirement.events:
-        field_text = "$.errorCode" if "errorCode" in miss.record else "$.userIdentity.type"
-    near = next((one for one in index.all if concerns(one, miss.case.requirement)), None)
-    return Missed(name, words, miss.record, field_text, pattern=near.pattern.text if near is not None else "")
-
-
-def _path_text(test: Test) -> str:
-    return test.path.text if test.path.text.startswith("$") else f"$.{test.path.text.removeprefix('detail.')}"
-
-
-def _misspelt(name: str, index: Detectors, requirement: Requirement) -> str | None:
-    """Find a text in the patterns that looks like a misspelling of the missed name."""
-    for text in sorted(index.written_names.keys() - {*requirement.events, name}):
-        if text.strip().lower() == name.lower() or _one_slip(text.strip(), name):
-            return text
-    return None
-
-
-def _one_slip(written: str, meant: str) -> bool:
-    """Say whether two names differ by one letter: too many, too few, wrong or swapped."""
-    if abs(len(written) - len(meant)) > 1 or written == meant:
-        return False
-    start = next((at for at, pair in enumerate(zip(written, meant, strict=False)) if pair[0] != pair[1]), None)
-    if start is None:
-        return True
-    rest, other = written[start:], meant[start:]
-    swapped = rest[:2] == other[1::-1] and rest[2:] == other[2:]
-    return rest[1:] == other[1:] or rest[1:] == other or rest == other[1:] or swapped
-
-
-def _blamed(detector: Detector, record: Mapping[str, Any], rules: Rules, *, alone: bool) -> list[Test]:
-    """Return the failing tests of a pattern that is about the event, fewest first; nothing when it is not.
-
-    A pattern that names no events is about one when it is the only one, or when a failing test looks like a slip.
-    """
-    if detector.formula is None:
-        return []
-    failing = _failing(detector.formula, record, rules)
-    if any(test.path.keys == EVENT_NAME for test in failing):
-        return []
-    if detector.names is not None:
-        return failing if record["eventName"] in detector.names else []
-    slip = any(_hint_for(test, record) for test in failing)
-    return failing if len(failing) <= _FEW and (alone or slip) else []
-
-
-_FEW = 2
-"""A pattern without event names is taken to be about an event when at most this many of its tests fail."""
-
-_COSTS: Mapping[Keys, int] = {EVENT_NAME: 100, EVENT_SOURCE: 10, IDENTITY_TYPE: 5}
-
-
-def _failing(formula: Formula, record: Mapping[str, Any], rules: Rules) -> list[Test]:
-    """Return the cheapest set of failing tests that would have to hold for the formula to hold."""
-    if isinstance(formula, Test):
-        return [] if ask(formula, record, rules) else [formula]
-    if isinstance(formula, All):
-        return [test for part in formula.parts for test in _failing(part, record, rules)]
-    ways = [_failing(part, record, rules) for part in formula.parts]
-    return min(ways, key=lambda tests: sum(_COSTS.get(test.path.keys, 1) for test in tests), default=[])
-
-
-def _narrowed(misses: Sequence[Miss], index: Detectors, rules: Rules) -> tuple[Narrowed, ...]:
-    found: dict[tuple[str, str, str], dict[str, None]] = {}
-    for miss in misses:
-        for detector in index.about(str(miss.record["eventName"])):
-            for test in _blamed(detector, miss.record, rules, alone=len(index.all) == 1):
-                key = (detector.name, test.words, _reason(test, miss.record))
-                found.setdefault(key, {})[str(miss.record["eventName"])] = None
-    return tuple(Narrowed(*key, tuple(names)) for key, names in found.items())
-
-
-def _reason(test: Test, record: Mapping[str, Any]) -> str:
-    values = list(values_at(record, test.path.keys))
-    if hint := _hint_for(test, record):
-        return hint
-    if not values:
-        if test.predicate.holds("\ue000", RULES):
-            return f"it is false for records that have no {test.path.text}; write (… NOT EXISTS || …)"
-        return f"it asks for {test.path.text}, which the event does not have"
-    if isinstance(values[0], dict | list):
-        return f"{test.path.text} is an object, which matches neither = nor !="
-    if test.predicate.holds(ABSENT, RULES):
-        return f"it leaves out records that have {test.path.text}"
-    return f"the event has {json.dumps(values[0], ensure_ascii=False)} there"
-
-
-def _hint_for(test: Test, record: Mapping[str, Any]) -> str:
-    """Suggest the field or value that may have been meant."""
-    for key in test.path.keys:
-        if (
-            isinstance(key, str)
-            and key not in KNOWN_NAMES
-            and field_of(test.path.keys[:1], Kind.API).samples != ({}, None)
-        ):
-            close = difflib.get_close_matches(key, KNOWN_NAMES, n=1, cutoff=0.8)
-            if close or (close := [name for name in KNOWN_NAMES if name.lower() == key.lower()]):
-                return f"records have no field {key}; did you mean {close[0]}?"
-    values = [value for value in values_at(record, test.path.keys) if isinstance(value, str)]
-    for text in test.predicate.probes.texts:
-        for value in values:
-            if text != value and (text.lower() == value.lower() or _similar(text, value, test.path.keys)):
-                return f"{text} is written; did you mean {value}?"
-    return ""
-
-
-def _similar(written: str, value: str, keys: Keys) -> bool:
-    if keys == ERROR_CODE:
-        return value.endswith(written) or value.startswith(written)
-    return keys == EVENT_SOURCE and source_slip(written, value)
-
-
 # ---------------------------------------------------------------- what is caught beside
-
-
-def _everyday() -> tuple[Mapping[str, Any], ...]:
-    """Build records of an ordinary day."""
-    calls = (
-        ("ec2.amazonaws.com", "DescribeInstances", "AssumedRole"),
-        ("s3.amazonaws.com", "ListBuckets", "IAMUser"),
-        ("sts.amazonaws.com", "AssumeRole", "IAMUser"),
-        ("kms.amazonaws.com", "Decrypt", "AssumedRole"),
-        ("lambda.amazonaws.com", "UpdateFunctionCode20150331v2", "AssumedRole"),
-        ("iam.amazonaws.com", "GetRole", "AssumedRole"),
-        ("iam.amazonaws.com", "CreateUser", "IAMUser"),
-        ("ec2.amazonaws.com", "RunInstances", "AssumedRole"),
-        ("cloudtrail.amazonaws.com", "DescribeTrails", "AssumedRole"),
-        ("logs.amazonaws.com", "CreateLogStream", "AssumedRole"),
-        ("dynamodb.amazonaws.com", "DescribeTable", "IAMUser"),
-        ("iam.amazonaws.com", "GetPolicyVersion", "AssumedRole"),
-        ("ec2.amazonaws.com", "DescribeSecurityGroups", "AssumedRole"),
-        ("s3.amazonaws.com", "GetBucketPolicy", "AssumedRole"),
-        ("kms.amazonaws.com", "DescribeKey", "AssumedRole"),
-    )
-    api = (
-        build({EVENT_SOURCE: source, EVENT_NAME: name, IDENTITY_TYPE: who}, Kind.API, index % 2)
-        for index, (source, name, who) in enumerate(calls)
-    )
-    sign_in = build({IDENTITY_TYPE: "IAMUser", SIGN_IN_RESULT: "Success", MFA_USED: "Yes"}, Kind.SIGN_IN)
-    return (*api, sign_in)
-
-
-EVERYDAY = _everyday()
-
-
-def _adds(requirement: Requirement, helpful: Sequence[Detector], rules: Rules) -> Iterable[Added]:
-    for record in EVERYDAY:
-        if _required(requirement, record) or holds(requirement.may_add, record) or holds(requirement.spared, record):
-            continue
-        for detector in helpful:
-            if detector.catches(record, rules):
-                yield Added(detector.name, describe(record), record)
-                break
-
-
-def _required(requirement: Requirement, record: Mapping[str, Any]) -> bool:
-    if requirement.events and record["eventName"] not in requirement.events:
-        return False
-    source = requirement.source_of(record["eventName"])
-    if source and record["eventSource"] != source:
-        return False
-    return holds(requirement.catches, record)
 
 
 def _short(text: str, limit: int = 120) -> str:

@@ -22,9 +22,11 @@ from auditor.simulator.delivery import Chain, DeliveredTrail, Keyring, StoredObj
 from auditor.simulator.objects import Bucket
 from auditor.simulator.worlds import events, principals
 from auditor.simulator.worlds.builder import REGIONS
-from auditor.simulator.worlds.events import BEGIN, END, STOPPED, Happening
+from auditor.simulator.worlds.events import STOPPED
+from auditor.simulator.worlds.happening import BEGIN, END, Happening
 from auditor.simulator.worlds.kept import held, kept
 from auditor.simulator.worlds.principals import ACCOUNT, HOME
+from auditor.simulator.worlds.work import LOG_REGIONS
 
 _SINCE: Final = datetime(2026, 9, 10, tzinfo=UTC)
 _OWN_KEYS: Final = Keyring("northwind", since=_SINCE)
@@ -50,7 +52,7 @@ def keys_of(region: str) -> Keyring:
     Regions with log files have keys of their own, as on AWS; the quiet ones share theirs, as deriving a key takes a
     tenth of a second.
     """
-    return _OWN_KEYS if region in events.LOG_REGIONS else _QUIET_KEYS
+    return _OWN_KEYS if region in LOG_REGIONS else _QUIET_KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +257,7 @@ class Archive:
             return
         context = get_context("spawn")
         pool = ProcessPoolExecutor(2, mp_context=context, initializer=_leave_with, initargs=(os.getpid(),))
-        for region in sorted(REGIONS, key=lambda name: (name not in events.LOG_REGIONS, name)):
+        for region in sorted(REGIONS, key=lambda name: (name not in LOG_REGIONS, name)):
             if region not in self._done:
                 self._running[region] = pool.submit(_made, self.produce, self.plan, region)
         pool.shutdown(wait=False)

@@ -14,8 +14,9 @@ from auditor.simulator.worlds import alarms, detectors, events, fleet, parts
 from auditor.simulator.worlds.alarms import CLOUDTRAIL_EVENTS, GROUP_EVENTS, IAM_POLICY_EVENTS, any_of
 from auditor.simulator.worlds.archive import TRAIL, Archive, Plan
 from auditor.simulator.worlds.builder import AS_OF, REGIONS, Builder, frame
-from auditor.simulator.worlds.events import BEGIN, KEY_DOOMED_AT, OPENED_AT, STOPPED, TRAIL_ARN
+from auditor.simulator.worlds.events import KEY_DOOMED_AT, OPENED_AT, STOPPED, TRAIL_ARN
 from auditor.simulator.worlds.fired import firing
+from auditor.simulator.worlds.happening import BEGIN
 from auditor.simulator.worlds.principals import ACCOUNT, HOME, principal_id, uuid_text
 
 SETTLED: Final = datetime(2024, 3, 4, 9, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ from auditor.simulator.overlay.organization import ROOT, Listed, Organization, U
 from auditor.simulator.overlay.state import State
 from auditor.simulator.worlds import detectors, parts, principals
 from auditor.simulator.worlds.builder import Builder, frame, seed
-from auditor.simulator.worlds.events import BEGIN, END, Happening
+from auditor.simulator.worlds.happening import BEGIN, END, Happening
 from auditor.simulator.worlds.orgtrail import BUCKET, EVENTS_IN, NAME, Member, OrganizationTrail
 from auditor.simulator.worlds.principals import Principal
 

@@ -23,7 +23,7 @@ from auditor.simulator.overlay.network import enabled
 from auditor.simulator.worlds import alarms, parts, principals
 from auditor.simulator.worlds.archive import keys_of
 from auditor.simulator.worlds.builder import Builder
-from auditor.simulator.worlds.events import BEGIN, END, Happening
+from auditor.simulator.worlds.happening import BEGIN, END, Happening
 from auditor.simulator.worlds.principals import Principal
 
 LOG_GROUP: Final = "/aws/cloudtrail/organization"
