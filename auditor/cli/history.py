@@ -106,11 +106,18 @@ def _tell_all(found: "Chronicle", month: str, missing: tuple[str, ...], page: Pa
     for name, why in found.unreadable:
         click.echo(printable(f"cannot be read: {name}: {why}"))
     for account in missing:
-        close = "" if account in found.history.known else meant(account, found.history.known)
         told = f"MISSING: there is no whole pack of {month} that holds for account {account}"
-        click.echo(printable(f"{told}{f'; {close}' if close else ''}"))
+        more = _about(account, found)
+        click.echo(printable(f"{told}{f'; {more}' if more else ''}"))
     if page is not None:
         click.echo(printable(f"page         {page}"))
+
+
+def _about(account: str, found: "Chronicle") -> str:
+    """Say of an account without a pack what is known: that an organization lists it, or which one was meant."""
+    if any(account in item.lost for item in found.joined):
+        return "its organization lists it, and it could not be assessed"
+    return "" if account in found.history.known else meant(account, found.history.known)
 
 
 @contextmanager

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from auditor.org.importing import Imported
     from auditor.org.running import Organized
 
+_DENIED = "AccessDenied"
+"""What STS says to who may not take a role, and to who brings no external id."""
 _MOST_NAMED = 20
 _MOST_WORST = 5
 
@@ -51,7 +53,7 @@ def organize_and_tell(config: Config, occasion: Occasion) -> int:
             click.echo(printable(f"auditor: {told.target} could not be told: {told.error}"), err=True)
     if finished.imported is not None:
         _tell_import(finished.imported, quiet=occasion.as_json)
-    _tell_lost(finished.document)
+    _tell_lost(finished.document, config)
     if occasion.as_json:
         echo_json(document_of(finished, request.period))
     elif not occasion.quiet:
@@ -61,7 +63,7 @@ def organize_and_tell(config: Config, occasion: Occasion) -> int:
     return finished.code
 
 
-def _tell_lost(document: Mapping[str, Any]) -> None:
+def _tell_lost(document: Mapping[str, Any], config: Config) -> None:
     """Say on stderr which accounts could not be assessed: nobody may overlook them."""
     lost = [row for row in document["accounts"] if row["standing"] in ("missing", "refused")]
     for row in lost[:_MOST_NAMED]:
@@ -72,6 +74,8 @@ def _tell_lost(document: Mapping[str, Any]) -> None:
             f"auditor: and {counted(more, 'more account was', 'more accounts were')} not assessed; --json lists all",
             err=True,
         )
+    if not config.external_id and any(row["code"] == _DENIED for row in lost):
+        click.echo("auditor: no external id was given; where trust policies ask for one, give --external-id", err=True)
     for text in document["unmatched_filters"]:
         close = meant(text, _filters(document["accounts"]))
         told = f"auditor: {text} means no account of the organization{f'; {close}' if close else ''}"

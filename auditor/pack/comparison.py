@@ -420,12 +420,14 @@ def _scope(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
             if names:
                 yield f"{kind} {words}: {', '.join(sorted(names))}"
 
-    yield from told("accounts", parts(before, lambda item: [item["id"]]), parts(now, lambda item: [item["id"]]))
-    yield from told(
-        "Regions",
-        parts(before, lambda item: [f"{item['id']} {region}" for region in item["regions"]]),
-        parts(now, lambda item: [f"{item['id']} {region}" for region in item["regions"]]),
-    )
+    accounts = [parts(document, lambda item: [item["id"]]) for document in (before, now)]
+    yield from told("accounts", *accounts)
+    both = accounts[0] & accounts[1]  # of any other, its Regions need no word of their own
+
+    def regions(item: Mapping[str, Any]) -> Iterable[str]:
+        return [f"{item['id']} {region}" for region in item["regions"] if item["id"] in both]
+
+    yield from told("Regions", parts(before, regions), parts(now, regions))
     yield from told("frameworks", set(before["run"]["frameworks"]), set(now["run"]["frameworks"]))
     for name, words in (("period", "the period"), ("skipped", "what was skipped")):
         if before["run"].get(name) != now["run"].get(name):

@@ -14,8 +14,8 @@ import pytest
 from auditor.base.errors import CollectionError, UsageError
 from auditor.base.period import parse_period
 from auditor.cli.documents import text_of
-from auditor.cli.history import _missing
-from auditor.cli.organization import document_of
+from auditor.cli.history import _about, _missing
+from auditor.cli.organization import _tell_lost, document_of
 from auditor.config import Config
 from auditor.org.replaying import replay_any
 from auditor.org.running import Organized, audit_organization
@@ -67,6 +67,21 @@ def test_a_history_reads_it_as_the_packs_of_its_accounts(made: Organized) -> Non
     assert _missing(found, "2026-10", ()) == (story.REFUSES,), "who refused has no pack, and is not forgotten for it"
     assert _missing(found, "2026-10", ("210000000004",)) == ()
     assert set(_missing(found, "2026-11", ())) == inside
+
+
+def test_an_account_that_is_listed_is_not_taken_for_a_misspelt_one(made: Organized) -> None:
+    found = chronicle(made.pack.parent, now=datetime(2026, 11, 20, tzinfo=UTC), checked=AS_OF)
+    assert _about(story.REFUSES, found) == "its organization lists it, and it could not be assessed"
+    assert _about("210000000004", found) == ""
+    assert _about("21000000004", found).startswith("did you mean 21000000000")
+
+
+@pytest.mark.parametrize(("external_id", "told"), [("", True), (story.EXTERNAL_ID, False)])
+def test_an_external_id_that_nobody_gave_is_named_where_a_role_is_denied(
+    made: Organized, capsys: pytest.CaptureFixture[str], external_id: str, told: bool
+) -> None:
+    _tell_lost(made.document, Config.model_validate({"org": True, "external_id": external_id}))
+    assert ("no external id was given" in capsys.readouterr().err) == told
 
 
 def verified(pack: Path, *, replay: bool = False) -> VerifyReport:

@@ -109,6 +109,16 @@ def test_another_choice_of_frameworks_is_no_change_of_a_finding() -> None:
     )
 
 
+def test_regions_are_named_of_accounts_that_both_packs_looked_at() -> None:
+    other = [{**item, "id": "444455556666"} for item in accounts(["eu-west-1"])]
+    both, one = accounts(["eu-central-1", "us-east-1"]), accounts(["eu-central-1"])
+    before, now = judgement(control(), accounts=[*both, *other]), judgement(control(), accounts=one)
+    assert compare(before, now).scope == (
+        "accounts no longer looked at: 444455556666",
+        "Regions no longer looked at: 111122223333 us-east-1",
+    )
+
+
 def test_rules_are_told_apart_from_the_account() -> None:
     before = judgement(control("a", result()), control("b", test="Otherwise."))
     now = judgement(control("b"), control("c"))
