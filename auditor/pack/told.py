@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
+from io import BytesIO
 from itertools import zip_longest
 from typing import Any, Self
 
@@ -44,7 +45,9 @@ class Told:
     @property
     def data(self) -> bytes:
         """The same bytes at once."""
-        return b"".join(self.pieces())
+        file = BytesIO()
+        file.writelines(self.pieces())  # joining would hold them all, each in a block larger than itself
+        return file.getvalue()
 
     def told(self, data: bytes) -> Self:
         """Return the same with results as another build wrote them; parts that those lack are as this one has them.

@@ -73,9 +73,11 @@ def self_contained(
     style = "\n".join(
         (fonts.faces(_fonts(text)), f":root{{--accent:{accent}}}", source("screen.css"), *map(source, styles))
     )
+    data = text.encode("utf-8")
+    del text  # of a large account, of more than one byte for each character
     # Nothing from an account can look like these two places: what it holds of < and " has been escaped.
-    text = text.replace("<style></style>", f"<style>{style}</style>", 1)
-    return text.replace('Policy" content=""', f'Policy" content="{_policy(style, script)}"', 1).encode("utf-8")
+    data = data.replace(b"<style></style>", f"<style>{style}</style>".encode(), 1)
+    return data.replace(b'Policy" content=""', f'Policy" content="{_policy(style, script)}"'.encode(), 1)
 
 
 def _fonts(text: str) -> Iterator[tuple[fonts.Font, str]]:

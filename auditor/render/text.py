@@ -30,6 +30,8 @@ def visible(text: object, limit: int = TEXT_LIMIT) -> str:
     What is cut off is said with its length; callers print the reference of the evidence that holds the whole.
     """
     raw = str(text)
+    if len(raw) <= limit and raw.isascii() and raw.isprintable():
+        return raw
     kept = raw if len(raw) <= limit else raw[:limit]
     shown = _INVISIBLE.sub(lambda match: f"[U+{ord(match[0]):04X}]", _LINE_ENDS.sub(" ", kept))
     return shown if len(raw) <= limit else f"{shown} [first {limit:,} of {counted(len(raw), 'character')}]"
