@@ -183,7 +183,10 @@ def _integrity(trails: Sequence[Trail]) -> str:
 
 
 def _reconciled(controls: Sequence[Control]) -> str:
-    """Say how subjects and results fit together; a subject judged apart for two editions has two results."""
+    """Say how subjects and results fit together.
+
+    A control without a subject says so in a result, and a subject judged apart for two editions has two.
+    """
     population = summed([control.population for control in controls])
     results = sum(len(control.rows) for control in controls)
     apart = [control for control in controls if len({row.frameworks for row in control.rows}) > 1]
@@ -192,7 +195,15 @@ def _reconciled(controls: Sequence[Control]) -> str:
         f"{population.tested:,} tested, {population.excluded:,} excluded, {population.not_assessed:,} not assessed "
         f"or left to a person; they have {counted(results, 'result')}"
     )
-    if not apart or results == population.source:
+    if results == population.source:
         return f"{text}."
-    names = ", ".join(control.id for control in apart[:_NAMED])
-    return f"{text}, as editions ask for different things of {names}, and each answer is a result."
+    without = sum(control.population.source == 0 and len(control.rows) == 1 for control in controls)
+    reasons = [f"{counted(without, 'control')} without a subject {_has(without)} one that says so"] if without else []
+    if apart:
+        names = ", ".join(control.id for control in apart[:_NAMED])
+        reasons.append(f"editions ask for different things of {names}, and each answer is a result")
+    return f"{text}{': ' if reasons else ''}{'; '.join(reasons)}."
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"

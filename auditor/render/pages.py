@@ -16,7 +16,7 @@ from auditor.render.charts import KEY
 from auditor.render.compiled import Compiled
 from auditor.render.pagenumbers import ROOM
 
-_AFTER = re.compile(r"(?<=[:/_=,.])(?:(?<!\d[,.])|(?!\d))")
+_AFTER = re.compile(r"(?<=[:/_=,.])(?!/)(?:(?<!\d[,.])|(?!\d))")
 """Separators in names; ``1,024``, ``0.0150`` and ``198.51.100.23`` stay whole."""
 """Where a long name may be broken: after these characters, never inside a word such as ``eu-west-1``."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from auditor.base.canonical import canonical_json, plain
 from auditor.evidence.store import Evidence, Record
+from auditor.evidence.unanswered import OWN_ASKING
 from auditor.render.anchors import Link
 from auditor.render.excerpt import Excerpt, excerpt, telling_place
 from auditor.render.marks import EXCEPTIONS
@@ -205,10 +206,6 @@ def outcome(record: Record) -> str:
     return ANSWERED if record.complete else "missing"
 
 
-INNER = "trail:"
-"""How names of evidence begin that no call to AWS gave: what verifying the trails found."""
-
-
 def call_counts(records: Sequence[Record], sent: Sequence[Mapping[str, Any]] = ()) -> tuple[CallCount, ...]:
     """Count our own calls by operation.
 
@@ -218,7 +215,7 @@ def call_counts(records: Sequence[Record], sent: Sequence[Mapping[str, Any]] = (
     """
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        if not record.call.operation.startswith(INNER):
+        if record.call.operation not in OWN_ASKING:
             groups[record.call.operation].append(record)
     requests: dict[str, dict[str, int]] = defaultdict(dict)
     for item in sent:

@@ -132,6 +132,7 @@ def test_every_state_is_shown_with_word_and_sign(screen: str, state: str) -> Non
 def test_numbers_and_addresses_are_never_broken() -> None:
     assert breakable("4,823 x 1.0000 from 198.51.100.23") == "4,823 x 1.0000 from 198.51.100.23"
     assert breakable("a.b,c/1,5:x.json.gz") == "a.<wbr>b,<wbr>c/<wbr>1,5:<wbr>x.<wbr>json.<wbr>gz"
+    assert breakable("http://127.0.0.1/a") == "http://<wbr>127.0.0.1/<wbr>a"
     assert breakable("1.a.,.2") == "1.<wbr>a.<wbr>,<wbr>.<wbr>2"
 
 
@@ -198,3 +199,18 @@ def test_parameters_are_json_and_absence_is_told_by_its_message(tmp_path: Path) 
     item = library.items["EV-0001"]
     assert item.outcome == "no such thing (Macie is not enabled.)"
     assert item.parameters == 'names=["a", "b"]'
+
+
+def test_controls_without_a_subject_explain_why_results_are_more(sample: Sample, tmp_path: Path) -> None:
+    results = json.loads(json.dumps(sample.results))
+    for control in results["controls"]:
+        control["population"] = {"source": 1, "tested": 1, "excluded": 0, "not_assessed": 0}
+        control["results"] = [{**control["results"][0], "frameworks": []}]
+    nothing = results["controls"][0]
+    nothing["population"] = {**nothing["population"], "source": 0, "tested": 0}
+    nothing["state"] = nothing["results"][0]["state"] = "NOT_APPLICABLE"
+    report = context.build(results, sample.evidence, manifest_hash="00" * 32, report_id="r")
+    assert report.glance.reconciled.endswith("results: 1 control without a subject has one that says so.")
+    path = tmp_path / "report.pdf"
+    path.write_bytes(pdf.render(report))
+    assert "0 of 0 subjects" not in text_of(path)
