@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from auditor.base.canonical import canonical_json
 from auditor.base.counts import counted
 from auditor.base.period import rfc3339
 from auditor.model import RunInfo, Severity, State, worst
@@ -96,11 +95,6 @@ def roll_up(material: Material) -> dict[str, Any]:
         "integrity": [dict(report) for report in material.rest],
     }
     return document
-
-
-def rollup_json(document: Mapping[str, Any]) -> bytes:
-    """Return the bytes of the roll-up."""
-    return canonical_json(dict(document))
 
 
 def exit_code(material: Material) -> int:

@@ -93,11 +93,6 @@ def _commit(git: Path) -> str:
         return ""
 
 
-def running_from(tool: Tool) -> str:
-    """Say which program it is in a few words, for messages."""
-    return f"{tool.name} {tool.version}" + (f" ({tool.commit[:12]})" if tool.commit else "")
-
-
 def apart(stated: Tool, *, drawn: bool) -> tuple[str, ...]:
     """Name what tells this build from the one that a pack states, as far as it matters for the bytes of a file.
 

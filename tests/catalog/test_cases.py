@@ -31,7 +31,6 @@ cases:
   world: two-buckets
   expect: PASS
 """
-AGAIN = "{control: s3-default-encryption, case: this one, expect: PASS}"
 Read = Callable[[str], tuple[Case, ...]]
 
 

@@ -162,6 +162,7 @@ def test_only_a_hash_that_is_known_makes_an_earlier_release() -> None:
     }
     assert [name for name, kind in kinds.items() if kind is Kind.EARLIER] == ["by its hash"]
     assert set(kinds.values()) == {Kind.EARLIER, Kind.UNKNOWN}
+    assert "auditor 0.0.7 (sources not named)" in maker_of(Tool("auditor", "0.0.7")).words
 
 
 def test_a_pack_of_this_build_that_follows_needs_no_name(tmp_path: Path) -> None:

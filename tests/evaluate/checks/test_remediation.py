@@ -20,7 +20,6 @@ from tests.evaluate.checks.worlds import (
 from tests.evaluate.kit import ACCOUNT, HOME, World, catalog, reasons
 
 ASKED: dict[str, Any] = {"FunctionName": FUNCTION}
-IPV4_ONLY = {"ipPermissions": {"items": {"ipRanges": {"items": {"cidrIp": ["0.0.0.0/0"]}}}}}
 CONTROL = "opened-security-group-remediated"
 MACHINE = f"arn:aws:states:{HOME}:{ACCOUNT}:stateMachine:closes"
 AUTOMATION = f"arn:aws:ssm:{HOME}:{ACCOUNT}:automation-definition/AWS-DisablePublicAccessForSecurityGroup:$DEFAULT"
