@@ -43,7 +43,7 @@ PAGE_BYTES: Final = 1 << 18
 DICTIONARY_BYTES: Final = 1 << 16
 """Bytes of a column's distinct values beyond which it is written value by value: requests soon are."""
 FORM: Final = (
-    f"(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {ROW_GROUP},"
+    f"(FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE {ROW_GROUP},"
     f" STRING_DICTIONARY_PAGE_SIZE_LIMIT {DICTIONARY_BYTES}, DATA_PAGE_SIZE_LIMIT {PAGE_BYTES})"
 )
 """How Parquet is written."""
