@@ -13,8 +13,8 @@ from auditor.cost.prices import Prices
 from auditor.cost.recorded import Counts, recorded
 from auditor.cost.trails import Trail, recording, trails
 from auditor.cost.watched import watched
+from auditor.evidence.operations import Operation
 from auditor.evidence.store import Evidence
-from auditor.model import AccountScope
 
 NEVER_ASKED: Final = (
     ("CloudTrail Lake", "event data stores", "this product does not ask for them"),
@@ -32,6 +32,7 @@ NEVER_ASKED: Final = (
 def estimate(
     evidence: Evidence,
     prices: Prices,
+    operations: Mapping[str, Operation],
     *,
     calls: Any = None,
     counts: Mapping[str, Counts] | None = None,
@@ -42,6 +43,7 @@ def estimate(
     Args:
         evidence: a closed evidence folder.
         prices: list prices.
+        operations: what was asked, by name.
         calls: the run's own calls as ``calls.json`` counts them.
         counts: the events of the period by account; None takes what the run itself counted. Accounts without are told
             by sums of log files.
@@ -56,19 +58,18 @@ def estimate(
     proposals: list[Mapping[str, Any]] = []
     for account in evidence.run.accounts:
         known = counts.get(account.id)
-        items += _account(evidence, account, prices, calls, known)
+        facts = Facts(evidence, account, operations)
+        items += _account(facts, prices, calls, known)
         if known is not None:
             pricing = Pricing(prices, account.id, month_factor(evidence.run.period))
-            proposals += advice(pricing, recording(trails(Facts(evidence, account))[0]), known)
+            proposals += advice(pricing, recording(trails(facts)[0]), known)
     accounts = tuple(item.id for item in evidence.run.accounts)
     return Estimate(accounts, evidence.run.period, tuple(items), prices, tuple(proposals), tuple(searched))
 
 
-def _account(
-    evidence: Evidence, account: AccountScope, prices: Prices, calls: Any, counts: Counts | None
-) -> Iterator[Item]:
-    facts = Facts(evidence, account)
-    pricing = Pricing(prices, account.id, month_factor(evidence.run.period))
+def _account(facts: Facts, prices: Prices, calls: Any, counts: Counts | None) -> Iterator[Item]:
+    account = facts.account
+    pricing = Pricing(prices, account.id, month_factor(facts.run.period))
     found, lost = trails(facts)
     yield from lost
     logging = recording(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from auditor.cost.estimate import NotKnown
-from auditor.evidence.operations import GLOBAL
+from auditor.evidence.operations import GLOBAL, Operation, settled
 from auditor.evidence.store import Evidence, Record
 from auditor.model import AccountScope
 
@@ -33,10 +33,11 @@ class Facts:
     Args:
         evidence: a closed evidence folder.
         account: whose.
+        operations: what is asked, by name; an answer of one may make it needless to ask another.
     """
 
-    def __init__(self, evidence: Evidence, account: AccountScope) -> None:
-        self._evidence = evidence
+    def __init__(self, evidence: Evidence, account: AccountScope, operations: Mapping[str, Operation]) -> None:
+        self._evidence, self._operations = evidence, operations
         self.account = account
         self.run = evidence.run
 
@@ -49,18 +50,15 @@ class Facts:
         ]
         return self._read(operation, records, "" if records else self._never_asked(operation))
 
-    def everywhere(self, operation: str, key: str, belongs_to: tuple[str, str] | None = None) -> Answered:
+    def everywhere(self, operation: str, key: str) -> Answered:
         """Return the items under a key of an operation's answers, with a gap for each Region without an answer.
 
-        Args:
-            operation: which answers.
-            key: of the list in each.
-            belongs_to: operation and key of what each item is part of: a Region that has none of it was not asked.
+        Where another answer made it needless to ask, there is nothing.
         """
         records = self._evidence.of(self.account.id, operation)
         places = {record.call.region for record in records}
-        if belongs_to is not None:
-            places |= self._without(*belongs_to)
+        if (known := self._operations.get(operation)) is not None:
+            places |= set(settled(known, self._complete))
         lacking = [] if GLOBAL in places else [region for region in self.account.regions if region not in places]
         gap = f"{operation} has no answer in {', '.join(lacking)}" if places else self._never_asked(operation)
         found = self._read(operation, records, gap if lacking else "")
@@ -77,10 +75,11 @@ class Facts:
         """Return the records of an operation."""
         return self._evidence.of(self.account.id, operation)
 
-    def _without(self, operation: str, key: str) -> set[str]:
-        """Return the Regions whose complete answers say that there is nothing."""
-        found = [record for record in self._evidence.of(self.account.id, operation) if record.complete]
-        return {record.call.region for record in found if _holds_none(self._evidence.pages(record), key)}
+    def _complete(self, operation: str) -> Iterator[tuple[str, Sequence[Any]]]:
+        """Yield Region and pages of the complete answers to an operation."""
+        for record in self._evidence.of(self.account.id, operation):
+            if record.complete:
+                yield record.call.region, self._evidence.pages(record)
 
     def _never_asked(self, operation: str) -> str:
         return f"the evidence holds no answer to {operation}"
@@ -120,10 +119,6 @@ class Facts:
                 why = f"an item of {ref} does not have the documented form ({type(error).__name__})"
                 lost.append(NotKnown(area, what, why, self.account.id, region, gap=True))
         return found, lost
-
-
-def _holds_none(pages: Sequence[Any], key: str) -> bool:
-    return bool(pages) and all(isinstance(page, Mapping) and page.get(key) == [] for page in pages)
 
 
 def text(item: Mapping[str, Any], key: str) -> str:

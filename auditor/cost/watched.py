@@ -97,8 +97,7 @@ def _alarm(item: Mapping[str, Any]) -> Alarm:
 
 def _metrics(pricing: Pricing, facts: Facts) -> Iterator[Item]:
     """Yield the metrics that filters on logs make, and those that agents sent in the last hours."""
-    groups = ("logs:DescribeLogGroups", "logGroups")
-    filters = facts.everywhere("logs:DescribeMetricFilters", "metricFilters", belongs_to=groups)
+    filters = facts.everywhere("logs:DescribeMetricFilters", "metricFilters")
     found, lost = facts.each(filters, lambda _, item: _made(item), METRICS, "metrics of metric filters")
     yield from lost
     made: dict[str, set[tuple[str, str]]] = {}

@@ -222,10 +222,10 @@ def expand(
     if period is not None:
         words |= {"{start}": rfc3339(period.start), "{end}": rfc3339(period.end)}
     fixed = tuple(sorted((key, _filled(value, words)) for key, value in operation.parameters.items()))
-    settled = frozenset(_settled(operation, answers))
-    if GLOBAL in settled:
+    nothing = frozenset(settled(operation, answers))
+    if GLOBAL in nothing:
         return ()
-    regions = tuple(region for region in regions if region not in settled)
+    regions = tuple(region for region in regions if region not in nothing)
     if not operation.for_each:
         places = (GLOBAL,) if operation.where is Where.GLOBAL else tuple(regions)
         return tuple(Call(operation.name, region, fixed) for region in places)
@@ -247,7 +247,7 @@ def expand(
     return tuple(calls[key] for key in sorted(calls))
 
 
-def _settled(operation: Operation, answers: Callable[[str], Pages]) -> Iterable[str]:
+def settled(operation: Operation, answers: Callable[[str], Pages]) -> Iterable[str]:
     """Yield where it is needless to ask: Regions, and ``global`` where an answer speaks for the whole account."""
     for proof in operation.needless:
         for region, pages in answers(proof.operation):

@@ -9,6 +9,7 @@ from typing import Any
 
 from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError, UsageError
+from auditor.base.locate import controls_folder
 from auditor.base.scratch import scratch_folder
 from auditor.base.untrusted import parse_json
 from auditor.cost.build import estimate
@@ -19,6 +20,7 @@ from auditor.cost.recorded import Counts
 from auditor.cost.selectors import Group
 from auditor.events import counting
 from auditor.events.opened import EventStore
+from auditor.evidence.operations import load_operations
 from auditor.evidence.store import SCOPE, Evidence
 from auditor.pack.layout import CALLS, EVIDENCE
 from auditor.seal.archive import open_pack, unpack
@@ -71,10 +73,10 @@ def cost_of(path: Path, prices: Prices, *, store: Path | None = None, unverified
     """
     with _opened(path, unverified=unverified) as (folder, words, holds):
         evidence, calls = Evidence(folder), _calls(folder)
-        if store is None:
-            return Costed(estimate(evidence, prices, calls=calls), str(path), words, holds)
-        counts, told = _counts(evidence, EventStore(store))
-        return Costed(estimate(evidence, prices, calls=calls, counts=counts, searched=told), str(path), words, holds)
+        counts, told = (None, ()) if store is None else _counts(evidence, EventStore(store))
+        operations = load_operations(controls_folder() / "operations.yaml")
+        found = estimate(evidence, prices, operations, calls=calls, counts=counts, searched=told)
+        return Costed(found, str(path), words, holds)
 
 
 def _counts(evidence: Evidence, store: EventStore) -> tuple[dict[str, Counts], tuple[str, ...]]:

@@ -16,6 +16,7 @@ from auditor.base.suggest import all_of
 from auditor.base.untrusted import parse_json, shape_words
 from auditor.cost.build import estimate
 from auditor.cost.prices import load_prices
+from auditor.evidence.operations import Operation
 from auditor.evidence.store import Evidence
 from auditor.model import Results
 from auditor.pack.layout import CALLS, EVIDENCE, REPLAY, REPLAY_TEXT, REQUEST, RESULTS, RULES, read_request
@@ -45,11 +46,13 @@ class Judged(Told):
         evidence: closed, and checked as it is read.
         folder: the evidence folder.
         results: the judgement.
+        operations: what was asked, by name.
     """
 
     evidence: Evidence
     folder: Path
     results: Results
+    operations: Mapping[str, Operation]
 
     def derived(self) -> Mapping[str, Any]:
         """Return the results document."""
@@ -90,7 +93,7 @@ def judged(folder: Path, rules: Rules) -> Judged:
         IntegrityError: an evidence file does not have its hash.
     """
     evidence = Evidence(folder)
-    return Judged(evidence, folder, judge(folder, rules, evidence))
+    return Judged(evidence, folder, judge(folder, rules, evidence), rules.catalog.operations)
 
 
 def exports_of(found: Judged, presentation: Presentation, version: str) -> Iterator[tuple[str, Iterable[bytes]]]:
@@ -148,7 +151,7 @@ def pages_of(
         signer=presentation.signer,
         tool=manifest.tool.words,
         sent=(sent := _sent(found.folder)),
-        cost=estimate(found.evidence, load_prices(), calls=list(sent) or None).document(),
+        cost=estimate(found.evidence, load_prices(), found.operations, calls=list(sent) or None).document(),
     )
     if "html" in presentation.formats:
         progress("Render HTML", 0, 0)

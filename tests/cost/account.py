@@ -126,10 +126,10 @@ def costs(
     account: World, *, counts: Counts | None = None, prices: Prices | None = None, calls: Any = CALLS
 ) -> Estimate:
     """Estimate."""
-    evidence = world.held({ACCOUNT: account}, (), catalog().operations)
-    return estimate(
-        evidence, prices or load_prices(), calls=calls, counts=None if counts is None else {ACCOUNT: counts}
-    )
+    operations = catalog().operations
+    evidence = world.held({ACCOUNT: account}, (), operations)
+    known = None if counts is None else {ACCOUNT: counts}
+    return estimate(evidence, prices or load_prices(), operations, calls=calls, counts=known)
 
 
 def line(found: Estimate, area: str, what: str = "") -> Line:

@@ -52,7 +52,7 @@ def evidence_of(told: World) -> Evidence:
 def test_counts_of_the_run_price_buckets_calls_and_copies() -> None:
     told = with_trails(empty(), Told("a", EVERYTHING), Told("b")).says("events:Measured", page())
     evidence = evidence_of(told)
-    found = estimate(evidence, load_prices())
+    found = estimate(evidence, load_prices(), catalog().operations)
     gets = line(found, "data events", "GetObject on arn:aws:s3:::shop/")
     assert gets.amount == 5
     assert line(found, "management events", "further").amount == 2
@@ -69,7 +69,9 @@ def test_what_was_not_searched_or_not_listed_makes_the_figures_lower_bounds(chan
     counts, words = counts_in(evidence)
     assert not counts[ACCOUNT].whole
     assert ("not searched, or not with proof: hours: deleted" in words) is ("not_searched" in changes)
-    assert line(estimate(evidence, load_prices()), "data events", "GetObject").note.startswith("at least")
+    assert line(estimate(evidence, load_prices(), catalog().operations), "data events", "GetObject").note.startswith(
+        "at least"
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_what_was_not_searched_or_not_listed_makes_the_figures_lower_bounds(chan
 def test_counts_that_are_not_of_their_form_count_nothing(changes: dict[str, Any]) -> None:
     evidence = evidence_of(with_trails(empty(), Told("a", EVERYTHING)).says("events:Measured", page(**changes)))
     assert counts_in(evidence) == ({}, ())
-    assert estimate(evidence, load_prices()).searched == ()
+    assert estimate(evidence, load_prices(), catalog().operations).searched == ()
 
 
 def test_a_refused_answer_counts_nothing() -> None:
