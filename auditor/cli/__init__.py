@@ -198,16 +198,18 @@ def _hints(error: BaseException, hint: str) -> str:
 
 
 def _fail(message: str, hint: str, code: int, *, as_json: bool) -> int:
-    click.echo(f"auditor: {printable(message)}", err=True)
-    if hint:
-        click.echo(f"  hint: {printable(hint)}", err=True)
+    with contextlib.suppress(OSError):
+        click.echo(f"auditor: {printable(message)}", err=True)
+        if hint:
+            click.echo(f"  hint: {printable(hint)}", err=True)
     return _answer(code, message, hint, as_json=as_json)
 
 
 def _answer(code: int, message: str, hint: str = "", *, as_json: bool) -> int:
     """With ``--json`` a program finds one document on stdout, however the command ended."""
     if as_json:
-        echo_json({"schema": ERROR, "exit_code": code, "error": message, "hint": hint})
+        with contextlib.suppress(OSError):  # there may be no room for it, or no reader: the code still tells
+            echo_json({"schema": ERROR, "exit_code": code, "error": message, "hint": hint})
     return code
 
 

@@ -8,6 +8,7 @@ import click
 from auditor.base.counts import counted
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
+from auditor.cli.options import names_of
 
 if TYPE_CHECKING:
     from auditor.catalog.load import Catalog
@@ -99,7 +100,7 @@ def _print_framework(catalog: "Catalog", framework: "Framework") -> None:
 
 
 @command.command()
-@click.argument("control_id", metavar="ID")
+@click.argument("control_id", metavar="ID", shell_complete=names_of("controls"))
 @_own
 @_json
 def show(control_id: str, own: Sequence[str], *, as_json: bool) -> int:

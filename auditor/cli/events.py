@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
+from click.shell_completion import CompletionItem
 
 from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.cli import printable
+from auditor.cli.completing import questions
 from auditor.cli.documents import echo_json
 from auditor.cli.events_source import narrowed, opened
 from auditor.cli.files import named, read_bytes
@@ -36,6 +38,14 @@ class _Questions(click.Group):
         return super().get_command(ctx, cmd_name) or helpful(
             strict(_asking(cmd_name), "events", cmd_name), "events NAME"
         )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of the questions, too."""
+        return [*super().shell_complete(ctx, incomplete), *map(CompletionItem, _begin(incomplete))]
+
+
+def _begin(begun: str) -> list[str]:
+    return [name for name in questions() if name.startswith(begun)]
 
 
 @click.group(cls=_Questions)
@@ -257,7 +267,7 @@ def athena_ddl(*, place: str, table: str, since: str, as_json: bool, **options: 
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=lambda _context, _argument, begun: _begin(begun))
 @_with_questions
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def show(*, name: str, folders: tuple[Path, ...], as_json: bool) -> int:

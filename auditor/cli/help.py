@@ -1,5 +1,6 @@
 """Help of every command: its examples as they are typed, its options in groups, and what exit codes mean."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -99,6 +100,8 @@ class Grouped(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Carry the command out, once it is known that each option counts."""
         check(ctx, self.called)
+        if ctx.params.pop("no_color", False):
+            os.environ["NO_COLOR"] = "1"  # as what draws the bars understands it
         return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

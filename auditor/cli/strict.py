@@ -129,6 +129,10 @@ def strict(command: click.Command, *words: str) -> click.Command:
         command: changed in place.
         words: how it is called.
     """
+    names = {parameter.name for parameter in command.params}
+    if "quiet" in names and "no_color" not in names:
+        words_of_help = "No colours in bars; NO_COLOR does the same."
+        command.params.append(click.Option(["--no-color"], is_flag=True, help=words_of_help))
     for parameter in command.params:
         parameter.type = _typed(parameter.type)
         if type(parameter) is click.Option:

@@ -170,9 +170,22 @@ def open_source(
         _regions(options["regions"]),
         *_trail_of(options["trail"] or ""),
     )
+    if options["key_file"]:
+        _json_file(options["key_file"])  # a typing error is no reason to call each digest unverified
     if options["folder"]:
         return _open_folder(options, wanted)
     return _open_s3(options, wanted)
+
+
+def _tell_others(source: "ObjectSource", bucket: str, prefix: str, wanted: "Wanted") -> None:
+    """Say which trails wrote to a place, where none of the name that was asked for did: it may be mistyped."""
+    from auditor.base.suggest import meant
+    from auditor.trail.discover import trails_at
+
+    if not wanted.trail or wanted.trail in (there := trails_at(source, bucket, prefix, wanted)):
+        return
+    hint = "; ".join(filter(None, (meant(wanted.trail, there), f"trails with digests: {', '.join(there) or 'none'}")))
+    click.echo(printable(f"auditor: no digest of a trail {wanted.trail} is there; {hint}"), err=True)
 
 
 def _regions(text: str) -> tuple[str, ...]:
@@ -194,6 +207,7 @@ def _open_folder(
 
     source, prefix = open_folder(options["folder"])
     scopes = scopes_of_place(source, options["bucket"] or "", prefix, wanted)
+    _tell_others(source, options["bucket"] or "", prefix, wanted)
     return source, lambda regions, *_: source.keys(regions, options["key_file"]), scopes
 
 
@@ -217,7 +231,9 @@ def _open_s3(
         place = urlsplit(options["place"])
         if place.scheme != "s3" or not place.netloc:
             raise UsageError(f"{options['place']!r} is no S3 place", hint="such as s3://bucket/prefix")
-        return source, keys, account.place(source, place.netloc, place.path, wanted, known)
+        scopes = account.place(source, place.netloc, place.path, wanted, known)
+        _tell_others(source, place.netloc, place.path, wanted)
+        return source, keys, scopes
     return source, keys, [account.trail(options["trail"], wanted, known)]
 
 

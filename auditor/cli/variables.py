@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from errno import ELOOP, ENAMETOOLONG
 from pathlib import Path
 from stat import S_ISBLK, S_ISCHR, S_ISSOCK
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
 
 from auditor.regions import mistake_in
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 PREFIX: Final = "AUDITOR_"
 
@@ -158,6 +161,12 @@ class FromVariables(click.Option):
         if ctx is not None and ctx.get_parameter_source(self.name or "") is ParameterSource.ENVIRONMENT:
             return self.variable()
         return f"--{long_name(self)}"
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Complete what click takes for any text, too."""
+        from auditor.cli.completing import completed
+
+        return super().shell_complete(ctx, incomplete) or completed(long_name(self), incomplete)
 
     def variable(self) -> str:
         """Return the variable that counts now; empty where none is set."""

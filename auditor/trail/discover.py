@@ -90,6 +90,12 @@ def scopes_of_place(source: ObjectSource, bucket: str, prefix: str, wanted: Want
     return tuple(_scope(source, history, wanted) for history in histories(found))
 
 
+def trails_at(source: ObjectSource, bucket: str, prefix: str, wanted: Wanted) -> tuple[str, ...]:
+    """Return the names of all trails with digests of the time under a place, whichever trail is wanted; sorted."""
+    scopes = scopes_of_place(source, bucket, prefix, replace(wanted, trail="", home="", owner=""))
+    return tuple(sorted({scope.trail for scope in scopes} - {UNKNOWN}))
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the names of digests say of one trail in one place.

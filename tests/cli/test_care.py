@@ -85,7 +85,17 @@ def test_a_shell_learns_to_complete(shell: str, capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(
     ("words", "number", "expected"),
-    [("auditor his", 1, "history"), ("auditor run --control iam-root-mfa,kms-key-r", 3, "kms-key-rotation")],
+    [
+        ("auditor his", 1, "history"),
+        ("auditor run --control iam-root-mfa,kms-key-r", 3, "kms-key-rotation"),
+        ("auditor controls show kms-key-r", 3, "kms-key-rotation"),
+        ("auditor run --regions us-east-1,eu-cen", 3, "us-east-1,eu-central-1"),
+        ("auditor run --format s", 3, "sarif"),
+        ("auditor events root-a", 2, "root-activity"),
+        ("auditor events show root-a", 3, "root-activity"),
+        ("auditor run --waivers wai", 3, "file,wai"),
+        ("auditor run --out rep", 3, "dir,rep"),
+    ],
 )
 def test_commands_and_ids_are_completed(words: str, number: int, expected: str) -> None:
     environment = {**os.environ, "_AUDITOR_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(number)}
@@ -164,6 +174,13 @@ def test_silence_is_explained(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         show("Collect", 0, 10, "sts in us-east-1")
         Event().wait(2.5)
     assert "waiting: Collect (sts in us-east-1), " in capsys.readouterr().err
+
+
+def test_output_without_room_is_no_failed_control() -> None:
+    line = f"{sys.executable} -m auditor controls list --json > /dev/full"
+    told = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert told.returncode == 5
+    assert "Traceback" not in told.stderr
 
 
 def test_a_reader_that_goes_away_is_no_failed_control() -> None:

@@ -43,6 +43,12 @@ def test_a_sound_folder_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert (found["exit_code"], found["verdict"], found["findings"]) == (0, "pass", [])
 
 
+def test_a_mistyped_trail_is_told_with_those_of_the_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    download(genuine(), tmp_path)
+    verify("--dir", str(tmp_path), "--trail", f"{TRAIL.name}s")
+    assert f"did you mean {TRAIL.name}?" in capsys.readouterr().err
+
+
 def test_an_altered_log_is_named_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bucket = genuine().copy()
     altered = bucket.log_key(AT)

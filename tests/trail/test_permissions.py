@@ -168,8 +168,19 @@ def test_an_answer_about_another_trail_is_none(
 ) -> None:
     with serving(account_store(bucket, **answer), AccountHandler) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-        with pytest.raises(UsageError, match="there is no trail"):
+        with pytest.raises(UsageError, match="there is no trail") as refused:
             Account(session, attempts=1).trail(asked, Wanted(START, END))
+    assert "trails seen there: " in refused.value.hint
+
+
+def test_a_mistyped_trail_is_told_with_the_one_that_was_meant(
+    session: Any, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(account_store(bucket), AccountHandler) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        with pytest.raises(UsageError) as refused:
+            Account(session, attempts=1).trail(f"{TRAIL.name}s", Wanted(START, END))
+    assert refused.value.hint == f"did you mean {TRAIL.name}?; trails seen there: {TRAIL.name}"
 
 
 def test_where_nobody_is_there_the_run_breaks(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:

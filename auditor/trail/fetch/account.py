@@ -1,12 +1,13 @@
 """Asks an account's own services about trails: keys, configuration, Regions. Through boto3; nothing is judged."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from threading import Lock
 from typing import Any, Final
 
 from auditor.base.errors import CollectionError, UsageError
+from auditor.base.suggest import meant
 from auditor.trail.fetch.address import sdk_errors
 from auditor.trail.fetch.source import Unavailable
 from auditor.trail.keys import PublicKey, parse_keys
@@ -85,12 +86,24 @@ def describe_trail(session: Any, trail: str, *, attempts: int = 5) -> Mapping[st
             raise
     if not isinstance(found, list):
         raise Unavailable("broken", "MalformedResponse")
-    meant = [item for item in found if isinstance(item, Mapping) and trail in {item.get("TrailARN"), item.get("Name")}]
-    if not meant:
-        raise UsageError(
-            f"there is no trail {trail} in {region}", hint="give its ARN, or its home Region with --region"
-        )
-    return meant[0]
+    named = [item for item in found if isinstance(item, Mapping) and trail in {item.get("TrailARN"), item.get("Name")}]
+    if not named:
+        there = _trails_seen(ask, "TrailARN" if trail.startswith("arn:") else "Name")
+        where = f"trails seen there: {', '.join(there)}" if there else "give its ARN, or its home Region with --region"
+        hint = "; ".join(filter(None, (meant(trail, there), where)))
+        raise UsageError(f"there is no trail {trail} in {region}", hint=hint)
+    return named[0]
+
+
+def _trails_seen(ask: Callable[..., Any], member: str) -> list[str]:
+    """Return names or ARNs of the trails that somebody can see in a Region; none where that is not told."""
+    try:
+        answer = ask("describe_trails", includeShadowTrails=True)
+    except Unavailable:
+        return []
+    found = answer.get("trailList") if isinstance(answer, Mapping) else None
+    rows = [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+    return sorted({str(item[member]) for item in rows if item.get(member)})
 
 
 def enabled_regions(session: Any, *, attempts: int = 5) -> tuple[str, ...]:
