@@ -37,9 +37,9 @@ def _regions() -> Iterable[str]:
 
 
 def _profiles() -> Iterable[str]:
-    from botocore.session import Session
+    from auditor.collect.accounts import known_profiles
 
-    return list(Session().available_profiles)
+    return known_profiles()
 
 
 def _formats() -> Iterable[str]:

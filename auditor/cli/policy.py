@@ -1,13 +1,15 @@
 """``auditor policy``: what a run may need to read, as an IAM policy; and whether the caller may."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from auditor.base.counts import counted
+from auditor.base.errors import UsageError
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
 from auditor.cli.options import config_of, with_controls
@@ -55,6 +57,7 @@ def command(
     from auditor.catalog.policy import operations_for, trail_evidence
     from auditor.run import open_catalog
 
+    _check_names(given)
     if for_import and not for_organization:
         return _print_import(given, as_json=as_json)
     if upload is not None:
@@ -80,6 +83,21 @@ def command(
     if check:
         return _check(catalog, controls, operations, config, as_json=as_json)
     return _print(operations, given, as_json=as_json)
+
+
+_FORMS: Final = (
+    ("keys", "--kms-key", re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:(\d{12}|\*):key/\S+"), "no ARN of a KMS key"),
+    ("buckets", "--trail-bucket", re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]"), "no name of a bucket"),
+    ("partition", "--partition", re.compile(r"aws(-[a-z]+){0,3}"), "no partition: aws, aws-cn, aws-us-gov ..."),
+)
+"""Parameter, option, form, and what is said of another one: IAM would refuse the policy, or read it otherwise."""
+
+
+def _check_names(given: Mapping[str, Any]) -> None:
+    for name, option, form, wrong in _FORMS:
+        for text in (given[name],) if isinstance(given[name], str) else given[name]:
+            if not form.fullmatch(text):
+                raise UsageError(f"{option}: {text[:100]!r} is {wrong}")
 
 
 def _chosen(catalog: "Catalog", config: "Config") -> tuple["Control", ...]:

@@ -85,7 +85,7 @@ def open_session(*, profile: str | None = None, region: str | None = None, log: 
         CollectionError: there is no such profile, or the SDK's configuration cannot be read.
     """
     with explained("open an AWS session"):
-        if profile and profile not in (known := Session().available_profiles):
+        if profile and profile not in (known := known_profiles()):
             raise UsageError(
                 f"the profile {profile!r} could not be found",
                 hint=meant(profile, known, "`aws configure list-profiles` names the profiles there are"),
@@ -95,6 +95,11 @@ def open_session(*, profile: str | None = None, region: str | None = None, log: 
             core = session._session  # noqa: SLF001 - boto3 has no public way to its core session
             core.set_config_variable("region", HOME_REGIONS["aws"])
     return _guarded(session, log)
+
+
+def known_profiles() -> tuple[str, ...]:
+    """Return the profiles of the SDK's configuration."""
+    return tuple(Session().available_profiles)
 
 
 def _guarded(session: boto3.Session, log: CallLog) -> boto3.Session:

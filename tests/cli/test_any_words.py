@@ -151,7 +151,7 @@ def _told(words: list[str], variables: dict[str, str]) -> tuple[Any, str, str]:
     return end.value.code, said[0], said[1]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(line=command_lines())
 def test_any_words_end_as_the_contract_says(corner: Path, line: tuple[list[str], dict[str, str], str | None]) -> None:
     words, variables, written = line

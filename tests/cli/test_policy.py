@@ -19,6 +19,7 @@ from auditor.collect.redact import Redactor
 from auditor.evidence.store import EvidenceWriter
 from auditor.run import open_catalog
 from auditor.simulator import Simulator
+from tests.cli.test_compare import answer
 from tests.collect.conftest import NOW, QUICK
 
 
@@ -167,3 +168,20 @@ def test_the_policies_of_an_organization_are_those_of_its_template() -> None:
     named = auditor("policy", "--org", "--role-name", "audit/Reader", "--partition", "aws-cn", "--json")
     (enter, _) = json.loads(named.stdout)["caller"]["Statement"]
     assert enter["Resource"] == "arn:aws-cn:iam::*:role/audit/Reader"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--kms-key", ""),
+        ("--kms-key", "alias/logs"),
+        ("--trail-bucket", "s3://logs"),
+        ("--partition", "amazon"),
+        ("--upload", "s3://packs/aws", "--kms-key", "x"),
+    ],
+)
+def test_what_iam_would_not_take_stands_in_no_policy(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = answer(capsys, "policy", *words)
+    assert (code, out, err.count("auditor: ")) == (2, "", 1)
