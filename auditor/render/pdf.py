@@ -20,7 +20,7 @@ from auditor.base.locate import templates_folder
 from auditor.base.period import rfc3339
 from auditor.render import fonts, pagenumbers, sections
 from auditor.render.context import Context
-from auditor.render.finish import finish
+from auditor.render.finish import finish, quick
 from auditor.render.pages import ACCENT, page, source, whole
 from auditor.render.references import lead, shared_places, unlink
 
@@ -174,7 +174,7 @@ def _write(document: Any, identifier: bytes, shared: Mapping[str, str]) -> bytes
     def finisher(_document: Any, pdf: Any) -> None:
         finish(pdf, shared)
 
-    with warnings.catch_warnings():
+    with quick(), warnings.catch_warnings():
         # WeasyPrint 70 leaves the file of its colour profile to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
         data: bytes = document.write_pdf(pdf_variant="pdf/a-3a", pdf_identifier=identifier, finisher=finisher)
@@ -232,12 +232,37 @@ def _parsed(weasyprint: Any, html: str) -> Any:
         root = ET.fromstring(html.partition("<!DOCTYPE html>")[2])  # noqa: S314 - written by our templates, no DTD
     except ET.ParseError as error:
         raise RenderError(f"the page for the PDF is not well-formed: {error}") from error
+    _lower_ids(root)
     made = weasyprint.HTML(string="<html></html>", url_fetcher=_fetcher(weasyprint))
     made.wrapper_element = cssselect2.ElementWrapper.from_html_root(root, content_language=None)
     made.etree_element = made.wrapper_element.etree_element
     # WeasyPrint can go without its own style sheet, for its tests; templates/report/elements.css says why we do.
     made._ua_stylesheets = lambda *_args, **_options: [weasyprint.CSS(string=source("elements.css"))]  # noqa: SLF001
     return made
+
+
+_EMPTY = ("br", "img")
+_HOLDING = ("article", "div", "tr")
+
+
+def _lower_ids(root: ET.Element) -> None:
+    """Give the ids of what holds other elements to the first of these that holds none.
+
+    WeasyPrint makes an id a part of the style, and lets elements share a style whose parents share theirs: each control
+    would have styles of its own throughout. A place is then where its first words are.
+    """
+    for element in root.iter():
+        if element.tag in _HOLDING and element.get("id") and (first := _first_leaf(element)) is not None:
+            first.set("id", element.attrib.pop("id"))
+
+
+def _first_leaf(element: ET.Element) -> ET.Element | None:
+    for child in element:
+        if child.get("id") or child.tag == "colgroup" or child.tag.startswith("{"):
+            continue
+        if (found := _first_leaf(child) if len(child) else child) is not None and found.tag not in _EMPTY:
+            return found
+    return None
 
 
 def _fetcher(weasyprint: Any) -> Any:
