@@ -1,18 +1,23 @@
 """What a PDF reader, an archive and a screen reader find in the report; veraPDF judges the rest."""
 
 import hashlib
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pikepdf
+import pydyf
 import pytest
 
 from auditor.base.errors import RenderError
 from auditor.render import pagenumbers, pdf
 from auditor.render.about import Branding
 from auditor.render.context import Context
+from auditor.render.finish import quick
+from auditor.render.pages import source
 from auditor.render.sections import CHAPTERS
 from tests.render.conftest import text_of
 from tests.render.sample import AS_OF, Sample
@@ -139,3 +144,39 @@ def test_no_line_ends_early_where_the_text_fills_it_but_for_its_last_space(tmp_p
     lines = [line.split() for line in text_of(path).splitlines() if line.strip()]
     assert [words for words in lines if words[0] == "Topics," and len(words) < len(said.split()) - 2] == []
     assert sum(words[0] == "Topics," for words in lines) == len(range(480, 520))
+
+
+def test_ids_stand_on_what_holds_nothing_but_where_the_style_asks_for_them() -> None:
+    """An id is a part of an element's style, and nothing inside it would share its own with what is inside others."""
+    held = "<div id='a'><colgroup/><p><b>first</b> and</p><i id='b'>x</i></div>"
+    page = f"<html>{held}<section id='part-c'><p>y</p></section></html>"
+    root = ET.fromstring(page)  # noqa: S314 (ours)
+    pdf._lower_ids(root)
+    assert [(item.tag, item.get("id")) for item in root.iter() if item.get("id")] == [
+        ("b", "a"),
+        ("i", "b"),
+        ("section", "part-c"),
+    ]
+    asked = re.findall(r"#([a-z][\w-]*)[^{};]*\{", re.sub(r"\{[^{}]*\}", "{}", source("paper.css")))
+    assert asked
+    assert all(name.startswith("part-") for name in asked)
+
+
+def test_the_quicker_writer_writes_the_same_objects() -> None:
+    def written() -> tuple[list[bytes], int]:
+        made, out = pydyf.PDF(), io.BytesIO()
+        for number in range(40):
+            stream = pydyf.Stream([b"q", 1.5 + number, number, "text", pydyf.String("(ü)"), b"Q"])
+            made.add_object(stream)
+            made.add_page(
+                pydyf.Dictionary({"Type": "/Page", "Contents": stream.reference, "Parent": made.pages.reference})
+            )
+            made.add_object(pydyf.Array(made.page_references))
+        made.write(out, identifier=b"same", compress=True)
+        with pikepdf.open(io.BytesIO(out.getvalue())) as opened:
+            return [item.unparse(resolved=True) for item in opened.objects], len(opened.pages)
+
+    before = written()
+    with quick():
+        assert written() == before
+    assert before[1] == 40
