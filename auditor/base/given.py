@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from auditor.base.counts import counted
+
 SILENCE_SECONDS: Final = 30
 """How long nothing may come out of a pipe; nobody may ever write into it."""
 
@@ -37,7 +39,7 @@ def read_given(path: Path, most: int) -> bytes:
                     break
             else:
                 return bytes(found)
-        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(path))
+        raise OSError(errno.EFBIG, f"it is larger than {counted(most, 'byte')}", str(path))
     finally:
         os.close(descriptor)
 

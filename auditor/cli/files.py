@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from auditor.base.counts import counted
 from auditor.base.errors import UsageError
 from auditor.base.given import read_given
 from auditor.base.whole import check_file, written_into
@@ -57,7 +58,7 @@ def _standard_input(most: int) -> bytes:
         raise OSError(EBADF, "there is none")
     data = sys.stdin.buffer.read(most + 1)
     if len(data) > most:
-        raise OSError(EFBIG, f"it is larger than {most:,} bytes")
+        raise OSError(EFBIG, f"it is larger than {counted(most, 'byte')}")
     return data
 
 
