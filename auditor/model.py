@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from auditor.base.period import Period, rfc3339
 
@@ -218,12 +219,22 @@ class Result:
             "reason": self.reason,
             "observed": self.observed,
             "expected": self.expected,
-            "evidence": [item.document() for item in self.evidence],
-            "frameworks": list(self.frameworks),
-            "details": dict(self.details),
+            "evidence": _cited(self.evidence),
+            "frameworks": list(self.frameworks) if self.frameworks else _NONE,
+            "details": dict(self.details) if self.details else _NOTHING,
             "waiver": dict(self.waiver) if self.waiver is not None else None,
             **({"response": dict(self.response)} if self.response is not None else {}),
         }
+
+
+_NONE: Final[list[str]] = []
+_NOTHING: Final[dict[str, Any]] = {}
+
+
+@lru_cache(maxsize=256)
+def _cited(evidence: tuple[Citation, ...]) -> list[dict[str, str]]:
+    """Return the JSON form of citations, the same list for the same ones: thousands of results rest on one answer."""
+    return [item.document() for item in evidence]
 
 
 @dataclass(frozen=True, slots=True)

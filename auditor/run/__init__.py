@@ -91,7 +91,7 @@ def audit(request: Request, progress: Progress) -> Finished:
             pack = settle(folder, place_of(results, out), manifest.pack_id)
     superseded(out, room.state)
     zipped = _zipped(pack, config, progress)
-    gate = hold(config, baseline, results_document(results), request.as_of)
+    gate = hold(config, baseline, results_document(results), request.as_of) if config.baseline else None
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow, known=gate.known if gate else ())
     finished = Finished(
         pack,

@@ -153,6 +153,7 @@ def pages_of(
         sent=(sent := _sent(found.folder)),
         cost=estimate(found.evidence, load_prices(), found.operations, calls=list(sent) or None).document(),
     )
+    found.evidence.let_go()
     if "html" in presentation.formats:
         progress("Render HTML", 0, 0)
         yield HTML, html.render(context)

@@ -96,20 +96,18 @@ def in_age(config: Config, baseline: Baseline, as_of: datetime) -> Baseline:
     return baseline
 
 
-def hold(config: Config, baseline: Baseline | None, document: Mapping[str, Any], as_of: datetime) -> Gate | None:
+def hold(config: Config, baseline: Baseline | None, document: Mapping[str, Any], as_of: datetime) -> Gate:
     """Hold a results document beside the baseline, and write the baseline anew where that was asked for.
 
     Args:
         config: the settings.
-        baseline: what was known; None where there is none, or none yet.
+        baseline: what was known; None where there is none yet.
         document: the results of today.
         as_of: the run's moment, aware UTC.
 
     Returns:
-        The comparison; None without a baseline. On the day it is first written, everything in it is known.
+        The comparison. On the day it is first written, everything in it is known.
     """
-    if not config.baseline:
-        return None
     fresh = refreshed(baseline, document, as_of)
     found = gate(baseline or fresh, document, as_of=as_of, accept_new_controls=config.accept_new_controls)
     if config.update_baseline:
