@@ -16,21 +16,46 @@ _WHOLE: Final = frozenset(
 """Members in which nothing is mere wording: figures, and what evidence and files of the user's own say themselves."""
 
 _SAID: Final = frozenset(
-    {"accounts", "allow", "as_of", "at_test", "controls", "endpoints", "ended", "entity", "error", "everywhere"}
-    | {"exit_code", "fail_on", "fixed", "frameworks", "gap", "headline", "left_out", "marks", "met", "met_at_test"}
+    {
+        "accounts",
+        "allow",
+        "as_of",
+        "at_test",
+        "cells",
+        "code",
+        "controls",
+        "endpoints",
+        "ended",
+        "entity",
+        "error",
+        "everywhere",
+    }
+    | {
+        "exit_code",
+        "fail_on",
+        "failing",
+        "fixed",
+        "frameworks",
+        "gap",
+        "headline",
+        "left_out",
+        "marks",
+        "met",
+        "met_at_test",
+    }
     | {"months", "newest", "operation", "principal", "regions", "requirements", "severity", "skipped", "standing"}
-    | {"started", "state", "taken", "test_type", "verdict", "whole"}
+    | {"started", "state", "taken", "test_type", "verdict", "without_pack"}
 )
-"""Members that say what was found, or about what, in one value or a list of them."""
+"""Members that say what was found, or about what, in one text or a list of them; every number and every yes does."""
 
 _NAMING: Final = frozenset({"account", "region", "resource", "frameworks", "id", "path", "ref", "object", "month"})
 """Members that tell the items of a list apart."""
 
-_DETAIL: Final = frozenset({"details", "evidence", "notices"})
-"""Members below which nothing decides; notices are derived again and printed whatever the pack says."""
+_DETAIL: Final = frozenset({"details", "evidence", "notices", "released"})
+"""Members below which nothing decides; whoever checks derives notices and how rules stand to those that shipped anew."""
 
 _ALWAYS: Final = frozenset({"controls", "counts", "frameworks", "headline", "integrity", "run"})
-"""Members that the results of every release have."""
+"""Parts that the results of every release have."""
 
 _DEEPEST: Final = 12
 
@@ -42,8 +67,21 @@ def substantial(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change,
         was: what the pack says.
         now: what follows from its evidence and rules.
     """
-    both = (was.keys() & now.keys()) | _ALWAYS
-    return differences(*(_inner({name: it[name] for name in both if name in it}, 0) for it in (was, now)))
+    stated, found = (_inner({name: it[name] for name in it if name in _ALWAYS}, 0) for it in (was, now))
+    for name in was.keys() & now.keys() - _ALWAYS:
+        stated[name], found[name] = _shared(_part(name, was[name], 1) or [], _part(name, now[name], 1) or [], 1)
+    return differences(stated, found)
+
+
+def _shared(was: Any, now: Any, depth: int) -> tuple[Any, Any]:
+    """Leave out members that one side alone has: parts beside the judgement have grown from release to release."""
+    if depth <= _DEEPEST and isinstance(was, Mapping) and isinstance(now, Mapping):
+        pairs = {name: _shared(was[name], now[name], depth + 1) for name in was if name in now}
+        return {name: pair[0] for name, pair in pairs.items()}, {name: pair[1] for name, pair in pairs.items()}
+    if depth <= _DEEPEST and isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        shared = [_shared(*pair, depth + 1) for pair in zip(was, now, strict=True)]
+        return [pair[0] for pair in shared], [pair[1] for pair in shared]
+    return was, now
 
 
 def _inner(document: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
@@ -62,4 +100,4 @@ def _part(name: Any, value: Any, depth: int) -> Any:
         return _inner(value, depth) or None
     if isinstance(value, list) and any(isinstance(item, (Mapping, list)) for item in value):
         return [part for item in value if (part := _part("", item, depth + 1)) is not None] or None
-    return value if name in _SAID else None
+    return value if name in _SAID or isinstance(value, int | float) else None

@@ -207,18 +207,32 @@ def _describe_anew(pack: Path) -> None:
     reseal_pack(pack)
 
 
-def test_a_forged_roll_up_does_not_follow(made: Organized, tmp_path: Path) -> None:
-    """Take the refused account out of the results, and make everything fit: deriving it again shows it."""
+def _without_the_refused(document: dict[str, Any]) -> None:
+    document["accounts"] = [row for row in document["accounts"] if row["id"] != story.REFUSES]
+
+
+def _one_cell_met(document: dict[str, Any]) -> None:
+    row = next(row for row in document["controls"] if "F" in row["cells"])
+    row["cells"] = row["cells"].replace("F", "P", 1)
+
+
+@pytest.mark.parametrize("sources", [None, "ab" * 32], ids=["this-build", "unknown-build"])
+@pytest.mark.parametrize("change", [_without_the_refused, _one_cell_met])
+def test_a_forged_roll_up_does_not_follow(
+    made: Organized, tmp_path: Path, change: Callable[[dict[str, Any]], None], sources: str | None
+) -> None:
+    """Change the results, and make everything fit, whoever is named as the maker: deriving it again shows it."""
     from auditor.base.canonical import canonical_json, sha256_hex
 
     pack = tmp_path / "pack"
     shutil.copytree(made.pack, pack)
     document = json.loads((pack / "results/results.json").read_bytes())
-    document["accounts"] = [row for row in document["accounts"] if row["id"] != story.REFUSES]
+    change(document)
     data = canonical_json(document)
     (pack / "results/results.json").write_bytes(data)
     manifest = json.loads((pack / "manifest.json").read_bytes())
     manifest["results_sha256"] = sha256_hex(data)
+    manifest["tool"]["sources_sha256"] = sources or manifest["tool"]["sources_sha256"]
     (pack / "manifest.json").write_bytes(canonical_json(manifest))
     _describe_anew(pack)
     told = verify_pack(pack, Demands(at=AS_OF))
