@@ -52,7 +52,7 @@ _NAMING: Final = frozenset({"account", "region", "resource", "frameworks", "id",
 """Members that tell the items of a list apart."""
 
 _DETAIL: Final = frozenset({"details", "evidence", "notices", "released"})
-"""Members below which nothing decides; whoever checks derives notices and how rules stand to those that shipped anew."""
+"""Members below which nothing decides; whoever checks derives notices, and how rules stand to those that shipped."""
 
 _ALWAYS: Final = frozenset({"controls", "counts", "frameworks", "headline", "integrity", "run"})
 """Parts that the results of every release have."""
