@@ -5,6 +5,7 @@ Commands are imported when they are called, so that ``auditor --help`` stays qui
 
 import atexit
 import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -157,6 +158,10 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 5
     except OSError as error:
+        if error.errno in _NO_NAMES:
+            return _fail(
+                f"no file can be called {str(error.filename)[:80]}...: {error.strerror}", "", 2, as_json=as_json
+            )
         where = f" ({error.filename})" if error.filename else ""
         return _fail(
             f"{error.strerror or error}{where}",
@@ -167,6 +172,10 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one line for each way 
     except Exception as error:  # noqa: BLE001 - an exit code of 1 would say that a control failed
         return _broke(error, as_json=as_json)
     return code if isinstance(code, int) else 0
+
+
+_NO_NAMES = frozenset({errno.ENAMETOOLONG, errno.ELOOP})
+"""What the system says of names that somebody mistyped; all else may be the machine's fault."""
 
 
 def _broke(error: Exception, *, as_json: bool) -> int:

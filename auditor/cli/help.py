@@ -1,6 +1,7 @@
 """Help of every command: its examples as they are typed, its options in groups, and what exit codes mean."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -43,11 +44,24 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
         "auditor trail verify --trail management-events --period 2026-10",
         "auditor trail verify --dir downloaded --json",
     ),
+    "events NAME": (
+        "auditor events root-activity --trail management-events --period 2026-10",
+        "auditor events root-activity --dir downloaded --since 2026-10-06 --csv",
+    ),
+    "events anatomy": ("auditor events anatomy record.json",),
+    "events athena-ddl": ("auditor events athena-ddl --help",),
     "events list": ("auditor events list",),
+    "events show": ("auditor events show root-activity",),
+    "events sql": ("auditor events sql 'SELECT event_name, count(*) FROM events GROUP BY ALL' --store kept",),
     "controls list": ("auditor controls list --framework cis-aws-5.0.0",),
     "controls show": ("auditor controls show iam-root-mfa",),
     "controls validate": ("auditor controls validate my-controls",),
     "controls test": ("auditor controls test my-controls",),
+    "pattern check": (
+        "auditor pattern check --control monitor-root-usage '{ $.userIdentity.type = \"Root\" }'",
+        "auditor pattern check --terraform infrastructure --framework cis-aws-5.0.0",
+    ),
+    "pattern test": ("auditor pattern test '{ $.eventName = \"StopLogging\" }' event.json",),
     "packs prune": ("auditor packs prune --keep 24 --dry-run",),
     "config show": ("auditor config show", "auditor config show --all"),
 }
@@ -60,6 +74,10 @@ GROUPS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
             {"profile", "region", "regions", "account", "role_name", "period", "skip", "keep_logs", "as_of"}
             | {"concurrency", "resume", "world"}
         ),
+    ),
+    (
+        "Where the records are",
+        frozenset({"trail", "place", "folder", "key_file", "bucket", "pack", "lookup", "store", "engine", "table"}),
     ),
     (
         "Accounts of an organization",
@@ -106,7 +124,8 @@ class Grouped(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options group by group, in the order of the groups."""
-        records = [(item, record) for item in self.get_params(ctx) if (record := item.get_help_record(ctx))]
+        options = [item for item in self.get_params(ctx) if isinstance(item, click.Option)]
+        records = [(item, record) for item in options if (record := item.get_help_record(ctx))]
         if len(records) <= _FEW:
             super().format_options(ctx, formatter)
             return
@@ -117,6 +136,9 @@ class Grouped(click.Command):
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+
+
+_WITH_EXAMPLES: Final = re.compile(r"\x08\n\s*(auditor|eval) ")
 
 
 def helpful(command: click.Command, name: str) -> click.Command:
@@ -130,7 +152,7 @@ def helpful(command: click.Command, name: str) -> click.Command:
     if isinstance(command, Grouped):
         command.called = name
     if not command.epilog:
-        own = EXAMPLES.get(name, ()) if "\b\nauditor " not in (command.help or "") else ()
+        own = () if _WITH_EXAMPLES.search(command.help or "") else EXAMPLES.get(name, ())
         shown = "\n".join(("Examples:", *(f"  {line}" for line in own)))
         parts = [f"\b\n{shown}"] if own else []
         if not isinstance(command, click.Group):

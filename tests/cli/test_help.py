@@ -6,19 +6,15 @@ import shlex
 import click
 import pytest
 
-from auditor.cli import _COMMANDS, auditor
+from auditor.cli import auditor
 from auditor.cli.help import EXAMPLES, GROUPS
+from auditor.cli.variables import walk
+
+_OWN = re.compile(r"\x08\n\s*(auditor|eval) ")
 
 
 def commands() -> list[tuple[str, click.Command]]:
-    found: list[tuple[str, click.Command]] = []
-    context = click.Context(auditor)
-    for name in _COMMANDS:
-        command = auditor.get_command(context, name)
-        assert command is not None
-        inner = getattr(command, "commands", {})
-        found += [(f"{name} {below}", one) for below, one in inner.items()] if inner else [(name, command)]
-    return found
+    return [(" ".join(words), one) for words, one in walk(auditor) if not isinstance(one, click.Group)]
 
 
 @pytest.mark.parametrize(("name", "command"), commands())
@@ -27,8 +23,11 @@ def test_help_has_exit_codes_and_no_mark_of_ours(name: str, command: click.Comma
     told = command.get_help(context)
     assert "Exit codes, the same for every command" in told
     assert "\\b" not in told
-    for line in re.findall(r"^ +(auditor .*)$", told, re.MULTILINE):
-        assert "auditor " not in line[8:], "each example stands on a line of its own"
+    examples = re.findall(r"^ +(auditor .*|eval .*)$", told, re.MULTILINE)
+    assert examples
+    assert told.count("Examples:") + bool(_OWN.search(command.help or "")) == 1
+    for line in examples:
+        assert "auditor " not in line[8:] or line.startswith("eval"), "each example stands on a line of its own"
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
@@ -37,7 +36,7 @@ def test_examples_are_of_commands_and_options_that_there_are(name: str) -> None:
     known = {option for item in command.params for option in item.opts} | {"--help"}
     for line in EXAMPLES[name]:
         words = shlex.split(line.partition(" > ")[0], comments=False)
-        assert words[: 1 + len(name.split())] == ["auditor", *name.split()]
+        assert words[: 1 + len(name.split())] == ["auditor", *name.replace("NAME", "root-activity").split()]
         assert {word for word in words if word.startswith("-")} <= known
 
 
@@ -45,5 +44,5 @@ def test_every_grouped_option_is_one_of_run_or_its_like() -> None:
     names = {item.name for _, command in commands() for item in command.params}
     assert frozenset().union(*(group for _, group in GROUPS)) <= names
     told = dict(commands())["run"].get_help(click.Context(dict(commands())["run"], terminal_width=100))
-    titles = [title for title, _ in GROUPS]
+    titles = [title for title, names in GROUPS if names & {item.name for item in dict(commands())["run"].params}]
     assert [title for title in titles if f"{title}:" in told] == titles

@@ -61,13 +61,13 @@ FILES: dict[str, tuple[str, ...]] = {
     "cost pack": ("cost", HERE),
     "cost --prices": ("cost", _PACK, "--prices", HERE),
     "controls test chosen": ("controls", "test", HERE),
-    "pattern check --terraform": ("pattern", "check", "--control", "cloudwatch-alarm-root-usage", "--terraform", HERE),
+    "pattern check --terraform": ("pattern", "check", "--control", "monitor-root-usage", "--terraform", HERE),
     "pattern check --cloudformation": (
-        *("pattern", "check", "--control", "cloudwatch-alarm-root-usage"),
+        *("pattern", "check", "--control", "monitor-root-usage"),
         *("--cloudformation", HERE),
     ),
     "pattern check --var-file": (
-        *("pattern", "check", "--control", "cloudwatch-alarm-root-usage", "--terraform", "code", "--var-file", HERE),
+        *("pattern", "check", "--control", "monitor-root-usage", "--terraform", "code", "--var-file", HERE),
     ),
     "pattern test event": ("pattern", "test", _PATTERN, HERE),
     "packs prune folder": ("packs", "prune", HERE, "--keep", "1", "--dry-run"),
@@ -100,7 +100,7 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_is_no_file_is_a_mistake_of_usage(place: str, odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if "keys/signing-key.pem" in FILES[place]:
         answer(capsys, "keygen", "--name", "A", "--no-password", "--out", "keys")
-    for name in ("silent-pipe", "sparse", "loop", "missing", "/proc/self/mem", "/dev/zero"):
+    for name in ("silent-pipe", "sparse", "loop", "missing", "x" * 300, "/proc/self/mem", "/dev/zero"):
         named = name if name.startswith("/") else str(odd / name)
         code, out, err = answer(capsys, *[named if word == HERE else word for word in FILES[place]])
         said = [line for line in err.splitlines() if line.startswith("auditor: ")]
