@@ -131,7 +131,10 @@ def _sentence(sample: Mapping[str, Any], rows: Sequence[SampleRow]) -> str:
     drawn, found = sum(row.sampled for row in rows), sum(row.found for row in rows)
     left, missing = sum(row.left_out for row in rows), sum(row.missing for row in rows)
     if not drawn:
-        return "No event was drawn."
+        return (
+            "No event was drawn from Event history and looked for in log files: nothing here says whether these hold "
+            "every event of the period."
+        )
     text = f"{found:,} of {counted(drawn - left, 'event')} drawn from Event history stand in verified log files"
     if missing:
         text += f"; {missing:,} in none"

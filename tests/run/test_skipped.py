@@ -20,4 +20,6 @@ def test_without_events_digests_are_verified_and_nothing_is_said_of_what_took_pl
     (open_result,) = controls["root-unused-in-period"]["results"]
     assert open_result["state"] == "NOT_ASSESSED"
     assert "trail:NotableEvents" in open_result["reason"]
-    assert "left out on request" in (pack / "report.html").read_text()
+    page = (pack / "report.html").read_text()
+    assert "left out on request" in page
+    assert "looked for in log files: nothing here says whether these hold every event" in page
