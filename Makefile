@@ -70,8 +70,8 @@ readme: dev ## Rewrite the generated parts of README.md
 check-readme: dev ## Fail when the generated parts of README.md are out of date
 	$(BIN)/python tools/readme.py --check
 
-kill-points: dev ## Kill a run at fifty points, go on with it, and compare the packs (some minutes)
-	AUDITOR_KILL_POINTS=50 $(BIN)/pytest -n 0 tests/run/test_resume.py -k killed_run
+kill-points: dev ## Kill runs over an account and over several at fifty points, go on, and compare the packs (some minutes)
+	AUDITOR_KILL_POINTS=50 $(BIN)/pytest -n 0 tests/run/test_resume.py tests/org/test_killed.py -k killed_run
 
 months: dev ## Live through twelve months of a simulated account, into build/months
 	$(BIN)/python -m tools.twelve_months

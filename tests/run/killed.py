@@ -1,7 +1,7 @@
-"""A run that ends itself: ``python -m tests.run.killed OUT POINT [--resume]``.
+"""A run that ends itself: ``python -m tests.run.killed OUT POINT [--org]``.
 
 It kills its process before the POINT-th change that it makes below OUT; with 0 it goes through and prints how many
-there were. Clock, salt and account stand still.
+there were. Clock, salt and account, or organization, stand still.
 """
 
 import json
@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditor.base.period import parse_time
 from auditor.config import Config
 from auditor.run import Finished, Request, audit, take_up
 from auditor.seal.manifest import Tool
+
+if TYPE_CHECKING:  # a run over one account does without
+    from auditor.org.running import Organized
 
 CHANGES = frozenset({"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod"})
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -38,12 +41,38 @@ def settings(out: Path, **others: Any) -> Config:
     return Config.model_validate({**chosen, **others})
 
 
+def settings_of_several(out: Path, **others: Any) -> Config:
+    """Return settings of a run over three accounts of an organization, one after the other in this process."""
+    from auditor.simulator.worlds import organization as story
+
+    chosen = {
+        "org": True,
+        "external_id": story.EXTERNAL_ID,
+        "include": [story.AUDIT, "210000000004", story.DENIED],
+        "frameworks": [],
+        "control_ids": ["guardduty-enabled", "iam-password-min-length"],
+        "regions": ["eu-central-1"],
+        "formats": ["csv"],
+        "limits": {"accounts": 1},
+    }
+    return settings(out, **{**chosen, **others})
+
+
 def run(config: Config, moment: datetime) -> Finished:
     """Audit the simulated account that the environment names."""
+    return audit(_request(config, moment), lambda *_: None)
+
+
+def run_over_several(config: Config, moment: datetime) -> "Organized":
+    """Audit the simulated organization that the environment names."""
+    from auditor.org.running import audit_organization
+
+    return audit_organization(_request(config, moment), lambda *_: None)
+
+
+def _request(config: Config, moment: datetime) -> Request:
     request = Request(config, moment, now=lambda: moment, salt=SALT, tool=TOOL)
-    if config.resume:
-        request = take_up(request, as_of_given=True)
-    return audit(request, lambda *_: None)
+    return take_up(request, as_of_given=True) if config.resume else request
 
 
 class Killer:
@@ -73,10 +102,11 @@ class Killer:
 def main(arguments: list[str], environ: Mapping[str, str]) -> None:
     """Run, and print how many changes were made."""
     out, point = Path(arguments[0]), int(arguments[1])
-    config = settings(out, resume="--resume" in arguments)
-    killer = Killer(out, point)
+    moment, killer = parse_time(environ["KILLED_AS_OF"]), Killer(out, point)
     sys.addaudithook(killer)
-    finished = run(config, parse_time(environ["KILLED_AS_OF"]))
+    several = "--org" in arguments
+    made = settings_of_several if several else settings
+    finished = (run_over_several if several else run)(made(out), moment)
     sys.stdout.write(json.dumps({"changes": killer.seen, "pack": str(finished.pack)}))
 
 

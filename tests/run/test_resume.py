@@ -61,9 +61,9 @@ def killed(out: Path, point: int, environment: Mapping[str, str], *options: str)
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).returncode
 
 
-def undisturbed(out: Path, environment: Mapping[str, str]) -> tuple[Path, int]:
+def undisturbed(out: Path, environment: Mapping[str, str], *options: str) -> tuple[Path, int]:
     """Run to the end; return the pack, and how many changes were made on the way."""
-    command = [sys.executable, "-m", "tests.run.killed", str(out), "0"]
+    command = [sys.executable, "-m", "tests.run.killed", str(out), "0", *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
     return Path(told["pack"]), int(told["changes"])

@@ -1,0 +1,45 @@
+"""A run over an organization that was killed anywhere is taken up again and ends in the bytes of a whole one."""
+
+import os
+import random
+import shutil
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from auditor.base.period import parse_time
+from auditor.base.whole import UNFINISHED
+from auditor.org.handing import recheck_handed_on
+from auditor.run.workroom import PACK
+from auditor.seal.verify import Demands, verify_pack
+from auditor.simulator import Simulator
+from auditor.simulator.worlds import organization as story
+from tests.run.killed import run_over_several, settings_of_several
+from tests.run.test_resume import POINTS, killed, packs_in, said_of, undisturbed
+
+pytestmark = pytest.mark.simulator
+
+
+@pytest.fixture
+def environment(group: Simulator) -> Mapping[str, str]:
+    return {**os.environ, "KILLED_AS_OF": group.about["as_of"]}
+
+
+def test_a_killed_run_over_accounts_ends_in_the_same_bytes(environment: Mapping[str, str], tmp_path: Path) -> None:
+    moment = parse_time(environment["KILLED_AS_OF"])
+    pack, changes = undisturbed(tmp_path / "whole", environment, "--org")
+    whole = said_of(pack)
+    for point in sorted(random.Random(2026).sample(range(1, changes), POINTS)):  # noqa: S311 - seeded, no secret
+        out = tmp_path / f"{point}"
+        assert killed(out, point, environment, "--org") == -signal.SIGKILL, point
+        if not any((folder / PACK).exists() for folder in out.glob(f"{UNFINISHED}*")):
+            continue  # before its folder was there, or after the pack was in its place
+        assert packs_in(out) == [], point
+        finished = run_over_several(settings_of_several(out, resume=True), moment)
+        assert said_of(finished.pack) == whole, point
+        report = verify_pack(finished.pack, Demands(at=moment, handed_on=recheck_handed_on))
+        assert report.findings == (), point
+        assert [path.name for path in out.iterdir()] == [story.ID], point
+        shutil.rmtree(out)
