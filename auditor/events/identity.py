@@ -14,7 +14,7 @@ from auditor.events.store import quoted, write_lines
 if TYPE_CHECKING:
     import duckdb
 
-PASS_ROWS: Final = 2_000_000
+PASS_ROWS: Final = 1_000_000
 """Ids compared at a time: memory stays flat however many there are."""
 CONFLICTS: Final = 1000
 COPIES, CONFLICT_FILE = "copies.parquet", "conflicts.jsonl"
