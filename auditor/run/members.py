@@ -18,6 +18,7 @@ from auditor.seal.contents import SUMS, FolderFiles, PackFiles, hash_file, read_
 from auditor.seal.manifest import MANIFEST, RESULTS, SEAL_RECORD
 from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.pack import TRUST_FILES
+from auditor.seal.report import VerifyReport
 from auditor.seal.sums import SIGNATURE, TOKEN, parse_sums
 from auditor.seal.trust import name_of
 from auditor.seal.verify import Demands, verify_pack
@@ -89,6 +90,18 @@ def _signed(files: PackFiles, sums: bytes, place: str) -> Signed | None:
     return Signed(name_of(found)[:_LONGEST], fingerprint, sha256_hex(sums))
 
 
+def check_holds(path: Path, report: VerifyReport) -> None:
+    """Refuse a pack that was found not to hold.
+
+    Raises:
+        IntegrityError: it does not.
+    """
+    if report.verdict == "fail":
+        first = report.findings[0] if report.findings else None
+        why = f": {first.path} {first.message}" if first else ""
+        raise IntegrityError(f"{path} does not hold{why}", hint=f"auditor verify {path} says all of it")
+
+
 def verified_pack(path: Path, demands: Demands) -> tuple[MonthPack, dict[str, bytes]]:
     """Verify a pack and return it with the files that are kept of it.
 
@@ -96,13 +109,15 @@ def verified_pack(path: Path, demands: Demands) -> tuple[MonthPack, dict[str, by
         UsageError: there is no pack.
         IntegrityError: it does not hold.
     """
-    report = verify_pack(path, demands)
-    if report.verdict == "fail":
-        first = report.findings[0] if report.findings else None
-        why = f": {first.path} {first.message}" if first else ""
-        raise IntegrityError(f"{path} does not hold{why}", hint=f"auditor verify {path} says all of it")
+    check_holds(path, verify_pack(path, demands))
     with open_pack(path) as files:
         return read_pack(files, str(path)), {name: read_small(files, name) for name in KEPT if name in files.sizes}
+
+
+def read_whole(path: Path) -> MonthPack:
+    """Read a pack where it lies; see ``read_pack``."""
+    with open_pack(path) as files:
+        return read_pack(files, str(path))
 
 
 def kept_packs(pack: Path, members: tuple[Member, ...]) -> Iterator[MonthPack]:

@@ -18,14 +18,14 @@ from auditor.run.again import Again, presentation_in
 from auditor.run.assembling import Joined
 from auditor.run.chronicle import places
 from auditor.run.maker import maker_of
-from auditor.run.members import KEPT, kept_packs, verified_pack
+from auditor.run.members import KEPT, check_holds, kept_packs, read_whole
 from auditor.seal.contents import FolderFiles
 from auditor.seal.manifest import HTML, MANIFEST, PDF, README, VERIFY, Manifest
 from auditor.seal.manifest_form import parse_manifest
 from auditor.seal.pack import TRUST_FILES
-from auditor.seal.report import Difference, Rechecked
+from auditor.seal.report import Difference, Outcome, Rechecked
 from auditor.seal.sums import UNSUMMED
-from auditor.seal.verify import Demands
+from auditor.seal.verify import Demands, verify_pack
 
 _AGREEMENT = "results, texts, manifest, pages and statement follow from what the pack keeps of its members"
 
@@ -82,20 +82,26 @@ def recheck_members(folder: Path, again: Callable[[Path], Rechecked] | None) -> 
         there = _by_manifest(folder)
         demands = Demands(at=datetime.now(UTC).replace(microsecond=0), replay=again)
         wrong: list[Difference] = []
-        missing: list[str] = []
+        unsettled: list[str] = []
         for member in members:
             path = there.get(member.manifest_sha256)
             if path is None:
-                missing.append(f"{member.id} is not below {folder}")
+                unsettled.append(f"{member.id} is not below {folder}")
                 continue
             try:
-                item, _ = verified_pack(path, demands)
-                if item.member != member:
+                report = verify_pack(path, demands)
+                check_holds(path, report)
+                if read_whole(path).member != member:
                     raise IntegrityError(f"{path} is not the pack that {MANIFEST} names")
+                unsettled += [
+                    f"{member.id}: {check.name}: {check.message}"
+                    for check in report.checks
+                    if check.outcome is Outcome.UNKNOWN
+                ]
             except AuditorError as error:
                 wrong.append(Difference(member.folder, error.message))
         words = f"all {counted(len(members), 'member')} were found and hold{', derived again' if again else ''}"
-        return Rechecked(words, tuple(wrong), tuple(missing))
+        return Rechecked(words, tuple(wrong), tuple(unsettled))
 
     return recheck
 

@@ -22,7 +22,9 @@ from auditor.pack.history import WORST
 from auditor.pack.members import Member
 from auditor.pack.months import Asked, MonthPack
 from auditor.pack.runs import read_run
+from auditor.run.reassembling import recheck_members
 from auditor.seal.pack import Sealing
+from auditor.seal.report import Rechecked
 from auditor.seal.signer import load_signer
 from tests.cli.test_compare import answer
 from tests.pack.judgements import control, result
@@ -208,6 +210,16 @@ def test_a_member_that_cannot_be_found_is_told_apart_from_one_that_does_not_hold
     (tmp_path / "c" / "results" / "controls.csv").write_text("id\r\n")
     code, out, _ = answer(capsys, "verify", str(assembled), "--members", str(tmp_path))
     assert (code, "does not hold" in out) == (4, True), out
+
+
+def test_a_member_that_holds_but_cannot_be_settled_is_no_member_that_was_derived_again(
+    assembled: Path, packs: list[Path]
+) -> None:
+    """As one that another build made: its words stay open, and so does the whole."""
+    found = recheck_members(packs[0].parent, lambda _: Rechecked("", open=("another build made it",)))(assembled)
+    assert found.differences == ()
+    ids = [entry["id"] for entry in orjson.loads((assembled / "manifest.json").read_bytes())["members"]]
+    assert list(found.open) == [f"{name}: replay: another build made it" for name in ids]
 
 
 def forge(path: str, old: bytes, new: bytes) -> Any:
