@@ -110,6 +110,8 @@ class ListTask:
     """How far beyond the period digests are noted."""
     days: tuple[str, ...] = ()
     """For log files of several days in one go: the days (``YYYY/MM/DD/``), in order. Only what lies in them counts."""
+    others: tuple[str, ...] = ()
+    """Of a single day, tried because several in one go were refused: the days that follow if this one can be listed."""
 
     def apart(self, after: str) -> list["ListTask"]:
         """Return what is left of several days as listings of one day each, to be made side by side.
@@ -124,6 +126,19 @@ class ListTask:
             replace(self, prefix=self.prefix + day, after=after if day == reached else "", until="", days=())
             for day in left
         ]
+
+    def tried(self) -> "ListTask":
+        """Return the first day alone, where several were refused: who may not list one day may list none of them."""
+        return replace(self.apart("")[0], others=self.days[1:])
+
+    @property
+    def folder(self) -> str:
+        """What stays unread where this listing fails: with a day that was tried, the folder of all."""
+        return self.prefix[: -len("YYYY/MM/DD/")] if self.others else self.prefix
+
+    def following(self) -> list["ListTask"]:
+        """Return the listings of the other days, now that the first one could be listed."""
+        return [replace(self, prefix=self.folder + day, after="", others=()) for day in self.others]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +232,14 @@ class _Lister:
                 more: list[ListTask] = []
                 for task, page in self._context.workers.map(self._page, tasks):
                     self._note(task, page)
-                    if task.days and (page.problem is not None or page.after is not None):
+                    if task.days and page.problem is not None and page.problem.reason == "denied":
+                        more.append(task.tried())
+                    elif task.days and (page.problem is not None or page.after is not None):
                         more += task.apart(page.after or "")
                     elif page.problem is None and page.after is not None:
-                        more.append(replace(task, after=page.after))
+                        more.append(replace(task, after=page.after, others=()))
+                    if task.others and page.problem is None:
+                        more += task.following()
                     done += 1
                     self._context.tell("listing", done, None)
                 tasks = more
@@ -256,7 +275,7 @@ class _Lister:
             self._note_logs(draft, task, page.rows)
         if page.problem is not None and not task.days:
             draft.unread = True
-            prefix = f"{task.location.bucket}/{task.prefix}"
+            prefix = f"{task.location.bucket}/{task.folder}"
             self._findings.append(unlisted(task.target.key, prefix, page.problem))
 
     def _note_logs(self, draft: _Draft, task: ListTask, rows: Sequence[Listed]) -> None:

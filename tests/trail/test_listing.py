@@ -73,10 +73,19 @@ def holding(keys: set[str], *refused: str) -> Bucket:
     return bucket
 
 
-@given(KEYS, st.integers(1, 5), st.sampled_from([(), (FOLDER,)]))
-def test_all_days_in_one_go_show_what_each_day_shows(keys: set[str], page: int, refused: tuple[str, ...]) -> None:
-    bucket = holding(keys, *refused)
+@given(KEYS, st.integers(1, 5))
+def test_all_days_in_one_go_show_what_each_day_shows(keys: set[str], page: int) -> None:
+    bucket = holding(keys)
     assert listed(bucket, remote=True, page=page)[:2] == listed(bucket, remote=False)[:2]
+
+
+def test_a_folder_that_may_not_be_listed_costs_two_listings_and_is_named_once() -> None:
+    bucket = holding({f"{FOLDER}2026/10/04/x"}, FOLDER)
+    found, rows, prefixes = listed(bucket, remote=True)
+    assert prefixes == [FOLDER, f"{FOLDER}2026/10/03/"]
+    assert [(item.kind, item.key) for item in found.findings] == [("list_unreadable", f"{TRAIL.bucket}/{FOLDER}")]
+    assert rows == []
+    assert all(item.unread for item in found.found.values())
 
 
 def test_a_region_without_log_files_costs_one_listing() -> None:
