@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TABLES: Final = ("events", "period_events", "calls", "period_calls", "all_events", "aggregated", "files", "copies")
 SQL_LIMIT: Final = 100_000
+_SPILL: Final = 4
+"""Disk that a statement may take for what does not fit into memory, as a multiple of that; else it fills the disk."""
 
 
 def select(store: EventStore, text: str, period: Period, *, limit: int, bounds: Bounds | None = None) -> Answer:
@@ -64,6 +66,7 @@ def answered(statement: Statement, bounds: Bounds, spill: Path) -> Rows | Refusa
             _only_select(database, statement.text)
             for name, view in statement.views.items():
                 database.execute(f"CREATE VIEW {name} AS {view}")
+            database.execute(f"SET max_temp_directory_size='{_SPILL * bounds.memory}MiB'")
             lock(database, statement.folder, *(() if statement.beside is None else (statement.beside,)))
             database.execute("BEGIN TRANSACTION READ ONLY")  # a WITH can hold a DELETE, and be a SELECT all the same
             result = database.execute(statement.text, used(statement.text, statement.values))
