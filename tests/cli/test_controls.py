@@ -178,7 +178,7 @@ def test_the_cases_of_the_docs_are_answered_as_they_say(
     assert auditor("controls", "test", from_the_docs) == 0
     output = capsys.readouterr().out
     assert output.count("ok     own-bucket-names: ") == 3
-    assert "3 cases of 1 controls, none wrong" in output
+    assert "3 cases of 1 control, none wrong" in output
 
 
 def test_a_case_that_is_answered_otherwise_is_told_with_its_place(
