@@ -28,8 +28,18 @@ _REMEDIES = {
     "AccessDenied": "grant the actions named: `auditor policy --check` tells what is missing",
     "AccessDeniedException": "grant the actions named: `auditor policy` prints them all",
     "UnauthorizedOperation": "grant the actions named: `auditor policy` prints them all",
-    "ThrottlingException": "AWS slowed us down: repeat with a smaller --concurrency",
-    "EndpointConnectionError": "the endpoint did not answer: check the network, proxy and AWS_ENDPOINT_URL",
+    **dict.fromkeys(
+        ("Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequestsException", "429"),
+        "AWS slowed us down: repeat with a smaller --concurrency",
+    ),
+    **dict.fromkeys(
+        ("Timeout", "ConnectionClosed", "ConnectionError", "Malformed"),
+        "the endpoint did not answer, or what answered is not AWS: check the network, proxy and AWS_ENDPOINT_URL",
+    ),
+    **dict.fromkeys(
+        ("500", "502", "503", "504", "InternalError", "InternalFailure", "ServiceUnavailable"),
+        "the service, or a proxy in front of it, was not available: repeat the run later",
+    ),
 }
 """Error code -> what to do about it."""
 

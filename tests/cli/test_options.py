@@ -8,6 +8,7 @@ import pytest
 
 from auditor.cli.options import config_of, in_parts
 from auditor.cli.telling import _cause_words, causes_of_gaps, tell_code, tell_given, tell_results
+from auditor.collect.calls import _CODES
 from auditor.config import Config
 from auditor.model import Gap, Severity
 from tests.cli.test_compare import answer
@@ -98,6 +99,17 @@ def test_more_missing_actions_than_a_line_holds_are_counted(capsys: pytest.Captu
     assert len(cause["actions"]) == 11
     tell_results(replace(results, gaps=gaps))
     assert "s:Get07 and 3 more" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [code for _, code in _CODES if code[0] in "CTM"] + ["503", "Throttling"])
+def test_what_stands_in_the_way_is_told_with_what_to_do(error: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from auditor.run import judge, load_rules
+    from tests.cli.test_compare import SAMPLE
+
+    results = judge(SAMPLE / "evidence", load_rules(Config(control_ids=["iam-root-mfa"], frameworks=[]), catalog()))
+    tell_results(replace(results, gaps=(Gap("1", "r", "s:Get", error, "m", "", "EV-1", ("c",)),)))
+    told = capsys.readouterr().out
+    assert "check the network" in told or "repeat" in told
 
 
 def test_a_run_tells_what_fails_and_what_was_let_through(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
