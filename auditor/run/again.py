@@ -158,7 +158,8 @@ class Again:
             return  # said when the results are to be told
         if not isinstance(stated, dict):
             return
-        other = substantial(stated, self.found.document)
+        made = orjson.loads(self.found.data)  # as it is written: there 242.0 is 242
+        other = substantial(stated, made)
         if not other:
             yield "with the pack's rules this program reaches the same verdicts, counts and populations"
         elif self.maker.kind is Kind.EARLIER:
@@ -169,7 +170,7 @@ class Again:
         else:
             yield from self._named(RESULTS, [str(change) for change in other])
         said = {change.path for change in other}
-        if rest := [change for change in differences(stated, self.found.document) if change.path not in said]:
+        if rest := [change for change in differences(stated, made) if change.path not in said]:
             yield f"{RESULTS} has other words or details, such as {_first(rest, 1)}"
 
     def _made(self, found: Derived) -> "Iterator[Difference | _Like]":
