@@ -11,41 +11,23 @@ from auditor.pack.differences import Change, differences
 
 _WHOLE: Final = frozenset(
     {"activity", "attestations", "counts", "events", "exceptions", "failed_by_severity", "hours", "imported"}
-    | {"integrity", "period", "population", "reconciliation", "responses", "sampling", "waivers"}
+    | {"integrity", "letters", "period", "population", "reconciliation", "requirements", "responses", "sampling"}
+    | {"waiver", "waivers"}
 )
 """Members in which nothing is mere wording: figures, and what evidence and files of the user's own say themselves."""
 
-_SAID: Final = frozenset(
-    {
-        "accounts",
-        "allow",
-        "as_of",
-        "at_test",
-        "cells",
-        "code",
-        "controls",
-        "endpoints",
-        "ended",
-        "entity",
-        "error",
-        "everywhere",
-    }
-    | {
-        "exit_code",
-        "fail_on",
-        "failing",
-        "fixed",
-        "frameworks",
-        "gap",
-        "headline",
-        "left_out",
-        "marks",
-        "met",
-        "met_at_test",
-    }
-    | {"months", "newest", "operation", "principal", "regions", "requirements", "severity", "skipped", "standing"}
+_JUDGED: Final = frozenset(
+    {"accounts", "allow", "as_of", "at_test", "cells", "code", "controls", "endpoints", "ended", "entity", "error"}
+    | {"everywhere", "exit_code", "fail_on", "failing", "fixed", "frameworks", "gap", "headline", "left_out", "marks"}
+    | {"met", "met_at_test", "months", "newest", "operation", "principal", "regions", "severity", "skipped", "standing"}
     | {"started", "state", "taken", "test_type", "verdict", "without_pack"}
 )
+_HAPPENED: Final = frozenset(
+    {"actor", "alarm", "arn", "at", "by", "condition", "control", "end", "event", "event_id", "event_name"}
+    | {"event_time", "folder", "group", "id", "kind", "management", "manifest_sha256", "method", "name", "names"}
+    | {"oldest", "owner", "pack_id", "source_ip", "start", "step", "target", "told", "until"}
+)
+_SAID: Final = _JUDGED | _HAPPENED
 """Members that say what was found, or about what, in one text or a list of them; every number and every yes does."""
 
 _NAMING: Final = frozenset({"account", "region", "resource", "frameworks", "id", "path", "ref", "object", "month"})
@@ -68,7 +50,7 @@ def substantial(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change,
         now: what follows from its evidence and rules.
     """
     stated, found = (_inner({name: it[name] for name in it if name in _ALWAYS}, 0) for it in (was, now))
-    for name in was.keys() & now.keys() - _ALWAYS:
+    for name in was.keys() & now.keys() - _ALWAYS - _DETAIL:
         stated[name], found[name] = _shared(_part(name, was[name], 1) or [], _part(name, now[name], 1) or [], 1)
     return differences(stated, found)
 
@@ -100,4 +82,5 @@ def _part(name: Any, value: Any, depth: int) -> Any:
         return _inner(value, depth) or None
     if isinstance(value, list) and any(isinstance(item, (Mapping, list)) for item in value):
         return [part for item in value if (part := _part("", item, depth + 1)) is not None] or None
-    return value if name in _SAID or isinstance(value, int | float) else None
+    figures = value if isinstance(value, list) else [value]
+    return value if name in _SAID or any(isinstance(item, int | float) for item in figures) else None

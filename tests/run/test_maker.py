@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from auditor import __version__
 from auditor.base.errors import AuditorError
 from auditor.catalog.released import Release, fingerprints
+from auditor.pack.substance import substantial
 from auditor.run import open_catalog
 from auditor.run.building import this_build
 from auditor.run.maker import Kind, maker_of
@@ -112,6 +113,45 @@ def test_whoever_names_an_unknown_build_changes_no_verdict_unseen(
     report = verified(pack, known)
     assert report.outcome("replay") is Outcome.UNKNOWN or report.exit_code == 4
     assert words.partition(" was ")[0] in said(report) + str(report.findings)
+
+
+@pytest.mark.parametrize(
+    ("part", "was", "now", "path"),
+    [
+        pytest.param(
+            "continuity",
+            [{"lines": [{"kind": "logging", "stretches": [{"condition": "held", "end": "2026-11-01"}]}]}],
+            [{"lines": [{"kind": "logging", "stretches": [{"condition": "broken", "end": "2026-11-01"}]}]}],
+            "/condition",
+            id="a setting was off",
+        ),
+        pytest.param("letters", {"F": "PASS"}, {"F": "FAIL"}, "/letters/F", id="letters"),
+        pytest.param("left", [], [{"id": "210000000099", "since": "left"}], "/left[210000000099]", id="left"),
+        pytest.param("fired", [{"told": "somebody"}], [{"told": "nobody"}], "/told", id="nobody was told"),
+        pytest.param("opened", [{"ports": [8080]}], [{"ports": [22]}], "/ports/0", id="figures in a list"),
+        pytest.param(
+            "controls",
+            [{"id": "a", "requirements": {"pci-dss-4.0.1": ["1.1"]}}],
+            [{"id": "a", "requirements": {}}],
+            "/requirements/pci-dss-4.0.1",
+            id="requirements",
+        ),
+        pytest.param(
+            "controls",
+            [{"id": "a", "results": [{"state": "WAIVED", "waiver": {"expires": "2030-01-01"}}]}],
+            [{"id": "a", "results": [{"state": "WAIVED", "waiver": {"expires": "2026-12-01"}}]}],
+            "/waiver/expires",
+            id="waiver of a result",
+        ),
+    ],
+)
+def test_what_happened_is_no_matter_of_words(part: str, was: Any, now: Any, path: str) -> None:
+    (change,) = substantial({part: was}, {part: now})
+    assert path in change.path
+
+
+def test_notices_are_derived_by_whoever_checks() -> None:
+    assert not substantial({"notices": []}, {"notices": [{"kind": "simulated", "text": "Simulated.", "count": 1}]})
 
 
 def test_a_release_is_not_the_maker_of_a_pack_with_other_rules(pack: Path, known: Known) -> None:
