@@ -59,6 +59,7 @@ class Change:
         adds: rules with their ids, as far as the answer tells them.
         removes: rules by their form.
         removes_ids: rules by id.
+        removes_told: those of the forms for which the answer tells the id of the rule that is gone.
         becomes: rules by id, with the form that they have from then on; no rule where that lets no wide network in.
         deletes: whether the group is gone.
         untold: what of it the record does not tell, though it may open an administration port; empty for nothing.
@@ -68,6 +69,7 @@ class Change:
     adds: tuple[tuple[str, Rule], ...] = ()
     removes: frozenset[Rule] = frozenset()
     removes_ids: tuple[str, ...] = ()
+    removes_told: frozenset[Rule] = frozenset()
     becomes: tuple[tuple[str, tuple[Rule, ...]], ...] = ()
     deletes: bool = False
     untold: str = ""
@@ -147,7 +149,8 @@ def _revoked(asked: Map, answer: Map) -> Change:
     forms = frozenset(rule for item in meant for rule in _rules(item))
     named = [*(items(asked.get("securityGroupRuleIds")) if all_of_it else ()), *gone]
     ids = tuple(dict.fromkeys(known for item in named if (known := _rule_id(item))))
-    return Change(_group(asked, gone), removes=forms, removes_ids=ids)
+    told = frozenset(rule for item in gone if _rule_id(item) for rule in _rules(item))
+    return Change(_group(asked, gone), removes=forms, removes_ids=ids, removes_told=told)
 
 
 def _modified(asked: Map) -> Change:

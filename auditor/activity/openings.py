@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from auditor.activity import ingress
 from auditor.activity.calls import ROOT_CALL
 from auditor.activity.effects import HARMLESS, Effect
 from auditor.activity.identity import SUCCESS
 from auditor.activity.rows import CLOSED, OPENED, Row, summary_of
+
+_FORM: Final = "form "
+"""Begins the key of a rule whose id nobody told."""
 
 
 @dataclass(slots=True)
@@ -28,11 +32,13 @@ class _Group:
     def close(self, change: ingress.Change) -> tuple[list[int], tuple[int, ...]]:
         """Take away what a call closes; return the openings that it ended, and the ports that they had opened.
 
-        EC2 closes neither a wider rule nor one for the other IP version together with the one that is named.
+        EC2 closes neither a wider rule nor one for the other IP version together with the one that is named. A rule of
+        another id than the one that is gone was made since, be it within the same second.
         """
         before = set(self.ports(self.present))
         for key, rules in list(self.present.items()):
-            named = key in change.removes_ids or bool(set(rules) & change.removes)
+            forms = change.removes if key.startswith(_FORM) else change.removes - change.removes_told
+            named = key in change.removes_ids or not forms.isdisjoint(rules)
             if change.deletes or named:
                 del self.present[key]
         for known, rules in change.becomes:
@@ -47,7 +53,7 @@ class _Group:
         """Keep what a call makes; return the ports that are open to everybody now because of it."""
         before, keys = set(self.ports(self.present)), set()
         for known, rules in (*((known, (rule,)) for known, rule in change.adds), *change.becomes):
-            for key, kept in [(known, rules)] if known else [(f"form {rule}", (rule,)) for rule in rules]:
+            for key, kept in [(known, rules)] if known else [(f"{_FORM}{rule}", (rule,)) for rule in rules]:
                 self.present[key] = kept if known not in keys else (*self.present[key], *kept)
                 keys.add(key)
         opened = self.ports(keys)

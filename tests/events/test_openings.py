@@ -179,6 +179,14 @@ CASES: Final[Mapping[str, tuple[Sequence[Record], Sequence[tuple[str, int | None
         ],
         [("e00", 22, 2)],
     ),
+    "replaced by its like within the same second": (
+        [
+            opens(0, SSH, ids=("a",)),
+            revokes(2, SSH, answer={"_return": True, "revokedSecurityGroupRuleSet": {"items": [told("a", SSH)]}}),
+            opens(1, SSH, ids=("b",)) | {"eventTime": "2026-11-12T10:02:00Z"},
+        ],
+        [("e00", 22, 2), ("e01", 22, None)],
+    ),
     "an office is no opening": ([opens(0, ("tcp", 22, 22, OFFICE))], []),
     "a refused revoke": (
         [opens(0, SSH), revokes(2, SSH) | {"errorCode": "Client.UnauthorizedOperation"}],
@@ -195,6 +203,16 @@ def test_each_rule_is_ended_by_the_call_that_takes_it_away(case: str, tmp_path: 
     assert found == list(expected)
     notices = answered(tmp_path / "again", records, "opened-to-notice")
     assert [(row["event_id"], row["from_port"], minute_of(row["reverted_time"])) for row in notices] == found
+
+
+def test_a_rule_made_anew_within_the_second_is_not_taken_for_the_one_that_went() -> None:
+    """Whichever of the two has the lesser id: records of one second have no order."""
+    records, _ = CASES["replaced by its like within the same second"]
+    for number in ("e01", "e03"):
+        ordered = [*records[:2], records[2] | {"eventID": number}]
+        rows = pair_ports(row for item in ordered if (row := notable_row(item)))
+        found = {row.event_id: minute_of(row.closed_at) for row in rows if row.kind == OPENED}
+        assert found == {"e00": 2, number: None}
 
 
 def test_who_took_a_rule_back_and_by_what_they_are_linked(tmp_path: Path) -> None:

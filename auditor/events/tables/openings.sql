@@ -70,6 +70,9 @@ touched AS {once} (
         CASE WHEN protocol = '-1' THEN NULL WHEN protocol IN ('tcp', 'udp') AND from_port = -1 AND to_port = -1 THEN 65535
             ELSE to_port END AS to_port
     FROM named
+), answered AS {once} (
+    SELECT *, COALESCE(max(rule_id) OVER (PARTITION BY event_id, account, range, protocol, from_port, to_port), '') AS told_id
+    FROM forms
 ), openings AS {once} (
     SELECT t.account, t.region, t.group_id, t.event_time, t.event_id, t.outcome, f.range, f.protocol, f.from_port, f.to_port,
         NULLIF(max(f.rule_id), '') AS rule_id
@@ -80,16 +83,17 @@ touched AS {once} (
 ), links AS (
     SELECT o.event_id, o.account, o.range, o.protocol, o.from_port, o.to_port, c.event_id AS closing_event, c.event_time AS closed_at,
         c.actor AS closed_by, c.call AS closing_call, c.by_itself,
-        CASE WHEN c.call = 'DeleteSecurityGroup' THEN 'group deleted' WHEN f.rule_id = o.rule_id THEN 'rule id'
+        CASE WHEN c.call = 'DeleteSecurityGroup' THEN 'group deleted' WHEN o.rule_id IN (f.rule_id, f.told_id) THEN 'rule id'
             ELSE 'form of the rule' END AS linked_by
     FROM openings o
     JOIN touched c ON c.account = o.account AND c.region = o.region AND c.event_time >= o.event_time
         AND c.event_id <> o.event_id AND c.outcome = 'success' AND c.call <> 'AuthorizeSecurityGroupIngress'
-    LEFT JOIN forms f ON f.event_id = c.event_id AND f.account = c.account
+    LEFT JOIN answered f ON f.event_id = c.event_id AND f.account = c.account
     WHERE o.outcome = 'success'
         AND ((c.call = 'DeleteSecurityGroup' AND c.group_id = o.group_id)
             OR (c.call = 'RevokeSecurityGroupIngress' AND (f.rule_id = o.rule_id
-                OR (c.group_id = o.group_id AND f.range = o.range AND f.protocol = o.protocol
+                OR (c.group_id = o.group_id AND (o.rule_id IS NULL OR f.told_id IN ('', o.rule_id))
+                    AND f.range = o.range AND f.protocol = o.protocol
                     AND f.from_port IS NOT DISTINCT FROM o.from_port AND f.to_port IS NOT DISTINCT FROM o.to_port)))
             OR (c.call = 'ModifySecurityGroupRules' AND f.rule_id = o.rule_id
                 AND NOT COALESCE(f.range = o.range AND (f.protocol = '-1' OR (f.protocol = o.protocol
