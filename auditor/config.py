@@ -269,7 +269,6 @@ _SUCH_AS = {
     "allow": "such as not-assessed:iam-root-mfa",
     "branding.accent": 'such as "#14324f"',
     "period": FORMS,
-    "regions": "such as eu-central-1",
     "sampling.seed": "a line of at most 100 ASCII characters",
 }
 """Setting -> what it looks like."""

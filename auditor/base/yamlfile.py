@@ -194,7 +194,7 @@ _WORDS = {
     "int_from_float": "expected a whole number",
     "int_parsing": "expected a whole number",
     "int_type": "expected a whole number",
-    "list_type": "expected a list",
+    "list_type": "expected a list, such as [one, two]",
     "missing": "is missing",
     "model_type": "expected a mapping",
     "string_type": "expected text; in quotes where YAML sees a number, a yes or no, or a comment in it",

@@ -1,5 +1,6 @@
 """How a command line that cannot be understood is told: one message and one hint, in the words of all other errors."""
 
+import difflib
 import re
 from typing import Final
 
@@ -16,10 +17,20 @@ def told(error: click.ClickException) -> tuple[str, str]:
     """Return message and hint of what click refused."""
     context = getattr(error, "ctx", None)
     look = f"see `{context.command_path} --help`" if context is not None else ""
-    close = ", ".join(getattr(error, "possibilities", None) or ())
+    close = ", ".join(_near(error))
     if isinstance(error, exceptions.MissingParameter):
         return f"{_name(error)} is missing", _choices(error.param) or look
     return _message(error), f"did you mean {close}?" if close else look
+
+
+def _near(error: click.ClickException) -> list[str]:
+    """Return what was probably meant; of options by their words alone, since every one begins with two dashes."""
+    found = list(getattr(error, "possibilities", None) or ())
+    if not isinstance(error, exceptions.NoSuchOption):
+        return found
+    words = [item.lstrip("-") for item in found]
+    near = difflib.get_close_matches(error.option_name.lstrip("-"), words)
+    return [item for item in found if item.lstrip("-") in near]
 
 
 def _message(error: click.ClickException) -> str:

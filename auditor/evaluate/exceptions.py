@@ -111,8 +111,13 @@ def _apply(
         for attestation in attestations:
             if _fits(attestation.control, attestation.account, item, result):
                 used.add(id(attestation))
-                state = State.MANUAL if attestation.met else State.FAIL
-                return replace(result, state=state, details={**result.details, "attestation": _statement(attestation)})
+                details = {**result.details, "attestation": _statement(attestation)}
+                if attestation.met:
+                    return replace(result, details=details)
+                found = result.reason if result.evidence else "No AWS API shows this."
+                reason = f"A person attested that the criterion is not met. {found}"
+                seen = reason if result.observed == result.reason else result.observed
+                return replace(result, state=State.FAIL, reason=reason, observed=seen, details=details)
     return result
 
 

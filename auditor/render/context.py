@@ -82,7 +82,7 @@ class Context:
     chains: tuple[Control, ...]
     evidence: tuple[EvidenceItem, ...]
     calls: tuple[CallCount, ...]
-    waivers: tuple[Row, ...]
+    waivers: tuple[tuple[Control, Row], ...]
     given: tuple[Given, ...]
     """Every waiver, attestation and response that was handed in."""
     imported: tuple[ImportedFile, ...]
@@ -171,7 +171,7 @@ def _counted(controls: Sequence[Control]) -> dict[str, Any]:
         "unassessed": open_results(controls, State.NOT_ASSESSED),
         "manual": open_results(controls, State.MANUAL),
         "chains": tuple(control for control in controls if control.chain),
-        "waivers": tuple(row for control in controls for row in control.rows if row.waiver),
+        "waivers": tuple((control, row) for control in controls for row in control.rows if row.waiver),
     }
 
 

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from auditor.base.counts import counted
 from auditor.base.period import rfc3339
 from auditor.catalog.load import CHOSEN, Catalog
 from auditor.catalog.released import Shipped, standing
@@ -91,8 +92,10 @@ def _of_rules(results: Results) -> Iterator[tuple[str, str]]:
         yield "fail-on", f"Unmet criteria below severity {rules['fail_on']} do not fail the run."
     if allowed := rules["allow"]:
         yield "allowed", f"Gaps accepted by name: {_listed(allowed)}."
-    if waived := sum(result.state is State.WAIVED for item in results.controls for result in item.results):
-        yield "waived", f"Unmet criteria accepted by waivers: {waived}."
+    waived = [item for item in results.controls for result in item.results if result.state is State.WAIVED]
+    if waived:
+        criteria = counted(len({item.control.id for item in waived}), "criterion", "criteria")
+        yield "waived", f"Accepted by waivers: {counted(len(waived), 'result')} of {criteria}."
 
 
 def _of_times(run: RunInfo, evidence: Evidence) -> Iterator[tuple[str, str]]:

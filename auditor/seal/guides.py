@@ -109,17 +109,35 @@ _PLAIN_START = re.compile(r"[^\W\d_]|[`(\"'“]")
 
 
 def wrapped(text: str) -> str:
-    """Break long lines of prose; commands, tables and what is set in by four blanks stay as they are."""
-    lines, verbatim = [], False
+    """Break long lines of prose; commands, tables and what is set in by four blanks stay as they are.
+
+    What is left over of a line begins the next one where that goes on with the same paragraph.
+    """
+    lines: list[str] = []
+    verbatim = over = False
     for line in text.split("\n"):
         verbatim ^= line.startswith("```")
-        if verbatim or len(line) <= _WIDTH or line.startswith(("    ", "|", "#", "```")):
-            lines.append(line)
+        if verbatim or line.startswith(("    ", "|", "#", "```")):
+            lines, over = [*lines, line], False
+            continue
+        joined = f"{lines[-1]} {line.strip()}" if over and _PLAIN_START.match(line.strip()) else ""
+        parts = _broken(joined) if joined else []
+        if parts:
+            lines.pop()
         else:
-            inner = "  " if line.startswith(("- ", "  ")) else ""
-            parts = textwrap.wrap(line, _WIDTH, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False)
-            lines += parts if all(_PLAIN_START.match(part.strip()) for part in parts[1:]) else [line]
+            parts = _broken(line) or [line]
+        over = len(parts) > 1 or (bool(joined) and parts[0] == joined)
+        lines += parts
     return "\n".join(lines)
+
+
+def _broken(line: str) -> list[str]:
+    """Return a line of prose in parts; none where one of them would begin as a heading, a list or a rule does."""
+    inner = "  " if line.startswith(("- ", "  ")) else ""
+    if len(line) <= _WIDTH:
+        return [line]
+    parts = textwrap.wrap(line, _WIDTH, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False)
+    return parts if all(_PLAIN_START.match(part.strip()) for part in parts[1:]) else []
 
 
 def _one_line(text: str) -> str:

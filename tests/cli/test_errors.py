@@ -50,6 +50,12 @@ def test_what_waits_for_the_end_of_the_program_still_runs(argument: str, code: i
     assert not Path(folder).exists()
 
 
+def test_an_option_is_guessed_by_its_words_and_not_by_its_dashes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--perod", "x", "--json"])
+    assert json.loads(capsys.readouterr().out)["hint"] == "did you mean --period?"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -117,6 +117,11 @@ def test_an_attestation_of_a_criterion_not_met_is_a_failure_and_counts_as_tested
     found = control(after.controls, "people-are-trained")
     assert found.state is State.FAIL
     assert [(item.tested, item.not_assessed) for item in found.populations] == [(1, 0)]
+    assert (
+        found.results[0].reason
+        == found.results[0].observed
+        == "A person attested that the criterion is not met. No AWS API shows this."
+    )
 
 
 @pytest.mark.parametrize("date", [{"valid_until": "2026-11-01"}, {"date": "2026-11-03"}], ids=["expired", "future"])

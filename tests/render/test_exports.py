@@ -507,6 +507,16 @@ def test_each_format_names_who_accepted_or_answered(handed_in: Source) -> None:
     assert attested["parts"][0]["prose"] == "Criterion met: All have been trained."
 
 
+def test_junit_names_who_attested_that_a_criterion_is_not_met(handed_in: Source) -> None:
+    controls = copy.deepcopy(handed_in.document["controls"])
+    (result,) = next(item["results"] for item in controls if item["id"] == "people-are-trained")
+    result.update(state="FAIL", evidence=[])
+    exported = export(replace(handed_in, document={**handed_in.document, "controls": controls}), EXPORTS)
+    failures = list(elements_of(exported["junit.xml"], "failure"))
+    (failure,) = [item for item in failures if "Jane Doe, internal audit" in str(item.get("message"))]
+    assert str(failure.text).endswith("evidence: none")
+
+
 def test_what_was_handed_in_keeps_each_format_valid(handed_in: Source, tmp_path: Path) -> None:
     exported = export(handed_in, EXPORTS)
     document = json.loads(exported["oscal-ar.json"])

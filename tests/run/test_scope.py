@@ -9,7 +9,7 @@ from auditor.base.period import rfc3339
 from auditor.config import Config
 from auditor.evidence.operations import GLOBAL, Call
 from auditor.evidence.store import Answer, Evidence, EvidenceWriter
-from auditor.model import AccountScope, Results
+from auditor.model import AccountScope, Results, State
 from auditor.pack.derivable import not_derivable
 from auditor.run import load_rules
 from auditor.run.judging import judge
@@ -57,6 +57,15 @@ def test_a_period_that_is_not_the_one_that_log_files_were_read_for_is_named(tmp_
     told = {"ref": "EV-0009", "period": {**asked, **({"start": "2026-10-15T00:00:00Z"} if named else {})}}
     found = notices(replace(results, activity=(told,)), Evidence(tmp_path / "evidence"))
     assert ["EV-0009" in item["text"] for item in found if item["kind"] == "other-period"] == [True] * named
+
+
+def test_what_waivers_accepted_is_counted_by_results_and_by_criteria(tmp_path: Path) -> None:
+    results = _judged(tmp_path / "evidence", ())
+    (control,) = results.controls
+    waived = replace(control, results=(replace(control.results[0], state=State.WAIVED),) * 2)
+    found = notices(replace(results, controls=(waived,)), Evidence(tmp_path / "evidence"))
+    texts = [item["text"] for item in found if item["kind"] == "waived"]
+    assert texts == ["Accepted by waivers: 2 results of 1 criterion."]
 
 
 def test_answers_about_events_and_the_scope_are_named_as_taken_from_the_run() -> None:

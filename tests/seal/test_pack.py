@@ -168,3 +168,15 @@ def test_guides_break_prose_and_leave_commands_alone() -> None:
     assert [line for line in lines if len(line) > 118] == [f"# {prose}", command, f"    {command}", f"| {prose} |"]
     assert " ".join(wrapped(text).split()) == " ".join(text.split())
     assert lines[lines.index(next(line for line in lines if line.startswith("- "))) + 1].startswith("  ")
+
+
+def test_a_paragraph_of_long_lines_is_broken_as_one() -> None:
+    long, item = ("one two three four " * 7).strip(), "- " + ("five six " * 14).strip()
+    text = f"{long}\n{long}\nshort end.\n\n{item}\n- another\n```sh\nmake\n```\n{long}\n# Heading\n"
+    lines = wrapped(text).splitlines()
+    first = lines[: lines.index("")]
+    assert len(first) == 3
+    assert all(len(line) > 90 for line in first[:-1])
+    assert [line for line in lines if line.startswith("- ")][-1] == "- another"
+    assert {"```sh", "# Heading"} < set(lines)
+    assert " ".join(wrapped(text).split()) == " ".join(text.split())

@@ -66,18 +66,18 @@ def _case(finding: Finding) -> ET.Element:
         time="0",
     )
     reason = xml_safe(result["reason"])
+    said = f" ({xml_safe(finding.people)})" if finding.people else ""
     match finding.state:
         case State.FAIL:
-            ET.SubElement(case, "failure", message=reason, type=finding.control["severity"]).text = xml_safe(
+            ET.SubElement(case, "failure", message=f"{reason}{said}", type=finding.control["severity"]).text = xml_safe(
                 f"expected: {result['expected']}\nobserved: {result['observed']}\n"
-                f"evidence: {', '.join(finding.references)}"
+                f"evidence: {', '.join(finding.references) or 'none'}"
             )
         case State.NOT_ASSESSED:
             ET.SubElement(case, "error", message=reason, type="not-assessed")
         case State.WAIVED:
             ET.SubElement(case, "skipped", message=xml_safe(f"{finding.people} ({reason})"))
         case State.NOT_APPLICABLE | State.MANUAL:
-            said = f" ({xml_safe(finding.people)})" if finding.people else ""
             ET.SubElement(case, "skipped", message=f"{finding.state.value.lower().replace('_', ' ')}: {reason}{said}")
         case State.PASS:
             pass
