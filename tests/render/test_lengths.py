@@ -1,5 +1,6 @@
 """Three lengths of the paper report from one context: what each holds, and that none leads to a place it lacks."""
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -107,6 +108,22 @@ def test_long_names_and_many_editions_stay_on_the_cover(report: Context, tmp_pat
     path.write_bytes(pdf.render(long))
     assert "Made with" in text_of(path, "-l", "1")
     assert "Executive summary" in text_of(path, "-f", "2", "-l", "2")
+
+
+_LOGO = base64.b64encode(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 30"><path d="M0 0h99v29z"/></svg>')
+
+
+@pytest.mark.parametrize("notices", [1, 3])
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_a_full_cover_keeps_what_is_below_below(report: Context, paper: str, notices: int, tmp_path: Path) -> None:
+    house = replace(HOUSE, paper=paper, logo=f"data:image/svg+xml;base64,{_LOGO.decode()}", distribution="The board")
+    told = ("Gaps accepted by name: not-assessed:account-security-questions.",) * (notices - 1)
+    about = replace(report.about, title="AWS control evidence report", notices=(*told, "The end of the notices."))
+    path = tmp_path / "full.pdf"
+    path.write_bytes(pdf.render(replace(report, about=about, branding=replace(house, detail="summary"))))
+    places = re.findall(r'yMin="([0-9.]+)".* yMax="([0-9.]+)">(.*?)<', text_of(path, "-bbox", "-l", "1"))
+    first = min(float(top) for top, _, word in places if word == "Prepared")
+    assert max(float(bottom) for _, bottom, word in places if word == "notices.") < first
 
 
 def test_a_link_to_a_place_that_is_left_out_becomes_words() -> None:
