@@ -80,11 +80,29 @@ def taken_up(folder: Path, *, keep: Callable[[Path, BaseException], bool]) -> It
 
 @contextmanager
 def _held(folder: Path, keep: Callable[[Path, BaseException], bool] | None) -> Iterator[Path]:
+    with alone_in(folder):
+        stays = False
+        try:
+            yield folder
+        except BaseException as error:
+            stays = keep is not None and keep(folder, error)
+            raise
+        finally:
+            if not stays:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Let nobody else work in a folder meanwhile.
+
+    Raises:
+        UsageError: somebody else is at work in it, or it is gone.
+    """
     try:
         lock = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise UsageError(f"{folder} cannot be opened: {error.strerror}") from error
-    stays = True
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -92,15 +110,9 @@ def _held(folder: Path, keep: Callable[[Path, BaseException], bool] | None) -> I
             raise UsageError(f"another run is at work in {folder}", hint="wait for its end") from error
         except OSError:
             pass  # some network file systems have no locks; then nothing is taken for left over there
-        stays = False
-        yield folder
-    except BaseException as error:
-        stays = stays or (keep is not None and keep(folder, error))
-        raise
+        yield
     finally:
         os.close(lock)
-        if not stays:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_held(folder: Path) -> bool:

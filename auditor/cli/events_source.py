@@ -119,8 +119,10 @@ def _filled(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore", Per
         "region": options["home_region"],
     }
     wanted = {**options, **places}
-    named = {name: str(options[name]) for name in ("trail", "place", "folder", "bucket", "key_file") if options[name]}
-    place = {**named, "accounts": sorted(options["accounts"]), "regions": sorted(options["regions"])}
+    named = {name: str(options[name]) for name in ("trail", "place", "bucket") if options[name]}
+    # Wherever somebody stands: a kept store is known by it.
+    files = {name: str(options[name].absolute()) for name in ("folder", "key_file") if options[name]}
+    place = {**named, **files, "accounts": sorted(options["accounts"]), "regions": sorted(options["regions"])}
     with sharing(wanted) as shared, stopping() as stop, shown(quiet=options["quiet"]) as show:
         reading = Reading(*open_source(wanted, now), place, period, now)
         store = open_store(folder, reading, stop=stop, progress=show, concurrency=options["concurrency"], shared=shared)

@@ -17,7 +17,7 @@ from auditor.events.unchanged import SEEN, hashes
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA: Final = "auditor.event-store/3"
+SCHEMA: Final = "auditor.event-store/4"
 CARD: Final = "store.json"
 
 _FILE_COLUMNS: Final = (
@@ -64,7 +64,8 @@ def finish(folder: Path, card: Mapping[str, Any]) -> None:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    return hashes(folder, sorted([*folder.glob("*/*.parquet"), *folder.glob(f"{FILES}/*"), *folder.glob("*.parquet")]))
+    kept = ("*/*.parquet", f"{FILES}/*", "*.parquet", CONFLICT_FILE)
+    return hashes(folder, sorted(path for name in kept for path in folder.glob(name)))
 
 
 def card_of(folder: Path) -> Mapping[str, Any] | None:

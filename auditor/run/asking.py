@@ -17,6 +17,7 @@ from auditor import __version__
 from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import UsageError
 from auditor.base.period import Period, rfc3339
+from auditor.base.whole import alone_in
 from auditor.events.lookup import CANNOT_SEE, LookUp, look_up
 from auditor.events.lookup import source as history_source
 from auditor.events.opened import SCHEMA, EventStore, card_of, finish
@@ -63,7 +64,8 @@ class Reading:
 
     def request(self) -> dict[str, Any]:
         """Return what decides whether a kept store answers for this."""
-        return {"place": dict(self.place), "period": self.period.document()}
+        trails = sorted({scope.arn for scope in self.scopes if scope.arn})  # a name means another one elsewhere
+        return {"place": {**self.place, "trails": trails}, "period": self.period.document()}
 
 
 def open_store(
@@ -120,14 +122,25 @@ def kept_store(folder: Path, wanted: Mapping[str, Any], fill: Callable[[StoreWri
             lets the next one try what did not answer.
 
     Raises:
-        UsageError: the folder holds something else.
+        UsageError: the folder holds something else, or somebody else is filling it.
         IntegrityError: the store's files were changed.
     """
     request = {**wanted, "auditor": __version__, "schema": SCHEMA}
-    card_there = card_of(folder) if _held(folder, request) else None
-    if card_there is not None and not card_there.get("again"):
+    if _finished(folder, request):
         return EventStore(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder):
+        if not _finished(folder, request):  # by whoever was at work in it before
+            _fill(folder, request, fill)
+        return EventStore(folder)
+
+
+def _finished(folder: Path, request: Mapping[str, Any]) -> bool:
+    card = card_of(folder) if _held(folder, request) else None
+    return card is not None and not card.get("again")
+
+
+def _fill(folder: Path, request: Mapping[str, Any], fill: Callable[[StoreWriter], Mapping[str, Any]]) -> None:
     (folder / REQUEST).write_text(json.dumps(request, indent=1, sort_keys=True) + "\n", "utf-8")
     writer = StoreWriter(folder)
     try:
@@ -136,7 +149,6 @@ def kept_store(folder: Path, wanted: Mapping[str, Any], fill: Callable[[StoreWri
     finally:
         writer.close()
     finish(folder, card)
-    return EventStore(folder)
 
 
 def _held(folder: Path, wanted: Mapping[str, Any]) -> bool:
@@ -312,7 +324,7 @@ def open_pack(folder: Path, pack: Path) -> EventStore:
             "cannot_see": list(PACK_CANNOT_SEE),
         }
 
-    return kept_store(folder, {"place": {"pack": str(pack)}, "period": period.document()}, fill)
+    return kept_store(folder, {"place": {"pack": str(pack.absolute())}, "period": period.document()}, fill)
 
 
 PACK_CANNOT_SEE: Final = (

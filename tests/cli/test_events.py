@@ -1,6 +1,7 @@
 """``auditor events`` from the command line: documents, exit codes, and no row told apart from not looked at."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,19 @@ def test_a_kept_store_answers_again_without_the_source(
     )
     assert code == 3
     assert [item["why"] for item in outside["searched"]["not_searched"]] == ["before what was read"]
+
+
+def test_a_kept_store_knows_its_folder_wherever_somebody_stands(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("here", "there"):
+        shutil.copytree(folder, tmp_path / name / "logs")
+    arguments = ["--dir", "logs", *from_folder(folder)[2:], "--store", "../store"]
+    monkeypatch.chdir(tmp_path / "here")
+    first = ask(capsys, "root-activity", *arguments)
+    assert ask(capsys, "root-activity", *arguments) == first
+    monkeypatch.chdir(tmp_path / "there")
+    assert ask(capsys, "root-activity", *arguments)[0] == 2
 
 
 def test_hours_that_were_not_digested_yet_are_looked_at_again(

@@ -261,6 +261,14 @@ def test_a_changed_store_is_not_believed(tmp_path: Path) -> None:
         EventStore(folder)
 
 
+def test_a_store_that_lost_its_conflicts_is_not_believed(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    store_of(folder, records_log([event(1)]))
+    (folder / "conflicts.jsonl").write_text('{"event_id": "e"}\n')
+    with pytest.raises(IntegrityError, match="were changed"):
+        EventStore(folder)
+
+
 def test_a_store_is_hashed_once_and_again_when_somebody_touched_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

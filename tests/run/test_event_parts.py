@@ -1,14 +1,16 @@
 """A store of events filled by tasks answers like one filled here; what no task could read is named, and read later."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
 import pytest
 
-from auditor.base.errors import CollectionError
+from auditor.base.errors import CollectionError, UsageError
 from auditor.base.period import Period
+from auditor.base.whole import alone_in
 from auditor.events.asking import Asked, ask
 from auditor.events.opened import EventStore
 from auditor.events.question import load_questions
@@ -87,6 +89,27 @@ def of(store: EventStore) -> list[Any]:
             store.contents(),
             *database.execute("SELECT * EXCLUDE session_start FROM all_events ORDER BY ALL").fetchall(),
         ]
+
+
+def test_two_commands_do_not_fill_one_store(logs: Path, here: EventStore, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    with alone_in(folder), pytest.raises(UsageError, match="another run is at work"):
+        store_of(logs, folder)
+    assert of(store_of(logs, folder)) == of(here)
+    with alone_in(folder):
+        assert of(store_of(logs, folder)) == of(here), "a finished one is read by many"
+
+
+def test_a_store_of_another_account_s_trail_of_that_name_is_not_taken(logs: Path) -> None:
+    source, prefix = open_folder(logs)
+    scopes = scopes_of_place(source, "", prefix, Wanted(START, END))
+
+    def wanted(account: str) -> object:
+        owned = [replace(scope, arn=f"arn:aws:cloudtrail:eu-central-1:{account}:trail/main") for scope in scopes]
+        return Reading(source, lambda *_: source.keys(()), owned, {"trail": "main"}, PERIOD, NOW).request()
+
+    assert wanted("111122223333") == wanted("111122223333") != wanted("444455556666")
 
 
 def test_questions_have_the_same_answers(logs: Path, here: EventStore, tmp_path: Path) -> None:
