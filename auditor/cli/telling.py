@@ -1,7 +1,7 @@
 """What a run says when it is done: failing controls, why others could not be assessed, what the exit code means."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -159,13 +159,20 @@ def failing_document(results: Results) -> list[dict[str, Any]]:
 def tell_code(code: int, results: Results, config: Config, *, known: int = 0) -> None:
     """Say what the exit code means, and truthfully what was let through for it to be so."""
     let = "; ".join(_let_through(results, config, known)) if code in {0, 3} else ""
-    click.echo(f"exit code {code}: {_meaning(code, let)}")
+    click.echo(f"exit code {code}: {_meaning(code, let, {item.state for item in results.controls})}")
 
 
-def _meaning(code: int, let: str) -> str:
-    if not let:
+def _meaning(code: int, let: str, states: Collection[State]) -> str:
+    if let:
+        return f"{'nothing else was found unmet' if code == 0 else EXIT_MEANING[code]}; let through: {let}"
+    if code != 0:
         return EXIT_MEANING[code]
-    return f"{'nothing else was found unmet' if code == 0 else EXIT_MEANING[code]}; let through: {let}"
+    others = [words for state, words in _NOR_FAILED if state in states]
+    return f"{EXIT_MEANING[0]}{''.join(f', {words}' for words in others[:-1])}{f' or {others[-1]}' if others else ''}"
+
+
+_NOR_FAILED = ((State.MANUAL, "attested"), (State.NOT_APPLICABLE, "not applicable"))
+"""What a control may be, beside met and waived, where the answer is 0 and nothing was let through."""
 
 
 def _let_through(results: Results, config: Config, known: int) -> Iterator[str]:

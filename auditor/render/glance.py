@@ -154,7 +154,9 @@ def _not_looked(
             number = sum(any(row.mark.state is state for row in control.rows) for control in controls)
             whole = sum(control.mark.state is state for control in controls)
             rest = "" if whole == number else f"; as a whole, {whole:,} of these controls {_is(whole)} so"
-            yield f"{counted(len(results), 'result')} in {counted(number, 'control')} {words}{rest}."
+            said = sum(bool(row.attested) for row in results)
+            given = f"; {said:,} of these results {_is(said)} attested" if said else ""
+            yield f"{counted(len(results), 'result')} in {counted(number, 'control')} {words}{rest}{given}."
 
 
 def _is(count: int) -> str:

@@ -47,7 +47,7 @@ FIRST = "summary"
 MEANINGS = {
     State.FAIL: "The evidence shows that the criterion was not met.",
     State.NOT_ASSESSED: "The evidence needed is missing, refused or malformed; nothing was concluded.",
-    State.MANUAL: "No AWS API shows this; a person has to look and attest.",
+    State.MANUAL: "Answers of AWS do not settle this; a person has to look and attest.",
     State.WAIVED: "The criterion was not met, and somebody accepted that with a reason and a date.",
     State.PASS: "The criterion was met at the time of the test, or over the whole period where the test says so.",
     State.NOT_APPLICABLE: "There was nothing that the criterion speaks about.",

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from auditor.cli.options import config_of, in_parts
-from auditor.cli.telling import _cause_words, causes_of_gaps, tell_code, tell_given, tell_results
+from auditor.cli.telling import _cause_words, _meaning, causes_of_gaps, tell_code, tell_given, tell_results
 from auditor.collect.calls import _CODES
 from auditor.config import Config
-from auditor.model import Gap, Severity
+from auditor.model import Gap, Severity, State
 from tests.cli.test_compare import answer
 from tests.evaluate.kit import catalog
 
@@ -124,6 +124,20 @@ def test_a_run_tells_what_fails_and_what_was_let_through(tmp_path: Path, capsys:
     assert "  FAIL  critical" in told or "  FAIL  high" in told
     assert "below --fail-on critical" in told
     assert "every selected criterion" not in told
+
+
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        pytest.param([State.PASS, State.WAIVED], "was met or is waived", id="met"),
+        pytest.param([State.MANUAL], "was met or is waived or attested", id="attested"),
+        pytest.param([State.NOT_APPLICABLE], "was met or is waived or not applicable", id="nothing-to-judge"),
+        pytest.param(list(State), "was met or is waived, attested or not applicable", id="all"),
+    ],
+)
+def test_an_answer_of_0_says_what_else_criteria_were(states: list[State], words: str) -> None:
+    assert _meaning(0, "", set(states)) == f"every selected criterion {words}"
+    assert "attested" not in _meaning(3, "", set(states))
 
 
 def test_settings_are_shown_with_their_origin(

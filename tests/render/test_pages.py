@@ -177,6 +177,15 @@ def test_the_matrix_says_where_another_edition_asks_for_something_else(sample: S
     assert "each answer is a result" in report.glance.reconciled
 
 
+def test_the_summary_says_how_many_manual_results_are_attested(sample: Sample) -> None:
+    results = json.loads(json.dumps(sample.results))
+    manual = [item for control in results["controls"] for item in control["results"] if item["state"] == "MANUAL"]
+    said = {"criterion": "met", "person": "Jane", "date": "2026-10-20", "valid_until": "2027-10-20T00:00:00Z"}
+    manual[0]["details"] = {"attestation": {**said, "statement": "It is.", "attachments": []}}
+    report = context.build(results, sample.evidence, manifest_hash="", report_id="attested")
+    assert [text for text in report.glance.not_looked if text.endswith("; 1 of these results is attested.")]
+
+
 def test_parameters_are_json_and_absence_is_told_by_its_message(tmp_path: Path) -> None:
     error = CallError("AccessDeniedException", "Macie is not enabled.", "macie2:GetMacieSession")
     record = SimpleNamespace(
