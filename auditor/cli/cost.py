@@ -95,9 +95,9 @@ def _cell(value: object) -> object:
 def _print(found: "Costed") -> None:
     estimate = found.estimate
     seen = sorted({line.price.seen.isoformat() for line in estimate.lines})
-    between = " to ".join(dict.fromkeys((seen[0], seen[-1]))) if seen else "no price was needed"
+    read = f", prices read {' to '.join(dict.fromkeys((seen[0], seen[-1])))}" if seen else ""
     click.echo(printable(f"{found.source}: {found.verified}"))
-    click.echo(f"Estimate at list price in USD, prices read {between}; free tiers are not subtracted.")
+    click.echo(f"Estimate at list price in USD{read}; free tiers are not subtracted.")
     _tell_group(estimate, "logging", "What logging costs a month")
     _tell_group(estimate, "audit", "What this audit cost, once")
     click.echo(f"\n{'Logging, a month':<40} {estimate.total():>14,.4f} USD  (estimate, without what is not known)")
@@ -116,7 +116,7 @@ def _print(found: "Costed") -> None:
 
 def _tell_group(estimate: "Estimate", group: str, title: str) -> None:
     lines = [line for line in estimate.lines if line.group == group]
-    click.echo(f"\n{title}:")
+    click.echo(f"\n{title}:{'' if lines else ' nothing was found that has a price'}")
     area = ""
     for line in lines[:_MOST_TOLD]:
         if line.area != area:

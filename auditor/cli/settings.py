@@ -52,7 +52,7 @@ def show(config_file: Path | None, *, everything: bool, as_json: bool) -> int:
         echo_json({"schema": "auditor.config/1", "exit_code": 0, **told})
         return 0
     for name, value in shown.items():
-        click.echo(printable(f"{name:<26} {value!s:<40} {found.origins.get(name, 'default')}"))
+        click.echo(printable(f"{name:<26} {_written(value):<40} {found.origins.get(name, 'default')}"))
     if not shown:
         click.echo("every setting has its default; --all shows them")
     for variable, names in options.items():
@@ -62,6 +62,13 @@ def show(config_file: Path | None, *, everything: bool, as_json: bool) -> int:
         close = meant(name, [*_variables(), *(f"{VARIABLE}{known.upper().replace('.', '_')}" for known in values)])
         click.echo(printable("; ".join(filter(None, (f"{name} looks like a setting and is none", close)))), err=True)
     return 0
+
+
+def _written(value: object) -> str:
+    """Write a value as it stands in a file of settings."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 _NAMED = 4

@@ -21,6 +21,7 @@ from auditor.base.untrusted import MOST_VALUES, parse_json
 MOST_BYTES: Final = 256 << 20
 """Bytes of one input after unpacking; a log file of CloudTrail has at most some hundred megabytes."""
 
+_NONE: Final = "no CloudTrail record"
 _MOST_PROBLEMS: Final = 100
 """After so many places that cannot be read, the rest is not tried: each costs a look at what follows."""
 
@@ -99,8 +100,9 @@ def read_records(
     reader.documents(reader.text(reader.unpacked(data)))
     reading = reader.reading()
     if not reading.records and not reading.events:
+        why = next((f": {words}" for words in reading.problems[:1] if words != _NONE), "")
         raise UsageError(
-            f"{named} holds no CloudTrail record{f': {reading.problems[0]}' if reading.problems else ''}",
+            f"{named} holds {_NONE}{why}",
             hint="give a record, a log file, JSON Lines, an EventBridge event, or what aws cloudtrail lookup-events or "
             "aws logs filter-log-events prints; each may be gzipped",
         )
@@ -228,7 +230,7 @@ class _Reader:
         elif isinstance(value, str) and value.lstrip().startswith(("{", "[")):
             self.inside(value, place, depth)
         elif not isinstance(value, Mapping):
-            self.problem(place, "no CloudTrail record")
+            self.problem(place, _NONE)
         elif is_record(value):
             self.records.append(Found(value, place.removesuffix(", ")))
         else:
@@ -248,7 +250,7 @@ class _Reader:
                 self.containers[words] = None
                 self.opened(key, value[key], _within(place, key), depth + 1)
                 return
-        self.problem(place, next((words for key, words in _STRANGERS if key in value), "no CloudTrail record"))
+        self.problem(place, next((words for key, words in _STRANGERS if key in value), _NONE))
 
     def opened(self, key: str, value: Any, place: str, depth: int) -> None:
         match key:

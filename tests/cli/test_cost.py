@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from auditor.cli import main
+from auditor.cli.cost import _print
+from auditor.cost.estimate import Estimate
+from auditor.run.costing import Costed
 from auditor.seal.archive import pack_zip
+from tests.seal.packs import RUN
 
 SAMPLE = Path(__file__).resolve().parents[2] / "reports" / "sample"
 
@@ -44,6 +48,14 @@ def test_the_text_says_estimate_source_and_what_is_not_known(capsys: pytest.Capt
     assert "Estimate at list price in USD, prices read 2026-11-21" in out
     assert "estimate; AWS CloudTrail pricing page, grade A, 2026-11-21" in out
     assert "at least: a part of the period was not searched" in out
+
+
+def test_what_has_no_price_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    estimate = Estimate((), RUN.period, (), prices=None)  # type: ignore[arg-type]  # no line, so no price is read
+    _print(Costed(estimate, "a pack", "the pack holds", holds=True))
+    out = capsys.readouterr().out
+    assert "Estimate at list price in USD; free tiers are not subtracted." in out
+    assert "What logging costs a month: nothing was found that has a price" in out
 
 
 def test_csv_has_a_row_for_every_line_and_everything_not_known(capsys: pytest.CaptureFixture[str]) -> None:

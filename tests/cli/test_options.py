@@ -146,12 +146,16 @@ def test_settings_are_shown_with_their_origin(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AUDITOR_PERIOD", "2026-Q3")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    Path("auditor.yaml").write_text("entity: A\nlimits:\n  concurrency: 7\n")
+    Path("auditor.yaml").write_text(
+        "entity: A\nlimits:\n  concurrency: 7\nzip: true\nregions: [eu-west-1, us-east-1]\n"
+    )
     code, out, _ = answer(capsys, "config", "show")
     assert code == 0
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert lines["period"].split()[1:] == ["2026-Q3", "AUDITOR_PERIOD"]
     assert lines["limits.concurrency"].endswith("auditor.yaml:3")
+    assert lines["zip"].split()[1:] == ["true", "auditor.yaml:4"]
+    assert lines["regions"].split()[1:] == ["[eu-west-1,", "us-east-1]", "auditor.yaml:5"]
     assert "title" not in lines
 
 

@@ -174,6 +174,7 @@ def test_an_input_without_a_record_is_never_no_match(
     code, out, err = run(capsys, "test", "{ $.eventName != StopLogging }", str(path))
     assert (code, out) == (2, "")
     assert f"{path} holds no CloudTrail record" in err
+    assert "no CloudTrail record: no CloudTrail record" not in err
 
 
 def test_other_text_is_one_event_when_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
