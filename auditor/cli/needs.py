@@ -155,6 +155,8 @@ def check(context: click.Context, called: str) -> None:
             and (lost := [name for name in clash.others if name in words])
         ):
             raise UsageError(f"--{clash.option} and --{lost[0]} exclude each other", hint=clash.why)
+    if {"gate", "format"} <= words and "pdf" in ",".join(context.params["formats"]).replace(" ", "").split(","):
+        raise UsageError("--gate and --format pdf exclude each other", hint="a gate makes no PDF")
     for need in NEEDS.get(called, ()):
         idle = [name for name in need.options if name in words]
         if idle and not any(_given(context, options, wanted) for wanted in need.any_of):

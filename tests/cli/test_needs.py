@@ -50,6 +50,13 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
 
+@pytest.mark.parametrize("command", ["run", "demo"])
+def test_a_gate_is_asked_for_no_pdf(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = answer(capsys, command, "--gate", "-f", "html", "-f", "csv,pdf")
+    assert (code, out) == (2, "")
+    assert "--gate and --format pdf exclude each other" in err
+
+
 @pytest.mark.parametrize(("called", "option"), [(called, option) for called, option, _ in ALONE])
 def test_an_option_without_what_it_needs_is_refused_early(
     called: str, option: str, capsys: pytest.CaptureFixture[str]
