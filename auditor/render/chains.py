@@ -214,7 +214,7 @@ def _path(where: str, document: Mapping[str, Any]) -> Path:
     boxes = place([(link.kind, link.name, link.verdict) for link in links])
     holds = all(link.verdict == "holds" for link in links)
     spoken = "; ".join(
-        f"{f'{link.kind} {link.name}'.strip()}: {link.word}{f', {link.reason}' if link.reason else ''}"
+        f"{f'{link.kind} {link.name}'.strip()}: {', '.join(filter(None, (link.word, link.reason.removesuffix('.'))))}"
         for link in links
     )
     return Path(

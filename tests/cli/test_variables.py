@@ -152,7 +152,7 @@ def test_what_variables_give_is_told_and_a_misspelt_one_with_the_closest(
     code, out, err = answer(capsys, "config", "show")
     lines = out.splitlines()
     assert code == 0
-    assert lines[0].split() == ["frameworks", "['a']", "AUDITOR_FRAMEWORK"]
+    assert lines[0].split() == ["frameworks", "[a]", "AUDITOR_FRAMEWORK"]
     assert lines[1:] == [
         "AUDITOR_RUN_PERIOD=2026-10 gives run --period",
         "AUDITOR_EVENTS_USER=ann gives events NAME --user",

@@ -27,7 +27,7 @@ def drawn(**details: Any) -> Chain:
 def test_a_link_that_is_not_known_is_told_from_one_that_is_not_reached() -> None:
     ((path,),) = (ways.paths for ways in drawn().ways)
     assert [link.word for link in path.links] == ["holds", "not known", "not reached"]
-    assert "action alerts: not known, The topic is in account 444455556666." in path.text
+    assert "action alerts: not known, The topic is in account 444455556666; people: not reached." in path.text
     assert not path.holds
 
 
@@ -67,7 +67,7 @@ def test_chains_that_lack_the_same_link_share_a_drawing_whatever_they_miss_by_it
         ("No filter catches StopLogging.",),
     )
     ((path,),) = (ways.paths for ways in deleted.ways)
-    assert path.text.endswith("metric filter: broken, No filter catches DeleteTrail..")
+    assert path.text.endswith("metric filter: broken, No filter catches DeleteTrail.")
 
 
 def test_results_of_one_control_are_told_apart_and_share_what_both_say() -> None:
