@@ -86,7 +86,7 @@ def looked_through(
 ) -> Searched:
     """Return what lies behind the answer, with what the store does not keep of its events."""
     what = searched(store, database, asked.period, asked.filters, asked.question.needs)
-    missing = lacking(store.card.get("lacks") or (), asked.question.duckdb, narrowing)
+    missing = lacking(store.card.get("lacks") or (), asked.question.text("duckdb"), narrowing)
     return replace(what, not_searched=(*what.not_searched, *missing))
 
 

@@ -121,7 +121,7 @@ def ask_athena(athena: Athena, asked: Asked) -> Answer:
             (
                 *missing,
                 *_nothing_read(ran, size),
-                *lacking(empty_columns(table.columns), asked.question.athena, narrowing),
+                *lacking(empty_columns(table.columns), asked.question.text("athena"), narrowing),
             ),
         ),
         ran.columns,

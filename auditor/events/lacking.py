@@ -15,7 +15,7 @@ def lacking(columns: Collection[str], question: str, narrowing: Sequence[str]) -
 
     Args:
         columns: those of the table of events that the source leaves empty.
-        question: its SQL.
+        question: its SQL, with all that it shares with others filled in.
         narrowing: the predicates of the filters.
     """
     named = set(_NAME.findall(_TEXT.sub("", " ".join((question, *narrowing)))))
