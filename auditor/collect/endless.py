@@ -1,6 +1,7 @@
-"""Lets each answer end: an endpoint that sends a byte a second, or bytes without end, would keep a run for ever.
+"""Lets each answer end, and come to its end: bytes without end would keep a run for ever, a part is no answer.
 
-The SDK bounds how long nothing may come, not how long something may.
+The SDK bounds how long nothing may come, not how long something may; and it takes what came before a connection broke
+for the whole, nothing at all for an answer without members.
 """
 
 import time
@@ -11,6 +12,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from urllib3.exceptions import ProtocolError
 from urllib3.exceptions import ReadTimeoutError as SilenceError
+
+from auditor.base.counts import counted
 
 ANSWER_SECONDS: Final = 60
 """From the first byte of an answer's body to its last; the largest ones take a second or two."""
@@ -73,7 +76,7 @@ class _Body:
 
         Raises:
             TimeoutError: it takes too long.
-            ProtocolError: it is too large, or the connection broke.
+            ProtocolError: it is too large, or the connection broke before as much had come as was announced.
         """
         left = MOST_BYTES
         while part := self._raw.read1(_PART):
@@ -85,4 +88,7 @@ class _Body:
             if time.monotonic() > self._ends:
                 self._raw.close()
                 raise TimeoutError(f"the answer took more than {self._seconds:g} s")
+        if self._raw.length_remaining:
+            self._raw.close()
+            raise ProtocolError(f"the answer lacks {counted(self._raw.length_remaining, 'byte')} of what was announced")
         self._raw.release_conn()

@@ -20,6 +20,14 @@ _ANSWER = (
 )
 
 
+def _whole(write: Callable[[bytes], object]) -> None:
+    write(_ANSWER)
+
+
+def _nothing(_: Callable[[bytes], object]) -> None:
+    """Break off before the first byte."""
+
+
 def _drip(write: Callable[[bytes], object]) -> None:
     for _ in range(100):
         write(b"x")
@@ -48,41 +56,71 @@ class _Endpoint(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(_ANSWER) if self.kind == "plain" else 10**12))
         self.end_headers()
         try:
-            {"plain": lambda write: write(_ANSWER), "drip": _drip, "flood": _flood}[self.kind](self.wfile.write)
+            {"plain": _whole, "drip": _drip, "flood": _flood, "cut": _whole, "none": _nothing}[self.kind](
+                self.wfile.write
+            )
         except OSError:
             self.close_connection = True
+        self.close_connection |= self.kind in {"cut", "none"}
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""
 
 
 @pytest.fixture
-def ask() -> Iterator[Callable[[str], Any]]:
-    """Ask an endpoint of some kind who we are, with one second for the body of its answer."""
+def endpoint() -> Iterator[Callable[[str, str], Any]]:
+    """Make clients of an endpoint of some kind, with one second for the body of an answer."""
     servers = []
 
-    def asked(kind: str) -> Any:
+    def made(kind: str, service: str) -> Any:
         server = ThreadingHTTPServer(("127.0.0.1", 0), type("Kind", (_Endpoint,), {"kind": kind}))
         servers.append(server)
         Thread(target=server.serve_forever, daemon=True).start()
         client = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b").client(
-            "sts",
+            service,
             region_name="us-east-1",
             endpoint_url=f"http://127.0.0.1:{server.server_port}",
             config=Config(retries={"total_max_attempts": 1}, read_timeout=5),
         )
         let_end(client, 1)
-        return [client.get_caller_identity()["Account"] for _ in range(2)]
+        return client
 
-    yield asked
+    yield made
     for server in servers:
         server.shutdown()
         server.server_close()
 
 
+@pytest.fixture
+def ask(endpoint: Callable[[str, str], Any]) -> Callable[[str], Any]:
+    """Ask an endpoint of some kind twice who we are."""
+
+    def asked(kind: str) -> Any:
+        client = endpoint(kind, "sts")
+        return [client.get_caller_identity()["Account"] for _ in range(2)]
+
+    return asked
+
+
 @pytest.mark.parametrize("kind", ["plain", "chunked"])
 def test_an_answer_that_ends_is_read_whole(ask: Callable[[str], Any], kind: str) -> None:
     assert ask(kind) == ["111122223333"] * 2
+
+
+@pytest.mark.parametrize("kind", ["cut", "none"])
+def test_an_answer_of_which_a_part_came_is_none(ask: Callable[[str], Any], kind: str) -> None:
+    with pytest.raises(ConnectionClosedError):
+        ask(kind)
+
+
+def test_the_head_of_an_object_has_no_body(endpoint: Callable[[str, str], Any]) -> None:
+    found = endpoint("plain", "s3").head_object(Bucket="bucket", Key="key")
+    assert found["ContentLength"] == 1000
 
 
 def test_an_answer_that_comes_byte_by_byte_is_left(ask: Callable[[str], Any]) -> None:
