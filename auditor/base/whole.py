@@ -162,7 +162,10 @@ def write_whole(path: Path, data: bytes) -> None:
 def written_into(path: Path) -> bool:
     """Say whether a path is a device, a pipe, or one of the system's names for an open file such as /dev/stdout."""
     place = path.absolute()
-    named = str(place) in {"/dev/stdout", "/dev/stderr"} or str(place.parent) in {"/dev/fd", "/proc/self/fd"}
+    named = str(place) in {"/dev/stdin", "/dev/stdout", "/dev/stderr"} or str(place.parent) in {
+        "/dev/fd",
+        "/proc/self/fd",
+    }
     return path.exists() and (named or not (path.is_file() or path.is_dir()))
 
 

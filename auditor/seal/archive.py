@@ -4,15 +4,18 @@ A zip is byte for byte the same for the same files; what is unpacked has lawful 
 """
 
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO
 
 from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError, SealError, UsageError
 from auditor.base.given import open_given
+from auditor.base.whole import written_into
 from auditor.seal.contents import DEFAULT_LIMITS, SUMS, FolderFiles, Limits, PackFiles
 from auditor.seal.manifest import MANIFEST
 from auditor.seal.names import shown
@@ -86,7 +89,8 @@ def _no_pack(path: Path, files: PackFiles) -> UsageError:
 def pack_zip(folder: Path, file: Path) -> None:
     """Write the files of ``folder`` into ``file``, below a folder of the same name.
 
-    Sorted names, one date, one mode and one compression level: the bytes depend on the files (and on zlib) alone.
+    Sorted names, one date, one mode and one compression level: the bytes depend on the files (and on zlib) alone. A
+    device or a pipe is written into: renaming would put a zip where the machine's /dev/null is.
 
     Raises:
         SealError: the folder holds something that no pack may hold.
@@ -94,21 +98,33 @@ def pack_zip(folder: Path, file: Path) -> None:
     pack = FolderFiles(folder)
     if pack.problems:
         raise SealError(f"{pack.problems[0].path} {pack.problems[0].message}")
+    if written_into(file):
+        with TemporaryFile() as whole:
+            _write_zip(pack, folder.name, whole)
+            whole.seek(0)
+            with file.open("wb") as target:
+                shutil.copyfileobj(whole, target)
+        return
     partial = file.with_name(f".{file.name}.partial")
     try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
-            for path, size in pack.sizes.items():
-                info = zipfile.ZipInfo(f"{folder.name}/{path}", _EPOCH)
-                info.create_system = _UNIX
-                info.external_attr = _PLAIN_FILE
-                info.compress_type = zipfile.ZIP_DEFLATED
-                info.file_size = size
-                with archive.open(info, "w") as target:
-                    for chunk in pack.chunks(path):
-                        target.write(chunk)
+        with partial.open("wb") as target:
+            _write_zip(pack, folder.name, target)
         os.replace(partial, file)  # noqa: PTH105 - atomic: nobody sees half a zip
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _write_zip(pack: PackFiles, above: str, file: IO[bytes]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+        for path, size in pack.sizes.items():
+            info = zipfile.ZipInfo(f"{above}/{path}", _EPOCH)
+            info.create_system = _UNIX
+            info.external_attr = _PLAIN_FILE
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.file_size = size
+            with archive.open(info, "w") as target:
+                for chunk in pack.chunks(path):
+                    target.write(chunk)
 
 
 def unpack(pack: PackFiles, folder: Path) -> None:

@@ -89,5 +89,5 @@ def test_devices_and_open_files_are_written_into(tmp_path: Path) -> None:
     with (tmp_path / "open").open("wb") as file:
         write_whole(Path(f"/dev/fd/{file.fileno()}"), b"x")
     assert (tmp_path / "open").read_bytes() == b"x"
-    assert all(map(written_into, map(Path, ("/dev/null", "/dev/stdout", "/dev/stderr"))))
+    assert all(map(written_into, map(Path, ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr"))))
     assert not any(map(written_into, (tmp_path, tmp_path / "open", tmp_path / "none")))

@@ -157,6 +157,17 @@ def test_a_zip_that_cannot_be_finished_is_removed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["pack"]
 
 
+def test_a_zip_is_written_into_a_pipe_and_does_not_take_its_place(tmp_path: Path) -> None:
+    folder = sealed_pack(tmp_path / "pack")
+    pack_zip(folder, tmp_path / "pack.zip")
+    pipe, copy = tmp_path / "pipe", tmp_path / "copy"
+    os.mkfifo(pipe)
+    with copy.open("wb") as file, subprocess.Popen(["cat", str(pipe)], stdout=file):
+        pack_zip(folder, pipe)
+    assert copy.read_bytes() == (tmp_path / "pack.zip").read_bytes()
+    assert pipe.is_fifo()
+
+
 def test_guides_break_prose_and_leave_commands_alone() -> None:
     prose, command = "A sentence of many words. " * 9, "openssl cms -verify " * 9
     hostile = (
