@@ -17,8 +17,7 @@ from auditor.render.compiled import Compiled
 from auditor.render.pagenumbers import ROOM
 
 _AFTER = re.compile(r"(?<=[:/_=,.])(?!/)(?:(?<!\d[,.])|(?!\d))")
-"""Separators in names; ``1,024``, ``0.0150`` and ``198.51.100.23`` stay whole."""
-"""Where a long name may be broken: after these characters, never inside a word such as ``eu-west-1``."""
+"""Where a long name may be broken: behind these, never inside ``eu-west-1``, ``1,024`` or ``198.51.100.23``."""
 
 ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 """How a colour of the branding is written; it goes into style sheets, so nothing else may pass."""
