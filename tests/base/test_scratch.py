@@ -84,10 +84,11 @@ def test_many_at_once_never_take_each_others(tmp_path: Path) -> None:
 
 
 def test_nobody_else_makes_folders_that_outlive_a_killed_process() -> None:
-    """Those named here lie in an output folder, which is cleared up, or hold nothing but a name."""
+    """Those named here lie in an output folder, which is cleared up, hold nothing but a name, or have none."""
     known = {
         "base/scratch.py",
         "base/whole.py",
+        "seal/archive.py",
         "seal/pack.py",
         "work/ledger.py",
         "trail/spool.py",
