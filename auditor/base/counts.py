@@ -1,5 +1,7 @@
 """How numbers of things and stretches of time are written in sentences. Everybody who writes one uses these."""
 
+from collections.abc import Callable, Sequence
+
 _HISSING = ("s", "x", "ch", "sh")
 _VOWELS = "aeiou"
 _MINUTE = 60
@@ -18,6 +20,13 @@ def lasting(seconds: int) -> str:
     """Write a stretch of time without rounding it: whole minutes as such, any other in seconds."""
     minutes, rest = divmod(seconds, _MINUTE)
     return counted(seconds, "second") if rest or not minutes else counted(minutes, "minute")
+
+
+def first_of(names: Sequence[str], most: int, spelt: Callable[[str], str] = str) -> str:
+    """List the first few of many names, and how many there are besides: ``a, b and 1,204 more``."""
+    rest = len(names) - most
+    shown = ", ".join(map(spelt, names[:most]))
+    return f"{shown} and {rest:,} more" if rest > 0 else shown
 
 
 def _plural(noun: str) -> str:

@@ -12,11 +12,7 @@ from auditor.evaluate.sampling import draw
 from auditor.evaluate.view import View
 from auditor.evidence.operations import Call
 from auditor.evidence.store import Record
-from auditor.model import (
-    Control,
-    Sampling,
-    Verdict,
-)
+from auditor.model import Control, Sampling, Verdict
 
 
 @dataclass(frozen=True, slots=True)

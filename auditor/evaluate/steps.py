@@ -330,11 +330,11 @@ class Aims:
         """Return how often it was called in the hour of the event or the one after; None where nobody counted."""
         of_function = Parts.of(arn).service == "lambda"
         dimension, name = ("FunctionName", _short(arn)) if of_function else ("RuleName", text(rule.item.get("Name")))
-        counted = calls_by_hour(self._view, rule.region, dimension, name)
-        if counted is None:
+        hours = calls_by_hour(self._view, rule.region, dimension, name)
+        if hours is None:
             return None
         hour = opening.at.replace(minute=0, second=0, microsecond=0)
-        return round(sum(value for at, value in counted.items() if hour <= at < hour + _HOUR))
+        return round(sum(value for at, value in hours.items() if hour <= at < hour + _HOUR))
 
     def _role(self, arn: str) -> str:
         service = Parts.of(arn).service

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from auditor.base.counts import first_of
 from auditor.base.doubled import doubled_names
 from auditor.events.columns import VERSION
 
@@ -126,9 +127,8 @@ def remarks(record: Mapping[str, Any]) -> tuple[str, ...]:
 def _ambiguous(record: Mapping[str, Any]) -> Iterator[str]:
     names = list(doubled_names(record))
     if names:
-        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
         yield (
-            f"The record is ambiguous: {', '.join(names[:_NAMED])}{more} stands more than once, and two readers may "
+            f"The record is ambiguous: {first_of(names, _NAMED)} stands more than once, and two readers may "
             "see two events in it. The last value is shown."
         )
 

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from auditor.base.whole import write_whole
+
 SEEN: Final = "seen.json"
 SETTLED_NS: Final = 2_000_000_000
 """How long a file must have been left alone for its times to vouch for it."""
@@ -37,9 +39,7 @@ def hashes(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
     settled = {name: item for name, item in found.items() if now - max(item[0][2:]) > SETTLED_NS}
     if settled != known:
         with suppress(OSError):
-            partial = folder / f"{SEEN}.partial"
-            partial.write_text(json.dumps(settled, sort_keys=True) + "\n", "utf-8")
-            partial.replace(folder / SEEN)
+            write_whole(folder / SEEN, f"{json.dumps(settled, sort_keys=True)}\n".encode())
     return {name: digest for name, (_, digest) in found.items()}
 
 

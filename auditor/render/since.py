@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.base.period import parse_time
 from auditor.model import Severity
 from auditor.pack.comparison import Change
@@ -138,8 +138,7 @@ def _rules(catalogue: Mapping[str, Any]) -> list[str]:
         ("judged by a changed rule", changed),
     )
     return [
-        f"{counted(len(names), 'control')} {words}: {', '.join(visible(name, 160) for name in names[:_NAMED])}"
-        + (f" and {len(names) - _NAMED:,} more." if len(names) > _NAMED else ".")
+        f"{counted(len(names), 'control')} {words}: {first_of(names, _NAMED, lambda name: visible(name, 160))}."
         for words, names in parts
         if names
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, BinaryIO
 
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.base.errors import IntegrityError, SealError, UsageError
 from auditor.base.given import open_given
 from auditor.base.whole import written_into
@@ -79,11 +79,10 @@ def _no_pack(path: Path, files: PackFiles) -> UsageError:
     inside = sorted({name.rpartition("/")[0] for name in files.sizes if name.endswith(marks)})
     if not inside:
         return UsageError(f"{path} is no pack: it holds neither {SUMS} nor {MANIFEST}")
-    named = ", ".join(shown(folder) for folder in inside[:_MOST_NAMED])
-    more = f" and {len(inside) - _MOST_NAMED:,} more" if len(inside) > _MOST_NAMED else ""
+    named = first_of(inside, _MOST_NAMED, shown)
     number = "one" if len(inside) == 1 else counted(len(inside), "pack")
     hint = "name the folder of the pack" if path.is_dir() else "unpack it, and name the folder of the pack"
-    return UsageError(f"{path} is no pack itself, but holds {number}: {named}{more}", hint=hint)
+    return UsageError(f"{path} is no pack itself, but holds {number}: {named}", hint=hint)
 
 
 def pack_zip(folder: Path, file: Path) -> None:

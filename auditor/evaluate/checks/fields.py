@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from auditor.base.counts import first_of
 from auditor.base.period import parse_time
 
 _Kind = TypeVar("_Kind")
@@ -198,8 +199,7 @@ def _typed(item: Mapping[str, Any], name: str, kind: type[_Kind]) -> _Kind:
 
 def some(names: Sequence[str], *, limit: int = 5) -> str:
     """List the first few names of a list that may be long or hostile."""
-    shown = ", ".join(shortened(name, _MAX_NAME) for name in names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit:,} more"
+    return first_of(names, limit, lambda name: shortened(name, _MAX_NAME))
 
 
 def shortened(text: str, most: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from auditor.base.counts import lasting
+from auditor.base.counts import first_of, lasting
 from auditor.monitoring.chain.facts import Alarm, Facts, Trail
 from auditor.monitoring.chain.link import (
     Link,
@@ -371,10 +371,9 @@ def _is_elsewhere(trail: Trail, head: Links, facts: Facts) -> bool:
 
 
 def _names(names: Sequence[str], limit: int = 4) -> str:
-    shown = list(names[:limit])
     if len(names) > limit:
-        return f"{', '.join(shown)} and {len(names) - limit:,} more"
-    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+        return first_of(names, limit)
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 _DRAWN = {"filter": "metric filter", "subscriber": "people"}

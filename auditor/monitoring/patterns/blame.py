@@ -7,30 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.monitoring.patterns.callers import ERROR_CODE, EVENT_NAME, EVENT_SOURCE, IDENTITY_TYPE, Keys, Kind
-from auditor.monitoring.patterns.coverage import (
-    Budget,
-    Detector,
-    Detectors,
-    Miss,
-    concerns,
-    source_slip,
-)
-from auditor.monitoring.patterns.formula import (
-    ABSENT,
-    All,
-    Formula,
-    Test,
-    ask,
-    holds,
-    values_at,
-)
-from auditor.monitoring.patterns.records import (
-    KNOWN_NAMES,
-    READ_ONLY,
-    build,
-    describe,
-    field_of,
-)
+from auditor.monitoring.patterns.coverage import Budget, Detector, Detectors, Miss, concerns, source_slip
+from auditor.monitoring.patterns.formula import ABSENT, All, Formula, Test, ask, holds, values_at
+from auditor.monitoring.patterns.records import KNOWN_NAMES, READ_ONLY, build, describe, field_of
 from auditor.monitoring.patterns.requirement import Requirement
 from auditor.monitoring.patterns.rules import RULES, Rules
 

@@ -5,18 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.monitoring.patterns.callers import EVENT_NAME, EVENT_SOURCE, IDENTITY_TYPE, Kind
-from auditor.monitoring.patterns.coverage import (
-    Detector,
-)
-from auditor.monitoring.patterns.formula import (
-    holds,
-)
-from auditor.monitoring.patterns.records import (
-    MFA_USED,
-    SIGN_IN_RESULT,
-    build,
-    describe,
-)
+from auditor.monitoring.patterns.coverage import Detector
+from auditor.monitoring.patterns.formula import holds
+from auditor.monitoring.patterns.records import MFA_USED, SIGN_IN_RESULT, build, describe
 from auditor.monitoring.patterns.requirement import Requirement
 from auditor.monitoring.patterns.rules import Rules
 

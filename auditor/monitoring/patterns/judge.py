@@ -26,10 +26,7 @@ from auditor.monitoring.patterns.delivery import detector_of
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
 from auditor.monitoring.patterns.everyday import EVERYDAY, Added, added
 from auditor.monitoring.patterns.filter_pattern import Compare, Glob
-from auditor.monitoring.patterns.formula import (
-    Test,
-    tests_of,
-)
+from auditor.monitoring.patterns.formula import Test, tests_of
 from auditor.monitoring.patterns.pattern import Dialect, parse_pattern
 from auditor.monitoring.patterns.requirement import Requirement
 from auditor.monitoring.patterns.rules import DOUBTS, OBSERVED, RULES, Rules, turned

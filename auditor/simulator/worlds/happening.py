@@ -5,12 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from auditor.simulator.worlds.principals import (
-    ACCOUNT,
-    HOME,
-    Principal,
-    uuid_text,
-)
+from auditor.simulator.worlds.principals import ACCOUNT, HOME, Principal, uuid_text
 
 BEGIN: Final = datetime(2026, 9, 30, 18, tzinfo=UTC)
 """When log file validation was switched on: the first digest of each Region begins here."""
