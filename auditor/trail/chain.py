@@ -4,6 +4,7 @@ A chain is what one trail delivered from one account and Region. Source: CloudTr
 structure" (starting, final and empty digests), and the attacks listed in ``docs/trail-verification.md``.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -112,7 +113,7 @@ def _compare_links(ordered: Sequence[CheckedDigest], missing: frozenset[Place], 
             found.append(_link_finding(item, "link_foreign", "a digest of the same chain", f"{pointer.key}"))
         elif place in by_place:
             found += _compare(item, by_place[place], pointer)
-            found += _skipped(ordered[:index], item, by_place[place])
+            found += _skipped(ordered, index, by_place[place])
         elif place in missing:
             found += _missing(item, pointer, expired)
     return found
@@ -179,13 +180,16 @@ def _made_again(proved: Sequence[CheckedDigest]) -> list[Finding]:
     return found
 
 
-def _skipped(older: Sequence[CheckedDigest], item: CheckedDigest, target: CheckedDigest) -> list[Finding]:
+def _skipped(ordered: Sequence[CheckedDigest], index: int, target: CheckedDigest) -> list[Finding]:
+    """Name what lies between a digest and the one that its link goes to; ``ordered`` is by end."""
+    item = ordered[index]
     if item.name.backfill:
         return []  # their order is not documented
+    first = bisect_right(ordered, target.end, hi=index, key=lambda older: older.end)
     return [
         _link_finding(between, "link_skips_digest", f"a link from {item.key}", f"its link goes to {target.key}")
-        for between in older
-        if between.proof is Proof.VALID and target.end < between.end < item.end
+        for between in ordered[first:index]
+        if between.proof is Proof.VALID and between.end < item.end
     ]
 
 
