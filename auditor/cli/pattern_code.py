@@ -70,9 +70,11 @@ def _cloudformation(path: Path, variables: Sequence[str]) -> "Code":
         shown, folder = (named(path), None) if str(path) == "-" else (path.name, path.parent)
         return read_cloudformation(read_text(path), shown, folder, parameters)
     whole = Code()
-    for file in _templates(path):
-        text = read_text(file)
-        found = read_cloudformation(text, str(file.relative_to(path)), file.parent, _meant(parameters, text))
+    templates = _templates(path)
+    for file in templates:
+        text, name = read_text(file), str(file.relative_to(path))
+        prefix = f"{name.partition('.')[0] or name}." if len(templates) > 1 else ""
+        found = read_cloudformation(text, name, file.parent, _meant(parameters, text), prefix)
         for resource in found.resources:
             whole.resources.append(resource)
         whole.unread += found.unread

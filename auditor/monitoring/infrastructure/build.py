@@ -87,16 +87,22 @@ def _joined(taken: Taken) -> Built:
 
 def _apply_policies(taken: Taken) -> None:
     """Give topics the policies that stand apart from them, and the keys of this code their own."""
-    for resource in taken.policies:
+    for resource, named in sorted(taken.policies, key=lambda one: any(True for _ in unknowns(one[1]))):
         document = taken.policy_of(resource.properties.get("PolicyDocument"))
-        named = resource.properties.get("Topics")
-        for arn in as_aws.listed(named):
+        topics = as_aws.listed(named)
+        if any(True for _ in unknowns(named)):  # the policy of any topic, or of none of these
+            document, topics = (ALLOWED if taken.hopeful else None), list(taken.topics)
+        for arn in topics:
             if arn in taken.topics and not (resource.exists is not None and document is None):
                 taken.topics[arn] = replace(taken.topics[arn], policy=document)
                 taken.known_as(resource, taken.topics[arn].name)
     for arn, topic in taken.topics.items():
-        if topic.key in taken.keys and taken.keys[topic.key] is not None:
-            taken.topics[arn] = replace(topic, cipher=Key(topic.key, taken.policy_of(taken.keys[topic.key])))
+        key = taken.key_names.get(topic.key, topic.key)
+        if (values := taken.keys.get(key)) is not None:
+            off = as_aws.truth(values.get("Enabled")) is False
+            policy = ALLOWED if values.get("KeyPolicy") is None else taken.policy_of(values["KeyPolicy"])
+            cipher = Key(key, policy, state="Disabled" if off else "Enabled")
+            taken.topics[arn] = replace(topic, cipher=cipher)
 
 
 def _reachable(taken: Taken) -> dict[str, Topic]:

@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from auditor.base.errors import UsageError
-from auditor.monitoring.infrastructure.intrinsic import NO_VALUE, Resolver
-from auditor.monitoring.infrastructure.values import Code, Resource, Unknown
+from auditor.monitoring.infrastructure import as_aws
+from auditor.monitoring.infrastructure.intrinsic import Resolver
+from auditor.monitoring.infrastructure.values import MOST_NAME, Code, Open, Resource, Unknown
 
 _MAX_YAML = 2_000_000
 """CloudFormation takes templates of up to one megabyte."""
@@ -34,8 +35,36 @@ _MAX_RESOURCES = 20_000
 """What ``Fn::ForEach`` may make of a template; CloudFormation takes 500 resources."""
 
 
+_TRANSFORMS = re.compile(r"AWS::(Serverless|LanguageExtensions|SecretsManager|CodeDeployBlueGreen)(-[\d-]+)?")
+"""Transforms that change nothing but what is written for them; any other one may change the whole template."""
+
+_EXPANDED = re.compile(r".*::MODULE|AWS::Serverless::Application|AWS::CloudFormation::StackSet")
+"""Types that stand for resources which are written elsewhere."""
+
+
 class _Template(yaml.SafeLoader):
-    """Reads short-form tags such as ``!Ref`` as the objects they stand for; builds nothing else."""
+    """Reads short-form tags such as ``!Ref`` as the objects they stand for; builds nothing else.
+
+    CloudFormation takes no hash merges (User Guide, "CloudFormation template formats"), and of a key that stands twice
+    nobody knows which one counts.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge" or str(key.value) in seen:
+                problem = "is a merge, which CloudFormation does not take" if key.value == "<<" else "stands twice"
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} {problem}", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} stands twice in one object")
+    return found
 
 
 def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
@@ -61,7 +90,11 @@ _Template.yaml_implicit_resolvers = {
 
 
 def read_cloudformation(
-    text: str, name: str = "template", folder: Path | None = None, parameters: Mapping[str, str] | None = None
+    text: str,
+    name: str = "template",
+    folder: Path | None = None,
+    parameters: Mapping[str, str] | None = None,
+    prefix: str = "",
 ) -> Code:
     """Read a template, JSON or YAML.
 
@@ -70,6 +103,7 @@ def read_cloudformation(
         name: what places call it.
         folder: where nested templates are looked for; None for nowhere.
         parameters: values that are given to it.
+        prefix: stands before the names of its resources, which are those of one stack among several.
 
     Raises:
         UsageError: it is no template, or has no such parameter.
@@ -80,7 +114,7 @@ def read_cloudformation(
         if not isinstance(declared, dict) or given not in declared:
             raise UsageError(f"--var {given}: {name} has no such parameter")
     code = Code()
-    _Reader(template, text, name, folder, code).read("", dict(parameters or {}), 0)
+    _Reader(template, text, name, folder, code).read(prefix, dict(parameters or {}), 0)
     return code
 
 
@@ -89,6 +123,9 @@ def _template(text: str, name: str) -> dict[str, Any]:
         template = _parsed(text, name)
     except json.JSONDecodeError as error:
         raise UsageError(f"{name}:{error.lineno}: this is no JSON: {error.msg} (column {error.colno})") from error
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark is not None else ""
+        raise UsageError(f"{name}{line} cannot be read: {' '.join(str(error.problem).split())[:200]}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UsageError(f"{name} cannot be read: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
@@ -98,7 +135,7 @@ def _template(text: str, name: str) -> dict[str, Any]:
 
 def _parsed(text: str, name: str) -> Any:
     if text.lstrip().startswith("{"):
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once)
     if len(text) > _MAX_YAML:
         raise UsageError(f"{name} is larger than {_MAX_YAML} characters")
     if _bracket_depth(text) > _MAX_BRACKETS:
@@ -129,11 +166,13 @@ class _Reader:
         self.folder = folder
         self.code = code
         self.budget = [_MOST_STACKS]
+        self.changed: Unknown | None = None
 
     def read(self, prefix: str, parameters: Mapping[str, Any], depth: int) -> Resolver:
         """Add the template's resources to the code; return what knows its outputs."""
         resolver = Resolver(self.template, self.place_of, prefix, parameters)
         resources = dict(self.expanded(self.template["Resources"], resolver))
+        self.changed = self.transformed(prefix)
         resolver.resources = {name: one for name, one in resources.items() if isinstance(one, dict)}
         for name, resource in resolver.resources.items():
             if resource.get("Type") == "AWS::CloudFormation::Stack":
@@ -141,6 +180,17 @@ class _Reader:
         for name, resource in resolver.resources.items():
             self.add(name, resource, resolver, prefix)
         return resolver
+
+    def transformed(self, prefix: str) -> Unknown | None:
+        """Return the transform that may change everything in the template, if there is one."""
+        given = self.template.get("Transform")
+        names = [one.get("Name") if isinstance(one, Mapping) else one for one in as_aws.listed(given)]
+        macros = [str(name) for name in names if not _TRANSFORMS.fullmatch(str(name))]
+        if not macros:
+            return None
+        found = Unknown(f"the transform {', '.join(macros)[:MOST_NAME]}", self.name, prefix)
+        self.code.unread.append(f"{found.words} may add to the template")
+        return found
 
     def place_of(self, name: str, section: str = "Resources") -> str:
         """Return file and line where something is declared."""
@@ -173,12 +223,14 @@ class _Reader:
             return
         place = self.place_of(name)
         properties = resolver.value(resource.get("Properties") or {})
-        if properties is NO_VALUE or not isinstance(properties, Mapping):
-            open_ = properties if isinstance(properties, Unknown) else None
-            if open_ is not None:
-                self.code.unread.append(f"the properties of {prefix}{name} ({place}) hang on {open_.words}")
+        if isinstance(properties, Unknown):
+            self.code.unread.append(f"the properties of {prefix}{name} ({place}) hang on {properties.words}")
+            properties = Open(properties)
+        if not isinstance(properties, Mapping):
             return
-        hangs = None if exists is True else Unknown(f"the condition {resource.get('Condition')}", place)
+        if _EXPANDED.fullmatch(kind):
+            self.code.unread.append(f"{prefix}{name} ({place}) stands for resources that are written elsewhere")
+        hangs = self.changed if exists is True else Unknown(f"the condition {resource.get('Condition')}", place)
         events = properties.get("Events") if kind == "AWS::Serverless::Function" else None
         if isinstance(events, Mapping) and any(
             isinstance(one, Mapping) and one.get("Type") in {"EventBridgeRule", "CloudWatchEvent"}
@@ -210,7 +262,7 @@ class _Reader:
         reader.budget = self.budget
         outputs = reader.read(f"{prefix}{name}.", given if isinstance(given, Mapping) else {}, depth + 1)
         resolver.stacks[name] = outputs
-        hangs = None if exists is True else Unknown(f"the condition {resource.get('Condition')}", place)
+        hangs = self.changed if exists is True else Unknown(f"the condition {resource.get('Condition')}", place)
         self.code.resources += [replace(one, exists=one.exists or hangs) for one in inner.resources]
         self.code.unread += inner.unread
         self.code.absent |= inner.absent

@@ -3,14 +3,28 @@
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from typing import Any, Final
 
-from auditor.monitoring.infrastructure.values import ACCOUNT, REGION, Unknown, encoded, text_of, unknowns
+from auditor.base.errors import UsageError
+from auditor.monitoring.infrastructure.values import (
+    ACCOUNT,
+    MOST_NAME,
+    REGION,
+    STACK,
+    Unknown,
+    encoded,
+    stands_in,
+    text_of,
+    unknowns,
+)
 
 MAX_DEPTH = 60
 _MOST_TEXT: Final = 20_000_000
 """Characters that one loop may make of a template."""
+_MOST_VALUE: Final = 1_000_000
+"""Characters of one value: CloudFormation takes templates of that size."""
 
 
 class _NoValue:
@@ -23,10 +37,12 @@ _PSEUDO: Mapping[str, Any] = {
     "AWS::Region": REGION,
     "AWS::Partition": "aws",
     "AWS::URLSuffix": "amazonaws.com",
-    "AWS::StackName": "the stack",
+    "AWS::StackName": STACK,
     "AWS::NoValue": NO_VALUE,
 }
 _VARIABLE = re.compile(r"\$\{([^}!]+)\}")
+_DYNAMIC = "{{resolve:"
+"""Begins a reference that is looked up when the stack is made: User Guide, "Get values stored in other services"."""
 _NAME_OF = {
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::CloudWatch::CompositeAlarm": "AlarmName",
@@ -34,6 +50,7 @@ _NAME_OF = {
     "AWS::Logs::MetricFilter": "FilterName",
     "AWS::SNS::Topic": "TopicName",
     "AWS::Lambda::Function": "FunctionName",
+    "AWS::KMS::Alias": "AliasName",
 }
 _ARN_BY_REF = ("AutoScaling", "StateMachine")
 """Types of which a plain reference gives the ARN, beside topics."""
@@ -66,9 +83,26 @@ class Resolver:
         self._judged: dict[str, bool | None] = {}
         self._naming: set[str] = set()
 
-    def open(self, name: str, place: str = "") -> Unknown:
-        """Return an open value of this template."""
-        return Unknown(name, place, self.prefix)
+    def open(self, name: str, place: str = "", parts: Any = None) -> Unknown:
+        """Return an open value of this template.
+
+        Args:
+            name: for people; two values of one name are taken for equal,
+            place: where it stands.
+            parts: what it is made of, where its name does not tell: then only values of equal parts are equal.
+        """
+        if parts is None and len(name) <= MOST_NAME:
+            return Unknown(name, place, self.prefix)
+        told = json.dumps(parts if parts is not None else name, default=_identity)
+        return Unknown(name[:MOST_NAME], place, f"{self.prefix}{sha256(told.encode()).hexdigest()}.")
+
+    def joined(self, name: str, values: Iterable[Any]) -> Unknown:
+        """Return an open text whose name tells how it is made of others; those of another scope are told apart."""
+        found = list(dict.fromkeys(unknowns(list(values))))
+        scopes = {one.scope for one in found}
+        if len(scopes) == 1 and len(name) <= MOST_NAME:
+            return Unknown(name, found[0].place, scopes.pop())
+        return self.open(name, found[0].place, [name, found])
 
     # -- values
 
@@ -79,13 +113,25 @@ class Resolver:
         if isinstance(item, list):
             return [one for one in (self.value(one, depth + 1) for one in item) if one is not NO_VALUE]
         if not isinstance(item, Mapping):
-            return item
+            return self.told(item)
         if len(item) == 1:
             ((name, argument),) = item.items()
             if name == "Ref" or str(name).startswith("Fn::"):
-                return self.function(str(name).removeprefix("Fn::"), argument, depth + 1)
+                return self.told(self.function(str(name).removeprefix("Fn::"), argument, depth + 1))
         values = {str(key): self.value(one, depth + 1) for key, one in item.items()}
+        if made := next((name for name in values if name.startswith("Fn::")), ""):
+            return self.open(f"what {made} puts beside {', '.join(values.keys() - {made})}", "", values)
         return {key: one for key, one in values.items() if one is not NO_VALUE}
+
+    def told(self, value: Any) -> Any:
+        """Return a value, or something open where it is looked up when the stack is made.
+
+        Raises:
+            UsageError: it is longer than anything that CloudFormation takes.
+        """
+        if isinstance(value, str) and len(value) > _MOST_VALUE:
+            raise UsageError(f"a value of the template has more than {_MOST_VALUE:,} characters")
+        return self.open(value) if isinstance(value, str) and _DYNAMIC in value else value
 
     def function(self, name: str, argument: Any, depth: int) -> Any:  # noqa: PLR0911 - one line for each function
         """Return what an intrinsic function gives."""
@@ -103,24 +149,28 @@ class Resolver:
             case "If", [str() as condition, yes, no]:
                 return self.chosen(condition, yes, no, depth)
         values = self.value(argument, depth)
-        if (open_ := next(unknowns(values), None)) is not None:
-            if name == "FindInMap":
-                return self.found_in_map(values)
-            return Unknown(_written(name, values)[:200], open_.place, self.prefix)
-        return self.plain(name, values)
+        if name == "FindInMap":
+            return self.found_in_map(values)
+        if next(unknowns(values), None) is None:
+            return self.plain(name, values)
+        match name, values:
+            case "Join", [str() as separator, list() as parts]:  # equals the same said with Sub
+                _check_length(parts, separator)
+                return self.joined(separator.join(map(_called, parts)), parts)
+        return self.open(_written(name, values), next(unknowns(values)).place, [name, values])
 
     def plain(self, name: str, values: Any) -> Any:  # noqa: PLR0911 - one line for each function
         """Evaluate a function whose arguments are all known."""
         match name, values:
             case "Join", [str() as separator, list() as parts]:
+                _check_length(parts, separator)
                 return separator.join(map(_text, parts))
-            case "Split", [str() as separator, str() as text] if separator:
+            case "Split", [str() as separator, str() as text] if separator and not (
+                stands_in(text) and _IN_NAMES.fullmatch(separator)
+            ):
                 return text.split(separator)
-            case "Select", [index, list() as items]:
-                place = int(index) if str(index).isdigit() else -1
-                return items[place] if 0 <= place < len(items) else self.open("Select")
-            case "FindInMap", _:
-                return self.found_in_map(values)
+            case "Select", [index, list() as items] if str(index).isdecimal() and int(index) < len(items):
+                return items[int(index)]
             case "ToJsonString", _:
                 return encoded(values)
             case "Base64", str():
@@ -128,8 +178,8 @@ class Resolver:
             case "Length", list():
                 return len(values)
             case "ImportValue", _:
-                return self.open(f"ImportValue {_text(values)}"[:120])
-        return self.open(name)
+                return self.open(f"ImportValue {_text(values)}")
+        return self.open(_written(name, values), "", [name, values])
 
     def chosen(self, condition: str, yes: Any, no: Any, depth: int) -> Any:
         """Return one branch of ``Fn::If``, or both where they are the same."""
@@ -139,25 +189,26 @@ class Resolver:
         one, other = self.value(yes, depth), self.value(no, depth)
         if one is other or (one is not NO_VALUE and other is not NO_VALUE and one == other):
             return one
-        return self.open(f"the condition {condition}", self.place_of(condition, "Conditions"))
+        place = self.place_of(condition, "Conditions")
+        return self.open(f"the condition {condition}", place, [condition, one, other])
 
     def found_in_map(self, values: Any) -> Any:
         """Look into ``Mappings``; with an open key the answer is known where all entries are the same."""
         if not isinstance(values, list) or len(values) < 3 or not isinstance(values[0], str):  # noqa: PLR2004
-            return next(unknowns(values), None) or self.open("FindInMap")
+            return self.open("FindInMap", "", values)
         name, *keys = values
+        open_keys = [isinstance(key, Unknown) or stands_in(str(key)) for key in keys[:2]]
         found: list[Any] = [self.mappings.get(name)]
-        for key in keys[:2]:
+        for key, is_open in zip(keys, open_keys, strict=False):
             tables = [one for one in found if isinstance(one, Mapping)]
-            open_key = isinstance(key, Unknown) or key == REGION
-            found = [one for table in tables for one in (table.values() if open_key else [table.get(str(key))])]
+            found = [one for table in tables for one in (table.values() if is_open else [table.get(str(key))])]
         found = [one for one in found if one is not None]
+        fallback = keys[2] if len(keys) > 2 and isinstance(keys[2], Mapping) else {}  # noqa: PLR2004
+        if "DefaultValue" in fallback and (any(open_keys) or not found):
+            found.append(fallback["DefaultValue"])
         if found and all(one == found[0] for one in found):
             return found[0]
-        fallback = keys[2] if len(keys) > 2 and isinstance(keys[2], Mapping) else {}  # noqa: PLR2004
-        if not found and "DefaultValue" in fallback:
-            return fallback["DefaultValue"]
-        return self.open(f"FindInMap {name}", self.place_of(name, "Mappings"))
+        return self.open(f"FindInMap {name}", self.place_of(name, "Mappings"), values)
 
     def reference(self, name: str) -> Any:
         """Return what ``Ref`` gives."""
@@ -229,9 +280,9 @@ class Resolver:
                 values[name] = names[bare]
             else:
                 values[name] = self.attribute(*bare.split(".", 1)) if "." in bare else self.reference(bare)
-        if (open_ := next(unknowns(list(values.values())), None)) is not None:
-            called = _VARIABLE.sub(lambda found: _called(values[found[1]]), text)
-            return Unknown(called[:120], open_.place, self.prefix)
+        _check_length([text, *(values[name] for name in _VARIABLE.findall(text))], "")
+        if next(unknowns(list(values.values())), None) is not None:
+            return self.joined(_VARIABLE.sub(lambda found: _called(values[found[1]]), text), values.values())
         return _VARIABLE.sub(lambda found: _text(values[found[1]]), text).replace("${!", "${")
 
     # -- conditions
@@ -269,13 +320,10 @@ class Resolver:
 
     def equal(self, left: Any, right: Any) -> bool | None:
         """Compare as ``Fn::Equals`` does; None where the account, the Region or something open would tell."""
-        if left == right and not isinstance(left, list | Mapping):
-            return True
-        if any(True for _ in unknowns([left, right])) or REGION in {_text(left), _text(right)}:
-            return None
-        if ACCOUNT in {_text(left), _text(right)}:
-            return None
-        return _text(left) == _text(right)
+        if any(True for _ in unknowns([left, right])):
+            return True if left == right else None
+        one, other = _text(left), _text(right)
+        return True if one == other else None if stands_in(one) or stands_in(other) else False
 
     # -- loops
 
@@ -309,13 +357,31 @@ def _text(value: Any) -> str:
     return json.dumps(value, default=str) if isinstance(value, list | Mapping) else str(value)
 
 
+_IN_NAMES = re.compile(r"[A-Za-z0-9-]+")
+"""What names of accounts, Regions and stacks are made of."""
+
+
+def _check_length(parts: Iterable[Any], separator: str) -> None:
+    """Refuse a text of these parts that is longer than anything that CloudFormation takes.
+
+    Raises:
+        UsageError: it is longer.
+    """
+    length = 0
+    for part in parts:
+        length += len(_text(part)) + len(separator)
+        if length > _MOST_VALUE:
+            raise UsageError(f"a value of the template has more than {_MOST_VALUE:,} characters")
+
+
 def _written(name: str, values: Any) -> str:
-    """Name what a function gives: by its parts where it joins texts, so that it equals the same said with Sub."""
-    match name, values:
-        case "Join", [str() as separator, list() as parts]:
-            return separator.join(map(_called, parts))
     return f"{name} {json.dumps(values, default=_called)}"
 
 
 def _called(value: Any) -> str:
     return f"${{{value.name}}}" if isinstance(value, Unknown) else _text(value)
+
+
+def _identity(value: Any) -> str:
+    """Return what tells a value that is no JSON from others."""
+    return f"{value.scope}{value.name}" if isinstance(value, Unknown) else "nothing"

@@ -27,7 +27,7 @@ from auditor.monitoring.chain.facts import (
 from auditor.monitoring.infrastructure import as_aws
 from auditor.monitoring.infrastructure.queries import open_in_queries, read_series
 from auditor.monitoring.infrastructure.trails import trail_of
-from auditor.monitoring.infrastructure.values import REGION, Code, Resource, Unknown, text_of, unknowns
+from auditor.monitoring.infrastructure.values import ACCOUNT, REGION, Code, Resource, Unknown, text_of, unknowns
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
 from auditor.monitoring.patterns.pattern import parse_filter, parse_rule
 from auditor.policies.document import Policy, read_policy
@@ -36,13 +36,27 @@ NOW = datetime(2000, 1, 1, tzinfo=UTC)
 """Code has no time; delivery is taken to be current."""
 
 ALLOWED = read_policy({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*"}})
-"""Stands for the policy that AWS gives a topic without one, and for those of functions and keys that are not read."""
+"""Stands for policies that are not read: of functions, of keys, and of topics outside this code."""
+
+_OWN_ACCOUNT = read_policy(
+    {
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": "sns:Publish",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"AWS:SourceOwner": ACCOUNT}},
+        }
+    }
+)
+"""What AWS gives a topic without a policy; it says nothing of EventBridge, which needs a statement of its own."""
 
 OUTSIDE = text_of("AWS::SNS::Topic", "a topic outside this code", "arn", None)
 """Stands for whatever lies outside this code."""
 _MATCHES_NOTHING = '{ $.eventName = "" }'
 _MAY_HARM = frozenset(
-    {"AWS::CloudWatch::AlarmMuteRule", "AWS::SNS::TopicPolicy", "AWS::CloudTrail::Trail", "AWS::Logs::LogGroup"}
+    {"AWS::CloudWatch::AlarmMuteRule", "AWS::SNS::TopicPolicy", "AWS::SNS::TopicInlinePolicy"}
+    | {"AWS::CloudTrail::Trail", "AWS::Logs::LogGroup"}
 )
 """What counts against something where it exists: in the better world one that may not exist does not."""
 
@@ -69,8 +83,9 @@ class Taken:
     open_rules: list[Unknown] = field(default_factory=list)
     patterns: dict[str, list[str]] = field(default_factory=dict)
     targets: list[tuple[Any, Any]] = field(default_factory=list)
-    policies: list[Resource] = field(default_factory=list)
-    keys: dict[str, Any] = field(default_factory=dict)
+    policies: list[tuple[Resource, Any]] = field(default_factory=list)
+    keys: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    key_names: dict[str, Any] = field(default_factory=dict)
     open_names: bool = False
 
     def take(self, resource: Resource) -> None:
@@ -180,6 +195,9 @@ class Taken:
         decisive = (*_DECISIVE, "Metrics") if isinstance(values.get("Metrics"), Unknown) else _DECISIVE
         if self.lacks(values, decisive) or (not self.hopeful and open_in_queries(values)):
             return
+        if odd := next((one for one, read in _READ.items() if _misread(values.get(one), read)), ""):
+            self.refuse(resource, f"its {odd} is {str(values[odd])[:60]!r}")
+            return
         read = read_series(values, lambda metric: self.one_series(metric, resource))
         periods = as_aws.whole(values.get("EvaluationPeriods"), 1)
         self.alarms.append(
@@ -220,8 +238,10 @@ class Taken:
             if isinstance(item, Unknown):
                 self.assumed["Actions and targets outside this code are taken to reach somebody."] = None
                 found.append(OUTSIDE)
-            elif isinstance(item, str) and item.strip():
+            elif isinstance(item, str) and item.startswith("arn:"):
                 found.append(_here(item))
+            elif item not in (None, ""):
+                self.assumed[f"The action {str(item)[:60]!r} is no ARN; AWS does not take it."] = None
         return tuple(found)
 
     def composite(self, resource: Resource, values: Mapping[str, Any]) -> None:
@@ -304,7 +324,7 @@ class Taken:
         arn = text_of("AWS::SNS::Topic", resource.address, "arn", None)
         self.known_as(resource, resource.address)
         given = values.get("KmsMasterKeyId")
-        key = given if isinstance(given, str) else ""
+        key = f"the key {given.words}" if isinstance(given, Unknown) else str(given or "")
         listed = [one for one in as_aws.listed(values.get("Subscription")) if isinstance(one, Mapping)]
         said = tuple(Subscription("arn:taken-to-confirm", as_aws.text(one.get("Protocol"), "sns")) for one in listed)
         policy = self.policy_of(values.get("Policy"))
@@ -315,23 +335,28 @@ class Taken:
     def policy_of(self, value: Any) -> Policy | None:
         """Return a policy; one that is open allows in the better world, and is not known in the worse."""
         if value is None or value == "":
-            return ALLOWED
+            return _OWN_ACCOUNT
         if any(True for _ in unknowns(value)):
             return ALLOWED if self.hopeful else None
         return read_policy(value)
 
     def topic_policy(self, resource: Resource, values: Mapping[str, Any]) -> None:
         """Keep a policy of topics until all topics are there."""
-        self.policies.append(resource)
-        del values
+        self.policies.append((resource, values.get("Topics", values.get("TopicArn"))))
 
     def subscription(self, resource: Resource, values: Mapping[str, Any]) -> None:
         """Take nothing of a subscription: that somebody subscribes and confirms is taken for granted either way."""
         del resource, values
 
     def key(self, resource: Resource, values: Mapping[str, Any]) -> None:
-        """Keep the policy of a key; an open one is told from none later."""
-        self.keys[text_of("AWS::KMS::Key", resource.address, "arn", None)] = values.get("KeyPolicy")
+        """Keep a key until all topics are there."""
+        self.keys[text_of("AWS::KMS::Key", resource.address, "arn", None)] = values
+
+    def key_name(self, resource: Resource, values: Mapping[str, Any]) -> None:
+        """Keep which key a name stands for."""
+        target = values.get("TargetKeyId")
+        for attribute in ("ref", "arn"):
+            self.key_names[text_of(resource.kind, resource.address, attribute, values.get("AliasName"))] = target
 
     def group(self, resource: Resource, values: Mapping[str, Any]) -> None:
         """Take a log group, by its name and by its address."""
@@ -362,6 +387,17 @@ _DECISIVE = (
 )  # fmt: skip
 """Values of an alarm that decide; names are joined, actions are followed."""
 
+_READ: Mapping[str, Callable[[Any], object]] = {
+    "ActionsEnabled": as_aws.truth,
+    **dict.fromkeys(("Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold"), as_aws.number),
+}
+"""How values of an alarm are read; AWS takes no other ones."""
+
+
+def _misread(value: Any, read: Callable[[Any], object]) -> bool:
+    return value is not None and not isinstance(value, Unknown) and read(value) is None
+
+
 _METHODS: Mapping[str, Callable[[Taken, Resource, Mapping[str, Any]], None]] = {
     "AWS::Logs::MetricFilter": Taken.filter,
     "AWS::CloudWatch::Alarm": Taken.alarm,
@@ -371,8 +407,10 @@ _METHODS: Mapping[str, Callable[[Taken, Resource, Mapping[str, Any]], None]] = {
     "Target": Taken.target,
     "AWS::SNS::Topic": Taken.topic,
     "AWS::SNS::TopicPolicy": Taken.topic_policy,
+    "AWS::SNS::TopicInlinePolicy": Taken.topic_policy,
     "AWS::SNS::Subscription": Taken.subscription,
     "AWS::KMS::Key": Taken.key,
+    "AWS::KMS::Alias": Taken.key_name,
     "AWS::Logs::LogGroup": Taken.group,
     "AWS::CloudTrail::Trail": Taken.trail,
     "AWS::Lambda::Function": Taken.called,
@@ -406,9 +444,7 @@ _OF_SERVICE = {
 
 
 def _here(action: str) -> str:
-    """Return an action as this account's own, whichever account and Region its ARN names; a plain text is a topic."""
-    if not action.startswith("arn:"):
-        return text_of("AWS::SNS::Topic", action, "arn", None)
+    """Return an action as this account's own, whichever account and Region its ARN names."""
     parts = action.split(":", 5)
     kind = _OF_SERVICE.get(parts[2]) if len(parts) > 5 else None  # noqa: PLR2004 - an ARN has six parts
     if kind is None:

@@ -37,9 +37,11 @@ _ALARM: Mapping[str, Any] = {
     "comparison_operator": "ComparisonOperator",
     "treat_missing_data": "TreatMissingData",
     "actions_suppressor": "ActionsSuppressor",
+    "threshold_metric_id": "ThresholdMetricId",
     "metric_query": (
         "Metrics",
-        {"id": "Id", "expression": "Expression", "return_data": "ReturnData", "metric": "metric"},
+        {"id": "Id", "expression": "Expression", "return_data": "ReturnData", "metric": "metric"}
+        | {"account_id": "AccountId"},
     ),
 }
 _MUTE: Mapping[str, Any] = {
@@ -95,7 +97,8 @@ _NAMES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "aws_cloudwatch_log_group": ("AWS::Logs::LogGroup", {"name": "LogGroupName", "log_group_class": "LogGroupClass"}),
     "aws_lambda_function": ("AWS::Lambda::Function", {"function_name": "FunctionName"}),
     "aws_sfn_state_machine": ("AWS::StepFunctions::StateMachine", {"name": "StateMachineName"}),
-    "aws_kms_key": ("AWS::KMS::Key", {"policy": "KeyPolicy"}),
+    "aws_kms_key": ("AWS::KMS::Key", {"policy": "KeyPolicy", "is_enabled": "Enabled"}),
+    "aws_kms_alias": ("AWS::KMS::Alias", {"name": "AliasName", "target_key_id": "TargetKeyId"}),
 }  # fmt: skip
 """Type in Terraform -> type in CloudFormation, and the names of what is read of it."""
 
@@ -158,5 +161,6 @@ def _with_stat(query: dict[str, Any]) -> dict[str, Any]:
             "Metric": _renamed(stat, _METRIC),
             "Period": stat.get("period"),
             "Stat": stat.get("stat"),
+            "Unit": stat.get("unit"),
         }
     return query

@@ -7,7 +7,16 @@ from typing import Any
 
 ACCOUNT = "000000000000"
 REGION = "deployed-region"
-"""Stand for what code does not tell: the account and the Region that it will be deployed to."""
+STACK = "deployed-stack"
+"""Stand for what code does not tell: the account, the Region and the stack that it will be deployed to."""
+
+MOST_NAME = 120
+"""Characters of an open value's name that people see."""
+
+
+def stands_in(text: str) -> bool:
+    """Say whether a text holds something that stands for what code does not tell: nothing can be compared with it."""
+    return any(mark in text for mark in (ACCOUNT, REGION, STACK))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +26,8 @@ class Unknown:
     Args:
         name: as the code calls it, such as ``var.namespace``.
         place: where it stands, such as ``main.tf:12``.
-        scope: the module that the name belongs to: equal names of one scope are equal values.
+        scope: the module that the name belongs to, and what the name does not tell of the value: equal names of one
+            scope are equal values.
         missing: whether it hangs on a variable that has no value yet, which might be given one.
     """
 
@@ -43,6 +53,22 @@ def unknowns(value: Any) -> Iterator[Unknown]:
         case list() | tuple():
             for one in value:
                 yield from unknowns(one)
+
+
+class Open(Mapping[str, Any]):
+    """Properties of a resource of which not even the names are known: each is open."""
+
+    def __init__(self, reason: Unknown) -> None:
+        self.reason = reason
+
+    def __getitem__(self, name: str) -> Unknown:
+        return self.reason
+
+    def __iter__(self) -> Iterator[str]:
+        yield self.reason.name
+
+    def __len__(self) -> int:
+        return 1
 
 
 def encoded(value: Any) -> Any:
@@ -112,6 +138,8 @@ def text_of(  # noqa: PLR0911 - one line for each kind
             return f"arn:aws:logs:{where}:log-group:{called}:*"
         case "AWS::KMS::Key", _:
             return f"arn:aws:kms:{where}:key/{address}"
+        case "AWS::KMS::Alias", "arn" | "id" | "ref" | "name":
+            return f"arn:aws:kms:{where}:{called}" if attribute == "arn" else called
         case "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm", "arn":
             return f"arn:aws:cloudwatch:{where}:alarm:{called}"
         case (

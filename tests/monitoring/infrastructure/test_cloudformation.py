@@ -456,12 +456,11 @@ def test_the_guilty_filter_is_blamed() -> None:
     other = (
         TEMPLATE.partition("Resources:")[2]
         .replace("Changes", "Other")
-        .replace("Alerts:\n    Type: AWS::SNS::Topic\n", "")
+        .replace("  Alerts:\n    Type: AWS::SNS::Topic\n", "")
     )
-    text = (
-        TEMPLATE.replace("= StopLogging", "= StopLoging")
-        + other.replace(PATTERN, "{ $.eventName = CreateUser }").rstrip()
-    )
+    text = TEMPLATE.replace("= StopLogging", "= StopLoging") + other.replace(
+        PATTERN, "{ $.eventName = CreateUser }"
+    ).strip("\n")
     found = answer(read_cloudformation(text, "t.yaml"))
     assert "Changes misses StopLogging" in found.reason
     assert found.places[0] == f"t.yaml:{text[: text.index('  Changes:')].count(chr(10)) + 1}"

@@ -291,6 +291,9 @@ resource "aws_cloudwatch_event_target" "t" {{
 }}
 {TOPIC}
 """
+    unasked = state(read_terraform(folder(tmp_path, text)))
+    assert unasked is State.UNKNOWN, "a topic without a policy of its own lets no EventBridge in"
+    text += POLICY % "events.amazonaws.com"
     assert state(read_terraform(folder(tmp_path, text))) is State.OK
     assert state(read_terraform(folder(tmp_path, text.replace("event_target", "other")))) is State.BROKEN
     off = text.replace("event_pattern =", 'is_enabled = "false"\n  event_pattern =')
