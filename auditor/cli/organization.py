@@ -1,13 +1,12 @@
 """``auditor run --org``: every account of an organization, told in a few lines."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditor.base.counts import counted
 from auditor.base.period import Period
-from auditor.base.suggest import meant
 from auditor.cli import printable
 from auditor.cli.audit import Occasion, request_of, tell_standing, tell_upload
 from auditor.cli.documents import echo_json
@@ -65,6 +64,8 @@ def organize_and_tell(config: Config, occasion: Occasion) -> int:
 
 def _tell_lost(document: Mapping[str, Any], config: Config) -> None:
     """Say on stderr which accounts could not be assessed: nobody may overlook them."""
+    from auditor.org.accounts import meant_instead
+
     lost = [row for row in document["accounts"] if row["standing"] in ("missing", "refused")]
     for row in lost[:_MOST_NAMED]:
         why = f"{row['code']}: {row['reason']}" if row["code"] else row["reason"]
@@ -77,19 +78,9 @@ def _tell_lost(document: Mapping[str, Any], config: Config) -> None:
     if not config.external_id and any(row["code"] == _DENIED for row in lost):
         click.echo("auditor: no external id was given; where trust policies ask for one, give --external-id", err=True)
     for text in document["unmatched_filters"]:
-        close = meant(text, _filters(document["accounts"]))
+        close = meant_instead(text, document["accounts"])
         told = f"auditor: {text} means no account of the organization{f'; {close}' if close else ''}"
         click.echo(printable(told), err=True)
-
-
-def _filters(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what filters could have meant: accounts, units and those above them, tags."""
-    for row in accounts:
-        yield row["id"]
-        parts = str(row["path"]).strip("/").split("/")
-        yield from (f"ou:/{'/'.join(parts[:length])}" for length in range(1, len(parts) + 1))
-        yield from (f"ou:{unit}" for unit in row["units"])
-        yield from (f"tag:{key}={value}" for key, value in row["tags"].items())
 
 
 def _tell(finished: "Organized") -> None:

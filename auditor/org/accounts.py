@@ -4,12 +4,13 @@ Pure: the same answers and filters give the same accounts, when a run chooses th
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from auditor.base.canonical import plain
 from auditor.base.errors import UsageError
+from auditor.base.suggest import meant
 from auditor.collect.organization import ACCOUNTS, CHILDREN, ORGANIZATION, ROOTS, TAGS, UNITS
 
 ACTIVE: Final = "ACTIVE"
@@ -311,6 +312,26 @@ class Choice:
             "exclude": [item.document() for item in self.exclude],
             "accounts": list(self.named),
         }
+
+
+def meant_instead(text: str, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return a hint: which filter somebody may have meant by one that means no account; empty for none.
+
+    Args:
+        text: the filter.
+        rows: the accounts, in the JSON form of ``Account``. Values of tags are not kept: only a key is proposed.
+    """
+    known = {name for row in rows for name in _filters(row, text.partition("=")[2])}
+    return meant(text, sorted(known - {text}))
+
+
+def _filters(row: Mapping[str, Any], value: str) -> Iterator[str]:
+    """Yield what could have been written to mean an account: its id, its unit and those above it, its tags."""
+    yield row["id"]
+    parts = str(row["path"]).strip("/").split("/")
+    yield from (f"ou:/{'/'.join(parts[:length])}" for length in range(1, len(parts) + 1))
+    yield from (f"ou:{unit}" for unit in row["units"])
+    yield from (f"tag:{key}={value}" for key in row["tags"])
 
 
 def named_listing(accounts: Sequence[str]) -> Listing:

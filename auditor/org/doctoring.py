@@ -3,22 +3,25 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
+from auditor.base.counts import first_of
 from auditor.base.errors import AuditorError, CollectionError, UsageError
 from auditor.collect.accounts import Life, source_of
 from auditor.collect.guard import CallLog
 from auditor.collect.organization import Doorkeeper
 from auditor.collect.redact import Redactor
 from auditor.config import Config
-from auditor.org.accounts import Account, Listing
+from auditor.org.accounts import Account, Listing, meant_instead
 from auditor.org.doors import Doors, as_kept, doors_of
-from auditor.org.reconcile import Entry, Row, Standing, reconcile, to_assess
+from auditor.org.reconcile import Entry, Reconciliation, Standing, reconcile, to_assess
 from auditor.org.running import checked, read_listing
 from auditor.run.doctoring import Health, Look, examine_machine
 from auditor.run.request import Request
 
 _SALT = bytes(32)
 """Nothing of what is looked at here is kept."""
+_MOST_NAMED: Final = 10
 
 
 def examine_organization(config: Config, *, now: Callable[[], datetime]) -> Iterator[Look]:
@@ -64,7 +67,8 @@ def _ends(life: Life) -> bool:
 def _doors(doors: Doors, listing: Listing, request: Request) -> Iterator[Look]:
     """Enter each account that would be assessed, and say of each other one why it would not be."""
     for text in doors.choice.unmatched(listing):
-        yield Look("filter", Health.NOTE, f"{text} means no account", "a misspelt filter looks the same")
+        hint = meant_instead(text, (account.document() for account in listing.accounts))
+        yield Look("filter", Health.NOTE, f"{text} means no account", hint or "a misspelt filter looks the same")
     door = Doorkeeper(doors.caller, doors.role, now=request.now)
     entries: dict[str, Entry] = {}
     for account in to_assess(listing, doors.choice):
@@ -72,13 +76,26 @@ def _doors(doors: Doors, listing: Listing, request: Request) -> Iterator[Look]:
         if look is not None:
             yield look
     table = reconcile(listing, doors.choice, entries, request.period)
-    for row in table.rows:
-        if row.standing in (Standing.NOT_ACTIVE, Standing.EXCLUDED, Standing.MISSING):
-            yield _told(row)
+    yield from _left_out(table)
     counts = table.counts
     parts = ", ".join(f"{counts[standing.value]} {standing.value.replace('_', ' ')}" for standing in Standing)
     words = f"{counts['listed']} listed: {parts.replace('assessed', 'can be entered')}"
+    if not table.of(Standing.ASSESSED):
+        yield Look("accounts", Health.BAD, words, "a run would assess nobody: look at the filters and the role")
+        return
     yield Look("accounts", Health.GOOD if table.whole else Health.NOTE, words)
+
+
+def _left_out(table: Reconciliation) -> Iterator[Look]:
+    """Say of accounts that nobody would enter why; one line for each reason, however many they are."""
+    for standing in (Standing.NOT_ACTIVE, Standing.EXCLUDED, Standing.MISSING):
+        found: dict[str, list[str]] = {}
+        for row in table.of(standing):
+            found.setdefault(row.reason, []).append(f"{row.account.id} {row.account.name}".rstrip())
+        health = Health.BAD if standing is Standing.MISSING else Health.NOTE
+        for reason, names in found.items():
+            words = f"{first_of(names, _MOST_NAMED)}: {reason}"
+            yield Look(standing.value.replace("_", " "), health, words)
 
 
 def _knock(door: Doorkeeper, doors: Doors, account: Account) -> tuple[Look | None, Entry]:
@@ -92,12 +109,16 @@ def _knock(door: Doorkeeper, doors: Doors, account: Account) -> tuple[Look | Non
         words = f"{name}: the role is refused ({answer.error.code}); your own credentials would be used"
         return Look("own account", Health.NOTE, words), Entry(done=True)
     words = f"{name}: {answer.error.code}: {answer.error.message}"
-    hint = "deploy deploy/aws/org-role.yaml there; external id and caller have to be those of its trust policy"
-    return Look("refused", Health.BAD, words, hint), Entry((answer.error.code, answer.error.message))
+    return Look("refused", Health.BAD, words, _cure(doors, account)), Entry((answer.error.code, answer.error.message))
 
 
-def _told(row: Row) -> Look:
-    bad = row.standing is Standing.MISSING
-    name = f"{row.account.id} {row.account.name}".rstrip()
-    kind = row.standing.value.replace("_", " ")
-    return Look(kind, Health.BAD if bad else Health.NOTE, f"{name}: {row.reason}")
+def _cure(doors: Doors, account: Account) -> str:
+    """Say what lets us in where the role is refused."""
+    if account.management:
+        return (
+            "StackSets leave the management account out: deploy deploy/aws/org-role.yaml there as a stack of its own, "
+            "or give --management-account-profile"
+        )
+    if not doors.role.external_id:
+        return "no external id was given: where the role's trust policy asks for one, give --external-id"
+    return "deploy deploy/aws/org-role.yaml there; external id and caller have to be those of its trust policy"

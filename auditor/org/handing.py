@@ -5,11 +5,10 @@ their answers were handed on (``operations``). Each account's pack then has exac
 organization's own evidence. What the owner of a trail has verified of changes to it is cut anew from the owner's pack.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.base.untrusted import shape_words
 from auditor.evidence.operations import call_in
@@ -50,27 +49,14 @@ def recheck_handed_on(pack: Path) -> Rechecked:
 
 def _rechecked(pack: Path) -> Rechecked:
     own = Evidence(pack / EVIDENCE)
-    members = members_in(pack)
-    if not own.run.operations:
-        return _unstated(pack, members)
     sources = _of_holders(own) | (_of_owners(pack, own) if _CUT & set(own.run.operations) else {})
     owners = {key[0] for key in sources if key[2] in _CUT}
-    differences = [
+    differences = tuple(
         difference
-        for member in members
+        for member in members_in(pack)
         for difference in _compared(pack, member, _for(member.account, sources, owners), own)
-    ]
-    return Rechecked(_AGREEMENT, differences=tuple(differences))
-
-
-def _unstated(pack: Path, members: Iterable[AccountPack]) -> Rechecked:
-    """Say that nothing was handed on; or that nobody says what, as in packs of programs before this check."""
-    handed = [member.account for member in members if _handed(Evidence(pack / member.folder / EVIDENCE), member)]
-    if not handed:
-        return Rechecked("nothing was handed on from account to account")
-    many = counted(len(handed), "account has", "accounts have")
-    words = f"{EVIDENCE}/scope.json does not say what was handed on, and {many} answers of others"
-    return Rechecked("", open=(words,))
+    )
+    return Rechecked(_AGREEMENT if sources else "nothing was handed on from account to account", differences)
 
 
 def _handed(evidence: Evidence, member: AccountPack) -> dict[Key, Record]:

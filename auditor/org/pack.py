@@ -22,7 +22,7 @@ from auditor.collect.organization import ROLE, Role
 from auditor.evidence.store import Evidence
 from auditor.org.accounts import Choice, Filter, Listing, Said, listing_of, named_listing
 from auditor.org.comings import movements_of
-from auditor.org.reconcile import Entry, gone_since, reconcile, to_assess
+from auditor.org.reconcile import Entry, Reconciliation, Standing, gone_since, reconcile, to_assess
 from auditor.org.rollup import Material, roll_up
 from auditor.org.summary import Asked, Summary, summarized
 from auditor.pack.layout import EVIDENCE, ORGANIZATION, REPLAY, REQUEST, RESULTS, RULES, read_request
@@ -173,11 +173,13 @@ def _material(pack: Path) -> Material:
     entries = _entries(evidence, members, outcomes["broken"], own)
     summaries, controls = _summaries(pack, tuple(members.values()))
     moved = movements_of((row for item in summaries for row in item.movements), listing.management)
+    table = reconcile(listing, choice, entries, evidence.run.period, moved)
+    _must_be_assessed(members, table)
     return Material(
         run=evidence.run,
         organization=listing.organization,
         management=listing.management,
-        table=reconcile(listing, choice, entries, evidence.run.period, moved),
+        table=table,
         gone=gone_since(listing, before["accounts"], str(before["pack_id"]), moved),
         own=own,
         unmatched=choice.unmatched(listing),
@@ -191,6 +193,18 @@ def _material(pack: Path) -> Material:
             if record.call.operation == DIGESTS and not record.complete
         ),
     )
+
+
+def _must_be_assessed(members: Iterable[str], table: Reconciliation) -> None:
+    """Refuse a pack of an account that the table does not count as assessed: its letters would stand under others.
+
+    Raises:
+        IntegrityError: there is one; no run leaves it.
+    """
+    assessed = {row.account.id for row in table.of(Standing.ASSESSED)}
+    if strangers := sorted(set(members) - assessed):
+        words = f"{ACCOUNTS}{strangers[0]} is the pack of an account that the list does not count as assessed"
+        raise IntegrityError(words)
 
 
 def _rest(evidence: Evidence) -> tuple[Mapping[str, Any], ...]:

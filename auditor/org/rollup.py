@@ -124,6 +124,8 @@ def headline(material: Material) -> str:
     failing = sum(State.FAIL in item.states.values() for item in material.summaries)
     clear = sum(item.code == 0 for item in material.summaries)
     sentence = f"{failing} of the assessed {'has' if failing == 1 else 'have'} criteria not met; {clear} met all."
+    if not material.summaries:
+        sentence = "So nothing is said of any criterion."
     trails = [trail for _, trail in material.trails]
     if not trails:
         return f"{', '.join(parts)}. {sentence} Log integrity was not examined."

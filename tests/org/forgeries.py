@@ -38,6 +38,7 @@ class Forgery:
         found: the check that finds it.
         file: ends the path that a finding names.
         waiver: by which that account is judged, and no other.
+        whole: whether the organization's own evidence is changed instead, and nothing in any account's pack.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Forgery:
     found: str
     file: str
     waiver: str = ""
+    whole: bool = False
 
 
 def answer(evidence: Path, operation: str, *, of: str, region: str = "eu-central-1") -> Path:
@@ -175,6 +177,12 @@ TABLE = (
             lambda it: it.update(as_of="2026-11-02T06:30:00Z")), "accounts", "manifest.json"),
     Forgery("other-rules", "the pack of an account judged with a waiver that no other has", _as_it_was, "accounts",
             "manifest.json", WAIVER),
+    Forgery("unstated", "what the organization's pack says was handed on, all of it taken out", _scope(
+            lambda it: it.update(operations=[])), "handed-on", ".json", whole=True),
+    Forgery("unstated-in-part", "the same, one operation alone taken out", _scope(
+            lambda it: it["operations"].remove("guardduty:ListMembers")), "handed-on", ".json", whole=True),
+    Forgery("nobody-holds", "who holds something for others, nobody left in the organization's pack", _scope(
+            lambda it: it.update(holders=[], operations=[])), "handed-on", "scope.json", whole=True),
 )  # fmt: skip
 
 
@@ -196,7 +204,7 @@ def derived_anew(pack: Path, folder: Path, row: Forgery) -> Path:
     given = {"org": True, **SETTINGS, "out": str(folder)}
     waivers = folder.with_name(f"{folder.name}.yaml")
     waivers.write_text(row.waiver)
-    row.change(member / EVIDENCE)
+    row.change((folder if row.whole else member) / EVIDENCE)
     rules = load_rules(Config.model_validate({**given, "waivers": str(waivers) if row.waiver else ""}))
     complete(member, rules, lambda *_: None)
     request = Request(Config.model_validate(given), AS_OF, now=lambda: AS_OF)

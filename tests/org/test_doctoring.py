@@ -37,6 +37,9 @@ def test_a_wrong_external_id_is_told_for_every_account(group: Simulator, tmp_pat
     refused = [look for look in looks if look.name == "refused"]
     assert len(refused) == 7
     assert {look.health for look in refused} == {Health.BAD}
+    hints = [look.hint for look in refused]
+    assert "--management-account-profile" in hints[0], "StackSets leave the management account out"
+    assert all("--external-id" in hint for hint in hints[1:])
     assert "own account" in {look.name for look in looks}, "the caller's own credentials lead into its own account"
     assert group.account == story.AUDIT
 
@@ -56,3 +59,20 @@ def test_a_plain_member_may_not_know_the_list(group: Simulator, tmp_path: Path) 
     assert looks[-1].name == "accounts"
     assert looks[-1].health is Health.BAD
     assert "delegated administrator" in looks[-1].hint
+
+
+def test_filters_that_leave_nobody_are_told_in_a_few_lines(group: Simulator, tmp_path: Path) -> None:
+    config = Config(org=True, external_id=story.EXTERNAL_ID, out=str(tmp_path), include=["ou:/worklods", "tag:stge=x"])
+    looks = list(examine_organization(config, now=lambda: AS_OF))
+    said = {look.name: look for look in looks}
+    assert [look.hint for look in looks if look.name == "filter"] == [
+        "did you mean ou:/workloads?",
+        "did you mean tag:stage=x?",
+    ]
+    assert sum(look.name == "excluded" for look in looks) == 1, "one line for one reason, however many accounts"
+    assert "and 2 more: not included by ou:/worklods, tag:stge=x" in said["excluded"].seen
+    assert (said["accounts"].health, said["accounts"].seen) == (
+        Health.BAD,
+        "12 listed: 0 can be entered, 0 refused, 0 not active, 12 excluded, 0 missing",
+    )
+    assert "sts:AssumeRole" not in group.calls()
