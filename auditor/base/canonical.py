@@ -1,8 +1,10 @@
 """Canonical JSON (RFC 8785) and SHA-256: the one byte form in which values are stored and hashed. Touches no file."""
 
 import base64
+import contextlib
 import hashlib
 import json
+import marshal
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -24,10 +26,11 @@ _OPTIONS: Final = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
-_KINDS: Final = bytes.maketrans(b":[123456789eE", b",,000000000..")
+_KINDS: Final = bytes.maketrans(b"[123456789eE", b",000000000..")
 """Folds what begins a value, digits, and what makes a number a fraction: one literal is found faster than a class."""
-_NUMBER: Final = re.compile(rb",-?0+\.")
-"""A fraction or an exponent, folded. RFC 8785 spells them in its own way; the like of it may stand inside a text."""
+_NUMBERS: Final = (re.compile(rb",-?0+\."), re.compile(rb'":-?0+\.'))
+"""A fraction or an exponent, folded. RFC 8785 spells them in its own way; the like of it may stand inside a text, but
+not the seconds of a time, which follow digits and a colon."""
 _BARE: Final = frozenset(b"-0123456789")
 _ASTRAL: Final = re.compile(rb"[\xf0-\xf4]")
 """Beyond the Basic Multilingual Plane: RFC 8785 sorts keys by UTF-16, orjson by code point."""
@@ -91,14 +94,27 @@ def _quick(value: Any) -> bytes:
         return b""
     if data[0] in _BARE or (not data.isascii() and _ASTRAL.search(data)):
         return b""
-    if _NUMBER.search(data.translate(_KINDS)) and _NUMBER.search(_TEXT.sub(b'""', data).translate(_KINDS)):
+    if _may_hold_fraction(data) and _may_hold_fraction(_TEXT.sub(b'""', data)):
         return b""
     # orjson writes null for what is not a number; the slow way refuses it.
     return b"" if b"null" in data and _holds_no_number(value) else data
 
 
+def _may_hold_fraction(data: bytes) -> bool:
+    folded = data.translate(_KINDS)
+    return any(number.search(folded) for number in _NUMBERS)
+
+
 def _holds_no_number(value: Any) -> bool:
-    """Say whether a value that has no fractions holds an infinity or what is not a number."""
+    """Say whether a value that has no fractions holds an infinity or what is not a number.
+
+    Marshal writes a fraction as its eight bytes, in a fifth of the time; where no two bytes look like the end of one
+    that is not finite, there is none. What looks like it may be a negative integer, so that is looked at again.
+    """
+    with contextlib.suppress(ValueError):  # of another kind, or too deep
+        data = marshal.dumps(value, _PLAIN_FLOATS)
+        if not (b"\x7f" in data or b"\xff" in data) or not _NOT_FINITE.search(data):
+            return False
     try:
         _STRICT.encode(value)
     except ValueError:
@@ -108,6 +124,10 @@ def _holds_no_number(value: Any) -> bool:
     return False
 
 
+_PLAIN_FLOATS: Final = 2
+"""The version of marshal's format that writes fractions as bytes, and no value as a reference to an equal one."""
+_NOT_FINITE: Final = re.compile(rb"[\xf0-\xff][\x7f\xff]")
+"""How a double ends, little end first, whose exponent has all bits set (IEEE 754-2019, 3.4)."""
 _STRICT: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 """Refuses what is not a number, in compiled code; its bytes are not used."""
 

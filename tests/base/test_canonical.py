@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.base.canonical import InPieces, canonical_json, canonical_pieces, plain
+from auditor.base.canonical import InPieces, _may_hold_fraction, canonical_json, canonical_pieces, plain
 
 scalars = (
     st.none()
@@ -82,3 +82,18 @@ def test_sdk_values_become_readable_json() -> None:
         "At": "2026-10-01T00:00:00Z",
         "Big": str(2**60),
     }
+
+
+@given(values, st.sampled_from([float("nan"), float("inf"), float("-inf")]), st.lists(st.integers(-4, 300), max_size=4))
+def test_what_is_no_number_is_refused_wherever_it_stands(value: Any, wrong: float, whole: list[int]) -> None:
+    around = plain({"": value, "whole": whole, "none": None})
+    assert canonical_json(around) == rfc8785.dumps(around) + b"\n"
+    for document in ([around, wrong], {**around, "wrong": [wrong]}, [{"deep": [wrong, around]}]):
+        with pytest.raises(ValueError):  # noqa: PT011 - the messages are the library's
+            canonical_json(document)
+
+
+def test_the_seconds_of_a_time_are_no_fraction() -> None:
+    text = b'{"asked":"2026-11-30T12:33:05.595283Z","next":null}'
+    assert not _may_hold_fraction(text)
+    assert _may_hold_fraction(text.replace(b"null", b"5.5"))

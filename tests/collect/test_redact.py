@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.base.pointer import resolve
-from auditor.collect.redact import Policy, Redactor
+from auditor.collect.redact import _HINT, _HINTS, _HINTS_IN_ANY_CASE, _TOKENS, Policy, Redactor, _hinting
 from auditor.evidence.operations import load_operations
 from tests.catalog.test_load import CONTROLS
 from tests.collect.conftest import SALT
@@ -340,3 +340,16 @@ def test_no_value_of_a_tag_comes_out_of_any_operation_of_the_catalogue() -> None
         page = page_with(path, "a private canary")
         assert "a private canary" not in json.dumps(redact([page])), (name, path)
     assert seen > 20
+
+
+pieces = st.one_of(
+    st.text(max_size=4),
+    st.sampled_from([*_HINTS, *_HINTS_IN_ANY_CASE, *(text.upper() for text in _HINTS_IN_ANY_CASE)]),
+    st.sampled_from(["\u017fecret", "\u212aey", "\uff20", "= 'x1y2'", ": ", "://u:p@h", "\\u00e9", "a1" * 12]),
+)
+
+
+@given(st.lists(pieces, max_size=6).map("".join))
+def test_a_text_without_a_hint_holds_none_of_the_patterns(text: str) -> None:
+    assert _hinting(text) == (_HINT.search(text) is not None)
+    assert _hinting(text) or _TOKENS.search(text) is None
