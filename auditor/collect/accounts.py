@@ -28,6 +28,7 @@ from auditor.base.suggest import meant
 from auditor.collect.endless import ANSWER_SECONDS, let_end
 from auditor.collect.explained import CREDENTIALS, explained
 from auditor.collect.guard import CallLog
+from auditor.collect.lean import Parsers
 from auditor.collect.models import Models
 from auditor.collect.pacing import Pacer
 
@@ -106,6 +107,7 @@ def _guarded(session: boto3.Session, log: CallLog) -> boto3.Session:
     """Let the session's clients know only operations that the log permits, and count what they send."""
     core = session._session  # noqa: SLF001 - boto3 has no public way to its core session
     core.register_component("data_loader", Models(core.get_component("data_loader").search_paths, log.permits))
+    core.register_component("response_parser_factory", Parsers())
     log.watch(session)
     Pacer(log.pause).watch(session)
     return session

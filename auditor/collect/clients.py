@@ -2,26 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from threading import Lock, local
 from typing import Any, Final
 from urllib.request import getproxies
 
 import boto3
 import orjson
-from botocore.context import get_context
 
 from auditor.base.counts import counted
 from auditor.collect.accounts import client, configured_attempts
+from auditor.collect.lean import make_lean
 
 MAX_PAGES: Final = 20_000
 """Two million items at AWS's usual hundred a page; beyond it, the service is going in circles."""
 
 REGIONS_PER_CLIENT: Final = 9
 """See ``Clients``."""
-
-MOST_ENDPOINTS: Final = 4_096
-"""Endpoints that one client remembers: where buckets are, for the larger accounts."""
 
 _FOLLOW_THEIR_BUCKET: Final = frozenset({"s3", "s3control"})
 """Services whose clients choose the Region themselves, redirected by the answer to where the bucket is."""
@@ -107,8 +103,7 @@ class Clients:
         if served >= REGIONS_PER_CLIENT or service in _FOLLOW_THEIR_BUCKET:
             made, served = client(self._session, service, region, **self._options), 0
             made.meta.events.register("after-call", _check_body)
-            _name_once(made)
-            _resolve_once(made)
+            make_lean(made)
             if service not in _FOLLOW_THEIR_BUCKET:
                 made.meta.events.register("before-endpoint-resolution", self._choose_region)
         self._newest[service] = (made, served + 1)
@@ -121,46 +116,6 @@ class Clients:
         builtins["AWS::Region"] = region
         context["client_region"] = region
         context.setdefault("signing", {})["region"] = region
-
-
-def _name_once(made: Any) -> None:
-    """Let a client spell its ``User-Agent`` once for each set of features, not twice for each request.
-
-    The SDK puts it together from what it knows of machine and settings, which stays, and from the features that a
-    request uses. A client of another build than ours keeps its own way.
-    """
-    creator = getattr(made, "_user_agent_creator", None)
-    spell = getattr(creator, "to_string", None)
-    if creator is None or spell is None:
-        return
-    known: dict[frozenset[str], str] = {}
-
-    def to_string() -> str:
-        features = frozenset(getattr(get_context(), "features", ()))
-        if features not in known:
-            known[features] = spell()
-        return known[features]
-
-    creator.to_string = to_string
-
-
-def _resolve_once(made: Any) -> None:
-    """Let a client work each endpoint out once.
-
-    What the SDK's rules say depends on nothing but their parameters. It remembers a hundred endpoints of all clients
-    together, so that in an account with more buckets each call to each of them went through the rules again, which was
-    a ninth of the CPU time. A client of another build than ours keeps its own way.
-    """
-    provider = getattr(getattr(made, "_ruleset_resolver", None), "_provider", None)
-    work_out = getattr(getattr(type(provider), "_resolve_endpoint", None), "__wrapped__", None)
-    if work_out is None:
-        return
-    known = lru_cache(maxsize=MOST_ENDPOINTS)(partial(work_out, provider))
-
-    def resolve(**given: Any) -> Any:
-        return known(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
-
-    vars(provider)["_resolve_endpoint"] = resolve
 
 
 def _check_body(*, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:

@@ -134,13 +134,13 @@ class Pacer:
     def _after(self, *, response_dict: Any, parsed_response: Any, context: Any, **_: Any) -> None:
         if response_dict is None:
             return  # nothing came back, which says nothing about the rate
-        headers = {str(name).lower(): value for name, value in response_dict.get("headers", {}).items()}
         code = str(((parsed_response or {}).get("Error") or {}).get("Code", ""))
         with self._lock:
             pace, now = self._pace(context), self._clock()
             if pace is None:
                 return
             if code in REFUSALS or response_dict.get("status_code") == _TOO_MANY_REQUESTS:
+                headers = {str(name).lower(): value for name, value in response_dict.get("headers", {}).items()}
                 pace.refused(now, wait=_seconds(headers.get("retry-after")))
             else:
                 pace.answered(now)
