@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.base.counts import counted, lasting
+from auditor.base.counts import counted, every, first_of, lasting, led_by
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for path in (ROOT / "auditor").rglob("*.py") if "simulator" not in path.parts)
@@ -29,6 +29,7 @@ WORDS = {
 VERBS = {
     "records",
     "calls",
+    "changes",
     "catches",
     "hands",
     "keeps",
@@ -67,6 +68,22 @@ def test_a_stretch_of_time_is_never_rounded(seconds: int) -> None:
     assert (number == "1") == (not unit.endswith("s"))
 
 
+def test_one_thing_is_not_spoken_of_as_several() -> None:
+    assert [every(number, "hour") for number in (1, 744, 8_760)] == ["the one hour", "all 744 hours", "all 8,760 hours"]
+    assert [f"{counted(number, 'event')}{led_by(number, 'a')}" for number in (1, 2)] == [
+        "1 event: a",
+        "2 events, first a",
+    ]
+
+
+@given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 30))
+def test_a_list_that_is_cut_says_how_many_are_left(things: list[int], most: int) -> None:
+    shown, _, rest = first_of(things, most, str, "; ").partition(" and ")
+    named = shown.split("; ") if shown else []
+    assert named == [str(thing) for thing in things[:most]]
+    assert len(named) + int(rest.removesuffix(" more") or 0) == len(things)
+
+
 BETWEEN = {"of", "for", "that", "and", "or", "in", "to", "the", "about", "within", "own", "have", "has", "not"}
 """Words after which another noun begins."""
 
@@ -85,6 +102,7 @@ def _nouns() -> set[str]:
         "were",
         "have",
         "lie",
+        "stand",
         "follow",
     }
 
@@ -132,3 +150,64 @@ def test_no_template_writes_a_noun_in_the_plural_behind_a_number() -> None:
     behind = re.compile(rf"\|(?:thousands|length)\s*}}}} (?:[a-zA-Z-]+ )?({'|'.join(sorted(_nouns()))})\b")
     found = [f"{path.relative_to(ROOT)}: {hit[0]}" for path in TEMPLATES for hit in behind.finditer(path.read_text())]
     assert not found, "\n".join(found)
+
+
+def _written_before(words: str) -> Iterator[tuple[str, str, ast.FormattedValue]]:
+    """Yield each value that stands before such words in a sentence: place, what stands before it, the value."""
+    for path in SOURCES:
+        for string in _strings(path):
+            parts = [ast.Constant(""), *string.values, ast.Constant("")]
+            for before, value, behind in zip(parts, parts[1:], parts[2:], strict=False):
+                if isinstance(value, ast.FormattedValue) and _text(behind).startswith(words):
+                    yield f"{path.relative_to(ROOT)}:{value.lineno}", _text(before), value
+
+
+def _text(part: ast.expr) -> str:
+    return str(part.value) if isinstance(part, ast.Constant) else ""
+
+
+LISTING = {"auditor/base/counts.py", "auditor/activity/calls.py", "auditor/render/posture.py"}
+"""The helper; what stands in evidence and is read back; a count that is larger than the list it came with."""
+
+
+def test_who_names_the_first_of_many_says_by_the_helper_how_many_are_left() -> None:
+    found = [(place, before, value) for place, before, value in _written_before(" more")]
+    assert len(found) > 5
+    by_hand = [place for place, before, _ in found if before == " and " and place.partition(":")[0] not in LISTING]
+    bare = [place for place, _, value in found if "counted(" not in ast.unparse(value.value) and not value.format_spec]
+    assert not by_hand, by_hand
+    assert not bare, bare
+
+
+def test_templates_separate_the_thousands_of_what_they_leave_out() -> None:
+    left_out = re.compile(r"\{\{ ([^{}]*) \}\} (?:more|further)\b")
+    found = [(path, hit[1]) for path in TEMPLATES for hit in left_out.finditer(path.read_text())]
+    assert len(found) > 10
+    assert not [(path.name, words) for path, words in found if not words.endswith("|thousands")]
+
+
+SEVERAL = re.compile(r"\b(?:(?:each|every one|none|both|some) of|all)(?: the)? $", re.IGNORECASE)
+"""Words that speak of more than one."""
+
+ASKED_BEFORE = ("auditor/base/counts.py", "auditor/pack/assembly.py")
+"""Where it was asked before whether there is one only."""
+
+
+def test_no_count_of_perhaps_one_is_spoken_of_as_several() -> None:
+    counts = list(_written_before(""))
+    assert len(counts) > 1_000
+    said = [
+        f"{place}: {before}"
+        for place, before, value in counts
+        if "counted(" in ast.unparse(value) and SEVERAL.search(before) and not place.startswith(ASKED_BEFORE)
+    ]
+    first = [f"{place}: {before}" for place, before, _ in counts if before.endswith((", first ", ", the first "))]
+    verbs = [
+        place
+        for verb in ("are", "were", "have", "do", "stand")
+        for place, _, value in _written_before(f" {verb} ")
+        if ast.unparse(value.value).startswith("counted(")
+    ]
+    assert not said, said
+    assert [place.partition(":")[0] for place in first] == ["auditor/base/counts.py"], first
+    assert not verbs, verbs

@@ -297,13 +297,13 @@ def resource_of(record: Map) -> str:
 
 MOST_NAMED: Final = 100
 """Things of one call that are named: as many as CloudWatch lets somebody delete at once. How many more is said."""
-_MORE: Final = re.compile(r"and \d+ more")
+_MORE: Final = re.compile(r"and ([\d,]+) more")
 
 
 def _named(value: Any) -> str:
     names = list(_names(value))
     more = len(names) - MOST_NAMED
-    return ", ".join([*names[:MOST_NAMED], *([f"and {more} more"] if more > 0 else ())])
+    return ", ".join([*names[:MOST_NAMED], *([f"and {more:,} more"] if more > 0 else ())])
 
 
 def _names(value: Any, depth: int = 4) -> Iterator[str]:
@@ -331,8 +331,8 @@ def few_of(resource: str) -> str:
     names, more = names_in(resource)
     if len(names) <= 3 and not more:  # noqa: PLR2004 - as said
         return resource
-    rest = len(names) - 3 + (int(resource.rpartition("and ")[2].split()[0]) if more else 0)
-    return f"{', '.join(names[:3])} and {rest} more"
+    rest = len(names) - 3 + (int(resource.rpartition("and ")[2].split()[0].replace(",", "")) if more else 0)
+    return f"{', '.join(names[:3])} and {rest:,} more"
 
 
 def sources_of_call(name: str) -> frozenset[str]:

@@ -1,6 +1,9 @@
 """How numbers of things and stretches of time are written in sentences. Everybody who writes one uses these."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+_Thing = TypeVar("_Thing")
 
 _HISSING = ("s", "x", "ch", "sh")
 _VOWELS = "aeiou"
@@ -22,11 +25,21 @@ def lasting(seconds: int) -> str:
     return counted(seconds, "second") if rest or not minutes else counted(minutes, "minute")
 
 
-def first_of(names: Sequence[str], most: int, spelt: Callable[[str], str] = str) -> str:
-    """List the first few of many names, and how many there are besides: ``a, b and 1,204 more``."""
-    rest = len(names) - most
-    shown = ", ".join(map(spelt, names[:most]))
+def first_of(things: Sequence[_Thing], most: int, spelt: Callable[[_Thing], str] = str, between: str = ", ") -> str:
+    """List the first few of many things, and how many there are besides: ``a, b and 1,204 more``."""
+    rest = len(things) - most
+    shown = between.join(map(spelt, things[:most]))
     return f"{shown} and {rest:,} more" if rest > 0 else shown
+
+
+def every(number: int, noun: str, plural: str = "") -> str:
+    """Speak of all that are counted: ``all 744 hours``, ``the one hour``."""
+    return f"the one {noun}" if number == 1 else f"all {counted(number, noun, plural)}"
+
+
+def led_by(number: int, first: str) -> str:
+    """Go on behind a count with the first of what it counts, or with the only one: ``, first a`` or ``: a``."""
+    return f": {first}" if number == 1 else f", first {first}"
 
 
 def _plural(noun: str) -> str:

@@ -266,7 +266,7 @@ def _tell_import(imported: "Import", *, quiet: bool) -> None:
         where = f"{item.id} in {item.region}"
         click.echo(printable(f"auditor: Security Hub did not take {where}: {item.code}: {item.message}"), err=True)
     if (more := len(imported.refused) - _MOST_REFUSED) > 0:
-        click.echo(f"auditor: nor {more} more; all stand in results/securityhub-import.json", err=True)
+        click.echo(f"auditor: nor {more:,} more; all stand in results/securityhub-import.json", err=True)
 
 
 def tell_upload(uploaded: "Uploaded", *, quiet: bool) -> None:

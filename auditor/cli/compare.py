@@ -37,7 +37,7 @@ def _tell(changes: "tuple[Changed, ...]", most: int = _MOST_TOLD) -> None:
             if words:
                 click.echo(printable(f"  {'':<16} {words}"))
     if (more := len(changes) - most) > 0:
-        click.echo(f"  and {more} more; --json lists all of them")
+        click.echo(f"  and {more:,} more; --json lists all of them")
 
 
 @click.command()

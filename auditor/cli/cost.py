@@ -111,7 +111,7 @@ def _print(found: "Costed") -> None:
     for item in estimate.not_known[:_MOST_TOLD]:
         _tell_unknown(item)
     if (more := len(estimate.not_known) - _MOST_TOLD) > 0:
-        click.echo(f"  and {more} more; --json lists all of them")
+        click.echo(f"  and {more:,} more; --json lists all of them")
 
 
 def _tell_group(estimate: "Estimate", group: str, title: str) -> None:
@@ -124,7 +124,7 @@ def _tell_group(estimate: "Estimate", group: str, title: str) -> None:
             click.echo(f"  {area}")
         _tell_line(line)
     if (more := len(lines) - _MOST_TOLD) > 0:
-        click.echo(f"  and {more} more; --json lists all of them")
+        click.echo(f"  and {more:,} more; --json lists all of them")
 
 
 def _tell_line(line: "Line") -> None:

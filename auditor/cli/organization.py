@@ -125,7 +125,7 @@ def _tell_import(imported: "Imported", *, quiet: bool) -> None:
         words = f"{account} in {item['region']}: {item['code']}: {item['message']}"
         click.echo(printable(f"auditor: Security Hub did not take {item['id']} of {words}"), err=True)
     if (more := len(imported.refused) - _MOST_NAMED) > 0:
-        click.echo(f"auditor: nor {more} more; results/securityhub-import.json of each account has all", err=True)
+        click.echo(f"auditor: nor {more:,} more; results/securityhub-import.json of each account has all", err=True)
 
 
 def document_of(finished: "Organized", period: Period) -> dict[str, Any]:

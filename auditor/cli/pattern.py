@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.base.counts import first_of
 from auditor.base.errors import UsageError
 from auditor.base.suggest import all_of
 from auditor.cli import pattern_try
@@ -131,9 +132,8 @@ def _check_all(
         return ended
     _point_at_mistakes(patterns)
     for name, found in rows:
-        missed = ", ".join(dict.fromkeys(one.name for one in found.missed[:_PLACES]))
-        more = f" and {len(found.missed) - _PLACES} more" if len(found.missed) > _PLACES else ""
-        example = f": misses {missed}{more}; for example, {found.missed[0].words}" if found.missed else ""
+        missed = first_of(list(dict.fromkeys(one.name for one in found.missed)), _PLACES)
+        example = f": misses {missed}; for example, {found.missed[0].words}" if found.missed else ""
         say(f"{_VERDICTS[_code(found)]:<12} {name}{example}")
     return ended
 

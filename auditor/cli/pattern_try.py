@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.base.errors import UsageError
 from auditor.cli.documents import echo_json
 from auditor.cli.files import named, read_bytes, read_text, say
@@ -88,10 +88,9 @@ _TOLD = 20
 def _tell_matches(dialect: str, reading: "Reading", answers: Sequence[Mapping[str, Any]]) -> None:
     matched = [answer for answer in answers if answer["matches"]]
     within = f" ({', '.join(reading.containers)})" if reading.containers else ""
-    which = f": {', '.join(_called(one) for one in matched[:_TOLD])}" if matched and len(answers) > 1 else ""
-    more = f" and {len(matched) - _TOLD} more" if len(matched) > _TOLD and which else ""
+    which = f": {first_of(matched, _TOLD, _called)}" if matched and len(answers) > 1 else ""
     verb = "matches" if len(matched) == 1 else "match"
-    say(f"{counted(len(answers), 'record')} read{within}; {len(matched)} {verb}{which}{more}")
+    say(f"{counted(len(answers), 'record')} read{within}; {len(matched)} {verb}{which}")
     if reading.skipped:
         say(f"{counted(reading.skipped, 'place')} without a record, or not read: {'; '.join(reading.problems[:3])}")
     for answer in answers[:_TOLD]:
@@ -100,7 +99,7 @@ def _tell_matches(dialect: str, reading: "Reading", answers: Sequence[Mapping[st
         for step in answer["tests"]:
             say(f"  {'yes' if step['holds'] else 'no ':<4} {step['test']}   (the event has {step['seen']})")
     if len(answers) > _TOLD:
-        say(f"The tests of {len(answers) - _TOLD} more are in the answer with --json.")
+        say(f"The tests of {len(answers) - _TOLD:,} more are in the answer with --json.")
 
 
 def _called(answer: Mapping[str, Any]) -> str:

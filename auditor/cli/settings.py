@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from auditor.base.counts import first_of
 from auditor.base.suggest import meant
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
@@ -56,8 +57,7 @@ def show(config_file: Path | None, *, everything: bool, as_json: bool) -> int:
     if not shown:
         click.echo("every setting has its default; --all shows them")
     for variable, names in options.items():
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        click.echo(printable(f"{variable}={os.environ[variable]} gives {', '.join(names[:_NAMED])}{more}"))
+        click.echo(printable(f"{variable}={os.environ[variable]} gives {first_of(names, _NAMED)}"))
     for name in ignored:
         close = meant(name, [*_variables(), *(f"{VARIABLE}{known.upper().replace('.', '_')}" for known in values)])
         click.echo(printable("; ".join(filter(None, (f"{name} looks like a setting and is none", close)))), err=True)

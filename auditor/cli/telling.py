@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.base.period import Period, rfc3339
 from auditor.cli import printable
 from auditor.config import Config
@@ -62,7 +62,7 @@ def tell_results(results: Results) -> None:
     if causes:
         click.echo("not assessed, by cause:")
     for cause in causes[:_MOST_CAUSES]:
-        action = f"; needs {_first(cause['actions'])}" if cause["actions"] else ""
+        action = f"; needs {first_of(cause['actions'], _MOST_ACTIONS)}" if cause["actions"] else ""
         calls = counted(cause["calls"], "call")
         click.echo(printable(f"  {calls:>11}  {_cause_words(cause)}{action}"[:400]))
         if remedy := _REMEDIES.get(cause["error"], ""):
@@ -95,7 +95,7 @@ def tell_given(results: Results) -> None:
         covers = f" {item.covers}" if item.covers else ""
         click.echo(printable(f"  {item.kind.lower():<12} {item.control}{covers}{day}: {item.notes}"[:400]))
     if (more := len(noted) - _MOST_CAUSES) > 0:
-        click.echo(f"  and {more} more; the chapter on criteria not met and results/accepted.csv have all")
+        click.echo(f"  and {more:,} more; the chapter on criteria not met and results/accepted.csv have all")
 
 
 def _cause_words(cause: dict[str, Any]) -> str:
@@ -117,11 +117,6 @@ def _line(item: ControlResult) -> str:
     first = results[0].reason if results else ""
     line = f"  FAIL  {item.control.severity.value:<13} {item.control.id:<44} {number:<12} {first}"
     return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."
-
-
-def _first(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_ACTIONS
-    return f"{', '.join(names[:_MOST_ACTIONS])}{f' and {more} more' if more > 0 else ''}"
 
 
 def causes_of_gaps(gaps: Sequence[Gap]) -> list[dict[str, Any]]:

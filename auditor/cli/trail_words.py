@@ -76,7 +76,7 @@ def print_report(report: "TrailReport") -> None:
             _say(f"{'':10} the same in {', '.join(item.region for item in members[1:])}")
     more = sum(map(len, groups[_MOST_FINDINGS:])) + sum(report.omitted.values())
     if more:
-        _say(f"... and {more} more; --json has them")
+        _say(f"... and {more:,} more; --json has them")
 
 
 def heading(trail: Mapping[str, Any]) -> str:

@@ -195,7 +195,7 @@ class Redactor:
         kept = walk.value(pages, "/pages", "", None)
         listed = walk.found[:_MAX_LISTED]
         if (more := len(walk.found) - len(listed)) > 0:
-            listed.append({"pointer": "/pages", "reason": f"{more} more, each marked in place", "hash": ""})
+            listed.append({"pointer": "/pages", "reason": f"{more:,} more, each marked in place", "hash": ""})
         return kept, tuple(listed)
 
     def text(self, text: str) -> str:

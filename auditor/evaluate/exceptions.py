@@ -2,11 +2,12 @@
 
 import fnmatch
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from auditor.base.counts import first_of
 from auditor.base.period import rfc3339
 from auditor.catalog.waivers import Attestation, Waiver
 from auditor.evidence.unanswered import error_words
@@ -126,12 +127,13 @@ def _waived(result: Result, waiver: Waiver) -> Result:
     missing = result.details.get("missing")
     if not missing:
         return replace(result, state=State.WAIVED, waiver=_terms(waiver))
-    named = ", ".join(
-        f"{item['operation']} in {item['region']} ({error_words(item['error'])})" for item in missing[:_NAMED]
-    )
-    more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
-    reason = f"The failure found is waived, but not all answers were there to look for others: {named}{more}."
+    named = first_of(missing, _NAMED, _missed)
+    reason = f"The failure found is waived, but not all answers were there to look for others: {named}."
     return replace(result, state=State.NOT_ASSESSED, reason=reason, waiver=_terms(waiver))
+
+
+def _missed(item: Mapping[str, Any]) -> str:
+    return f"{item['operation']} in {item['region']} ({error_words(item['error'])})"
 
 
 _NAMED = 3

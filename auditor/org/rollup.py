@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.base.period import rfc3339
 from auditor.model import RunInfo, Severity, State, worst
 from auditor.org.reconcile import Gone, Reconciliation, Standing
@@ -147,19 +147,17 @@ def _notices(material: Material) -> list[dict[str, str]]:
     for standing, words in ((Standing.MISSING, "lost on the way"), (Standing.REFUSED, "the role was refused")):
         rows = material.table.of(standing)
         if rows:
-            named = ", ".join(row.account.id for row in rows[:MOST_ON_COVER])
-            more = f" and {len(rows) - MOST_ON_COVER} more" if len(rows) > MOST_ON_COVER else ""
+            named = first_of(rows, MOST_ON_COVER, lambda row: row.account.id)
             number = counted(len(rows), "account")
-            found.append({"kind": standing.value, "text": f"Not assessed because {words}: {number}: {named}{more}."})
+            found.append({"kind": standing.value, "text": f"Not assessed because {words}: {number}: {named}."})
     if material.unread:
         text = f"Not verified: what {', '.join(material.unread)} delivered for accounts without a pack."
         found.append({"kind": "unread", "text": text})
     failing = sorted({name for trail in _trails(material) for name in trail["failing"]})
     if failing:
-        named = ", ".join(failing[:MOST_ON_COVER])
-        more = f" and {len(failing) - MOST_ON_COVER} more" if len(failing) > MOST_ON_COVER else ""
+        named = first_of(failing, MOST_ON_COVER)
         number = counted(len(failing), "account")
-        found.append({"kind": "integrity", "text": f"Recorded activity of {number} does not verify: {named}{more}."})
+        found.append({"kind": "integrity", "text": f"Recorded activity of {number} does not verify: {named}."})
     return found
 
 

@@ -245,10 +245,11 @@ class Assembly:
         total, there = len(self.months), sum(month.taken is not None for month in self.months)
         covered = sum(not month.gap for month in self.months)
         criteria = counted(len(self.controls), "criterion", "criteria")
-        parts = [f"{self.counts['PASS']:,} of {criteria} met in each of {counted(total, 'month')}"]
+        each, one = ("", "") if total == 1 else (f" in each of {counted(total, 'month')}", " in at least one")
+        parts = [f"{self.counts['PASS']:,} of {criteria} met{each}"]
         for state, words in (
-            (State.FAIL, "not met in at least one"),
-            (State.NOT_ASSESSED, "not assessed for at least one"),
+            (State.FAIL, f"not met{one}"),
+            (State.NOT_ASSESSED, f"not assessed{one}"),
             (State.MANUAL, "left to a person"),
             (State.WAIVED, "waived"),
             (State.NOT_APPLICABLE, "not applicable"),

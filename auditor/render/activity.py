@@ -6,7 +6,7 @@ from math import ceil
 from types import MappingProxyType
 from typing import Any
 
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.base.period import parse_time
 from auditor.render.text import NAME_LIMIT, moment, visible
 
@@ -421,16 +421,15 @@ _MOST_APART = 12
 def _joined(members: Sequence[ActivityLine]) -> ActivityLine:
     first, sources = members[0], sorted({line.source for line in members})
     notes = sorted({line.note for line in members if line.note})
-    shown = ", ".join(notes[:3]) + (f" and {len(notes) - 3} more" if len(notes) > 3 else "")  # noqa: PLR2004
     return ActivityLine(
         count=sum(line.count for line in members),
         first=min(line.first for line in members),
         last=max(line.last for line in members),
         region=", ".join(sorted({line.region for line in members})),
         who=first.who,
-        source=", ".join(sources[:3]) + (f" and {len(sources) - 3} more" if len(sources) > 3 else ""),  # noqa: PLR2004
+        source=first_of(sources, 3),
         what=first.what,
-        note=shown,
+        note=first_of(notes, 3),
         refused=first.refused,
         event=first.event,
         log_file=first.log_file,

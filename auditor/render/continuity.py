@@ -266,7 +266,7 @@ def _marks(changes: Sequence[Mapping[str, Any]], before: int, scale: _Scale) -> 
 def _spoken(stretches: Sequence[tuple[datetime, datetime, str]]) -> str:
     parts = [f"{condition} from {moment(start)}" for start, _, condition in stretches[:_SPOKEN]]
     more = len(stretches) - _SPOKEN
-    return ", ".join(parts) + (f" and {more} more changes of state" if more > 0 else "")
+    return ", ".join(parts) + (f" and {counted(more, 'more change')} of state" if more > 0 else "")
 
 
 def _calls(item: Mapping[str, Any], before: int) -> Iterator[CallRow]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from auditor import __version__
 from auditor.base.canonical import canonical_json, sha256_hex
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.base.period import rfc3339
 from auditor.pack.verdicts import worst_level
 from auditor.render import html, pdf
@@ -61,8 +61,7 @@ class Pages:
     @property
     def names(self) -> str:
         """The trails' names, the first few spelt out."""
-        names = [trail.name for trail in self.trails]
-        return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+        return first_of([trail.name for trail in self.trails], 3)
 
     @property
     def accounts(self) -> str:

@@ -44,7 +44,7 @@ def as_data(controls: Sequence[Control], lists: Mapping[str, Listing], row_refs:
 def _texts(row: Row, control: Control, row_refs: int) -> Iterable[str]:
     refs = list(row.refs[:row_refs])
     if len(row.refs) > row_refs:
-        refs.append(f"and {len(row.refs) - row_refs} more")
+        refs.append(f"and {len(row.refs) - row_refs:,} more")
     waiver = ""
     if row.waiver:
         waiver = row.waiver.justification + (f", until {row.waiver.expires}" if row.waiver.expires else "")

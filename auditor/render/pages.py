@@ -10,7 +10,7 @@ from typing import Any, Literal
 from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from auditor.base.counts import counted
+from auditor.base.counts import counted, every
 from auditor.base.locate import templates_folder
 from auditor.render.charts import KEY
 from auditor.render.compiled import Compiled
@@ -64,7 +64,9 @@ def environment(medium: Medium) -> Environment:
     )
     breaks = breakable if medium == "html" else breakable_on_paper
     made.globals.update(medium=medium, room=ROOM, strip_key=KEY)
-    made.filters.update(breakable=breaks, thousands=thousands, plural=counted, options=options, without=without)
+    made.filters.update(
+        breakable=breaks, thousands=thousands, plural=counted, every=every, options=options, without=without
+    )
     return made
 
 

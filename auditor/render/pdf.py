@@ -20,6 +20,7 @@ from auditor.base.locate import templates_folder
 from auditor.base.period import rfc3339
 from auditor.render import fonts, pagenumbers, sections
 from auditor.render.context import Context
+from auditor.render.covers import fitted
 from auditor.render.finish import finish, quick
 from auditor.render.pages import ACCENT, page, source, whole
 from auditor.render.references import lead, shared_places, unlink
@@ -142,13 +143,16 @@ def lay_out(
     weasyprint = _weasyprint()
     html = _unhung(whole(fonts.spelt(html)))
     with _complaints() as complaints, _no_collector():
-        document = _parsed(weasyprint, html).render(
-            font_config=(configuration := _configuration(weasyprint)),
-            stylesheets=[
-                _fonts(weasyprint, html, configuration),
-                *(_style(weasyprint, style, configuration) for style in _styles(accent, paper)),
-            ],
-        )
+        configuration = _configuration(weasyprint)
+        sheets = [
+            _fonts(weasyprint, html, configuration),
+            *(_style(weasyprint, style, configuration) for style in _styles(accent, paper)),
+        ]
+
+        def laid_out(page: str) -> Any:
+            return _parsed(weasyprint, page).render(font_config=configuration, stylesheets=sheets)
+
+        document = laid_out(fitted(html, laid_out))
         pagenumbers.fill(document)
         fetcher = _fetcher(weasyprint)
         document.metadata.attachments = [_attach(weasyprint, item, fetcher) for item in attachments]

@@ -79,13 +79,12 @@ def since_previous(document: Mapping[str, Any] | None, controls: Mapping[str, Co
     rows = _rows(document["changes"], controls)
     loud = [row.title for row in rows if row.kind in (Change.NEW, Change.WORSE, Change.NEW_BY_CATALOGUE)]
     titles = list(dict.fromkeys(loud))
-    more = f" and {len(titles) - _NAMED:,} more" if len(titles) > _NAMED else ""
     return Since(
         pack_id=visible(document["pack_id"], NAME_LIMIT),
         manifest_sha256=visible(document["manifest_sha256"], 64),
         as_of=moment(parse_time(document["as_of"])),
         counts=_counts(document["counts"]),
-        loud=f"New or worse: {'; '.join(titles[:_NAMED])}{more}." if titles else "",
+        loud=f"New or worse: {first_of(titles, _NAMED, between='; ')}." if titles else "",
         rows=rows,
         rules=tuple(_rules(document["catalogue"])),
         scope=tuple(f"{visible(text)[:1].upper()}{visible(text)[1:]}." for text in document["scope"]),

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 import orjson
 
 from auditor.base.canonical import sha256_hex
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.base.errors import RenderError
 from auditor.base.untrusted import parse_json
 from auditor.pack.differences import Change, differences
@@ -265,8 +265,7 @@ class _Like:
 
 
 def _first(changes: Sequence[Change], most: int = 5) -> str:
-    more = f", and {len(changes) - most} more" if len(changes) > most else ""
-    return f"{'; '.join(map(str, changes[:most]))}{more}"
+    return first_of(changes, most, between="; ")
 
 
 def explained(name: str, was: bytes, made: bytes) -> Iterator[str]:

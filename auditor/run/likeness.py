@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from typing import Final
 
+from auditor.base.counts import first_of
+
 _UNSEEN: Final = frozenset({"style", "script", "template", "noscript"})
 _FIGURE: Final = re.compile(r"\d[\d,.:-]*")
 _SHOWN: Final = 60
@@ -32,8 +34,7 @@ def likeness(name: str, was: bytes, made: bytes) -> str:
     figures = sorted((lost - new).keys() | (new - lost).keys())
     if not figures:
         return f"the figures are the same, the text is not: {_first(before, after)}"
-    named = ", ".join(figures[:3]) + (f" and {len(figures) - 3} more" if len(figures) > 3 else "")  # noqa: PLR2004
-    return f"text and figures ({named}) are not the same: {_first(before, after)}"
+    return f"text and figures ({first_of(figures, 3)}) are not the same: {_first(before, after)}"
 
 
 def all_likeness(found: Sequence[tuple[str, str]]) -> str:

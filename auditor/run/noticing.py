@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.base.period import rfc3339
 from auditor.catalog.load import CHOSEN, Catalog
 from auditor.catalog.released import Shipped, standing
@@ -132,6 +132,4 @@ def _of_periods(results: Results) -> Iterator[tuple[str, str]]:
 
 
 def _listed(names: Any) -> str:
-    shown = [str(name) for name in names]
-    more = f" and {len(shown) - _MOST_NAMED} more" if len(shown) > _MOST_NAMED else ""
-    return f"{', '.join(shown[:_MOST_NAMED])}{more}"
+    return first_of([str(name) for name in names], _MOST_NAMED)

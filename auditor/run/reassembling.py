@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from auditor.base.canonical import sha256_hex
-from auditor.base.counts import counted
+from auditor.base.counts import every
 from auditor.base.errors import AuditorError, IntegrityError, UsageError
 from auditor.catalog.released import Release
 from auditor.pack.assembled import ASSEMBLY, read_asked
@@ -100,8 +100,8 @@ def recheck_members(folder: Path, again: Callable[[Path], Rechecked] | None) -> 
                 ]
             except AuditorError as error:
                 wrong.append(Difference(member.folder, error.message))
-        words = f"all {counted(len(members), 'member')} were found and hold{', derived again' if again else ''}"
-        return Rechecked(words, tuple(wrong), tuple(unsettled))
+        found = every(len(members), "member was found and holds", "members were found and hold")
+        return Rechecked(found + (", derived again" if again else ""), tuple(wrong), tuple(unsettled))
 
     return recheck
 

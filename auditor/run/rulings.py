@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.catalog.load import Catalog
 from auditor.catalog.released import shipped
 from auditor.pack.differences import differences
@@ -56,5 +56,4 @@ def _changes(names: list[str], catalog: Catalog) -> Iterator[str]:
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"{', '.join(names[:_MOST_NAMED])}{more}"
+    return first_of(names, _MOST_NAMED)

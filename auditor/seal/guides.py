@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from auditor.base.counts import first_of
 from auditor.base.locate import templates_folder
 from auditor.pack.derivable import not_derivable
 from auditor.seal.manifest import Manifest, ManifestInfo
@@ -21,14 +22,13 @@ def readme_text(info: ManifestInfo) -> bytes:
     """Return the bytes of ``README.txt``; the same for the same run."""
     run = info.run
     accounts = [account.id for account in run.accounts]
-    more = f" and {len(accounts) - _MOST_ACCOUNTS} more" if len(accounts) > _MOST_ACCOUNTS else ""
     return _render(
         "README.txt",
         {
             "title": _one_line(run.title) or "Evidence pack",
             "entity": _one_line(run.entity),
             "period": run.period.document(),
-            "accounts": ", ".join(accounts[:_MOST_ACCOUNTS]) + more,
+            "accounts": first_of(accounts, _MOST_ACCOUNTS),
             "report_id": info.report_id,
             "pack_id": info.pack_id,
             "tool": f"{info.tool.name} {info.tool.version}",

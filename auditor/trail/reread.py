@@ -232,8 +232,8 @@ def _taken(notable: Mapping[str, Any], kept: _Kept, rows: int, other: int, omitt
     source = notable["source"]
     if kept.read != source["log_files"] or kept.records != source["records"]:
         yield (
-            f"that no other record is of note: {counted(source['log_files'], 'log file')} with "
-            f"{counted(source['records'], 'record')} were read, and {kept.read} with {kept.records} are kept"
+            f"that no other record is of note: {counted(source['records'], 'record')} of "
+            f"{counted(source['log_files'], 'log file')} read, and {kept.read} with {kept.records} are kept"
         )
 
 

@@ -201,6 +201,13 @@ def test_github_gets_failures_only_worst_first_and_apart(
     assert run["automationDetails"]["id"].rpartition("/")[0] == f"auditor/{account}/test-1"
 
 
+def test_the_category_names_what_was_judged_where_no_framework_was_chosen(source: Source) -> None:
+    run = {**source.document["run"], "frameworks": [], "controls": ["iam-root-mfa", "vpc-flow-logs"]}
+    single = replace(source, document={**source.document, "run": run})
+    (log,) = json.loads(b"".join(sarif(single)))["runs"]
+    assert log["automationDetails"]["id"].split("/")[2] == "iam-root-mfa+vpc-flow-logs"
+
+
 def test_github_gets_no_more_than_it_keeps(source: Source) -> None:
     assert len(json.loads(b"".join(sarif(source, most=2)))["runs"][0]["results"]) == 2
 

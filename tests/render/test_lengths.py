@@ -17,6 +17,7 @@ from auditor.render.pages import source
 from auditor.render.references import unlink
 from auditor.render.sections import CHAPTERS, SUMMARY
 from auditor.render.shelves import HOLE, frame, own_part
+from auditor.render.text import NAME_LIMIT
 from tests.render.conftest import text_of
 
 HOUSE = Branding(
@@ -27,6 +28,9 @@ HOUSE = Branding(
     version="1.0",
     sign_off=True,
 )
+
+
+_LOGO = base64.b64encode(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 30"><path d="M0 0h99v29z"/></svg>')
 
 
 @pytest.fixture(scope="module")
@@ -90,27 +94,39 @@ def test_the_cover_says_who_made_it_for_whom_and_stays_on_the_page(papers: Mappi
     assert "Sign-off" in text_of(papers["standard"])
 
 
-def test_long_names_and_many_editions_stay_on_the_cover(report: Context, tmp_path: Path) -> None:
-    about = replace(report.about, title="A long title of a report " * 8, entity="A group of companies " * 10)
-    words = "somebody with a long name and function " * 4
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+@pytest.mark.parametrize("words", ["A long title of a report ", "WIDE CAPITALS ", "\u5831\u544a "])
+def test_whatever_stands_on_the_cover_stays_on_it(report: Context, paper: str, words: str, tmp_path: Path) -> None:
+    bounded = (words * 40)[:NAME_LIMIT]
+    about = replace(report.about, title=bounded, entity=bounded, notices=(f"{bounded[:-5]} end.",) * 6)
+    person = (words * 40)[:160]
     house = Branding(
         detail="summary",
+        paper=paper,
+        logo=f"data:image/svg+xml;base64,{_LOGO.decode()}",
         classification="Strictly confidential " * 4,
-        distribution=words,
-        prepared_by=words,
-        prepared_for=words,
-        contact=words,
+        distribution=person,
+        prepared_by=person,
+        prepared_for=person,
+        contact=person,
         version="v" * 80,
     )
-    editions = tuple(replace(report.frameworks[n % 2], id=f"edition-{n}") for n in range(8))
-    long = replace(report, about=about, branding=house, frameworks=editions)
+    editions = tuple(replace(report.frameworks[n % 2], id=f"edition-{n}") for n in range(12))
     path = tmp_path / "long.pdf"
-    path.write_bytes(pdf.render(long))
+    path.write_bytes(pdf.render(replace(report, about=about, branding=house, frameworks=editions)))
     assert "Made with" in text_of(path, "-l", "1")
     assert "Executive summary" in text_of(path, "-f", "2", "-l", "2")
 
 
-_LOGO = base64.b64encode(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 30"><path d="M0 0h99v29z"/></svg>')
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_a_cover_with_a_few_words_more_still_reaches_its_foot(report: Context, paper: str, tmp_path: Path) -> None:
+    about = replace(report.about, title="A title of four lines or so " * 3, entity="A group of companies " * 3)
+    path = tmp_path / "dense.pdf"
+    house = replace(HOUSE, paper=paper, detail="summary", distribution="The board")
+    path.write_bytes(pdf.render(replace(report, about=about, branding=house)))
+    (height,) = re.findall(r'<page width="[0-9.]+" height="([0-9.]+)"', boxes := text_of(path, "-bbox", "-l", "1"))
+    (made,) = re.findall(r'yMax="([0-9.]+)">Made<', boxes)
+    assert float(made) > 0.88 * float(height)
 
 
 @pytest.mark.parametrize("notices", [1, 3])

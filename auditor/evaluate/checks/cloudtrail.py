@@ -238,7 +238,7 @@ def _all_management_events(subject: Subject, known: Sequence[Trail]) -> Verdict:
         return failed("The account has no trail.", observed="no trail")
     why = "; ".join(_shortcoming(trail) for trail in known[:5])
     return failed(
-        f"None of {counted(len(known), 'trail')} records all management events of all Regions: {why}.", observed=why
+        f"Of {counted(len(known), 'trail')}, none records all management events of all Regions: {why}.", observed=why
     )
 
 
@@ -290,7 +290,7 @@ def _object_events(subject: Subject, names: Sequence[str] | None, known: Sequenc
     uncovered = [name for name in names if not any(item.covers(f"arn:{partition}:s3:::{name}") for item in recorded)]
     if names and not uncovered:
         return passed(
-            f"Event selectors name each of {counted(len(names), 'bucket')}; a new bucket would not be recorded."
+            f"Event selectors list {counted(len(names), 'bucket')} by name; a new bucket would not be recorded."
         )
     return failed(
         f"{access.capitalize()} events are not recorded for {counted(len(uncovered), 'bucket')}: {some(uncovered)}."

@@ -1,7 +1,7 @@
 """Judges whether log files hold what they have to: events that Event history lists have to stand in verified ones."""
 
 from auditor.activity.drawn import Draw
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.base.period import rfc3339
 from auditor.evaluate.drawn import HISTORY, Drawn, Place, Sample
 from auditor.evaluate.missing import EvidenceMissing, Missing
@@ -73,5 +73,4 @@ def _stands(number: int) -> str:
 
 
 def _named(items: list[Drawn]) -> str:
-    more = len(items) - _NAMED
-    return "; ".join(item.words() for item in items[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return first_of(items, _NAMED, Drawn.words, "; ")

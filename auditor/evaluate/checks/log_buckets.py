@@ -132,7 +132,7 @@ def logs_retained(subject: Subject) -> Verdict:
     if problems:
         return failed(f"A lifecycle rule {problems[0]}.", observed=some(problems))
     by_rules = (
-        f"None of {counted(len(rules), 'lifecycle rule')} on the logs deletes or archives them too early"
+        f"Of {counted(len(rules), 'lifecycle rule')} on the logs, none deletes or archives them too early"
         if answer is not None
         else "The bucket has no lifecycle rules"
     )

@@ -167,4 +167,4 @@ def service_delegation(subject: Subject) -> Verdict:
         return failed(
             f"Run by the management account itself: {some(missing)}.", observed=f"not delegated: {some(missing)}"
         )
-    return passed(f"Each of {counted(len(asked), 'integrated service')} has a delegated administrator.")
+    return passed(f"Of {counted(len(asked), 'integrated service')}, each has a delegated administrator.")

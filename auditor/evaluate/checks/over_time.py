@@ -13,7 +13,7 @@ from typing import Any
 from auditor.activity.calls import ROOT_CALL, SIGN_INS, sources_of_call, sources_of_kind, without_version
 from auditor.activity.effects import Effect
 from auditor.activity.watched import replaced, switched_on_first
-from auditor.base.counts import counted
+from auditor.base.counts import counted, every, led_by
 from auditor.evaluate.checks import selectors
 from auditor.evaluate.checks.cloudtrail import listed_trails, trail_selectors
 from auditor.evaluate.checks.fields import (
@@ -162,10 +162,9 @@ def _logged(subject: Subject) -> Verdict:
             with subject.evidence.going_on():
                 stopped += [gap] if text(gap, "cause") in ("logging_stopped", "validation_off") else []
     if stopped:
-        first = stopped[0]
+        span = f"from {text(stopped[0], 'start')} to {text(stopped[0], 'end')} in {text(stopped[0], 'region')}"
         return failed(
-            f"{counted(len(stopped), 'stretch', 'stretches')} without logging, first from {text(first, 'start')} to "
-            f"{text(first, 'end')} in {text(first, 'region')}.",
+            f"{counted(len(stopped), 'stretch', 'stretches')} without logging{led_by(len(stopped), span)}.",
             observed=counted(len(stopped), "stretch", "stretches"),
             details={"gaps": [dict(gap) for gap in stopped[:_SHOWN]]},
         )
@@ -378,10 +377,8 @@ def _by_events(subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, crit
     done = [row for row in found if not wanted.untold(row)]
     shown = [row for row in done if flag(row, "verified")]
     if shown:
-        first = shown[0]
         return failed(
-            f"{counted(len(shown), 'event')}, first {text(first, 'event_name')} by {some([text(first, 'actor')])} at "
-            f"{text(first, 'event_time')} in {text(first, 'region')}{_sets(first)}.",
+            f"{counted(len(shown), 'event')}{led_by(len(shown), _told(shown[0]))}.",
             observed=counted(len(shown), "event"),
             details={"events": [dict(row) for row in shown[:_SHOWN]]},
         )
@@ -389,8 +386,8 @@ def _by_events(subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, crit
         return not_assessed(f"{counted(len(done), 'event')} in log files that no digest vouches for.")
     if found:
         return not_assessed(
-            f"{counted(len(found), 'event')} of which the record does not tell what was set, first "
-            f"{text(found[0], 'event_name')} at {text(found[0], 'event_time')}{_sets(found[0])}."
+            f"{counted(len(found), 'event')} of which the record does not tell what was set"
+            f"{led_by(len(found), _told(found[0]))}."
         )
     report = _report(view, trail)
     verified, asked = _hours(report)
@@ -401,7 +398,7 @@ def _by_events(subject: Subject, trail: Mapping[str, Any], wanted: _Wanted, crit
         return not_assessed(f"{unseen}, so that nothing shows whether such an event took place.", observed=unseen)
     searched = f" Searched for: {', '.join(wanted.names)}." if wanted.names else ""
     return passed(
-        f"In all {counted(asked, 'verified hour')} {criterion}.{searched}",
+        f"In {every(asked, 'verified hour')} {criterion}.{searched}",
         observed=f"no event in {counted(asked, 'hour')}",
     )
 
@@ -431,6 +428,11 @@ def _unlooked(view: View, trail: Mapping[str, Any], report: Row, region: str = "
     return f"The log files of enabled Regions were not looked at: {', '.join(missing)}." if missing else ""
 
 
+def _told(row: Row) -> str:
+    who, when = some([text(row, "actor")]), text(row, "event_time")
+    return f"{text(row, 'event_name')} by {who} at {when} in {text(row, 'region')}{_sets(row)}"
+
+
 def _sets(row: Row) -> str:
     words = optional_text(row, "sets")
     return f": {words}" if words else ""
@@ -445,7 +447,8 @@ def _unsearched(wanted: _Wanted, document: Row, verified: int, asked: int) -> st
     if optional_mapping(document, "source").get("unread"):
         return "The records of some log files could not be read."
     if not asked or verified < asked:
-        return f"Only {verified:,} of {counted(asked, 'hour')} were verified; the rest could hold such an event."
+        hours = counted(asked, "hour was", "hours were")
+        return f"Only {verified:,} of {hours} verified; the rest could hold such an event."
     return ""
 
 

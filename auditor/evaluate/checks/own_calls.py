@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from auditor.activity.ours import Own, own_calls
-from auditor.base.counts import counted
+from auditor.base.counts import counted, led_by
 from auditor.evaluate.checks.fields import (
     flag,
     integer,
@@ -38,7 +38,7 @@ def audit_changed_nothing(subject: Subject) -> Verdict:
     found = own_calls(listed(answer, "rows"))
     if found.changed:
         return failed(
-            f"{_calls(found.changed)} of this audit's principal changed something, first {_first(found.changed)}.",
+            f"{_calls(found.changed)} of this audit's principal changed something{_first(found.changed)}.",
             observed=_calls(found.changed),
             details={"calls": [dict(row) for row in found.changed[:_SHOWN]]},
         )
@@ -59,7 +59,7 @@ def _open_calls(found: Own) -> Iterator[str]:
         (found.others, "changed something, by other programs of the same principal"),
     ):
         if rows:
-            yield f"{_calls(rows)} {words}, first {_first(rows)}."
+            yield f"{_calls(rows)} {words}{_first(rows)}."
 
 
 def _unsearched(answer: Row) -> Iterator[str]:
@@ -73,12 +73,17 @@ def _unsearched(answer: Row) -> Iterator[str]:
         yield f"A part of the period's events was not searched: {some(list(whys) or ['no reason is given'])}."
 
 
+def _number(rows: Sequence[Row]) -> int:
+    return sum(integer(row, "changes") or integer(row, "unknown") for row in rows)
+
+
 def _calls(rows: Sequence[Row]) -> str:
-    return counted(sum(integer(row, "changes") or integer(row, "unknown") for row in rows), "call")
+    return counted(_number(rows), "call")
 
 
 def _first(rows: Sequence[Row]) -> str:
     row = min(rows, key=lambda item: optional_text(item, "first_time"))
     how = {"audit": " with this program's mark", "session": " in the audit's session"}.get(text(row, "made_by"), "")
     service = text(row, "event_source").removesuffix(".amazonaws.com")
-    return f"{some([text(row, 'call')])} of {some([service])} at {optional_text(row, 'first_time')}{how}"
+    what = f"{some([text(row, 'call')])} of {some([service])} at {optional_text(row, 'first_time')}{how}"
+    return led_by(_number(rows), what)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from auditor.base.counts import first_of
 from auditor.monitoring.chain.detection import Account
 from auditor.monitoring.chain.judgement import Detection
 from auditor.monitoring.chain.link import Link, State, first_broken, state_of
@@ -103,8 +104,7 @@ class Infrastructure:
         aside = frozenset() if any(one.kind == "AWS::CloudTrail::Trail" for one in self.code.resources) else _GROUPS
         found = _open_in(involved, aside) or _open_in(self.code.resources, aside)
         open_ = list(dict.fromkeys(one.words for one in found))
-        more = f" and {len(open_) - MOST_NAMED} more" if len(open_) > MOST_NAMED else ""
-        what = f"{', '.join(open_[:MOST_NAMED])}{more}"
+        what = first_of(open_, MOST_NAMED)
         verb = "is" if len(open_) == 1 else "are"
         reason = f"The code leaves open what {what} {verb}, and the answer hangs on it."
         return self._answer(best, State.UNKNOWN, reason if open_ else "The code leaves open what this hangs on.", open_)

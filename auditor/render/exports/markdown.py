@@ -89,7 +89,7 @@ def _section(title: str, state: State, source: Source) -> list[str]:
         resource, reason = (literal(_cut(item.result[name])) for name in ("resource", "reason"))
         lines.append(f"| `{item.control['id']}` | {item.control['severity']} | {resource} | {reason} |")
     if len(rows) > _LISTED:
-        lines += ["", f"{len(rows) - _LISTED} more stand in `results/results.json`."]
+        lines += ["", f"{counted(len(rows) - _LISTED, 'more stands', 'more stand')} in `results/results.json`."]
     return [*lines, ""]
 
 
@@ -106,7 +106,7 @@ def _handed_in(given: Sequence[Given], told: Sequence[Given]) -> list[str]:
     lines = ["## Handed in", "", f"{sum(item.applied for item in given):,} of {len(given):,} applied.", ""]
     lines += [f"- {literal(_cut(item.told, 2 * _CELL))}" for item in told[:_LISTED]]
     if len(told) > _LISTED:
-        lines.append(f"- {len(told) - _LISTED:,} more stand in `results/results.json`.")
+        lines.append(f"- {counted(len(told) - _LISTED, 'more stands', 'more stand')} in `results/results.json`.")
     return [*lines, *([""] if told else [])]
 
 

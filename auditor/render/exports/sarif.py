@@ -72,11 +72,12 @@ def _log(source: Source, findings: Iterable[Finding], *, with_evidence: bool) ->
 
 
 def _category(source: Source) -> str:
-    """Name account and frameworks, so that a second upload replaces the first of the same and no other."""
+    """Name account and what was judged, so that a second upload replaces the first of the same and no other."""
     run = source.document["run"]
     accounts = [item["id"] for item in run["accounts"]]
     place = accounts[0] if len(accounts) == 1 else f"{len(accounts)}-accounts"
-    return f"auditor/{place}/{'+'.join(run['frameworks'])}/{source.report_id}"
+    chosen = "+".join([*run["frameworks"], *run.get("controls", ())])
+    return f"auditor/{place}/{chosen}/{source.report_id}"
 
 
 def _rule(source: Source, control: Mapping[str, Any]) -> dict[str, Any]:

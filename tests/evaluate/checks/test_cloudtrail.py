@@ -271,7 +271,7 @@ def objects(kind: str, *values: str) -> dict[str, Any]:
         pytest.param(
             recording(objects("All", "arn:aws:s3:::a/", "arn:aws:s3:::b/")),
             State.PASS,
-            "each of 2 buckets",
+            "list 2 buckets by name",
             id="both-named",
         ),
         pytest.param(
@@ -287,7 +287,7 @@ def objects(kind: str, *values: str) -> dict[str, Any]:
         pytest.param(
             recording(advanced=[fields(**DATA, resources__ARN={"StartsWith": ["arn:aws:s3:::a/", "arn:aws:s3:::b/"]})]),
             State.PASS,
-            "each of 2 buckets",
+            "list 2 buckets by name",
             id="advanced-both-named",
         ),
         pytest.param(

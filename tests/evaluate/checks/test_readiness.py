@@ -369,7 +369,9 @@ FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
             id="mfa-delete",
         ),
         pytest.param("trail-logs-retained", lifecycle(Expiration={"Days": 364}), State.FAIL, "364 days", id="364-days"),
-        pytest.param("trail-logs-retained", lifecycle(Expiration={"Days": 365}), State.PASS, "None of", id="365-days"),
+        pytest.param(
+            "trail-logs-retained", lifecycle(Expiration={"Days": 365}), State.PASS, "none deletes", id="365-days"
+        ),
         pytest.param("trail-logs-retained", lifecycle(Expiration={"Date": ago()}), State.FAIL, "fixed date", id="date"),
         pytest.param(
             "trail-logs-retained", lifecycle(Transitions=FIVE_DAYS), State.FAIL, "GLACIER", id="glacier-early"
@@ -378,14 +380,14 @@ FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
             "trail-logs-retained",
             lifecycle(Transitions=[{"StorageClass": "GLACIER_IR", "Days": 1}, {"StorageClass": "GLACIER", "Days": 90}]),
             State.PASS,
-            "None of",
+            "none deletes",
             id="instant-retrieval-and-glacier-late",
         ),
         pytest.param(
             "trail-logs-retained",
             lifecycle(Prefix="other/", Expiration={"Days": 1}),
             State.PASS,
-            "None of",
+            "none deletes",
             id="elsewhere",
         ),
         pytest.param(
@@ -399,7 +401,7 @@ FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
             "trail-logs-retained",
             lifecycle(Status="Disabled", Expiration={"Days": 1}),
             State.PASS,
-            "None of",
+            "none deletes",
             id="disabled",
         ),
         pytest.param(
