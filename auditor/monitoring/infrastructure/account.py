@@ -14,7 +14,7 @@ from auditor.monitoring.chain.judgement import Detection
 from auditor.monitoring.chain.link import Link, State, first_broken, state_of
 from auditor.monitoring.chain.paths import Paths
 from auditor.monitoring.infrastructure.build import Built, build
-from auditor.monitoring.infrastructure.values import REGION, Code, Resource, Unknown, unknowns
+from auditor.monitoring.infrastructure.values import REGION, Code, Home, Resource, Unknown, unknowns
 from auditor.monitoring.patterns.delivery import detector_of_filter
 from auditor.monitoring.patterns.errors import PatternError, TooComplexError
 from auditor.monitoring.patterns.judge import NEVER_RESTS, Coverage, judge
@@ -55,6 +55,7 @@ class Infrastructure:
 
     code: Code
     _worlds: tuple[Built, Account, Built, Account] | None = field(default=None)
+    _parts: "dict[tuple[Home, bool], Infrastructure]" = field(default_factory=dict)
 
     @property
     def has_detectors(self) -> bool:
@@ -80,7 +81,32 @@ class Infrastructure:
         return self._worlds
 
     def detect(self, requirement: Requirement) -> Answer:
-        """Judge one requirement."""
+        """Judge one requirement, within each account and Region."""
+        homes = sorted({one.home for one in self.code.resources if one.kind in DETECTORS})
+        if len({one.home for one in self.code.resources}) < 2 or not homes:  # noqa: PLR2004 - one of them
+            return self._judged(requirement)
+        found = [self._part(home, apart=True).detect(requirement) for home in homes]
+        best = next((one for one in found if one.state is State.OK), None)
+        if best is None:
+            joined = [self._part(home, apart=False).detect(requirement) for home in homes]
+            best = next((_perhaps(one) for one in joined if one.state is State.OK), None)
+        return best or next((one for one in found if one.state is State.UNKNOWN), found[0])
+
+    def _part(self, home: Home, *, apart: bool) -> "Infrastructure":
+        """Return what is in one account and Region; what may be there as well, too, unless all others are apart."""
+        if (home, apart) not in self._parts:
+            every = {one.home for one in self.code.resources}
+            inside = {one for one in every if one == home or not (apart or home.is_apart(one))}
+            resources = [replace(one, home=home) for one in self.code.resources if one.home in inside]
+            elsewhere = [one for one in self.code.resources if one.home not in inside]
+            resources += [_seen_from(home, one) for one in elsewhere if one.kind == "AWS::CloudTrail::Trail"]
+            absent = self.code.absent | {one.address for one in elsewhere}
+            part = replace(self.code, resources=resources, absent=absent)
+            self._parts[home, apart] = Infrastructure(part)
+        return self._parts[home, apart]
+
+    def _judged(self, requirement: Requirement) -> Answer:
+        """Judge one requirement, all resources being in one account and Region."""
         if not self.has_detectors and not self.code.unread:
             return Answer(State.BROKEN, "Nothing in this code detects it.", judge(requirement, []))
         well, account, badly, doubted = self._built
@@ -153,6 +179,21 @@ class Infrastructure:
             named = [one for name in self._built[0].named_by_pattern(text) for one in known.get(name, ())]
             resources |= {one.address: one for one in named if one.kind in _KINDS["filter"]}
         return list(resources.values())
+
+
+def _seen_from(home: Home, trail: Resource) -> Resource:
+    """Return a trail of another home, which delivers to no log group of this one, or perhaps does."""
+    group = trail.properties.get("CloudWatchLogsLogGroupArn")
+    if group:
+        group = (
+            "a log group elsewhere" if home.is_apart(trail.home) else Unknown(f"{trail.address}'s home", trail.place)
+        )
+    return replace(trail, home=home, properties={**trail.properties, "CloudWatchLogsLogGroupArn": group})
+
+
+def _perhaps(answer: Answer) -> Answer:
+    reason = "The code leaves open whether its providers share account and Region, and the answer hangs on it."
+    return replace(answer, state=State.UNKNOWN, reason=reason)
 
 
 _RULE = "AWS::Events::Rule"

@@ -3,14 +3,18 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 from auditor.base.errors import UsageError
-from auditor.monitoring.infrastructure.terraform_names import NAME_OF, OF_INTEREST, kind_of, resource
+from auditor.monitoring.infrastructure.homes import home_in_plan
+from auditor.monitoring.infrastructure.terraform_names import BLOCKS, NAME_OF, OF_INTEREST, kind_of, resource
 from auditor.monitoring.infrastructure.values import Code, Unknown, text_of
 
 _INDEX = re.compile(r"\[[^\]]*\]$")
 _PARTS = re.compile(r"(?:\[[^\]]*\])?\.")
+_TAKEN = "What a plan leaves open and refers to another resource is taken to be that resource's value alone."
 _HINT = "terraform show -json PLAN > plan.json"
 
 
@@ -29,6 +33,8 @@ def read_plan(text: str, name: str = "plan") -> Code:
         raise UsageError(message, hint=_HINT) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{name} is no plan in JSON", hint=_HINT) from error
+    if plan.get("errored") is True:
+        raise UsageError(f"{name} ended in an error: it does not hold all that is planned", hint=_HINT)
     return _Plan(plan, root, configuration).code()
 
 
@@ -37,6 +43,8 @@ class _Plan:
         self.code_ = Code()
         self.planned = list(_planned(root, configuration, "", ()))
         self.values = {str(one.get("address")): one for _, _, one, _ in self.planned}
+        self.partial = plan.get("complete") is False
+        self.providers = plan.get("configuration", {}).get("provider_config")
         changes = plan.get("resource_changes")
         self.unknown = {
             str(one.get("address")): one.get("change", {}).get("after_unknown") or {}
@@ -45,7 +53,10 @@ class _Plan:
         }
 
     def code(self) -> Code:
-        for prefix, calls, one, expressions in self.planned:
+        if self.partial:
+            self.code_.unread.append("the plan is for a part of the code only")
+        for prefix, calls, one, configured in self.planned:
+            expressions = configured.get("expressions") or {}
             kind, address = str(one.get("type")), str(one.get("address"))
             values = one.get("values")
             if kind not in OF_INTEREST or not isinstance(values, Mapping):
@@ -53,21 +64,37 @@ class _Plan:
             known = self.filled(values, expressions, self.unknown.get(address), prefix, calls, address)
             found = resource(kind, address, known, address, None)
             if found is not None:
-                self.code_.resources.append(found)
+                self.code_.resources.append(replace(found, home=home_in_plan(configured, values, self.providers)))
         return self.code_
 
     def filled(
-        self, values: Any, expressions: Any, unknown: Any, prefix: str, calls: "_Calls", address: str
+        self,
+        values: Any,
+        expressions: Any,
+        unknown: Any,
+        prefix: str,
+        calls: "_Calls",
+        address: str,
+        *,
+        nested: bool = False,
     ) -> dict[str, Any]:
         """Return planned values, with references or open values where they only exist after the plan is applied."""
         found = {key: one for key, one in values.items() if one is not None}
         written = expressions if isinstance(expressions, Mapping) else {}
         for name, expression in written.items():
             found |= self.member(name, found.get(name), expression, unknown, prefix, calls, address)
-        if isinstance(unknown, Mapping):
-            for name, state in unknown.items():
-                if state is True and name not in found and name in written:
-                    found[name] = Unknown(name, address)
+        for name, state in unknown.items() if isinstance(unknown, Mapping) else ():
+            value = found.get(name)
+            if state is True and value is None and (name in written or name in BLOCKS or nested):
+                found[name] = Unknown(name, address, f"{address}.")
+            elif isinstance(state, Mapping) and True in state.values():
+                found[name] = Unknown(name, address, f"{address}.")  # a map with a value that is not known yet
+            elif isinstance(state, list) and isinstance(value, list) and name not in written:
+                pairs = zip_longest(value, state[: len(value)])
+                found[name] = [
+                    self.filled(one, None, of, prefix, calls, address, nested=True) if isinstance(one, Mapping) else one
+                    for one, of in pairs
+                ]
         return found
 
     def member(
@@ -79,8 +106,8 @@ class _Plan:
             for number, one in enumerate(value):
                 part = expression[number] if number < len(expression) else None
                 of = state[number] if isinstance(state, list) and number < len(state) else None
-                nested = isinstance(one, Mapping)
-                inner.append(self.filled(one, part, of, prefix, calls, address) if nested else one)
+                inside = isinstance(one, Mapping)
+                inner.append(self.filled(one, part, of, prefix, calls, address, nested=True) if inside else one)
             return {name: inner}
         if not isinstance(expression, Mapping) or (value is not None and not _has_holes(value, state)):
             return {}
@@ -92,6 +119,8 @@ class _Plan:
             return {}
         if name in {"alarm_actions", "targets"}:
             return {name: targets}
+        if not isinstance(targets[0], Unknown) and _TAKEN not in self.code_.notes:
+            self.code_.notes.append(_TAKEN)
         return {name: targets[0] if len(targets) == 1 else Unknown(" and ".join(map(str, references[:2])), address)}
 
     def meant(self, reference: str, prefix: str, calls: "_Calls", address: str) -> Any:
@@ -143,9 +172,7 @@ def _planned(module: Any, configuration: Any, prefix: str, calls: _Calls) -> Ite
     configured = configuration if isinstance(configuration, Mapping) else {}
     listed = configured.get("resources")
     written = {
-        one.get("address"): one.get("expressions", {})
-        for one in (listed if isinstance(listed, list) else ())
-        if isinstance(one, Mapping)
+        one.get("address"): one for one in (listed if isinstance(listed, list) else ()) if isinstance(one, Mapping)
     }
     for one in _mappings(module.get("resources")):
         if one.get("mode", "managed") == "managed":

@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-_NAME = re.compile(r"[A-Za-z_][\w-]*")
+_NAME = re.compile(r"[^\W\d][\w-]*|_[\w-]*")
 _HEREDOC = re.compile(r"<<-?([A-Za-z_][\w-]*)[ \t]*\r?\n")
+_BLANK = re.compile(r"(?:[ \t]+|/\*.*?\*/)+", re.DOTALL)
+_DOT = re.compile(r"\s*\.\s*(?=[^\W\d]|\*|\[)")
 _SPACE = re.compile(r"(?:[ \t\r\n]+|#[^\n]*|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
-_REFERENCE = re.compile(
-    r"(?<![\w.\]-])(?P<root>[A-Za-z_][\w-]*)(?P<rest>(?:\.(?:[A-Za-z_][\w-]*|\*|\d+)|\[[^\[\]]*\])+)"
-)
+_REFERENCE = re.compile(r"(?<![\w.\]-])(?P<root>[^\W\d][\w-]*)(?P<rest>(?:\.(?:[^\W\d][\w-]*|\*|\d+)|\[[^\[\]]*\])+)")
 
 MAX_DEPTH = 100
 
@@ -44,6 +44,10 @@ class Block:
     values: dict[str, Written] = field(default_factory=dict)
     blocks: list["Block"] = field(default_factory=list)
 
+    def names(self) -> frozenset[str]:
+        """Return the names of its values and of the blocks in it; of dynamic ones, those that they stand for."""
+        return frozenset(self.values) | {label for one in self.blocks for label in one.labels or (one.kind,)}
+
     def inside(self) -> Iterator["Block"]:
         """Yield the block and all blocks in it."""
         yield self
@@ -67,7 +71,21 @@ def values_of(text: str) -> Mapping[str, Written]:
 
 def references(code: str) -> tuple[str, ...]:
     """Return the references in an expression, each once, such as ``var.a`` or ``aws_sns_topic.t[0].arn``."""
-    return tuple(dict.fromkeys(found["root"] + found["rest"] for found in _REFERENCE.finditer(code)))
+    found: dict[str, None] = {}
+    for one in _REFERENCE.finditer(_DOT.sub(".", code)):
+        if "." in re.sub(r"\[[^\[\]]*\]", "", one["rest"]):
+            found[one["root"] + one["rest"]] = None
+        found |= dict.fromkeys(
+            name for inner in re.findall(r"\[([^\[\]]*)\]", one["rest"]) for name in references(inner)
+        )
+    return tuple(found)
+
+
+def code_of(text: str) -> str:
+    """Return the code of the interpolations in a template; quotation marks inside are taken for blanks."""
+    scanner = _Scanner(text.replace('"', " ") + '"', "")
+    scanner.at = -1
+    return f'"{"".join(scanner.string())}"'
 
 
 def items_of(text: str) -> tuple[str, ...]:
@@ -154,8 +172,8 @@ class _Scanner:
                 return
 
     def blank(self) -> None:
-        while self.text[self.at : self.at + 1] in {" ", "\t"}:
-            self.at += 1
+        if found := _BLANK.match(self.text, self.at):
+            self.at = found.end()
 
     def braces(self) -> None:
         """Skip the rest of a block that is nested too deeply to be of interest."""
@@ -228,8 +246,5 @@ class _Scanner:
     def heredoc(self, begin: re.Match[str]) -> list[str]:
         end = re.compile(rf"^[ \t]*{re.escape(begin[1])}[ \t]*\r?$", re.MULTILINE).search(self.text, begin.end())
         stop = end.start() if end else len(self.text)
-        inner = _Scanner(self.text[begin.end() : stop].replace('"', " ") + '"', self.file)
-        inner.at = -1
-        found = inner.string()
         self.at = end.end() if end else len(self.text)
-        return found
+        return [code_of(self.text[begin.end() : stop])]

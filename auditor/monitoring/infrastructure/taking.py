@@ -355,7 +355,7 @@ class Taken:
     def key_name(self, resource: Resource, values: Mapping[str, Any]) -> None:
         """Keep which key a name stands for."""
         target = values.get("TargetKeyId")
-        for attribute in ("ref", "arn"):
+        for attribute in ("ref", "arn", "target_key_id", "target_key_arn"):
             self.key_names[text_of(resource.kind, resource.address, attribute, values.get("AliasName"))] = target
 
     def group(self, resource: Resource, values: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from auditor.base.errors import UsageError
 from auditor.base.given import read_given
 from auditor.base.scratch import scratch_folder
 from auditor.monitoring.infrastructure.evaluator import evaluate
+from auditor.monitoring.infrastructure.folders import MAX_FILE, Folder, is_override
+from auditor.monitoring.infrastructure.homes import home_of
 from auditor.monitoring.infrastructure.source import Block, Written, items_of, references, values_of
 from auditor.monitoring.infrastructure.terraform_names import NAME_OF, OF_INTEREST, kind_of, resource
-from auditor.monitoring.infrastructure.trace import MAX_FILE, Folder, Tracer, split_address
-from auditor.monitoring.infrastructure.values import ACCOUNT, REGION, Code, Unknown, text_of, unknowns
+from auditor.monitoring.infrastructure.trace import Tracer, split_address
+from auditor.monitoring.infrastructure.values import ACCOUNT, HERE, MOST_NAME, REGION, Code, Unknown, text_of, unknowns
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HIDDEN = re.compile(r"metric_transformation|\[(?:each\.key|count\.index)\]")
@@ -28,9 +31,13 @@ _ALONE = re.compile(
 )
 """One reference, perhaps with a fallback that only counts where there is no such resource."""
 
+_META = frozenset({"count", "for_each", "provider", "depends_on", "id", "source", "version"})
+"""What is written in blocks beside the values that AWS gets."""
+
 _LOOP = re.compile(r"[\[{]\s*for\b")
 _INTERPOLATION = re.compile(r"\$\{([^{}]*)\}")
 _SURROUNDING = re.compile(r"data\.aws_(?:caller_identity|region|partition)\.[\w-]+\.(\w+)")
+_OWN = re.compile(r"(aws_\w+)\.([\w-]+)(?:\[[^\]]*\]|\.\*)?\.(id|arn|name|(?:target_)?key_id|target_key_arn)")
 _SURROUNDINGS = {"account_id": ACCOUNT, "name": REGION, "region": REGION, "id": REGION, "partition": "aws"}
 """What data sources about the caller give, under the names that stand for it here."""
 
@@ -119,11 +126,17 @@ class _Reader:
         module, address = split_address(_path(block))
         written = self.tracer.block_at(module, block["__tfmeta"])
         place = f"{block['__tfmeta']['filename']}:{block['__tfmeta']['line_start']}"
-        exists = self.tracer.exists(written, module) if written is not None else None
+        if is_override(str(block["__tfmeta"]["filename"])):
+            return
+        exists = Unknown(address, place) if written is None else self.tracer.exists(written, module)
         values = self.members(block, written, module, address)
+        changed = self.tracer.folder(module).changed("resource", written.labels) if written is not None else None
+        if changed is not None:
+            values |= {name: Unknown(name, f"{changed.file}:{changed.line}", module) for name in changed.names()}
         one = resource(kind, f"{module}{address}", values, place, exists)
         if one is not None:
-            self.found.resources.append(one)
+            home = home_of(written, module, self.tracer) if written is not None else HERE
+            self.found.resources.append(replace(one, home=home))
 
     def members(self, block: Mapping[str, Any], written: Block | None, module: str, address: str) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -134,13 +147,16 @@ class _Reader:
             if expression is not None and written is not None:
                 values[name] = _Value(self, written, expression, module, address).read(raw)
             elif name != "id":
+                known = written is not None and name in written.names()
                 values[name] = self.inner(raw, module, address, written)
-                if _is_open(values[name]):
+                if _is_open(values[name]) or (raw is not None and not known):
                     values[name] = Unknown(name, f"{block['__tfmeta']['filename']}:{block['__tfmeta']['line_start']}")
         if written is not None:
             for inner in written.blocks:
                 if inner.kind == "dynamic" and (open_ := self.tracer.exists(inner, module)) is not None:
                     values[inner.labels[0]] = open_
+            for name in written.values.keys() - block.keys() - _META:  # what the evaluator passed over is not absent
+                values[name] = Unknown(name, f"{written.file}:{written.values[name].line}", f"{module}{address}.")
         return values
 
     def inner(self, raw: Any, module: str, address: str, outer: Block | None) -> Any:
@@ -237,21 +253,26 @@ class _Value:
         if _LOOP.match(self.written.text):
             return self.unknown() if self.open is not None else self.settled(raw)
         if isinstance(raw, Mapping):
-            return {key: self.element(one, 0) for key, one in raw.items()}
+            return self.settled(raw) if self.open is None else self.unknown()
         return [self.element(one, number) for number, one in enumerate(raw)]
 
     def element(self, raw: Any, number: int) -> Any:
-        if raw is not None and not (isinstance(raw, Mapping) and "__attribute__" in raw):
-            return self.settled(raw)
+        """Read an item of a list: from its value where all names in it are known, else from its text."""
         items = items_of(self.written.text)
-        return self.item(items[number] if number < len(items) else self.written.text, self.module)
+        text = items[number] if number < len(items) else self.written.text
+        known = raw is not None and not (isinstance(raw, Mapping) and "__attribute__" in raw)
+        if known and self.open is not None:
+            own = Written(text, text, self.written.line)
+            known = self.reader.tracer.open_in(own, self.block, self.module) is None
+        return self.settled(raw) if known else self.item(text, self.module)
 
     def item(self, text: str, module: str) -> Any:
         """Read one expression of a list from its text: a text, a reference, or a text with references in it."""
         plain = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else f"${{{text}}}"
         parts = [self.referred(one.strip(), module) for one in _INTERPOLATION.findall(plain)]
         if None in parts or '"' in _INTERPOLATION.sub("", plain):
-            return Unknown(text[:120], f"{self.block.file}:{self.written.line}", module)
+            place = f"{self.block.file}:{self.written.line}"
+            return Unknown(text[:MOST_NAME], place, module if len(text) <= MOST_NAME else f"{module}{place}.")
         remaining = iter(parts)
         return _INTERPOLATION.sub(lambda _: str(next(remaining)), plain)
 
@@ -260,7 +281,7 @@ class _Value:
         surroundings = _SURROUNDING.fullmatch(reference)
         if surroundings:
             return _SURROUNDINGS.get(surroundings[1])
-        own = re.fullmatch(r"(aws_\w+)\.([\w-]+)(?:\[[^\]]*\]|\.\*)?\.(id|arn|name)", reference)
+        own = _OWN.fullmatch(reference)
         if own is None:
             return None
         address = self.reader.tracer.address_of(own[1], own[2], module, self.reader.by_address)
@@ -276,7 +297,8 @@ class _Value:
         """Turn a value that rests on known names into what it means."""
         match raw:
             case None:
-                return None if re.search(r"\bnull\b", self.written.code) else self.unknown()
+                code = self.written.text if self.block.file.endswith(".json") else self.written.code
+                return None if re.search(r"\bnull\b", code) else self.unknown()
             case str():
                 return self.text(raw)
             case list():
@@ -316,7 +338,7 @@ class _Value:
             return text_of(kind_of(own[1]), address, "name", None)
         if name.startswith(("var.", "each.", "local.")) or "__" in name:
             return None  # known, and null: Terraform takes that for not given
-        return self.unknown()
+        return self.referred(name, self.module) or self.unknown()
 
 
 def _path(block: Mapping[str, Any]) -> str:

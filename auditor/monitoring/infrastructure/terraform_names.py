@@ -104,6 +104,9 @@ _NAMES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 
 OF_INTEREST = frozenset(_NAMES)
 
+BLOCKS = frozenset(name for _, names in _NAMES.values() for name, meant in names.items() if isinstance(meant, tuple))
+"""Names of nested blocks: the code alone fills them."""
+
 NAME_OF = {
     "aws_cloudwatch_metric_alarm": "alarm_name",
     "aws_cloudwatch_composite_alarm": "alarm_name",

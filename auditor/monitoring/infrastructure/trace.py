@@ -3,26 +3,49 @@
 Works on the text of the blocks, because the evaluator does not tell an open value from null, "" or a fallback.
 """
 
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from auditor.base.errors import UsageError
-from auditor.base.given import read_given
-from auditor.monitoring.infrastructure.source import Block, Written, index, references
-from auditor.monitoring.infrastructure.values import Unknown
+from auditor.monitoring.infrastructure.folders import Folder
+from auditor.monitoring.infrastructure.source import Block, Written, references
+from auditor.monitoring.infrastructure.values import MOST_NAME, Unknown
 
-MAX_FILE = 5_000_000
 MAX_STEPS = 200
 """Names behind names."""
 
 _MODULES = re.compile(r'(?:module\.[\w-]+(?:\[(?:"(?:[^"\\]|\\.)*"|\d+)\])?\.)*')
 _LAST_MODULE = re.compile(r'module\.([\w-]+)(?:\[(?:"(?:[^"\\]|\\.)*"|\d+)\])?\.$')
-_KNOWN_DATA = frozenset({"aws_caller_identity", "aws_region", "aws_partition", "aws_iam_policy_document"})
+_SURROUNDINGS = frozenset({"aws_caller_identity", "aws_region", "aws_partition"})
+"""Data sources about the caller: texts may be made of them, and nothing can be compared with them."""
+
+_COMPUTES = re.compile(r"[?]|[=!]=|&&|\|\||<|(?<!=)>|\bif\b")
+_CALL = re.compile(r"(?<![\w.-])([a-z]\w*(?:::\w+)*)\s*\(")
+_KEYWORDS = frozenset({"if", "in", "for", "else"})
+_JOINING = frozenset(
+    re.findall(r"\w+", "coalesce compact concat distinct flatten format formatlist join jsonencode merge tolist toset")
+)
+"""Functions of which the outcome hangs on no text that stands for something that code does not tell."""
+
+_EVALUATED = _JOINING | frozenset(
+    re.findall(
+        r"\w+",
+        "abs alltrue anytrue abspath base64decode base64encode base64gzip base64sha256 base64sha512 basename can ceil "
+        "chomp chunklist cidrhost cidrnetmask cidrsubnet cidrsubnets coalescelist contains csvdecode dirname element "
+        "endswith file filebase64 filebase64sha256 fileexists filemd5 fileset filesha1 floor formatdate indent index "
+        "jsondecode keys length log lookup lower matchkeys max md5 min nonsensitive one parseint pathexpand pow range "
+        "regex regexall replace reverse sensitive setintersection setproduct setsubtract setunion sha1 sha256 sha512 "
+        "signum slice sort split startswith strcontains strrev substr sum textdecodebase64 textencodebase64 timeadd "
+        "title tobool tomap tonumber tostring transpose trim trimprefix trimspace trimsuffix try upper urlencode "
+        "uuidv5 values yamldecode yamlencode zipmap",
+    )
+)
+"""What the evaluator works out, the same at any time; of any other function it gives nothing, or what is tried next."""
+
 _INTO = re.compile(
     r"(?P<type>[\w-]+)\.(?P<name>[\w-]+)(?:\[(?P<index>[^\]]*)\])?"
     r"(?:\.(?P<block>[\w-]+)(?:\[0\]|\.0|\[\*\]|\.\*))?\.(?P<attribute>\w+)"
@@ -30,7 +53,7 @@ _INTO = re.compile(
 _NAMES = frozenset({"name", "alarm_name", "function_name"})
 """Attributes that AWS fills where the code does not: they still name the resource."""
 
-_OWN_MARKS = frozenset({"id", "arn"})
+_OWN_MARKS = frozenset({"id", "arn", "key_id", "target_key_id", "target_key_arn"})
 """Attributes of a resource that only exist after it was made, and by which the code means the resource."""
 
 
@@ -47,81 +70,22 @@ def parent_of(module: str) -> tuple[str, str]:
     return (module[: found.start()], found[1]) if found else ("", "")
 
 
-@dataclass(slots=True)
-class Folder:
-    """The blocks of one folder."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of a name.
 
-    variables: dict[str, Block] = field(default_factory=dict)
-    local: dict[str, Written] = field(default_factory=dict)
-    outputs: dict[str, Block] = field(default_factory=dict)
-    calls: dict[str, Block] = field(default_factory=dict)
-    resources: dict[tuple[str, str], Block] = field(default_factory=dict)
-    files: dict[str, tuple[Block, ...]] = field(default_factory=dict)
+    Args:
+        steps: names that led to it.
+        computed: whether something is decided by it, so that no text can stand for what the code does not tell.
+        whole: whether it is enough that a resource exists, whatever its values are.
+    """
 
-    @classmethod
-    def read(cls, root: Path, relative: str) -> Self:
-        """Read the files of a folder, named relative to the root of the code."""
-        folder = cls()
-        place = Path(os.path.normpath(root / relative))
-        for path in sorted([*place.glob("*.tf"), *place.glob("*.tf.json")]):
-            name = os.path.relpath(path, root)
-            try:
-                text = read_given(path, MAX_FILE).decode("utf-8-sig", errors="replace")
-            except OSError as error:
-                raise UsageError(f"{name} cannot be read: {error.strerror or error}") from error
-            try:
-                folder.add(name, _from_json(text, name) if path.suffix == ".json" else index(text, name))
-            except RecursionError as error:
-                raise UsageError(f"{name} is nested too deeply") from error
-        return folder
+    steps: int = 0
+    computed: bool = False
+    whole: bool = False
 
-    def add(self, file: str, blocks: tuple[Block, ...]) -> None:
-        """Take the blocks of one file."""
-        self.files[file] = blocks
-        for block in blocks:
-            match block.kind, block.labels:
-                case "variable", (name,):
-                    self.variables[name] = block
-                case "output", (name,):
-                    self.outputs[name] = block
-                case "module", (name,):
-                    self.calls[name] = block
-                case "locals", ():
-                    self.local |= block.values
-                case ("resource" | "data") as kind, (of, name):
-                    self.resources[f"data.{of}" if kind == "data" else of, name] = block
-
-
-def _from_json(text: str, file: str) -> tuple[Block, ...]:
-    """Read the JSON form of Terraform far enough to trace names; every block is said to begin on line 1."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return ()
-    found: list[Block] = []
-    for kind, levels in (("resource", 2), ("data", 2), ("variable", 1), ("output", 1), ("module", 1), ("locals", 0)):
-        inner = document.get(kind) if isinstance(document, dict) else None
-        for labels, body in _labelled(inner, levels):
-            block = Block(kind, labels, file, 1)
-            block.values = {name: Written(json.dumps(one), _code_in(one), 1) for name, one in body.items()}
-            found.append(block)
-    return tuple(found)
-
-
-def _labelled(value: Any, levels: int) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    if isinstance(value, list):
-        for one in value:
-            yield from _labelled(one, levels)
-    elif isinstance(value, Mapping) and not levels:
-        yield (), value
-    elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            for labels, body in _labelled(inner, levels - 1):
-                yield (str(name), *labels), body
-
-
-def _code_in(value: Any) -> str:
-    return " ".join(f'"${{{found}}}"' for found in re.findall(r"\$\{([^}]*)\}", json.dumps(value)))
+    def next(self) -> "_Asked":
+        return replace(self, steps=self.steps + 1, whole=False)
 
 
 class Tracer:
@@ -140,7 +104,7 @@ class Tracer:
                 self._place(block["__tfmeta"])
         for block in evaluated.get("module", ()):
             self._call(block)
-        self._memory: dict[tuple[str, str], Unknown | None] = {}
+        self._memory: dict[tuple[str, str, bool, bool], Unknown | None] = {}
 
     def _place(self, meta: Mapping[str, Any]) -> None:
         module, _ = split_address(str(meta.get("path", "")))
@@ -190,8 +154,11 @@ class Tracer:
         for name in ("count", "for_each"):
             if (written := block.values.get(name)) is not None:
                 code = Written(written.text, written.code.replace("each.", "").replace("count.", ""), written.line)
-                if (found := self.open_in(code, None, module, block.file)) is not None:
+                if (found := self.open_in(code, None, module, block.file, _Asked(whole=True))) is not None:
                     return found
+        changed = self.folder(module).changed(block.kind, block.labels)
+        if changed is not None and {"count", "for_each"} & changed.values.keys():
+            return Unknown("count", f"{changed.file}:{changed.line}", module)
         return self._module_exists(module)
 
     def _module_exists(self, module: str) -> Unknown | None:
@@ -200,100 +167,125 @@ class Tracer:
             call = self.folder(module).calls.get(name)
             for key in ("count", "for_each"):
                 written = call.values.get(key) if call is not None else None
-                found = self.open_in(written, None, module, call.file) if call is not None and written else None
-                if found is not None:
+                if call is None or written is None:
+                    continue
+                if (found := self.open_in(written, None, module, call.file, _Asked(whole=True))) is not None:
                     return found
         return None
 
     def open_in(
-        self, written: Written, block: Block | None, module: str, file: str = "", steps: int = 0
+        self, written: Written, block: Block | None, module: str, file: str = "", asked: _Asked = _Asked()
     ) -> Unknown | None:
         """Return the first name in an expression that is open; None when all are known."""
         place = f"{block.file if block is not None else file}:{written.line}"
+        calls = [one for one in _CALL.findall(written.code) if one not in _KEYWORDS]
+        if (other := next((one for one in calls if one not in _EVALUATED), "")) != "":
+            return Unknown(f"{other}()", place, f"{module}{place}.")
+        if _COMPUTES.search(written.code) or not _JOINING.issuperset(calls):
+            asked = replace(asked, computed=True)
         for reference in references(written.code):
-            if (found := self.open_reference(reference, block, module, place, steps)) is not None:
+            if (found := self.open_reference(reference, block, module, place, asked)) is not None:
                 return found
         return None
 
     def open_reference(
-        self, reference: str, block: Block | None, module: str, place: str, steps: int = 0
+        self, reference: str, block: Block | None, module: str, place: str, asked: _Asked = _Asked()
     ) -> Unknown | None:
         """Return what is open behind a reference, placed where it is asked about; None when all is known."""
         if reference.startswith(("each.", "count.")):
-            return self._loop(block, module, steps)
-        key = (module, reference)
+            return self._loop(reference, block, module, asked)
+        key = (module, reference, asked.computed, asked.whole)
         if key not in self._memory:
             self._memory[key] = Unknown(reference, place, module)  # what hangs on itself is open
-            self._memory[key] = self._behind(reference, module, place, steps)
+            self._memory[key] = self._behind(reference, module, place, asked)
         found = self._memory[key]
         return replace(found, place=place) if found is not None else None
 
     def _behind(  # noqa: PLR0911 - one line for each kind of name
-        self, reference: str, module: str, place: str, steps: int
+        self, reference: str, module: str, place: str, asked: _Asked
     ) -> Unknown | None:
-        if steps > MAX_STEPS:
-            return Unknown(reference, place, module)
-        parts = [re.sub(r"\[.*?\]", "", part) for part in reference.split(".")]
-        root, name = parts[0], parts[1] if len(parts) > 1 else ""
+        parts = re.sub(r"\[[^\[\]]*\]", "", reference).split(".")
+        root, name = parts[0], parts[1]
+        open_ = Unknown(reference, place, module)
+        if asked.steps > MAX_STEPS:
+            return open_
         match root:
             case "var":
-                return self._variable(name, module, place, steps)
+                return self._variable(name, module, place, asked)
             case "local":
-                written = self.folder(module).local.get(name)
-                if written is None:
-                    return Unknown(reference, place, module)
-                return self.open_in(written, None, module, place.rpartition(":")[0], steps + 1)
+                folder = self.folder(module)
+                written = folder.local.get(name)
+                if written is None or folder.changed("local", (name,)) is not None:
+                    return open_
+                return self.open_in(written, None, module, place.rpartition(":")[0], asked.next())
             case "module":
-                return self._output(reference, parts, module, place, steps)
-            case "data" if name in _KNOWN_DATA or len(parts) < 4:  # noqa: PLR2004 - data.type.name.attribute
-                return None
+                return self._output(reference, parts, module, place, asked)
             case "data":
-                return Unknown(reference, place, module)
-        if "_" not in root:
-            return None  # path, terraform, self, or what a "for" expression calls its items
-        return self._resource(reference, parts, module, place, steps)
+                return self._data(parts, open_, asked)
+            case "ephemeral" | "terraform":
+                return open_
+        if "_" not in root and (root, name) not in self.folder(module).resources:
+            return None  # path, or what a "for" expression calls its items
+        return self._resource(reference, parts, module, place, asked)
 
-    def _variable(self, name: str, module: str, place: str, steps: int) -> Unknown | None:
-        declared = self.folder(module).variables.get(name)
+    def _data(self, parts: list[str], open_: Unknown, asked: _Asked) -> Unknown | None:
+        known = parts[1] in _SURROUNDINGS and len(parts) > 3 and not asked.computed  # noqa: PLR2004 - data.type.name.attribute
+        return None if known or parts[1] == "aws_iam_policy_document" else open_
+
+    def _variable(self, name: str, module: str, place: str, asked: _Asked) -> Unknown | None:
+        folder = self.folder(module)
+        declared = folder.variables.get(name)
         default = declared is not None and "default" in declared.values
+        changed = folder.changed("variable", (name,)) is not None
         if not module:
-            return None if name in self.given or default else Unknown(f"var.{name}", place, missing=True)
+            known = name in self.given or (default and not changed)
+            return None if known else Unknown(f"var.{name}", place, missing=not changed)
         above, call = parent_of(module)
         block = self.folder(above).calls.get(call)
+        if changed or self.folder(above).changed("module", (call,)) is not None:
+            return Unknown(f"var.{name}", place, module)
         if block is not None and name in block.values:
-            return self.open_in(block.values[name], block, above, steps=steps + 1)
+            return self.open_in(block.values[name], block, above, asked=asked.next())
         return None if default else Unknown(f"var.{name}", place, module, missing=True)
 
-    def _output(self, reference: str, parts: list[str], module: str, place: str, steps: int) -> Unknown | None:
+    def _output(self, reference: str, parts: list[str], module: str, place: str, asked: _Asked) -> Unknown | None:
         if len(parts) < 3:  # noqa: PLR2004 - module.name.output
             return Unknown(reference, place, module)
         prefix = f"{module}module.{parts[1]}"
         inside = next((one for one in sorted(self.places) if one == f"{prefix}." or one.startswith(f"{prefix}[")), None)
-        output = self.folder(inside).outputs.get(parts[2]) if inside is not None else None
-        if inside is None or output is None or "value" not in output.values:
+        folder = self.folder(inside) if inside is not None else Folder()
+        output = folder.outputs.get(parts[2])
+        changed = folder.changed("output", (parts[2],)) is not None
+        if inside is None or output is None or "value" not in output.values or changed:
             return Unknown(reference, place, module)
-        return self.open_in(output.values["value"], output, inside, steps=steps + 1)
+        return self.open_in(output.values["value"], output, inside, asked=asked.next())
 
-    def _loop(self, block: Block | None, module: str, steps: int) -> Unknown | None:
+    def _loop(self, reference: str, block: Block | None, module: str, asked: _Asked) -> Unknown | None:
+        """Return what is open behind ``each.key``, ``each.value`` or ``count.index``."""
         written = (block.values.get("for_each") or block.values.get("count")) if block is not None else None
         if block is None or written is None:
             return None
-        return self.open_in(written, None, module, block.file, steps + 1)
+        marks = {"each.key", "count.index", *(f"each.value.{one}" for one in _OWN_MARKS | _NAMES)}
+        return self.open_in(written, None, module, block.file, replace(asked.next(), whole=reference in marks))
 
-    def _resource(self, reference: str, parts: list[str], module: str, place: str, steps: int) -> Unknown | None:
-        block = self.folder(module).resources.get((parts[0], parts[1]))
+    def _resource(self, reference: str, parts: list[str], module: str, place: str, asked: _Asked) -> Unknown | None:
+        folder = self.folder(module)
+        block = folder.resources.get((parts[0], parts[1]))
         attribute = next((part for part in parts[2:] if part and part != "*" and not part.isdigit()), "")
-        if block is None:
-            return Unknown(reference, place, module)
+        changed = folder.changed("resource", (parts[0], parts[1]))
+        open_ = Unknown(reference, place, module)
+        if block is None or (changed is not None and attribute in changed.names()) or not (attribute or asked.whole):
+            return open_
         if attribute in _OWN_MARKS or not attribute:
-            return self.exists(block, module) if steps < MAX_STEPS else None
+            return self.exists(block, module) if asked.steps < MAX_STEPS else None
         if (written := block.values.get(attribute)) is not None:
-            return self.open_in(written, block, module, steps=steps + 1)
+            return self.open_in(written, block, module, asked=asked.next())
         if attribute in _NAMES and not {"name_prefix", "alarm_name_prefix"} & block.values.keys():
-            return self.exists(block, module) if steps < MAX_STEPS else None
-        if any(inner.kind == attribute or attribute in inner.labels for inner in block.blocks):
-            return None
-        return Unknown(reference, place, module)
+            return self.exists(block, module) if asked.steps < MAX_STEPS else None
+        inside = [inner for inner in block.blocks if inner.kind == attribute or attribute in inner.labels]
+        values = ((value, one) for inner in inside for one in inner.inside() for value in one.values.values())
+        found = (self.open_in(value, one, module, asked=asked.next()) for value, one in values)
+        return next((one for one in found if one is not None), None) if inside else open_
 
     # -- names for what is open
 
@@ -302,7 +294,12 @@ class Tracer:
         expression, module = self.origin(written, module)
         text = _alone(expression) or re.sub(r"\s+", " ", expression.text)
         missing = reason.missing if reason is not None else False
-        return Unknown(text[:120], f"{block.file}:{written.line}", module, missing)
+        looped = block.values.get("for_each") or block.values.get("count")
+        if len(text) > MOST_NAME or (looped is not None and re.search(r"\b(?:each|count)\.", text)):
+            told = f"{text} {looped.text if looped is not None else ''}"
+            module = f"{module}{sha256(told.encode()).hexdigest()}."
+        scope = reason.scope if reason is not None and reason.name.endswith("()") else module
+        return Unknown(text[:MOST_NAME], f"{block.file}:{written.line}", scope, missing)
 
     def origin(self, written: Written, module: str) -> tuple[Written, str]:
         """Return the expression that a value comes from, through locals and what is handed to modules."""
@@ -311,6 +308,10 @@ class Tracer:
             root, _, name = alone.partition(".")
             above, call = parent_of(module)
             handed = self.folder(above).calls.get(call) if module else None
+            changed = self.folder(module).changed("local" if root == "local" else "variable", (name,))
+            changed = changed or self.folder(above).changed("module", (call,))
+            if changed is not None:
+                break
             if root == "local" and name in self.folder(module).local:
                 expression = self.folder(module).local[name]
             elif root == "var" and handed is not None and name in handed.values:

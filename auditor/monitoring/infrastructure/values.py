@@ -76,6 +76,27 @@ def encoded(value: Any) -> Any:
     return next(unknowns(value), None) or json.dumps(value)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Home:
+    """Where a resource will be: detection works within one account and Region only.
+
+    Args:
+        access: how its provider gets into an account, as it is written; equal texts are equal accounts.
+        region: the Region, or the expression that gives it, which begins with ``=``; empty where nothing says.
+    """
+
+    access: str = ""
+    region: str = ""
+
+    def is_apart(self, other: "Home") -> bool:
+        """Say whether the code says that another home is in another Region."""
+        known = (one.region for one in (self, other) if one.region and not one.region.startswith("="))
+        return len(set(known)) > 1
+
+
+HERE = Home()
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One resource of the code, its properties under the names that AWS gives them.
@@ -85,7 +106,8 @@ class Resource:
         address: as the code calls it.
         properties: with ``Unknown`` wherever something is open.
         place: file and line.
-        exists: True, or what decides whether there will be one.
+        exists: None where there will be one, or what decides that.
+        home: where it will be.
     """
 
     kind: str
@@ -93,6 +115,7 @@ class Resource:
     properties: Mapping[str, Any]
     place: str = ""
     exists: Unknown | None = None
+    home: Home = HERE
 
 
 @dataclass(slots=True)
