@@ -30,7 +30,7 @@ class Limits:
     """What a reader is prepared to spend on a pack that it does not trust.
 
     Args:
-        files: entries, folders included.
+        files: entries, folders included; a light account of an organization has some 1,100.
         depth: folders inside folders.
         total_bytes: of all files, unpacked.
         ratio: unpacked over packed size of a zip, once it unpacks to more than ``free_bytes``.
@@ -40,13 +40,13 @@ class Limits:
         document_values: in a JSON file.
     """
 
-    files: int = 1_000_000
+    files: int = 4_000_000
     depth: int = 30
     total_bytes: int = 64 << 30
     ratio: int = ZIP_RATIO
     free_bytes: int = ZIP_FREE_BYTES
-    directory_bytes: int = 256 << 20
-    document_bytes: int = 256 << 20
+    directory_bytes: int = 640 << 20
+    document_bytes: int = 640 << 20
     document_values: int = MOST_VALUES
 
 

@@ -1,7 +1,7 @@
 """``SHA256SUMS``: one line per file in the format of coreutils' ``sha256sum``, sorted by bytes. Opens nothing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from io import BytesIO
 
 from auditor.base.counts import counted
@@ -17,9 +17,11 @@ UNSUMMED = frozenset({SUMS, SIGNATURE, TOKEN})
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
-def sums_text(hashes: Mapping[str, str]) -> bytes:
-    """Return the file's bytes for path -> SHA-256."""
-    return "".join(f"{hashes[path]}  {path}\n" for path in sorted(hashes)).encode("ascii")
+def sums_text(hashes: Iterable[tuple[str, str]]) -> bytes:
+    """Return the file's bytes for paths with their SHA-256, sorted by path."""
+    text = BytesIO()
+    text.writelines(f"{sha256}  {path}\n".encode("ascii") for path, sha256 in hashes)
+    return text.getvalue()
 
 
 def parse_sums(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, str]:

@@ -16,7 +16,7 @@ from auditor.run.workroom import PACK
 from auditor.seal.verify import Demands, verify_pack
 from auditor.simulator import Simulator
 from auditor.simulator.worlds import organization as story
-from tests.run.killed import run_over_several, settings_of_several
+from tests.run.killed import run_over_several, settings_of_several, several_at_once
 from tests.run.test_resume import POINTS, killed, packs_in, said_of, undisturbed
 
 pytestmark = pytest.mark.simulator
@@ -27,17 +27,21 @@ def environment(group: Simulator) -> Mapping[str, str]:
     return {**os.environ, "KILLED_AS_OF": group.about["as_of"]}
 
 
-def test_a_killed_run_over_accounts_ends_in_the_same_bytes(environment: Mapping[str, str], tmp_path: Path) -> None:
-    moment = parse_time(environment["KILLED_AS_OF"])
-    pack, changes = undisturbed(tmp_path / "whole", environment, "--org")
+@pytest.mark.parametrize("workers", [pytest.param(1, id="one-by-one"), pytest.param(2, id="two-at-once")])
+def test_a_killed_run_over_accounts_ends_in_the_same_bytes(
+    environment: Mapping[str, str], tmp_path: Path, workers: int
+) -> None:
+    """Whatever the number of accounts at once before and after; those of a killed run go with it."""
+    moment, options = parse_time(environment["KILLED_AS_OF"]), ("--org", str(workers))
+    pack, changes = undisturbed(tmp_path / "whole", environment, *options)
     whole = said_of(pack)
     for point in sorted(random.Random(2026).sample(range(1, changes), POINTS)):  # noqa: S311 - seeded, no secret
         out = tmp_path / f"{point}"
-        assert killed(out, point, environment, "--org") == -signal.SIGKILL, point
+        assert killed(out, point, environment, *options) == -signal.SIGKILL, point
         if not any((folder / PACK).exists() for folder in out.glob(f"{UNFINISHED}*")):
             continue  # before its folder was there, or after the pack was in its place
         assert packs_in(out) == [], point
-        finished = run_over_several(settings_of_several(out, resume=True), moment)
+        finished = run_over_several(settings_of_several(out, resume=True, **several_at_once(3 - workers)), moment)
         assert said_of(finished.pack) == whole, point
         report = verify_pack(finished.pack, Demands(at=moment, handed_on=recheck_handed_on))
         assert report.findings == (), point

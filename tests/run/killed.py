@@ -1,7 +1,8 @@
-"""A run that ends itself: ``python -m tests.run.killed OUT POINT [--org]``.
+"""A run that ends itself: ``python -m tests.run.killed OUT POINT [--org [WORKERS]]``.
 
 It kills its process before the POINT-th change that it makes below OUT; with 0 it goes through and prints how many
-there were. Clock, salt and account, or organization, stand still.
+there were. Clock, salt and account, or organization, stand still. Accounts are audited one after the other in the
+process itself, or, with WORKERS, several at once in processes of their own, which its death has to end.
 """
 
 import json
@@ -42,7 +43,7 @@ def settings(out: Path, **others: Any) -> Config:
 
 
 def settings_of_several(out: Path, **others: Any) -> Config:
-    """Return settings of a run over three accounts of an organization, one after the other in this process."""
+    """Return settings of a run over three accounts of an organization."""
     from auditor.simulator.worlds import organization as story
 
     chosen = {
@@ -53,9 +54,13 @@ def settings_of_several(out: Path, **others: Any) -> Config:
         "control_ids": ["guardduty-enabled", "iam-password-min-length"],
         "regions": ["eu-central-1"],
         "formats": ["csv"],
-        "limits": {"accounts": 1},
     }
     return settings(out, **{**chosen, **others})
+
+
+def several_at_once(workers: int) -> dict[str, Any]:
+    """Return the setting that says how many accounts are audited at once."""
+    return {"limits": {"accounts": workers}}
 
 
 def run(config: Config, moment: datetime) -> Finished:
@@ -104,10 +109,12 @@ def main(arguments: list[str], environ: Mapping[str, str]) -> None:
     out, point = Path(arguments[0]), int(arguments[1])
     moment, killer = parse_time(environ["KILLED_AS_OF"]), Killer(out, point)
     sys.addaudithook(killer)
-    several = "--org" in arguments
-    made = settings_of_several if several else settings
-    finished = (run_over_several if several else run)(made(out), moment)
-    sys.stdout.write(json.dumps({"changes": killer.seen, "pack": str(finished.pack)}))
+    if "--org" in arguments:
+        workers = int(arguments[-1]) if arguments[-1].isdecimal() else 1
+        pack = run_over_several(settings_of_several(out, **several_at_once(workers)), moment).pack
+    else:
+        pack = run(settings(out), moment).pack
+    sys.stdout.write(json.dumps({"changes": killer.seen, "pack": str(pack)}))
 
 
 if __name__ == "__main__":

@@ -105,4 +105,4 @@ def rewrite_sums(pack: Path) -> None:
     """Do what a forger without a key does last."""
     files = FolderFiles(pack)
     sums = {name: hash_file(files, name) for name in files.sizes if name not in UNSUMMED}
-    (pack / "SHA256SUMS").write_bytes(sums_text(sums))
+    (pack / "SHA256SUMS").write_bytes(sums_text(sorted(sums.items())))

@@ -238,6 +238,12 @@ def test_small_documents_of_countless_values_are_not_read(pack: Path, name: str,
     assert peak < 30 << 20  # the document itself and one copy of it; its values would take 200 MB
 
 
+def test_a_reader_is_prepared_for_a_thousand_accounts_of_an_organization() -> None:
+    """Some 1,063 files each where there is next to nothing in them, 135 bytes a line of their checksums."""
+    assert DEFAULT_LIMITS.files >= 1_000 * 2_000
+    assert DEFAULT_LIMITS.document_bytes >= DEFAULT_LIMITS.files * 140, "SHA256SUMS itself is read"
+
+
 def test_sums_of_too_many_lines_are_not_read(pack: Path) -> None:
     many = "".join(f"{'0' * 64}  {number:09}\n" for number in range(2000))
     (pack / "SHA256SUMS").write_text(many)
