@@ -25,6 +25,7 @@ from auditor.run.deriving import check_formats
 from auditor.run.likeness import all_likeness, likeness
 from auditor.run.maker import Kind, Maker
 from auditor.run.request import Progress
+from auditor.run.stating import contradiction
 from auditor.seal.contents import FolderFiles
 from auditor.seal.guides import readme_text, verify_text
 from auditor.seal.intoto import ATTESTATION, OUTCOME, stated_in, statement
@@ -235,12 +236,14 @@ class Again:
         was = self._unsigned(name, path.read_bytes())
         if was == made:
             return
-        if self._by_another:
-            yield _Like(name, likeness(name, was, made))
-        elif others := apart(self.stated.tool, drawn=name == PDF):
-            yield _Like(name, f"drawn by other libraries ({', '.join(others[:4])}); {likeness(name, was, made)}")
-        else:
+        others = () if self._by_another else apart(self.stated.tool, drawn=name == PDF)
+        if not self._by_another and not others:
             yield from self._named(name, list(explained(name, was, made)))
+        elif against := contradiction(name, was, made):
+            yield Difference(name, against)
+        else:
+            drawn = f"drawn by other libraries ({', '.join(others[:4])}); " if others else ""
+            yield _Like(name, f"{drawn}{likeness(name, was, made)}")
 
     def _named(self, name: str, words: Sequence[str]) -> Iterator[Difference]:
         for text in words[:_MOST_NAMED]:

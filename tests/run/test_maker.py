@@ -1,5 +1,6 @@
 """A pack that an earlier program made: what this one proves of it, and what no forger gains by naming that program."""
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -20,6 +21,7 @@ from auditor.run import open_catalog
 from auditor.run.building import this_build
 from auditor.run.maker import Kind, maker_of
 from auditor.run.replaying import replay
+from auditor.run.stating import contradiction
 from auditor.seal.manifest import Tool
 from auditor.seal.report import Outcome, VerifyReport
 from auditor.seal.verify import Demands, verify_pack
@@ -167,11 +169,16 @@ def test_a_release_is_not_the_maker_of_a_pack_with_other_rules(pack: Path, known
 
 def test_texts_and_tables_follow_from_the_results_as_they_are(pack: Path, known: Known) -> None:
     table = pack / "results/results.csv"
-    table.write_text(table.read_text().replace("FAIL", "PASS"))
+    table.write_text(table.read_text().replace("Owners of", "All owners of").replace("bucket", "pail"))
     rewrite_manifest(pack)
     reseal(pack)
     words = said(verified(pack, known))
     assert "results/results.csv (the figures are the same, the text is not:" in words
+    table.write_text(table.read_text().replace("FAIL", "PASS"))
+    rewrite_manifest(pack)
+    reseal(pack)
+    (finding,) = verified(pack, known).findings
+    assert (finding.path, "contradicts the results" in finding.message) == ("results/results.csv", True)
 
 
 def test_a_statement_about_another_outcome_is_no_matter_of_words(pack: Path, known: Known) -> None:
@@ -184,6 +191,108 @@ def test_a_statement_about_another_outcome_is_no_matter_of_words(pack: Path, kno
     after = [*before, f"{sha256_hex(path.read_bytes())}  trust/{path.name}\n"]
     sums.write_text("".join(sorted(after, key=lambda line: line[66:])))
     assert {finding.path for finding in verified(pack, known).findings} == {f"trust/{path.name}"}
+
+
+EVERY = "html,csv,results-csv,sarif,junit,ocsf,asff,oscal,markdown,xlsx,codequality"
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack of every format, said to be made by a build that nobody knows."""
+    made = made_pack(tmp_path_factory.mktemp("elsewhere") / "pack", formats=EVERY)
+    rewrite_manifest(made, lambda it: it["tool"].update(sources_sha256="ab" * 32))
+    reseal(made)
+    return made
+
+
+def rewritten(pack: Path, name: str, was: str, now: str) -> VerifyReport:
+    """Change texts of a file, also one inside a workbook, seal again, and verify."""
+    path, inner = pack / name.partition("!")[0], name.partition("!")[2]
+    if inner:
+        with ZipFile(path) as archive:
+            parts = {one: archive.read(one) for one in archive.namelist()}
+        parts[inner] = changed_text(parts[inner], was, now)
+        with ZipFile(path, "w") as archive:
+            for one, data in parts.items():
+                archive.writestr(one, data)
+    else:
+        path.write_bytes(changed_text(path.read_bytes(), was, now))
+    rewrite_manifest(pack)
+    reseal(pack)
+    return verified(pack)
+
+
+def changed_text(data: bytes, was: str, now: str) -> bytes:
+    text, count = re.subn(was, now, data.decode(), count=1, flags=re.DOTALL)
+    assert count == 1
+    return text.encode()
+
+
+BUCKET = "own-bucket-names"
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "now"),
+    [
+        pytest.param("results/controls.csv", f"({BUCKET}[^\n]*?),FAIL,", r"\1,PASS,", id="csv"),
+        pytest.param("results/results.csv", r",stuff,FAIL,", ",stuff,PASS,", id="results-csv"),
+        pytest.param("results/results.csv", f"{BUCKET}[^\n]*,stuff,FAIL[^\n]*\n", "", id="a-row-left-out"),
+        pytest.param("results/results.sarif", '"kind":"fail"', '"kind":"pass"', id="sarif"),
+        pytest.param("results/results.sarif", '"level":"error"', '"level":"none"', id="sarif-level"),
+        pytest.param("results/results-all.sarif", '"kind":"fail"', '"kind":"notApplicable"', id="sarif-all"),
+        pytest.param("results/junit.xml", r'name="stuff"([^>]*)>.*?</testcase>', r'name="stuff"\1/>', id="junit"),
+        pytest.param("results/ocsf.ndjson", '"status":"Fail"', '"status":"Pass"', id="ocsf"),
+        pytest.param("results/asff.json", '"Status":"FAILED"', '"Status":"PASSED"', id="asff"),
+        pytest.param("results/asff/0001.json", '"Status":"NEW"', '"Status":"SUPPRESSED"', id="asff-workflow"),
+        pytest.param("results/oscal-ar.json", '"not-satisfied"', '"satisfied"', id="oscal"),
+        pytest.param("results/oscal-ar.json", '"value":"FAIL"', '"value":"PASS"', id="oscal-observation"),
+        pytest.param("results/summary.md", r"\| 2 \| 0 \|", "| 0 | 0 |", id="markdown"),
+        pytest.param(
+            "results/gl-code-quality-report.json", r"\{[^{]*\{[^{]*\{[^}]*\}[^}]*\}[^}]*\},", "", id="quality"
+        ),
+        pytest.param("report.html", '<tr data-state="FAIL"', '<tr data-state="PASS"', id="page-attribute"),
+        pytest.param("report.html", r'(<tr data-state="FAIL".*?) s-fail">[^<]*<', r'\1 s-pass">Pass<', id="page-text"),
+        pytest.param("results/evidence.xlsx!xl/sharedStrings.xml", "<t>FAIL</t>", "<t>PASS</t>", id="workbook"),
+    ],
+)
+def test_a_file_that_contradicts_the_results_beside_it_is_found_whoever_made_the_pack(
+    elsewhere: Path, tmp_path: Path, name: str, was: str, now: str
+) -> None:
+    pack = Path(shutil.copytree(elsewhere, tmp_path / "pack"))
+    report = rewritten(pack, name, was, now)
+    assert report.exit_code == 4
+    (finding,) = report.findings
+    assert finding.path == name.partition("!")[0]
+    assert finding.message.startswith("contradicts the results of the same pack: it says ")
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "now"),
+    [
+        pytest.param("results/results.csv", "The root user", "This root user", id="reason"),
+        pytest.param("results/results.csv", "^([^\n]*),reason,", r"\1,why,", id="head"),
+        pytest.param("results/results.csv", "^([^\n]*),state,", r"\1,verdict,", id="head-of-the-states"),
+        pytest.param("results/summary.md", "## Not met", "## Unmet", id="heading"),
+        pytest.param("results/ocsf.ndjson", '"severity_id":4', '"severity_id":3', id="scale"),
+        pytest.param("report.html", "</style>", " </style>", id="look"),
+        pytest.param("results/junit.xml", 'timestamp="2', 'timestamp="3', id="time"),
+    ],
+)
+def test_what_another_build_says_otherwise_is_no_contradiction(
+    elsewhere: Path, tmp_path: Path, name: str, was: str, now: str
+) -> None:
+    pack = Path(shutil.copytree(elsewhere, tmp_path / "pack"))
+    report = rewritten(pack, name, was, now)
+    assert (report.exit_code, report.findings) == (3, ())
+    assert name in said(report)
+
+
+@given(
+    st.sampled_from(["a.csv", "a.sarif", "a.xml", "a.ndjson", "a.json", "a.md", "a.html", "a.xlsx"]),
+    st.binary(max_size=80),
+)
+def test_any_bytes_state_something_or_nothing(name: str, data: bytes) -> None:
+    assert contradiction(name, data, data) == ""
 
 
 def test_only_a_hash_that_is_known_makes_an_earlier_release() -> None:
