@@ -667,6 +667,19 @@ def test_no_workbook_cell_is_a_formula_and_heads_are_frozen(exported: dict[str, 
     assert "<r><t>a & b</t></r>" in names, "what looks like the writer's own markup is text as well"
 
 
+def test_a_workbook_holds_no_more_than_the_row_it_writes(source: Source) -> None:
+    record = next(iter(source.records.values()))
+    many = replace(source, records={f"EV-{number:05}": record for number in range(5_000)})
+    tracemalloc.start()
+    try:
+        written = sum(map(len, workbook(many)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20  # 19 MB where every cell is held
+    assert written > 50_000, "all of them are there"
+
+
 def test_a_table_that_no_sheet_holds_goes_on_in_further_sheets(source: Source, exported: dict[str, bytes]) -> None:
     whole = openpyxl.load_workbook(io.BytesIO(exported["evidence.xlsx"]))
     split = openpyxl.load_workbook(io.BytesIO(b"".join(workbook(source, sheet_rows=4))))

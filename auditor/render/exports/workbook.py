@@ -3,10 +3,12 @@
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count, islice
+from pathlib import Path
 from typing import Any
 
 from auditor.base.errors import RenderError
 from auditor.base.period import parse_time
+from auditor.base.scratch import scratch_folder
 from auditor.evidence.unanswered import asked_for, error_words
 from auditor.render.exports.source import Source, fitted, xml_safe
 from auditor.render.exports.tables import (
@@ -77,10 +79,16 @@ def workbook(source: Source, *, sheet_rows: int = _SHEET_ROWS) -> list[bytes]:
     Raises:
         RenderError: XlsxWriter is not installed.
     """
+    with scratch_folder("workbook") as folder:
+        return [_written(source, sheet_rows, folder)]
+
+
+def _written(source: Source, sheet_rows: int, folder: Path) -> bytes:
+    """Write the sheets row by row, through files in a folder: nothing is held but the row that is written."""
     xlsxwriter = writer()
     buffer = io.BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    book = xlsxwriter.Workbook(buffer, options)
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    book = xlsxwriter.Workbook(buffer, {**options, "constant_memory": True, "tmpdir": str(folder)})
     # Without a fixed date the bytes would differ in every run.
     book.set_properties({"created": parse_time(source.as_of).replace(tzinfo=None), "title": "Auditor evidence"})
     head = book.add_format({"bold": True, "bottom": 2, "text_wrap": True, "valign": "top"})
@@ -111,7 +119,7 @@ def workbook(source: Source, *, sheet_rows: int = _SHEET_ROWS) -> list[bytes]:
         sheet.set_footer("&L&A&R&P / &N")
         sheet.autofilter(0, 0, last, len(heads) - 1)
     book.close()
-    return [buffer.getvalue()]
+    return buffer.getvalue()
 
 
 def _lines(row: _Row) -> int:
