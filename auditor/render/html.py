@@ -46,7 +46,7 @@ def render(context: Context) -> bytes:
     """
     values = sections.values(context, "html", _LIMITS)
     long_rows = as_data(context.controls, values["lists"], _LIMITS.row_refs)
-    script = source("longtables.js") + source("screen.js")
+    script = source("longtables.js") + source("screen.js") + source("whole.js")
     return self_contained(
         "screen.html", {**values, "long_rows": long_rows}, accent=context.branding.accent, script=script
     )

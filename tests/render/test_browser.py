@@ -420,3 +420,32 @@ def test_the_numbers_of_the_bar_stand_out_from_it(show: Open) -> None:
     page = show()
     assert style(page, "svg.bar .t-gap", "fill") == "rgb(255, 255, 255)"
     assert style(page, "svg.bar .t-gap", "stroke") == "none"
+
+
+@pytest.mark.parametrize("width", [390, 768])
+def test_names_are_not_broken_where_they_fit_a_line(show: Open, report: Context, width: int) -> None:
+    page = show(width=width)
+    broken = """
+    const names = /(?<![\\w-])(?:[a-z]{2}-[a-z]+-\\d|i-[0-9a-f]{17})(?![\\w-])/g, found = [];
+    let seen = 0;
+    const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const text = walker.currentNode, holder = text.parentElement;
+      if (holder.closest("script, svg, pre, code, .evidence")) continue;
+      for (const name of text.data.matchAll(names)) {
+        const range = document.createRange();
+        range.setStart(text, name.index);
+        range.setEnd(text, name.index + name[0].length);
+        const tops = new Set([...range.getClientRects()].map((box) => Math.round(box.top / 4)));
+        seen += tops.size ? 1 : 0;
+        if (tops.size > 1 && holder.closest("td, p, li, dd").clientWidth > 200) found.push(name[0]);
+      }
+    }
+    return [seen, found];
+    """
+    seen, found = page.execute_script(broken)
+    assert seen > 20
+    assert not found
+    words = page.execute_script("return document.querySelector('main').textContent")
+    assert report.accounts[0].id in words
+    assert words == show(width=1400).execute_script("return document.querySelector('main').textContent")
