@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from auditor.base.arenas import give_memory_back
+from auditor.base.arenas import cleared_after
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import UsageError
 from auditor.base.period import parse_time, rfc3339
@@ -110,8 +110,8 @@ def audit_member(arguments: Json, target: Path) -> None:
     request = Request(config, as_of, now=now, salt=salt, tool=tool, part_of=part_of, shared=shared)
     rules = load_rules(config)
     target.mkdir()
-    collect_evidence(request, rules.catalog, target / EVIDENCE, lambda *_: None, previous=previous)
-    give_memory_back()  # clients refer to each other in circles; whoever audits many accounts would hold those of all
+    with cleared_after():  # whoever audits many accounts would hold the clients of all
+        collect_evidence(request, rules.catalog, target / EVIDENCE, lambda *_: None, previous=previous)
     deliver = partial(_imported, config) if config.securityhub_import else None
     complete(target, rules, lambda *_: None, tool=tool, deliver=deliver)
     target.chmod(0o755)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.base.arenas import give_memory_back
+from auditor.base.arenas import cleared_after
 from auditor.base.errors import UsageError
 from auditor.base.whole import check_writable
 from auditor.collect.models import forget
@@ -76,9 +76,11 @@ def audit(request: Request, progress: Progress) -> Finished:
         clear_up(out, progress)
         folder = room.pack
         clear_written(folder)
-        collect_evidence(request, rules.catalog, folder / EVIDENCE, progress, previous=out, room=room, engine=engine)
-        forget()
-        give_memory_back()
+        with cleared_after():
+            collect_evidence(
+                request, rules.catalog, folder / EVIDENCE, progress, previous=out, room=room, engine=engine
+            )
+            forget()
         with kept_when_broken(folder, out):
             results, manifest = complete(
                 folder,

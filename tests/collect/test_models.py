@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
 
-from auditor.base.arenas import give_memory_back
+from auditor.base.arenas import cleared_after
 from auditor.base.locate import controls_folder
 from auditor.collect.guard import is_read
 from auditor.collect.models import Models, forget
@@ -63,13 +63,13 @@ def test_a_users_own_model_goes_before_the_sdks(sdk: Loader, tmp_path: Any) -> N
 
 
 def test_models_go_when_they_are_forgotten_and_no_session_has_them(sdk: Loader) -> None:
-    models = Models(sdk.search_paths, is_read)
-    shapes = models.load_service_model("sts", "service-2")["shapes"]
-    known = weakref.ref(shapes)
-    del shapes
-    forget()
-    give_memory_back()
-    assert known() is models.load_service_model("sts", "service-2")["shapes"]
-    del models
-    give_memory_back()
+    with cleared_after():
+        models = Models(sdk.search_paths, is_read)
+        shapes = models.load_service_model("sts", "service-2")["shapes"]
+        known = weakref.ref(shapes)
+        del shapes
+        with cleared_after():
+            forget()
+        assert known() is models.load_service_model("sts", "service-2")["shapes"]
+        del models
     assert known() is None
