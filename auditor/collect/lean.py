@@ -31,6 +31,7 @@ def make_lean(made: Any) -> None:
     _resolve_once(made)
     _find_once(made)
     _alias_once(made)
+    made.meta.events.register("before-sign", _tell_host)
 
 
 class Parsers(ResponseParserFactory):  # type: ignore[misc]  # the SDK has no types
@@ -148,7 +149,15 @@ def _find_once(made: Any) -> None:
     manager.connection_from_url = connection_from_url
 
 
-_PLACE: Final = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?(?=[/?]|\Z)")
+def _tell_host(*, request: Any, **_: Any) -> None:
+    """Say for which host a request is, which the SDK works out twice for each signature where it is not said."""
+    place = _PLACE.match(request.url)
+    if place is not None and "Host" not in request.headers:
+        scheme, host, port = place.groups()
+        request.headers["Host"] = host if port is None or int(port) == _PORTS[scheme] else f"{host}:{port}"
+
+
+_PLACE: Final = re.compile(r"(https?)://([a-z0-9.-]+)(?::(\d{1,5}))?(?=[/?]|\Z)", re.ASCII)
 """Scheme, host and port of a URL in the one spelling that nothing has to be done to."""
 _PORTS: Final = {"http": 80, "https": 443}
 

@@ -1,9 +1,12 @@
 """What is remembered of the SDK's work is what the SDK comes to."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
+from botocore.auth import _host_from_url
+from botocore.awsrequest import AWSResponse
 from botocore.hooks import EVENT_ALIASES
 from botocore.parsers import PROTOCOL_PARSERS, ResponseParserError, ResponseParserFactory
 from botocore.utils import parse_timestamp
@@ -15,6 +18,9 @@ from auditor.collect.accounts import client, open_session
 from auditor.collect.clients import Clients, Limits
 from auditor.collect.guard import CallLog
 from auditor.collect.lean import Parsers, read_time
+from auditor.evidence.operations import Operation
+from tests.collect.test_clients import OPERATIONS
+from tests.collect.test_clients import TIMES as TIMES_ASKED
 
 TIMES = st.one_of(
     st.datetimes(timezones=st.just(UTC)).map(lambda time: time.isoformat().replace("+00:00", "Z")),
@@ -127,3 +133,56 @@ def test_clients_share_what_their_events_are_called(session: Any) -> None:
     own = client(session, "kms", "eu-west-1").meta.events
     assert [ours._alias_event_name(name) for name in names] == [own._alias_event_name(name) for name in names]
     assert ours._alias_name_cache is other._alias_name_cache
+
+
+ASKED = [pytest.param(item, id=item.name) for item in OPERATIONS.values() if item.planned]
+
+
+@pytest.fixture(scope="module")
+def sdks_own() -> Any:
+    return boto3.Session(region_name="eu-central-1")
+
+
+def sent(made: Any, operation: Operation) -> dict[str, Any]:
+    """Return all that would be sent, the connection's own headers apart."""
+    seen: list[dict[str, Any]] = []
+
+    def stop(request: Any, **_: Any) -> AWSResponse:
+        headers = {str(name).lower(): value for name, value in request.headers.items()}
+        host = headers.pop("host", None)
+        assert host in (None, _host_from_url(request.url).encode())
+        seen.append({"method": request.method, "url": request.url, "body": request.body, "headers": headers})
+        raise Sent
+
+    made.meta.events.register("before-send", stop)
+    shape = made.meta.service_model.operation_model(operation.api).input_shape
+    members = shape.members if shape else {}
+    asked = {name for source in operation.for_each for name in source.parameters}
+    parameters = {name: [] if members[name].type_name == "list" else "a" * 20 for name in asked}
+    known = {**TIMES_ASKED, "{account}": "111122223333"}
+    fixed = {name: known.get(str(value), value) for name, value in operation.parameters.items()}
+    method = next(name for name, api in made.meta.method_to_api_mapping.items() if api == operation.api)
+    with pytest.raises(Sent):
+        getattr(made, method)(**fixed, **parameters)
+    return seen[0]
+
+
+class Sent(Exception):  # noqa: N818 - a signal of the test
+    """Instead of sending."""
+
+
+@pytest.mark.parametrize("operation", ASKED)
+def test_what_is_sent_is_what_the_unchanged_sdk_sends(
+    operation: Operation, session: Any, sdks_own: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = "http://127.0.0.1:5555" if len(operation.name) % 4 == 0 else ""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not a secret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime(2026, 11, 2, 6, tzinfo=UTC))
+    monkeypatch.setattr("botocore.endpoint.uuid.uuid4", lambda: "one")
+    ours = Clients(session, Limits(attempts=3)).get(operation.service, "us-east-1")
+    own = client(sdks_own, operation.service, "us-east-1", read_timeout=30, retries={"total_max_attempts": 3})
+    mine, theirs = sent(ours, operation), sent(own, operation)
+    assert "Signature=" in str(theirs["headers"]["authorization"])
+    assert mine == theirs
