@@ -40,9 +40,10 @@ from auditor.collect.guard import CallLog, MutationRefusedError, StoppedError, r
 from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor
 from auditor.collect.way import Way
+from auditor.evidence.answer import Answer, CallError
 from auditor.evidence.operations import GLOBAL, Call, Operation
 from auditor.evidence.places import NO_ENDPOINT
-from auditor.evidence.store import Answer, CallError, EvidenceWriter
+from auditor.evidence.store import EvidenceWriter
 
 MALFORMED: Final = "Malformed"
 """Our code for an answer that cannot be understood, or lacks a key that every page must have."""

@@ -17,8 +17,9 @@ from auditor.collect.clients import Limits
 from auditor.collect.guard import CallLog
 from auditor.collect.plan import Listed, Plan
 from auditor.collect.redact import Redactor
+from auditor.evidence.answer import Answer
 from auditor.evidence.operations import GLOBAL, Call, Operation, Where
-from auditor.evidence.store import Answer, EvidenceWriter
+from auditor.evidence.store import EvidenceWriter
 from auditor.model import AccountScope
 
 REGIONS: Final = "ec2:DescribeRegions"

@@ -15,8 +15,8 @@ from auditor.base.errors import CollectionError, UsageError
 from auditor.collect.accounts import HOME_REGIONS, Caller, client, is_account
 from auditor.collect.calls import Asker
 from auditor.collect.clients import Limits
+from auditor.evidence.answer import Answer, CallError
 from auditor.evidence.operations import GLOBAL, Call, Operation, Where
-from auditor.evidence.store import Answer, CallError
 
 ORGANIZATION: Final = "organizations:DescribeOrganization"
 ACCOUNTS: Final = "organizations:ListAccounts"

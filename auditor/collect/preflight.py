@@ -18,8 +18,8 @@ from auditor.collect.calls import Asker, Progress, silent
 from auditor.collect.clients import Limits
 from auditor.collect.guard import refuse_mutation
 from auditor.collect.plan import Plan
+from auditor.evidence.answer import Answer
 from auditor.evidence.operations import Call, ForEach, Operation, Where
-from auditor.evidence.store import Answer
 
 _DENIED: Final = frozenset(
     {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
-from auditor.evidence.store import Answer
+from auditor.evidence.answer import Answer
 
 _NO_WAY: Final = frozenset(
     {"ConnectionError", "ConnectionClosed", "Timeout", "ExpiredToken", "ExpiredTokenException", "RequestExpired"}

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from auditor.cost.estimate import NotKnown
+from auditor.evidence.answer import Record
 from auditor.evidence.operations import GLOBAL, Operation, settled
-from auditor.evidence.store import Evidence, Record
+from auditor.evidence.store import Evidence
 from auditor.model import AccountScope
 
 _Fact = TypeVar("_Fact")

@@ -18,7 +18,7 @@ from auditor.base.period import Period, rfc3339
 from auditor.evaluate.continuity import Line, timelines
 from auditor.evaluate.library import Library
 from auditor.evaluate.view import View
-from auditor.evidence.store import Record
+from auditor.evidence.answer import Record
 
 HISTORY: Final = "cloudwatch:DescribeAlarmHistory"
 MOST: Final = 500

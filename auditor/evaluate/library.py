@@ -12,9 +12,10 @@ from typing import Any
 from auditor.base.canonical import canonical_json, plain
 from auditor.base.pointer import escape, pointer_to
 from auditor.evaluate.missing import Consulted, Due, EvidenceMissing, Missing, mendable, unknown_feature
+from auditor.evidence.answer import Record
 from auditor.evidence.operations import GLOBAL, SHAPELESS, Call, ForEach, Operation, Pages, Where, expand
 from auditor.evidence.places import has_no_endpoint
-from auditor.evidence.store import Evidence, Record
+from auditor.evidence.store import Evidence
 from auditor.evidence.unanswered import NOT_COLLECTED
 from auditor.model import AccountScope, Holder
 

@@ -10,8 +10,8 @@ from auditor.evaluate.library import Library
 from auditor.evaluate.missing import EvidenceMissing, Missing
 from auditor.evaluate.sampling import draw
 from auditor.evaluate.view import View
+from auditor.evidence.answer import Record
 from auditor.evidence.operations import Call
-from auditor.evidence.store import Record
 from auditor.model import Control, Sampling, Verdict
 
 

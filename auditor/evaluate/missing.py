@@ -6,8 +6,8 @@ from typing import Any
 
 import jmespath
 
+from auditor.evidence.answer import Record
 from auditor.evidence.operations import GLOBAL, Call
-from auditor.evidence.store import Record
 
 UNREADABLE = (
     KeyError,

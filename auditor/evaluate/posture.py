@@ -10,7 +10,7 @@ from typing import Any, Final
 from auditor.activity.fields import flag, maps, text, texts
 from auditor.evaluate.library import Library
 from auditor.evaluate.view import View
-from auditor.evidence.store import Record
+from auditor.evidence.answer import Record
 from auditor.monitoring.chain.alarm_rule import Expression, InState, Joined, RuleError, parse_alarm_rule
 
 MOST: Final = 200

@@ -13,7 +13,7 @@ from auditor.evaluate.checks.cloudtrail import blocks_everywhere, trail_selector
 from auditor.evaluate.checks.selectors import WRITE, left_out, management
 from auditor.evaluate.missing import UNREADABLE, EvidenceMissing
 from auditor.evaluate.view import View
-from auditor.evidence.store import Record
+from auditor.evidence.answer import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ import jmespath
 from auditor.base.counts import counted
 from auditor.evaluate.library import Library
 from auditor.evaluate.missing import UNREADABLE, Consulted, EvidenceMissing, Missing
+from auditor.evidence.answer import Record
 from auditor.evidence.operations import GLOBAL, Call
-from auditor.evidence.store import Record
 from auditor.evidence.unanswered import NOT_COLLECTED
 from auditor.model import AccountScope, Citation, Holder
 

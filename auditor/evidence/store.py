@@ -13,8 +13,8 @@ Judges nothing.
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -22,23 +22,20 @@ from typing import Any, Final
 
 import orjson
 
-from auditor.base.canonical import canonical_json, plain, sha256_hex
+from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
-from auditor.base.period import parse_time, rfc3339
-from auditor.base.untrusted import parse_json, shape_words
+from auditor.base.period import rfc3339
+from auditor.base.untrusted import parse_json
 from auditor.base.whole import write_new
+from auditor.evidence.answer import Answer, Record, Redact, keep_all, record_in, recorded
 from auditor.evidence.journal import Journal
-from auditor.evidence.operations import Call, call_in
+from auditor.evidence.operations import Call
 from auditor.evidence.scope import read_run
 from auditor.model import RunInfo
 
 SCOPE = "scope.json"
 """What was asked; written last, so that a folder without it is not closed."""
-_ACCOUNT = re.compile(r"\d{12}")
-_REGION = re.compile(r"[a-z0-9-]{2,40}")
-_OPERATION = re.compile(r"[a-z0-9-]{2,40}:[A-Za-z0-9]{2,80}")
-_REF = re.compile(r"EV-\d{4,8}")
 _MAX_META_BYTES = 5_000_000
 _MAX_RAW_BYTES = 1_000_000_000
 """What AWS says of one kind of thing in one Region; of the largest accounts some tens of millions."""
@@ -55,120 +52,6 @@ _HAPPENED = re.compile(
     rb"(?:date|time|at|on|timestamp)?|(?:last|latest).*|.*lastused.*)"
 )
 """Names of members that say when something happened; a certificate or a retention may well end later."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallError:
-    """Why there is no answer.
-
-    Args:
-        code: AWS's error code, or one of ours: ``Malformed``, ``Incomplete``, ``ConnectionError`` ...
-        message: what AWS or the network said, one line.
-        action: the IAM action that the call needs.
-    """
-
-    code: str
-    message: str
-    action: str
-
-    def document(self) -> dict[str, str]:
-        """Return the JSON form."""
-        return {"code": self.code, "message": self.message, "action": self.action}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back for one call, before it is stored.
-
-    Args:
-        account: twelve digits.
-        call: operation, Region and parameters.
-        pages: the parsed pages without ``ResponseMetadata``; what had arrived, when the call then failed.
-        principal: ARN that asked.
-        request_ids: one per page, as AWS gave them.
-        http_status: of the last page; 0 when there was none.
-        collected_at: when the last page arrived, aware UTC.
-        error: set when the answer is not complete.
-        absent: True when AWS said that the thing asked for does not exist; ``error`` then carries its code.
-    """
-
-    account: str
-    call: Call
-    pages: tuple[Any, ...]
-    principal: str
-    request_ids: tuple[str, ...]
-    http_status: int
-    collected_at: datetime
-    error: CallError | None = None
-    absent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A stored answer: everything about it but its pages."""
-
-    ref: str
-    account: str
-    call: Call
-    principal: str
-    request_ids: tuple[str, ...]
-    http_status: int
-    collected_at: datetime
-    pages: int
-    items: int
-    complete: bool
-    absent: bool
-    error: CallError | None
-    sha256: str
-    path: str
-    """Relative to the evidence folder."""
-    redactions: tuple[Mapping[str, str], ...]
-
-    def answer(self, pages: tuple[Any, ...]) -> Answer:
-        """Return what was answered, with pages as they were stored or as they are to be handed on."""
-        return Answer(
-            account=self.account,
-            call=self.call,
-            pages=pages,
-            principal=self.principal,
-            request_ids=self.request_ids,
-            http_status=self.http_status,
-            collected_at=self.collected_at,
-            error=self.error,
-            absent=self.absent,
-        )
-
-    def document(self) -> dict[str, Any]:
-        """Return the JSON form, as stored under ``meta/``."""
-        return {
-            "ref": self.ref,
-            "operation": self.call.operation,
-            "service": self.call.operation.partition(":")[0],
-            "parameters": plain(dict(self.call.parameters)),
-            "account": self.account,
-            "region": self.call.region,
-            "principal": self.principal,
-            "request_ids": list(self.request_ids),
-            "http_status": self.http_status,
-            "collected_at": rfc3339(self.collected_at),
-            "pages": self.pages,
-            "items": self.items,
-            "complete": self.complete,
-            "absent": self.absent,
-            "error": self.error.document() if self.error else None,
-            "sha256": self.sha256,
-            "path": self.path,
-            "redactions": [dict(item) for item in self.redactions],
-        }
-
-
-Redact = Callable[[str, Any], tuple[Any, tuple[Mapping[str, str], ...]]]
-"""Takes an operation and its plain page list; returns the list to store and what was taken out."""
-
-
-def keep_all(_operation: str, pages: Any) -> tuple[Any, tuple[Mapping[str, str], ...]]:
-    """Redact nothing."""
-    return pages, ()
 
 
 class EvidenceWriter:
@@ -201,7 +84,7 @@ class EvidenceWriter:
         noted: dict[tuple[str, str, str, bytes], Record] = {}
         for line in journal.lines():
             if isinstance(line.get("record"), dict):
-                record = _record({**line["record"], "ref": _UNNUMBERED}, Path("journal"))
+                record = record_in({**line["record"], "ref": _UNNUMBERED}, Path("journal"))
                 noted[record.account, *record.call.key] = replace(record, ref="")
         self._records = {key: record for key, record in noted.items() if _serves(record, self._folder)}
         kept = {record.path for record in self._records.values()}
@@ -219,7 +102,7 @@ class EvidenceWriter:
             ValueError: account, Region or operation is no such name; nothing is written.
         """
         key = (answer.account, *answer.call.key)
-        record, data = _recorded(answer, self._redact)
+        record, data = recorded(answer, self._redact)
         with self._lock:
             if key in self._records:
                 raise IntegrityError(f"{answer.call.operation} was already stored for {answer.account}")
@@ -238,7 +121,7 @@ class EvidenceWriter:
         Raises:
             IntegrityError: it is malformed, does not have its hash, or was stored before.
         """
-        record = replace(_record({**document, "ref": _UNNUMBERED}, Path("adopted")), ref="")
+        record = replace(record_in({**document, "ref": _UNNUMBERED}, Path("adopted")), ref="")
         key = (record.account, *record.call.key)
         if sha256_hex(data.encode()) != record.sha256 or key in self._records:
             raise IntegrityError(f"{record.call.operation} of {record.account} cannot be taken over")
@@ -327,46 +210,6 @@ def _serves(record: Record, folder: Path) -> bool:
         return False
 
 
-def _recorded(answer: Answer, redact: Redact) -> tuple[Record, bytes]:
-    """Return what is stored of an answer: its record, not numbered yet, and its pages as bytes."""
-    path = _raw_path(answer)
-    pages, redactions = redact(answer.call.operation, plain(list(answer.pages)))
-    data = canonical_json({"pages": pages})
-    record = Record(
-        ref="",
-        account=answer.account,
-        call=answer.call,
-        principal=answer.principal,
-        request_ids=answer.request_ids,
-        http_status=answer.http_status,
-        collected_at=answer.collected_at,
-        pages=len(answer.pages),
-        items=sum(_items(page) for page in pages),
-        complete=answer.error is None,
-        absent=answer.absent,
-        error=answer.error,
-        sha256=sha256_hex(data),
-        path=path,
-        redactions=redactions,
-    )
-    return record, data
-
-
-def _raw_path(answer: Answer) -> str:
-    operation, region = answer.call.operation, answer.call.region
-    if not (_ACCOUNT.fullmatch(answer.account) and _REGION.fullmatch(region) and _OPERATION.fullmatch(operation)):
-        raise ValueError(f"not an account, Region and operation: {answer.account!r} {region!r} {operation!r}")
-    parameters = plain(dict(answer.call.parameters))
-    suffix = f".{sha256_hex(canonical_json(parameters))[:12]}" if parameters else ""
-    return f"raw/{answer.account}/{region}/{operation.replace(':', '.')}{suffix}.json"
-
-
-def _items(page: Any) -> int:
-    """Count the members of a page's lists; a page without lists is one item."""
-    lists = [value for value in page.values() if isinstance(value, list)] if isinstance(page, dict) else []
-    return sum(len(value) for value in lists) if lists else 1
-
-
 class Evidence:
     """A closed evidence folder, read lazily; every file's hash is checked before its content is believed.
 
@@ -389,7 +232,7 @@ class Evidence:
     def _records(self) -> Iterator[Record]:
         seen: set[tuple[str, str, str, bytes]] = set()
         for path in sorted((self._folder / "meta").glob("*.json")):
-            record = _record(_read_json(path), path)
+            record = record_in(_read_json(path), path)
             key = (record.account, *record.call.key)
             if key in seen or record.ref != path.stem:
                 raise IntegrityError(f"{path.name} repeats or misnames another record")
@@ -453,7 +296,7 @@ class HeldEvidence(Evidence):
 
     def __init__(self, answers: Iterable[Answer], run: RunInfo) -> None:
         self.run = run
-        recorded = sorted((_recorded(answer, keep_all) for answer in answers), key=_order)
+        recorded = sorted((recorded(answer, keep_all) for answer in answers), key=_order)
         numbered = [
             (replace(record, ref=f"EV-{number:04d}"), data) for number, (record, data) in enumerate(recorded, 1)
         ]
@@ -513,32 +356,3 @@ def _parse(data: bytes, name: str) -> Any:
 
 def _read_json(path: Path) -> Any:
     return _parse(_read_bytes(path, _MAX_META_BYTES), path.name)
-
-
-def _record(document: Any, path: Path) -> Record:
-    try:
-        error = document["error"]
-        record = Record(
-            ref=document["ref"],
-            account=document["account"],
-            call=call_in(document),
-            principal=document["principal"],
-            request_ids=tuple(document["request_ids"]),
-            http_status=document["http_status"],
-            collected_at=parse_time(document["collected_at"]),
-            pages=document["pages"],
-            items=document["items"],
-            complete=document["complete"] is True and error is None,
-            absent=document["absent"] is True,
-            error=CallError(error["code"], error["message"], error["action"]) if error else None,
-            sha256=document["sha256"],
-            path=document["path"],
-            redactions=tuple(document["redactions"]),
-        )
-        answer = Answer(record.account, record.call, (), "", (), 0, record.collected_at)
-        named_well = _REF.fullmatch(record.ref) is not None and record.path == _raw_path(answer)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise IntegrityError(f"evidence metadata {path.name} is malformed: {shape_words(error)}") from error
-    if not named_well:
-        raise IntegrityError(f"evidence metadata {path.name} does not fit its reference or raw file")
-    return record

@@ -12,8 +12,9 @@ from typing import Any, Self
 
 from auditor.base.canonical import canonical_json, plain
 from auditor.base.period import Period
+from auditor.evidence.answer import Answer, CallError
 from auditor.evidence.operations import GLOBAL, Call, Operation, Where, expand, needed
-from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter, HeldEvidence
+from auditor.evidence.store import Evidence, EvidenceWriter, HeldEvidence
 from auditor.model import AccountScope, RunInfo
 
 ACCOUNT = "111122223333"

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from auditor.base.errors import IntegrityError
 from auditor.base.untrusted import shape_words
+from auditor.evidence.answer import Record
 from auditor.evidence.operations import call_in
-from auditor.evidence.store import Evidence, Record
+from auditor.evidence.store import Evidence
 from auditor.model import Control
 from auditor.org.owners import handed_on, owners_of
 from auditor.org.pack import members_in

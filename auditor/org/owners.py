@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from auditor.activity.calls import without_version
 from auditor.base.scratch import scratch_folder
-from auditor.evidence.store import Answer, Evidence, EvidenceWriter
+from auditor.evidence.answer import Answer
+from auditor.evidence.store import Evidence, EvidenceWriter
 from auditor.model import Control
 from auditor.pack.layout import EVIDENCE
 from auditor.policies.arn import account_of

@@ -22,7 +22,8 @@ from auditor.collect.redact import Redactor
 from auditor.config import Config
 from auditor.deliver.notify import Target, Told
 from auditor.deliver.upload import Destination
-from auditor.evidence.store import Answer, Evidence, EvidenceWriter
+from auditor.evidence.answer import Answer
+from auditor.evidence.store import Evidence, EvidenceWriter
 from auditor.model import AccountScope, Control, PartOf, RunInfo
 from auditor.org.accounts import Account, Listing, Said, listing_of, named_listing
 from auditor.org.again import FILE as ONCE

@@ -14,8 +14,9 @@ from auditor.catalog.load import Catalog
 from auditor.collect.accounts import Caller
 from auditor.collect.calls import Asker
 from auditor.collect.collection import BUILT_IN, ENABLED
+from auditor.evidence.answer import Answer, CallError
 from auditor.evidence.operations import GLOBAL, Call, Operation, Where
-from auditor.evidence.store import Answer, CallError, EvidenceWriter
+from auditor.evidence.store import EvidenceWriter
 from auditor.model import Control
 from auditor.org.accounts import Listing
 from auditor.org.doors import Doors, way_into

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auditor.base.canonical import canonical_json, plain
+from auditor.evidence.answer import Record
 from auditor.evidence.operations import GLOBAL
-from auditor.evidence.store import Evidence, Record
+from auditor.evidence.store import Evidence
 
 
 class Unknown(Exception):  # noqa: N818 - a finding about the evidence, told to the reader, not an error of ours

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.base.counts import counted
-from auditor.evidence.store import Record
+from auditor.evidence.answer import Record
 from auditor.evidence.unanswered import asked_for, error_words
 from auditor.model import State
 from auditor.render.anchors import Link

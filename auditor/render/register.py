@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from auditor.base.canonical import canonical_json, plain
-from auditor.evidence.store import Evidence, Record
+from auditor.evidence.answer import Record
+from auditor.evidence.store import Evidence
 from auditor.evidence.unanswered import OWN_ASKING
 from auditor.render.anchors import Link
 from auditor.render.excerpt import Excerpt, excerpt, telling_place

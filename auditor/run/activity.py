@@ -17,8 +17,9 @@ from auditor.events.measures import measured
 from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
 from auditor.events.store import StoreWriter
+from auditor.evidence.answer import Answer, CallError
 from auditor.evidence.operations import GLOBAL, Call
-from auditor.evidence.store import Answer, CallError, EvidenceWriter
+from auditor.evidence.store import EvidenceWriter
 from auditor.run.sharing import StoreParts
 from auditor.run.trails import ANSWERS, MEASURED
 from auditor.trail.coverage import STATES

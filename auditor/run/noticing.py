@@ -11,7 +11,8 @@ from auditor.base.period import rfc3339
 from auditor.catalog.load import CHOSEN, Catalog
 from auditor.catalog.released import Shipped, standing
 from auditor.config import Config
-from auditor.evidence.store import Evidence, Record
+from auditor.evidence.answer import Record
+from auditor.evidence.store import Evidence
 from auditor.model import Results, RunInfo, Severity, State
 from auditor.run.shared import ASKED_ONCE
 

@@ -12,8 +12,9 @@ from auditor.collect import accounts
 from auditor.collect.accounts import Caller
 from auditor.collect.guard import CallLog
 from auditor.config import Config
+from auditor.evidence.answer import Answer
 from auditor.evidence.operations import Call
-from auditor.evidence.store import Answer, EvidenceWriter
+from auditor.evidence.store import EvidenceWriter
 from auditor.model import AccountScope
 from auditor.pack.layout import INTEGRITY
 from auditor.run.drawing import drawn_ids, followed_ids

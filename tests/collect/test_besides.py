@@ -6,8 +6,8 @@ from auditor.base.errors import UsageError
 from auditor.collect.accounts import identify, open_session
 from auditor.collect.collection import ask_besides
 from auditor.collect.guard import MutationRefusedError
+from auditor.evidence.answer import Record
 from auditor.evidence.operations import Call, Operation
-from auditor.evidence.store import Record
 from tests.collect.aws import FakeAws, ok, refused
 from tests.collect.conftest import NOW, QUICK, Collection, operation
 

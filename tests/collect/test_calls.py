@@ -11,8 +11,9 @@ import pytest
 
 from auditor.base.errors import CollectionError
 from auditor.collect.collection import collect_account
+from auditor.evidence.answer import Record
 from auditor.evidence.operations import Where
-from auditor.evidence.store import EvidenceWriter, Record
+from auditor.evidence.store import EvidenceWriter
 from tests.collect.aws import ACCOUNT, FakeAws, Reply, ok, query, query_refused, refused
 from tests.collect.conftest import NOW, QUICK, Collection, each, operation
 

@@ -17,8 +17,9 @@ from auditor.catalog.load import Catalog, load_catalog
 from auditor.evaluate.checks import find_check
 from auditor.evaluate.engine import concluded, evaluate
 from auditor.evaluate.missing import Missing, mendable
+from auditor.evidence.answer import Answer, CallError
 from auditor.evidence.operations import Call
-from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
+from auditor.evidence.store import Evidence, EvidenceWriter
 from auditor.model import (
     AccountScope,
     ControlResult,

@@ -19,8 +19,9 @@ from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError
 from auditor.base.period import Period
 from auditor.base.pointer import pointer_to, resolve
+from auditor.evidence.answer import Answer, CallError
 from auditor.evidence.operations import Call
-from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
+from auditor.evidence.store import Evidence, EvidenceWriter
 from auditor.model import AccountScope, RunInfo
 
 ACCOUNT = "111122223333"

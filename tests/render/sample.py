@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from auditor.base.period import Period, rfc3339
+from auditor.evidence.answer import Answer, CallError
 from auditor.evidence.operations import Call
-from auditor.evidence.store import Answer, CallError, Evidence, EvidenceWriter
+from auditor.evidence.store import Evidence, EvidenceWriter
 from auditor.model import (
     AccountScope,
     Citation,

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pikepdf
 import pytest
 
-from auditor.evidence.store import CallError
+from auditor.evidence.answer import CallError
 from auditor.render import context, html, pdf
 from auditor.render.context import Context
 from auditor.render.pages import breakable, options, whole

@@ -13,8 +13,9 @@ from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import CatalogError
 from auditor.base.period import Period
 from auditor.events.asking import ask
+from auditor.evidence.answer import Answer
 from auditor.evidence.operations import Call
-from auditor.evidence.store import Answer, EvidenceWriter
+from auditor.evidence.store import EvidenceWriter
 from auditor.model import State
 from auditor.run import activity
 from auditor.run.activity import MOST_ROWS, QUESTIONS, Activity, Asking

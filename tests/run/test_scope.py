@@ -7,8 +7,9 @@ import pytest
 
 from auditor.base.period import rfc3339
 from auditor.config import Config
+from auditor.evidence.answer import Answer
 from auditor.evidence.operations import GLOBAL, Call
-from auditor.evidence.store import Answer, Evidence, EvidenceWriter
+from auditor.evidence.store import Evidence, EvidenceWriter
 from auditor.model import AccountScope, Results, State
 from auditor.pack.derivable import not_derivable
 from auditor.run import load_rules

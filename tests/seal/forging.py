@@ -12,8 +12,9 @@ import orjson
 
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.config import Config
+from auditor.evidence.answer import Answer
 from auditor.evidence.operations import GLOBAL, Call
-from auditor.evidence.store import Answer, EvidenceWriter
+from auditor.evidence.store import EvidenceWriter
 from auditor.run import complete, load_rules
 from auditor.run.replaying import replay
 from auditor.seal.contents import FolderFiles, hash_file

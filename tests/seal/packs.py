@@ -9,8 +9,9 @@ import pikepdf
 
 from auditor.base.canonical import canonical_json
 from auditor.base.period import parse_period
+from auditor.evidence.answer import Answer
 from auditor.evidence.operations import Call
-from auditor.evidence.store import Answer, EvidenceWriter
+from auditor.evidence.store import EvidenceWriter
 from auditor.model import AccountScope, RunInfo, State
 from auditor.seal.contents import FolderFiles, hash_file
 from auditor.seal.manifest import HTML, PDF, Manifest, ManifestInfo, PreviousPack, Tool

@@ -25,7 +25,7 @@ from auditor.evaluate.checks.target_facts import Keys, reactions
 from auditor.evaluate.missing import UNREADABLE, Consulted, EvidenceMissing, Missing
 from auditor.evaluate.subject import Subject
 from auditor.evaluate.view import View
-from auditor.evidence.store import Record
+from auditor.evidence.answer import Record
 from auditor.monitoring.chain.actions import Parts
 from auditor.monitoring.chain.facts import Facts, Filter, Group, Rule, Sharing, Subscription, Topic, Trail
 from auditor.policies.document import read_policy

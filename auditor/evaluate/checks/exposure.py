@@ -19,7 +19,7 @@ from auditor.evaluate.checks.fields import (
 )
 from auditor.evaluate.subject import Member, Subject
 from auditor.evaluate.view import View
-from auditor.evidence.store import Record
+from auditor.evidence.answer import Record
 from auditor.model import State, Verdict, failed, not_assessed, passed
 from auditor.policies.document import read_policy
 from auditor.policies.grants import is_open, question

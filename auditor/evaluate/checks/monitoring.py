@@ -12,7 +12,7 @@ from auditor.evaluate.checks.chain_facts import facts_of
 from auditor.evaluate.checks.fields import mapping, text
 from auditor.evaluate.subject import Subject
 from auditor.evaluate.view import View
-from auditor.evidence.store import Record
+from auditor.evidence.answer import Record
 from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 from auditor.monitoring.chain.detection import Account, account_of
 from auditor.monitoring.chain.judgement import Detection

@@ -13,7 +13,7 @@ from auditor.evaluate.checks.fields import integer, listed, mapping, optional_te
 from auditor.evaluate.checks.levels import judge_watched
 from auditor.evaluate.subject import Member, Subject
 from auditor.evaluate.view import View
-from auditor.evidence.store import Record
+from auditor.evidence.answer import Record
 from auditor.model import Verdict
 from auditor.monitoring.chain.errors import Failing, judge_errors
 from auditor.monitoring.chain.facts import Series

@@ -10,7 +10,7 @@ from auditor.evaluate.checks.alarm_facts import unanswered
 from auditor.evaluate.checks.fields import integer, listed, mapping, optional_mapping, optional_text, text
 from auditor.evaluate.missing import Missing
 from auditor.evaluate.view import View
-from auditor.evidence.store import Record
+from auditor.evidence.answer import Record
 from auditor.monitoring.chain.actions import Parts
 from auditor.monitoring.chain.facts import Key, Reaction
 from auditor.policies.document import read_policy
