@@ -5,19 +5,22 @@ have parents), so that each combination is tried while the number of runs stays 
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from auditor.base.period import Period
 from auditor.catalog.load import Catalog
+from auditor.collect import accounts
 from auditor.collect.accounts import Caller, identify, open_session
 from auditor.collect.clients import Limits
 from auditor.collect.collection import REGIONS, collect_account
 from auditor.collect.guard import CallLog
+from auditor.collect.pacing import Pacer
 from auditor.collect.redact import Redactor
 from auditor.evaluate.engine import evaluate
 from auditor.evidence.operations import Operation, needed
@@ -36,6 +39,8 @@ PAGED_ONLY = ("lost-page", "lost-items")
 NOW = datetime(2026, 11, 2, 6, tzinfo=UTC)
 LIMITS = Limits(workers=8, attempts=1, mode="standard", report_seconds=0)
 IMPATIENT = replace(LIMITS, workers=40, read_seconds=4)
+HASTE = 50
+"""So many times as fast as time runs the clock by which refused services are paced: half a minute would be waiting."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,12 @@ def caller(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Caller:
     simulator.clear()
     for name, value in simulator.environment().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(accounts, "Pacer", hasty)
     return identify(open_session(log=CallLog()))
+
+
+def hasty(pause: Callable[[float], None]) -> Pacer:
+    return Pacer(lambda seconds: pause(seconds / HASTE), clock=lambda: HASTE * monotonic())
 
 
 def groups(operations: Mapping[str, Operation]) -> dict[str, set[str]]:
