@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def run(command: list[str], environment: dict[str, str]) -> Took:
     return Took(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def audit(environment: dict[str, str], options: tuple[str, ...]) -> Took:
+def audit(environment: dict[str, str], options: Sequence[str]) -> Took:
     """Audit the account once, into a folder that goes afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "auditor", "run", "--framework", FRAMEWORK, "--out", folder, "--quiet"]
@@ -105,11 +105,12 @@ def main() -> None:
         # As installed programs are: with compiled modules. Whoever turned that off would measure the compiler.
         environment = {**os.environ, **aws.environment(), "PYTHONPATH": str(ROOT)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        audit(environment, ROWS[0][1])
+        rows = [(name, (*aws.moment, *chosen)) for name, chosen in ROWS]
+        audit(environment, rows[0][1])
         aws.latency(options.latency)
         start = min((run([sys.executable, "-c", START], environment) for _ in range(options.times)), key=_cpu)
         print(f"{'Python with boto3, one client':<34}{start.seconds:>9.1f}{start.cpu:>8.2f}{start.peak_mib:>6.0f}")
-        for name, chosen in ROWS:
+        for name, chosen in rows:
             took = min((audit(environment, chosen) for _ in range(options.times)), key=_cpu)
             print(
                 f"{name:<34}{took.seconds:>9.1f}{took.cpu:>8.2f}{took.peak_mib:>6.0f}{took.requests:>10,}", flush=True

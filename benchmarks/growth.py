@@ -53,7 +53,7 @@ def of_account(kind: str) -> list[Point]:
         grown = FULL if kind == "everything" else {kind: FULL[kind]}
         sizes = NOTHING | {name: round(count * part) for name, count in grown.items()}
         with Simulator("large", sizes=sizes) as aws:
-            found.append(_audited(sum(sizes.values()), aws.environment(), "--format", "html,pdf,csv"))
+            found.append(_audited(sum(sizes.values()), aws, "--format", "html,pdf,csv"))
         _say(kind, found[-1])
     return found
 
@@ -71,7 +71,7 @@ def of_accounts() -> list[Point]:
     for count in (0, 4, 8):
         role = ("--org", "--role-name", organization.ROLE, "--external-id", organization.EXTERNAL_ID)
         with Simulator("organization", accounts=count) as aws:
-            found.append(_audited(count + 7, aws.environment(), "--format", "html,csv", *role))
+            found.append(_audited(count + 7, aws, "--format", "html,csv", *role))
         _say("accounts", found[-1])
     return found
 
@@ -91,11 +91,11 @@ def of_log_files() -> list[Point]:
     return found
 
 
-def _audited(count: int, aws: Mapping[str, str], *options: str) -> Point:
-    environment = {**os.environ, **aws, "PYTHONPATH": str(ROOT), "AUDITOR_LIMITS_ACCOUNTS": "1"}
+def _audited(count: int, aws: Simulator, *options: str) -> Point:
+    environment = {**os.environ, **aws.environment(), "PYTHONPATH": str(ROOT), "AUDITOR_LIMITS_ACCOUNTS": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "auditor", "run", *CIS, *options, "--out", folder]
+        command = [sys.executable, "-m", "auditor", "run", *CIS, *aws.moment, *options, "--out", folder]
         took = audit.run(command, environment)
         logs = [json.loads(path.read_bytes()) for path in Path(folder).rglob("evidence/calls.json")]
     return Point(count, took.cpu, took.peak_mib, sum(item["requests"] for log in logs for item in log))

@@ -200,7 +200,7 @@ def run_auditor(
 ) -> Run:
     """Audit the simulated account ourselves."""
     command = [sys.executable, "-m", "auditor", "run", "--out", str(folder / "auditor"), "--json", "--quiet"]
-    command += ["--as-of", str(aws.about["as_of"]), "--period", str(aws.about["period"]), *options]
+    command += [*aws.moment, *options]
     command += [part for name in editions for part in ("--framework", name)]
     command += ["--regions", ",".join(regions)] if regions else []
     return _measured(command, aws, folder / "auditor.json", {"PYTHONPATH": str(ROOT)})

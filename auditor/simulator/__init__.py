@@ -171,6 +171,11 @@ class Simulator:
         """What the child said when it was ready: endpoint, account, world, region, regions, as_of, period, trail."""
         return self._about
 
+    @property
+    def moment(self) -> tuple[str, ...]:
+        """The options of an audit at the account's own moment; at any other, its credential report is too old."""
+        return ("--as-of", str(self._about["as_of"]), "--period", str(self._about["period"]))
+
     def environment(self) -> dict[str, str]:
         """Return the variables with which an AWS client finds this account and nothing else."""
         return {
