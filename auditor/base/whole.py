@@ -16,6 +16,8 @@ from auditor.base.errors import UsageError
 
 UNFINISHED = ".unfinished-"
 """How a folder begins that is being written."""
+SEALED = "SHA256SUMS"
+"""What a sealed folder has: whatever is put into it afterwards, it does not hold any more."""
 
 
 def check_writable(folder: Path) -> None:
@@ -24,6 +26,7 @@ def check_writable(folder: Path) -> None:
     Raises:
         UsageError: what is wrong with it.
     """
+    refuse_sealed(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writable-", dir=folder):
@@ -41,6 +44,7 @@ def check_file(path: Path) -> None:
     Raises:
         UsageError: what is wrong with it.
     """
+    refuse_sealed(path.parent)
     try:
         with tempfile.NamedTemporaryFile(prefix=".writable-", dir=path.parent):
             pass
@@ -48,6 +52,17 @@ def check_file(path: Path) -> None:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
             raise  # the machine's fault
         raise UsageError(f"{path} cannot be written: {error.strerror or error}", hint="name another place") from error
+
+
+def refuse_sealed(folder: Path) -> None:
+    """Refuse a place for output, there or not, that is inside a pack.
+
+    Raises:
+        UsageError: in which one.
+    """
+    for place in (found := folder.absolute(), *found.parents):
+        if (place / SEALED).is_file():
+            raise UsageError(f"{place} is a pack, which would not hold any more", hint="name a place outside of it")
 
 
 @contextmanager

@@ -60,10 +60,12 @@ def history(
 
     checked, now = datetime.now(UTC).replace(microsecond=0), moment_of(as_of)
     month = due(require, now) if require else ""
-    for_writing(None if no_html else html)
     away = folder.startswith("s3://")
-    if away and not (no_html or html):
+    page = None if no_html else html or (None if away else Path(folder) / INDEX)
+    if page is None and not no_html:
         raise UsageError("where the page goes is not said", hint="give --html FILE or --no-html")
+    if html or Path(folder).is_dir():
+        for_writing(page)
     if away and month and not accounts:
         raise UsageError("--require with a bucket needs --account: only that month's packs are fetched")
     with progress(silent=quiet or as_json) as show, _opened(folder, month) as (place, packs):
@@ -74,7 +76,6 @@ def history(
         )
     missing = _missing(found, month, accounts) if month else ()
     code = 4 if found.broken else 3 if missing else 0
-    page = None if no_html else html or Path(folder) / INDEX
     if page is not None:
         page.write_bytes(index_page(found, now))
     if as_json:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from auditor.base.errors import UsageError
-from auditor.base.whole import unfinished, write_whole
+from auditor.base.whole import refuse_sealed, unfinished, write_whole
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
 from auditor.cli.files import for_writing
@@ -51,6 +51,7 @@ def collect(out: Path, *, as_json: bool, quiet: bool, verbose: bool, **given: An
     config = with_frameworks(config_of(given))
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out: {out} is no folder")
+    refuse_sealed(out)
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", hint="evidence is written once; name a new folder")
     request = Request(config, as_of)

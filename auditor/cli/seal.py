@@ -13,6 +13,7 @@ import click
 
 from auditor.base.counts import counted
 from auditor.base.errors import IdentityError, UsageError
+from auditor.base.whole import refuse_sealed
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
 from auditor.cli.files import for_writing
@@ -329,6 +330,7 @@ def keygen(name: str, *, out: Path, days: int, as_json: bool, **options: Any) ->
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out: {out} is no folder")
+    refuse_sealed(out)
     identity = _new_identity(name, days, options)
     out.mkdir(parents=True, exist_ok=True)
     files = {CERTIFICATE_FILE: identity.certificate}

@@ -198,5 +198,6 @@ def _permission(operation: Operation, call: Call, answer: Answer) -> Permission:
 def _not_asked(operation: Operation, found: Mapping[str, Permission]) -> Permission:
     parents = [source.operation for source in operation.for_each]
     denied = [name for name in parents if name in found and found[name].may is not May.ALLOWED]
-    reason = f"depends on {denied[0]}" if denied else f"there is nothing to ask about: {' and '.join(parents)} is empty"
+    nothing = f"there is nothing to ask about in the answer of {' or '.join(parents)}"
+    reason = f"depends on {denied[0]}" if denied else nothing
     return Permission(operation.name, operation.action, May.UNKNOWN, "", reason)

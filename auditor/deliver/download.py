@@ -66,6 +66,12 @@ def read_object(where: Destination, client: Any, most: int) -> bytes:
     return data
 
 
+_HINTS: Final = {
+    "NoSuchBucket": "is the name right? it is made beforehand, with versioning and Object Lock; deploy/ has templates",
+    "NoSuchKey": "is the name right? a pack is named by its folder, a baseline by its file",
+}
+
+
 @contextmanager
 def _told(url: str) -> Iterator[None]:
     try:
@@ -75,7 +81,7 @@ def _told(url: str) -> Iterator[None]:
         code = str(found.get("Code", "Unknown"))
         raise CollectionError(
             f"{url} cannot be read: {code}",
-            hint="it needs s3:ListBucket on the bucket and s3:GetObject below it",
+            hint=_HINTS.get(code, "it needs s3:ListBucket on the bucket and s3:GetObject below it"),
         ) from error
     except BotoCoreError as error:
         raise CollectionError(f"{url} cannot be read: {error}") from error

@@ -17,7 +17,7 @@ from auditor import __version__
 from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import UsageError
 from auditor.base.period import Period, rfc3339
-from auditor.base.whole import alone_in
+from auditor.base.whole import alone_in, refuse_sealed
 from auditor.events.lookup import CANNOT_SEE, LookUp, look_up
 from auditor.events.lookup import source as history_source
 from auditor.events.opened import SCHEMA, EventStore, card_of, finish
@@ -128,6 +128,7 @@ def kept_store(folder: Path, wanted: Mapping[str, Any], fill: Callable[[StoreWri
     request = {**wanted, "auditor": __version__, "schema": SCHEMA}
     if _finished(folder, request):
         return EventStore(folder)
+    refuse_sealed(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
         if not _finished(folder, request):  # by whoever was at work in it before

@@ -9,7 +9,7 @@ from auditor.base.errors import IntegrityError, UsageError
 from auditor.base.scratch import scratch_folder
 from auditor.base.suggest import meant
 from auditor.base.untrusted import parse_json
-from auditor.base.whole import unfinished
+from auditor.base.whole import refuse_sealed, unfinished
 from auditor.evidence.store import Evidence
 from auditor.pack.layout import EVIDENCE, RESULTS, RULES
 from auditor.remedy.files import Form, files
@@ -32,9 +32,10 @@ def remediate(
         now: when the pack is verified.
 
     Raises:
-        UsageError: there is no pack, a control is not in it, or ``out`` is there.
+        UsageError: there is no pack, a control is not in it, or ``out`` is there or inside a pack.
         IntegrityError: the pack does not hold: nothing is proposed on what nobody vouches for.
     """
+    refuse_sealed(out)
     if out.exists():
         raise UsageError(f"--out: {out} is there already", hint="name a folder that is not there yet")
     report = verify_pack(pack, Demands(at=now or datetime.now(UTC).replace(microsecond=0)))

@@ -16,9 +16,10 @@ from typing import Protocol
 from auditor.base.counts import counted
 from auditor.base.errors import IntegrityError
 from auditor.base.untrusted import MOST_VALUES, ZIP_FREE_BYTES, ZIP_RATIO
+from auditor.base.whole import SEALED
 from auditor.seal.names import is_portable, shown
 
-SUMS = "SHA256SUMS"
+SUMS = SEALED
 STAGING = ".sealing-"
 """How the folder in a pack begins in which a new seal waits for its place; only sealing cut short leaves one behind."""
 CHUNK = 1 << 20

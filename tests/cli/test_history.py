@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.simulator import Simulator
 from tests.cli.test_compare import SAMPLE, answer
 
 ACCOUNT = "111122223333"
@@ -67,3 +68,35 @@ def test_a_page_that_can_go_nowhere_is_a_mistake_of_usage(tmp_path: Path, capsys
         code, _, err = answer(capsys, *command, "--html", nowhere)
         assert (code, "there is no folder" in err) == (2, True)
         assert answer(capsys, *command, "--html", str(tmp_path))[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("history", "{pack}"), id="the-page-of-a-history"),
+        pytest.param(("diff", "{pack}", "{pack}", "--html", "{pack}/results/changes.html"), id="the-page-of-a-diff"),
+        pytest.param(("evaluate", "{pack}", "--out", "{pack}/again.json"), id="results"),
+        pytest.param(("run", "--out", "{pack}/reports"), id="a-pack-in-a-pack"),
+        pytest.param(("remediate", "{pack}", "--to", "cli", "--out", "{pack}/remedies"), id="remedies"),
+        pytest.param(("collect", "--out", "{pack}/collected"), id="evidence"),
+        pytest.param(("keygen", "--name", "A", "--no-password", "--out", "{pack}/keys"), id="keys"),
+    ],
+)
+def test_nothing_is_put_into_a_pack_which_would_not_hold_any_more(
+    arguments: tuple[str, ...], reports: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = reports / ACCOUNT / "2026-10" / "a"
+    before = sorted(pack.rglob("*"))
+    code, _, err = answer(capsys, *(word.format(pack=pack) for word in arguments))
+    assert (code, sorted(pack.rglob("*"))) == (2, before)
+    assert f"{pack} is a pack" in err
+
+
+def test_a_bucket_that_is_not_there_is_no_missing_permission(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Simulator("empty") as aws:
+        for name, value in aws.environment().items():
+            monkeypatch.setenv(name, value)
+        code, _, err = answer(capsys, "history", "s3://nobodys/packs", "--no-html")
+    assert (code, "NoSuchBucket" in err, "is the name right?" in err, "s3:ListBucket" in err) == (5, True, True, False)
