@@ -62,7 +62,7 @@ def of_account(kind: str) -> list[Point]:
 def _empty() -> Point:
     """Audit the account with nothing of any kind: every curve over an account begins there."""
     with Simulator("large", sizes=NOTHING) as aws:
-        return _audited(0, aws.environment(), "--format", "html,pdf,csv")
+        return _audited(0, aws, "--format", "html,pdf,csv")
 
 
 def of_accounts() -> list[Point]:
