@@ -449,3 +449,15 @@ def test_names_are_not_broken_where_they_fit_a_line(show: Open, report: Context,
     words = page.execute_script("return document.querySelector('main').textContent")
     assert report.accounts[0].id in words
     assert words == show(width=1400).execute_script("return document.querySelector('main').textContent")
+
+
+@pytest.mark.parametrize("width", [1400, 1000, 768, 390])
+def test_no_words_run_out_of_their_cell(show: Open, width: int) -> None:
+    outside = """
+    const cells = Array.from(document.querySelectorAll("main :is(td, dd, p, li)")).filter((cell) => cell.clientWidth);
+    const out = cells.filter((cell) => cell.scrollWidth > cell.clientWidth + 1 && !cell.closest(".scroll"));
+    return [cells.length, out.map((cell) => cell.textContent)];
+    """
+    seen, found = show(width=width).execute_script(outside)
+    assert seen > 200
+    assert not found
