@@ -6,7 +6,7 @@ first, because an unreadable time must leave its row in place.
 Source: CloudTrail User Guide, "CloudTrail record contents" and "CloudTrail userIdentity element".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 Shape = Mapping[str, Any]
@@ -150,7 +150,7 @@ _MOMENT: Final = "CASE WHEN isfinite(TRY_CAST(eventTime AS TIMESTAMPTZ)) THEN TR
 _ODD_TIME: Final = f"CASE WHEN {_MOMENT} IS NULL THEN eventTime END"
 
 
-def stored() -> str:
+def stored(place: Sequence[str] = _PLACE) -> str:
     """Return the select list that turns records as read, with their places, into rows as stored."""
     flag = "CASE lower({0}) WHEN 'true' THEN true WHEN 'false' THEN false END AS {0}"
     special = {
@@ -161,7 +161,7 @@ def stored() -> str:
     }
     names = [special.get(name, name) for name in SCALARS if name not in RARE]
     opened = [f"{_given(name)} AS {name}" for name in OPEN if name not in RARE]
-    return ", ".join([*_PLACE, *names, "userIdentity", *opened, _ACTOR, _OUTCOME, _rare()])
+    return ", ".join([*place, *names, "userIdentity", *opened, _ACTOR, _OUTCOME, _rare()])
 
 
 def _given(name: str) -> str:

@@ -14,8 +14,6 @@ from auditor.events.store import quoted, write_lines
 if TYPE_CHECKING:
     import duckdb
 
-PASS_ROWS: Final = 1_000_000
-"""Ids compared at a time: memory stays flat however many there are."""
 CONFLICTS: Final = 1000
 COPIES, CONFLICT_FILE = "copies.parquet", "conflicts.jsonl"
 
@@ -31,29 +29,25 @@ def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         folder: the store.
     """
     target = f"{quoted(folder / COPIES)} (FORMAT parquet)"
-    rows = _one(database, "SELECT count(*) FROM stored")
-    passes = rows // PASS_ROWS + 1
-    database.execute("CREATE OR REPLACE TEMP TABLE maybe (h UBIGINT)")
-    for number in range(passes):
-        database.execute(
-            "INSERT INTO maybe SELECT hash(eventID) AS h FROM stored"
-            f" WHERE eventID <> '' AND hash(eventID) % {passes} = {number} GROUP BY h HAVING count(*) > 1"
-        )
     database.execute(
-        f"CREATE OR REPLACE TEMP TABLE same AS SELECT {_ACCOUNT} AS account, e.eventID AS id FROM stored e"
-        " JOIN files f USING (file) SEMI JOIN maybe ON maybe.h = hash(e.eventID)"
-        " WHERE e.eventID <> '' GROUP BY ALL HAVING count(*) > 1"
+        "CREATE OR REPLACE TEMP TABLE maybe AS SELECT hash(eventID) AS h FROM stored WHERE eventID <> ''"
+        " GROUP BY h HAVING count(*) > 1"
     )
-    if not _one(database, "SELECT count(*) FROM same"):  # the contents of all events would be read for nothing
+    if database.execute("SELECT count(*) FROM maybe").fetchone() == (0,):  # contents would be read for nothing
         database.execute(f"COPY (SELECT 0 AS file, 0 AS position, 0 AS of_file, 0 AS of_position LIMIT 0) TO {target}")
         write_lines(folder / CONFLICT_FILE, ())
         return
-    open_parts = "userIdentity AS userIdentity, " + ", ".join((*(n for n in SCALARS if n != "eventID"), *OPEN))
     database.execute(
-        f"CREATE OR REPLACE TEMP TABLE twice AS SELECT s.account, s.id, e.file, e.position,"
-        f" {_RANK} AS rank, f.bucket, f.key, hash(row({', '.join(('userIdentity', *SCALARS, *OPEN))})) AS content"
-        f" FROM stored e JOIN files f USING (file) JOIN same s ON s.id = e.eventID AND s.account = {_ACCOUNT}"
+        "CREATE OR REPLACE TEMP TABLE ranked AS SELECT f.file, f.account,"
+        f" dense_rank() OVER (ORDER BY {_RANK}, f.bucket, f.key) AS place FROM files f"
     )
+    database.execute(
+        f"CREATE OR REPLACE TEMP TABLE twice AS SELECT {_ACCOUNT} AS account, e.eventID AS id, e.file, e.position,"
+        f" f.place, hash({', '.join(('userIdentity', *SCALARS, *OPEN))}) AS content"
+        " FROM stored e JOIN ranked f USING (file) SEMI JOIN maybe ON maybe.h = hash(e.eventID) WHERE e.eventID <> ''"
+    )
+    database.execute("DROP TABLE maybe")
+    open_parts = "userIdentity AS userIdentity, " + ", ".join((*(n for n in SCALARS if n != "eventID"), *OPEN))
     suspects = database.execute(
         f"SELECT account, id FROM twice GROUP BY ALL HAVING count(DISTINCT content) > 1 ORDER BY ALL LIMIT {CONFLICTS}"
     ).fetchall()
@@ -65,7 +59,7 @@ def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         "COPY (SELECT file, position, winner.file AS of_file, winner.position AS of_position FROM (SELECT *,"
         " row_number() OVER w AS n, first({'file': file, 'position': position}) OVER w AS winner FROM twice"
         " ANTI JOIN differing USING (account, id)"
-        " WINDOW w AS (PARTITION BY account, id ORDER BY rank, bucket, key, position, file)) WHERE n > 1)"
+        " WINDOW w AS (PARTITION BY account, id ORDER BY place, position, file)) WHERE n > 1)"
         f" TO {target}"
     )
     write_lines(folder / CONFLICT_FILE, conflicts)
@@ -93,8 +87,3 @@ def _canonical(text: str) -> str:
         if isinstance(document.get(name), str):
             document[name] = json.loads(document[name])
     return json.dumps(document, sort_keys=True)
-
-
-def _one(database: "duckdb.DuckDBPyConnection", query: str) -> int:
-    row = database.execute(query).fetchone()
-    return int(row[0]) if row else 0

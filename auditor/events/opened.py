@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "auditor.event-store/4"
 CARD: Final = "store.json"
+FINISH_MEMORY: Final = "128MB"
+"""For the search for copies, which goes over all ids at once: what is more goes through the disk, and no slower."""
 
 _FILE_COLUMNS: Final = (
     "{'file': 'INTEGER', 'bucket': 'VARCHAR', 'key': 'VARCHAR', 'account': 'VARCHAR', 'kind': 'VARCHAR',"
@@ -50,7 +52,7 @@ def finish(folder: Path, card: Mapping[str, Any]) -> None:
     """
     for name in (CARD, SEEN):
         (folder / name).unlink(missing_ok=True)
-    database = connect(folder)
+    database = connect(folder, memory=FINISH_MEMORY)
     try:
         with disk_told(folder):
             _sources(database, folder)

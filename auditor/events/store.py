@@ -5,6 +5,7 @@ last and makes the batch count. Rows in are records split, always: a batch that 
 """
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -81,7 +82,7 @@ class StoreWriter:
         self._spare = folder / WORK / "spare"
         self._lock = Lock()
         self._batches: dict[tuple[str, bool], _Batch] = {}
-        self._known: dict[tuple[str, str, str], tuple[int, str]] = {}
+        self._known: dict[bytes, tuple[int, str]] = {}
         self._better: list[dict[str, Any]] = []
         self._kept_keys: set[str] = set()
         self._next_file, self._next_batch = first, 1
@@ -94,7 +95,7 @@ class StoreWriter:
         for path in sorted((self._folder / FILES).glob("*.ndjson")):
             finished.add(path.stem)
             for row in read_lines(path):
-                self._known[row["bucket"], row["key"], row["sha256"]] = (row["file"], row["state"])
+                self._known[_content(row["bucket"], row["key"], row["sha256"])] = (row["file"], row["state"])
                 self._kept_keys.add(row["key"])
                 self._next_file = max(self._next_file, row["file"] + 1)
             number = path.stem.rpartition("-")[2]
@@ -110,7 +111,7 @@ class StoreWriter:
 
     def proved(self, bucket: str, key: str, sha256: str) -> bool:
         """Tell whether a log file of that content is there already, and a digest vouches for it."""
-        known = self._known.get((bucket, key, sha256))
+        known = self._known.get(_content(bucket, key, sha256))
         return known is not None and known[1] == STRENGTH[1]
 
     def reserve(self, count: int) -> range:
@@ -145,7 +146,7 @@ class StoreWriter:
 
     def _is_known(self, row: Mapping[str, Any]) -> bool:
         """Tell whether a row's log file is there already; what is better about it now is noted."""
-        known = self._known.get((row["bucket"], row["key"], row["sha256"]))
+        known = self._known.get(_content(row["bucket"], row["key"], row["sha256"]))
         if known is not None:
             self._note_better(
                 known, LogBytes(row["bucket"], row["key"], row["state"], row["problem"], row["sha256"], None)
@@ -163,18 +164,18 @@ class StoreWriter:
         write_lines(self._folder / WORK / f"{name}.files", rows)
         (self._folder / WORK / f"{name}.files").replace(self._folder / FILES / f"{name}.ndjson")
         for row in rows:
-            self._known[row["bucket"], row["key"], row["sha256"]] = (row["file"], row["state"])
+            self._known[_content(row["bucket"], row["key"], row["sha256"])] = (row["file"], row["state"])
 
     def take(self, log: LogBytes) -> None:
         """Take one log file in; one that is there already, with the same content, is not read again."""
         with self._lock:
-            known = self._known.get((log.bucket, log.key, log.sha256))
-            if known is not None:
+            content = _content(log.bucket, log.key, log.sha256)
+            if known := self._known.get(content):
                 self._note_better(known, log)
                 return
             number = self._next_file
             self._next_file += 1
-            self._known[log.bucket, log.key, log.sha256] = (number, log.state)
+            self._known[content] = (number, log.state)
         lines = lines_of(log, number)
         with self._lock:
             batch = self._batch(lines.row)
@@ -192,7 +193,7 @@ class StoreWriter:
         """Note what another trail's digests say of a file that is there already, where that counts for more."""
         number, state = known
         if STRENGTH.index(log.state) < STRENGTH.index(state):
-            self._known[log.bucket, log.key, log.sha256] = (number, log.state)
+            self._known[_content(log.bucket, log.key, log.sha256)] = (number, log.state)
             self._better.append({"file": number, "state": log.state, "problem": log.problem})
 
     def _batch(self, row: Mapping[str, Any]) -> _Batch:
@@ -302,6 +303,12 @@ class StoreWriter:
             self._database.close()
             self._database = None
         shutil.rmtree(self._folder / WORK, ignore_errors=True)
+
+
+def _content(bucket: str, key: str, sha256: str) -> bytes:
+    """Return what stands for a log file's place and content: all of them are remembered, and there may be a million."""
+    named = f"{bucket}\n{key}\n{sha256}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(named, digest_size=16).digest()
 
 
 def connect(work: Path | None = None, *, memory: str = "512MB", threads: int = 2) -> "duckdb.DuckDBPyConnection":
