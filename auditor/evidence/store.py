@@ -296,10 +296,8 @@ class HeldEvidence(Evidence):
 
     def __init__(self, answers: Iterable[Answer], run: RunInfo) -> None:
         self.run = run
-        recorded = sorted((recorded(answer, keep_all) for answer in answers), key=_order)
-        numbered = [
-            (replace(record, ref=f"EV-{number:04d}"), data) for number, (record, data) in enumerate(recorded, 1)
-        ]
+        ordered = sorted((recorded(answer, keep_all) for answer in answers), key=_order)
+        numbered = [(replace(record, ref=f"EV-{number:04d}"), data) for number, (record, data) in enumerate(ordered, 1)]
         self.records = tuple(record for record, _ in numbered)
         self._told = {record.ref: told for record, data in numbered if (told := _told_later(data, record.collected_at))}
         self._pages = {record.ref: tuple(parse_json(data)["pages"]) for record, data in numbered}
