@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from auditor.base.errors import CollectionError
 from auditor.collect import accounts
 from auditor.collect.accounts import Caller, identify, open_session
 from auditor.collect.guard import CallLog
@@ -59,6 +60,17 @@ class Doors:
             source_identity=self.role.source_identity,
         )
 
+    def must_hold(self) -> None:
+        """Ask STS once more who the caller is: what refuses us may be our own end, and no answer of an account.
+
+        Raises:
+            CollectionError: it does not answer, or the credentials have ended.
+        """
+        try:
+            identify(self.caller.session)
+        except CollectionError as error:
+            raise CollectionError(f"the run was broken off: {error.message}", hint=error.hint) from error
+
 
 def doors_of(config: Config, log: CallLog) -> Doors:
     """Say who asks, as whom, for which accounts.
@@ -102,6 +114,9 @@ def knock(
     Returns:
         Account -> ``role``, ``own`` (the caller's credentials) or ``profile`` (those of the management account), of
         those that can be entered.
+
+    Raises:
+        CollectionError: the caller's own credentials have ended; who refused them is not known.
     """
     asked = to_assess(listing, doors.choice)
     door = Doorkeeper(doors.caller, doors.role, now=request.now)
@@ -118,6 +133,8 @@ def knock(
             entered[account.id] = "role"
         elif account.id == doors.caller.account:
             entered[account.id] = "own"
+    if len(entered) < len(asked):
+        doors.must_hold()
     return entered
 
 

@@ -332,6 +332,9 @@ def _audit_each(
     Return why some have no pack, whether that was a mistake of ours, and what the last of them were handed.
 
     Accounts whose records others are judged by come first.
+
+    Raises:
+        CollectionError: the caller's own credentials have ended: a run that goes on finds what is finished.
     """
     owners = owners_of(controls, common.shared)
     first = [item for item in common.accounts if item.id in owners]
@@ -347,6 +350,7 @@ def _audit_each(
             if done.pack is not None:
                 link_files(done.pack, room.pack / INSIDE / done.account)
             else:
+                common.doors.must_hold()
                 broken[done.account] = done.broken
             ours = ours or done.ours
         if accounts and accounts is first:

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from auditor.base.errors import CollectionError
 from auditor.base.period import parse_time
 from auditor.base.whole import UNFINISHED
 from auditor.org.handing import recheck_handed_on
+from auditor.org.running import audit_organization
+from auditor.run import Request
 from auditor.run.workroom import PACK
 from auditor.seal.verify import Demands, verify_pack
 from auditor.simulator import Simulator
 from auditor.simulator.worlds import organization as story
-from tests.run.killed import run_over_several, settings_of_several, several_at_once
+from tests.run.killed import SALT, TOOL, run_over_several, settings_of_several, several_at_once
 from tests.run.test_resume import POINTS, killed, packs_in, said_of, undisturbed
 
 pytestmark = pytest.mark.simulator
@@ -47,3 +50,30 @@ def test_a_killed_run_over_accounts_ends_in_the_same_bytes(
         assert report.findings == (), point
         assert [path.name for path in out.iterdir()] == [story.ID], point
         shutil.rmtree(out)
+
+
+@pytest.mark.parametrize(
+    ("what", "kept"),
+    [
+        pytest.param("Enter the accounts", 0, id="before-any-was-audited"),
+        pytest.param("Audit the accounts", 1, id="after-the-first-was-audited"),
+    ],
+)
+def test_a_caller_whose_credentials_end_loses_no_account(
+    environment: Mapping[str, str], group: Simulator, tmp_path: Path, what: str, kept: int
+) -> None:
+    """What STS refuses then is our own end: accounts are neither called refused nor missing for it."""
+    moment = parse_time(environment["KILLED_AS_OF"])
+
+    def ending(stage: str, done: int, total: int, note: str = "") -> None:
+        if (stage, done) == (what, 1):
+            group.fault("*", "expired-token")
+
+    request = Request(settings_of_several(tmp_path, **several_at_once(1)), moment, lambda: moment, SALT, tool=TOOL)
+    with pytest.raises(CollectionError, match=r"the run was broken off.*ExpiredToken"):
+        audit_organization(request, ending)
+    assert packs_in(tmp_path) == []
+    group.clear()
+    finished = run_over_several(settings_of_several(tmp_path, resume=True, **several_at_once(1)), moment)
+    assert finished.document["reconciliation"]["assessed"] == 3
+    assert group.calls()["iam:GetAccountPasswordPolicy"] == 3 - kept, "who was finished is not asked again"
