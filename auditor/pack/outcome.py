@@ -1,6 +1,7 @@
 """What a run amounts to: its headline, its exit code and the ``results.json`` document. Prints and exits nothing."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from auditor.base.canonical import canonical_json, carried
@@ -41,21 +42,8 @@ def exit_code(
         allow: gaps accepted by name, each ``not-assessed:<control>``.
         known: ids of failures that a baseline already shows (``comparison.lasting_id``); only others count.
     """
-    if any(document.get("verdict") == "fail" for document in results.integrity):
-        return 4
-    failing = [
-        item
-        for item in results.controls
-        if item.state is State.FAIL and item.control.severity.rank <= fail_on.rank and _fails_anew(item, known)
-    ]
-    if failing:
-        return 1
-    accepted = {name.removeprefix(_ALLOW) for name in allow}
-    if any(_has_gap(item) and item.control.id not in accepted for item in results.controls):
-        return 3
-    if any(document.get("verdict") == "incomplete" for document in results.integrity) and "trail" not in accepted:
-        return 3
-    return 0
+    verdicts = [document.get("verdict") for document in results.integrity]
+    return _code(verdicts, [_judged(item) for item in results.controls], fail_on, allow, known)
 
 
 def stated_code(
@@ -71,51 +59,76 @@ def stated_code(
         KeyError, TypeError, ValueError: the document has another shape.
     """
     verdicts = [report["verdict"] for report in document["integrity"]]
+    return _code(verdicts, [_as_stated(item) for item in document["controls"]], fail_on, allow, known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the exit code takes of one control.
+
+    Args:
+        id: its id.
+        state: its own state.
+        severity: how much its failure matters.
+        failing: account, Region, resource and editions of each failure.
+        gap: whether a result is not assessed, or was left to a person and attested by nobody.
+    """
+
+    id: str
+    state: State
+    severity: Severity
+    failing: Sequence[tuple[str, str, str, Sequence[str]]]
+    gap: bool
+
+
+def _code(
+    verdicts: Collection[Any],
+    controls: Sequence[_Judged],
+    fail_on: Severity,
+    allow: Collection[str],
+    known: Collection[str],
+) -> int:
     if "fail" in verdicts:
         return 4
-    controls = [(item["id"], State(item["state"]), Severity(item["severity"]), item) for item in document["controls"]]
-    if any(
-        state is State.FAIL and severity.rank <= fail_on.rank and _states_anew(item, known)
-        for _, state, severity, item in controls
-    ):
+    if any(item.state is State.FAIL and item.severity.rank <= fail_on.rank and _anew(item, known) for item in controls):
         return 1
     accepted = {name.removeprefix(_ALLOW) for name in allow}
-    if any(_states_gap(item) and name not in accepted for name, _, _, item in controls):
+    if any(item.gap and item.id not in accepted for item in controls):
         return 3
     return 3 if "incomplete" in verdicts and "trail" not in accepted else 0
 
 
-def _states_anew(control: Mapping[str, Any], known: Collection[str]) -> bool:
-    failing = [item for item in control["results"] if item["state"] == State.FAIL.value]
-    return not failing or any(
-        lasting_id(control["id"], item["account"], item["region"], item["resource"], item["frameworks"]) not in known
-        for item in failing
-    )
-
-
-def _states_gap(control: Mapping[str, Any]) -> bool:
-    return any(
-        item["state"] == State.NOT_ASSESSED.value
-        or (item["state"] == State.MANUAL.value and "attestation" not in item["details"])
-        for item in control["results"]
-    )
-
-
-def _fails_anew(item: ControlResult, known: Collection[str]) -> bool:
+def _anew(item: _Judged, known: Collection[str]) -> bool:
     """Tell whether a control has a failure that is not known; one without results of its own is never."""
-    failing = [result for result in item.results if result.state is State.FAIL]
-    return not failing or any(
-        lasting_id(item.control.id, result.account, result.region, result.resource, result.frameworks) not in known
-        for result in failing
-    )
+    return not item.failing or any(lasting_id(item.id, *where) not in known for where in item.failing)
 
 
-def _has_gap(item: ControlResult) -> bool:
-    """A manual result without an attestation was not seen by anybody, so it is a gap too."""
-    return any(
+def _judged(item: ControlResult) -> _Judged:
+    failing = [
+        (result.account, result.region, result.resource, result.frameworks)
+        for result in item.results
+        if result.state is State.FAIL
+    ]
+    gap = any(
         result.state is State.NOT_ASSESSED or (result.state is State.MANUAL and "attestation" not in result.details)
         for result in item.results
     )
+    return _Judged(item.control.id, item.state, item.control.severity, failing, gap)
+
+
+def _as_stated(control: Mapping[str, Any]) -> _Judged:
+    results = control["results"]
+    failing = [
+        (item["account"], item["region"], item["resource"], item["frameworks"])
+        for item in results
+        if item["state"] == State.FAIL.value
+    ]
+    gap = any(
+        item["state"] == State.NOT_ASSESSED.value
+        or (item["state"] == State.MANUAL.value and "attestation" not in item["details"])
+        for item in results
+    )
+    return _Judged(control["id"], State(control["state"]), Severity(control["severity"]), failing, gap)
 
 
 def headline(results: Results) -> str:
