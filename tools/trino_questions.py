@@ -1,8 +1,8 @@
 """Compares both SQL texts of every question: DuckDB against Trino, the engine behind Athena, on the second month.
 
 Trino runs in one process on Java 17 and comes through Maven; where one of them cannot be had the script says so in one
-line and fails nothing. ``python -m tools.trino_questions [NAME ...]`` compares some questions only; ``who-did`` is
-asked with every filter as well.
+line and fails nothing. Each question is asked alone, of the log files, and with every filter, of the table of events
+that they make. ``python -m tools.trino_questions [NAME ...]`` compares some questions only.
 """
 
 import json
@@ -37,7 +37,6 @@ NOT_THERE = {"verified", "log_file"}
 ROUTINE = 25
 """One in so many of the routine records is taken."""
 
-FILTERED = "who-did"
 FILTERS = {
     "user": Filters(users=("ana", "*_EC*:BATCH*")),
     "role": Filters(roles=("*Admin*", "arn:aws:iam::222233334444:role/deploy")),
@@ -53,6 +52,7 @@ FILTERS = {
 }
 """What the command line can narrow a question to; each must mean the same in both engines."""
 
+Tables = Sequence[tuple[str, str]]
 _TEXTS = (*SCALARS, *(name for name in OPEN if name not in {"resources", "addendum"}))
 
 
@@ -74,7 +74,7 @@ def main(names: Sequence[str]) -> int:
 def _trino() -> Path | None:
     """Resolve Trino into build/trino and return that folder; None when it cannot be had."""
     folder = ROOT / "build" / "trino"
-    if not list(folder.glob("trino-main-*.jar")):
+    if not list(folder.glob("trino-main-*-tests.jar")):
         command = ["mvn", "-q", "-B", "-f", str(ROOT / "tools" / "trino.xml"), "dependency:copy-dependencies"]
         if subprocess.run([*command, f"-DoutputDirectory={folder}"], check=False, capture_output=True).returncode:
             return None
@@ -85,12 +85,14 @@ def _compare(scratch: Path, jars: Path, names: Sequence[str]) -> int:
     store = month(scratch / "store", few())
     queries = scratch / "queries"
     queries.mkdir()
+    (scratch / "records.tsv").write_text("".join(f"{path}\t{_as_serde(one)}\n" for path, one in records()), "utf-8")
+    (scratch / "made.sql").write_text(f"WITH {_with(_LOG_FILES)} SELECT * FROM all_events", "utf-8")  # noqa: S608 - ours
     asked = {name: (name, Filters()) for name in names}
-    if FILTERED in names:
-        asked |= {f"{FILTERED} by {option}": (FILTERED, filters) for option, filters in FILTERS.items()}
+    asked |= {f"{name} by {option}": (name, filters) for name in names for option, filters in FILTERS.items()}
     for label, (name, filters) in asked.items():
-        (queries / f"{label}.sql").write_text(athena_text(name, filters), "utf-8")
-    command = ["java", "-Xmx1g", "-cp", f"{jars}/*", str(ROOT / "tools" / "Trino.java"), str(queries)]
+        tables = _LOG_FILES if label == name else _MADE
+        (queries / f"{label}.sql").write_text(athena_text(name, filters, tables), "utf-8")
+    command = ["java", "-Xmx1g", "-cp", f"{jars}/*", str(ROOT / "tools" / "Trino.java"), str(scratch)]
     subprocess.run(command, check=True, capture_output=True)
     differing = 0
     for label, (name, filters) in asked.items():
@@ -113,18 +115,17 @@ def _compare(scratch: Path, jars: Path, names: Sequence[str]) -> int:
     return 1 if differing else 0
 
 
-def athena_text(name: str, filters: Filters | None = None) -> str:
+def athena_text(name: str, filters: Filters | None = None, tables: Tables | None = None) -> str:
     """Return a question as Athena would be asked, over a table of the month's records."""
     asked = Asked(load_questions()[name], NOVEMBER, filters or Filters(), GIVEN.get(name, {}))
     narrowing, values = predicates(asked.filters, from_addresses(asked.filters.ips))
-    prelude = [
-        ("cloudtrail", _table()),
-        ("cloudtrail_files", athena_table("cloudtrail", "1 = 1")),
-        ("all_events", UNIQUE),
-    ]
     bounds = {"since": asked.period.start, "until": asked.period.end}
-    text = compose(asked.question.text("athena"), narrowing, prelude)
+    text = compose(asked.question.text("athena"), narrowing, tables or _LOG_FILES)
     return literal_sql(text, {**values_of(asked.question, asked.given), **values, **bounds}, literal)
+
+
+def _with(tables: Tables) -> str:
+    return ",\n".join(f"{name} AS ({text})" for name, text in tables)
 
 
 def few() -> list[LogBytes]:
@@ -151,14 +152,13 @@ def records() -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _table() -> str:
-    rows = ",\n".join(f"({literal(path)}, {literal(_as_serde(record))})" for path, record in records())
     texts = ", ".join(f"json_extract_scalar(j, '$.{name.lower()}') AS {name.lower()}" for name in _TEXTS)
     identity = f"CAST(json_extract(j, '$.useridentity') AS {_row(IDENTITY)})"
     resources = "CAST(json_extract(j, '$.resources') AS ARRAY(ROW(arn varchar, accountid varchar, type varchar)))"
     addendum = "CAST(json_extract(j, '$.addendum') AS ROW(reason varchar, originaleventid varchar))"
     return (
-        f'SELECT path AS "$path", {texts}, {identity} AS useridentity,'  # noqa: S608 - records of ours
-        f" {resources} AS resources, {addendum} AS addendum FROM (VALUES {rows}) AS t(path, j)"
+        f'SELECT path AS "$path", {texts}, {identity} AS useridentity,'  # noqa: S608 - names of ours
+        f" {resources} AS resources, {addendum} AS addendum FROM month.t.records"
     )
 
 
@@ -224,6 +224,16 @@ def _json(text: str) -> str:
         except ValueError:
             return text
     return text
+
+
+_LOG_FILES: Tables = (
+    ("cloudtrail", _table()),
+    ("cloudtrail_files", athena_table("cloudtrail", "1 = 1")),
+    ("all_events", UNIQUE),
+)
+"""The tables in front of a question, as Athena has them."""
+_MADE: Tables = (("all_events", "{made}"),)
+"""The same, computed once."""
 
 
 if __name__ == "__main__":

@@ -401,6 +401,33 @@ def buckets_and_keys() -> Iterator[Record]:
     yield record("key-grant", "06T12:06", "kms", "CreateGrant", service("rds"), requestParameters={"keyId": "k-1"})
 
 
+def advanced_selectors() -> Iterator[Record]:
+    """A trail is made, and told step by step to record more and less."""
+
+    def put(name: str, minute: str, *selectors: Sequence[tuple[str, str, Sequence[str]]]) -> Record:
+        made = [
+            {"fieldSelectors": [{"field": field, operator: list(values)} for field, operator, values in fields]}
+            for fields in selectors
+        ]
+        asked = {"trailName": "data", "advancedEventSelectors": made}
+        return record(name, f"07T04:{minute}", "cloudtrail", "PutEventSelectors", BEN, requestParameters=asked)
+
+    management = ("eventCategory", "equals", ("Management",))
+    objects = (("eventCategory", "equals", ("Data",)), ("resources.type", "equals", ("AWS::S3::Object",)))
+    ledger = ("resources.ARN", "startsWith", ("arn:aws:s3:::ledger/", "arn:aws:s3:::others/"))
+    made = {"name": "data", "s3BucketName": "logs"}
+    yield record("trail-made", "07T04:01", "cloudtrail", "CreateTrail", BEN, requestParameters=made)
+    yield put("selectors-objects", "02", [management], [*objects, ledger])
+    yield put("selectors-key-apart", "03", [management, ("eventSource", "notEquals", ("kms.amazonaws.com",))], objects)
+    yield put("selectors-one-bucket", "04", [management], [*objects, ("resources.ARN", "startsWith", ledger[2][:1])])
+    parts = [[management, ("eventSource", name, ("kms.amazonaws.com",))] for name in ("equals", "notEquals")]
+    yield put("selectors-in-parts", "05", *parts, [*objects, ledger, ("readOnly", "equals", ("false",))])
+    insights = {"trailName": "data", "insightSelectors": [{"insightType": "ApiCallRateInsight"}]}
+    for name, minute, kinds in (("insights-on", "06", insights["insightSelectors"]), ("insights-off", "07", [])):
+        asked = insights | {"insightSelectors": kinds}
+        yield record(name, f"07T04:{minute}", "cloudtrail", "PutInsightSelectors", BEN, requestParameters=asked)
+
+
 def recording() -> Iterator[Record]:
     trail = {"name": f"arn:aws:cloudtrail:{HOME}:{PROD}:trail/main"}
     yield record(
@@ -443,6 +470,7 @@ def recording() -> Iterator[Record]:
             ],
         },
     )
+    yield from advanced_selectors()
     yield record(
         "event-configuration",
         "07T05:05",

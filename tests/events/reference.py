@@ -137,7 +137,10 @@ LISTED: Mapping[str, Callable[[Record], bool]] = {
     "log-tampering": lambda record: (
         (source(record), call(record))
         in {
-            *(("cloudtrail", name) for name in ("StopLogging", "UpdateTrail", "PutEventSelectors")),
+            *(
+                ("cloudtrail", name)
+                for name in ("StopLogging", "UpdateTrail", "PutEventSelectors", "CreateTrail", "PutInsightSelectors")
+            ),
             *(("monitoring", name) for name in ("DeleteAlarms", "SetAlarmState", "PutMetricAlarm")),
             *(("kms", name) for name in ("ScheduleKeyDeletion", "DisableKey", "PutKeyPolicy")),
             ("ec2", "DeleteFlowLogs"),
