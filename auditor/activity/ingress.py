@@ -172,7 +172,7 @@ def _is_told(form: Map) -> bool:
     networks = [_network(address) for address in addresses]
     if any(network is None for network in networks):
         return False
-    elsewhere = any(isinstance(form.get(name), str) for name in ("referencedGroupId", "prefixListId"))
+    elsewhere = isinstance(form.get("referencedGroupId"), str)
     if any(network is not None and network.prefixlen == 0 for network in networks):
         protocol = _protocol(form.get("ipProtocol"))
         return bool(protocol) and (protocol not in _WITH_PORTS or None not in _ports(form, protocol))

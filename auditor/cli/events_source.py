@@ -110,6 +110,7 @@ def _filled(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore", Per
     from auditor.cli.trail import open_source, sharing, stopping
     from auditor.cli.trail_words import shown
     from auditor.run.asking import Reading, open_store
+    from auditor.trail.fetch.folder import state_of
 
     now, period = moment_of(options["as_of"]), _period(options)
     places = {
@@ -124,7 +125,8 @@ def _filled(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore", Per
     files = {name: str(options[name].absolute()) for name in ("folder", "key_file") if options[name]}
     place = {**named, **files, "accounts": sorted(options["accounts"]), "regions": sorted(options["regions"])}
     with sharing(wanted) as shared, stopping() as stop, shown(quiet=options["quiet"]) as show:
-        reading = Reading(*open_source(wanted, now), place, period, now)
+        state = state_of(options["folder"]) if options["folder"] else ""
+        reading = Reading(*open_source(wanted, now), place, period, now, state)
         store = open_store(folder, reading, stop=stop, progress=show, concurrency=options["concurrency"], shared=shared)
     return store, period
 

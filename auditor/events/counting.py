@@ -8,8 +8,8 @@ from auditor.events.answer import Searched
 from auditor.events.opened import EventStore
 from auditor.events.select import select_here
 
-_S3_ARN: Final = "regexp_extract(COALESCE(resource_arns, ''), '(arn:[a-z-]+:s3:::[^/ ]+)', 1)"
-_FIRST_ARN: Final = "regexp_extract(COALESCE(resource_arns, ''), '(arn:[^ ]+)', 1)"
+_S3_ARN: Final = "regexp_extract(COALESCE(resource_arns, ''), '(arn:[a-z-]+:s3:::[^/\\n]+)', 1)"
+_FIRST_ARN: Final = "regexp_extract(COALESCE(resource_arns, ''), '(arn:[^\\n]+)', 1)"
 _BUCKET: Final = "NULLIF(json_extract_string(request, '$.bucketName'), '')"
 _DATA: Final = "category = 'Data' AND event_source ="
 _TEXT: Final = f"""

@@ -113,8 +113,9 @@ def _about(text: str, named: Any) -> Iterator[str]:
     whole = named(rf'((^|[^\\])"|[/:]){re.escape(literal)}{close}\s*([,}}\]]|$)')
     for column in _SOMETHING:
         yield f"(strpos({column}, {inside}) > 0 AND regexp_like({column}, {whole}))"
-    end = "" if open_end else "( |$)"
-    yield f"regexp_like(resource_arns, {named(f'(^|[ /:]){re.escape(bare)}{end}')})"
+    end = "" if open_end else r"(\n|$)"
+    pattern = rf"(^|[\n/:]){re.escape(bare)}{end}"
+    yield f"regexp_like(resource_arns, {named(pattern)})"
 
 
 def taken_in(texts: Sequence[str], addresses: Sequence[str]) -> list[str]:

@@ -39,6 +39,7 @@ DELIVERY: Final = timedelta(hours=1)
 """How long after the period's end deliveries are still read; CloudTrail takes some five minutes."""
 OTHER_KINDS: Final = ("CloudTrail-Insight", "CloudTrail-NetworkActivity", "CloudTrail-Aggregated")
 REQUEST: Final = "request.json"
+STATE: Final = "state"
 _LIMIT: Final = 1 << 29
 
 
@@ -53,6 +54,7 @@ class Reading:
         place: how the caller named the place; part of what a kept store is recognised by.
         period: what is asked about.
         now: the run's as-of time.
+        state: what changes with the objects, where that can be told at once, as of a folder; empty for none.
     """
 
     source: ObjectSource
@@ -61,11 +63,13 @@ class Reading:
     place: Mapping[str, Any]
     period: Period
     now: datetime
+    state: str = ""
 
     def request(self) -> dict[str, Any]:
         """Return what decides whether a kept store answers for this."""
         trails = sorted({scope.arn for scope in self.scopes if scope.arn})  # a name means another one elsewhere
-        return {"place": {**self.place, "trails": trails}, "period": self.period.document()}
+        state = {STATE: self.state} if self.state else {}
+        return {"place": {**self.place, "trails": trails}, "period": self.period.document(), **state}
 
 
 def open_store(
@@ -137,8 +141,16 @@ def kept_store(folder: Path, wanted: Mapping[str, Any], fill: Callable[[StoreWri
 
 
 def _finished(folder: Path, request: Mapping[str, Any]) -> bool:
-    card = card_of(folder) if _held(folder, request) else None
-    return card is not None and not card.get("again")
+    held = _held(folder, request)
+    card = None if held is None else card_of(folder)
+    if held is None or card is None or card.get("again"):
+        return False
+    if held.get(STATE) != request.get(STATE):
+        raise UsageError(
+            f"files were added, replaced or taken away since --store {folder} was filled: it cannot answer for them",
+            hint="delete the store to read anew, or ask it alone, without --dir, of what it holds",
+        )
+    return True
 
 
 def _fill(folder: Path, request: Mapping[str, Any], fill: Callable[[StoreWriter], Mapping[str, Any]]) -> None:
@@ -152,22 +164,22 @@ def _fill(folder: Path, request: Mapping[str, Any], fill: Callable[[StoreWriter]
     finish(folder, card)
 
 
-def _held(folder: Path, wanted: Mapping[str, Any]) -> bool:
-    """Tell whether a folder holds a store of this, finished or not."""
+def _held(folder: Path, wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what the store in a folder was filled from, finished or not; None where there is none yet."""
     try:
         held = json.loads((folder / REQUEST).read_bytes())
     except FileNotFoundError:
         if folder.is_dir() and any(folder.iterdir()):
             raise UsageError(f"--store {folder}: the folder is not empty, and is no event store") from None
-        return False
+        return None
     except ValueError:
         held = None
-    if held != wanted:
+    if not isinstance(held, dict) or {**held, STATE: None} != {**wanted, STATE: None}:
         raise UsageError(
             f"--store {folder} was filled from another place, for another period or by another version",
             hint="give another folder, or delete this one",
         )
-    return True
+    return held
 
 
 def _read_other_kinds(reading: Reading, report: TrailReport, writer: StoreWriter) -> list[dict[str, Any]]:

@@ -126,6 +126,27 @@ def test_a_kept_store_answers_again_without_the_source(
     assert [item["why"] for item in outside["searched"]["not_searched"]] == ["before what was read"]
 
 
+@pytest.mark.parametrize("how", ["added", "taken away", "replaced"])
+def test_a_kept_store_does_not_answer_for_files_that_came_or_went_since(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = download(filled(extra=[ROOT]), tmp_path / "trail")
+    arguments = ["root-activity", *from_folder(folder), "--store", tmp_path / "store"]
+    code, first = document(capsys, *arguments)
+    (folder / "answer.json").write_text("{}")
+    assert (code, document(capsys, *arguments)) == (0, (0, first))
+    log = min(folder.rglob("*_CloudTrail_*.json.gz"))
+    if how == "added":
+        shutil.copy(log, log.with_name(log.name.replace(".json.gz", "0.json.gz")))
+    elif how == "taken away":
+        log.unlink()
+    else:
+        log.write_bytes(gzipped(b'{"Records":[]}'))
+    assert _run(["events", *map(str, arguments)]) == 2
+    assert "files were added, replaced or taken away since" in " ".join(capsys.readouterr().err.split())
+    assert document(capsys, "root-activity", "--store", tmp_path / "store") == (0, first)
+
+
 def test_a_kept_store_knows_its_folder_wherever_somebody_stands(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

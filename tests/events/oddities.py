@@ -10,7 +10,7 @@ from .month import DEV, FAR, HOME, PROD, STRANGER, US, records
 
 ODD: Final = (
     *("ünïcode", "a b", 'quo"te', "back\\slash", "100%_x!"),
-    *("x.y+z(1)[2]{3}", "Ledger", "ledger-2", "a/ledger", "né:e"),
+    *("b", "x.y+z(1)[2]{3}", "Ledger", "ledger-2", "a/ledger", "né:e"),
 )
 """Names with characters that mean something in patterns, in JSON or in SQL."""
 ADDRESSES: Final = (

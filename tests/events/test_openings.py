@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auditor.activity.effects import Effect
 from auditor.activity.openings import pair_ports
 from auditor.activity.rows import OPENED, notable_row
 from auditor.events.asking import Asked, ask
@@ -72,7 +73,8 @@ def becomes(minute: int, *changes: tuple[str, Form]) -> Record:
     rules = []
     for tag, (number, (protocol, first, last, source)) in enumerate(changes, 1):
         form = {"IpProtocol": protocol, "FromPort": first, "ToPort": last}
-        form["CidrIpv6" if ":" in source else "CidrIpv4"] = source
+        told_as = "PrefixListId" if source.startswith("pl-") else "CidrIpv6" if ":" in source else "CidrIpv4"
+        form[told_as] = source
         rules.append({"tag": tag, "SecurityGroupRuleId": f"sgr-{number}", "SecurityGroupRule": form})
     asked = {"GroupId": "sg-1", "SecurityGroupRule": rules if len(rules) > 1 else rules[0]}
     return call("ModifySecurityGroupRules", minute, {"ModifySecurityGroupRulesRequest": asked})
@@ -187,6 +189,10 @@ CASES: Final[Mapping[str, tuple[Sequence[Record], Sequence[tuple[str, int | None
         ],
         [("e00", 22, 2), ("e01", 22, None)],
     ),
+    "changed to a list that the record does not tell": (
+        [opens(0, SSH, ids=("a",)), becomes(3, ("a", ("tcp", 22, 22, "pl-1")))],
+        [("e00", 22, None)],
+    ),
     "an office is no opening": ([opens(0, ("tcp", 22, 22, OFFICE))], []),
     "a refused revoke": (
         [opens(0, SSH), revokes(2, SSH) | {"errorCode": "Client.UnauthorizedOperation"}],
@@ -203,6 +209,13 @@ def test_each_rule_is_ended_by_the_call_that_takes_it_away(case: str, tmp_path: 
     assert found == list(expected)
     notices = answered(tmp_path / "again", records, "opened-to-notice")
     assert [(row["event_id"], row["from_port"], minute_of(row["reverted_time"])) for row in notices] == found
+
+
+def test_a_rule_that_becomes_a_prefix_list_is_called_neither_closed_nor_harmless() -> None:
+    records, _ = CASES["changed to a list that the record does not tell"]
+    opened, changed = pair_ports(row for one in records if (row := notable_row(one)) is not None)
+    assert (opened.closed_at, changed.effect.effect) == (None, Effect.OPEN)
+    assert changed.effect.words == "the record does not tell what stands in pl-1"
 
 
 def test_a_rule_made_anew_within_the_second_is_not_taken_for_the_one_that_went() -> None:

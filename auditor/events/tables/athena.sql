@@ -52,7 +52,7 @@ SELECT
             THEN COALESCE(e.errormessage, 'Failure')
         WHEN e.eventtype = 'AwsConsoleSignIn' THEN e.errormessage END) AS error,
     {resource},
-    array_join(transform(e.resources, r -> r.arn), ' ') AS resource_arns,
+    array_join(transform(e.resources, r -> r.arn), chr(10)) AS resource_arns,
     NULLIF(e.requestparameters, 'null') AS request,
     NULLIF(e.responseelements, 'null') AS response,
     NULLIF(e.additionaleventdata, 'null') AS additional,

@@ -45,7 +45,7 @@ SELECT
             THEN COALESCE(e.errorMessage, 'Failure')
         WHEN e.eventType = 'AwsConsoleSignIn' THEN e.errorMessage END) AS error,
     {resource},
-    array_join(json_extract_string(e.resources, '$[*].ARN'), ' ') AS resource_arns,
+    array_join(json_extract_string(e.resources, '$[*].ARN'), chr(10)) AS resource_arns,
     e.requestParameters AS request,
     e.responseElements AS response,
     e.additionalEventData AS additional,

@@ -44,7 +44,8 @@ touched AS {once} (
     FROM touched WHERE whole
     UNION ALL
     SELECT event_id, account, json_extract_scalar(m, '$.SecurityGroupRuleId'),
-        COALESCE(json_extract_scalar(m, '$.SecurityGroupRule.CidrIpv4'), json_extract_scalar(m, '$.SecurityGroupRule.CidrIpv6')),
+        COALESCE(json_extract_scalar(m, '$.SecurityGroupRule.CidrIpv4'), json_extract_scalar(m, '$.SecurityGroupRule.CidrIpv6'),
+            json_extract_scalar(m, '$.SecurityGroupRule.PrefixListId')),
         json_extract_scalar(m, '$.SecurityGroupRule.IpProtocol'), json_extract_scalar(m, '$.SecurityGroupRule.FromPort'),
         json_extract_scalar(m, '$.SecurityGroupRule.ToPort')
     FROM modified
@@ -95,7 +96,7 @@ touched AS {once} (
                 OR (c.group_id = o.group_id AND (o.rule_id IS NULL OR f.told_id IN ('', o.rule_id))
                     AND f.range = o.range AND f.protocol = o.protocol
                     AND f.from_port IS NOT DISTINCT FROM o.from_port AND f.to_port IS NOT DISTINCT FROM o.to_port)))
-            OR (c.call = 'ModifySecurityGroupRules' AND f.rule_id = o.rule_id
+            OR (c.call = 'ModifySecurityGroupRules' AND f.rule_id = o.rule_id AND COALESCE(f.range, '') NOT LIKE 'pl-%'
                 AND NOT COALESCE(f.range = o.range AND (f.protocol = '-1' OR (f.protocol = o.protocol
                     AND f.from_port <= o.from_port AND f.to_port >= o.to_port)), false)))
 ), closed AS (

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import stat
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Any, Final
@@ -241,8 +243,30 @@ def _taken(path: Path) -> bool:
     return nearest == path or not nearest.is_dir()
 
 
+def state_of(root: Path) -> str:
+    """Return what changes when files of CloudTrail's are added to a folder, taken away or replaced; reads none of them.
+
+    Whatever else lies there does not count, such as answers that were written into it.
+    """
+    names = {KEY_FILE, METADATA_FILE, DIGEST_ZIP}
+    found = sorted(
+        f"{os.path.relpath(path, root)} {about.st_size} {about.st_mtime_ns} {stat.S_IFMT(about.st_mode)}"
+        for path, about in _walked(root)
+        if (name := path.rpartition(os.sep)[2]) in names or _OF_CLOUDTRAIL.match(name)
+    )
+    return sha256("\n".join(found).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+_OF_CLOUDTRAIL: Final = re.compile(r"[0-9]{12}_CloudTrail")
+
+
 def _walk(folder: Path) -> Iterator[tuple[str, int]]:
-    """Yield path and size of everything below a folder that is no folder.
+    """Yield path and size of everything below a folder that is no folder."""
+    return ((path, about.st_size) for path, about in _walked(folder))
+
+
+def _walked(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield path and what the system says of everything below a folder that is no folder.
 
     Symbolic links and other things that are no files are named as objects, too: whoever reads one is told what it is,
     and nothing is passed over in silence.
@@ -255,7 +279,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, int]]:
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
                     else:
-                        yield entry.path, entry.stat(follow_symlinks=False).st_size
+                        yield entry.path, entry.stat(follow_symlinks=False)
         except OSError as error:
             raise Unavailable("denied", type(error).__name__) from error
 
