@@ -125,8 +125,8 @@ def _filled(folder: Path, options: Mapping[str, Any]) -> tuple["EventStore", Per
     files = {name: str(options[name].absolute()) for name in ("folder", "key_file") if options[name]}
     place = {**named, **files, "accounts": sorted(options["accounts"]), "regions": sorted(options["regions"])}
     with sharing(wanted) as shared, stopping() as stop, shown(quiet=options["quiet"]) as show:
-        state = state_of(options["folder"]) if options["folder"] else ""
-        reading = Reading(*open_source(wanted, now), place, period, now, state)
+        opened = open_source(wanted, now)
+        reading = Reading(*opened, place, period, now, state_of(options["folder"]) if options["folder"] else "")
         store = open_store(folder, reading, stop=stop, progress=show, concurrency=options["concurrency"], shared=shared)
     return store, period
 
