@@ -5,7 +5,7 @@ their models (gzipped JSON), and a listing of every service that there is went b
 """
 
 import gzip
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +15,9 @@ from botocore.exceptions import DataNotFoundError
 from botocore.loaders import JSONFileLoader, Loader
 
 _MODEL: Final = "service-2"
+_ENDPOINTS: Final = "endpoints"
 
-_read: dict[tuple[tuple[str, ...], str, str, str | None], Any] = {}
+_known: dict[tuple[tuple[str, ...], str, str, str | None], Any] = {}
 """What was read so far, by search path, service, kind and version. Sessions share it, and nobody changes it."""
 
 
@@ -46,6 +47,7 @@ class Unread(Mapping[str, Any]):
 
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _LATER: Final = frozenset({"operations", "shapes"})
 """Parts of a model that are read entry by entry."""
 
@@ -60,15 +62,36 @@ class _Files(JSONFileLoader):  # type: ignore[misc]  # the SDK has no types
                 data = Path(file_path + ending).read_bytes()
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 continue
-            data = unpacked(data)
-            return _model(data) if file_path.endswith(_MODEL) else orjson.loads(data)
+            return _read(unpacked(data), Path(file_path).name)
         return None
+
+
+def _read(data: bytes, name: str) -> Any:
+    if name == _MODEL:
+        return _model(data)
+    if name == _ENDPOINTS:
+        return _endpoints(data)
+    return orjson.loads(data)
+
+
+def _endpoints(data: bytes) -> Any:
+    """Read where services of all partitions are, each service only by name: a run asks for a twelfth of them."""
+    return {
+        name: [_parts(partition, {"services"}) for partition in _LIST.decode(part)]
+        if name == "partitions"
+        else orjson.loads(memoryview(part))
+        for name, part in _FIELDS.decode(data).items()
+    }
 
 
 def _model(data: bytes) -> Any:
     """Read a service's model, its operations and shapes only by name."""
+    return _parts(data, _LATER)
+
+
+def _parts(data: bytes | msgspec.Raw, later: Collection[str]) -> dict[str, Any]:
     return {
-        name: Unread(_FIELDS.decode(part)) if name in _LATER else orjson.loads(memoryview(part))
+        name: Unread(_FIELDS.decode(part)) if name in later else orjson.loads(memoryview(part))
         for name, part in _FIELDS.decode(data).items()
     }
 
@@ -106,9 +129,9 @@ class Models(Loader):  # type: ignore[misc]  # as above
 
     def _whole(self, service: str, kind: str, version: str | None) -> Any:
         key = (tuple(self.search_paths), service, kind, version)
-        if key not in _read:
-            _read[key] = self._load(service, kind, version)
-        return _read[key]
+        if key not in _known:
+            _known[key] = self._load(service, kind, version)
+        return _known[key]
 
     def _load(self, service: str, kind: str, version: str | None) -> Any:
         """Load one service's model; to know that there is one, no other's folder is looked into."""
@@ -125,4 +148,4 @@ class Models(Loader):  # type: ignore[misc]  # as above
 
 def forget() -> None:
     """Let go of all models that were read; sessions that are open keep theirs, and the next one reads them again."""
-    _read.clear()
+    _known.clear()

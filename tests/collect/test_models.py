@@ -8,6 +8,7 @@ import botocore.session
 import pytest
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
+from botocore.regions import EndpointResolver
 
 from auditor.base.arenas import cleared_after
 from auditor.base.locate import controls_folder
@@ -43,7 +44,22 @@ def test_what_is_read_is_what_the_sdk_reads(sdk: Loader, service: str) -> None:
 def test_files_of_no_service_are_read_as_the_sdk_reads_them(sdk: Loader) -> None:
     ours = Models(sdk.search_paths, is_read)
     for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
-        assert ours.load_data(name) == sdk.load_data(name)
+        assert whole(ours.load_data(name)) == sdk.load_data(name)
+
+
+def whole(value: Any) -> Any:
+    """Return a value with all that is read later in it."""
+    if isinstance(value, Mapping):
+        return {name: whole(value[name]) for name in value}
+    return [whole(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "sts", "no-such-service"])
+def test_endpoints_are_where_the_sdk_finds_them(sdk: Loader, service: str) -> None:
+    ours, own = (EndpointResolver(loader.load_data("endpoints")) for loader in (Models(sdk.search_paths, is_read), sdk))
+    for region in ("eu-west-1", "us-gov-west-1", "cn-north-1", "aws-global", "eu-south-9"):
+        assert ours.construct_endpoint(service, region) == own.construct_endpoint(service, region)
+    assert ours.get_available_endpoints(service) == own.get_available_endpoints(service)
 
 
 @pytest.mark.parametrize("service", SERVICES)
