@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from auditor.base.errors import UsageError
+from auditor.base.inside import inside
 from auditor.base.whole import refuse_sealed, unfinished, write_whole
 from auditor.cli import printable
 from auditor.cli.documents import echo_json
@@ -34,6 +35,8 @@ def evidence_folder(path: Path) -> Path:
     for folder in (path, path / EVIDENCE):
         if (folder / "scope.json").is_file():
             return folder
+    if held := inside(path, lambda folder: (folder / EVIDENCE / "scope.json").is_file()):
+        raise UsageError(f"{path} holds no evidence itself, but {held}", hint="name the folder of the pack")
     raise UsageError(f"{path} holds no evidence", hint="give a pack, or a folder written by `auditor collect`")
 
 
@@ -119,7 +122,9 @@ def render(folder: Path, *, as_json: bool, quiet: bool, verbose: bool, **given: 
         click.echo(printable(f"auditor: {left_out}"), err=True)
     if (folder / RESULTS).exists() and not leavings(folder):
         raise UsageError(f"{folder} is a pack already", hint="a pack is never written again")
-    evidence_folder(folder / EVIDENCE)
+    if not (folder / EVIDENCE / "scope.json").is_file():
+        evidence_folder(folder)
+        raise UsageError(f"{folder} is a folder of evidence alone", hint=f"name the folder that has it as {EVIDENCE}")
     with progress(silent=quiet, verbose=verbose) as show:
         results, manifest = complete_in_place(folder, load_rules(config), show)
     code = exit_code(results, fail_on=config.fail_on, allow=config.allow)

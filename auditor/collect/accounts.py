@@ -7,12 +7,14 @@ that says what to do.
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from functools import partial
+from getpass import getpass
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -92,8 +94,9 @@ def open_session(*, profile: str | None = None, region: str | None = None, log: 
                 hint=meant(profile, known, "`aws configure list-profiles` names the profiles there are"),
             )
         session = boto3.Session(profile_name=profile, region_name=region)
+        core = session._session  # noqa: SLF001 - boto3 has no public way to its core session
+        core.get_component("credential_provider").get_provider("assume-role")._prompter = _code  # noqa: SLF001 - nor to this
         if not session.region_name:
-            core = session._session  # noqa: SLF001 - boto3 has no public way to its core session
             core.set_config_variable("region", HOME_REGIONS["aws"])
     return _guarded(session, log)
 
@@ -111,6 +114,21 @@ def _guarded(session: boto3.Session, log: CallLog) -> boto3.Session:
     log.watch(session)
     Pacer(log.pause).watch(session)
     return session
+
+
+def _code(prompt: str) -> str:
+    """Ask for an MFA code where there is a terminal; elsewhere take a line of standard input, without the warnings.
+
+    Raises:
+        EOFError: there is neither.
+    """
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        if line := sys.stdin.readline():
+            return line.strip()
+        raise EOFError(prompt) from None
+    return getpass(prompt)
 
 
 def identify(session: boto3.Session) -> Caller:

@@ -4,11 +4,21 @@ The SDK bounds how long nothing may come, not how long something may; and it tak
 for the whole, nothing at all for an answer without members.
 """
 
+import io
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from http.client import HTTPResponse
 from typing import Any, Final
 
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnection,
+    AWSHTTPSConnectionPool,
+    AWSResponse,
+)
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from urllib3.exceptions import ProtocolError
 from urllib3.exceptions import ReadTimeoutError as SilenceError
@@ -16,7 +26,7 @@ from urllib3.exceptions import ReadTimeoutError as SilenceError
 from auditor.base.counts import counted
 
 ANSWER_SECONDS: Final = 60
-"""From the first byte of an answer's body to its last; the largest ones take a second or two."""
+"""For an answer's status and headers, and again for its body; the largest ones take a second or two."""
 MOST_BYTES: Final = 512 << 20
 """Of one page of an answer; the largest ones have some megabytes."""
 
@@ -24,15 +34,72 @@ _PART: Final = 1 << 16
 
 
 def let_end(client: Any, seconds: float) -> None:
-    """Bound the bodies of what an SDK client is answered; one of another build than ours keeps its own way.
+    """Bound the headers and bodies of what an SDK client is answered; one of another build keeps its own way.
 
     Args:
         client: its objects in S3, which are read in a stream, are left to whoever reads them.
-        seconds: until a body is complete.
+        seconds: until headers are complete, and then until a body is.
     """
     endpoint: Any = getattr(client, "_endpoint", None)
     if hasattr(endpoint, "http_session"):
+        getattr(endpoint.http_session, "_pool_classes_by_scheme", {}).update(_pools(seconds))
         endpoint.http_session = _Ending(endpoint.http_session, seconds)
+
+
+@lru_cache
+def _pools(seconds: float) -> Mapping[str, type]:
+    """Return the SDK's own pools, whose connections wait so long for the headers of an answer."""
+
+    class Answer(HTTPResponse):
+        """Reads its headers within a time, which the SDK grants to each single read."""
+
+        def begin(self) -> None:
+            timed = _Timed(self.fp.detach(), time.monotonic() + seconds)
+            self.fp = io.BufferedReader(timed)
+            super().begin()
+            timed.ends = math.inf
+
+    class Plain(AWSHTTPConnection):  # type: ignore[misc]
+        response_class = Answer
+
+    class Secure(AWSHTTPSConnection):  # type: ignore[misc]
+        response_class = Answer
+
+    class PlainPool(AWSHTTPConnectionPool):  # type: ignore[misc]
+        ConnectionCls = Plain
+
+    class SecurePool(AWSHTTPSConnectionPool):  # type: ignore[misc]
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+class _Timed(io.RawIOBase):
+    """What comes from a socket until a moment; later nothing is read."""
+
+    def __init__(self, raw: io.RawIOBase, ends: float) -> None:
+        self._raw = raw
+        self.ends = ends
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int | None:
+        """Read what there is.
+
+        Raises:
+            TimeoutError: the moment has passed.
+        """
+        if time.monotonic() > self.ends:
+            raise TimeoutError("the headers of an answer did not end")
+        return self._raw.readinto(room)
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class _Ending:

@@ -25,6 +25,7 @@ import orjson
 
 from auditor.base.canonical import canonical_json, sha256_hex
 from auditor.base.errors import IntegrityError, SealError, UsageError
+from auditor.base.inside import inside
 from auditor.base.period import rfc3339
 from auditor.pack.outline import outline
 from auditor.seal.contents import STAGING, SUMS, FolderFiles, hash_file, read_small
@@ -300,6 +301,8 @@ def reseal_pack(folder: Path, sealing: Sealing | None = None) -> Mapping[str, An
     if odd := [problem for problem in files.problems if problem.kind != "leftover"]:
         raise IntegrityError(f"{odd[0].path} {odd[0].message}")
     if MANIFEST not in files.sizes:
+        if held := inside(folder, lambda below: (below / MANIFEST).is_file()):
+            raise UsageError(f"{folder} is no pack itself, but holds {held}", hint="name the folder of the pack")
         raise UsageError(
             f"{folder} is no pack: it holds no {MANIFEST}", hint="only what `auditor run` wrote can be sealed anew"
         )

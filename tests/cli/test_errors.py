@@ -114,3 +114,38 @@ def test_without_pango_everything_but_the_pdf_is_made(tmp_path: Path) -> None:
     assert (tmp_path / "report.html").is_file()
     assert not (tmp_path / "report.pdf").exists()
     assert without_pango("verify", str(tmp_path)).returncode == 0
+
+
+def test_a_profile_that_asks_for_a_code_without_a_terminal_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(
+        "[profile base]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = secret\n"
+        "[profile coded]\nsource_profile = base\nregion = us-east-1\n"
+        "role_arn = arn:aws:iam::111122223333:role/audit\nmfa_serial = arn:aws:iam::111122223333:mfa/somebody\n"
+    )
+    given = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "auditor", "run", "--profile", "coded", "--out", str(tmp_path / "reports")],
+        env={**given, "AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": os.devnull},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # no terminal to open either
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 5
+    assert "there is no terminal to type it" in done.stderr
+    assert "GetPassWarning" not in done.stderr
+    assert "echoed" not in done.stderr
+    assert "Enter MFA" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["evaluate"], ["render"], ["seal"], ["verify"]])
+def test_a_folder_above_a_pack_names_the_pack(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "111122223333").mkdir()
+    shutil.copytree(SAMPLE, tmp_path / "111122223333" / "sample", ignore=shutil.ignore_patterns("raw"))
+    with pytest.raises(SystemExit) as ended:
+        main([*words, str(tmp_path)])
+    assert ended.value.code == 2
+    assert "itself, but holds one: 111122223333/sample" in capsys.readouterr().err.replace("but one:", "but holds one:")
