@@ -78,6 +78,7 @@ KINDS: Final[Mapping[str, Level]] = {
     "log_unvouched": Level.FAIL,  # in an hour whose digest lists everything that was delivered
     "log_unvouched_in_gap": Level.INCOMPLETE,
     "object_unexpected": Level.FAIL,  # data among the log files, under a name CloudTrail never gives
+    "folder_unvouched": Level.INCOMPLETE,  # beside those of Regions: no digest speaks of what is in it
     "object_foreign": Level.NOTE,
     "kind_without_digest": Level.NOTE,  # Insights, network activity, aggregated events: no digest speaks of these
     "download_unpacked": Level.NOTE,  # saved as plain JSON or under another ending; the content is judged all the same

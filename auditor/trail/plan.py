@@ -1,12 +1,16 @@
 """Plans a verification: which accounts and Regions are looked at, and in which places. Step 1."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from auditor.trail.context import Context
 from auditor.trail.fetch import Unavailable
 from auditor.trail.findings import Finding
-from auditor.trail.names import OTHER_KINDS, ChainKey, Location, is_account, is_organization, is_region
+from auditor.trail.names import LOG_KINDS, OTHER_KINDS, ChainKey, Location, is_account, is_organization, is_region
+
+_KINDS = frozenset({"CloudTrail-Digest", *LOG_KINDS})
+_LOOKALIKE = re.compile(r"cloud.?trail", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,11 @@ class _Planner:
                 accounts |= {name for name in self._folders(location.bucket, location.base()) if is_account(name)}
         for account in sorted(accounts):
             if self._context.scope.discover_regions:
-                names = self._folders(location.bucket, f"{location.base()}{account}/")
+                base = f"{location.base()}{account}/"
+                names = self._folders(location.bucket, base)
                 self._kinds |= {(account, name) for name in names if name in OTHER_KINDS}
+                odd = [name for name in names if _LOOKALIKE.match(name) and name not in _KINDS]
+                self._findings += [_unvouched(account, f"{location.bucket}/{base}{name}/") for name in odd]
             for region in sorted(self._regions(location, account)):
                 asked = bool(location.organization) and account != scope.account and region in scope.regions
                 self._found[account, region] = self._found.get((account, region), False) or asked
@@ -101,8 +108,11 @@ class _Planner:
         regions = set(self._context.scope.regions)
         if self._context.scope.discover_regions:
             for kind in ("CloudTrail-Digest", "CloudTrail"):
-                names = self._folders(location.bucket, f"{location.base()}{account}/{kind}/")
+                folder = f"{location.base()}{account}/{kind}/"
+                names = self._folders(location.bucket, folder)
                 regions |= {name for name in names if is_region(name)}
+                odd = [name for name in names if not is_region(name)]
+                self._findings += [_unvouched(account, f"{location.bucket}/{folder}{name}/") for name in odd]
         return regions
 
     def _folders(self, bucket: str, prefix: str) -> Sequence[str]:
@@ -112,6 +122,12 @@ class _Planner:
         except Unavailable as problem:
             self._findings.append(unlisted((self._context.scope.account, ""), f"{bucket}/{prefix}", problem))
             return ()
+
+
+def _unvouched(account: str, folder: str) -> Finding:
+    """Say that there is a folder in which no period of any Region looks."""
+    sentence = f"CloudTrail writes no folder {folder}: whoever reads its files reads what no digest vouches for."
+    return Finding("folder_unvouched", folder, account, "", None, "a Region's name", "another name", "shown", sentence)
 
 
 def unlisted(whose: ChainKey, prefix: str, problem: Unavailable) -> Finding:

@@ -321,6 +321,29 @@ def anchor_found_again(case: Case) -> Case:
 # ------------------------------------------------------------------------------------------------- log files
 
 
+def planted_in(folder: str) -> Case:
+    """Return a case with a log file in a folder of the account that no Region's listing reaches."""
+    bucket, forged = genuine().copy(), forged_log()
+    name = forged.key.rpartition("/")[2]
+    bucket.set(TRAIL.bucket, f"logs/AWSLogs/{ACCOUNT}/{folder}/2026/10/05/{name}", Held(forged.body, {}, NOW))
+    return Case(bucket, scope(regions=()))
+
+
+@scenario("folder_unvouched", INCOMPLETE)
+def planted_beside_the_regions(case: Case) -> Case:
+    return planted_in("CloudTrail/global")
+
+
+@scenario("folder_unvouched", INCOMPLETE)
+def planted_in_a_region_in_capitals(case: Case) -> Case:
+    return planted_in(f"CloudTrail/{HOME.upper()}")
+
+
+@scenario("folder_unvouched", INCOMPLETE)
+def planted_beside_the_folder_of_log_files(case: Case) -> Case:
+    return planted_in(f"Cloudtrail/{HOME}")
+
+
 @scenario("log_altered", FAIL)
 def log_altered(case: Case) -> None:
     case.bucket.edit(case.bucket.log_key(AT), lambda data: data.replace(b"alice", b"mallo"))

@@ -49,6 +49,7 @@ ANCHORS_ONLY = {
     "anchor_differs",
     "anchor_unreadable",
     "backfill_timestamp_altered",
+    "folder_unvouched",
     "log_hashes_conflict",
 }
 """Findings that take no hour's verification away."""
