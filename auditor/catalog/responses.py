@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from auditor.catalog.waivers import ControlId, Text, day_after, entry_origin, read_entries
+from auditor.catalog.entries import Account, ControlId, Form, Resource, Text, day_after, entry_origin, read_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,12 @@ class Response:
     origin: str
 
 
-class ResponseEntry(BaseModel):
+class ResponseEntry(Form):
     """One answer as written. ``due`` is the last day on which it is in time."""
 
-    model_config = ConfigDict(extra="forbid")
-
     control: ControlId
-    resource: Annotated[str, Field(min_length=1, max_length=2048, description="Pattern with * and ?.")] = "*"
-    account: Annotated[str, Field(pattern=r"^(\d{12})?$")] = ""
+    resource: Resource = "*"
+    account: Account = ""
     region: Annotated[str, Field(max_length=40, description="Region, or global; empty means every one.")] = ""
     owner: Annotated[str, Field(min_length=1, max_length=200, description="Who sees to it.")]
     due: Annotated[day | None, Field(description="The last day on which it is in time.")] = None
@@ -53,10 +51,8 @@ class ResponseEntry(BaseModel):
     ticket: Annotated[str, Field(max_length=4000)] = ""
 
 
-class ResponseFile(BaseModel):
+class ResponseFile(Form):
     """A file of responses."""
-
-    model_config = ConfigDict(extra="forbid")
 
     responses: list[ResponseEntry]
 
@@ -70,13 +66,7 @@ def load_responses(path: Path) -> tuple[Response, ...]:
     file, parsed = read_entries(path, ResponseFile)
     return tuple(
         Response(
-            control=item.control,
-            resource=item.resource,
-            account=item.account,
-            region=item.region,
-            owner=item.owner,
-            response=item.response,
-            ticket=item.ticket,
+            **item.model_dump(exclude={"due"}),
             due=day_after(item.due) if item.due else None,
             origin=entry_origin(file, "responses", index),
         )

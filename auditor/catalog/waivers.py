@@ -5,23 +5,20 @@ with the pack's rules, and files attached to an attestation go into the pack wit
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from datetime import date as day
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from auditor.base.canonical import sha256_hex
 from auditor.base.errors import UsageError
 from auditor.base.given import read_given
-from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
+from auditor.catalog.entries import Account, ControlId, Form, Resource, Text, day_after, entry_origin, read_entries
 
 _ARN_PARTS = 6
 _MAX_ATTACHMENT_BYTES = 25_000_000
-Text = Annotated[str, Field(min_length=1, max_length=4000)]
-_Model = TypeVar("_Model", bound=BaseModel)
-ControlId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]+$", max_length=80)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +98,12 @@ class Attestation:
     origin: str
 
 
-class WaiverEntry(BaseModel):
+class WaiverEntry(Form):
     """One waiver as written. ``expires`` is the last day on which it holds."""
 
-    model_config = ConfigDict(extra="forbid")
-
     control: ControlId
-    resource: Annotated[str, Field(min_length=1, max_length=2048, description="Pattern with * and ?.")]
-    account: Annotated[str, Field(pattern=r"^(\d{12})?$")] = ""
+    resource: Resource
+    account: Account = ""
     justification: Text
     owner: Annotated[str, Field(max_length=200)] = ""
     approver: Text
@@ -116,33 +111,27 @@ class WaiverEntry(BaseModel):
     expires: day
 
 
-class WaiverFile(BaseModel):
+class WaiverFile(Form):
     """A waiver file."""
-
-    model_config = ConfigDict(extra="forbid")
 
     waivers: list[WaiverEntry]
 
 
-class AttestationEntry(BaseModel):
+class AttestationEntry(Form):
     """One attestation as written. ``valid_until`` is the last day on which it holds."""
 
-    model_config = ConfigDict(extra="forbid")
-
     control: ControlId
-    account: Annotated[str, Field(pattern=r"^(\d{12})?$")] = ""
+    account: Account = ""
     statement: Text
     criterion: Literal["met", "not met"]
     person: Text
     date: day
     valid_until: day
-    attachments: list[str] = []
+    attachments: tuple[str, ...] = ()
 
 
-class AttestationFile(BaseModel):
+class AttestationFile(Form):
     """An attestation file."""
-
-    model_config = ConfigDict(extra="forbid")
 
     attestations: list[AttestationEntry]
 
@@ -156,13 +145,8 @@ def load_waivers(path: Path) -> tuple[Waiver, ...]:
     file, parsed = read_entries(path, WaiverFile)
     return tuple(
         Waiver(
-            control=item.control,
-            resource=item.resource,
-            account=item.account,
-            justification=item.justification,
+            **item.model_dump(exclude={"owner", "expires"}),
             owner=item.owner.strip(),
-            approver=item.approver,
-            ticket=item.ticket,
             expires=day_after(item.expires),
             origin=entry_origin(file, "waivers", index),
         )
@@ -193,34 +177,6 @@ def load_attestations(path: Path) -> tuple[Attestation, ...]:
         )
         for index, item in enumerate(parsed.attestations)
     )
-
-
-def read_entries(path: Path, model: type[_Model]) -> tuple[YamlFile, _Model]:
-    """Read a file of entries as people write them, with the lines on which they stand.
-
-    Raises:
-        UsageError: with file and line.
-    """
-    try:
-        file = load_yaml(path)
-    except YamlError as error:
-        raise UsageError(str(error)) from error
-    try:
-        return file, model.model_validate(file.data)
-    except ValidationError as error:
-        raise first_problem(error, file, UsageError, model=model) from error
-
-
-def entry_origin(file: YamlFile, section: str, index: int) -> str:
-    """Return file and line of an entry, the file by its name in a pack: there it may have had any other before."""
-    return f"{section}.yaml:{file.at(section, index).rpartition(':')[2]}"
-
-
-def day_after(last: day) -> datetime:
-    """Return the first instant after a day; of the last day that there is, its last second."""
-    if last == day.max:
-        return datetime.combine(last, time(23, 59, 59), UTC)
-    return datetime.combine(last, time(), UTC) + timedelta(days=1)
 
 
 def _attachment(folder: Path, name: str, at: str) -> Attachment:
