@@ -118,15 +118,7 @@ def _trail(aws: Builder, key: str) -> None:
         logs.create_log_group(logGroupName=name, kmsKeyId=aws.arn("kms", f"key/{key}"))
         logs.put_retention_policy(logGroupName=name, retentionInDays=400)
     trail = aws.client("cloudtrail")
-    trail.create_trail(
-        Name=TRAIL.name,
-        S3BucketName=TRAIL.bucket,
-        IsMultiRegionTrail=True,
-        EnableLogFileValidation=True,
-        KmsKeyId=aws.arn("kms", f"key/{key}"),
-        CloudWatchLogsLogGroupArn=aws.arn("logs", f"log-group:{LOG_GROUP}:*"),
-        CloudWatchLogsRoleArn=aws.arn("iam", "role/cloudtrail-to-logs", ""),
-    )
+    parts.trail(aws, TRAIL, LOG_GROUP, KmsKeyId=aws.arn("kms", f"key/{key}"))
     trail.put_event_selectors(
         TrailName=TRAIL.name,
         AdvancedEventSelectors=[
@@ -298,11 +290,8 @@ def _network(aws: Builder) -> tuple[str, str]:
     fleet.scaling_group(aws, "ledger-batch", str(subnet))
     fleet.target_tracking(aws, "ledger-batch", 60.0)
     group = ec2.create_security_group(GroupName="orders", Description="Orders workers", VpcId=vpc)["GroupId"]
-    ec2.run_instances(
-        ImageId="ami-0c1ac8a41498c1a9c",
-        InstanceType="t3.medium",
-        MinCount=1,
-        MaxCount=1,
+    fleet.instance(
+        aws,
         SubnetId=subnet,
         SecurityGroupIds=[group],
         IamInstanceProfile={"Name": "orders-queue-worker"},
@@ -317,20 +306,9 @@ def _databases(aws: Builder, key: str, subnet: str, group: str) -> None:
     rds.create_db_subnet_group(
         DBSubnetGroupName="ledger", DBSubnetGroupDescription="Ledger databases", SubnetIds=[subnet]
     )
-    rds.create_db_instance(
-        DBSubnetGroupName="ledger",
-        VpcSecurityGroupIds=[group],
-        DBInstanceIdentifier="ledger-primary",
-        DBInstanceClass="db.m6g.large",
-        Engine="postgres",
-        AllocatedStorage=100,
-        MasterUsername="ledger",
-        MasterUserPassword="not-a-real-password",
-        StorageEncrypted=True,
-        KmsKeyId=aws.arn("kms", f"key/{key}"),
-        MultiAZ=True,
-        PubliclyAccessible=False,
-        AutoMinorVersionUpgrade=True,
+    encrypted = {"StorageEncrypted": True, "KmsKeyId": aws.arn("kms", f"key/{key}")}
+    fleet.database(
+        aws, "ledger-primary", careful=True, DBSubnetGroupName="ledger", VpcSecurityGroupIds=[group], **encrypted
     )
     aws.client("efs").create_file_system(CreationToken="ledger-shared", Encrypted=True)
 

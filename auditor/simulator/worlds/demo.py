@@ -161,16 +161,8 @@ def _trail(aws: Builder, key: str) -> None:
     logs.create_log_group(logGroupName=LOG_GROUP)
     logs.put_retention_policy(logGroupName=LOG_GROUP, retentionInDays=400)
     trail = aws.client("cloudtrail")
-    trail.create_trail(
-        Name=TRAIL.name,
-        S3BucketName=TRAIL.bucket,
-        IsMultiRegionTrail=True,
-        EnableLogFileValidation=True,
-        KmsKeyId=aws.arn("kms", f"key/{key}"),
-        CloudWatchLogsLogGroupArn=aws.arn("logs", f"log-group:{LOG_GROUP}:*"),
-        CloudWatchLogsRoleArn=aws.arn("iam", "role/cloudtrail-to-logs", ""),
-        TagsList=[{"Key": "purpose", "Value": "audit"}],
-    )
+    tags = [{"Key": "purpose", "Value": "audit"}]
+    parts.trail(aws, TRAIL, LOG_GROUP, KmsKeyId=aws.arn("kms", f"key/{key}"), TagsList=tags)
     trail.put_event_selectors(
         TrailName=TRAIL.name,
         EventSelectors=[
@@ -273,11 +265,8 @@ def _network(aws: Builder) -> None:
         ("legacy-ftp", {"MetadataOptions": {"HttpTokens": "optional"}}),
         (RIGHT_TO_LEFT, {"IamInstanceProfile": profile, "MetadataOptions": {"HttpTokens": "optional"}}),
     ):
-        ec2.run_instances(
-            ImageId="ami-0c1ac8a41498c1a9c",
-            InstanceType="t3.medium",
-            MinCount=1,
-            MaxCount=1,
+        fleet.instance(
+            aws,
             SubnetId=subnet,
             SecurityGroupIds=[bastion],
             TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}],
@@ -362,28 +351,9 @@ def _open_group(aws: Builder, region: str, name: str, port: int, *, ipv4: str = 
 
 
 def _databases(aws: Builder, key: str) -> None:
-    rds, efs = aws.client("rds"), aws.client("efs")
-    common = {"DBInstanceClass": "db.m6g.large", "Engine": "postgres", "AllocatedStorage": 100}
-    secret = {"MasterUsername": "ledger", "MasterUserPassword": "not-a-real-password"}
-    rds.create_db_instance(
-        DBInstanceIdentifier="ledger-primary",
-        StorageEncrypted=True,
-        KmsKeyId=aws.arn("kms", f"key/{key}"),
-        MultiAZ=True,
-        PubliclyAccessible=False,
-        AutoMinorVersionUpgrade=True,
-        **common,
-        **secret,
-    )
-    rds.create_db_instance(
-        DBInstanceIdentifier="reporting-replica",
-        StorageEncrypted=False,
-        MultiAZ=False,
-        PubliclyAccessible=True,
-        AutoMinorVersionUpgrade=False,
-        **common,
-        **secret,
-    )
+    efs = aws.client("efs")
+    fleet.database(aws, "ledger-primary", careful=True, StorageEncrypted=True, KmsKeyId=aws.arn("kms", f"key/{key}"))
+    fleet.database(aws, "reporting-replica", careful=False, StorageEncrypted=False)
     efs.create_file_system(
         CreationToken="ledger-shared", Encrypted=True, Tags=[{"Key": "Name", "Value": "ledger-shared"}]
     )

@@ -1,8 +1,31 @@
-"""Building blocks: instances behind a load balancer, which scale and are watched."""
+"""Building blocks: instances behind a load balancer, which scale and are watched, and databases."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from auditor.simulator.worlds.builder import Builder
+
+
+def instance(aws: Builder, **more: Any) -> None:
+    """Start one instance; ``more`` is as RunInstances has it."""
+    image = "ami-0c1ac8a41498c1a9c"
+    aws.client("ec2").run_instances(ImageId=image, InstanceType="t3.medium", MinCount=1, MaxCount=1, **more)
+
+
+def database(aws: Builder, name: str, *, careful: bool, **more: Any) -> None:
+    """Create a database: in two zones, patched and closed, or nothing of it; ``more`` is as CreateDBInstance has it."""
+    aws.client("rds").create_db_instance(
+        DBInstanceIdentifier=name,
+        DBInstanceClass="db.m6g.large",
+        Engine="postgres",
+        AllocatedStorage=100,
+        MasterUsername="ledger",
+        MasterUserPassword="not-a-real-password",
+        MultiAZ=careful,
+        PubliclyAccessible=not careful,
+        AutoMinorVersionUpgrade=careful,
+        **more,
+    )
 
 
 def load_balancer(aws: Builder, name: str, subnets: Sequence[str], *, logs_to: str = "") -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from moto.iam.models import iam_backends
 
 from auditor.simulator.calls import Call
+from auditor.simulator.delivery import DeliveredTrail
 from auditor.simulator.worlds.builder import REGIONS, Builder
 from auditor.simulator.worlds.principals import principal_id
 
@@ -62,6 +63,19 @@ def trail_delivery(bucket: str, account: str) -> list[dict[str, Any]]:
             "Condition": {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}},
         },
     ]
+
+
+def trail(aws: Builder, delivered: DeliveredTrail, log_group: str, **more: Any) -> None:
+    """Create the trail of all Regions whose files are delivered, with validation; ``more`` is as CreateTrail has it."""
+    aws.client("cloudtrail").create_trail(
+        Name=delivered.name,
+        S3BucketName=delivered.bucket,
+        IsMultiRegionTrail=True,
+        EnableLogFileValidation=True,
+        CloudWatchLogsLogGroupArn=aws.arn("logs", f"log-group:{log_group}:*"),
+        CloudWatchLogsRoleArn=aws.arn("iam", "role/cloudtrail-to-logs", ""),
+        **more,
+    )
 
 
 def bucket(

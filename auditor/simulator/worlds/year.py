@@ -69,14 +69,7 @@ def _account(aws: Builder) -> None:
     )
     aws.client("logs").create_log_group(logGroupName=LOG_GROUP)
     trail = aws.client("cloudtrail")
-    trail.create_trail(
-        Name=_TRAIL.name,
-        S3BucketName=_TRAIL.bucket,
-        IsMultiRegionTrail=True,
-        EnableLogFileValidation=True,
-        CloudWatchLogsLogGroupArn=aws.arn("logs", f"log-group:{LOG_GROUP}:*"),
-        CloudWatchLogsRoleArn=aws.arn("iam", "role/cloudtrail-to-logs", ""),
-    )
+    parts.trail(aws, _TRAIL, LOG_GROUP)
     trail.start_logging(Name=_TRAIL.name)
     queue = aws.arn("sqs", "security-inbox")
     aws.client("sqs").create_queue(QueueName="security-inbox")
