@@ -225,6 +225,18 @@ def commands() -> Iterator[list[str]]:
         yield shlex.split(line)
 
 
+@pytest.mark.parametrize("code", [0, 1, 3, 4, 5])
+def test_cron_mails_what_the_audit_answered_unless_it_is_an_answer(code: int, tmp_path: Path) -> None:
+    """A criterion that was not met is no mail; gaps and altered logs are one, and no audit that broke off."""
+    line = next(line for line in (DEPLOY / "cron" / "auditor").read_text().splitlines() if " run --" in line)
+    command = line.split(maxsplit=6)[6].replace("/var/lib/auditor", str(tmp_path))
+    (tmp_path / "auditor").write_text(f"#!/bin/sh\nexit {code}\n")
+    (tmp_path / "auditor").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    said = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False).stdout
+    assert said == ("" if code in (0, 1) else f"auditor answered {code} (docs/exit-codes.md); see last-run.json\n")
+
+
 def filled(text: str) -> str:
     known = {"${RetentionDays}": "400", "RetentionMode": "GOVERNANCE", "AWS::AccountId": "111122223333"}
     text = known.get(text, text).replace("${Told}", "arn:aws:sns:eu-central-1:111122223333:told")
