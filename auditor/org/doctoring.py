@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from auditor.base.counts import first_of
 from auditor.base.errors import AuditorError, CollectionError, UsageError
+from auditor.base.period import parse_time
 from auditor.collect.accounts import Life, source_of
 from auditor.collect.guard import CallLog
 from auditor.collect.organization import Doorkeeper
@@ -22,6 +23,9 @@ from auditor.run.request import Request
 _SALT = bytes(32)
 """Nothing of what is looked at here is kept."""
 _MOST_NAMED: Final = 10
+_NEW: Final = timedelta(days=7)
+"""So long after an account joined a StackSet is waited for."""
+_EXPIRED: Final = "ExpiredToken"
 
 
 def examine_organization(config: Config, *, now: Callable[[], datetime]) -> Iterator[Look]:
@@ -72,7 +76,7 @@ def _doors(doors: Doors, listing: Listing, request: Request) -> Iterator[Look]:
     door = Doorkeeper(doors.caller, doors.role, now=request.now)
     entries: dict[str, Entry] = {}
     for account in to_assess(listing, doors.choice):
-        look, entries[account.id] = _knock(door, doors, account)
+        look, entries[account.id] = _knock(door, doors, account, request.as_of)
         if look is not None:
             yield look
     table = reconcile(listing, doors.choice, entries, request.period)
@@ -98,7 +102,7 @@ def _left_out(table: Reconciliation) -> Iterator[Look]:
             yield Look(standing.value.replace("_", " "), health, words)
 
 
-def _knock(door: Doorkeeper, doors: Doors, account: Account) -> tuple[Look | None, Entry]:
+def _knock(door: Doorkeeper, doors: Doors, account: Account, as_of: datetime) -> tuple[Look | None, Entry]:
     if account.id == doors.lister.account and doors.lister is not doors.caller:
         return None, Entry(done=True)
     answer = door.knock(account.id)
@@ -109,11 +113,14 @@ def _knock(door: Doorkeeper, doors: Doors, account: Account) -> tuple[Look | Non
         words = f"{name}: the role is refused ({answer.error.code}); your own credentials would be used"
         return Look("own account", Health.NOTE, words), Entry(done=True)
     words = f"{name}: {answer.error.code}: {answer.error.message}"
-    return Look("refused", Health.BAD, words, _cure(doors, account)), Entry((answer.error.code, answer.error.message))
+    hint = _cure(doors, account, answer.error.code, as_of)
+    return Look("refused", Health.BAD, words, hint), Entry((answer.error.code, answer.error.message))
 
 
-def _cure(doors: Doors, account: Account) -> str:
+def _cure(doors: Doors, account: Account, code: str, as_of: datetime) -> str:
     """Say what lets us in where the role is refused."""
+    if code.startswith(_EXPIRED):
+        return "the credentials that ask have ended: renew them, and ask again"
     if account.management:
         return (
             "StackSets leave the management account out: deploy deploy/aws/org-role.yaml there as a stack of its own, "
@@ -121,4 +128,6 @@ def _cure(doors: Doors, account: Account) -> str:
         )
     if not doors.role.external_id:
         return "no external id was given: where the role's trust policy asks for one, give --external-id"
+    if account.joined and as_of - parse_time(account.joined) < _NEW:
+        return f"it joined on {account.joined[:10]}: a StackSet that deploys automatically may not have reached it yet"
     return "deploy deploy/aws/org-role.yaml there; external id and caller have to be those of its trust policy"

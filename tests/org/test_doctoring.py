@@ -76,3 +76,19 @@ def test_filters_that_leave_nobody_are_told_in_a_few_lines(group: Simulator, tmp
         "12 listed: 0 can be entered, 0 refused, 0 not active, 12 excluded, 0 missing",
     )
     assert "sts:AssumeRole" not in group.calls()
+
+
+def test_a_refusal_says_what_it_may_come_from(group: Simulator, tmp_path: Path) -> None:
+    config = Config(org=True, external_id=story.EXTERNAL_ID, out=str(tmp_path))
+
+    def hints(kind: str) -> dict[str, str]:
+        group.fault("sts:AssumeRole", kind)
+        looks = examine_organization(config, now=lambda: datetime(2026, 10, 15, tzinfo=UTC))
+        found = {look.seen[:12]: look.hint for look in looks if look.name == "refused"}
+        group.clear()
+        return found
+
+    denied, ended = hints("access-denied"), hints("expired-token")
+    assert denied[story.JOINED].startswith("it joined on 2026-10-14: a StackSet")
+    assert denied["210000000004"].startswith("deploy deploy/aws/org-role.yaml")
+    assert set(ended.values()) == {"the credentials that ask have ended: renew them, and ask again"}
