@@ -18,13 +18,13 @@ def judge(control: Control, item: Mapping[str, Any]) -> Verdict:
     """Apply ``pass_when`` to one item.
 
     Raises:
-        KeyError: a field that the criterion reads is not in the item, so that nothing can be said; what lies deeper may
-            be missing where the criterion is not met anyway.
+        KeyError: a field that the criterion reads is not in the item, or null, so that nothing can be said; what lies
+            deeper may be missing where the criterion is not met anyway.
         ValueError: the criterion gave neither true nor false.
     """
     paths = deciding_paths(control.pass_when)
     for path in paths:
-        if path[0] not in item and path[0] not in control.optional:
+        if item.get(path[0]) is None and path[0] not in control.optional:
             raise KeyError(path[0])
     met = jmespath.search(control.pass_when, item)
     if met is not True and met is not False:

@@ -125,6 +125,9 @@ def _members_of_page(control: Control, library: Library, record: Record, page: A
     if values is None:
         yield unlisted(library.malformed(record, f"the answer has nothing at {control.population}").missing)
         return
+    outer, _, inner = control.population.rpartition("[].")
+    if outer and any(jmespath.search(inner, one) is None for one in jmespath.search(f"{outer}[]", page)):
+        yield unlisted(library.malformed(record, f"an item of {outer} has nothing at {inner}").missing)
     for value in values if isinstance(values, list) else [values]:
         try:
             resource = jmespath.search(control.identify, value)

@@ -292,8 +292,8 @@ def _from_items(
             if source.where and jmespath.search(source.where, item) is not True:
                 continue
             found = {name: jmespath.search(path, item, _OPTIONS) for name, path in source.parameters.items()}
-            if any(value is None for value in found.values()):
-                continue
+            if lacking := [source.parameters[name] for name, value in found.items() if value is None]:
+                raise ValueError(f"an item has no {lacking[0]}")
             place = _place(operation, source, region, item)
             if place == GLOBAL or place in regions:
                 yield Call(operation.name, place, tuple(sorted([*fixed, *found.items()], key=lambda pair: pair[0])))

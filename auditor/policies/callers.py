@@ -7,6 +7,7 @@ on what counts as public.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from auditor.base.internet import VERSIONS, merged, network
@@ -16,6 +17,15 @@ from auditor.policies.language import has_variable, has_wildcard
 
 _EQUALITY: Final = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"})
 """Operators that demand a value; their ...IfExists forms let calls through that lack the key."""
+_POSITIVE: Final = {
+    "stringnotequals": "stringequals",
+    "stringnotequalsignorecase": "stringequalsignorecase",
+    "stringnotlike": "stringlike",
+    "arnnotequals": "arnequals",
+    "arnnotlike": "arnlike",
+    "notipaddress": "ipaddress",
+}
+"""Operators that a request without the key fulfils as well, with the one that each of them negates."""
 _BY_PARTS: Final = frozenset({"arnequals", "arnlike"})
 """Operators that compare the parts of an ARN one by one, so that a wildcard stays in its part."""
 _FIXED_ACCOUNT = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9*-]*:[0-9]{12}:.*")
@@ -91,11 +101,30 @@ def named_callers(statement: Statement) -> tuple[str, ...]:
     caller's own account.
     """
     return tuple(
-        account_of(value) or value.partition("/")[0]
+        name
         for condition in statement.conditions
         if _demands(condition) and _ties(condition)
-        for value in condition.values
+        for name in _named(condition)
     )
+
+
+def spared_callers(denial: Statement) -> tuple[str, ...] | None:
+    """Return the callers whom the conditions of a Deny leave out, all of them by name; None where others are as well.
+
+    "Everybody but" is written so: a negated operator is fulfilled by whoever is not named, and by requests that lack
+    the key. Each further condition leaves out more.
+    """
+    found: list[str] = []
+    for condition in denial.conditions:
+        positive = replace(condition, operator=_POSITIVE.get(condition.operator, ""))
+        if condition.quantifier == "foranyvalue" or not condition.values or not _ties(positive):
+            return None
+        found += _named(condition)
+    return tuple(found)
+
+
+def _named(condition: Condition) -> list[str]:
+    return [account_of(value) or value.partition("/")[0] for value in condition.values]
 
 
 def behind_access_points(statement: Statement) -> tuple[str, ...]:

@@ -113,15 +113,6 @@ class Statement:
             return not any(may_hold(pattern, beginning) for pattern in self.resources)
         return not self.resources or any(holds_all(pattern, beginning) for pattern in self.resources)
 
-    def values(self, key: str, *operators: str) -> tuple[str, ...]:
-        """Return what a condition key is compared with by one of these operators, without a quantifier."""
-        return tuple(
-            value
-            for one in self.conditions
-            if one.key == key and one.operator in operators and not one.quantifier
-            for value in one.values
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -1,16 +1,18 @@
 """What a policy grants: to everybody, to outsiders, or everything to whoever holds it.
 
-Conditions narrow a grant only where they name callers; somebody may meet any other. A statement that cannot be read may
-allow more or take back what another allows, so that beside one nothing that depends on it is concluded.
+Conditions narrow a grant only where they name callers; somebody may meet any other. A Deny to everybody but callers
+that it names ties a grant to them as well. A statement that cannot be read may allow more or take back what another
+allows, so that beside one nothing that depends on it is concluded.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from auditor.base.truth import Truth
 from auditor.policies.arn import PARTS
-from auditor.policies.callers import behind_access_points, pins_caller
+from auditor.policies.callers import behind_access_points, pins_caller, spared_callers
 from auditor.policies.document import Policy, Statement
-from auditor.policies.language import is_free, like, may_hold, takes_all_after
+from auditor.policies.language import covers, is_free, like, may_hold, takes_all_after
 
 _SERVICE: Final = 2
 """Characters of the shortest service prefix, such as ``s3`` or ``ds``."""
@@ -78,15 +80,32 @@ def open_statements(policy: Policy) -> tuple[Statement, ...]:
         one
         for one in policy.statements
         if _speaks_to_everybody(one) and not pins_caller(one) and not behind_access_points(one)
+        if not any(_leaves_it_to_named_callers(denial, one) for denial in policy.statements)
     )
+
+
+def _leaves_it_to_named_callers(denial: Statement, statement: Statement) -> bool:
+    """Say whether a Deny takes back all that a statement allows from everybody but callers that it names, if any."""
+    if denial.allow or not denial.every_principal or spared_callers(denial) is None:
+        return False
+    if denial.not_actions or denial.not_resources or statement.not_actions or statement.not_resources:
+        return (
+            allows_every_action(denial)
+            and not denial.not_resources
+            and (not denial.resources or "*" in denial.resources)
+        )
+    actions, denied = ([one.lower() for one in item.actions] for item in (statement, denial))
+    return covers(denied, actions) and (not denial.resources or covers(denial.resources, statement.resources or ("*",)))
 
 
 def _speaks_to_everybody(statement: Statement) -> bool:
     return statement.allow and (statement.every_principal or statement.not_principals)
 
 
-def grants(policy: Policy, statement: Statement, action: str, *, on: str = "", under: str = "") -> Truth:
-    """Say whether a statement allows an action that no unconditional Deny of its policy takes back.
+def grants(
+    policy: Policy, statement: Statement, action: str, *, on: str = "", under: str = "", but_for: Collection[str] = ()
+) -> Truth:
+    """Say whether a statement allows an action that no Deny of its policy takes back, without a condition.
 
     A policy variable in what is allowed may stand for the resource in question, so it counts.
 
@@ -96,6 +115,7 @@ def grants(policy: Policy, statement: Statement, action: str, *, on: str = "", u
         action: such as ``s3:DeleteObject``.
         on: the ARN of the one resource in question.
         under: or the beginning of the ARNs of all those in question; a part of them is enough.
+        but_for: callers that do not matter here: a Deny to everybody but them takes it back as well.
 
     Returns:
         None when a statement that cannot be read might take it back.
@@ -104,7 +124,7 @@ def grants(policy: Policy, statement: Statement, action: str, *, on: str = "", u
         return False
     if not (statement.touches(under) if under else statement.names(on) is not False):
         return False
-    if any(_takes_back(one, statement, action, on, under) for one in policy.statements):
+    if any(_takes_back(one, statement, action, on, under) and _spares_only(one, but_for) for one in policy.statements):
         return False
     return None if policy.unreadable else True
 
@@ -112,11 +132,15 @@ def grants(policy: Policy, statement: Statement, action: str, *, on: str = "", u
 def _takes_back(denial: Statement, statement: Statement, action: str, on: str, under: str) -> bool:
     return (
         not denial.allow
-        and not denial.conditions
         and denial.speaks_of(action)
         and (denial.takes_in(under) if under else denial.names(on) is True)
         and _speaks_to_all_of(denial, statement)
     )
+
+
+def _spares_only(denial: Statement, callers: Collection[str]) -> bool:
+    spared = spared_callers(denial)
+    return spared is not None and set(spared) <= set(callers)
 
 
 def _speaks_to_all_of(denial: Statement, statement: Statement) -> bool:

@@ -6,7 +6,7 @@ and "Amazon Resource Name (ARN) condition operators".
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from auditor.base.truth import Truth, either
 from auditor.policies.arn import PARTS
@@ -75,6 +75,12 @@ def takes_all_after(pattern: str, beginning: str, shortest: int) -> bool:
     """Say whether a pattern is sure to match whatever goes on after a beginning for so many characters or more."""
     fixed = pattern.rstrip("*?")
     return is_free(pattern[len(fixed) :], shortest) and like(f"{fixed}*", beginning)
+
+
+def covers(wide: Collection[str], narrow: Iterable[str]) -> bool:
+    """Say whether each of some patterns matches only what one of the wider ones is sure to match."""
+    sure = [pattern for pattern in wide if "?" not in pattern and not has_variable(pattern)]
+    return all(any(like(pattern, one) for pattern in sure) for one in narrow)
 
 
 def may_hold(pattern: str, beginning: str) -> bool:

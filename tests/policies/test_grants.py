@@ -82,6 +82,66 @@ def test_a_statement_reaches_what_its_patterns_may_hold(resource: str, under: st
     assert granted({**ANYONE, "Resource": resource}, under=under) is expected
 
 
+ORGANIZATION = "o-abcdefghij"
+BUT_OURS = when("StringNotEquals", "aws:PrincipalOrgID", ORGANIZATION)
+
+
+@pytest.mark.parametrize(
+    ("denial", "is_open"),
+    [
+        pytest.param({}, False, id="everybody"),
+        pytest.param(BUT_OURS, False, id="all-but-an-organization"),
+        pytest.param(when("StringNotEquals", "aws:PrincipalOrgID", ORGANIZATION, "o-bbbbbbbbbb"), False, id="but-two"),
+        pytest.param(when("StringNotEqualsIfExists", "aws:PrincipalOrgID", ORGANIZATION), False, id="if-exists"),
+        pytest.param(when("ArnNotLike", "aws:PrincipalArn", f"arn:aws:iam::{ACCOUNT}:role/*"), False, id="but-roles"),
+        pytest.param(when("NotIpAddress", "aws:SourceIp", "203.0.113.0/24"), False, id="all-but-an-office"),
+        pytest.param(
+            {"Condition": {**BUT_OURS["Condition"], "StringNotLike": {"aws:SourceVpce": "vpce-1a2b3c4d"}}},
+            False,
+            id="all-but-an-organization-and-an-endpoint",
+        ),
+        pytest.param({**BUT_OURS, "Action": "s3:Get*"}, False, id="as-wide-as-is-allowed"),
+        pytest.param({**BUT_OURS, "Action": "S3:GETOBJECT"}, False, id="case-does-not-matter"),
+        pytest.param({**BUT_OURS, "Action": "s3:Put*"}, True, id="other-actions"),
+        pytest.param({**BUT_OURS, "Action": "s3:G?tObject"}, True, id="a-question-mark-could-miss-a-star"),
+        pytest.param({**BUT_OURS, "Resource": "arn:aws:s3:::a/*"}, True, id="some-resources"),
+        pytest.param({**BUT_OURS, "Principal": {"AWS": ACCOUNT}}, True, id="to-one-account"),
+        pytest.param({**BUT_OURS, "Effect": "Allow"}, True, id="no-denial"),
+        pytest.param(when("StringEquals", "aws:PrincipalOrgID", ORGANIZATION), True, id="the-organization-itself"),
+        pytest.param(when("StringNotLike", "aws:PrincipalOrgID", "o-*"), True, id="all-but-any-organization"),
+        pytest.param(when("NotIpAddress", "aws:SourceIp", "0.0.0.0/1", "128.0.0.0/1"), True, id="all-but-the-internet"),
+        pytest.param(when("StringNotEquals", "aws:PrincipalTag/team", "x"), True, id="a-tag-anybody-can-set"),
+        pytest.param(when("StringNotEquals", "aws:SourceAccount", "${aws:PrincipalAccount}"), True, id="a-variable"),
+        pytest.param(
+            when("ForAnyValue:StringNotEquals", "aws:PrincipalOrgPaths", "o-a/r-b/"), True, id="not-those-without"
+        ),
+        pytest.param(when("Bool", "aws:SecureTransport", "false"), True, id="transport-is-no-caller"),
+        pytest.param(
+            {"Condition": {**BUT_OURS["Condition"], "Bool": {"aws:SecureTransport": "false"}}}, True, id="over-http"
+        ),
+        pytest.param(when("StringNotEquals", "aws:PrincipalOrgID"), True, id="no-values"),
+    ],
+)
+def test_a_denial_to_everybody_but_named_callers_closes_what_is_allowed(denial: dict[str, Any], is_open: bool) -> None:
+    denied = {**ANYONE, "Effect": "Deny", "Action": "s3:*", **denial}
+    assert bool(open_statements(read_policy({"Statement": [ANYONE, denied]}))) is is_open
+
+
+def test_a_denial_closes_everything_but_some_actions_only_by_denying_every_action() -> None:
+    but_one = {"Effect": "Allow", "Principal": "*", "NotAction": "s3:GetObject", "Resource": "*"}
+    for action, is_open in (("s3:*", True), ("*", False)):
+        denied = {**ANYONE, "Effect": "Deny", "Action": action, **BUT_OURS}
+        assert bool(open_statements(read_policy({"Statement": [but_one, denied]}))) is is_open
+
+
+def test_a_denial_to_all_but_some_takes_back_what_matters_to_others_alone() -> None:
+    policy = read_policy({"Statement": [ANYONE, {**DENIED, **BUT_OURS}]}, Kind.BUCKET)
+    asked = policy, policy.statements[0], "s3:GetObject"
+    assert grants(*asked, under="b/AWSLogs/") is True
+    assert grants(*asked, under="b/AWSLogs/", but_for={ACCOUNT}) is True
+    assert grants(*asked, under="b/AWSLogs/", but_for={ACCOUNT, ORGANIZATION}) is False
+
+
 DENIED = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.policies.language import holds_all, matches, may_hold
+from auditor.policies.language import covers, holds_all, matches, may_hold
 
 
 @settings(max_examples=100, deadline=None)
@@ -47,3 +47,10 @@ def test_a_pattern_that_holds_all_matches_each_and_one_that_may_hold_none_matche
     matched = matches([pattern], beginning + end)
     assert matched or not holds_all(pattern, beginning)
     assert not matched or may_hold(pattern, beginning)
+
+
+@settings(max_examples=300, deadline=None)
+@given(wide=st.text("ab*?", max_size=5), narrow=st.text("ab*?", max_size=5), sample=st.text("ab*?", max_size=5))
+def test_what_covers_a_pattern_matches_all_that_the_pattern_matches(wide: str, narrow: str, sample: str) -> None:
+    if covers([wide], [narrow]) and matches([narrow], sample):
+        assert matches([wide], sample)

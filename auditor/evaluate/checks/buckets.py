@@ -4,7 +4,7 @@ from auditor.evaluate.checks.cloudtrail import effective_block
 from auditor.evaluate.checks.fields import listed, mapping, optional_text, some, text
 from auditor.evaluate.subject import Subject
 from auditor.model import Verdict, failed, manual, not_applicable, not_assessed, passed
-from auditor.policies.document import Kind, Statement, read_policy
+from auditor.policies.document import Condition, Kind, Statement, read_policy
 from auditor.policies.grants import speaks_of_whole_service
 
 _JOB_GOES_ON = ("RUNNING", "IDLE")
@@ -40,7 +40,8 @@ def insecure_transport_denied(subject: Subject) -> Verdict:
     """Judge one bucket's policy: plain HTTP is denied to everybody, for the bucket and all its objects.
 
     A Deny counts when ``aws:SecureTransport`` false is its only condition, be it as ``Bool`` or ``BoolIfExists``: every
-    request has the key. A minimum TLS version does not match plain HTTP, and a further condition leaves a way in.
+    request has the key, so that to ask whether it has narrows nothing. A minimum TLS version does not match plain HTTP,
+    and a further condition leaves a way in.
 
     Evidence: ``s3:ListBuckets`` (population), ``s3:GetBucketPolicy``.
     """
@@ -53,7 +54,7 @@ def insecure_transport_denied(subject: Subject) -> Verdict:
     if policy.unreadable:
         return not_assessed(f"In the bucket policy, {policy.fault}, so what it denies is not known.")
     denials = [item for item in policy.statements if _denies_plain_http(item)]
-    strict = [item for item in denials if len(item.conditions) == 1]
+    strict = [item for item in denials if all(map(_fits_plain_http, item.conditions))]
     if any(item.names(arn) is True for item in strict) and any(item.takes_in(f"{arn}/") for item in strict):
         return passed("A statement denies requests without TLS for the bucket and all its objects.")
     if strict:
@@ -68,8 +69,16 @@ def _denies_plain_http(item: Statement) -> bool:
         not item.allow
         and item.every_principal
         and speaks_of_whole_service(item, "s3")
-        and [value.lower() for value in item.values("aws:securetransport", "bool")] == ["false"]
+        and any(condition.operator == "bool" and _fits_plain_http(condition) for condition in item.conditions)
     )
+
+
+def _fits_plain_http(condition: Condition) -> bool:
+    """Say whether every request without TLS fulfils a condition; each of them has the key, with the value false."""
+    asks = (
+        condition.key == "aws:securetransport" and condition.operator in ("bool", "null") and not condition.quantifier
+    )
+    return asks and [value.lower() for value in condition.values] == ["false"]
 
 
 def mfa_delete(subject: Subject) -> Verdict:

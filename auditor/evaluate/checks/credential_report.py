@@ -303,7 +303,7 @@ def credentials_in_use(subject: Subject) -> Verdict:
     row = _user(subject)
     if row is None:
         return not_assessed(_NOT_LISTED)
-    return _as_far_as_listed(row, _idleness(_last_uses(row), subject.as_of, limit))
+    return _as_far_as_listed(row, _idleness(_last_uses(subject.evidence, row), subject.as_of, limit))
 
 
 def _idleness(credentials: list[tuple[str, datetime]], as_of: datetime, limit: timedelta) -> Verdict:
@@ -319,12 +319,14 @@ def _idleness(credentials: list[tuple[str, datetime]], as_of: datetime, limit: t
     return passed(f"Used, or made, less than {counted(limit.days, 'day')} ago: {names}.", observed=f"in use: {names}")
 
 
-def _last_uses(row: Row) -> list[tuple[str, datetime]]:
+def _last_uses(view: View, row: Row) -> list[tuple[str, datetime]]:
     """Return each enabled credential with its last use, or with its making when it was never used."""
+    told = [("the console password", row.password_used, row.password_changed)] if row.password_enabled else []
+    told += [(f"access key {key.slot}", key.used, key.rotated) for key in row.active_keys]
     found: list[tuple[str, datetime]] = []
-    if row.password_enabled:
-        found.append(("the console password", _since(row.password_used, row.password_changed)))
-    found.extend((f"access key {key.slot}", _since(key.used, key.rotated)) for key in row.active_keys)
+    for name, used, made in told:
+        with view.going_on():
+            found.append((name, _since(used, made)))
     return found
 
 
@@ -360,13 +362,16 @@ def keys_rotated(subject: Subject) -> Verdict:
     row = _user(subject)
     if row is None:
         return not_assessed(_NOT_LISTED)
-    return _as_far_as_listed(row, _ages(row, subject.as_of, limit))
+    return _as_far_as_listed(row, _ages(subject.evidence, row, subject.as_of, limit))
 
 
-def _ages(row: Row, as_of: datetime, limit: timedelta) -> Verdict:
+def _ages(view: View, row: Row, as_of: datetime, limit: timedelta) -> Verdict:
     if not row.active_keys:
         return not_applicable("The user has no active access key.")
-    ages = {key.slot: _age(key, as_of) for key in row.active_keys}
+    ages: dict[int, timedelta] = {}
+    for key in row.active_keys:
+        with view.going_on():
+            ages[key.slot] = _age(key, as_of)
     observed = ", ".join(f"key {slot}: {counted(age.days, 'day')} old" for slot, age in ages.items())
     if any(age > limit for age in ages.values()):
         return failed(
@@ -392,7 +397,10 @@ def no_initial_access_key(subject: Subject) -> Verdict:
         return not_assessed(_NOT_LISTED)
     if not row.password_enabled:
         return not_applicable("The user has no console password.")
-    with_user = [key for key in row.active_keys if abs(_age(key, row.created)) <= tolerance]
+    with_user: list[AccessKey] = []
+    for key in row.active_keys:
+        with subject.evidence.going_on():
+            with_user += [key] if abs(_age(key, row.created)) <= tolerance else []
     if not with_user:
         verdict = passed("No active access key was made together with this console user.")
         return _as_far_as_listed(row, verdict)

@@ -68,10 +68,12 @@ def root_hardware_mfa(subject: Subject) -> Verdict:
     bare = _root_has_no_credentials(summary)
     if not enabled and not bare:
         return failed("The account summary shows no MFA for the root user.", observed="AccountMFAEnabled is 0")
-    devices = subject.evidence.items("iam:ListVirtualMFADevices", "VirtualMFADevices[]")
-    virtual = [device for device in devices if _belongs_to_root(device)]
-    for device in virtual:
-        subject.evidence.point(device)
+    virtual: list[object] = []
+    for device in subject.evidence.items("iam:ListVirtualMFADevices", "VirtualMFADevices[]"):
+        with subject.evidence.going_on():
+            if _belongs_to_root(device):
+                subject.evidence.point(device)
+                virtual.append(device)
     left_over = f" {counted(len(virtual), 'virtual device')} of it is left over." if virtual else ""
     if bare:
         return passed(f"{_NO_CREDENTIALS}{left_over}")

@@ -1,6 +1,6 @@
 """Judges the buckets that trails deliver to: whose they are, how long they keep logs, who may read or delete them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -208,6 +208,8 @@ def _shortens(rule: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[st
     keep, at_hand = integer(parameters, "keep_days"), integer(parameters, "at_hand_days")
     found = []
     expiration = optional_mapping(rule, "Expiration")
+    if not expiration and rule.get("Expiration") is not None:
+        raise ValueError("Expiration says when")
     if "Days" in expiration and integer(expiration, "Days") < keep:
         found.append(f"deletes logs after {counted(expiration['Days'], 'day')}; {keep:,} are asked for")
     if "Date" in expiration:
@@ -226,10 +228,10 @@ def _shortens(rule: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[st
 def policy_guards_logs(subject: Subject) -> Verdict:
     """Judge the bucket policy over one trail's files: nobody may delete them by it, no account outside touch them.
 
-    Statements are evaluated together: an Allow counts unless an unconditional Deny takes all of it back, and conditions
-    narrow it only where they name accepted callers. What actions bring about comes from the table of their effects.
-    Identity policies of the bucket's own account, and policies of access points, are not part of this. ``readers``
-    lists accounts and organizations that may read.
+    Statements are evaluated together: an Allow counts unless a Deny takes all of it back, from everybody but accepted
+    callers at most, and conditions narrow it only where they name those. What actions bring about comes from the table
+    of their effects. Identity policies of the bucket's own account, and policies of access points, are not part of
+    this. ``readers`` lists accounts and organizations that may read.
 
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``s3:ListBuckets``, ``s3:GetBucketPolicy``.
     """
@@ -263,12 +265,17 @@ class _Guard:
     files: str
 
     def granted(
-        self, statement: Statement, *effects: Effect, on: On = On.OBJECTS, where: Where = Where.EVERYWHERE
+        self,
+        statement: Statement,
+        *effects: Effect,
+        on: On = On.OBJECTS,
+        where: Where = Where.EVERYWHERE,
+        but_for: Collection[str] = (),
     ) -> list[str]:
-        """Return the actions with one of these effects that a statement is proven to grant."""
+        """Return the actions with one of these effects that a statement is proven to grant to others than some."""
         place = {"under": self.files} if on is On.OBJECTS else {"on": self.bucket}
         asked = actions_that(*effects, on=on, where=where)
-        return [action for action in asked if grants(self.policy, statement, action, **place)]
+        return [action for action in asked if grants(self.policy, statement, action, but_for=but_for, **place)]
 
 
 def _harm(guard: _Guard) -> Verdict | None:
@@ -285,10 +292,10 @@ def _touched_from_outside(subject: Subject, guard: _Guard, accepted: set[str], *
     readers: list[str] = []
     for statement in guard.policy.statements:
         outside = _outsiders(statement, accepted)
-        if outside and guard.granted(statement, Effect.READS):
+        if outside and guard.granted(statement, Effect.READS, but_for=accepted):
             readers += outside
         writers = _but_services(statement, outside)
-        if writers and (granted := guard.granted(statement, Effect.CHANGES)):
+        if writers and (granted := guard.granted(statement, Effect.CHANGES, but_for=accepted)):
             return failed(f"The policy allows {granted[0]} to {some(writers)}.", observed=some(granted))
     if readers and (own or "*" in readers or _EVERYONE_ELSE in readers):
         return failed(f"The policy lets {some(readers)} read log files.", observed=f"readers: {some(readers)}")
@@ -313,7 +320,7 @@ def _changed_by_its_state(subject: Subject, guard: _Guard, accepted: set[str]) -
     for statement in guard.policy.statements:
         writers = _but_services(statement, _outsiders(statement, accepted))
         for where, holds in _STATES.items() if writers else ():
-            granted = guard.granted(statement, Effect.CHANGES, where=where)
+            granted = guard.granted(statement, Effect.CHANGES, where=where, but_for=accepted)
             try:
                 found = bool(granted) and holds(subject)
             except EvidenceMissing as signal:
@@ -352,7 +359,8 @@ def _left_open(guard: _Guard, accepted: set[str]) -> Verdict | None:
     if guard.policy.unreadable:
         return not_assessed(f"In the bucket policy, {guard.policy.fault}, so what it allows is not known.")
     for statement in guard.policy.statements:
-        if not (_strangers(statement, accepted) and guard.granted(statement, Effect.READS, Effect.CHANGES)):
+        touched = guard.granted(statement, Effect.READS, Effect.CHANGES, but_for=accepted)
+        if not (touched and _strangers(statement, accepted)):
             continue
         if not pins_caller(statement) and (owners := behind_access_points(statement)):
             return not_assessed(

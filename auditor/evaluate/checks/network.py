@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 from auditor.base.counts import counted
@@ -175,7 +176,10 @@ def default_group_closed(subject: Subject) -> Verdict:
 
     Evidence: ``ec2:DescribeSecurityGroups`` (population).
     """
-    inbound, outbound = len(listed(subject.item, "IpPermissions")), len(listed(subject.item, "IpPermissionsEgress"))
+    view, item = subject.evidence, subject.item
+    text(item, "GroupName")  # a group without a name need not be the default one
+    inbound = len(view.known(lambda: listed(item, "IpPermissions")) or ())
+    outbound = len(view.known(lambda: listed(item, "IpPermissionsEgress")) or ())
     observed = f"{counted(inbound, 'inbound rule')}, {counted(outbound, 'outbound rule')}"
     if inbound or outbound:
         decides = "/IpPermissions" if inbound else "/IpPermissionsEgress"
@@ -190,14 +194,12 @@ def acl_closed(subject: Subject) -> Verdict:
     """
     entries = [item for item in listed(subject.item, "Entries") if not flag(item, "Egress")]
     entries.sort(key=lambda item: integer(item, "RuleNumber"))
-    found = [
-        f"{protocol} port {port} to {WHOLE[version]}"
-        for port in listed(subject.parameters, "ports")
-        for protocol in ("tcp", "udp")
-        for version in (4, 6)
-        if _acl_opens(entries, protocol, port, version)
-    ]
-    unused = "" if listed(subject.item, "Associations") else " No subnet uses the ACL."
+    found: list[str] = []
+    for port, protocol, version in product(listed(subject.parameters, "ports"), _WITH_PORTS, WHOLE):
+        with subject.evidence.going_on():
+            found += [f"{protocol} port {port} to {WHOLE[version]}"] * _acl_opens(entries, protocol, port, version)
+    associated = subject.evidence.known(lambda: listed(subject.item, "Associations"))
+    unused = " No subnet uses the ACL." if associated is not None and not associated else ""
     if found:
         return failed(
             f"The ACL opens {some(found, limit=2)}.{unused}", observed=some(found, limit=2), pointer="/Entries"
@@ -209,6 +211,8 @@ def _acl_opens(entries: Iterable[Mapping[str, Any]], protocol: str, port: int, v
     allowed: list[str] = []
     denied: list[str] = []
     for entry in entries:
+        if covers_world(allowed, version):
+            break
         action, sources = text(entry, "RuleAction"), _acl_sources(entry)
         if action not in ("allow", "deny"):
             raise ValueError("an entry of a network ACL allows or denies")
@@ -289,7 +293,7 @@ def _hold_one(targets: Iterable[str], blocks: Iterable[str]) -> bool:
     )
 
 
-_CARRIERS = {"": "", "Gateway": "RouteTableIds", "Interface": "SubnetIds"}
+_CARRIERS = {"Gateway": "RouteTableIds", "Interface": "SubnetIds"}
 """Type of endpoint that leads to a service -> what it takes to carry traffic; other types lead elsewhere."""
 
 
@@ -303,32 +307,38 @@ def service_endpoints(subject: Subject) -> Verdict:
     """
     if optional_text(subject.item, "OwnerId") not in ("", subject.account.id):
         return not_applicable("The VPC is shared into the account; its owner decides on its endpoints.")
-    vpc = text(subject.item, "VpcId")
-    there, idle = set[str](), set[str]()
-    for item in subject.evidence.items("ec2:DescribeVpcEndpoints", "VpcEndpoints[]", region=subject.region):
-        if optional_text(item, "VpcId") == vpc and (name := _service(item, subject.region)):
-            (there if _carries(item) else idle).add(name)
-    missing = [name for name in listed(subject.parameters, "services") if name not in there]
+    view, vpc = subject.evidence, text(subject.item, "VpcId")
+    found = view.items("ec2:DescribeVpcEndpoints", "VpcEndpoints[]", region=subject.region)
+    own = [item for item in found if optional_text(item, "VpcId") == vpc]
+    there, idle, missing = list[str](), list[str](), list[str]()
+    for service in map(str, listed(subject.parameters, "services")):
+        with view.going_on():
+            leading = [item for item in own if _service(item, subject.region) == service and _is_available(item)]
+            if any(map(_carries, leading)):
+                there.append(service)
+            else:
+                missing.append(service)
+                idle += [service] if leading else []
     if missing:
-        unused = sorted(idle.intersection(missing))
-        why = f"; those for {some(unused)} carry no traffic" if unused else ""
+        why = f"; those for {some(idle)} carry no traffic" if idle else ""
         return failed(
             f"The VPC has no available endpoint for {some(missing)}{why}.", observed=f"missing: {some(missing)}"
         )
-    return passed("The VPC has an available endpoint for each expected service.", observed=some(sorted(there)))
+    return passed("The VPC has an available endpoint for each expected service.", observed=some(there))
 
 
 def _service(item: Mapping[str, Any], region: str) -> str:
-    """Return the service of the Region that an available endpoint leads to; empty for any other endpoint."""
-    if optional_text(item, "VpcEndpointType") not in _CARRIERS or text(item, "State").lower() != "available":
-        return ""
+    """Return the service of the Region that an endpoint leads to; empty for one that leads elsewhere."""
     before, _, name = optional_text(item, "ServiceName").rpartition(".")
     return name if before.endswith(f".{region}") else ""
 
 
+def _is_available(item: Mapping[str, Any]) -> bool:
+    return text(item, "VpcEndpointType") in _CARRIERS and text(item, "State").lower() == "available"
+
+
 def _carries(item: Mapping[str, Any]) -> bool:
-    needed = _CARRIERS[optional_text(item, "VpcEndpointType")]
-    return not needed or bool(listed(item, needed))
+    return bool(listed(item, _CARRIERS[text(item, "VpcEndpointType")]))
 
 
 def instance_role(subject: Subject) -> Verdict:

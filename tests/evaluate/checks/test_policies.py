@@ -247,6 +247,19 @@ def transport(**changes: Any) -> str:
             State.FAIL,
             id="narrowed",
         ),
+        pytest.param(
+            transport(Condition={"Bool": {"aws:SecureTransport": "false"}, "Null": {"aws:SecureTransport": "false"}}),
+            State.PASS,
+            id="and-says-so-at-all",
+        ),
+        pytest.param(
+            transport(Condition={"Bool": {"aws:SecureTransport": "false"}, "Null": {"aws:SecureTransport": "true"}}),
+            State.FAIL,
+            id="and-does-not-say-so",
+        ),
+        pytest.param(
+            transport(Condition={"Null": {"aws:SecureTransport": "false"}}), State.FAIL, id="asks-for-the-key-only"
+        ),
         pytest.param("{", State.NOT_ASSESSED, id="hostile"),
     ],
 )
