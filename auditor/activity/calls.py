@@ -118,7 +118,7 @@ def _alarms() -> Iterator[Call]:
     yield from cloudwatch(("DisableAlarmActions",), always("alarms tell nobody"), "alarmNames")
     yield from _calls("monitoring", RESTORED, ("EnableAlarmActions",), effects.NEVER, "alarmNames")
     yield from cloudwatch(("SetAlarmState",), effects.alarm_state, "alarmName")
-    yield from cloudwatch(("PutMetricAlarm",), effects.alarm, "alarmName")
+    yield from cloudwatch(("PutMetricAlarm", "PutLogAlarm"), effects.alarm, "alarmName")
     yield from cloudwatch(("PutCompositeAlarm",), effects.composite, "alarmName")
     yield from cloudwatch(("PutAlarmMuteRule",), always("alarms are muted at times"), "name", "muteRuleName")
     yield from _calls(
@@ -141,9 +141,18 @@ def _alarms() -> Iterator[Call]:
     yield from logs(("DeleteSubscriptionFilter", "PutSubscriptionFilter"), rewritten("where it is sent was set"))
 
 
+_CONFIG_RULES: Final = {
+    "configRuleName": "DeleteConfigRule",
+    "conformancePackName": "DeleteConformancePack",
+    "organizationConfigRuleName": "DeleteOrganizationConfigRule",
+    "organizationConformancePackName": "DeleteOrganizationConformancePack",
+}
+"""What names a rule of Config or a pack of them in the call that deletes it."""
+
+
 def _detection() -> Iterator[Call]:
     def config(names: Iterable[str], judge: Judge, kind: str = "config_changed") -> Iterator[Call]:
-        resource = ("configurationRecorderName", "deliveryChannelName", "name")
+        resource = ("configurationRecorderName", "deliveryChannelName", "name", *_CONFIG_RULES)
         return _calls("config", kind, names, judge, *resource)
 
     yield from config(("StartConfigurationRecorder", "PutDeliveryChannel"), effects.NEVER, RESTORED)
@@ -152,13 +161,14 @@ def _detection() -> Iterator[Call]:
     )
     yield from config(("DeleteDeliveryChannel",), always("what is recorded is no longer delivered"))
     yield from config(("PutConfigurationRecorder",), effects.recorder)
+    yield from config(_CONFIG_RULES.values(), always("what is recorded is no longer checked"))
     yield from config(
         ("DisassociateResourceTypes", "DeleteServiceLinkedConfigurationRecorder"),
         always("changes of some resource types are no longer recorded"),
     )
 
     def guard(service: str, names: Iterable[str], judge: Judge) -> Iterator[Call]:
-        resource = ("detectorId", "name", "standardsControlArn", "StandardsControlArn")
+        resource = ("detectorId", "name", "standardsControlArn", "StandardsControlArn", "malwareProtectionPlanId")
         return _calls(service, "detection_changed", names, effects.spelled_alike(judge), *resource)
 
     alone = (
@@ -178,12 +188,23 @@ def _detection() -> Iterator[Call]:
     yield from guard("guardduty", ("UpdateFilter",), effects.changed_filter)
     trusted = ("CreateIPSet", "UpdateIPSet", "CreateTrustedEntitySet", "UpdateTrustedEntitySet")
     yield from guard("guardduty", trusted, effects.trusted_list)
+    threats = ("ThreatIntelSet", "ThreatEntitySet")
+    yield from guard("guardduty", (f"Update{name}" for name in threats), effects.threat_list)
+    yield from guard("guardduty", (f"Delete{name}" for name in threats), always("a list of known threats is gone"))
+    yield from guard("guardduty", ("UpdateMalwareScanSettings",), effects.malware_scans)
+    yield from guard("guardduty", ("UpdateMalwareProtectionPlan",), effects.malware_protection)
+    yield from guard("guardduty", ("DeleteMalwareProtectionPlan",), always("objects are no longer scanned"))
     yield from guard("guardduty", ("DeletePublishingDestination",), always("findings are no longer exported"))
+    exported = effects.Fixed(Told(Effect.OPEN, "where findings are exported to was set"))
+    yield from guard("guardduty", ("UpdatePublishingDestination",), exported)
     yield from guard("securityhub", ("DisableSecurityHub", "DisableSecurityHubV2"), always("Security Hub is off"))
+    yield from guard("securityhub", ("DisableSecurityHubFeatureV2",), always("a feature of Security Hub is off"))
     yield from guard("securityhub", ("BatchDisableStandards",), always("standards are off"))
+    yield from guard("securityhub", ("UpdateSecurityHubConfiguration",), effects.new_checks)
+    yield from guard("securityhub", ("UpdateConfigurationPolicy",), effects.central_policy)
     yield from guard("securityhub", ("UpdateStandardsControl",), effects.standards_control)
     yield from guard("securityhub", ("BatchUpdateStandardsControlAssociations",), effects.associations)
-    muting = ("CreateAutomationRule", "BatchUpdateAutomationRules")
+    muting = ("CreateAutomationRule", "BatchUpdateAutomationRules", "CreateAutomationRuleV2", "UpdateAutomationRuleV2")
     yield from guard("securityhub", muting, effects.automation_rule)
     yield from guard("securityhub", ("DisableImportFindingsForProduct",), always("findings are no longer taken in"))
 

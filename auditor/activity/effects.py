@@ -172,6 +172,41 @@ def trusted_list(asked: Map) -> Told:
     return Told(Effect.OPEN, "what a list trusts was set") if open_list else HARMLESS
 
 
+def threat_list(asked: Map) -> Told:
+    """GuardDuty's lists of known threats: one that is not active finds nothing, another one may know less."""
+    if flag(asked.get("activate")) is False:
+        return weakens("a list of known threats is not active")
+    return Told(Effect.OPEN, "what a list knows was set") if text(asked.get("location")) else HARMLESS
+
+
+def malware_scans(asked: Map) -> Told:
+    """GuardDuty's UpdateMalwareScanSettings: machines whose volumes are no longer scanned."""
+    criteria = member(asked, "scanResourceCriteria")
+    return weakens("only some machines are scanned") if criteria.get("include") or criteria.get("exclude") else HARMLESS
+
+
+def malware_protection(asked: Map) -> Told:
+    """GuardDuty's UpdateMalwareProtectionPlan: objects that are no longer scanned."""
+    names = [name for value in found(asked, "objectPrefixes") for name in texts(value)]
+    return Told(Effect.OPEN, "which objects are scanned was set") if names else HARMLESS
+
+
+def new_checks(asked: Map) -> Told:
+    """Security Hub's UpdateSecurityHubConfiguration: new checks of standards that stay off."""
+    off = flag(asked.get("autoEnableControls")) is False
+    return weakens("new checks are no longer switched on") if off else HARMLESS
+
+
+def central_policy(asked: Map) -> Told:
+    """Security Hub's UpdateConfigurationPolicy: whether it is on, and with which checks, in the accounts below."""
+    told = member(member(asked, "configurationPolicy"), "securityHub")
+    if flag(told.get("serviceEnabled")) is False:
+        return weakens("Security Hub is off where the policy applies")
+    if any(items(value) for value in found(told, "disabledSecurityControlIdentifiers")):
+        return weakens("checks are switched off where the policy applies")
+    return Told(Effect.OPEN, "which standards and checks are on was set") if told else HARMLESS
+
+
 def standards_control(asked: Map) -> Told:
     """Security Hub's UpdateStandardsControl: a check that is switched off."""
     return weakens("a check is switched off") if text(asked.get("controlStatus")).upper() == "DISABLED" else HARMLESS
@@ -184,10 +219,15 @@ def associations(asked: Map) -> Told:
 
 
 def automation_rule(asked: Map) -> Told:
-    """Security Hub's CreateAutomationRule and BatchUpdateAutomationRules: findings that nobody looks at any more."""
+    """Security Hub's automation rules, old and new: findings that nobody looks at any more."""
     names = ("SUPPRESSED", "RESOLVED")
     muted = any(text(inner).upper() in names for value in found(asked, "workflow") for inner in found(value, "status"))
-    return weakens("findings are put away unseen") if muted else HARMLESS
+    put_away = any(value in _PUT_AWAY for value in found(asked, "statusId"))
+    return weakens("findings are put away unseen") if muted or put_away else HARMLESS
+
+
+_PUT_AWAY: Final = (3, 4, 5)
+"""Suppressed, resolved, archived: OCSF, ``status_id`` of a finding."""
 
 
 def recorder(asked: Map) -> Told:

@@ -43,6 +43,11 @@ def associated(status: str) -> dict[str, Any]:
     return {"StandardsControlAssociationUpdates": [{"SecurityControlId": "IAM.1", "AssociationStatus": status}]}
 
 
+def central(**hub: Any) -> dict[str, Any]:
+    """Ask for a policy of central configuration."""
+    return {"Identifier": "p", "ConfigurationPolicy": {"SecurityHub": hub}}
+
+
 def handled(status: str) -> dict[str, Any]:
     update = {"Type": "FINDING_FIELDS_UPDATE", "FindingFieldsUpdate": {"Workflow": {"Status": status}}}
     return {"RuleName": "r", "RuleStatus": "ENABLED", "Actions": [update]}
@@ -84,6 +89,25 @@ def owned(by: str) -> dict[str, str]:
         ("guardduty", "UpdateIPSet", {"location": "s3://b/k"}, OPEN),
         ("guardduty", "CreateIPSet", {"activate": False, "location": "s3://b/k"}, HARMLESS),
         ("guardduty", "CreateTrustedEntitySet", {"activate": True}, WEAKENS),
+        ("guardduty", "UpdateThreatIntelSet", {"activate": False}, WEAKENS),
+        ("guardduty", "UpdateThreatIntelSet", {"activate": True}, HARMLESS),
+        ("guardduty", "UpdateThreatEntitySet", {"location": "s3://b/k"}, OPEN),
+        ("guardduty", "DeleteThreatEntitySet", {"threatEntitySetId": "1"}, WEAKENS),
+        ("guardduty", "UpdateMalwareScanSettings", {"ebsSnapshotPreservation": "NO_RETENTION"}, HARMLESS),
+        (
+            "guardduty",
+            "UpdateMalwareScanSettings",
+            {"scanResourceCriteria": {"exclude": {"EC2_INSTANCE_TAG": {"mapEquals": [{"key": "quiet"}]}}}},
+            WEAKENS,
+        ),
+        ("guardduty", "UpdateMalwareProtectionPlan", {"actions": {"tagging": {"status": "ENABLED"}}}, HARMLESS),
+        (
+            "guardduty",
+            "UpdateMalwareProtectionPlan",
+            {"protectedResource": {"s3Bucket": {"objectPrefixes": ["in/"]}}},
+            OPEN,
+        ),
+        ("guardduty", "UpdatePublishingDestination", {"destinationId": "1"}, OPEN),
         ("guardduty", "UpdateOrganizationConfiguration", {"autoEnableOrganizationMembers": "NONE"}, WEAKENS),
         ("guardduty", "UpdateOrganizationConfiguration", {"autoEnableOrganizationMembers": "ALL"}, HARMLESS),
         ("securityhub", "UpdateStandardsControl", {"controlStatus": "DISABLED"}, WEAKENS),
@@ -95,6 +119,20 @@ def owned(by: str) -> dict[str, str]:
         ("securityhub", "CreateAutomationRule", handled("SUPPRESSED"), WEAKENS),
         ("securityhub", "CreateAutomationRule", handled("NOTIFIED"), HARMLESS),
         ("securityhub", "DisableSecurityHubV2", {}, WEAKENS),
+        ("securityhub", "CreateAutomationRuleV2", {"Actions": [{"FindingFieldsUpdate": {"StatusId": 3}}]}, WEAKENS),
+        ("securityhub", "UpdateAutomationRuleV2", {"Actions": [{"FindingFieldsUpdate": {"StatusId": 2}}]}, HARMLESS),
+        ("securityhub", "UpdateSecurityHubConfiguration", {"AutoEnableControls": False}, WEAKENS),
+        ("securityhub", "UpdateSecurityHubConfiguration", {"AutoEnableControls": True}, HARMLESS),
+        ("securityhub", "UpdateConfigurationPolicy", central(ServiceEnabled=False), WEAKENS),
+        ("securityhub", "UpdateConfigurationPolicy", central(ServiceEnabled=True), OPEN),
+        (
+            "securityhub",
+            "UpdateConfigurationPolicy",
+            central(SecurityControlsConfiguration={"DisabledSecurityControlIdentifiers": ["IAM.1"]}),
+            WEAKENS,
+        ),
+        ("securityhub", "UpdateConfigurationPolicy", {"Description": "d"}, HARMLESS),
+        ("config", "DeleteConfigRule", {"configRuleName": "root-mfa"}, WEAKENS),
         ("config", "PutConfigurationRecorder", recorder(allSupported=True, includeGlobalResourceTypes=True), HARMLESS),
         (
             "config",

@@ -123,12 +123,13 @@ def logs_retained(subject: Subject) -> Verdict:
     if gone := nowhere(subject):
         return gone
     answer = subject.evidence.find("s3:GetBucketLifecycleConfiguration", Bucket=text(subject.item, "S3BucketName"))
-    rules = [
-        rule
-        for rule in (listed(answer, "Rules") if answer is not None else ())
-        if _is_enabled(rule) and _reaches(rule, _root(subject))
-    ]
-    problems = [problem for rule in rules for problem in _shortens(rule, subject.parameters)]
+    rules: list[Mapping[str, Any]] = []
+    problems: list[str] = []
+    for rule in listed(answer, "Rules") if answer is not None else ():
+        with subject.evidence.going_on():
+            if _is_enabled(rule) and _reaches(rule, _root(subject)):
+                rules.append(rule)
+                problems += _shortens(rule, subject.parameters)
     if problems:
         return failed(f"A lifecycle rule {problems[0]}.", observed=some(problems))
     by_rules = (

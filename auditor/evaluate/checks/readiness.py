@@ -12,6 +12,7 @@ from auditor.evaluate.checks.fields import (
     flag,
     integer,
     listed,
+    optional_list,
     optional_moment,
     optional_text,
     some,
@@ -98,17 +99,29 @@ def _summed_up(view: View) -> str:
 
 
 def insights(subject: Subject) -> Verdict:
-    """Judge one trail: Insights on call rates and on error rates are enabled.
+    """Judge one trail: Insights on call rates and on error rates are enabled, both on management events.
+
+    A selector that does not name categories of events is on those; one on data events alone says nothing of them.
 
     Evidence: ``cloudtrail:DescribeTrails`` (population), ``cloudtrail:GetInsightSelectors``.
     """
     arn, home = text(subject.item, "TrailARN"), text(subject.item, "HomeRegion")
     answer = subject.evidence.find("cloudtrail:GetInsightSelectors", region=home, TrailName=arn)
-    chosen = [text(item, "InsightType") for item in listed(answer, "InsightSelectors")] if answer is not None else []
+    found = listed(answer, "InsightSelectors") if answer is not None else ()
+    chosen = [text(item, "InsightType") for item in found if _on_management(item)]
     lacking = [name for name in _INSIGHTS if name not in chosen]
     if lacking:
-        return failed(f"Insights are not enabled: {some(lacking)}.", observed=f"missing: {some(lacking)}")
+        elsewhere = " Those that are look at data events alone." if len(chosen) < len(found) else ""
+        return failed(
+            f"Insights on management events are not enabled: {some(lacking)}.{elsewhere}",
+            observed=f"missing: {some(lacking)}",
+        )
     return passed("Insights on call rates and error rates are enabled.", observed=some(chosen))
+
+
+def _on_management(selector: Mapping[str, Any]) -> bool:
+    categories = optional_list(selector, "EventCategories")
+    return not categories or "Management" in categories
 
 
 def delivery_current(subject: Subject) -> Verdict:

@@ -106,7 +106,7 @@ def _catching(subject: Subject) -> tuple[list[_Catching], str]:
     unjudged = ""
     for rule in subject.evidence.items(RULES, "Rules[]", region=subject.region):
         pattern, state = optional_text(rule, "EventPattern"), text(rule, "State")
-        if state not in ENABLED or not pattern:
+        if state not in ENABLED or not pattern or optional_text(rule, "EventBusName") not in {"", "default"}:
             continue
         try:
             parsed = parse_rule(pattern)

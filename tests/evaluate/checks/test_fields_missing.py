@@ -14,11 +14,14 @@ import pytest
 from auditor.model import State
 from tests.evaluate.checks.test_every_control import CONTROLS
 from tests.evaluate.checks.test_failures_outlive_gaps import failing_worlds
+from tests.evaluate.checks.test_one_of_several import DAY_RULE
 from tests.evaluate.checks.worlds import (
+    LOGS,
     acl_entry,
     endpoint,
     group,
     groups,
+    kept_logs,
     row,
     rule,
     summary,
@@ -114,6 +117,11 @@ WITHOUT_SOURCE = {key: value for key, value in acl_entry(200, "allow", "0.0.0.0/
             "iam-root-hardware-mfa",
             root_devices(None, {"Arn": f"arn:aws:iam::{ACCOUNT}:root"}),
             id="a-device-of-nobody-beside-roots",
+        ),
+        pytest.param(
+            "trail-logs-retained",
+            kept_logs().says("s3:GetBucketLifecycleConfiguration", {"Rules": [{"ID": "r"}, DAY_RULE]}, Bucket=LOGS),
+            id="a-lifecycle-rule-without-status",
         ),
         pytest.param("iam-access-key-rotation-90d", users(row("bob", **OLD_KEY, **UNDATED)), id="an-undated-key-1"),
         pytest.param("iam-credentials-unused-45d", users(row("bob", **OLD_KEY, **UNDATED)), id="an-undated-key-2"),

@@ -10,6 +10,7 @@ from tests.evaluate.checks.worlds import (
     ALL_EVENTS,
     ALL_OBJECTS,
     GROUP,
+    INSIGHTS,
     KEY,
     LAMBDA_EVENTS,
     LOGS,
@@ -67,6 +68,14 @@ def recording(objects: str = "arn:aws:s3", functions: str = "arn:aws:lambda", ki
 
 OBJECTS = {"eventCategory": {"Equals": ["Data"]}, "resources__type": {"Equals": ["AWS::S3::Object"]}}
 FUNCTIONS = {"eventCategory": {"Equals": ["Data"]}, "resources__type": {"Equals": ["AWS::Lambda::Function"]}}
+
+
+def insights(*categories: str) -> World:
+    """Let the trail have both Insights on some categories of events."""
+    chosen = [{**item, "EventCategories": list(categories)} for item in INSIGHTS["InsightSelectors"]]
+    return kept_logs().says(
+        "cloudtrail:GetInsightSelectors", {"InsightSelectors": chosen}, region=HOME, TrailName=TRAIL
+    )
 
 
 def lifecycle(**rule: Any) -> World:
@@ -217,6 +226,16 @@ FIVE_DAYS = [{"StorageClass": "GLACIER", "Days": 5}]
             State.FAIL,
             "No data events are recorded for AWS::Lambda::Function.",
             id="no-values",
+        ),
+        pytest.param(
+            "trail-insights-enabled",
+            insights("Data"),
+            State.FAIL,
+            "Those that are look at data events alone.",
+            id="insights-on-data-events",
+        ),
+        pytest.param(
+            "trail-insights-enabled", insights("Data", "Management"), State.PASS, "are enabled", id="insights-on-both"
         ),
         pytest.param(
             "trail-insights-enabled",

@@ -48,6 +48,8 @@ def only(*names: str) -> dict[str, Any]:
         pytest.param(rules(event_rule(), letters=""), State.PASS, "no dead-letter queue", id="no-dead-letter-queue"),
         pytest.param(rules(), State.FAIL, "No enabled rule", id="no-rules"),
         pytest.param(rules(event_rule(state="DISABLED")), State.FAIL, "No enabled rule", id="disabled"),
+        pytest.param(rules({**event_rule(), "EventBusName": "own"}), State.FAIL, "No enabled rule", id="another-bus"),
+        pytest.param(rules({**event_rule(), "EventBusName": "default"}), State.PASS, "0 failures", id="default-bus"),
         pytest.param(rules(event_rule(source=["aws.s3"])), State.FAIL, "No enabled rule", id="another-source"),
         pytest.param(rules(event_rule(), target=TOPIC), State.FAIL, "no target", id="only-tells"),
         pytest.param(
