@@ -287,16 +287,21 @@ def _from_items(
     region: str,
     pages: Sequence[Any],
 ) -> Iterable[Call]:
+    """Yield the calls of items, and raise ValueError at the end if one of them does not name what to ask about."""
+    nameless = ""
     for page in pages:
         for item in jmespath.search(source.items, page) or ():
             if source.where and jmespath.search(source.where, item) is not True:
                 continue
             found = {name: jmespath.search(path, item, _OPTIONS) for name, path in source.parameters.items()}
             if lacking := [source.parameters[name] for name, value in found.items() if value is None]:
-                raise ValueError(f"an item has no {lacking[0]}")
+                nameless = lacking[0]
+                continue
             place = _place(operation, source, region, item)
             if place == GLOBAL or place in regions:
                 yield Call(operation.name, place, tuple(sorted([*fixed, *found.items()], key=lambda pair: pair[0])))
+    if nameless:
+        raise ValueError(f"an item has no {nameless}")
 
 
 def _place(operation: Operation, source: ForEach, region: str, item: Any) -> str:

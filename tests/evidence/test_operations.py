@@ -95,12 +95,20 @@ def test_a_child_is_asked_once_per_item_in_the_items_region(operations: dict[str
         {"TrailARN": "c", "HomeRegion": "mars-1"},
     ]
     answers = answering(DescribeTrails=[(region, [{"trailList": trails}]) for region in REGIONS])
-    calls = expand(operations["cloudtrail:GetTrailStatus"], account="1", regions=REGIONS, answers=answers)
+    told: list[str] = []
+    calls = expand(
+        operations["cloudtrail:GetTrailStatus"],
+        account="1",
+        regions=REGIONS,
+        answers=answers,
+        broken=lambda _, region, error: told.append(f"{region}: {error}"),
+    )
     assert [(call.region, dict(call.parameters)["Name"]) for call in calls] == [
         ("eu-west-1", "a"),
         ("us-east-1", "a"),
         ("us-east-1", "b"),
     ]
+    assert told == [f"{region}: an item has no TrailARN" for region in REGIONS]
 
 
 def test_a_condition_on_the_item_holds_only_when_it_is_true(operations: dict[str, Operation]) -> None:

@@ -14,7 +14,8 @@ from auditor.model import Verdict, failed, not_applicable, not_assessed, passed
 from auditor.monitoring.chain.actions import kept_back_now
 from auditor.monitoring.chain.facts import Facts, Topic
 from auditor.monitoring.chain.link import State
-from auditor.monitoring.chain.topics import CLOUDWATCH, Sender, may_encrypt
+from auditor.monitoring.chain.topics import CLOUDWATCH, Sender, accepts
+from auditor.policies.document import read_policy
 
 _ALARMS, _SUBSCRIPTIONS = "cloudwatch:DescribeAlarms", "sns:ListSubscriptionsByTopic"
 
@@ -35,7 +36,7 @@ def _topics_asked(subject: Subject) -> set[str]:
 
 
 def topic_has_audience(subject: Subject) -> Verdict:
-    """Judge one topic that alarms notify: a confirmed subscription, a key that CloudWatch may use, an alarm not muted.
+    """Judge one topic that alarms notify: a confirmed subscription, CloudWatch may publish, an alarm not muted.
 
     The key ``alias/aws/sns``, by whatever name, belongs to SNS, and its policy lets no other service use it.
 
@@ -45,7 +46,7 @@ def topic_has_audience(subject: Subject) -> Verdict:
     topic = text(subject.item, "TopicArn")
     alarms = [
         item
-        for path in ("MetricAlarms[]", "CompositeAlarms[]")
+        for path in ("MetricAlarms[]", "CompositeAlarms[]", "not_null(LogAlarms, `[]`)[]")
         for item in subject.evidence.items(_ALARMS, path, region=subject.region)
         if topic in optional_list(item, "AlarmActions")
     ]
@@ -56,29 +57,27 @@ def topic_has_audience(subject: Subject) -> Verdict:
         for pending in _subscriptions(subject, topic)[:1]:
             subject.evidence.point(pending, suffix="/SubscriptionArn")
         return failed("Alarms notify the topic, and nobody has confirmed a subscription to it.", observed="no audience")
-    doubt = _doubt_over_key(subject, topic, alarms[0]) or _all_muted(subject, alarms)
+    doubt = _doubt(subject, topic, alarms[0]) or _all_muted(subject, alarms)
     return doubt or passed(
         f"The topic has {counted(confirmed, 'confirmed subscription')}.", observed=f"{confirmed} confirmed"
     )
 
 
-def _doubt_over_key(subject: Subject, topic: str, alarm: Mapping[str, Any]) -> Verdict | None:
-    """Return what is wrong with the key of a topic, or not known of it; None where CloudWatch can encrypt with it.
+def _doubt(subject: Subject, topic: str, alarm: Mapping[str, Any]) -> Verdict | None:
+    """Return why a topic does not take what CloudWatch sends, or may not; None where its policy and its key let it.
 
     Raises:
         EvidenceMissing: the attributes of the topic are missing.
     """
     page = subject.evidence.page("sns:GetTopicAttributes", region=subject.region, TopicArn=topic)
-    key = optional_text(mapping(page, "Attributes"), "KmsMasterKeyId")
-    if not key:
+    attributes = mapping(page, "Attributes")
+    key, name = optional_text(attributes, "KmsMasterKeyId"), optional_text(alarm, "AlarmArn")
+    cipher = Keys(subject.evidence).of(key, topic) if key else None
+    known = Topic(topic, read_policy(text(attributes, "Policy")), key=key, cipher=cipher)
+    link = accepts(known, Sender(CLOUDWATCH, subject.account.id, name if name.startswith("arn:") else ""))
+    if link.state is State.OK:
         return None
-    known = Topic(topic, None, key=key, cipher=Keys(subject.evidence).of(key, topic))
-    name = optional_text(alarm, "AlarmArn")
-    sender = Sender(CLOUDWATCH, subject.account.id, name if name.startswith("arn:") else "")
-    state, sentence = may_encrypt(known, sender)
-    if state is State.OK:
-        return None
-    return failed(sentence, observed=some([key])) if state is State.BROKEN else not_assessed(sentence)
+    return (failed if link.state is State.BROKEN else not_assessed)(link.sentence, observed=some([key]) if key else "")
 
 
 def _kept_back(subject: Subject, name: str) -> tuple[State, str] | None:
@@ -127,7 +126,7 @@ def _taking(subject: Subject, topics: list[str]) -> tuple[list[str], list[Verdic
     missing: EvidenceMissing | None = None
     for topic in topics:
         try:
-            doubt = _doubt_over_key(subject, topic, subject.item)
+            doubt = _doubt(subject, topic, subject.item)
         except EvidenceMissing as signal:
             missing = missing or signal
             continue

@@ -47,14 +47,15 @@ def judge_topic(topic: Topic | None, arn: str, sender: Sender, *, known: bool) -
             return Link("action", State.UNKNOWN, name, sentence), Link.not_reached("subscriber")
         sentence = f"The topic {name} does not exist."
         return Link("action", State.BROKEN, name, sentence), Link.not_reached("subscriber")
-    action, people = _accepts(topic, sender), _subscriber(topic)
+    action, people = accepts(topic, sender), _subscriber(topic)
     # that nobody is told is known also where it is not whether the topic takes messages
     if action.state is State.BROKEN or (action.state is State.UNKNOWN and people.state is not State.BROKEN):
         return action, Link.not_reached("subscriber")
     return action, people
 
 
-def _accepts(topic: Topic, sender: Sender) -> Link:
+def accepts(topic: Topic, sender: Sender) -> Link:
+    """Return the link "action" of a topic that is known: whether its policy and its key let a service publish."""
     service = sender.service
 
     def link(state: State, sentence: str) -> Link:
@@ -73,7 +74,7 @@ def _accepts(topic: Topic, sender: Sender) -> Link:
         return link(State.BROKEN, f"The policy of the topic {topic.name} does not let {service} publish.")
     if not topic.key:
         return link(State.OK, f"The topic {topic.name} takes messages from {service}.")
-    return link(*may_encrypt(topic, sender))
+    return link(*_may_encrypt(topic, sender))
 
 
 def left_open(policy: Policy) -> str:
@@ -81,7 +82,7 @@ def left_open(policy: Policy) -> str:
     return f"is not known: {policy.fault}" if policy.unreadable else "depends on conditions"
 
 
-def may_encrypt(topic: Topic, sender: Sender) -> tuple[State, str]:
+def _may_encrypt(topic: Topic, sender: Sender) -> tuple[State, str]:
     """Say whether the key of an encrypted topic lets a service encrypt what it sends."""
     key, service = topic.cipher, sender.service
     if topic.key.endswith("alias/aws/sns") or (key is not None and key.aws_managed):

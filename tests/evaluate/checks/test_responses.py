@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from auditor.model import State
-from tests.evaluate.checks.worlds import KEY, TOPIC, composite, heard, kms_key, policy
+from tests.evaluate.checks.worlds import CONFIRMED, KEY, MAY_PUBLISH, TOPIC, composite, heard, kms_key, policy
 from tests.evaluate.kit import ACCOUNT, FAR, HOME, World, reasons, states
 
 PENDING = {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]}
@@ -13,7 +13,7 @@ ELSEWHERE = TOPIC.replace(HOME, FAR)
 
 
 def keyed(name: str) -> World:
-    answer = {"Attributes": {"KmsMasterKeyId": name}}
+    answer = {"Attributes": {"Policy": MAY_PUBLISH, "KmsMasterKeyId": name}}
     return heard(composite()).says("sns:GetTopicAttributes", answer, region=HOME, TopicArn=TOPIC)
 
 
@@ -52,6 +52,33 @@ def test_whoever_owns_the_key_decides_whatever_it_is_called(name: str, control: 
     refused = with_key(name).refuses_all("kms:DescribeKey").judge(control)
     assert refused.state is State.NOT_ASSESSED
     assert "kms:DescribeKey" in reasons(refused)
+
+
+def governed(**attributes: Any) -> World:
+    return heard(composite()).says("sns:GetTopicAttributes", {"Attributes": attributes}, region=HOME, TopicArn=TOPIC)
+
+
+@pytest.mark.parametrize("control", HEARD)
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        pytest.param(MAY_PUBLISH, State.PASS, id="as-it-should-be"),
+        pytest.param(MAY_PUBLISH.replace("cloudwatch", "events"), State.FAIL, id="another-service"),
+        pytest.param(MAY_PUBLISH.replace("Allow", "Deny"), State.FAIL, id="denied"),
+        pytest.param("{", State.NOT_ASSESSED, id="nobody-can-read-it"),
+    ],
+)
+def test_the_policy_of_a_topic_decides_as_well(document: str, expected: State, control: str) -> None:
+    assert governed(Policy=document).judge(control).state is expected
+    assert governed().judge(control).state is State.NOT_ASSESSED
+
+
+def test_a_topic_that_an_alarm_on_a_query_notifies_needs_an_audience() -> None:
+    alarm = {"AlarmName": "q", "ActionsEnabled": True, "AlarmActions": [TOPIC]}
+    page = {"MetricAlarms": [], "CompositeAlarms": [], "LogAlarms": [alarm]}
+    for subscriptions, expected in ((CONFIRMED, State.PASS), (PENDING, State.FAIL)):
+        world = heard(subscriptions=subscriptions).says("cloudwatch:DescribeAlarms", page, region=HOME)
+        assert world.judge("alarm-topics-have-audience").state is expected
 
 
 def muted(*names: str, **changes: Any) -> World:

@@ -951,7 +951,7 @@ def heard(*composites: Mapping[str, Any], subscriptions: Mapping[str, Any] = CON
         .says("sns:ListTopics", {"Topics": []})
         .says("sns:ListTopics", {"Topics": [{"TopicArn": TOPIC}]}, region=HOME)
         .says("sns:ListSubscriptionsByTopic", subscriptions, region=HOME, TopicArn=TOPIC)
-        .says("sns:GetTopicAttributes", {"Attributes": {"TopicArn": TOPIC}}, region=HOME, TopicArn=TOPIC)
+        .says("sns:GetTopicAttributes", {"Attributes": {"Policy": MAY_PUBLISH}}, region=HOME, TopicArn=TOPIC)
         .says("cloudwatch:ListAlarmMuteRules", {"AlarmMuteRuleSummaries": []})
     )
 
