@@ -1,6 +1,7 @@
 """Names of AWS Regions: their form, and the one that was probably meant. Never says which Regions an account has."""
 
 import re
+from collections.abc import Mapping
 from difflib import SequenceMatcher, get_close_matches
 from typing import Final
 
@@ -17,6 +18,18 @@ KNOWN: Final = (
     "us-isob-west-1", "us-isof-east-1", "us-isof-south-1", "us-west-1", "us-west-2",
 )  # fmt: skip
 """Regions that the AWS SDK knows; a test compares. For suggestions: a newer one is believed, as AWS will tell."""
+
+HOME: Final[Mapping[str, str]] = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+    "aws-eusc": "eusc-de-east-1",
+}
+"""Partition -> Region where its account-wide services answer, and where what they are asked is recorded."""
 
 _FORM: Final = re.compile(FORM)
 _DIRECTION: Final = re.compile(r"(north|south|central|)(east|west|)")

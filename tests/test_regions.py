@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.cli.variables import long_name
-from auditor.regions import KNOWN, mistake_in
+from auditor.regions import HOME, KNOWN, mistake_in
 from tests.cli.test_compare import answer
 from tests.cli.test_variables import OPTIONS
 
@@ -22,6 +22,8 @@ def test_what_the_sdk_knows_is_known() -> None:
         name for part in partitions for service in SERVICES for name in session.get_available_regions(service, part)
     }
     assert {name for name in known if "global" not in name} <= set(KNOWN)
+    assert HOME.keys() == set(partitions)
+    assert all(session.get_partition_for_region(region) == part for part, region in HOME.items())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ that says what to do.
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -33,18 +33,7 @@ from auditor.collect.guard import CallLog
 from auditor.collect.lean import Parsers
 from auditor.collect.models import Models
 from auditor.collect.pacing import Pacer
-
-HOME_REGIONS: Final[Mapping[str, str]] = {
-    "aws": "us-east-1",
-    "aws-cn": "cn-north-1",
-    "aws-us-gov": "us-gov-west-1",
-    "aws-iso": "us-iso-east-1",
-    "aws-iso-b": "us-isob-east-1",
-    "aws-iso-e": "eu-isoe-west-1",
-    "aws-iso-f": "us-isof-south-1",
-    "aws-eusc": "eusc-de-east-1",
-}
-"""Partition -> Region where its account-wide services answer."""
+from auditor.regions import HOME
 
 _IDENTITY_SECONDS: Final = 10
 """How long STS may take to say who we are, in each attempt: it answers at once, or the way is blocked."""
@@ -73,7 +62,7 @@ class Caller:
     @property
     def home_region(self) -> str:
         """Where account-wide services are asked."""
-        return HOME_REGIONS.get(self.partition) or self.session.region_name or "us-east-1"
+        return HOME.get(self.partition) or self.session.region_name or "us-east-1"
 
 
 def open_session(*, profile: str | None = None, region: str | None = None, log: CallLog) -> boto3.Session:
@@ -97,7 +86,7 @@ def open_session(*, profile: str | None = None, region: str | None = None, log: 
         core = session._session  # noqa: SLF001 - boto3 has no public way to its core session
         core.get_component("credential_provider").get_provider("assume-role")._prompter = _code  # noqa: SLF001 - nor to this
         if not session.region_name:
-            core.set_config_variable("region", HOME_REGIONS["aws"])
+            core.set_config_variable("region", HOME["aws"])
     return _guarded(session, log)
 
 

@@ -12,11 +12,12 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from auditor.base.errors import CollectionError, UsageError
-from auditor.collect.accounts import HOME_REGIONS, Caller, client, is_account
+from auditor.collect.accounts import Caller, client, is_account
 from auditor.collect.calls import Asker
 from auditor.collect.clients import Limits
 from auditor.evidence.answer import Answer, CallError
 from auditor.evidence.operations import GLOBAL, Call, Operation, Where
+from auditor.regions import HOME
 
 ORGANIZATION: Final = "organizations:DescribeOrganization"
 ACCOUNTS: Final = "organizations:ListAccounts"
@@ -189,7 +190,7 @@ class Doorkeeper:
         self._caller = caller
         self._role = role
         self._now = now
-        region = caller.session.region_name or HOME_REGIONS[caller.partition]
+        region = caller.session.region_name or HOME[caller.partition]
         self._sts = client(caller.session, "sts", region)
 
     def knock(self, account: str) -> Answer:

@@ -7,6 +7,7 @@ from auditor.base.canonical import canonical_json, plain
 from auditor.evidence.answer import Record
 from auditor.evidence.operations import GLOBAL
 from auditor.evidence.store import Evidence
+from auditor.regions import HOME
 
 
 class Unknown(Exception):  # noqa: N818 - a finding about the evidence, told to the reader, not an error of ours
@@ -85,7 +86,7 @@ class Known:
     @property
     def home(self) -> str:
         """The Region of the account's global services, which calls without a Region are sent to."""
-        return {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}.get(self.partition, "us-east-1")
+        return HOME.get(self.partition, HOME["aws"])
 
     @property
     def suffix(self) -> str:

@@ -16,6 +16,7 @@ from auditor.evaluate.missing import EvidenceMissing
 from auditor.evaluate.subject import Subject
 from auditor.evaluate.view import View
 from auditor.model import State, Verdict, failed, manual, not_assessed, passed
+from auditor.regions import HOME
 
 _RECORDERS = "config:DescribeConfigurationRecorders"
 _STATUS = "config:DescribeConfigurationRecorderStatus"
@@ -23,7 +24,6 @@ _CHANNELS = "config:DescribeDeliveryChannels"
 _DELIVERIES = "config:DescribeDeliveryChannelStatus"
 _ALL = "ALL_SUPPORTED_RESOURCE_TYPES"
 _EXCEPT = "EXCLUSION_BY_RESOURCE_TYPES"
-_GLOBAL_HOME = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
 
 _IAM_TYPES = frozenset(f"AWS::IAM::{name}" for name in ("Group", "Policy", "Role", "User"))
 """The global resource types that ``includeGlobalResourceTypes`` stands for (Config API, ``RecordingGroup``)."""
@@ -39,8 +39,9 @@ _RECORD_IAM = frozenset(
         *("cn-north-1", "cn-northwest-1", "us-gov-east-1", "us-gov-west-1"),
     }
 )
-"""Regions where Config was available before February 2022; no other can record IAM's types ("Global resources",
-AWS Config Developer Guide), whatever the recorder says."""
+"""Regions where Config was available before February 2022; no other of their partitions can record IAM's types
+("Global resources", AWS Config Developer Guide), whatever the recorder says."""
+_WITH_OLD_REGIONS = frozenset({"aws", "aws-cn", "aws-us-gov"})
 
 
 def recorder(subject: Subject) -> Verdict:
@@ -162,7 +163,7 @@ def _recorded(view: View, region: str, found: Mapping[str, Any]) -> frozenset[st
         types = _GLOBAL_TYPES & listed
     else:
         types = _GLOBAL_TYPES if group.get("includeGlobalResourceTypes") is True else _GLOBAL_TYPES - _IAM_TYPES
-    if region not in _RECORD_IAM:
+    if region not in _RECORD_IAM and view.account.partition in _WITH_OLD_REGIONS:
         types -= _IAM_TYPES
     if not types:
         return types
@@ -211,5 +212,5 @@ def _coverage_problem(found: Mapping[str, Any]) -> str:
 
 
 def _region_that_answers_for_global_types(subject: Subject) -> str:
-    home = _GLOBAL_HOME.get(subject.account.partition, "")
+    home = HOME.get(subject.account.partition, "")
     return home if home in subject.account.regions else subject.account.regions[0]

@@ -67,6 +67,7 @@ from auditor.monitoring.patterns.records import (
 )
 from auditor.monitoring.patterns.requirement import Requirement
 from auditor.monitoring.patterns.rules import RULES, Rules
+from auditor.regions import HOME
 
 MAX_WORK = 150_000
 """Tests that one question may ask; ordinary ones need some hundreds. About half a second at the bound."""
@@ -142,8 +143,7 @@ class World:
 ANYWHERE = World()
 
 _GLOBAL_SOURCES = frozenset({"iam.amazonaws.com", "organizations.amazonaws.com"})
-_GLOBAL_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-"""Where the records of IAM and Organizations say they come from."""
+"""Their records come from the Region of the partition's account-wide services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _named_case(requirement: Requirement, name: str, world: World) -> Case:
 
 def _placed(fixed: dict[Keys, Any], world: World) -> dict[Keys, Any]:
     if fixed.get(EVENT_SOURCE) in _GLOBAL_SOURCES:
-        fixed[REGION] = _GLOBAL_REGION.get(world.partition, "us-east-1")
+        fixed[REGION] = HOME.get(world.partition, HOME["aws"])
     if world.account:
         fixed[ACCOUNT] = world.account
     return fixed

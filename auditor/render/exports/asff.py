@@ -13,6 +13,7 @@ from typing import Any
 from auditor.base.canonical import canonical_json, canonical_pieces
 from auditor.evidence.operations import GLOBAL
 from auditor.model import State
+from auditor.regions import HOME
 from auditor.render.exports.resources import resource_of
 from auditor.render.exports.source import PRODUCT, Finding, Source, shortened
 
@@ -24,7 +25,6 @@ _COMPLIANCE = {
     State.NOT_APPLICABLE: "NOT_AVAILABLE",
     State.MANUAL: "NOT_AVAILABLE",
 }
-_HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 _TYPES = ["Software and Configuration Checks/Industry and Regulatory Standards"]
 _REQUIREMENTS = 32
 _FIELD = 2048
@@ -49,7 +49,7 @@ def asff_batches(source: Source) -> Iterator[tuple[str, list[bytes]]]:
 
 def _finding(source: Source, finding: Finding) -> dict[str, Any]:
     control, result = finding.control, finding.result
-    region = _HOME.get(source.partition, "us-east-1") if result["region"] == GLOBAL else result["region"]
+    region = HOME.get(source.partition, HOME["aws"]) if result["region"] == GLOBAL else result["region"]
     account = result["account"]
     kind, name = resource_of(control, result, source.partition, region)
     found: dict[str, Any] = {

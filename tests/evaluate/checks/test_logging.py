@@ -140,6 +140,27 @@ def leaving_out(*types: str) -> dict[str, Any]:
     return recorder(**BY_EXCLUSION, exclusionByResourceTypes={"resourceTypes": list(types)})
 
 
+@pytest.mark.parametrize(
+    ("partition", "region", "expected"),
+    [
+        pytest.param("aws-eusc", "eusc-de-east-1", State.PASS, id="european-sovereign-cloud"),
+        pytest.param("aws-iso", "us-iso-east-1", State.PASS, id="isolated"),
+        pytest.param("aws-cn", "cn-northwest-1", State.PASS, id="china"),
+        pytest.param("aws", "eu-central-2", State.FAIL, id="younger-than-the-others"),
+    ],
+)
+def test_a_partition_of_new_regions_only_records_its_global_types(partition: str, region: str, expected: State) -> None:
+    """Elsewhere a Region that came late records none, whatever its recorder says."""
+    only = (
+        World(regions=(region,), partition=partition)
+        .says("config:DescribeConfigurationRecorders", recorder(includeGlobalResourceTypes=True))
+        .says("config:DescribeConfigurationRecorderStatus", recorder_status())
+        .says("config:DescribeDeliveryChannels", {"DeliveryChannels": [{"name": "default"}]})
+        .says("config:DescribeDeliveryChannelStatus", delivered())
+    )
+    assert only.judge("config-recorder-all-regions").state is expected
+
+
 def test_a_stopped_recorder_records_no_global_types() -> None:
     stopped = config("ConfigurationRecorderStatus", recorder_status(recording=False))
     assert states(stopped.judge(CONFIG)) == {HOME: State.FAIL, FAR: State.FAIL}

@@ -94,6 +94,16 @@ def test_a_region_clause_is_harmless_where_the_service_is_global() -> None:
     assert judge_patterns(requirement("monitor-cloudtrail-changes"), [pattern], only_region).covers is True
 
 
+@pytest.mark.parametrize(
+    ("partition", "region"),
+    [("aws", "us-east-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"), ("aws-eusc", "eusc-de-east-1")],
+)
+def test_each_partition_has_a_region_for_its_global_services(partition: str, region: str) -> None:
+    pattern = "{ ($.awsRegion = %s) && (%s) }" % (region, PRINTED["monitor-iam-policy-changes"].strip("{ }"))  # noqa: UP031
+    for world, covers in ((World(partition), True), (World("aws-iso"), False)):
+        assert judge_patterns(requirement("monitor-iam-policy-changes"), [pattern], world).covers is covers
+
+
 def test_an_account_clause_counts_only_where_one_account_is_recorded() -> None:
     pattern = (
         '{ ($.recipientAccountId = "123456789012") && ('
