@@ -203,13 +203,21 @@ _MACHINES = (
     *("oidc.eks.", "app.harness.io", "api.pulumi.com", "oidc.op1.openshiftapps.com", "container.googleapis.com"),
 )
 """How issuers of tokens for builds and for cluster workloads begin; a company's own GitLab is called so as well."""
-_MACHINES_WITHIN = (".semaphoreci.com", ".scalr.io", ".app.spacelift.io", ".octopus.app", ".oidc.circleci.com")
+_MACHINES_WITHIN = (
+    *(".semaphoreci.com", ".scalr.io", ".app.spacelift.io", ".octopus.app", ".oidc.circleci.com"),
+    *(".oic.prod-aks.azure.com", ".cloudfront.net"),
+)
+"""How they end; a cluster of one's own publishes its keys in a bucket, or through CloudFront."""
+_OF_AWS = (".amazonaws.com", ".amazonaws.com.cn")
+_FOR_PEOPLE_OF_AWS = "cognito-idp."
 
 
 def _for_people(provider: Mapping[str, Any]) -> bool:
     """Say whether people may sign in through an OIDC provider; nobody does through that of a build system."""
     host = text(provider, "Arn").partition(":oidc-provider/")[2].lower()
     name = host.partition("/")[0]
+    if name.endswith(_OF_AWS):
+        return name.startswith(_FOR_PEOPLE_OF_AWS)
     return not (name.startswith(_MACHINES) or name.endswith(_MACHINES_WITHIN))
 
 

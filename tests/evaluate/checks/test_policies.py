@@ -159,6 +159,10 @@ def test_who_holds_what(control: str, world: World, expected: State) -> None:
     assert world.judge(control).state is expected
 
 
+def provider(issuer: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
+
+
 BUILDS = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
 CLUSTER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/ABC"
 DIRECTORY = f"arn:aws:iam::{ACCOUNT}:oidc-provider/login.example.com"
@@ -172,6 +176,11 @@ DIRECTORY = f"arn:aws:iam::{ACCOUNT}:oidc-provider/login.example.com"
         pytest.param(
             (BUILDS.replace("token.actions.githubusercontent.com", "gitlab.example.com"),), State.MANUAL, id="git"
         ),
+        pytest.param((provider("s3.eu-west-1.amazonaws.com/own-cluster"),), State.MANUAL, id="cluster-of-ones-own"),
+        pytest.param((provider("rh-oidc.s3.us-east-1.amazonaws.com/1"),), State.MANUAL, id="keys-in-a-bucket"),
+        pytest.param((provider("d111111abcdef8.cloudfront.net"),), State.MANUAL, id="keys-through-cloudfront"),
+        pytest.param((provider("eastus.oic.prod-aks.azure.com/1/2"),), State.MANUAL, id="cluster-of-azure"),
+        pytest.param((provider("cognito-idp.eu-west-1.amazonaws.com/eu-west-1_A"),), State.PASS, id="user-pool"),
         pytest.param((DIRECTORY,), State.PASS, id="directory"),
         pytest.param((BUILDS, DIRECTORY), State.PASS, id="directory-beside-builds"),
         pytest.param((), State.FAIL, id="none"),
