@@ -14,6 +14,10 @@ from auditor.events.store import quoted, write_lines
 if TYPE_CHECKING:
     import duckdb
 
+SEEK_MEMORY: Final = "128MB"
+"""For all ids at once: what is more goes through the disk, and no slower."""
+COMPARE_MEMORY: Final = "512MB"
+"""For the rows whose ids stand twice; joins with millions of ids fail with a quarter of it."""
 CONFLICTS: Final = 1000
 COPIES, CONFLICT_FILE = "copies.parquet", "conflicts.jsonl"
 
@@ -29,6 +33,7 @@ def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         folder: the store.
     """
     target = f"{quoted(folder / COPIES)} (FORMAT parquet)"
+    database.execute(f"SET memory_limit='{SEEK_MEMORY}'")
     database.execute(
         "CREATE OR REPLACE TEMP TABLE maybe AS SELECT hash(eventID) AS h FROM stored WHERE eventID <> ''"
         " GROUP BY h HAVING count(*) > 1"
@@ -37,6 +42,7 @@ def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         database.execute(f"COPY (SELECT 0 AS file, 0 AS position, 0 AS of_file, 0 AS of_position LIMIT 0) TO {target}")
         write_lines(folder / CONFLICT_FILE, ())
         return
+    database.execute(f"SET memory_limit='{COMPARE_MEMORY}'")
     database.execute(
         "CREATE OR REPLACE TEMP TABLE ranked AS SELECT f.file, f.account,"
         f" dense_rank() OVER (ORDER BY {_RANK}, f.bucket, f.key) AS place FROM files f"

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "auditor.event-store/4"
 CARD: Final = "store.json"
-FINISH_MEMORY: Final = "128MB"
-"""For the search for copies, which goes over all ids at once: what is more goes through the disk, and no slower."""
 
 _FILE_COLUMNS: Final = (
     "{'file': 'INTEGER', 'bucket': 'VARCHAR', 'key': 'VARCHAR', 'account': 'VARCHAR', 'kind': 'VARCHAR',"
@@ -52,7 +50,7 @@ def finish(folder: Path, card: Mapping[str, Any]) -> None:
     """
     for name in (CARD, SEEN):
         (folder / name).unlink(missing_ok=True)
-    database = connect(folder, memory=FINISH_MEMORY)
+    database = connect(folder)
     try:
         with disk_told(folder):
             _sources(database, folder)
