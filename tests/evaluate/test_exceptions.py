@@ -1,6 +1,7 @@
 """Waivers and attestations over results."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,27 @@ def test_a_waiver_holds_until_the_end_of_its_last_day(results: Results, tmp_path
     after = apply_exceptions(results, load_waivers(waiver(tmp_path, expires="2026-11-02")))
     assert after.waivers[0]["used"] is True
     assert after.waivers[0]["notes"] == ["ends within 30 days"]
+
+
+def test_a_waiver_no_longer_holds_at_the_first_instant_after_its_last_day(results: Results, tmp_path: Path) -> None:
+    midnight = replace(results, run=replace(results.run, as_of=datetime(2026, 11, 2, tzinfo=UTC)))
+    ended, holds = (load_waivers(waiver(tmp_path, expires=day)) for day in ("2026-11-01", "2026-11-02"))
+    after = apply_exceptions(midnight, ended)
+    assert [item.results for item in after.controls] == [item.results for item in midnight.controls]
+    assert after.waivers[0]["notes"] == ["expired: it was not applied"]
+    assert apply_exceptions(midnight, holds).waivers[0]["used"] is True
+
+
+def test_a_waiver_leaves_alone_what_was_not_assessed(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.answer("ec2:DescribeVpcs", "eu-central-1", {"Vpcs": [vpc("vpc-1", Tagged=False)]})
+    world.fail("ec2:DescribeVpcs", "us-east-1", "UnauthorizedOperation")
+    results = evaluate(world.evidence(), build_catalog(tmp_path / "controls"))
+    waived = apply_exceptions(results, load_waivers(waiver(tmp_path, resource="vpc-1")))
+    before, after = (control(found.controls, "vpc-is-tagged") for found in (results, waived))
+    assert {item.state for item in before.results} == {State.FAIL, State.NOT_ASSESSED}
+    assert {item.state for item in after.results} == {State.WAIVED, State.NOT_ASSESSED}
+    assert after.populations == before.populations
 
 
 def test_an_attested_manual_control_is_no_gap_and_carries_its_attachment(results: Results, tmp_path: Path) -> None:
