@@ -155,7 +155,8 @@ def _detection() -> Iterator[Call]:
         resource = ("configurationRecorderName", "deliveryChannelName", "name", *_CONFIG_RULES)
         return _calls("config", kind, names, judge, *resource)
 
-    yield from config(("StartConfigurationRecorder", "PutDeliveryChannel"), effects.NEVER, RESTORED)
+    yield from config(("StartConfigurationRecorder",), effects.NEVER, RESTORED)
+    yield from config(("PutDeliveryChannel",), effects.delivery_channel, RESTORED)
     yield from config(
         ("StopConfigurationRecorder", "DeleteConfigurationRecorder"), always("changes are no longer recorded")
     )
@@ -214,7 +215,7 @@ def _detection() -> Iterator[Call]:
     yield from events(("DeleteRule", "DisableRule"), always("the rule no longer reacts"))
     yield from _calls("events", RESTORED, ("EnableRule",), effects.NEVER, "rule", "name")
     yield from events(("RemoveTargets",), always("what reacted to the rule is gone"))
-    yield from events(("PutTargets",), effects.NEVER)
+    yield from events(("PutTargets",), effects.targets)
     yield from events(("PutRule",), effects.rule)
     yield from _calls(
         "ec2", "flow_logs_deleted", ("DeleteFlowLogs",), always("traffic is no longer logged"), "FlowLogId", "flowLogId"

@@ -117,10 +117,26 @@ def _all_writes(named: Iterable[Map]) -> bool:
 def trail_settings(asked: Map) -> Told:
     """CloudTrail's UpdateTrail: whether digests are written afterwards, where it says."""
     validated = flag(asked.get("enableLogFileValidation"))
-    words = "what the trail records or where it goes was set"
-    if validated is None:
-        return Told(Effect.WEAKENS, words)
-    return Told(Effect.WEAKENS, f"{words}; validation is {'on' if validated else 'off'}", holds=validated)
+    words = ["what the trail records or where it goes was set"]
+    words += [said for name, said in _TRAIL_FLAGS.items() if flag(asked.get(name)) is False]
+    words += [said for name, said in _TRAIL_PLACES.items() if name in asked]
+    if validated is not None:
+        words.append(f"validation is {'on' if validated else 'off'}")
+    return Told(Effect.WEAKENS, "; ".join(words), holds=validated)
+
+
+_TRAIL_FLAGS: Final = {
+    "isMultiRegionTrail": "it records one Region alone",
+    "includeGlobalServiceEvents": "it leaves out events of global services",
+    "isOrganizationTrail": "it records one account alone",
+}
+_TRAIL_PLACES: Final = {
+    "s3BucketName": "the bucket was named",
+    "cloudWatchLogsLogGroupArn": "the log group was named",
+    "snsTopicName": "the topic was named",
+    "kmsKeyId": "the key was named",
+}
+"""Members of UpdateTrail that say where its files go: what stood there before, the record does not tell."""
 
 
 def detector(asked: Map) -> Told:
@@ -337,8 +353,21 @@ def topic(asked: Map) -> Told:
 
 
 def rule(asked: Map) -> Told:
-    """EventBridge's PutRule: one that is switched off by being written."""
-    return weakens("the rule is switched off") if text(asked.get("state")).upper() == "DISABLED" else HARMLESS
+    """EventBridge's PutRule: one that is switched off by being written, or may react to less than before."""
+    if text(asked.get("state")).upper() == "DISABLED":
+        return weakens("the rule is switched off")
+    return Told(Effect.OPEN, "what the rule reacts to was set") if text(asked.get("eventPattern")) else HARMLESS
+
+
+def targets(asked: Map) -> Told:
+    """EventBridge's PutTargets: takes nothing away, and may put another in the place of one that has its id."""
+    return Told(Effect.HARMLESS, "what reacts to the rule was set") if maps(asked.get("targets")) else HARMLESS
+
+
+def delivery_channel(asked: Map) -> Told:
+    """Config's PutDeliveryChannel: switches delivery on again, or turns it to another place."""
+    told = member(asked, "deliveryChannel")
+    return Told(Effect.OPEN, "where what is recorded goes was set") if text(told.get("s3BucketName")) else HARMLESS
 
 
 def public_access_block(asked: Map) -> Told:

@@ -202,6 +202,8 @@ def owned(by: str) -> dict[str, str]:
         ("sns", "SetTopicAttributes", {"attributeName": "DisplayName"}, HARMLESS),
         ("events", "PutRule", {"name": "r", "state": "DISABLED"}, WEAKENS),
         ("events", "PutRule", {"name": "r", "state": "ENABLED"}, HARMLESS),
+        ("events", "PutRule", {"name": "r", "state": "ENABLED", "eventPattern": '{"source": ["never"]}'}, OPEN),
+        ("config", "PutDeliveryChannel", {"deliveryChannel": {"name": "d", "s3BucketName": "elsewhere"}}, OPEN),
         ("s3", "PutAccountPublicAccessBlock", {"PublicAccessBlockConfiguration": ALL_ON}, HARMLESS),
         (
             "s3",
@@ -360,3 +362,20 @@ def test_no_depth_breaks_the_readers(key: tuple[str, str], wrap: Any) -> None:
     record = {"eventSource": key[0], "eventName": key[1], "requestParameters": asked, "resources": value}
     assert effect_of(record).effect in Effect
     assert isinstance(resource_of(record), str)
+
+
+def test_targets_that_are_put_may_be_others_than_before() -> None:
+    told = effect_of(call("events", "PutTargets", {"rule": "r", "targets": [{"id": "1", "arn": "arn:aws:sns:::x"}]}))
+    assert (told.effect, told.holds) == (HARMLESS, None)
+
+
+def test_a_trail_that_records_less_or_elsewhere_is_told_as_that() -> None:
+    asked = {
+        "name": "main",
+        "isMultiRegionTrail": False,
+        "includeGlobalServiceEvents": True,
+        "s3BucketName": "elsewhere",
+    }
+    told = effect_of(call("cloudtrail", "UpdateTrail", asked))
+    words = "what the trail records or where it goes was set; it records one Region alone; the bucket was named"
+    assert (told.effect, told.words, told.holds) == (WEAKENS, words, None)
