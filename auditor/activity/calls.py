@@ -215,7 +215,8 @@ def _detection() -> Iterator[Call]:
     yield from events(("DeleteRule", "DisableRule"), always("the rule no longer reacts"))
     yield from _calls("events", RESTORED, ("EnableRule",), effects.NEVER, "rule", "name")
     yield from events(("RemoveTargets",), always("what reacted to the rule is gone"))
-    yield from events(("PutTargets",), effects.targets)
+    # Takes nothing away, and may put another in the place of a target that has its id.
+    yield from events(("PutTargets",), effects.Fixed(Told(Effect.HARMLESS, "what reacts to the rule was set")))
     yield from events(("PutRule",), effects.rule)
     yield from _calls(
         "ec2", "flow_logs_deleted", ("DeleteFlowLogs",), always("traffic is no longer logged"), "FlowLogId", "flowLogId"

@@ -359,11 +359,6 @@ def rule(asked: Map) -> Told:
     return Told(Effect.OPEN, "what the rule reacts to was set") if text(asked.get("eventPattern")) else HARMLESS
 
 
-def targets(asked: Map) -> Told:
-    """EventBridge's PutTargets: takes nothing away, and may put another in the place of one that has its id."""
-    return Told(Effect.HARMLESS, "what reacts to the rule was set") if maps(asked.get("targets")) else HARMLESS
-
-
 def delivery_channel(asked: Map) -> Told:
     """Config's PutDeliveryChannel: switches delivery on again, or turns it to another place."""
     told = member(asked, "deliveryChannel")
