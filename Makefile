@@ -70,7 +70,7 @@ readme: dev ## Rewrite the generated parts of README.md
 check-readme: dev ## Fail when the generated parts of README.md are out of date
 	$(BIN)/python tools/readme.py --check
 
-kill-points: dev ## Kill runs over an account and over several at fifty points, go on, and compare the packs (some minutes)
+kill-points: dev ## Kill runs over an account and over several, one by one and two at once, at fifty points each; go on, and compare the packs (some minutes)
 	AUDITOR_KILL_POINTS=50 $(BIN)/pytest -n 0 tests/run/test_resume.py tests/org/test_killed.py -k killed_run
 
 months: dev ## Live through twelve months of a simulated account, into build/months
@@ -88,6 +88,7 @@ bench: dev ## Measure speed and memory side by side with other tools
 	$(BIN)/python benchmarks/trail.py
 	$(BIN)/python benchmarks/events.py
 	$(BIN)/python benchmarks/growth.py --svg docs/images/growth.svg
+	$(BIN)/python benchmarks/organization.py
 
 package: dev ## Build the wheel into dist/
 	$(BIN)/hatchling build -t wheel
