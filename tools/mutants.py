@@ -110,10 +110,17 @@ def become(module: ModuleType, text: str) -> None:
             _take(old, new)
             vars(module)[name] = old
         elif isinstance(old, type) and isinstance(new, type) and old.__module__ == module.__name__:
-            for member, function in vars(new).items():
-                if isinstance(function, FunctionType) and isinstance(vars(old).get(member), FunctionType):
-                    _take(vars(old)[member], function)
+            for member, thing in vars(new).items():
+                before_it, after_it = _function(vars(old).get(member)), _function(thing)
+                if before_it is not None and after_it is not None:
+                    _take(before_it, after_it)
             vars(module)[name] = old
+
+
+def _function(member: object) -> FunctionType | None:
+    """Return the function of a method, of a property, or of a method of the class."""
+    inner = getattr(member, "fget", None) or getattr(member, "func", None) or getattr(member, "__func__", member)
+    return inner if isinstance(inner, FunctionType) else None
 
 
 def _take(old: FunctionType, new: FunctionType) -> None:

@@ -172,9 +172,15 @@ def test_a_wrong_waiver_file_is_refused_with_file_and_line(tmp_path: Path, text:
     assert f"waivers.yaml{line}" in caught.value.message
 
 
-def test_an_attachment_outside_the_folder_is_refused(tmp_path: Path) -> None:
-    path = attestation(tmp_path)
-    path.write_text(path.read_text().replace("list.txt", "../secret.txt"))
+@pytest.mark.parametrize("name", ["../secret.txt", "link-to-it.txt", "link-inside.txt"])
+def test_an_attachment_outside_the_folder_or_behind_a_link_is_refused(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "given"
+    folder.mkdir()
+    (tmp_path / "secret.txt").write_text("of somebody else\n")
+    (folder / "link-to-it.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "link-inside.txt").symlink_to(folder / "list.txt")
+    path = attestation(folder)
+    path.write_text(path.read_text().replace("list.txt", name))
     with pytest.raises(UsageError, match="not inside"):
         load_attestations(path)
 

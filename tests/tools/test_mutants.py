@@ -49,3 +49,39 @@ def test_a_mutant_survives_where_no_test_notices(tmp_path: Path, test: str, aliv
     done = subprocess.run(command, cwd=tmp_path, env=paths, capture_output=True, text=True, check=True)
     assert f"7 of 7 mutants tried, {alive} survived" in done.stdout
     assert (tmp_path / "judged.py").read_text() == SOURCE
+
+
+OF_A_CLASS = """
+from functools import cached_property
+
+class Judged:
+    def __init__(self, age: int) -> None:
+        self.age = age
+
+    @property
+    def old(self) -> bool:
+        return self.age > 3
+
+    @cached_property
+    def young(self) -> bool:
+        return self.age < 3
+
+    @classmethod
+    def ancient(cls, age: int) -> bool:
+        return age == 9
+"""
+NOTICED = """
+def test_it():
+    assert [Judged(age).old for age in (3, 4)] == [False, True]
+    assert [Judged(age).young for age in (2, 3)] == [True, False]
+    assert [Judged.ancient(age) for age in (9, 10)] == [True, False]
+"""
+
+
+def test_properties_and_methods_of_a_class_have_their_mutants(tmp_path: Path) -> None:
+    (tmp_path / "judged.py").write_text(OF_A_CLASS)
+    (tmp_path / "test_judged.py").write_text(f"from judged import Judged\n{NOTICED}")
+    command = [sys.executable, "-m", "tools.mutants", "judged.py", "test_judged.py"]
+    paths = {**os.environ, "PYTHONPATH": f"{Path(__file__).parents[2]}{os.pathsep}{tmp_path}"}
+    done = subprocess.run(command, cwd=tmp_path, env=paths, capture_output=True, text=True, check=True)
+    assert "6 of 6 mutants tried, 0 survived" in done.stdout
