@@ -30,7 +30,9 @@ _CASE = re.compile(r'<testcase classname="([^"]*)" name="([^"]*)"[^>]*?(?:/>|>(.
 _ARTICLE = re.compile(r'<article class="control" id="([^"]*)" data-state="([^"]*)".*?</article>', re.DOTALL)
 _ROW = re.compile(r'<tr data-state="([^"]*)" data-account="([^"]*)" data-region="([^"]*)"(.*?)</tr>', re.DOTALL)
 _MARK = re.compile(r'<span class="state [^"]*">([^<]*)</span>')
-_CELL = re.compile(r'<c r="([A-Z]+)\d+"([^>]*?)(?:/>|>(?:<f>.*?</f>)?<v>(.*?)</v></c>)', re.DOTALL)
+_CELL = re.compile(r'<c r="([A-Z]+)\d+"([^>]*?)(?:/>|>(?:<f>.*?</f>)?(.*?)</c>)', re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+_SHARED = "xl/sharedStrings.xml"
 _TEXT = re.compile(r"<si>(.*?)</si>", re.DOTALL)
 
 
@@ -177,8 +179,8 @@ def _xlsx(data: bytes) -> _Read:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if sum(info.file_size for info in archive.infolist()) > _MOST_BYTES:
             raise ValueError("too large")
-        parts = [re.sub(r"<[^>]*>", "", one) for one in _TEXT.findall(archive.read("xl/sharedStrings.xml").decode())]
-        texts = [html.unescape(one) for one in parts]
+        shared = archive.read(_SHARED).decode() if _SHARED in archive.namelist() else ""
+        texts = [html.unescape(_TAG.sub("", one)) for one in _TEXT.findall(shared)]
         for name in sorted(archive.namelist()):
             if name.startswith("xl/worksheets/"):
                 yield from _rows(_sheet(archive.read(name).decode(), texts))
@@ -187,8 +189,10 @@ def _xlsx(data: bytes) -> _Read:
 def _sheet(text: str, texts: list[str]) -> Iterator[Mapping[str, str]]:
     heads: dict[str, str] = {}
     for row in re.findall(r"<row [^>]*>(.*?)</row>", text, re.DOTALL):
-        found = _CELL.findall(row)
-        cells = {column: texts[int(value)] if 't="s"' in kind else value for column, kind, value in found}
+        values = [(column, kind, _TAG.sub("", inner)) for column, kind, inner in _CELL.findall(row)]
+        cells = {
+            column: texts[int(value)] if 't="s"' in kind else html.unescape(value) for column, kind, value in values
+        }
         if heads:
             yield {heads[column]: value for column, value in cells.items() if column in heads}
         else:

@@ -30,6 +30,10 @@ _SHAPES = re.compile(
 """Names of which a run writes as many as there is to say; each kind is read, or checked, elsewhere."""
 
 
+_OTHERWISE = "is not written as a run writes it (RFC 8785, and nothing beside the answer): others may read it otherwise"
+"""Where a name stands twice, one reader takes the first and another the last."""
+
+
 def strays(pack: Path, evidence: Evidence, manifest: Manifest) -> Iterator[Difference]:
     """Yield a difference for each listed file that no run writes, and for evidence with members that there are not.
 
@@ -47,6 +51,11 @@ def strays(pack: Path, evidence: Evidence, manifest: Manifest) -> Iterator[Diffe
         pages = evidence.pages(record)
         if len(pages) != record.pages:
             yield Difference(name, f"/pages was {record.pages}, is {len(pages)} in {record.path}")
+        if (pack / EVIDENCE / record.path).read_bytes() != canonical_json({"pages": pages}):
+            yield Difference(f"{EVIDENCE}/{record.path}", _OTHERWISE)
+    calls = pack / EVIDENCE / CALLS
+    if calls.exists() and (data := calls.read_bytes()) != canonical_json(parse_json(data)):
+        yield Difference(f"{EVIDENCE}/{CALLS}", _OTHERWISE)
     data, scope = (pack / EVIDENCE / "scope.json").read_bytes(), evidence.run.document()
     was = parse_json(data)  # members that an earlier release did not write yet may be missing
     if canonical_json(was) != data or not _within(was, scope):

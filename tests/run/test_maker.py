@@ -252,7 +252,7 @@ BUCKET = "own-bucket-names"
         ),
         pytest.param("report.html", '<tr data-state="FAIL"', '<tr data-state="PASS"', id="page-attribute"),
         pytest.param("report.html", r'(<tr data-state="FAIL".*?) s-fail">[^<]*<', r'\1 s-pass">Pass<', id="page-text"),
-        pytest.param("results/evidence.xlsx!xl/sharedStrings.xml", "<t>FAIL</t>", "<t>PASS</t>", id="workbook"),
+        pytest.param("results/evidence.xlsx!xl/worksheets/sheet3.xml", "<t>FAIL</t>", "<t>PASS</t>", id="workbook"),
     ],
 )
 def test_a_file_that_contradicts_the_results_beside_it_is_found_whoever_made_the_pack(

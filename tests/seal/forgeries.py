@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from auditor.base.canonical import sha256_hex
 from auditor.seal.pack import Sealing
 from tests.seal.authority import YEAR, issued_signer, make_authority, self_signed_signer
 from tests.seal.forging import edited, reseal, rewrite_manifest
@@ -118,6 +119,12 @@ def _made_elsewhere(pack: Path) -> None:
     rewrite_manifest(pack, lambda it: it["tool"].update(version="0.0.9", sources_sha256="ab" * 32))
 
 
+def _table_made_elsewhere(pack: Path) -> None:
+    """Change a state in a table alone, and say that a program made the pack which nobody can have a look at."""
+    _CSV(pack)
+    rewrite_manifest(pack, lambda it: it["tool"].update(sources_sha256="ab" * 32))
+
+
 def _unsigned(pack: Path) -> None:
     all_met_in_results(pack)
     rewrite_manifest(pack)
@@ -154,6 +161,18 @@ def _raw(pack: Path) -> None:
     document = orjson.loads(meta.read_bytes())
     raw = pack / "evidence" / document["path"]
     raw.write_bytes(raw.read_bytes().replace(b'"stuff"', b'"team-stuff"'))
+
+
+def _other_form(change: Callable[[bytes], bytes]) -> Change:
+    """Write the file of an answer otherwise, the same for this program, and the hash that its record states."""
+
+    def both(pack: Path) -> None:
+        (meta,) = [path for path in (pack / "evidence/meta").glob("*.json") if "ListBuckets" in path.read_text()]
+        raw = pack / "evidence" / orjson.loads(meta.read_bytes())["path"]
+        raw.write_bytes(change(raw.read_bytes()))
+        edited(meta, lambda record: record.update(sha256=sha256_hex(raw.read_bytes())))
+
+    return both
 
 
 def _gap_away(pack: Path) -> None:
@@ -230,6 +249,28 @@ TABLE = (
         _made_elsewhere,
         "replay",
         file="results/results.json",
+    ),
+    Forgery(
+        "answer-twice",
+        "an answer written twice in one file, of which each reader takes another",
+        PREPARER,
+        _other_form(lambda data: data.replace(b"{", b'{"pages":[{"Buckets":[]}],', 1)),
+        "replay",
+    ),
+    Forgery(
+        "answer-commented",
+        "a word of one's own beside an answer",
+        PREPARER,
+        _other_form(lambda data: data.replace(b'{"pages"', b'{"opinion":"good","pages"', 1)),
+        "replay",
+    ),
+    Forgery(
+        "csv-elsewhere",
+        "a state in a table alone, and another build named as the maker",
+        PREPARER,
+        _table_made_elsewhere,
+        "replay",
+        file="results/controls.csv",
     ),
     _stated("headline", "the headline of the results", "results/results.json", headline="2 of 2 criteria met."),
     _stated("opinion", "a member of the results that there is not", "results/results.json", opinion="good"),
