@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from auditor.base.errors import UsageError
 from auditor.base.period import FORMS, parse_period
 from auditor.base.suggest import meant
-from auditor.base.yamlfile import YamlError, YamlFile, first_problem, gravest, load_yaml, problem_words
+from auditor.base.yamlfile import YamlError, YamlFile, gravest, load_yaml, problem_words, problems_of
 from auditor.model import Severity
 from auditor.regions import FORM, mistake_in
 
@@ -383,7 +383,7 @@ def _checked(file: YamlFile) -> dict[str, Any]:
     try:
         Config.model_validate(data)
     except ValidationError as error:
-        raise _problem(error, first_problem(error, file, UsageError)) from error
+        raise _problem(error, problems_of(error, file, UsageError)) from error
     return data
 
 

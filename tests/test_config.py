@@ -246,3 +246,15 @@ def test_what_is_wrong_with_a_setting_is_said_in_a_persons_words(name: str) -> N
 def test_a_wrong_value_is_told_with_what_would_be_right(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         resolve(None, options)
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_each_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "auditor.yaml"
+    path.write_text(
+        "period: last-mont\nframeworkz: [x]\nregions: [eu-cental-1]\nlimits:\n  concurrency: 0\nfail_on: loud\n"
+    )
+    with pytest.raises(UsageError) as told:
+        load_config(path, {})
+    assert told.value.message.startswith(f"{path}:2: frameworkz: there is no such key")
+    assert {line for line in range(1, 7) if f"{path}:{line}: " in told.value.message} == {1, 2, 3, 5, 6}
+    assert "did you mean frameworks?" in str(told.value.hint)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import yaml
 
-from auditor.base.counts import counted
+from auditor.base.counts import counted, first_of
 from auditor.base.errors import AuditorError
 from auditor.base.given import read_given
 from auditor.base.suggest import meant
@@ -257,25 +257,38 @@ def _keys_at(model: Any, where: Iterable[str | int]) -> tuple[str, ...]:
     return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
-def first_problem(
+_MOST_PROBLEMS = 8
+
+
+def problems_of(
     error: Any, file: YamlFile, kind: type[AuditorError], *, prefix: tuple[str | int, ...] = (), model: Any = None
 ) -> AuditorError:
-    """Turn a pydantic ``ValidationError`` into one error of ours that names file and line.
+    """Turn a pydantic ``ValidationError`` into one error of ours that names each mistake with file and line.
 
-    With the ``model`` that was not met, an unknown key is told with the one that was meant and with all there are.
+    The gravest stands first, and of one line one is told, beside what lacks: a value that could be of several kinds is
+    wrong as each of them. With the ``model`` that was not met, an unknown key is told with the one that was meant and
+    with all there are.
     """
-    problem = gravest(error)
-    where = (*prefix, *problem["loc"])
-    if problem["type"] == "missing":  # all that an entry lacks at once, not one a run
-        around = problem["loc"][:-1]
-        gone = [item["loc"][-1] for item in error.errors() if item["type"] == "missing" and item["loc"][:-1] == around]
-        where = (*prefix, *around)
-        name = ".".join(str(part) for part in where) or "the file"
-        return kind(f"{file.at(*where)}: {name}: missing: {', '.join(map(str, gone))}")
-    name = ".".join(str(part) for part in where) or "the file"
+    grave = gravest(error)
+    told: dict[tuple[str, bool], str] = {}
+    for problem in (grave, *error.errors()):
+        place, words = _placed(problem, error, file, prefix)
+        told.setdefault((place, problem["type"] == "missing"), f"{place}: {words}")
     hint = ""
-    if problem["type"] == "extra_forbidden" and model is not None:
-        known = _keys_at(model, problem["loc"][:-1])
-        close = meant(str(problem["loc"][-1]), known)
+    if grave["type"] == "extra_forbidden" and model is not None:
+        known = _keys_at(model, grave["loc"][:-1])
+        close = meant(str(grave["loc"][-1]), known)
         hint = "; ".join(filter(None, (close, f"known keys: {', '.join(known)}" if known else "")))
-    return kind(f"{file.at(*where)}: {name}: {problem_words(problem)}", hint=hint)
+    return kind(first_of(list(told.values()), _MOST_PROBLEMS, between="; "), hint=hint)
+
+
+def _placed(problem: Any, error: Any, file: YamlFile, prefix: tuple[str | int, ...]) -> tuple[str, str]:
+    """Say where a problem is, and what it is; of an entry that lacks something, all that it lacks."""
+    lacks = problem["type"] == "missing"
+    around = problem["loc"][:-1] if lacks else problem["loc"]
+    where = (*prefix, *around)
+    name = ".".join(str(part) for part in where) or "the file"
+    if not lacks:
+        return file.at(*where), f"{name}: {problem_words(problem)}"
+    gone = [item["loc"][-1] for item in error.errors() if item["type"] == "missing" and item["loc"][:-1] == around]
+    return file.at(*where), f"{name}: missing: {', '.join(map(str, gone))}"

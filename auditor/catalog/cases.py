@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from auditor.base.errors import CatalogError, UsageError
 from auditor.base.period import Period, parse_period, parse_time
-from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
+from auditor.base.yamlfile import YamlError, YamlFile, load_yaml, problems_of
 from auditor.catalog.load import Catalog
 from auditor.evidence.operations import Operation, needed
 from auditor.evidence.world import AS_OF, PERIOD, REGIONS_OPERATION, Said, Snippet, refusal
@@ -157,7 +157,7 @@ def _cases(path: Path, catalog: Catalog) -> Iterator[Case]:
     except YamlError as error:
         raise CatalogError(str(error)) from error
     except ValidationError as error:
-        raise first_problem(error, file, CatalogError) from error
+        raise problems_of(error, file, CatalogError) from error
     worlds = {name: (entry, file.at("worlds", name)) for name, entry in parsed.worlds.items()}
     seen: dict[tuple[str, str], str] = {}
     for index, entry in enumerate(parsed.cases):

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from auditor.base.errors import UsageError
-from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
+from auditor.base.yamlfile import YamlError, YamlFile, load_yaml, problems_of
 
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 ControlId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]+$", max_length=80)]
@@ -37,7 +37,7 @@ def read_entries(path: Path, model: type[_Model]) -> tuple[YamlFile, _Model]:
     try:
         return file, model.model_validate(file.data)
     except ValidationError as error:
-        raise first_problem(error, file, UsageError, model=model) from error
+        raise problems_of(error, file, UsageError, model=model) from error
 
 
 def entry_origin(file: YamlFile, section: str, index: int) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from auditor.base.errors import CatalogError, UsageError
 from auditor.base.suggest import meant
-from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
+from auditor.base.yamlfile import YamlError, YamlFile, load_yaml, problems_of
 from auditor.evidence.operations import Operation, check_expression, parse_operations
 from auditor.model import Control, Framework, Requirement, Scope, Severity, State, TestType
 
@@ -229,7 +229,7 @@ def _controls(
         try:
             parsed = _ControlFile.model_validate(entry)
         except ValidationError as error:
-            raise first_problem(error, file, CatalogError, prefix=(index,)) from error
+            raise problems_of(error, file, CatalogError, prefix=(index,)) from error
         for key in ("evidence", "consults"):
             for name in getattr(parsed, key):
                 if name not in operations:
@@ -276,7 +276,7 @@ def _framework(file: YamlFile, controls: Mapping[str, Control]) -> Framework:
     try:
         parsed = _FrameworkFile.model_validate(file.data)
     except ValidationError as error:
-        raise first_problem(error, file, CatalogError) from error
+        raise problems_of(error, file, CatalogError) from error
     for number, requirement in parsed.requirements.items():
         for name in (*requirement.controls, *requirement.suggested):
             if name not in controls:

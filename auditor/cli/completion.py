@@ -1,4 +1,4 @@
-"""``auditor completion``: what makes a shell complete commands, options, framework and control ids."""
+"""``auditor completion``: what makes a shell complete commands, options and what they take."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -17,7 +17,7 @@ _WHERE = {
 @click.argument("shell", type=click.Choice(sorted(_WHERE)))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def completion(shell: str, *, as_json: bool) -> int:
-    r"""Print what makes a shell complete commands, options, framework and control ids.
+    r"""Print what makes a shell complete commands, options and what they take: ids, questions, Regions, files.
 
     \b
     eval "$(auditor completion bash)"

@@ -18,7 +18,7 @@ _FORMS = ("cloudformation", "terraform", "cli")
 @click.option("--control", "controls", multiple=True, metavar="ID", help="Only this control; several, or with commas.")
 @click.option("--to", "form", type=click.Choice(_FORMS), required=True, help="What the changes are written as.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A folder that is not there yet."
+    "-o", "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A folder that is not there yet."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def remediate(pack: Path, controls: tuple[str, ...], form: str, out: Path, *, as_json: bool) -> int:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from auditor.base.errors import UsageError
 from auditor.base.suggest import meant
-from auditor.base.yamlfile import YamlError, first_problem, load_yaml
+from auditor.base.yamlfile import YamlError, load_yaml, problems_of
 
 _Amount = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 _Text = Annotated[str, Field(min_length=1, max_length=300)]
@@ -177,7 +177,7 @@ def _read(path: Path, known: Mapping[tuple[str, str], Price]) -> tuple[str, dict
     try:
         read = PriceFile.model_validate(file.data)
     except ValidationError as error:
-        raise first_problem(error, file, UsageError) from error
+        raise problems_of(error, file, UsageError) from error
     units = {name: price.unit for (name, _), price in known.items()}
     found: dict[tuple[str, str], Price] = {}
     for number, entry in enumerate(read.prices):

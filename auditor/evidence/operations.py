@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from auditor.base.canonical import canonical_json, plain
 from auditor.base.errors import CatalogError
 from auditor.base.period import Period, rfc3339
-from auditor.base.yamlfile import YamlError, YamlFile, first_problem, load_yaml
+from auditor.base.yamlfile import YamlError, YamlFile, load_yaml, problems_of
 
 GLOBAL = "global"
 """Stands where a Region's name would, for operations that are asked once per account."""
@@ -373,7 +373,7 @@ def parse_operations(file: YamlFile) -> dict[str, Operation]:
         try:
             parsed = _OperationFile.model_validate(entry or {})
         except ValidationError as error:
-            raise first_problem(error, file, CatalogError, prefix=(name,)) from error
+            raise problems_of(error, file, CatalogError, prefix=(name,)) from error
         operations[name] = _operation(name, parsed)
     for name, operation in operations.items():
         for verb, others in (("confirms", operation.confirms), ("stands beside", operation.beside)):
