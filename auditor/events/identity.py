@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SEEK_MEMORY: Final = "128MB"
 """For all ids at once: what is more goes through the disk, and no slower."""
-COMPARE_MEMORY: Final = "512MB"
-"""For the rows whose ids stand twice; joins with millions of ids fail with a quarter of it."""
+COMPARE_MEMORY: Final = ("256MB", "512MB")
+"""For the rows whose ids stand twice: the second where the first does not suffice, as for joins with many millions."""
 CONFLICTS: Final = 1000
 COPIES, CONFLICT_FILE = "copies.parquet", "conflicts.jsonl"
 
@@ -32,6 +32,8 @@ def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         database: with the views ``stored`` and ``files``.
         folder: the store.
     """
+    import duckdb
+
     target = f"{quoted(folder / COPIES)} (FORMAT parquet)"
     database.execute(f"SET memory_limit='{SEEK_MEMORY}'")
     database.execute(
@@ -42,7 +44,19 @@ def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         database.execute(f"COPY (SELECT 0 AS file, 0 AS position, 0 AS of_file, 0 AS of_position LIMIT 0) TO {target}")
         write_lines(folder / CONFLICT_FILE, ())
         return
-    database.execute(f"SET memory_limit='{COMPARE_MEMORY}'")
+    for memory in COMPARE_MEMORY:
+        try:
+            database.execute(f"SET memory_limit='{memory}'")
+            _compare(database, folder, target)
+        except duckdb.OutOfMemoryException:
+            if memory == COMPARE_MEMORY[-1]:
+                raise
+        else:
+            return
+
+
+def _compare(database: "duckdb.DuckDBPyConnection", folder: Path, target: str) -> None:
+    """Write which rows are copies and which ids are in conflict, of the rows whose ids stand twice."""
     database.execute(
         "CREATE OR REPLACE TEMP TABLE ranked AS SELECT f.file, f.account,"
         f" dense_rank() OVER (ORDER BY {_RANK}, f.bucket, f.key) AS place FROM files f"
@@ -52,7 +66,6 @@ def find_copies(database: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         f" f.place, hash({', '.join(('userIdentity', *SCALARS, *OPEN))}) AS content"
         " FROM stored e JOIN ranked f USING (file) SEMI JOIN maybe ON maybe.h = hash(e.eventID) WHERE e.eventID <> ''"
     )
-    database.execute("DROP TABLE maybe")
     open_parts = "userIdentity AS userIdentity, " + ", ".join((*(n for n in SCALARS if n != "eventID"), *OPEN))
     suspects = database.execute(
         f"SELECT account, id FROM twice GROUP BY ALL HAVING count(DISTINCT content) > 1 ORDER BY ALL LIMIT {CONFLICTS}"

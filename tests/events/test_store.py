@@ -7,13 +7,14 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.activity.logbytes import LogBytes
 from auditor.base.errors import IntegrityError, UsageError
-from auditor.events import unchanged
+from auditor.events import identity, unchanged
 from auditor.events.asking import Asked, ask
 from auditor.events.columns import SCALARS
 from auditor.events.opened import EventStore, finish
@@ -179,6 +180,20 @@ def test_copies_count_once_and_the_verified_one_is_shown(tmp_path: Path) -> None
     assert rows(store, "event_id, log_file, verified") == [("e1", key(2), True), ("e2", key(2), True)]
     contents = store.contents()
     assert (contents.duplicates, contents.conflicts, contents.records) == (3, 0, 5)
+
+
+def test_copies_are_found_with_more_memory_where_little_does_not_suffice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "COMPARE_MEMORY", ("1KB", "512MB"))
+    other = event(2, sourceIPAddress="203.0.113.66")
+    contents = store_of(
+        tmp_path / "store", records_log([event(1), event(2)]), records_log([event(1), other], 2)
+    ).contents()
+    assert (contents.duplicates, contents.conflicts, contents.records) == (1, 1, 4)
+    monkeypatch.setattr(identity, "COMPARE_MEMORY", ("1KB",))
+    with pytest.raises(duckdb.OutOfMemoryException):
+        store_of(tmp_path / "too-little", records_log([event(1)]), records_log([event(1)], 2))
 
 
 def test_members_in_another_order_are_the_same_event(tmp_path: Path) -> None:
