@@ -14,12 +14,14 @@ from auditor.render.exports import EXPORTS, FURTHER_NAMES
 from auditor.run.publishing import SECURITY_HUB
 from auditor.seal.manifest import README, Manifest
 from auditor.seal.report import Difference
+from auditor.trail.archive import json_text
 
 _FIXED = frozenset(
     {README, REPLAY, RESULTS, SECURITY_HUB, f"{EVIDENCE}/{CALLS}", f"{EVIDENCE}/{PREVIOUS}", f"{EVIDENCE}/scope.json"}
     | {f"{RULES}/{name}" for name in (REQUEST, PRESENTATION, WAIVERS, RESPONSES)}
     | {f"results/{name}" for name, _ in EXPORTS.values()}
 )
+_ARCHIVES = f"{EVIDENCE}/integrity/"
 _SHAPES = re.compile(
     r"evidence/integrity/trail-[1-9]\d{0,3}/((digests|logs)\.zip|metadata\.json|public-keys\.json|objects\.csv)"
     r"|evidence/imported/[1-9]\d?-[0-9a-f]{12}\.json"
@@ -30,7 +32,7 @@ _SHAPES = re.compile(
 """Names of which a run writes as many as there is to say; each kind is read, or checked, elsewhere."""
 
 
-_OTHERWISE = "is not written as a run writes it (RFC 8785, and nothing beside the answer): others may read it otherwise"
+_OTHERWISE = "is not written as a run writes it (one form, and nothing beside the answer): others may read it otherwise"
 """Where a name stands twice, one reader takes the first and another the last."""
 
 
@@ -45,6 +47,10 @@ def strays(pack: Path, evidence: Evidence, manifest: Manifest) -> Iterator[Diffe
     for entry in manifest.files:
         if entry.path not in known and not _SHAPES.fullmatch(entry.path):
             yield Difference(entry.path, "is a file that no run writes")
+        elif entry.path.startswith(_ARCHIVES) and entry.path.endswith(".json"):
+            data = (pack / entry.path).read_bytes()
+            if data.decode(errors="replace") != json_text(parse_json(data)):
+                yield Difference(entry.path, _OTHERWISE)
     for name, record in kept.items():
         if (pack / name).read_bytes() != canonical_json(record.document()):
             yield Difference(name, "holds something else than what a run writes about an answer")

@@ -50,14 +50,15 @@ class Archive:
                 info.external_attr = 0o644 << 16
                 archive.writestr(info, body)
                 metadata[name] = values
-        paths[1].write_text(_json(metadata), "utf-8")
-        paths[2].write_text(_json(self._keys.document()), "utf-8")
+        paths[1].write_text(json_text(metadata), "utf-8")
+        paths[2].write_text(json_text(self._keys.document()), "utf-8")
         with paths[3].open("w", encoding="utf-8", newline="") as file:
             file.writelines(_lines(self._spool.objects()))
         return paths
 
 
-def _json(value: object) -> str:
+def json_text(value: object) -> str:
+    """Return the one form in which a value stands in an archive."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=True) + "\n"
 
 
