@@ -198,8 +198,10 @@ def _called(function: Callable[..., Any], operation: str, **request: Any) -> Any
         return function(**request)
     except (ClientError, BotoCoreError) as error:
         code = str((getattr(error, "response", None) or {}).get("Error", {}).get("Code") or type(error).__name__)
+        told = isinstance(error, ClientError)  # by AWS; else nobody was reached, and no permission would help
         raise CollectionError(
-            f"{operation} was not answered ({code})", hint="see docs/events.md for permissions"
+            f"{operation} was not answered ({code})",
+            hint="see docs/events.md for permissions" if told else "check credentials, network, proxy and Region",
         ) from error
 
 

@@ -286,17 +286,28 @@ _ENDLESS = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n FROM t) SELECT c
         (f"{_ENDLESS}, events", "the question had no answer after 2 seconds"),
         ("SELECT repeat('x', 70000000) FROM events LIMIT 1", "the answer is larger than 64 MiB"),
         ("SELECT * FROM read_text('/etc/hostname'), events", "DuckDB refuses the question"),
+        ("SELECT * FROM glob('/etc/*'), events", "DuckDB refuses the question"),
+        ("SELECT count(*) FROM events; COPY (SELECT 1) TO 'rows.csv'", "DuckDB refuses the question"),
+        ("SELECT * FROM events, query('ATTACH DATABASE x')", "DuckDB refuses the question"),
+        ("WITH d AS (DELETE FROM stored RETURNING 1) SELECT * FROM d, events", "DuckDB refuses the question"),
     ],
 )
 def test_a_question_of_ones_own_is_bounded(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], statement: str, words: str
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    statement: str,
+    words: str,
 ) -> None:
     (tmp_path / "own.yaml").write_text(f"title: x\nanswers: y\nsql: |\n  {statement}\n")
+    monkeypatch.chdir(tmp_path)
     given = ["--questions", str(tmp_path), "--timeout", "2" if _ENDLESS in statement else "60"]
     assert _run(["events", "own", *map(str, from_folder(folder)), *given]) == 2
     said = capsys.readouterr().err
     assert words in said
     assert "own.yaml" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["own.yaml"]
 
 
 def test_times_in_the_documents_are_utc(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
