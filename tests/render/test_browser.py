@@ -422,33 +422,82 @@ def test_the_numbers_of_the_bar_stand_out_from_it(show: Open) -> None:
     assert style(page, "svg.bar .t-gap", "stroke") == "none"
 
 
+PLACES = """
+const boxes = "td, p, li, dd, pre, svg, [aria-hidden]";
+const inline = (node) => getComputedStyle(node).display !== "block";
+const flat = (cell) => !cell.querySelector(boxes) && Array.from(cell.querySelectorAll("*")).every(inline);
+const seen = (cell) => cell.checkVisibility({ contentVisibilityAuto: true }) && flat(cell);
+const places = (kinds) => Array.from(document.querySelectorAll(`main :is(${kinds})`)).filter(seen).map((cell) => {
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), texts = [];
+    let words = "";
+    while (walker.nextNode()) { texts.push([words.length, walker.currentNode]); words += walker.currentNode.data; }
+    const put = (range, way, at) => {
+      const [from, node] = texts.findLast(([start]) => start <= at - (way === "setEnd"));
+      range[way](node, at - from);
+    };
+    const range = (at, long) => {
+      const made = document.createRange();
+      put(made, "setStart", at);
+      put(made, "setEnd", at + long);
+      return made;
+    };
+    return { cell, words, range };
+  });
+"""
+
+
 @pytest.mark.parametrize("width", [390, 768])
 def test_names_are_not_broken_where_they_fit_a_line(show: Open, report: Context, width: int) -> None:
     page = show(width=width)
-    broken = """
+    broken = (
+        PLACES
+        + """
     const names = /(?<![\\w-])(?:[a-z]{2}-[a-z]+-\\d|i-[0-9a-f]{17})(?![\\w-])/g, found = [];
-    let seen = 0;
-    const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) {
-      const text = walker.currentNode, holder = text.parentElement;
-      if (holder.closest("script, svg, pre, code, .evidence")) continue;
-      for (const name of text.data.matchAll(names)) {
-        const range = document.createRange();
-        range.setStart(text, name.index);
-        range.setEnd(text, name.index + name[0].length);
-        const tops = new Set([...range.getClientRects()].map((box) => Math.round(box.top / 4)));
-        seen += tops.size ? 1 : 0;
-        if (tops.size > 1 && holder.closest("td, p, li, dd").clientWidth > 200) found.push(name[0]);
+    let count = 0;
+    for (const { cell, words, range } of places("td, p, li, dd, .where, .fact")) {
+      if (cell.matches(".evidence *")) continue;
+      for (const name of words.matchAll(names)) {
+        const lines = [...range(name.index, name[0].length).getClientRects()];
+        const tops = new Set(lines.map((box) => Math.round(box.top / 4)));
+        count += tops.size ? 1 : 0;
+        if (tops.size > 1 && cell.clientWidth > 200) found.push(name[0]);
       }
     }
-    return [seen, found];
+    return [count, found];
     """
+    )
     seen, found = page.execute_script(broken)
     assert seen > 20
     assert not found
     words = page.execute_script("return document.querySelector('main').textContent")
     assert report.accounts[0].id in words
     assert words == show(width=1400).execute_script("return document.querySelector('main').textContent")
+
+
+@pytest.mark.parametrize("width", [768, 390])
+def test_names_are_found_and_copied_with_the_words_around_them(show: Open, width: int) -> None:
+    page = show(width=width)
+    sought = (
+        PLACES
+        + """
+    const names = /.{4}[a-z]{2}-[a-z]+-\\d.{4}/g, lost = [], chosen = getSelection();
+    let count = 0;
+    for (const { words, range } of places("td, p, li, dd, .where, .fact")) {
+      const name = words.matchAll(names).next().value;
+      if (!name || count === 100) continue;
+      count += 1;
+      chosen.removeAllRanges();
+      if (!find(name[0].trim(), false, false, true)) lost.push(name[0]);
+      chosen.removeAllRanges();
+      chosen.addRange(range(name.index, name[0].length));
+      if (chosen.toString().trim() !== name[0].trim()) lost.push([name[0], chosen.toString()]);
+    }
+    return [count, lost];
+    """
+    )
+    seen, lost = page.execute_script(sought)
+    assert seen > 20
+    assert not lost
 
 
 @pytest.mark.parametrize("width", [1400, 1000, 768, 390])
