@@ -19,8 +19,10 @@ from auditor.monitoring.chain.facts import (
     Trail,
 )
 from auditor.monitoring.infrastructure import as_aws
+from auditor.monitoring.infrastructure.deployed import TAKEN, deployed
 from auditor.monitoring.infrastructure.taking import ALLOWED, NOW, OUTSIDE, Taken, as_group
 from auditor.monitoring.infrastructure.values import ACCOUNT, REGION, Code, Resource, Unknown, unknowns
+from auditor.policies.document import Policy
 
 _MOST_PAIRS = 20_000
 """Filters and alarms with open names that are tried against each other."""
@@ -97,12 +99,26 @@ def _apply_policies(taken: Taken) -> None:
                 taken.topics[arn] = replace(taken.topics[arn], policy=document)
                 taken.known_as(resource, taken.topics[arn].name)
     for arn, topic in taken.topics.items():
-        key = taken.key_names.get(topic.key, topic.key)
-        if (values := taken.keys.get(key)) is not None:
+        named = taken.key_names.get(topic.key, topic.key)
+        if (values := taken.keys.get(named)) is not None:
             off = as_aws.truth(values.get("Enabled")) is False
             policy = ALLOWED if values.get("KeyPolicy") is None else taken.policy_of(values["KeyPolicy"])
-            cipher = Key(key, policy, state="Disabled" if off else "Enabled")
+            cipher = Key(named, policy, state="Disabled" if off else "Enabled")
             taken.topics[arn] = replace(topic, cipher=cipher)
+    for arn, topic in taken.topics.items():
+        own = _deployed(taken, arn, topic.policy)
+        key = topic.cipher and replace(topic.cipher, policy=_deployed(taken, arn, topic.cipher.policy))
+        taken.topics[arn] = replace(topic, policy=own, cipher=key)
+
+
+def _deployed(taken: Taken, topic: str, policy: Policy | None) -> Policy | None:
+    """Return a policy of a topic, or of its key, as it will stand where the code is deployed."""
+    if policy is None:
+        return None
+    found = deployed(policy, taken.written[topic], topic, taken.topics, hopeful=taken.hopeful)
+    if found != policy:
+        taken.assumed[TAKEN] = None
+    return found
 
 
 def _reachable(taken: Taken) -> dict[str, Topic]:

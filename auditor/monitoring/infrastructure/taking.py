@@ -82,6 +82,7 @@ class Taken:
     open_filters: list[tuple[Filter, Unknown]] = field(default_factory=list)
     open_rules: list[Unknown] = field(default_factory=list)
     patterns: dict[str, list[str]] = field(default_factory=dict)
+    written: dict[str, Resource] = field(default_factory=dict)
     targets: list[tuple[Any, Any]] = field(default_factory=list)
     policies: list[tuple[Resource, Any]] = field(default_factory=list)
     keys: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -310,7 +311,8 @@ class Taken:
             self.targets.append((resource.address, given))
         targets = [one.get("Arn") for one in as_aws.listed(given) if isinstance(one, Mapping)]
         called = as_aws.text(state, "ENABLED") or "ENABLED"
-        self.rules[resource.address] = Rule(name, "", text, called, self.actions(targets))
+        arn = text_of(resource.kind, resource.address, "arn", values.get("Name"))
+        self.rules[resource.address] = Rule(name, "", text, called, self.actions(targets), arn=arn)
 
     def target(self, resource: Resource, values: Mapping[str, Any]) -> None:
         """Keep a target that is a resource of its own, as in Terraform; it is hung on its rule at the end."""
@@ -323,6 +325,7 @@ class Taken:
         """Take a topic, with the subscriptions that stand inside it."""
         arn = text_of("AWS::SNS::Topic", resource.address, "arn", None)
         self.known_as(resource, resource.address)
+        self.written[arn] = resource
         given = values.get("KmsMasterKeyId")
         key = f"the key {given.words}" if isinstance(given, Unknown) else str(given or "")
         listed = [one for one in as_aws.listed(values.get("Subscription")) if isinstance(one, Mapping)]

@@ -8,7 +8,7 @@ known. A block that it left out because its ``for_each`` is open is named as a p
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,14 +56,18 @@ def read_terraform(folder: Path, variables: Sequence[str] = (), variable_files: 
     if not any(folder.glob("*.tf")) and not any(folder.glob("*.tf.json")):
         raise UsageError(f"there are no *.tf files in {folder}")
     files = [*_found_variable_files(folder), *variable_files]
-    given = {name for file in files for name in _names_in(file)}
-    given |= {name.removeprefix("TF_VAR_") for name in os.environ if name.startswith("TF_VAR_")}
+    given = {
+        name.removeprefix("TF_VAR_"): json.dumps(text)
+        for name, text in os.environ.items()
+        if name.startswith("TF_VAR_")
+    }
     with scratch_folder("terraform") as scratch:
         declared = Folder.read(folder, "").variables
         files += _written(variables, declared, scratch)
-        given |= {one.partition("=")[0].strip() for one in variables}
+        for file in files:
+            given |= _texts_in(file)
         evaluated = evaluate(folder, files)
-    return _Reader(folder, evaluated, frozenset(given)).code()
+    return _Reader(folder, evaluated, given).code()
 
 
 def _found_variable_files(folder: Path) -> list[Path]:
@@ -73,10 +77,13 @@ def _found_variable_files(folder: Path) -> list[Path]:
     return [path for path in (*plain, *auto) if path.is_file()]
 
 
-def _names_in(path: Path) -> Iterable[str]:
+def _texts_in(path: Path) -> Mapping[str, str]:
+    """Return the names of the variables in a file, and the expression that each is set to."""
     try:
         text = read_given(path, MAX_FILE).decode("utf-8-sig")
-        return list(json.loads(text)) if path.suffix == ".json" else list(values_of(text))
+        if path.suffix == ".json":
+            return {name: json.dumps(value) for name, value in dict(json.loads(text)).items()}
+        return {name: value.text for name, value in values_of(text).items()}
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -106,7 +113,7 @@ def _written(variables: Sequence[str], declared: Mapping[str, Block], scratch: P
 class _Reader:
     """Goes through what the evaluator gave, block by block."""
 
-    def __init__(self, root: Path, evaluated: Mapping[str, list[dict[str, Any]]], given: frozenset[str]) -> None:
+    def __init__(self, root: Path, evaluated: Mapping[str, list[dict[str, Any]]], given: Mapping[str, str]) -> None:
         self.tracer = Tracer(root, evaluated, given)
         self.found = Code()
         self.blocks = [(kind, block) for kind, blocks in evaluated.items() for block in blocks]
@@ -277,10 +284,12 @@ class _Value:
         return _INTERPOLATION.sub(lambda _: str(next(remaining)), plain)
 
     def referred(self, reference: str, module: str) -> str | None:
-        """Return what a reference to the surroundings or to a resource of the code stands for."""
+        """Return what a reference to the surroundings, to a resource of the code or to a text in it stands for."""
         surroundings = _SURROUNDING.fullmatch(reference)
         if surroundings:
             return _SURROUNDINGS.get(surroundings[1])
+        if reference.startswith(("var.", "local.")):
+            return self.reader.tracer.literal(reference, module)
         own = _OWN.fullmatch(reference)
         if own is None:
             return None

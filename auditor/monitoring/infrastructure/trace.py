@@ -53,6 +53,9 @@ _INTO = re.compile(
 _NAMES = frozenset({"name", "alarm_name", "function_name"})
 """Attributes that AWS fills where the code does not: they still name the resource."""
 
+_PREFIXES = frozenset({"name_prefix", "alarm_name_prefix"})
+"""What such a name begins with, where the code says so: it means the resource, and nothing can be compared with it."""
+
 _OWN_MARKS = frozenset({"id", "arn", "key_id", "target_key_id", "target_key_arn"})
 """Attributes of a resource that only exist after it was made, and by which the code means the resource."""
 
@@ -91,7 +94,7 @@ class _Asked:
 class Tracer:
     """Knows the folders of all modules, and says what a name rests on."""
 
-    def __init__(self, root: Path, evaluated: Mapping[str, list[dict[str, Any]]], given: frozenset[str]) -> None:
+    def __init__(self, root: Path, evaluated: Mapping[str, list[dict[str, Any]]], given: Mapping[str, str]) -> None:
         self.root = root
         self.given = given
         self.evaluated = evaluated
@@ -280,7 +283,7 @@ class Tracer:
             return self.exists(block, module) if asked.steps < MAX_STEPS else None
         if (written := block.values.get(attribute)) is not None:
             return self.open_in(written, block, module, asked=asked.next())
-        if attribute in _NAMES and not {"name_prefix", "alarm_name_prefix"} & block.values.keys():
+        if attribute in _NAMES and not (asked.computed and _PREFIXES & block.values.keys()):
             return self.exists(block, module) if asked.steps < MAX_STEPS else None
         inside = [inner for inner in block.blocks if inner.kind == attribute or attribute in inner.labels]
         values = ((value, one) for inner in inside for one in inner.inside() for value in one.values.values())
@@ -319,6 +322,21 @@ class Tracer:
             else:
                 break
         return expression, module
+
+    def literal(self, reference: str, module: str) -> str | None:
+        """Return the text that is written for a variable or local; None where it is open or anything but a text."""
+        written = Written(reference, reference, 0)
+        if self.open_in(written, None, module) is not None:
+            return None
+        expression, module = self.origin(written, module)
+        root, _, name = _alone(expression).partition(".")
+        text = expression.text
+        if root == "var":
+            declared = self.folder(module).variables.get(name)
+            default = declared.values.get("default") if declared is not None else None
+            text = self.given.get(name, "") if not module and name in self.given else default.text if default else ""
+        found = re.fullmatch(r'"([^"$%\\]*)"', text)
+        return found[1] if found else None
 
     def target(
         self, reference: str, module: str, address: str, known: Mapping[str, Mapping[str, Any]]

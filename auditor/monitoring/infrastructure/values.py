@@ -137,7 +137,7 @@ class Code:
     invalid: list[str] = field(default_factory=list)
 
 
-def text_of(  # noqa: PLR0911 - one line for each kind
+def text_of(  # noqa: C901, PLR0911 - one line for each kind
     kind: str, address: str, attribute: str, name: Any
 ) -> str:
     """Return what stands in a value that refers to another resource of the code.
@@ -171,6 +171,8 @@ def text_of(  # noqa: PLR0911 - one line for each kind
             "id" | "ref" | "name" | "alarm_name" | "function_name" | "topicname" | "alarmname",
         ):  # fmt: skip
             return called
+        case "AWS::Events::Rule", "arn":
+            return f"arn:aws:events:{where}:rule/{called}"
         case "AWS::Events::Rule", _:
             return called
         case _, "arn":
