@@ -107,7 +107,7 @@ class Answer:
 
     def searched_sentence(self) -> str:
         """Say in one sentence whether all that was asked for was searched, whatever rows there are."""
-        if not self.searched.records:
+        if self.searched.not_searched and not self.searched.records:
             return "No event was searched: this is no answer."
         if self.searched.not_searched:
             return "A part of what was asked for was not searched, or nothing proves it: see searched."
@@ -117,7 +117,7 @@ class Answer:
         """Say in one sentence how many rows there are, and whether that can be relied on."""
         count = len(self.rows)
         read = f"{counted(self.searched.records, 'record')} of {counted(self.searched.log_files, 'log file')}"
-        if not count and not self.searched.records:
+        if not count and not self.searched.records and self.searched.not_searched:
             return "No event was searched: this is no answer."
         found = "No row" if not count else counted(count, "row")
         more = " (cut at the limit)" if self.truncated else ""

@@ -29,6 +29,9 @@ _ABSENT: Final = {
     "network": "no network activity event of the period was found: the trail may record none",
 }
 
+_HoursOf = Sequence[tuple[Mapping[str, Any], list[tuple[datetime, str]]]]
+"""Chains, each with its hours and their states."""
+
 
 def searched(
     store: EventStore,
@@ -57,8 +60,8 @@ def searched(
     missing = [
         *_outside(card, period, filters),
         *_spans(hours, card.get("states") or {}),
-        *(() if whole else _late(chains, period)),
-        *_chainless(database, card),
+        *_late(chains, period),
+        *_chainless(database, card, hours),
         *_unread(database),
         *_undated(database),
         *_conflicts(store, database, filters),
@@ -67,6 +70,8 @@ def searched(
     ]
     asked = sum(state != "." for _, states in hours for _, state in states)
     scope = card.get("scope") or {}
+    if whole and not (counts["records"] or asked or scope or missing):
+        missing.append(Missing("events", "no log file was read, and no digest says that there is none"))
     return Searched(
         tuple(
             sorted({*counts["accounts"], *(chain["account"] for chain in chains), *_named(scope, "accounts", filters)})
@@ -104,9 +109,7 @@ def _hours(chain: Mapping[str, Any], period: Period) -> Iterator[tuple[datetime,
                 yield hour, state
 
 
-def _spans(
-    hours: Sequence[tuple[Mapping[str, Any], list[tuple[datetime, str]]]], states: Mapping[str, str]
-) -> Iterator[Missing]:
+def _spans(hours: _HoursOf, states: Mapping[str, str]) -> Iterator[Missing]:
     """Yield the stretches that are not proved, per chain; neighbouring hours of one state together."""
     for chain, found in hours:
         begin, before, last = None, "", None
@@ -144,8 +147,9 @@ def _narrower(card: Mapping[str, Any], period: Period) -> bool:
 def _late(chains: Sequence[Mapping[str, Any]], period: Period) -> Iterator[Missing]:
     """Yield where the deliveries right after the window are not proved: records of its last minutes may be in them."""
     for chain in chains:
-        after = list(_hours(chain, Period(period.end, period.end + DELIVERY, "")))
-        if any(state not in {"v", "."} for hour, state in after if hour >= period.end):
+        after = _hours(chain, Period(period.end, period.end + DELIVERY, ""))
+        states = {state for hour, state in after if hour >= period.end} - {"v", "."}
+        if states:
             where = {
                 "account": chain["account"],
                 "region": chain["region"],
@@ -154,22 +158,18 @@ def _late(chains: Sequence[Mapping[str, Any]], period: Period) -> Iterator[Missi
                 "end": rfc3339(period.end + DELIVERY),
             }
             why = "deliveries of the hour after the period are not proved; its last minutes may be in them"
-            yield Missing("hours", why, where)
+            yield Missing("hours", why, where, altered=not states.isdisjoint(_ALTERED_HOURS))
 
 
 def _said(card: Mapping[str, Any], period: Period, filters: Filters) -> Iterator[Missing]:
     """Yield what the store's filling left out, as far as it touches what is asked."""
-    held = card.get("period") or {}
-    to_its_end = not held or period.end >= parse_time(held["end"])
     for item in card.get("missing") or ():
         where = item["where"]
         if not _wanted_or_unknown(where, filters):
             continue
-        if where.get("start") and where.get("end"):
-            late = to_its_end and where["start"] == held.get("end")
-            apart = parse_time(where["start"]) >= period.end or parse_time(where["end"]) <= period.start
-            if apart and not late:
-                continue
+        start, end = where.get("start"), where.get("end")
+        if start and end and (parse_time(start) >= period.end or parse_time(end) <= period.start):
+            continue
         yield Missing(item["what"], item["why"], where)
 
 
@@ -291,19 +291,26 @@ def _counts(database: "duckdb.DuckDBPyConnection", period: Period, *, whole: boo
     }
 
 
-def _chainless(database: "duckdb.DuckDBPyConnection", card: Mapping[str, Any]) -> Iterator[Missing]:
-    """Yield accounts and Regions that have log files and no digests: none of their hours is among those expected."""
+def _chainless(database: "duckdb.DuckDBPyConnection", card: Mapping[str, Any], hours: _HoursOf) -> Iterator[Missing]:
+    """Yield accounts and Regions with log files that no digest vouches for, where the hours do not say so.
+
+    Either there is no digest at all, and none of the hours is among those expected; or the hours are proved, and a
+    file lies beside those that their digests name.
+    """
     if "coverage" not in card:
         return  # Event history and the like: no digest speaks of them at all
     chained = {(chain["account"], chain["region"]) for chain in card["coverage"] or ()}
+    told = {(chain["account"], chain["region"]) for chain, states in hours if {s for _, s in states} - {"v", "."}}
     rows = database.execute(
-        "SELECT account, region, count(*) FROM looked WHERE kind = 'CloudTrail' AND state <> 'history'"
-        " GROUP BY ALL ORDER BY ALL"
+        "SELECT account, region, count(*), count(*) FILTER (state = 'unvouched') FROM looked"
+        " WHERE kind = 'CloudTrail' AND state <> 'history' GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    for account, region, number in rows:
+    for account, region, number, unvouched in rows:
+        where = {"account": account, "region": region, "log_files": number}
         if (account, region) not in chained:
-            where = {"account": account, "region": region, "log_files": number}
             yield Missing("hours", "no chain of digests vouches for what was recorded here", where)
+        elif unvouched and (account, region) not in told:
+            yield Missing("log_files", "no digest names them", {**where, "log_files": unvouched})
 
 
 def _unread(database: "duckdb.DuckDBPyConnection") -> Iterator[Missing]:

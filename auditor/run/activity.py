@@ -80,6 +80,15 @@ def log_bytes(log: LogBytes) -> LogBytes:
     return replace(log, problem=words if log.state != "unvouched" else words.replace("altered: ", "damaged: ", 1))
 
 
+def hours_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the hours of a trail's chains with their states, of the document of its verification."""
+    name = document["trail"]["name"]
+    return [
+        {"trail": name, "account": chain["account"], "region": chain["region"], "days": chain["days"]}
+        for chain in document["coverage"]["chains"]
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
     """Who asks about what.
@@ -134,10 +143,7 @@ class Activity:
         line = {
             "arn": document["trail"]["arn"],
             "source": {"kind": "log-files", "trail": name, "verdict": document["verdict"]},
-            "coverage": [
-                {"trail": name, "account": chain["account"], "region": chain["region"], "days": chain["days"]}
-                for chain in document["coverage"]["chains"]
-            ],
+            "coverage": hours_of(document),
         }
         self._writer.flush()
         path = self._folder / _TRAILS

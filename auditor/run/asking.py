@@ -24,8 +24,9 @@ from auditor.events.opened import SCHEMA, EventStore, card_of, finish
 from auditor.events.store import StoreWriter
 from auditor.evidence.store import Evidence
 from auditor.pack.layout import EVIDENCE
-from auditor.run.activity import log_bytes
+from auditor.run.activity import hours_of, log_bytes
 from auditor.run.sharing import StoreParts
+from auditor.run.trails import DIGESTS
 from auditor.run.trails import EVENTS as NOTABLE
 from auditor.trail.coverage import STATES
 from auditor.trail.fetch import ObjectSource, Unavailable
@@ -218,16 +219,6 @@ def _other(reading: Reading, bucket: str, key: str) -> LogBytes:
 def _card(reading: Reading, reports: Sequence[TrailReport], missing: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what the store says of itself: sources, hours, and what could not be read."""
     documents = [report.document() for report in reports]
-    coverage = [
-        {
-            "trail": document["trail"]["name"],
-            "account": chain["account"],
-            "region": chain["region"],
-            "days": chain["days"],
-        }
-        for document in documents
-        for chain in document["coverage"]["chains"]
-    ]
     sources = [
         {
             "kind": "log-files",
@@ -242,9 +233,9 @@ def _card(reading: Reading, reports: Sequence[TrailReport], missing: Sequence[Ma
     return {
         "period": reading.period.document(),
         "sources": sources,
-        "coverage": coverage,
+        "coverage": [hours for document in documents for hours in hours_of(document)],
         "states": dict(STATES),
-        "missing": [*missing, *_late(reading, reports)],
+        "missing": list(missing),
         "again": bool(missing) or any(state in _OPEN for report in reports for state in _states(report)),
         "cannot_see": [],
     }
@@ -256,23 +247,6 @@ _OPEN: Final = frozenset("rp")
 
 def _states(report: TrailReport) -> set[str]:
     return {state for chain in report.chains for _, state in chain.hours}
-
-
-def _late(reading: Reading, reports: Sequence[TrailReport]) -> Iterator[dict[str, Any]]:
-    """Say where the deliveries right after the period are not proved: records of its last minutes may be in them."""
-    for report in reports:
-        for chain in report.chains:
-            states = {state for hour, state in chain.hours if hour >= reading.period.end}
-            if states - {"v"}:
-                where = {
-                    "account": chain.account,
-                    "region": chain.region,
-                    "trail": report.scope.trail,
-                    "start": rfc3339(reading.period.end),
-                    "end": rfc3339(reading.period.end + DELIVERY),
-                }
-                why = "deliveries of the hour after the period are not proved; its last minutes may be in them"
-                yield {"what": "hours", "why": why, "where": where}
 
 
 # ------------------------------------------------------------------------------------------------ other sources
@@ -332,12 +306,25 @@ def open_pack(folder: Path, pack: Path) -> EventStore:
             "period": period.document(),
             "sources": [{"kind": "pack", "pack": pack.name, "evidence": [record.ref for record, _ in documents]}],
             "scope": {"accounts": [account.id for account in evidence.run.accounts]},
+            **_proved(evidence),
             "missing": missing,
             "lacks": list(PACK_LACKS),
             "cannot_see": list(PACK_CANNOT_SEE),
         }
 
     return kept_store(folder, {"place": {"pack": str(pack.absolute())}, "period": period.document()}, fill)
+
+
+def _proved(evidence: Evidence) -> dict[str, Any]:
+    """Return the hours of a pack's trails as their verification found them; nothing where it was left out."""
+    verified = [
+        page for record in evidence.records if record.call.operation == DIGESTS for page in evidence.pages(record)
+    ]
+    try:
+        coverage = [hours for page in verified for hours in hours_of(page)]
+    except (KeyError, TypeError) as error:
+        raise UsageError("the pack does not say what its trails' verification found") from error
+    return {"coverage": coverage, "states": dict(STATES)} if verified else {}
 
 
 PACK_CANNOT_SEE: Final = (
