@@ -38,7 +38,7 @@ class ForEach:
     items: str
     """JMESPath over one page of that operation."""
     parameters: Mapping[str, str]
-    """Parameter name -> JMESPath over the item; an item that lacks the value is not asked about.
+    """Parameter name -> JMESPath over the item; an item that lacks the value leaves open what there is to ask.
 
     ``last_part(text, separator)`` is known besides the standard functions: names stand at the end of ARNs.
     """

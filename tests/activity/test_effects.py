@@ -245,6 +245,42 @@ def test_a_scaling_service_takes_away_its_own_alarms_only() -> None:
     assert effect_of(call("monitoring", "DeleteAlarms", {"alarmNames": ["root"]}, **scaling)).effect is WEAKENS
 
 
+def linked_role(service: str, path: str = "aws-service-role") -> dict[str, Any]:
+    issuer = {"type": "Role", "arn": f"arn:aws:iam::111122223333:role/{path}/{service}/AWSServiceRoleForX"}
+    return {"userIdentity": {"type": "AssumedRole", "sessionContext": {"sessionIssuer": issuer}}}
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "asked", "by", "expected"),
+    [
+        ("events", "DeleteRule", {"name": "ecs-managed-1"}, linked_role("ecs.amazonaws.com"), HARMLESS),
+        ("events", "RemoveTargets", {"rule": "ecs-managed-1"}, linked_role("ecs.amazonaws.com"), HARMLESS),
+        ("events", "PutRule", {"name": "m", "eventPattern": "{}"}, linked_role("autoscaling.amazonaws.com"), HARMLESS),
+        ("events", "DeleteRule", {"name": "mine"}, linked_role("ecs.amazonaws.com", path="service-role"), WEAKENS),
+        ("events", "DeleteRule", {"name": "mine"}, {"userIdentity": {"invokedBy": "ecs.amazonaws.com"}}, WEAKENS),
+        (
+            "config",
+            "DeleteConfigRule",
+            {"configRuleName": "securityhub-vpc-flow-logs-enabled-12345"},
+            linked_role("securityhub.amazonaws.com"),
+            HARMLESS,
+        ),
+        (
+            "config",
+            "DeleteConfigRule",
+            {"configRuleName": "root-mfa"},
+            linked_role("config-conforms.amazonaws.com"),
+            WEAKENS,
+        ),
+        ("config", "StopConfigurationRecorder", {}, linked_role("securityhub.amazonaws.com"), WEAKENS),
+    ],
+)
+def test_a_service_that_changes_what_it_manages_weakens_nothing(
+    source: str, name: str, asked: Any, by: dict[str, Any], expected: Effect
+) -> None:
+    assert effect_of(call(source, name, asked, **by)).effect is expected
+
+
 @pytest.mark.parametrize(
     ("record", "resource"),
     [
