@@ -23,6 +23,12 @@ def marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return doubled
 
 
+def first_counts(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of its members, for ``object_pairs_hook``, as DuckDB reads it: the first of a name counts."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else dict(reversed(pairs))
+
+
 def parse_marked(data: bytes) -> Any:
     """Parse a JSON document with such objects marked.
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from auditor.activity.split import RECORD_LIMIT
-from auditor.base.doubled import Doubled, marked
+from auditor.base.doubled import doubled_names, marked
 from auditor.events.columns import SHAPE
 
 DEPTH_LIMIT: Final = 200
@@ -45,6 +45,7 @@ def repaired(record: bytes) -> tuple[bytes, str]:
     document = _parsed(text)
     if not isinstance(document, dict):
         raise Unreadable(f"a record that is no object but {_kind(document)}")
+    _refuse_doubled(document)
     notes += _shaped(document, SHAPE, "")
     if "\\u" in text:
         clean = _without_halves(document)
@@ -64,6 +65,15 @@ def _parsed(text: str) -> Any:
         raise Unreadable("a record nested too deeply") from error
     except ValueError as error:
         raise Unreadable("a record that is no JSON") from error
+
+
+def _refuse_doubled(document: dict[str, Any]) -> None:
+    try:
+        twice = next(doubled_names(document), "")
+    except RecursionError as error:
+        raise Unreadable("a record nested too deeply") from error
+    if twice:
+        raise Unreadable(f"a record with one name twice in {twice.rpartition('.')[0] or 'it'}")
 
 
 def _no_number(text: str) -> Any:
@@ -96,8 +106,6 @@ def _without_halves(value: Any, depth: int = 0) -> Any:
 
 def _shaped(document: dict[str, Any], shape: Mapping[str, Any], where: str) -> list[str]:
     """Take out what stands where an object is expected and is none; return what was taken out."""
-    if isinstance(document, Doubled):
-        raise Unreadable(f"a record with one name twice in {where.rstrip('.') or 'it'}")
     notes = []
     for name, inner in shape.items():
         value = document.get(name)

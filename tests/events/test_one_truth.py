@@ -6,12 +6,14 @@ from typing import Any, Final
 import pytest
 
 from auditor.activity.calls import CALLS
+from auditor.activity.candidates import candidates
 from auditor.activity.noted import notable_document
 from auditor.activity.rows import notable_row
+from auditor.events.filters import Filters
 from auditor.events.opened import EventStore
 from tests.evaluate.kit import ACCOUNT
 
-from .kit import asked, ids, records_log, store_of
+from .kit import asked, ids, log, records_log, store_of
 from .month import records
 from .test_month import answered, month
 
@@ -54,6 +56,33 @@ def test_every_call_of_the_table_is_found_by_the_questions_about_its_kind(every:
             wanted.setdefault(name, set()).add(f"{call.source.partition('.')[0]}:{call.name}")
     for name, calls in wanted.items():
         assert calls - set(ids(asked(every, name))) == set(), name
+
+
+TWICE = (
+    b'{"eventID":"e1","eventTime":"2026-10-05T13:06:24Z","eventName":"DeleteBucket","eventSource":"s3.amazonaws.com",'
+    b'"awsRegion":"eu-central-1","recipientAccountId":"111122223333","userIdentity":{"type":"IAMUser"},'
+    b'"requestParameters":{"bucketName":"first","bucketName":"second"}}'
+)
+
+
+@pytest.mark.parametrize("form", [b'{"Records":[%s]}', b'{"Records": [%s]}'])
+def test_rows_of_note_and_the_store_take_the_same_of_two_values(tmp_path: Path, form: bytes) -> None:
+    data = form % TWICE
+    (record,) = candidates(data).records
+    row = notable_row(record)
+    store = store_of(tmp_path / "store", log(data))
+    (shown,) = asked(store, "who-deleted-bucket").rows
+    assert row is not None
+    assert (row.resource, shown["resource"]) == ("first", "first")
+    assert ids(asked(store, "who-did", filters=Filters(resources=("second",)))) == ["e1"], "found by either"
+
+
+def test_two_values_are_not_mended_into_one(tmp_path: Path) -> None:
+    beside = b'{"eventID":"e2","eventTime":"2026-10-05T13:06:24Z","userAgent":"a\\ud83d"}'
+    answer = asked(store_of(tmp_path / "store", log(b'{"Records":[%s,%s]}' % (TWICE, beside))), "who-did")
+    (gap,) = answer.searched.not_searched
+    assert (ids(answer), gap.what, answer.exit_code) == (["e2"], "records", 3)
+    assert "one name twice in requestParameters" in gap.why
 
 
 def test_the_months_rows_of_note_are_among_the_answers(tmp_path: Path) -> None:
