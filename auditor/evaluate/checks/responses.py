@@ -57,27 +57,40 @@ def topic_has_audience(subject: Subject) -> Verdict:
         for pending in _subscriptions(subject, topic)[:1]:
             subject.evidence.point(pending, suffix="/SubscriptionArn")
         return failed("Alarms notify the topic, and nobody has confirmed a subscription to it.", observed="no audience")
-    doubt = _doubt(subject, topic, alarms[0]) or _all_muted(subject, alarms)
-    return doubt or passed(
-        f"The topic has {counted(confirmed, 'confirmed subscription')}.", observed=f"{confirmed} confirmed"
+    known = _known(subject, topic)
+    doubts = [doubt for alarm in alarms if (doubt := _doubt(subject, known, alarm)) is not None]
+    worst = next((doubt for doubt in doubts if doubt.state is Result.FAIL), doubts[0] if doubts else None)
+    return (
+        worst
+        or _all_muted(subject, alarms)
+        or passed(f"The topic has {counted(confirmed, 'confirmed subscription')}.", observed=f"{confirmed} confirmed")
     )
 
 
-def _doubt(subject: Subject, topic: str, alarm: Mapping[str, Any]) -> Verdict | None:
-    """Return why a topic does not take what CloudWatch sends, or may not; None where its policy and its key let it.
+def _known(subject: Subject, topic: str) -> Topic:
+    """Return the policy and the key of a topic.
 
     Raises:
         EvidenceMissing: the attributes of the topic are missing.
     """
     page = subject.evidence.page("sns:GetTopicAttributes", region=subject.region, TopicArn=topic)
     attributes = mapping(page, "Attributes")
-    key, name = optional_text(attributes, "KmsMasterKeyId"), optional_text(alarm, "AlarmArn")
+    key = optional_text(attributes, "KmsMasterKeyId")
     cipher = Keys(subject.evidence).of(key, topic) if key else None
-    known = Topic(topic, read_policy(text(attributes, "Policy")), key=key, cipher=cipher)
-    link = accepts(known, Sender(CLOUDWATCH, subject.account.id, name if name.startswith("arn:") else ""))
+    return Topic(topic, read_policy(text(attributes, "Policy")), key=key, cipher=cipher)
+
+
+def _doubt(subject: Subject, topic: Topic, alarm: Mapping[str, Any]) -> Verdict | None:
+    """Return why a topic does not take what an alarm sends, or may not; None where its policy and its key let it."""
+    name = optional_text(alarm, "AlarmArn")
+    link = accepts(topic, Sender(CLOUDWATCH, subject.account.id, name if name.startswith("arn:") else ""))
     if link.state is State.OK:
         return None
-    return (failed if link.state is State.BROKEN else not_assessed)(link.sentence, observed=some([key]) if key else "")
+    judge = failed if link.state is State.BROKEN else not_assessed
+    return judge(
+        f"{link.sentence} So it is for the alarm {some([optional_text(alarm, 'AlarmName')])}.",
+        observed=some([topic.key]) if topic.key else "",
+    )
 
 
 def _kept_back(subject: Subject, name: str) -> tuple[State, str] | None:
@@ -126,7 +139,7 @@ def _taking(subject: Subject, topics: list[str]) -> tuple[list[str], list[Verdic
     missing: EvidenceMissing | None = None
     for topic in topics:
         try:
-            doubt = _doubt(subject, topic, subject.item)
+            doubt = _doubt(subject, _known(subject, topic), subject.item)
         except EvidenceMissing as signal:
             missing = missing or signal
             continue

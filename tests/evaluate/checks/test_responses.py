@@ -1,5 +1,6 @@
 """Controls over who hears of alarms."""
 
+import json
 from typing import Any
 
 import pytest
@@ -71,6 +72,27 @@ def governed(**attributes: Any) -> World:
 def test_the_policy_of_a_topic_decides_as_well(document: str, expected: State, control: str) -> None:
     assert governed(Policy=document).judge(control).state is expected
     assert governed().judge(control).state is State.NOT_ASSESSED
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"),
+    [
+        pytest.param(("first", "second"), State.PASS, id="both"),
+        pytest.param(("first",), State.FAIL, id="the-first-alone"),
+        pytest.param(("second",), State.FAIL, id="the-second-alone"),
+    ],
+)
+def test_a_topic_lets_each_alarm_publish_that_notifies_it(allowed: tuple[str, ...], expected: State) -> None:
+    beginning = f"arn:aws:cloudwatch:{HOME}:{ACCOUNT}:alarm:"
+    alarms = [{"AlarmName": n, "AlarmArn": f"{beginning}{n}", "AlarmActions": [TOPIC]} for n in ("first", "second")]
+    statement = json.loads(MAY_PUBLISH)["Statement"][0]
+    condition = {"ArnEquals": {"aws:SourceArn": [f"{beginning}{name}" for name in allowed]}}
+    world = governed(Policy=policy({**statement, "Condition": condition}))
+    world = world.says("cloudwatch:DescribeAlarms", {"MetricAlarms": alarms, "CompositeAlarms": []}, region=HOME)
+    result = world.judge("alarm-topics-have-audience")
+    assert result.state is expected
+    for silent in {"first", "second"} - set(allowed):
+        assert f"for the alarm {silent}" in reasons(result)
 
 
 def test_a_topic_that_an_alarm_on_a_query_notifies_needs_an_audience() -> None:
