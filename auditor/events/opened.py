@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -131,10 +131,27 @@ class EventStore:
                 f"the files of the event store {folder} were changed", hint="delete it and fill it again"
             )
         self.folder, self.card = folder, card
+        self._kept: duckdb.DuckDBPyConnection | None = None
 
-    def database(self) -> AbstractContextManager["duckdb.DuckDBPyConnection"]:
-        """Open a connection to the store."""
-        return database_of(self.folder, self.folder)
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Open the store once for all that is asked of it meanwhile: that takes longer than most questions."""
+        with database_of(self.folder, self.folder) as database:
+            self._kept = database
+            try:
+                yield
+            finally:
+                self._kept = None
+
+    @contextmanager
+    def database(self) -> Iterator["duckdb.DuckDBPyConnection"]:
+        """Open a connection to the store, with temporary tables of its own."""
+        if self._kept is None:
+            with database_of(self.folder, self.folder) as database:
+                yield database
+        else:
+            with self._kept.cursor() as session, disk_told(self.folder):
+                yield session
 
     def contents(self) -> Contents:
         """Count what lies in the store."""

@@ -317,8 +317,8 @@ def connect(work: Path | None = None, *, memory: str = "512MB", threads: int = 2
 
     database = duckdb.connect(":memory:")
     database.execute(
-        f"SET threads={threads}; SET memory_limit='{memory}'; SET preserve_insertion_order=false; SET TimeZone='UTC';"
-        "SET autoinstall_known_extensions=false; SET autoload_known_extensions=false;"
+        f"SET threads={threads}; SET memory_limit='{memory}'; SET preserve_insertion_order=false;"
+        "SET GLOBAL TimeZone='UTC'; SET autoinstall_known_extensions=false; SET autoload_known_extensions=false;"
     )
     if work is not None:
         database.execute(f"SET temp_directory={quoted(work / 'spill')}")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -157,22 +158,17 @@ class Activity:
         found = {line["arn"]: line for line in lines}
         return [found[arn] for arn in sorted(found)]
 
-    def answers(self, asking: Asking) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield each question's name with its answer."""
+    @contextmanager
+    def opened(self, period: Period) -> Iterator[EventStore]:
+        """Finish the store, and open it once for all that is asked of it."""
         try:
             self._writer.flush()
         finally:
             self._writer.close()
-        finish(self._folder, self._card(asking.period))
-        store, questions = EventStore(self._folder), load_questions()
-        for name in QUESTIONS:
-            asked = Asked(questions[name], asking.period, given=asking.given(name), limit=MOST_ROWS)
-            document = ask(store, asked).document()
-            columns: Sequence[str] = [item for item in document["columns"] if item not in _LEFT_OUT]
-            rows = [{column: plain(row[column]) for column in columns} for row in document["rows"]]
-            statement = questions[name].text("duckdb").strip()
-            title = {"title": questions[name].title, "answers": questions[name].answers}
-            yield name, {**document, **title, "columns": columns, "rows": rows, "statement": statement}
+        finish(self._folder, self._card(period))
+        store = EventStore(self._folder)
+        with store.kept_open():
+            yield store
 
     def keep(
         self,
@@ -201,10 +197,11 @@ class Activity:
             writer.add(Answer(self._account, call, pages, principal, (), 0, now(), error))
 
         try:
-            for name, document in self.answers(asking):
-                add(name, (document,))
-                del unanswered[name]
-            add("", (measured(EventStore(self._folder), asking.period, drawn, followed),))
+            with self.opened(asking.period) as store:
+                for name, document in answers(store, asking):
+                    add(name, (document,))
+                    del unanswered[name]
+                add("", (measured(store, asking.period, drawn, followed),))
         except AuditorError as error:
             for name in (*unanswered, ""):
                 add(name, (), CallError("NotAnswered", error.message, ""))
@@ -219,3 +216,16 @@ class Activity:
             "missing": [],
             "cannot_see": list(CANNOT_SEE),
         }
+
+
+def answers(store: EventStore, asking: Asking) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the name of each question of the report with its answer."""
+    questions = load_questions()
+    for name in QUESTIONS:
+        asked = Asked(questions[name], asking.period, given=asking.given(name), limit=MOST_ROWS)
+        document = ask(store, asked).document()
+        columns: Sequence[str] = [item for item in document["columns"] if item not in _LEFT_OUT]
+        rows = [{column: plain(row[column]) for column in columns} for row in document["rows"]]
+        statement = questions[name].text("duckdb").strip()
+        title = {"title": questions[name].title, "answers": questions[name].answers}
+        yield name, {**document, **title, "columns": columns, "rows": rows, "statement": statement}

@@ -9,15 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 import pytest
 
 from auditor.activity.logbytes import LogBytes
+from auditor.events import opened
 from auditor.events.answer import Answer
 from auditor.events.asking import Asked, ask
 from auditor.events.filters import Filters
 from auditor.events.opened import EventStore, finish
 from auditor.events.question import load_questions
-from auditor.events.store import StoreWriter
+from auditor.events.store import StoreWriter, connect
 from auditor.events.table import ROW
 
 from .kit import OCTOBER
@@ -93,6 +95,39 @@ def test_a_short_answer_is_the_beginning_of_the_whole_one(store: EventStore, nam
 def test_a_question_has_the_columns_that_it_announces(store: EventStore, name: str) -> None:
     question = load_questions()[name]
     assert set(question.columns) - set(answered(store, name).columns) == set()
+
+
+def test_a_store_that_is_kept_open_is_opened_once_answers_the_same_and_is_closed(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[duckdb.DuckDBPyConnection] = []
+
+    def noted(*given: Any, **named: Any) -> duckdb.DuckDBPyConnection:
+        made.append(connect(*given, **named))
+        return made[-1]
+
+    alone = {name: answered(store, name) for name in QUESTIONS}
+    monkeypatch.setattr(opened, "connect", noted)
+    with store.kept_open():
+        assert {name: answered(store, name) for name in QUESTIONS} == alone
+        assert {name: answered(store, name) for name in reversed(QUESTIONS)} == alone
+        with pytest.raises(OSError, match="space"), store.database() as database:
+            database.execute("COPY (SELECT * FROM range(100000)) TO '/dev/full' (FORMAT csv)")
+        assert answered(store, "who-did") == alone["who-did"]
+    with pytest.raises(ZeroDivisionError), store.kept_open():
+        raise ZeroDivisionError
+    assert len(made) == 2
+    for database in made:
+        with pytest.raises(duckdb.ConnectionException):
+            database.execute("SELECT 1")
+    assert answered(store, "who-did") == alone["who-did"]
+
+
+def test_sessions_of_a_store_that_is_kept_open_have_utc_and_tables_of_their_own(store: EventStore) -> None:
+    with store.kept_open(), store.database() as one, store.database() as other:
+        for number, database in enumerate((one, other)):
+            database.execute(f"CREATE TEMP TABLE picked AS SELECT {number}, current_setting('TimeZone')")
+        assert [database.execute("FROM picked").fetchone() for database in (one, other)] == [(0, "UTC"), (1, "UTC")]
 
 
 def test_every_record_is_in_the_store_once(store: EventStore) -> None:

@@ -18,7 +18,7 @@ from auditor.evidence.operations import Call
 from auditor.evidence.store import EvidenceWriter
 from auditor.model import State
 from auditor.run import activity
-from auditor.run.activity import MOST_ROWS, QUESTIONS, Activity, Asking
+from auditor.run.activity import MOST_ROWS, QUESTIONS, Activity, Asking, answers
 from auditor.run.trails import ANSWERS, MEASURED
 from auditor.trail.report import TrailReport
 from tests.evaluate.checks.worlds import verified
@@ -72,7 +72,8 @@ def asked(folder: Path, *logs: LogBytes, hours: str = "v" * 24) -> dict[str, dic
     for item in logs:
         made.take(item)
     made.note(cast("TrailReport", Report(hours)))
-    found = {name: dict(document) for name, document in made.answers(ASKING)}
+    with made.opened(PERIOD) as store:
+        found = {name: dict(document) for name, document in answers(store, ASKING)}
     json.dumps(found)
     return found
 
@@ -162,7 +163,8 @@ def own_groups(folder: Path, *records: dict[str, Any], who: str = OURS) -> dict[
     made = Activity(folder, ACCOUNT)
     made.take(log(1, *records))
     made.note(cast("TrailReport", Report("v" * 24)))
-    found = dict(made.answers(Asking(PERIOD, who, ("eu-central-1",))))["our-own-calls"]["rows"]
+    with made.opened(PERIOD) as store:
+        found = dict(answers(store, Asking(PERIOD, who, ("eu-central-1",))))["our-own-calls"]["rows"]
     return {row["call"]: (row["made_by"], row["asked_for"], row["changes"], row["unknown"]) for row in found}
 
 
