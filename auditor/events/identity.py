@@ -5,9 +5,13 @@ with another content is never a copy: it is shown as it stands, and is a finding
 """
 
 import json
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from auditor.base.doubled import first_counts
 from auditor.events.columns import OPEN, SCALARS
 from auditor.events.store import quoted, write_lines
 
@@ -18,7 +22,8 @@ SEEK_MEMORY: Final = "128MB"
 """For all ids at once: what is more goes through the disk, and no slower."""
 COMPARE_MEMORY: Final = ("256MB", "512MB")
 """For the rows whose ids stand twice: the second where the first does not suffice, as for joins with many millions."""
-CONFLICTS: Final = 1000
+PLACES: Final = 20
+"""Places of one id that are named."""
 COPIES, CONFLICT_FILE = "copies.parquet", "conflicts.jsonl"
 
 _RANK: Final = "CASE f.state WHEN 'valid' THEN 0 WHEN 'altered' THEN 3 WHEN 'history' THEN 2 ELSE 1 END"
@@ -67,13 +72,23 @@ def _compare(database: "duckdb.DuckDBPyConnection", folder: Path, target: str) -
         " FROM stored e JOIN ranked f USING (file) SEMI JOIN maybe ON maybe.h = hash(e.eventID) WHERE e.eventID <> ''"
     )
     open_parts = "userIdentity AS userIdentity, " + ", ".join((*(n for n in SCALARS if n != "eventID"), *OPEN))
-    suspects = database.execute(
-        f"SELECT account, id FROM twice GROUP BY ALL HAVING count(DISTINCT content) > 1 ORDER BY ALL LIMIT {CONFLICTS}"
-    ).fetchall()
-    conflicts = [found for account, id_ in suspects if (found := _conflict(database, account, id_, open_parts))]
-    database.execute("CREATE OR REPLACE TEMP TABLE differing (account VARCHAR, id VARCHAR)")
-    if conflicts:
-        database.executemany("INSERT INTO differing VALUES (?, ?)", [(c["account"], c["event_id"]) for c in conflicts])
+    database.execute(
+        "CREATE OR REPLACE TEMP TABLE suspects AS"
+        " SELECT account, id FROM twice GROUP BY ALL HAVING count(DISTINCT content) > 1"
+    )
+    differing: list[tuple[str, str]] = []
+
+    def noted() -> Iterator[dict[str, Any]]:
+        for item in _conflicts(database, open_parts):
+            differing.append((item["account"], item["event_id"]))
+            yield item
+
+    write_lines(folder / CONFLICT_FILE, noted())
+    database.execute(
+        "CREATE OR REPLACE TEMP TABLE differing AS SELECT unnest($accounts)::VARCHAR AS account,"
+        " unnest($ids)::VARCHAR AS id",
+        {"accounts": [account for account, _ in differing], "ids": [id_ for _, id_ in differing]},
+    )
     database.execute(
         "COPY (SELECT file, position, winner.file AS of_file, winner.position AS of_position FROM (SELECT *,"
         " row_number() OVER w AS n, first({'file': file, 'position': position}) OVER w AS winner FROM twice"
@@ -81,28 +96,27 @@ def _compare(database: "duckdb.DuckDBPyConnection", folder: Path, target: str) -
         " WINDOW w AS (PARTITION BY account, id ORDER BY place, position, file)) WHERE n > 1)"
         f" TO {target}"
     )
-    write_lines(folder / CONFLICT_FILE, conflicts)
 
 
-def _conflict(database: "duckdb.DuckDBPyConnection", account: str, id_: str, parts: str) -> dict[str, Any] | None:
-    """Compare the contents of one id member by member, in whatever order they were written."""
-    rows = database.execute(
-        f"SELECT to_json(t)::VARCHAR, bucket, key, position FROM (SELECT {parts}, f.bucket, f.key, e.position"
-        f" FROM stored e JOIN files f USING (file) WHERE e.eventID = ? AND {_ACCOUNT} = ?) AS t ORDER BY 2, 3, 4",
-        (id_, account),
-    ).fetchall()
-    contents = {_canonical(text) for text, *_ in rows}
-    if len(contents) == 1:
-        return None
-    places = [{"bucket": bucket, "log_file": key, "position": position} for _, bucket, key, position in rows]
-    return {"account": account, "event_id": id_, "places": places[:20]}
+def _conflicts(database: "duckdb.DuckDBPyConnection", parts: str) -> Iterator[dict[str, Any]]:
+    """Compare the contents of each suspect id member by member, in whatever order they were written."""
+    result = database.execute(
+        f"SELECT account, id, to_json(t)::VARCHAR, bucket, key, position FROM (SELECT {parts},"
+        f" s.account, s.id, f.bucket, f.key, e.position FROM stored e JOIN files f USING (file)"
+        f" JOIN suspects s ON s.id = e.eventID AND s.account = {_ACCOUNT}) AS t ORDER BY 1, 2, 4, 5, 6"
+    )
+    for (account, id_), found in groupby(iter(result.fetchone, None), itemgetter(0, 1)):
+        rows = list(found)
+        if len({_canonical(row[2]) for row in rows}) > 1:
+            places = [{"bucket": row[3], "log_file": row[4], "position": row[5]} for row in rows[:PLACES]]
+            yield {"account": account, "event_id": id_, "places": places}
 
 
 def _canonical(text: str) -> str:
     document = json.loads(text)
-    for name in ("bucket", "key", "position"):
+    for name in ("account", "id", "bucket", "key", "position"):
         del document[name]
     for name in OPEN:
         if isinstance(document.get(name), str):
-            document[name] = json.loads(document[name])
+            document[name] = json.loads(document[name], object_pairs_hook=first_counts)
     return json.dumps(document, sort_keys=True)

@@ -212,6 +212,19 @@ def test_one_id_with_two_contents_is_a_finding_and_both_are_shown(tmp_path: Path
     assert (conflict["event_id"], [place["log_file"] for place in conflict["places"]]) == ("e1", [key(1), key(2)])
 
 
+def test_however_many_ids_have_two_contents_none_counts_as_a_copy(tmp_path: Path) -> None:
+    many = [event(number, eventName="A") for number in range(1500)]
+    other = [item | {"eventName": "B"} for item in many]
+    store = store_of(tmp_path / "store", records_log(many), records_log(other, 2))
+    assert (len(store.conflicts()), store.contents().duplicates, len(rows(store))) == (1500, 0, 3000)
+
+
+def test_a_name_that_stands_twice_is_no_copy_of_its_second_value(tmp_path: Path) -> None:
+    one = b'{"Records":[{"eventID":"e1","requestParameters":{"a":1,"a":2}}]}'
+    store = store_of(tmp_path / "store", log(one), log(one.replace(b'"a":1,', b""), 2))
+    assert (len(store.conflicts()), store.contents().duplicates) == (1, 0)
+
+
 def test_the_same_id_in_two_accounts_is_two_events(tmp_path: Path) -> None:
     theirs = event(1, recipientAccountId="444455556666")
     store = store_of(tmp_path / "store", records_log([event(1)]), records_log([theirs], 2, account="444455556666"))
