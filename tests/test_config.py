@@ -258,3 +258,11 @@ def test_all_mistakes_of_a_file_are_told_at_once_each_with_its_line(tmp_path: Pa
     assert told.value.message.startswith(f"{path}:2: frameworkz: there is no such key")
     assert {line for line in range(1, 7) if f"{path}:{line}: " in told.value.message} == {1, 2, 3, 5, 6}
     assert "did you mean frameworks?" in str(told.value.hint)
+
+
+def test_twenty_mistakes_are_told_at_once_too(tmp_path: Path) -> None:
+    path = tmp_path / "waivers.yaml"
+    path.write_text("waivers:\n" + "  - foo\n" * 20)
+    with pytest.raises(UsageError) as told:
+        load_waivers(path)
+    assert re.findall(r":(\d+): waivers", told.value.message) == [str(line) for line in range(2, 22)]

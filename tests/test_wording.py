@@ -78,7 +78,7 @@ def test_one_thing_is_not_spoken_of_as_several() -> None:
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 30))
 def test_a_list_that_is_cut_says_how_many_are_left(things: list[int], most: int) -> None:
-    shown, _, rest = first_of(things, most, str, "; ").partition(" and ")
+    shown, _, rest = first_of(things, most, str, "; ").partition("; and ")
     named = shown.split("; ") if shown else []
     assert named == [str(thing) for thing in things[:most]]
     assert len(named) + int(rest.removesuffix(" more") or 0) == len(things)

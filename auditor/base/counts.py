@@ -26,10 +26,14 @@ def lasting(seconds: int) -> str:
 
 
 def first_of(things: Sequence[_Thing], most: int, spelt: Callable[[_Thing], str] = str, between: str = ", ") -> str:
-    """List the first few of many things, and how many there are besides: ``a, b and 1,204 more``."""
+    """List the first few of many things, and how many there are besides: ``a, b and 1,204 more``.
+
+    What commas do not part is parted before that number, too: it is no part of what was said last.
+    """
     rest = len(things) - most
     shown = between.join(map(spelt, things[:most]))
-    return f"{shown} and {rest:,} more" if rest > 0 else shown
+    parted = "" if between == ", " else between.strip()
+    return f"{shown}{parted} and {rest:,} more" if rest > 0 else shown
 
 
 def every(number: int, noun: str, plural: str = "") -> str:

@@ -257,7 +257,7 @@ def _keys_at(model: Any, where: Iterable[str | int]) -> tuple[str, ...]:
     return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
-_MOST_PROBLEMS = 8
+_MOST_PROBLEMS = 40
 
 
 def problems_of(
