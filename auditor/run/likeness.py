@@ -29,7 +29,8 @@ def likeness(name: str, was: bytes, made: bytes) -> str:
         return "its text was not compared; report.html and results.json say the same in other forms"
     before, after = (_words(name, data) for data in (was, made))
     if before == after:
-        return "text and figures are the same"
+        page = ", as they are written; what style and scripts show of them was not compared"
+        return f"text and figures are the same{page if name.endswith('.html') else ''}"
     lost, new = (Counter(_figures(words)) for words in (before, after))
     figures = sorted((lost - new).keys() | (new - lost).keys())
     if not figures:
@@ -72,7 +73,7 @@ def _first(before: list[str], after: list[str]) -> str:
 
 
 class _Text(HTMLParser):
-    """The text of a page that a reader sees; inline marks do not part words."""
+    """The text of a page as it is written; inline marks do not part words."""
 
     _INLINE = frozenset({"wbr", "span", "b", "i", "em", "strong", "code", "bdi", "a", "abbr", "mark", "sub", "sup"})
 

@@ -29,7 +29,7 @@ _UNMET: Final = re.compile(r"\W*(?:fail|not met|waive|not-satisfied|suppress)", 
 _CASE = re.compile(r'<testcase classname="([^"]*)" name="([^"]*)"[^>]*?(?:/>|>(.*?)</testcase>)', re.DOTALL)
 _ARTICLE = re.compile(r'<article class="control" id="([^"]*)" data-state="([^"]*)".*?</article>', re.DOTALL)
 _ROW = re.compile(r'<tr data-state="([^"]*)" data-account="([^"]*)" data-region="([^"]*)"(.*?)</tr>', re.DOTALL)
-_MARK = re.compile(r'<span class="state [^"]*">([^<]*)</span>')
+_MARK = re.compile(r'<span class="state [^"]*">.*?</span>', re.DOTALL)
 _CELL = re.compile(r'<c r="([A-Z]+)\d+"([^>]*?)(?:/>|>(?:<f>.*?</f>)?(.*?)</c>)', re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _SHARED = "xl/sharedStrings.xml"
@@ -169,9 +169,10 @@ def _html(data: bytes) -> _Read:
         for account, region, state, inner in rows:
             names = re.search(r'<td class="mono">(.*?)<span class="where">', inner, re.DOTALL)
             yield [article[1], account, region, names[1] if names and account else ""], state
-            marks.setdefault(state, set()).update(_MARK.findall(inner)[:1])
+            mark = _MARK.search(inner)
+            marks.setdefault(state, set()).add(mark[0] if mark else "")
     said = [mark for found in marks.values() for mark in found]
-    if marks:
+    if any(said):
         yield ["what is shown of a state"], "the same" if len(said) == len(set(said)) == len(marks) else "not the same"
 
 

@@ -252,6 +252,15 @@ BUCKET = "own-bucket-names"
         ),
         pytest.param("report.html", '<tr data-state="FAIL"', '<tr data-state="PASS"', id="page-attribute"),
         pytest.param("report.html", r'(<tr data-state="FAIL".*?) s-fail">[^<]*<', r'\1 s-pass">Pass<', id="page-text"),
+        pytest.param(
+            "report.html",
+            r'(<tr data-state="FAIL".*?) s-fail">[^<]*<',
+            r'\1 s-pass"><b>Pass</b><',
+            id="page-text-in-a-tag",
+        ),
+        pytest.param(
+            "report.html", r'(<tr data-state="FAIL".*?)class="state s-fail"', r'\1class="s-pass"', id="page-mark"
+        ),
         pytest.param("results/evidence.xlsx!xl/worksheets/sheet3.xml", "<t>FAIL</t>", "<t>PASS</t>", id="workbook"),
     ],
 )
