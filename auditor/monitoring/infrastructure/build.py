@@ -102,8 +102,7 @@ def _apply_policies(taken: Taken) -> None:
         named = taken.key_names.get(topic.key, topic.key)
         if (values := taken.keys.get(named)) is not None:
             off = as_aws.truth(values.get("Enabled")) is False
-            policy = ALLOWED if values.get("KeyPolicy") is None else taken.policy_of(values["KeyPolicy"])
-            cipher = Key(named, policy, state="Disabled" if off else "Enabled")
+            cipher = Key(named, taken.policy_of_key(named, values), state="Disabled" if off else "Enabled")
             taken.topics[arn] = replace(topic, cipher=cipher)
     for arn, topic in taken.topics.items():
         own = _deployed(taken, arn, topic.policy)

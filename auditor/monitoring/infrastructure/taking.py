@@ -51,6 +51,18 @@ _OWN_ACCOUNT = read_policy(
 )
 """What AWS gives a topic without a policy; it says nothing of EventBridge, which needs a statement of its own."""
 
+OWNERS_KEY = read_policy(
+    {
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
+    }
+)
+"""What AWS gives a key without a policy, which lets no service in: KMS Developer Guide, "Default key policy"."""
+
 OUTSIDE = text_of("AWS::SNS::Topic", "a topic outside this code", "arn", None)
 """Stands for whatever lies outside this code."""
 _MATCHES_NOTHING = '{ $.eventName = "" }'
@@ -87,6 +99,7 @@ class Taken:
     policies: list[tuple[Resource, Any]] = field(default_factory=list)
     keys: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     key_names: dict[str, Any] = field(default_factory=dict)
+    key_policies: list[tuple[Any, Any]] = field(default_factory=list)
     open_names: bool = False
 
     def take(self, resource: Resource) -> None:
@@ -355,6 +368,19 @@ class Taken:
         """Keep a key until all topics are there."""
         self.keys[text_of("AWS::KMS::Key", resource.address, "arn", None)] = values
 
+    def key_policy(self, resource: Resource, values: Mapping[str, Any]) -> None:
+        """Keep a policy of a key that stands apart from it; one that may not be made is open."""
+        self.key_policies.append((values.get("KeyId"), resource.exists or values.get("KeyPolicy")))
+
+    def policy_of_key(self, key: str, values: Mapping[str, Any]) -> Policy | None:
+        """Return the policy of a key of this code: its own, one that stands apart, or the one that AWS gives it."""
+        open_ = [given for name, given in self.key_policies if isinstance(name, Unknown) and self.hopeful]
+        apart = [given for name, given in self.key_policies if name == key] + open_
+        for given in (values.get("KeyPolicy"), *apart):
+            if given is not None:
+                return self.policy_of(given)
+        return OWNERS_KEY
+
     def key_name(self, resource: Resource, values: Mapping[str, Any]) -> None:
         """Keep which key a name stands for."""
         target = values.get("TargetKeyId")
@@ -414,6 +440,7 @@ _METHODS: Mapping[str, Callable[[Taken, Resource, Mapping[str, Any]], None]] = {
     "AWS::SNS::Subscription": Taken.subscription,
     "AWS::KMS::Key": Taken.key,
     "AWS::KMS::Alias": Taken.key_name,
+    "KeyPolicy": Taken.key_policy,
     "AWS::Logs::LogGroup": Taken.group,
     "AWS::CloudTrail::Trail": Taken.trail,
     "AWS::Lambda::Function": Taken.called,

@@ -98,6 +98,7 @@ _NAMES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "aws_lambda_function": ("AWS::Lambda::Function", {"function_name": "FunctionName"}),
     "aws_sfn_state_machine": ("AWS::StepFunctions::StateMachine", {"name": "StateMachineName"}),
     "aws_kms_key": ("AWS::KMS::Key", {"policy": "KeyPolicy", "is_enabled": "Enabled"}),
+    "aws_kms_key_policy": ("KeyPolicy", {"key_id": "KeyId", "policy": "KeyPolicy"}),
     "aws_kms_alias": ("AWS::KMS::Alias", {"name": "AliasName", "target_key_id": "TargetKeyId"}),
 }  # fmt: skip
 """Type in Terraform -> type in CloudFormation, and the names of what is read of it."""

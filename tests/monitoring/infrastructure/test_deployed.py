@@ -122,6 +122,39 @@ def test_the_source_of_what_a_rule_sends_is_its_arn(old: str, new: str, expected
     assert state(read_terraform(folder(tmp_path, topic + rule + other + only))) is expected
 
 
+KEY = """
+resource "aws_kms_key" "sns" {
+  description = "sns"
+}
+"""
+LET_IN = """
+resource "aws_kms_key_policy" "sns" {
+  key_id = aws_kms_key.sns.id
+  policy = jsonencode({
+    Statement = [{
+      Effect = "Allow", Principal = { Service = "cloudwatch.amazonaws.com" }, Action = "kms:*", Resource = "*"
+    }]
+  })
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        pytest.param("", State.BROKEN, id="the-policy-that-aws-gives"),
+        pytest.param(LET_IN, State.OK, id="a-policy-apart"),
+        pytest.param(LET_IN.replace("cloudwatch", "s3"), State.BROKEN, id="another-service"),
+        pytest.param(LET_IN.replace("aws_kms_key.sns.id", "var.open"), State.UNKNOWN, id="perhaps-of-another-key"),
+        pytest.param(LET_IN.replace("key_id", "count = var.number\n  key_id"), State.UNKNOWN, id="perhaps-no-policy"),
+        pytest.param(LET_IN.replace('"kms:*"', "var.open"), State.UNKNOWN, id="an-open-policy"),
+    ],
+)
+def test_a_key_lets_in_whom_its_policy_names_wherever_it_stands(more: str, expected: State, tmp_path: Path) -> None:
+    text = MAIN.replace('name = "alerts"', 'name = "alerts"\n  kms_master_key_id = aws_kms_key.sns.arn')
+    assert state(read_terraform(folder(tmp_path, text + KEY + more))) is expected
+
+
 def test_a_template_names_its_topic_by_hand() -> None:
     text = """
 Resources:
