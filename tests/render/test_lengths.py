@@ -118,6 +118,15 @@ def test_whatever_stands_on_the_cover_stays_on_it(report: Context, paper: str, w
     assert "Executive summary" in text_of(path, "-f", "2", "-l", "2")
 
 
+def test_a_name_without_a_blank_stays_within_the_pages(report: Context, tmp_path: Path) -> None:
+    path = tmp_path / "wide.pdf"
+    about = replace(report.about, title="W" * NAME_LIMIT, entity="W" * NAME_LIMIT)
+    path.write_bytes(pdf.render(replace(report, about=about, branding=replace(HOUSE, detail="summary"))))
+    boxes = text_of(path, "-bbox", "-l", "3")
+    width = max(float(wide) for wide in re.findall(r'<page width="([0-9.]+)"', boxes))
+    assert max(float(right) for right in re.findall(r'xMax="([0-9.]+)"', boxes)) < width
+
+
 @pytest.mark.parametrize("paper", ["A4", "Letter"])
 def test_a_cover_with_a_few_words_more_still_reaches_its_foot(report: Context, paper: str, tmp_path: Path) -> None:
     about = replace(report.about, title="A title of four lines or so " * 3, entity="A group of companies " * 3)
