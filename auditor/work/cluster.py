@@ -6,10 +6,11 @@ Whoever reaches a scheduler runs code on its workers, so beyond this machine onl
 on both sides.
 """
 
+import asyncio
+import concurrent.futures
 import io
 import logging
 import tarfile
-from asyncio import CancelledError
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ _ANSWER_SECONDS: Final = 60
 _NOTICE_SECONDS: Final = 10
 _TASKS_PER_THREAD: Final = 2
 _LEAST_UNDER_WAY: Final = 8
+_GIVEN_UP: Final = (asyncio.CancelledError, concurrent.futures.CancelledError)
+"""What Dask raises of a future that was given up: one or the other, by where it is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +204,12 @@ class Cluster:
             return
         for worker in self._workers():
             future = self._client.submit(_compared, *self._agreed, key=f"greet/{worker}", workers=[worker], pure=False)
-            raised = future.exception(timeout=self._bounds.no_workers_seconds)
-            difference = future.result() if raised is None else failure_of(raised).message
+            try:
+                raised = future.exception(timeout=self._bounds.no_workers_seconds)
+                difference = future.result() if raised is None else failure_of(raised).message
+            except _GIVEN_UP as error:
+                gone = self._gone()
+                raise CollectionError(gone.message, hint=gone.hint) from error
             if difference:
                 raise CollectionError(
                     f"the worker {worker} does not run what runs here: {difference}",
@@ -274,7 +281,7 @@ class Cluster:
             kind, data, digest, failure = item.future.result(
                 timeout=min(_ANSWER_SECONDS, self._bounds.no_workers_seconds)
             )
-        except (OSError, TimeoutError, RuntimeError, CancelledError) as error:
+        except (OSError, TimeoutError, RuntimeError, *_GIVEN_UP) as error:
             if _scheduler_lost(error) or self._stops():
                 state.lost = self._gone()
             elif item.tries < self._bounds.deaths:
@@ -302,7 +309,7 @@ class Cluster:
             return state.lost
         try:
             error = item.future.exception(timeout=_CONNECT_SECONDS)
-        except (CancelledError, TimeoutError):  # the scheduler went with the answer
+        except (TimeoutError, *_GIVEN_UP):  # the scheduler went with the answer
             state.lost = self._gone()
             return state.lost
         if type(error).__name__ != "KilledWorker":

@@ -1,5 +1,7 @@
 """A real Dask scheduler over TLS with two worker processes on loopback: deaths cost no result, no wait is endless."""
 
+import asyncio
+import concurrent.futures
 import json
 import signal
 from collections.abc import Iterator
@@ -7,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import Future
 
 from auditor.base.errors import CollectionError, UsageError
 from auditor.cli import _run
@@ -152,6 +155,32 @@ def test_a_scheduler_that_dies_fails_what_is_left_by_name(
         monkeypatch.setattr("auditor.work.cluster._CONNECT_SECONDS", 0.2)
         with pytest.raises(CollectionError, match="cannot be reached"):
             Cluster(Place("tls://127.0.0.1:1", certificates), bounds=BOUNDS).__enter__()
+
+
+@pytest.mark.parametrize("given_up", [asyncio.CancelledError, concurrent.futures.CancelledError])
+def test_an_answer_given_up_on_its_way_is_asked_for_again(
+    given_up: type[BaseException],
+    cluster: Machines,
+    certificates: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster.man(1)
+    answer = Future.result
+    lost: list[str] = []
+
+    def result(future: Any, timeout: Any = None) -> Any:
+        if not lost and str(future.key).startswith("verify/"):
+            lost.append(future.key)
+            raise given_up
+        return answer(future, timeout)
+
+    monkeypatch.setattr("auditor.work.cluster._NOTICE_SECONDS", 0.2)
+    monkeypatch.setattr(Future, "result", result)
+    with Cluster(Place(cluster.address, certificates), bounds=BOUNDS) as engine:
+        done = carry_out(engine, given := tasks(tmp_path / "log", 3), Ledger(tmp_path / "kept"))
+    assert len(lost) == 1
+    assert [(item.key, item.failure) for item in done] == [(task.key, None) for task in given]
 
 
 def test_another_program_on_a_worker_is_refused(cluster: Machines, certificates: Path) -> None:
