@@ -10,6 +10,8 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from io import BytesIO
+from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
@@ -95,14 +97,25 @@ def read_small(pack: PackFiles, path: str, limits: Limits = DEFAULT_LIMITS) -> b
     """Return a whole file that is meant to be small.
 
     Raises:
-        IntegrityError: it is missing, cannot be read, or is larger than a document may be.
+        IntegrityError: as ``open_small``, and when it cannot be read.
+    """
+    whole = BytesIO()  # joining would hold the pieces beside the whole
+    whole.writelines(open_small(pack, path, limits))
+    return whole.getvalue()
+
+
+def open_small(pack: PackFiles, path: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[bytes]:
+    """Return the bytes of a file that is meant to be small, piece by piece.
+
+    Raises:
+        IntegrityError: it is missing, or is larger than a document may be.
     """
     size = pack.sizes.get(path)
     if size is None:
         raise IntegrityError(f"{shown(path)} is missing")
     if size > limits.document_bytes:
         raise IntegrityError(f"{shown(path)} has {counted(size, 'byte')}; at most {limits.document_bytes:,} are read")
-    return b"".join(pack.chunks(path))
+    return pack.chunks(path)
 
 
 def hash_file(pack: PackFiles, path: str) -> str:
@@ -129,14 +142,14 @@ class FolderFiles:
         self._limits = limits
         found: dict[str, int] = {}
         problems: list[Problem] = []
-        for path, entry in _walk(folder, limits):
-            if problem := _odd_entry(path, entry):
-                problems.append(problem)
+        for path, seen in _walk(folder, limits):
+            if isinstance(seen, Problem):
+                problems.append(seen)
             else:
-                found[path] = entry.stat(follow_symlinks=False).st_size
+                found[path] = seen
         if (total := sum(found.values())) > limits.total_bytes:
             raise IntegrityError(f"the pack has {counted(total, 'byte')}; at most {limits.total_bytes:,} are read")
-        self.sizes: Mapping[str, int] = dict(sorted(found.items()))
+        self.sizes: Mapping[str, int] = found
         self.problems = tuple(sorted(problems, key=lambda item: (item.path, item.kind)))
 
     def chunks(self, path: str) -> Iterator[bytes]:
@@ -158,28 +171,36 @@ class FolderFiles:
             raise IntegrityError(f"{shown(path)} cannot be read: {error.strerror}") from error
 
 
-def _walk(folder: Path, limits: Limits) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield everything below a folder that is not itself a folder, with its path; bounded in number and depth."""
-    waiting = [("", 0)]
+def _walk(folder: Path, limits: Limits) -> Iterator[tuple[str, int | Problem]]:
+    """Yield everything below a folder that is not itself a folder, sorted by path; bounded in number and depth."""
+    waiting: list[tuple[str, int | Problem | None]] = [("", None)]
     count = 0
     while waiting:
-        prefix, depth = waiting.pop()
-        if depth > limits.depth:
+        prefix, seen = waiting.pop()
+        if seen is not None:
+            yield prefix, seen
+            continue
+        if prefix.count("/") > limits.depth:
             raise IntegrityError(f"{shown(prefix)} lies deeper than {counted(limits.depth, 'folder')}")
+        below = []
         try:
             with os.scandir(folder / prefix) as entries:
                 for entry in entries:
                     count += 1
                     if count > limits.files:
                         raise IntegrityError(f"the pack has more than {counted(limits.files, 'entry')}")
-                    path = f"{prefix}{entry.name}"
-                    entry.stat(follow_symlinks=False)  # fails here, and not later, in a folder that is only listed
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append((f"{path}/", depth + 1))
-                    else:
-                        yield path, entry
+                    below.append(_seen(f"{prefix}{entry.name}", entry))
         except OSError as error:
             raise IntegrityError(f"the folder {shown(prefix) or '.'} cannot be read: {error.strerror}") from error
+        waiting += sorted(below, key=itemgetter(0), reverse=True)  # the first by path is taken first
+
+
+def _seen(path: str, entry: os.DirEntry[str]) -> tuple[str, int | Problem | None]:
+    """Return an entry's path with the size of a file, a problem, or None for a folder, whose path ends in a slash."""
+    size = entry.stat(follow_symlinks=False).st_size  # fails here, and not later, in a folder that is only listed
+    if entry.is_dir(follow_symlinks=False):
+        return f"{path}/", None
+    return path, _odd_entry(path, entry) or size
 
 
 def _odd_entry(path: str, entry: os.DirEntry[str]) -> Problem | None:

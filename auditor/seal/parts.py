@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Final
 
 from auditor.seal.contents import PackFiles, Problem
@@ -24,17 +25,24 @@ class Part:
         return self.whole.chunks(f"{self.folder}{path}")
 
 
-def parts_of(files: PackFiles) -> dict[str, Part]:
-    """Return the parts of a pack by account, whether or not anything says that they are packs; sorted."""
-    sizes: dict[str, dict[str, int]] = {}
-    for path, size in files.sizes.items():
-        if match := _INSIDE.match(path):
-            sizes.setdefault(match[1], {})[path[match.end() - 1 :]] = size
+def parts_of(files: PackFiles) -> Iterator[tuple[str, Part]]:
+    """Yield the parts of a pack with their accounts, whether or not anything says that they are packs.
+
+    One after the other: who lets go of a part before he takes the next holds the names of one account.
+    """
     odd: dict[str, list[Problem]] = {}
     for problem in files.problems:
         if match := _INSIDE.match(problem.path):
             odd.setdefault(match[1], []).append(replace(problem, path=problem.path[match.end() - 1 :]))
-    return {
-        account: Part(files, f"accounts/{account}/", sizes.get(account, {}), tuple(odd.get(account, ())))
-        for account in sorted(sizes.keys() | odd.keys())
-    }
+    for account, names in groupby(files.sizes, _account):
+        if account:
+            folder = f"accounts/{account}/"
+            sizes = {name.removeprefix(folder): files.sizes[name] for name in names}
+            yield account, Part(files, folder, sizes, tuple(odd.pop(account, ())))
+    for account, problems in odd.items():
+        yield account, Part(files, f"accounts/{account}/", problems=tuple(problems))
+
+
+def _account(path: str) -> str:
+    match = _INSIDE.match(path)
+    return match[1] if match else ""

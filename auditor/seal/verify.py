@@ -34,10 +34,10 @@ from auditor.seal.contents import (
     SUMS,
     Limits,
     PackFiles,
-    hash_file,
     read_small,
 )
 from auditor.seal.following import continuity, distance, invented_keys, untrue_judgement
+from auditor.seal.listed import check_listed
 from auditor.seal.manifest import (
     ACCOUNTS,
     HTML,
@@ -52,11 +52,10 @@ from auditor.seal.manifest import (
     ruleset_sha256,
 )
 from auditor.seal.manifest_form import parse_manifest
-from auditor.seal.names import shown, skeleton
+from auditor.seal.names import shown
 from auditor.seal.pages import manifests_named
 from auditor.seal.parts import parts_of
 from auditor.seal.report import Check, Difference, Finding, Outcome, Rechecked, VerifyReport, concluded
-from auditor.seal.sums import UNSUMMED, parse_sums
 from auditor.seal.wanted import Wanted
 
 Recheck = Callable[[Path], Rechecked]
@@ -103,10 +102,6 @@ class _Pack:
 
     files: PackFiles
     limits: Limits
-    hashes: Mapping[str, str]
-    """Actual SHA-256 of every readable file."""
-    stated: Mapping[str, str]
-    """What ``SHA256SUMS`` says; empty when it is missing or malformed."""
     manifest: Manifest | None
     broken: str
     """Why there is no manifest; empty when there is one."""
@@ -132,18 +127,19 @@ def verify_pack(path: Path, demands: Demands) -> VerifyReport:
 
 def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     # 1 and 2: files
-    pack, findings = _open(files, demands.limits)
-    checks = [concluded("files", findings, f"{counted(len(pack.stated), 'file')}, all as {SUMS} lists")]
+    pack = _open(files, demands.limits)
+    listed = check_listed(files, pack.manifest, demands.limits)
+    findings = list(listed.findings)
+    checks = [concluded("files", findings, f"{counted(listed.stated, 'file')}, all as {SUMS} lists")]
     # 3: manifest
     found = [Finding("manifest", "malformed", MANIFEST, pack.broken)] if pack.broken else []
-    found += _manifest_findings(pack, pack.manifest) if pack.manifest else ()
-    listed = len(pack.manifest.files) if pack.manifest else 0
-    checks.append(
-        concluded("manifest", found, f"the manifest describes the {counted(listed, 'file')} it was made over")
-    )
+    found += _manifest_findings(pack, pack.manifest, listed.hashes) if pack.manifest else ()
+    described = counted(len(pack.manifest.files) if pack.manifest else 0, "file")
+    checks.append(concluded("manifest", found, f"the manifest describes the {described} it was made over"))
     findings += found
     # 4: pages
-    check, found = _pages(pack)
+    manifest_sha256 = listed.hashes.get(MANIFEST, "")
+    check, found = _pages(pack, manifest_sha256)
     checks.append(check)
     findings += found
     # 5: who and when
@@ -163,7 +159,7 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     checks += content.checks
     findings += content.findings
     # 7: the packs inside
-    if parts_of(files) or several:
+    if several or any(parts_of(files)):
         check, found = _inside(path, pack, demands)
         checks.append(check)
         findings += found
@@ -175,8 +171,8 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     return VerifyReport(
         pack=str(path),
         pack_id=pack.manifest.pack_id if pack.manifest else "",
-        manifest_sha256=pack.hashes.get(MANIFEST, ""),
-        files=len(pack.hashes),
+        manifest_sha256=manifest_sha256,
+        files=listed.readable,
         signer=who.signer,
         sealed_at=rfc3339(who.sealed_at) if who.sealed_at else "",
         checks=tuple(checks),
@@ -186,85 +182,19 @@ def _verify(path: Path, files: PackFiles, demands: Demands) -> VerifyReport:
     )
 
 
-def _open(files: PackFiles, limits: Limits) -> tuple[_Pack, list[Finding]]:
-    findings = [Finding("files", item.kind, item.path, item.message) for item in files.problems]
-    hashes, unreadable = _hash_all(files)
-    findings += unreadable
-    stated: Mapping[str, str] = {}
+def _open(files: PackFiles, limits: Limits) -> _Pack:
     try:
-        stated = parse_sums(read_small(files, SUMS, limits), limits)
+        return _Pack(files, limits, parse_manifest(read_small(files, MANIFEST, limits), limits), "")
     except IntegrityError as error:
-        findings.append(Finding("files", "malformed", SUMS, error.message.removeprefix(f"{SUMS} ")))
-    manifest, broken = None, ""
-    try:
-        manifest = parse_manifest(read_small(files, MANIFEST, limits), limits)
-    except IntegrityError as error:
-        broken = error.message.removeprefix(f"{MANIFEST} ")
-    pack = _Pack(files, limits, hashes, stated, manifest, broken)
-    return pack, [*findings, *_file_findings(pack)]
+        return _Pack(files, limits, None, error.message.removeprefix(f"{MANIFEST} "))
 
 
-def _hash_all(files: PackFiles) -> tuple[dict[str, str], list[Finding]]:
-    hashes: dict[str, str] = {}
-    unreadable: list[Finding] = []
-    for name in files.sizes:
-        try:
-            hashes[name] = hash_file(files, name)
-        except IntegrityError as error:
-            unreadable.append(Finding("files", "unreadable", shown(name), error.message))
-    return hashes, unreadable
-
-
-def _file_findings(pack: _Pack) -> Iterator[Finding]:
-    """Compare files with ``SHA256SUMS``; nothing is said when there is no readable list."""
-    if not pack.stated:
-        return
-    vouched = {entry.path: entry.sha256 for entry in pack.manifest.files} if pack.manifest else {}
-    for name, sha256 in pack.stated.items():
-        actual = pack.hashes.get(name)
-        if name not in pack.files.sizes:
-            yield Finding("files", "missing", name, f"is listed in {SUMS} but is not there")
-        elif actual is not None and actual != sha256:
-            if vouched.get(name) == actual:
-                message = f"states another SHA-256 for {name} than {MANIFEST} and the file itself"
-                yield Finding("files", "changed", SUMS, message)
-            else:
-                yield Finding("files", "changed", name, f"does not have the SHA-256 that {SUMS} states")
-    known = {skeleton(name): name for name in (*pack.stated, *UNSUMMED)}
-    for name in pack.files.sizes:
-        if name not in pack.stated and name not in UNSUMMED:
-            yield Finding("files", "added", name, f"is not listed in {SUMS}{_mistaken(name, known)}")
-    yield from _case_twins(pack.files)
-
-
-def _mistaken(name: str, known: Mapping[str, str]) -> str:
-    twin = known.get(skeleton(name))
-    return f" and is easily mistaken for {twin}" if twin is not None and twin != name else ""
-
-
-def _case_twins(files: PackFiles) -> Iterator[Finding]:
-    seen: dict[str, str] = {}
-    folders = {parent for name in files.sizes for parent in _parents(name.casefold())}
-    for name in files.sizes:
-        twin = seen.setdefault(name.casefold(), name)
-        if twin != name:
-            yield Finding("files", "duplicate", name, f"differs from {twin} only in case; many systems keep just one")
-        if name.casefold() in folders:
-            yield Finding("files", "duplicate", name, "is a file and a folder at once")
-
-
-def _parents(name: str) -> Iterator[str]:
-    while "/" in name:
-        name = name.rpartition("/")[0]
-        yield name
-
-
-def _manifest_findings(pack: _Pack, manifest: Manifest) -> Iterator[Finding]:
+def _manifest_findings(pack: _Pack, manifest: Manifest, actual: Mapping[str, str]) -> Iterator[Finding]:
     listed = {entry.path: entry for entry in manifest.files}
     for name, entry in listed.items():
         if name not in pack.files.sizes:
             yield Finding("manifest", "missing", name, f"is listed in {MANIFEST} but is not there")
-        elif (pack.hashes.get(name), pack.files.sizes[name]) != (entry.sha256, entry.size):
+        elif (actual.get(name), pack.files.sizes[name]) != (entry.sha256, entry.size):
             yield Finding("manifest", "changed", name, f"is not the file that {MANIFEST} lists")
     for name in pack.files.sizes:
         if belongs_in_manifest(name) and name not in listed:
@@ -316,11 +246,10 @@ def _json(pack: _Pack, name: str) -> Any:
         return None
 
 
-def _pages(pack: _Pack) -> tuple[Check, list[Finding]]:
+def _pages(pack: _Pack, expected: str) -> tuple[Check, list[Finding]]:
     present = [name for name in (PDF, HTML) if name in pack.files.sizes]
     if not present:
         return Check("pages", Outcome.SKIPPED, "the pack has no report.pdf and no report.html"), []
-    expected = pack.hashes.get(MANIFEST, "")
     found: list[Finding] = []
     for name in present:
         named = _named(pack, name)
@@ -376,24 +305,26 @@ def _inside(path: Path, pack: _Pack, demands: Demands) -> tuple[Check, list[Find
 
     Who signed is asked of the whole: its ``SHA256SUMS`` covers every file of every account.
     """
-    parts = parts_of(pack.files)
     stated = {member.account: member for member in pack.manifest.accounts} if pack.manifest else {}
-    found = [
-        Finding("accounts", "added", f"{ACCOUNTS}{account}", f"is no pack that {MANIFEST} names")
-        for account in parts.keys() - stated.keys()
-    ]
+    missing = dict(stated)
+    found: list[Finding] = []
     open_questions: list[str] = []
     asked = replace(demands, previous=None, members=None, handed_on=None, trusted=(), wanted=None)
-    for account, member in stated.items():
-        if account not in parts:
-            found.append(Finding("accounts", "missing", member.folder, f"is named in {MANIFEST} but is not there"))
+    for account, part in parts_of(pack.files):
+        member = missing.pop(account, None)
+        if member is None:
+            found.append(Finding("accounts", "added", f"{ACCOUNTS}{account}", f"is no pack that {MANIFEST} names"))
             continue
-        part, place = parts[account], member.folder.rstrip("/")
+        place = member.folder.rstrip("/")
         report = _verify(path / place, part, asked)
         open_questions += [f"{account}: {check.name}" for check in report.checks if check.outcome is Outcome.UNKNOWN]
         found += [replace(item, check="accounts", path=f"{place}/{item.path}") for item in report.findings]
         if pack.manifest is not None:
             found += belonging(part, member, report, pack.manifest, demands.limits)
+    found += (
+        Finding("accounts", "missing", member.folder, f"is named in {MANIFEST} but is not there")
+        for member in missing.values()
+    )
     found.sort()
     if open_questions and not found:
         return Check("accounts", Outcome.UNKNOWN, shown(f"not checked: {'; '.join(open_questions)}", _LONGEST)), []
@@ -456,7 +387,7 @@ def _previous(pack: _Pack, demands: Demands) -> tuple[Check, list[Finding]]:
             files,
             replace(demands, previous=None, recheck_trail=None, replay=None, check_keys=None, members=None),
         )
-        before, _ = _open(files, demands.limits)
+        before = _open(files, demands.limits)
         results = _json(before, RESULTS) if before.manifest is not None else None
         signed_before = _certificate(before)
     found = [
