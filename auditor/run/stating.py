@@ -173,7 +173,8 @@ def _html(data: bytes) -> _Read:
             marks.setdefault(state, set()).add(mark[0] if mark else "")
     said = [mark for found in marks.values() for mark in found]
     if any(said):
-        yield ["what is shown of a state"], "the same" if len(said) == len(set(said)) == len(marks) else "not the same"
+        apart = len(said) == len(set(said)) == len(marks)
+        yield ["the marks of states"], "one for each" if apart else "one for several"
 
 
 def _xlsx(data: bytes) -> _Read:
