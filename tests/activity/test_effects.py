@@ -202,7 +202,7 @@ def owned(by: str) -> dict[str, str]:
         ("sns", "SetTopicAttributes", {"attributeName": "DisplayName"}, HARMLESS),
         ("events", "PutRule", {"name": "r", "state": "DISABLED"}, WEAKENS),
         ("events", "PutRule", {"name": "r", "state": "ENABLED"}, HARMLESS),
-        ("events", "PutRule", {"name": "r", "state": "ENABLED", "eventPattern": '{"source": ["never"]}'}, OPEN),
+        ("events", "PutRule", {"name": "r", "state": "ENABLED", "eventPattern": '{"source": ["never"]}'}, HARMLESS),
         ("config", "PutDeliveryChannel", {"deliveryChannel": {"name": "d", "s3BucketName": "elsewhere"}}, OPEN),
         ("s3", "PutAccountPublicAccessBlock", {"PublicAccessBlockConfiguration": ALL_ON}, HARMLESS),
         (
