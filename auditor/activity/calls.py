@@ -45,7 +45,9 @@ def _table() -> Iterator[Call]:
     yield from _trails()
     yield from _buckets()
     yield from _alarms()
-    yield from _detection()
+    yield from _recording()
+    yield from _guarding()
+    yield from _reacting()
     yield from _membership()
     doomed = always("the key can no longer be used, or will not be for long")
     yield from _calls(
@@ -150,7 +152,7 @@ _CONFIG_RULES: Final = {
 """What names a rule of Config or a pack of them in the call that deletes it."""
 
 
-def _detection() -> Iterator[Call]:
+def _recording() -> Iterator[Call]:
     def config(names: Iterable[str], judge: Judge, kind: str = "config_changed") -> Iterator[Call]:
         resource = ("configurationRecorderName", "deliveryChannelName", "name", *_CONFIG_RULES)
         return _calls("config", kind, names, judge, *resource)
@@ -168,6 +170,8 @@ def _detection() -> Iterator[Call]:
         always("changes of some resource types are no longer recorded"),
     )
 
+
+def _guarding() -> Iterator[Call]:
     def guard(service: str, names: Iterable[str], judge: Judge) -> Iterator[Call]:
         resource = ("detectorId", "name", "standardsControlArn", "StandardsControlArn", "malwareProtectionPlanId")
         return _calls(service, "detection_changed", names, effects.spelled_alike(judge), *resource)
@@ -209,6 +213,8 @@ def _detection() -> Iterator[Call]:
     yield from guard("securityhub", muting, effects.automation_rule)
     yield from guard("securityhub", ("DisableImportFindingsForProduct",), always("findings are no longer taken in"))
 
+
+def _reacting() -> Iterator[Call]:
     def events(names: Iterable[str], judge: Judge) -> Iterator[Call]:
         return _calls("events", "detection_changed", names, judge, "rule", "name")
 

@@ -129,9 +129,10 @@ class Resolver:
         Raises:
             UsageError: it is longer than anything that CloudFormation takes.
         """
-        if isinstance(value, str) and len(value) > _MOST_VALUE:
-            raise UsageError(f"a value of the template has more than {_MOST_VALUE:,} characters")
-        return self.open(value) if isinstance(value, str) and _DYNAMIC in value else value
+        if not isinstance(value, str):
+            return value
+        _check_length([value], "")
+        return self.open(value) if _DYNAMIC in value else value
 
     def function(self, name: str, argument: Any, depth: int) -> Any:  # noqa: PLR0911 - one line for each function
         """Return what an intrinsic function gives."""
